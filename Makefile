@@ -1,0 +1,75 @@
+# What a person types. `make` alone lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest Python that the project is tested with comes first.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
+BASE := .local/demo
+ARGS ?=
+
+.PHONY: help venv dev lock demo test lint clean stop doctor
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.demo ## Make .venv with what a running system needs
+
+dev: $(VENV)/.dev
+
+# A stamp per list: a second run is instant, a changed list installs again.
+$(VENV)/.demo: requirements.txt | $(BIN)/python
+	@$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/python
+	@$(call install,requirements-dev.txt)
+	@touch $@ $(VENV)/.demo
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: install a newer one, or make PYTHON=/path/to/python3"; exit 1; }
+	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV); \
+	else "$(PYTHON)" -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt install python3-venv"; exit 1; }; fi
+
+define install
+	echo "Installing $(1) into $(VENV) ..."; \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python -r $(1); \
+	else { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; } \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); fi
+endef
+
+# --universal keeps what an older 3.11 or another processor needs beside this machine's own choice.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$$UV" pip compile --quiet --universal \
+	--python-version 3.11 --no-emit-index-url --no-emit-find-links
+
+lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)
+	@UV=$$(command -v uv || ls $(BIN)/uv 2>/dev/null) || { echo "uv was not found: pip install uv"; exit 1; }; \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt && \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself)
+	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo
+
+test: dev ## Run the tests (ARGS="-k frames -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: dev ## Check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+doctor: venv ## Say of each server where it is, whether it answers, and what repairs it
+	@$(BIN)/python -m devstack doctor --base $(BASE)
+
+stop: venv ## Stop a demo that runs elsewhere, and what a killed one left behind
+	@$(BIN)/python -m devstack stop --base $(BASE)
+
+clean: ## Delete caches and test data (DATA=1: the demo's data too)
+	@if [ -x $(BIN)/python ] && [ -d .local ]; then for base in .local/test $(if $(DATA),$(BASE)); do \
+		$(BIN)/python -m devstack stop --base $$base >/dev/null || exit 1; rm -rf "$$base"; done; fi
+	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

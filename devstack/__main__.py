@@ -1,0 +1,131 @@
+"""A command line in; servers, a report or a sentence about what is wrong out."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from devstack.doctor import examine
+from devstack.errors import StackError
+from devstack.lock import holder
+from devstack.process import stop_left_behind
+from devstack.stack import Stack, read_running, say_on_stderr
+from devstack.supervise import supervise
+
+DEFAULT_BASE = Path(".local/demo")
+STOP_TIMEOUT_S = 60.0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="devstack", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+    add_verb(verbs, "run", "start what is not configured, run a command, stop all").add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="-- COMMAND ..."
+    )
+    add_verb(verbs, "doctor", "say of each server where it is and whether it answers")
+    add_verb(verbs, "env", "print the URLs of running servers as shell assignments")
+    add_verb(verbs, "stop", "stop a running launcher and what a killed one left behind")
+    return top
+
+
+def add_verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, meaning: str
+) -> argparse.ArgumentParser:
+    """One verb with the option that all share."""
+    verb = verbs.add_parser(name, help=meaning)
+    verb.add_argument("--base", type=Path, default=DEFAULT_BASE, help="where servers keep data")
+    return verb
+
+
+def run(base: Path, command: list[str]) -> int:
+    """Start the servers, run the command, stop the servers."""
+    if not command:
+        raise StackError("nothing to run: python -m devstack run -- COMMAND ...")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end_by_signal)
+    with Stack(base) as stack:
+        return supervise(command, stack.urls.environment(), Watch(stack))
+
+
+class Watch:
+    """Says once of each server that it has ended by itself."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Nothing is looked at yet; `stack` has the servers."""
+        self._stack = stack
+        self._told: set[str] = set()
+
+    def __call__(self) -> None:
+        """Look."""
+        for name, log in self._stack.dead():
+            if name not in self._told:
+                self._told.add(name)
+                say_on_stderr(f"devstack: {name} has stopped, see {log}")
+
+
+def end_by_signal(number: int, frame: object) -> NoReturn:
+    """End through the stack's own clean-up."""
+    del frame
+    sys.exit(128 + number)
+
+
+def doctor(base: Path) -> int:
+    """Print the report; 1 when something is wrong."""
+    findings = examine(base, os.environ)
+    for finding in findings:
+        print("\n".join(finding.lines()))
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+def env(base: Path) -> int:
+    """Print what ``eval "$(python -m devstack env)"`` wants."""
+    urls = read_running(base)
+    if urls is None:
+        raise StackError(f"nothing runs in {base}: make demo starts it")
+    for name, value in urls.environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def stop(base: Path) -> int:
+    """Ask the launcher to end and wait for it; then end what nobody looks after."""
+    pid = holder(base)
+    if pid:
+        os.kill(pid, signal.SIGTERM)
+        await_release(base)
+    left = stop_left_behind(base)
+    print(f"stopped {', '.join(left) or 'the launcher' if pid or left else 'nothing: none ran'}")
+    return 0
+
+
+def await_release(base: Path) -> None:
+    """Wait until the launcher has given its directory back."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while holder(base) is not None:
+        if time.monotonic() > deadline:
+            raise StackError(f"process {holder(base)} does not end: kill -9 it, then stop again")
+        time.sleep(0.1)
+
+
+def main(argv: list[str]) -> int:
+    """Run one verb; an expected failure is one line and exit code 1."""
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.verb == "run":
+            words = arguments.command
+            return run(arguments.base, words[1:] if words[:1] == ["--"] else words)
+        return {"doctor": doctor, "env": env, "stop": stop}[arguments.verb](arguments.base)
+    except StackError as error:
+        say_on_stderr(f"devstack: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""Who we are in; the user that PostgreSQL, which refuses root, runs as out."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack.errors import StackError
+
+
+@dataclass(frozen=True)
+class Account:
+    """An ordinary user to drop to."""
+
+    uid: int
+    gid: int
+
+    def reaches(self, path: Path, mode: str = "-x") -> bool:
+        """Ask the kernel, as that user, whether `path` passes ``test MODE``."""
+        test = shutil.which("test") or "/usr/bin/test"
+        asked = subprocess.run(
+            [test, mode, str(path)],
+            user=self.uid,
+            group=self.gid,
+            extra_groups=[],
+            cwd="/",
+            check=False,
+        )
+        return asked.returncode == 0
+
+    def own(self, path: Path) -> None:
+        """Give one file or directory to that user."""
+        os.chown(path, self.uid, self.gid)
+
+
+def server_account() -> Account | None:
+    """The user PostgreSQL must run as: `nobody` when we are root, else None (ourselves)."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise StackError(
+            "PostgreSQL refuses to run as root and this machine has no user 'nobody': "
+            "run as an ordinary user, or set DATABASE_URL."
+        ) from error
+    return Account(entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,54 @@
+"""Five numbers and a command in; that command, which ends when its parent does, out.
+
+Run by path, as its own process: ``python -I -S launch.py PARENT SIGNAL UID GID -- COMMAND...``.
+It then becomes the command (exec). UID -1 keeps the user. Linux forgets the parent-death signal
+when a process changes its user, so the order here is: user first, then the signal, then exec.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def drop_to(uid: int, gid: int) -> None:
+    """Become an ordinary user, for good; -1 keeps the present one."""
+    if uid < 0:
+        return
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+def die_with(parent: int, death_signal: int) -> None:
+    """Ask the kernel for `death_signal` when the parent ends; leave if it has ended already."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def ordinary_signals() -> None:
+    """Undo what Python and a supervisor changed and exec would hand on."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def main(argv: list[str]) -> None:
+    """Become the command."""
+    parent, death_signal, uid, gid = (int(word) for word in argv[1:5])
+    command = argv[6:]
+    drop_to(uid, gid)
+    die_with(parent, death_signal)
+    ordinary_signals()
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - a shell would stand between
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        sys.exit(127)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,60 @@
+"""A base directory in, the sole right to it out, until it is given back or its holder dies."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from devstack.errors import StackError
+
+
+def holder(base: Path) -> int | None:
+    """Process id of the launcher that uses `base`, or None when it is free."""
+    path = base / "lock"
+    if not path.exists():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return int(file.read() or 0)
+    return None
+
+
+class BaseLock:
+    """Keeps two launchers out of one directory. The kernel frees it when the holder dies."""
+
+    def __init__(self, base: Path) -> None:
+        """Nothing is taken yet; `base` is the directory to hold."""
+        self._base = base
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StackError: Another launcher has it.
+        """
+        fd = os.open(self._base / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.read(fd, 20).decode() or "unknown"
+            os.close(fd)
+            raise StackError(
+                f"{self._base} is in use by process {pid}: stop that one "
+                f"(python -m devstack stop --base {self._base}) or give another --base."
+            ) from error
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())
+        self._fd = fd
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._fd is not None
+
+    def give_back(self) -> None:
+        """Free the lock; harmless when it is not held."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,20 @@
+"""A package's name in, its folder and version out, without importing it."""
+
+from importlib import metadata, util
+from pathlib import Path
+
+
+def folder_of(package: str) -> Path | None:
+    """Where an importable package lies, or None when it is not installed."""
+    spec = util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def version_of(distribution: str) -> str:
+    """Version of an installed distribution, or an empty string."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
