@@ -1,0 +1,12 @@
+"""Names for the array types that the core passes around."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.integer[Any]]
+RecordArray = npt.NDArray[np.void]

@@ -1,0 +1,187 @@
+"""A bond and its curve in; prices per 100, yield, duration and z-spread out.
+
+Model prices come from the fast path's discount factors. What depends on schedules alone
+(settlement date, accrued interest) and the yield of a price are QuantLib's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.core import legs
+from pricing.core.arrays import FloatArray, IntArray
+from pricing.core.curves import ONE_BP, CurveSet, Solved, set_date
+from pricing.core.errors import MissingCurve, Unpriceable
+from pricing.core.flows import FLOW, NEVER, fixed_leg_rows
+from pricing.core.grid import YEAR
+from pricing.core.legs import day_number
+from pricing.core.terms import BondTerms
+
+SPREAD_LIMIT = 5.0
+"""A z-spread beyond 500 % is no spread but a wrong price."""
+
+COMPOUNDING = {
+    "compounded": ql.Compounded,
+    "simple_then_compounded": ql.SimpleThenCompounded,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondAnalytics:
+    """Prices per 100 of face at the settlement date; street conventions of the market.
+
+    Attributes:
+        clean_per_100: Model price without accrued interest.
+        dirty_per_100: Model price with it.
+        accrued_per_100: Accrued interest; negative when the bond is ex-dividend.
+        ytm: Yield of the clean price, decimal per year.
+        modified_duration: -dP/dy / P, years.
+        convexity: d2P/dy2 / P, years squared.
+        yield_dv01: What a 1 bp fall of the yield earns on the position; trade currency.
+        z_spread_bp: The spread that was used.
+    """
+
+    clean_per_100: float
+    dirty_per_100: float
+    accrued_per_100: float
+    ytm: float
+    modified_duration: float
+    convexity: float
+    yield_dv01: float
+    z_spread_bp: float
+
+
+class PricedBond:
+    """One bond on one date and curve."""
+
+    def __init__(self, terms: BondTerms, curves: CurveSet, solved: Solved) -> None:
+        """Lay out its flows after settlement.
+
+        Raises:
+            MissingCurve: The market lacks the bond's curve.
+            BadInput: A field of the terms is wrong.
+            Unpriceable: It has matured, or QuantLib makes no bond of the terms.
+        """
+        self.terms, self._curves, self._solved = terms, curves, solved
+        self.bond = legs.resolve_bond(terms)
+        if self.bond.discount_curve not in curves.names:
+            raise MissingCurve(self.bond.discount_curve, ", ".join(curves.names))
+        set_date(curves.today)
+        try:
+            self._ql = legs.make_bond(self.bond)
+            self._settlement = self._ql.settlementDate(legs.to_ql(curves.today))
+            self._nominal = legs.make_bond(self.bond, on_holidays=True)
+            rows = np.array(fixed_leg_rows(self._ql.cashflows()), dtype=FLOW)
+        except RuntimeError as error:
+            raise Unpriceable(str(error)) from None
+        settled = day_number(self._settlement)
+        alive = (rows["pay"] > settled) & ((rows["ex"] == NEVER) | (rows["ex"] > settled))
+        if not alive.any():
+            raise Unpriceable(f"matured: nothing is paid after {curves.today.isoformat()}")
+        self._amounts = rows["amount"][alive]
+        days = rows["pay"][alive].astype(np.int64)
+        self._years = (days - settled) / YEAR
+        self._growth = self._discounts(days) / self._discounts(np.array([settled]))[0]
+
+    def _discounts(self, days: IntArray) -> FloatArray:
+        place = self._curves.names.index(self.bond.discount_curve)
+        curve = np.full(len(days), place)
+        grid = self._curves.grid
+        return grid.discount(grid.tables(curve, days), self._solved.x)
+
+    @cached_property
+    def accrued_per_100(self) -> float:
+        """Accrued interest at settlement; negative when the bond trades ex-dividend."""
+        return float(self._ql.accruedAmount(self._settlement))
+
+    def dirty_per_100(self, z_spread: float) -> float:
+        """Model dirty price at settlement under a continuous spread (decimal per year)."""
+        return float((self._amounts * self._growth * np.exp(-z_spread * self._years)).sum())
+
+    def z_spread_from_clean(self, clean_per_100: float) -> float:
+        """The spread, decimal per year, under which the model has this clean price.
+
+        Raises:
+            Unpriceable: No spread below 500 % does.
+        """
+        target = clean_per_100 + self.accrued_per_100
+        spread = 0.0
+        for _ in range(100):
+            weights = self._amounts * self._growth * np.exp(-spread * self._years)
+            miss, slope = weights.sum() - target, -(weights * self._years).sum()
+            # A convex, falling function: Newton comes from the left and cannot overshoot.
+            step = miss / slope
+            spread -= step
+            if not abs(spread) < SPREAD_LIMIT:
+                break
+            if abs(step) < 1e-14:
+                return float(spread)
+        reason = f"no z-spread gives a clean price of {clean_per_100:g}: check price and terms"
+        raise Unpriceable(reason)
+
+    def analytics(self) -> BondAnalytics:
+        """All of them, at the terms' spread, or at the spread of their price."""
+        spread = self.z_spread()
+        dirty = self.dirty_per_100(spread)
+        clean = dirty - self.accrued_per_100
+        ytm = self._yield(clean)
+        duration, convexity = self._risk(ytm)
+        value = dirty / 100.0 * self.terms.face_amount
+        return BondAnalytics(
+            clean_per_100=clean,
+            dirty_per_100=dirty,
+            accrued_per_100=self.accrued_per_100,
+            ytm=ytm,
+            modified_duration=duration,
+            convexity=convexity,
+            yield_dv01=duration * value * ONE_BP,
+            z_spread_bp=spread / ONE_BP,
+        )
+
+    def z_spread(self) -> float:
+        """The terms' spread when stated, else that of their price, else 0; decimal per year."""
+        if self.terms.z_spread_bp is not None:
+            return self.terms.z_spread_bp * ONE_BP
+        if self.terms.clean_price is not None:
+            return self.z_spread_from_clean(self.terms.clean_price)
+        return 0.0
+
+    def dirty_from_yield(self, ytm: float, compounding: str) -> float:
+        """Dirty price per 100 at settlement of a yield; compounding as in the bond's row."""
+        count, _, frequency = self._yield_rule()
+        rate = ql.InterestRate(ytm, count, COMPOUNDING[compounding], frequency)
+        return float(ql.CashFlows.npv(self._nominal.cashflows(), rate, False, self._settlement))
+
+    def _yield_rule(self) -> tuple[ql.DayCounter, int, int]:
+        frequency = ql.Annual
+        if self.bond.frequency != "ZERO":
+            frequency = ql.Period(self.bond.frequency).frequency()
+        coupon = ql.as_coupon(self._nominal.cashflows()[0])
+        count = coupon.dayCounter() if coupon else legs.day_counter("ACT/365F")
+        return count, COMPOUNDING[self.bond.yield_compounding], frequency
+
+    def _yield(self, clean: float) -> float:
+        rule = self._yield_rule()
+        price = ql.BondPrice(clean, ql.BondPrice.Clean)
+        try:
+            return float(
+                ql.BondFunctions.bondYield(
+                    self._nominal, price, *rule, self._settlement, 1e-12, 200
+                )
+            )
+        except RuntimeError:
+            return math.nan  # a price that no yield explains: shown as missing
+
+    def _risk(self, ytm: float) -> tuple[float, float]:
+        if math.isnan(ytm):
+            return math.nan, math.nan
+        count, compounding, frequency = self._yield_rule()
+        rate = ql.InterestRate(ytm, count, compounding, frequency)
+        kind, day = ql.Duration.Modified, self._settlement
+        duration = ql.BondFunctions.duration(self._nominal, rate, kind, day)
+        return float(duration), float(ql.BondFunctions.convexity(self._nominal, rate, day))

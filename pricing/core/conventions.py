@@ -1,0 +1,543 @@
+"""Market rules as rows: a new market is a new row here, never an ``if`` elsewhere.
+
+Each row carries, per field, the primary source it was taken from (publisher, document,
+section). Names of calendars, day counts and roll rules are this project's own; the
+QuantLib objects behind them are made in ``legs.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Literal, TypeVar
+
+from pricing.core.errors import BadInput
+
+CURRENCIES = ("USD", "EUR", "GBP")
+"""Currencies with at least one curve row below."""
+
+# --- Primary sources -------------------------------------------------------------------------
+
+ARRC = (
+    "ARRC, 'SOFR Swap Conventions' and CFTC MAT filings (ISDA Definitions, USD-SOFR-OIS Compound)"
+)
+NYFED = "Federal Reserve Bank of New York, 'Additional Information about Reference Rates', SOFR"
+SIFMA = "SIFMA, 'US Holiday Recommendations', US Government Securities business days"
+ECB_ESTR = "European Central Bank, 'The euro short-term rate (ESTR) methodology and policies', s. 5"
+EURRFR = "Working group on euro risk-free rates, 'Report on the impact of the transition', s. 3"
+LCH = "LCH Ltd, 'SwapClear product specific contract terms', OIS eligibility tables"
+EMMI = "EMMI, 'Benchmark Determination Methodology for EURIBOR', s. 2 (T+2, Act/360, TARGET)"
+ISDA = "ISDA, '2021 Interest Rate Derivatives Definitions', s. 4 (day counts, business days)"
+BOE_SONIA = "Bank of England, 'SONIA: key features and policies' (Act/365F, published next day)"
+BOE_RFR = "Working Group on Sterling RFRs, 'SONIA conventions', s. 2 (annual, T+0, no lag)"
+CFR = "US Treasury, 31 CFR Part 356, Appendix B, s. I-II"
+CMT = "US Treasury, 'Treasury Yield Curve Methodology' (par, semi-annual bond equivalent)"
+TPLUS1 = "SEC, Release 34-96930 (standard settlement T+1 from 2024-05-28)"
+DMO = "UK DMO, 'Formulae for Calculating Gilt Prices from Yields', s. 1-2 and annex"
+BOE_CURVE = "Bank of England, 'Yield curve terminology and concepts' (zero, continuous, Act/365)"
+FINANZAGENTUR = "Finanzagentur GmbH, 'Issuance conditions, Federal securities', s. 3-5"
+AFT = "Agence France Tresor, 'OAT: technical characteristics'"
+MEF = "Ministero dell'Economia e delle Finanze, 'BTP: characteristics'"
+CSDR = "Regulation (EU) 909/2014, art. 5(2) (settlement on T+2)"
+ECB_CURVE = "European Central Bank, 'Euro area yield curves: technical notes' (zero, continuous)"
+FINRA = "FINRA Rule 11620 (interest on a 30/360 basis)"
+HOUSE = "House choice: shown on screen and hashed into the curve version"
+
+Sources = Mapping[str, str]
+
+
+def _cite(**by_field: str) -> Sources:
+    return MappingProxyType(by_field)
+
+
+# --- Rows ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConvention:
+    """A floating rate index.
+
+    ``publication_lag`` counts business days from the fixing date to the day on which the
+    fixing is public: a replay may not use it before.
+    """
+
+    name: str
+    currency: str
+    kind: Literal["overnight", "ibor"]
+    tenor: str
+    fixing_days: int
+    calendar: str
+    day_count: str
+    business_day_convention: str
+    end_of_month: bool
+    publication_lag: int
+    forecast_curve: str
+    sources: Sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveConvention:
+    """A curve and how its quotes are read.
+
+    ``quotes``: ``ois`` (overnight deposit for 1D, else OIS), ``ibor`` (below one year simple
+    rates on the curve itself, else swap against the index, discounted on ``discount_curve``),
+    ``par_yield`` (par bonds; below one year simple money-market yields) or ``zero``
+    (continuously compounded zero rates).
+    """
+
+    name: str
+    currency: str
+    quotes: Literal["ois", "ibor", "par_yield", "zero"]
+    index: str | None
+    discount_curve: str | None
+    swap_convention: str | None
+    settlement_days: int
+    calendar: str
+    day_count: str
+    frequency: str
+    interpolation: Literal["log_linear", "natural_log_cubic"]
+    sources: Sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapConvention:
+    """A standard fixed-floating swap of one currency."""
+
+    name: str
+    currency: str
+    index: str
+    spot_lag: int
+    fixed_frequency: str
+    fixed_day_count: str
+    float_frequency: str
+    float_day_count: str
+    payment_lag: int
+    calendar: str
+    business_day_convention: str
+    end_of_month: bool
+    discount_curve: str
+    sources: Sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondConvention:
+    """A bond market. ``ex_coupon_days`` counts business days as the market does (gilts: 7)."""
+
+    name: str
+    currency: str | None
+    payment_frequency: str
+    day_count: str
+    settlement_days: int
+    calendar: str
+    business_day_convention: str
+    end_of_month: bool
+    ex_coupon_days: int
+    yield_compounding: Literal["compounded", "simple_then_compounded"]
+    discount_curve: str | None
+    sources: Sources
+
+
+INDICES: Mapping[str, IndexConvention] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            IndexConvention(
+                name="SOFR",
+                currency="USD",
+                kind="overnight",
+                tenor="1D",
+                fixing_days=0,
+                calendar="US-SOFR",
+                day_count="ACT/360",
+                business_day_convention="FOLLOWING",
+                end_of_month=False,
+                publication_lag=1,
+                forecast_curve="USD-SOFR",
+                sources=_cite(
+                    tenor=NYFED,
+                    fixing_days=NYFED,
+                    calendar=SIFMA,
+                    day_count=NYFED,
+                    publication_lag=NYFED,
+                    business_day_convention=ISDA,
+                    end_of_month=ISDA,
+                    forecast_curve=HOUSE,
+                ),
+            ),
+            IndexConvention(
+                name="ESTR",
+                currency="EUR",
+                kind="overnight",
+                tenor="1D",
+                fixing_days=0,
+                calendar="TARGET",
+                day_count="ACT/360",
+                business_day_convention="FOLLOWING",
+                end_of_month=False,
+                publication_lag=1,
+                forecast_curve="EUR-ESTR",
+                sources=_cite(
+                    tenor=ECB_ESTR,
+                    fixing_days=ECB_ESTR,
+                    calendar=ECB_ESTR,
+                    day_count=ECB_ESTR,
+                    publication_lag=ECB_ESTR,
+                    business_day_convention=ISDA,
+                    end_of_month=ISDA,
+                    forecast_curve=HOUSE,
+                ),
+            ),
+            *(
+                IndexConvention(
+                    name=f"EURIBOR{tenor}",
+                    currency="EUR",
+                    kind="ibor",
+                    tenor=tenor,
+                    fixing_days=2,
+                    calendar="TARGET",
+                    day_count="ACT/360",
+                    business_day_convention="MODIFIED_FOLLOWING",
+                    end_of_month=True,
+                    publication_lag=0,
+                    forecast_curve=f"EUR-EURIBOR{tenor}",
+                    sources=_cite(
+                        tenor=EMMI,
+                        fixing_days=EMMI,
+                        calendar=EMMI,
+                        day_count=EMMI,
+                        publication_lag=EMMI,
+                        business_day_convention=ISDA,
+                        end_of_month=ISDA,
+                        forecast_curve=HOUSE,
+                    ),
+                )
+                for tenor in ("3M", "6M")
+            ),
+            IndexConvention(
+                name="SONIA",
+                currency="GBP",
+                kind="overnight",
+                tenor="1D",
+                fixing_days=0,
+                calendar="UK",
+                day_count="ACT/365F",
+                business_day_convention="FOLLOWING",
+                end_of_month=False,
+                publication_lag=1,
+                forecast_curve="GBP-SONIA",
+                sources=_cite(
+                    tenor=BOE_SONIA,
+                    fixing_days=BOE_SONIA,
+                    calendar=BOE_SONIA,
+                    day_count=BOE_SONIA,
+                    publication_lag=BOE_SONIA,
+                    business_day_convention=ISDA,
+                    end_of_month=ISDA,
+                    forecast_curve=HOUSE,
+                ),
+            ),
+        )
+    }
+)
+
+
+def _ois_curve(name: str, currency: str, index: str, convention: str) -> CurveConvention:
+    return CurveConvention(
+        name=name,
+        currency=currency,
+        quotes="ois",
+        index=index,
+        discount_curve=None,
+        swap_convention=convention,
+        settlement_days=0,
+        calendar=INDICES[index].calendar,
+        day_count="ACT/365F",
+        frequency="1Y",
+        interpolation="log_linear",
+        sources=_cite(
+            quotes=ISDA,
+            index=ISDA,
+            swap_convention=LCH,
+            settlement_days=HOUSE,
+            calendar=INDICES[index].sources["calendar"],
+            day_count=HOUSE,
+            frequency=LCH,
+            interpolation=HOUSE,
+        ),
+    )
+
+
+def _ibor_curve(tenor: str) -> CurveConvention:
+    return CurveConvention(
+        name=f"EUR-EURIBOR{tenor}",
+        currency="EUR",
+        quotes="ibor",
+        index=f"EURIBOR{tenor}",
+        discount_curve="EUR-ESTR",
+        swap_convention=f"EUR-EURIBOR-{tenor}",
+        settlement_days=2,
+        calendar="TARGET",
+        day_count="ACT/365F",
+        frequency="1Y",
+        interpolation="log_linear",
+        sources=_cite(
+            quotes=EMMI,
+            index=EMMI,
+            discount_curve=EURRFR,
+            swap_convention=ISDA,
+            settlement_days=EMMI,
+            calendar=EMMI,
+            day_count=HOUSE,
+            frequency=ISDA,
+            interpolation=HOUSE,
+        ),
+    )
+
+
+def _government_curve(
+    name: str, quotes: Literal["par_yield", "zero"], source: str
+) -> CurveConvention:
+    return CurveConvention(
+        name=name,
+        currency=name[:3],
+        quotes=quotes,
+        index=None,
+        discount_curve=None,
+        swap_convention=None,
+        settlement_days=0,
+        calendar="NONE",
+        day_count="ACT/365F",
+        frequency="6M",
+        interpolation="log_linear",
+        sources=_cite(
+            quotes=source,
+            settlement_days=source,
+            calendar=source,
+            day_count=HOUSE,
+            frequency=source,
+            interpolation=HOUSE,
+        ),
+    )
+
+
+CURVES: Mapping[str, CurveConvention] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            _government_curve("USD-GOVT", "par_yield", CMT),
+            _ois_curve("USD-SOFR", "USD", "SOFR", "USD-SOFR-OIS"),
+            _government_curve("EUR-GOVT", "zero", ECB_CURVE),
+            _ois_curve("EUR-ESTR", "EUR", "ESTR", "EUR-ESTR-OIS"),
+            _ibor_curve("3M"),
+            _ibor_curve("6M"),
+            _government_curve("GBP-GOVT", "zero", BOE_CURVE),
+            _ois_curve("GBP-SONIA", "GBP", "SONIA", "GBP-SONIA-OIS"),
+        )
+    }
+)
+
+
+def _ois(
+    name: str, index: str, spot_lag: int, payment_lag: int, curve: str, source: str
+) -> SwapConvention:
+    row = INDICES[index]
+    return SwapConvention(
+        name=name,
+        currency=row.currency,
+        index=index,
+        spot_lag=spot_lag,
+        fixed_frequency="1Y",
+        fixed_day_count=row.day_count,
+        float_frequency="1Y",
+        float_day_count=row.day_count,
+        payment_lag=payment_lag,
+        calendar=row.calendar,
+        business_day_convention="MODIFIED_FOLLOWING",
+        end_of_month=False,
+        discount_curve=curve,
+        sources=_cite(
+            index=source,
+            spot_lag=source,
+            fixed_frequency=source,
+            fixed_day_count=source,
+            float_frequency=source,
+            float_day_count=source,
+            payment_lag=source,
+            calendar=row.sources["calendar"],
+            business_day_convention=ISDA,
+            end_of_month=ISDA,
+            discount_curve=HOUSE,
+        ),
+    )
+
+
+def _euribor(tenor: str) -> SwapConvention:
+    return SwapConvention(
+        name=f"EUR-EURIBOR-{tenor}",
+        currency="EUR",
+        index=f"EURIBOR{tenor}",
+        spot_lag=2,
+        fixed_frequency="1Y",
+        fixed_day_count="30/360",
+        float_frequency=tenor,
+        float_day_count="ACT/360",
+        payment_lag=0,
+        calendar="TARGET",
+        business_day_convention="MODIFIED_FOLLOWING",
+        end_of_month=False,
+        discount_curve="EUR-ESTR",
+        sources=_cite(
+            index=EMMI,
+            spot_lag=EMMI,
+            fixed_frequency=ISDA,
+            fixed_day_count=ISDA,
+            float_frequency=EMMI,
+            float_day_count=EMMI,
+            payment_lag=ISDA,
+            calendar=EMMI,
+            business_day_convention=ISDA,
+            end_of_month=ISDA,
+            discount_curve=EURRFR,
+        ),
+    )
+
+
+SWAPS: Mapping[str, SwapConvention] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            _ois("USD-SOFR-OIS", "SOFR", 2, 2, "USD-SOFR", ARRC),
+            _ois("EUR-ESTR-OIS", "ESTR", 2, 1, "EUR-ESTR", LCH),
+            _euribor("3M"),
+            _euribor("6M"),
+            _ois("GBP-SONIA-OIS", "SONIA", 0, 0, "GBP-SONIA", BOE_RFR),
+        )
+    }
+)
+
+
+def _bond(
+    name: str,
+    currency: str | None,
+    source: str,
+    *,
+    frequency: str,
+    settlement_days: int,
+    calendar: str,
+    settlement_source: str,
+    day_count: str = "ACT/ACT ICMA",
+    ex_coupon_days: int = 0,
+    end_of_month: bool = False,
+) -> BondConvention:
+    return BondConvention(
+        name=name,
+        currency=currency,
+        payment_frequency=frequency,
+        day_count=day_count,
+        settlement_days=settlement_days,
+        calendar=calendar,
+        business_day_convention="FOLLOWING",
+        end_of_month=end_of_month,
+        ex_coupon_days=ex_coupon_days,
+        yield_compounding="compounded",
+        discount_curve=f"{currency}-GOVT" if currency else None,
+        sources=_cite(
+            payment_frequency=source,
+            day_count=source,
+            settlement_days=settlement_source,
+            calendar=source,
+            business_day_convention=source,
+            end_of_month=source,
+            ex_coupon_days=source,
+            yield_compounding=source,
+            discount_curve=HOUSE,
+        ),
+    )
+
+
+BONDS: Mapping[str, BondConvention] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            _bond(
+                "US-TREASURY",
+                "USD",
+                CFR,
+                frequency="6M",
+                settlement_days=1,
+                calendar="US-GOVT",
+                settlement_source=TPLUS1,
+                end_of_month=True,
+            ),
+            _bond(
+                "UK-GILT",
+                "GBP",
+                DMO,
+                frequency="6M",
+                settlement_days=1,
+                calendar="UK",
+                settlement_source=DMO,
+                ex_coupon_days=7,
+            ),
+            _bond(
+                "DE-BUND",
+                "EUR",
+                FINANZAGENTUR,
+                frequency="1Y",
+                settlement_days=2,
+                calendar="TARGET",
+                settlement_source=CSDR,
+            ),
+            _bond(
+                "FR-OAT",
+                "EUR",
+                AFT,
+                frequency="1Y",
+                settlement_days=2,
+                calendar="TARGET",
+                settlement_source=CSDR,
+            ),
+            _bond(
+                "IT-BTP",
+                "EUR",
+                MEF,
+                frequency="6M",
+                settlement_days=2,
+                calendar="TARGET",
+                settlement_source=CSDR,
+            ),
+            _bond(
+                "CORP-30-360",
+                None,
+                FINRA,
+                frequency="6M",
+                settlement_days=1,
+                calendar="US-GOVT",
+                settlement_source=TPLUS1,
+                day_count="30/360",
+            ),
+        )
+    }
+)
+
+T = TypeVar("T")
+Row = IndexConvention | CurveConvention | SwapConvention | BondConvention
+
+
+def pick(table: Mapping[str, T], field: str, name: str) -> T:
+    """The row of that name.
+
+    Raises:
+        BadInput: No such row; the message lists the names there are.
+    """
+    try:
+        return table[name]
+    except KeyError:
+        raise BadInput(field, name, f"allowed: {', '.join(table)}") from None
+
+
+def canonical(row: Row) -> str:
+    """One line that changes when any rule of the row does; sources and wording do not count."""
+    values = (f"{f.name}={getattr(row, f.name)}" for f in fields(row) if f.name != "sources")
+    return ";".join(values)

@@ -1,0 +1,95 @@
+"""Published fixings in; what a coupon has earned so far out, by index."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pricing.core import legs
+from pricing.core.arrays import FloatArray, IntArray
+from pricing.core.conventions import IndexConvention
+
+EPOCH = dt.date(1970, 1, 1)
+Fixings = Mapping[str, Mapping[dt.date, float]]
+"""Decimal rates by index name and fixing date."""
+
+YEAR = {"ACT/360": 360.0, "ACT/365F": 365.0}
+
+
+def day_of(date: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (date - EPOCH).days
+
+
+def date_of(day: int) -> dt.date:
+    """The date of a day number."""
+    return EPOCH + dt.timedelta(days=int(day))
+
+
+@dataclass(frozen=True)
+class IndexHistory:
+    """Fixings of one index laid on its business days.
+
+    Attributes:
+        days: Business days of the fixing calendar, ascending day numbers.
+        rates: The fixing of each day, NaN where there is none.
+        growth: What 1.0 compounded daily from the first day has become at each day; an
+            unknown fixing counts as 0 and is caught by ``gaps``.
+        gaps: How many fixings are unknown before each day.
+    """
+
+    row: IndexConvention
+    days: IntArray
+    rates: FloatArray
+    growth: FloatArray
+    gaps: IntArray
+
+    def first_unknown(self, day: int) -> int:
+        """The first business day, from ``day`` on, that has no fixing."""
+        place = int(np.searchsorted(self.days, day))
+        while place < len(self.days) and not np.isnan(self.rates[place]):
+            place += 1
+        return int(self.days[min(place, len(self.days) - 1)])
+
+    def first_gap(self, start: int, end: int) -> int:
+        """The first business day in [start, end) that has no fixing."""
+        a, b = np.searchsorted(self.days, (start, end))
+        missing = np.flatnonzero(np.isnan(self.rates[a:b]))
+        return int(self.days[a + missing[0]])
+
+
+def index_history(
+    row: IndexConvention, fixings: Mapping[dt.date, float], first: int, today: int
+) -> IndexHistory:
+    """Lay the fixings up to today on the index's business days.
+
+    Args:
+        row: The index.
+        fixings: Its fixings; those after today are not used.
+        first: Day number from which coupons accrue.
+        today: The valuation date.
+    """
+    # Ten days on: today may be a holiday before a weekend, and growth needs the next day.
+    days = np.array(legs.business_days(row.calendar, first, today + 10), dtype=np.int64)
+    known = {day_of(d): r for d, r in fixings.items() if day_of(d) <= today}
+    rates = np.array([known.get(int(day), np.nan) for day in days])
+    span = np.diff(days, append=days[-1]) / YEAR.get(row.day_count, 360.0)
+    steps = 1.0 + np.nan_to_num(rates) * span
+    growth = np.concatenate(([1.0], np.cumprod(steps)[:-1]))
+    gaps = np.concatenate(([0], np.cumsum(np.isnan(rates))[:-1]))
+    return IndexHistory(row=row, days=days, rates=rates, growth=growth, gaps=gaps)
+
+
+def public_on(
+    row: IndexConvention, fixings: Mapping[dt.date, float], today: dt.date
+) -> dict[dt.date, float]:
+    """The fixings that were published by the start of ``today``'s trading.
+
+    A replay must not know SOFR of its own day: it is published on the next one.
+    """
+    if row.publication_lag == 0:
+        return {d: r for d, r in fixings.items() if d <= today}
+    return {d: r for d, r in fixings.items() if d < today}

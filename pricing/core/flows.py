@@ -1,0 +1,264 @@
+"""Terms in; flat arrays of dated cash flows out: once per trade version, without a market.
+
+A compiled flow knows no date of today. ``roll.py`` turns a block of them into what a day
+needs: which flows are still to come, which coupons have fixed, at what.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.core import conventions, legs
+from pricing.core.arrays import FloatArray, IntArray, RecordArray
+from pricing.core.errors import BadInput, PricingError, SpreadNotSolved, Unpriceable
+from pricing.core.legs import day_number
+from pricing.core.messages import Failure
+from pricing.core.terms import BondTerms, SwapTerms, Terms
+
+FIXED, IBOR, OVERNIGHT = 0, 1, 2
+NO_INDEX = 255
+NEVER = 0
+INDEX_NAMES = tuple(conventions.INDICES)
+CURVE_NAMES = tuple(conventions.CURVES)
+
+FLOW = np.dtype(
+    [
+        ("kind", "u1"),
+        ("leg", "u1"),  # 0 fixed, 1 floating
+        ("index", "u1"),  # place in INDEX_NAMES
+        ("pay", "i4"),  # day numbers from here
+        ("start", "i4"),
+        ("end", "i4"),
+        ("fixing", "i4"),
+        ("ex", "i4"),  # first day that no longer carries the flow; NEVER: none
+        ("scale", "f8"),  # money per unit of (growth - 1) from start to end
+        ("accrued", "f8"),  # money per unit of fixing (IBOR)
+        ("amount", "f8"),  # money that does not depend on the index
+        ("unit", "f8"),  # money per unit of fixed rate
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CompiledTrade:
+    """The flows of one trade version, signed: what is received is positive.
+
+    Attributes:
+        trade_id: Its name.
+        product: bond or swap.
+        book: Its book.
+        flows: Records of type FLOW, in payment order by leg.
+        discount: Place of its discount curve in CURVE_NAMES.
+        forecast: Place of its projection curve in CURVE_NAMES.
+        notional: Present size, for shares of coverage; trade currency, unsigned.
+        z_spread: Continuous spread over the discount curve, decimal per year.
+    """
+
+    trade_id: str
+    product: str
+    book: str
+    flows: RecordArray
+    discount: int
+    forecast: int
+    notional: float
+    z_spread: float = 0.0
+
+
+@dataclass(frozen=True)
+class FlowBlock:
+    """Many compiled trades of one currency, side by side. ``ptr`` has one entry more."""
+
+    trade_ids: tuple[str, ...]
+    products: tuple[str, ...]
+    books: tuple[str, ...]
+    ptr: IntArray
+    flows: RecordArray
+    discount: IntArray
+    forecast: IntArray
+    notional: FloatArray
+    z_spread: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.trade_ids)
+
+
+def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
+    """The flows of one trade.
+
+    Args:
+        terms: What the contract says.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+
+    Raises:
+        BadInput: A field is wrong; the message says which and what is allowed.
+        Unpriceable: QuantLib makes no schedule of the terms.
+    """
+    try:
+        if isinstance(terms, SwapTerms):
+            return _compile_swap(terms, indexed)
+        return _compile_bond(terms)
+    except RuntimeError as error:  # QuantLib's only exception type
+        raise Unpriceable(str(error)) from None
+
+
+def _compile_swap(terms: SwapTerms, indexed: bool) -> CompiledTrade:
+    swap = legs.resolve_swap(terms)
+    fixed, floating = legs.swap_legs(swap, indexed=indexed)
+    rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
+    flows = np.array(rows, dtype=FLOW)
+    sign = np.where(flows["leg"] == 0, swap.sign, -swap.sign)
+    for column in ("scale", "accrued", "amount", "unit"):
+        flows[column] *= sign
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=CURVE_NAMES.index(swap.discount_curve),
+        forecast=CURVE_NAMES.index(swap.forecast_curve),
+        notional=terms.notional,
+    )
+
+
+def _compile_bond(terms: BondTerms) -> CompiledTrade:
+    if terms.clean_price is not None and terms.z_spread_bp is None:
+        raise SpreadNotSolved(terms.clean_price)
+    bond = legs.resolve_bond(terms)
+    flows = np.array(fixed_leg_rows(legs.make_bond(bond).cashflows()), dtype=FLOW)
+    for column in ("amount", "unit"):
+        flows[column] *= terms.face_amount / 100.0
+    curve = CURVE_NAMES.index(bond.discount_curve)
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=curve,
+        forecast=curve,
+        notional=abs(terms.face_amount),
+        z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
+    )
+
+
+Row = tuple[int, int, int, int, int, int, int, int, float, float, float, float]
+
+
+def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
+    """Rows of FLOW of a leg of fixed coupons and redemptions."""
+    rows: list[Row] = []
+    for flow in leg:
+        coupon = ql.as_coupon(flow)
+        pay = day_number(flow.date())
+        if coupon is None:
+            rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, NEVER, 0.0, 0.0, flow.amount(), 0.0))
+            continue
+        ex_date = coupon.exCouponDate()
+        ex = NEVER if ex_date == ql.Date() else day_number(ex_date)
+        unit = coupon.nominal() * coupon.accrualPeriod()
+        rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, ex, 0.0, 0.0, flow.amount(), unit))
+    return rows
+
+
+def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
+    """Rows of FLOW of a leg of IBOR or compounded overnight coupons."""
+    make = _overnight_row if index.kind == "overnight" else _ibor_row
+    ql_index = legs.make_index(index)
+    number = INDEX_NAMES.index(index.name)
+    return [make(ql.as_floating_rate_coupon(flow), ql_index, number, indexed) for flow in leg]
+
+
+def _overnight_row(
+    coupon: ql.FloatingRateCoupon, index: ql.OvernightIndex, number: int, _: bool
+) -> Row:
+    """A compounded coupon telescopes: growth is P(start)/P(end) of its value dates."""
+    cal = index.fixingCalendar()
+    start = cal.adjust(coupon.accrualStartDate(), ql.Following)
+    end = cal.adjust(coupon.accrualEndDate(), ql.Following)
+    accrued = coupon.nominal() * coupon.accrualPeriod()
+    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
+    first = day_number(start)
+    amount = accrued * coupon.spread()
+    return (
+        *(OVERNIGHT, 1, number, day_number(coupon.date()), first, day_number(end), first, NEVER),
+        *(scale, 0.0, amount, 0.0),
+    )
+
+
+def _ibor_row(
+    coupon: ql.FloatingRateCoupon, index: ql.IborIndex, number: int, indexed: bool
+) -> Row:
+    """An IBOR coupon grows over the index's dates; at par, over its own period's."""
+    cal, lag = index.fixingCalendar(), index.fixingDays()
+    fixing = coupon.fixingDate()
+    start = cal.advance(fixing, lag, ql.Days)
+    if indexed:
+        end = index.maturityDate(start)
+    else:
+        next_fixing = cal.advance(coupon.accrualEndDate(), -int(coupon.fixingDays()), ql.Days)
+        end = max(cal.advance(next_fixing, lag, ql.Days), start + 1)
+    accrued = coupon.nominal() * coupon.accrualPeriod()
+    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
+    return (
+        *(IBOR, 1, number, day_number(coupon.date()), day_number(start), day_number(end)),
+        *(day_number(fixing), NEVER, scale, accrued * coupon.gearing()),
+        *(accrued * coupon.spread(), 0.0),
+    )
+
+
+def compile_book(
+    book: Sequence[Terms], *, indexed: bool = False
+) -> tuple[list[CompiledTrade], list[Failure]]:
+    """Compile what compiles; name what does not. One bad trade never stops the rest."""
+    good: list[CompiledTrade] = []
+    failed: list[Failure] = []
+    for terms in book:
+        try:
+            good.append(compile_trade(terms, indexed=indexed))
+        except PricingError as error:
+            failed.append(Failure(trade_id=terms.trade_id, code=error.code, message=str(error)))
+    return good, failed
+
+
+def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
+    """Lay compiled trades side by side.
+
+    Raises:
+        BadInput: Two trades have the same id.
+    """
+    ids = tuple(t.trade_id for t in trades)
+    if len(set(ids)) != len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise BadInput("trade_id", twice, "each trade id may stand once in a book")
+    ptr = np.zeros(len(trades) + 1, dtype=np.int64)
+    np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
+    empty = np.empty(0, dtype=FLOW)
+    return FlowBlock(
+        trade_ids=ids,
+        products=tuple(t.product for t in trades),
+        books=tuple(t.book for t in trades),
+        ptr=ptr,
+        flows=np.concatenate([t.flows for t in trades]) if trades else empty,
+        discount=np.array([t.discount for t in trades], dtype=np.int32),
+        forecast=np.array([t.forecast for t in trades], dtype=np.int32),
+        notional=np.array([t.notional for t in trades], dtype=np.float64),
+        z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
+    )
+
+
+def split_evenly(trades: Sequence[CompiledTrade], blocks: int) -> list[list[CompiledTrade]]:
+    """Deal trades into blocks of about the same number of flows, the same way every time."""
+    if blocks <= 1:
+        return [list(trades)]
+    piles: list[list[CompiledTrade]] = [[] for _ in range(blocks)]
+    total = sum(len(t.flows) for t in trades)
+    seen = 0
+    for trade in trades:
+        place = math.floor(seen * blocks / total) if total else 0
+        piles[min(place, blocks - 1)].append(trade)
+        seen += len(trade.flows)
+    return piles

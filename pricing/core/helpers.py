@@ -1,0 +1,139 @@
+"""A curve's row and tenors in; QuantLib's bootstrap helpers out.
+
+``ois`` and ``ibor`` helpers read live quotes; a par bond's coupon is its quote, so its helper
+is made anew for every rate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import QuantLib as ql
+
+from pricing.core import conventions, legs
+from pricing.core.conventions import CurveConvention
+from pricing.core.messages import tenor_days
+from pricing.core.quotes import Key
+
+ONE_YEAR_DAYS = 364.0
+"""12M counts as a year: tenors below are simple rates, from there on bonds and swaps."""
+
+PAR_YIELD_DEPOSIT = ql.Actual365Fixed
+"""Day count of par yields below one year: simple money-market yields."""
+
+Helper = Any
+"""A ql.RateHelper: QuantLib ships no types."""
+
+
+@dataclass(frozen=True)
+class HelperFactory:
+    """Makes the helpers of one curve on one date.
+
+    Attributes:
+        row: The curve's rules.
+        today: Valuation date; QuantLib's own must be the same.
+        discount: Handle of the curve that swaps are discounted on, for ``ibor`` curves.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+    """
+
+    row: CurveConvention
+    today: dt.date
+    discount: ql.YieldTermStructureHandle
+    indexed: bool
+
+    def make(self, key: Key, quote: ql.SimpleQuote) -> Helper:
+        """The helper of one quote. Zero rates have none."""
+        makers = {"ois": self._ois, "ibor": self._ibor, "par_yield": self._par_yield}
+        return makers[self.row.quotes](key, quote)
+
+    def _ois(self, key: Key, quote: ql.SimpleQuote) -> Helper:
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        index = conventions.INDICES[str(self.row.index)]
+        cal = legs.calendar(swap.calendar)
+        if key.tenor == "1D":
+            count = legs.day_counter(index.day_count)
+            return self._deposit(key, quote, 0, cal, ql.Following, False, count)
+        return ql.OISRateHelper(
+            swap.spot_lag,
+            ql.Period(key.tenor),
+            ql.QuoteHandle(quote),
+            legs.make_index(index),
+            telescopicValueDates=True,
+            paymentLag=swap.payment_lag,
+            paymentConvention=ql.Following if swap.payment_lag else ql.ModifiedFollowing,
+            paymentFrequency=ql.Annual,
+            paymentCalendar=cal,
+            endOfMonth=swap.end_of_month,
+            fixedPaymentFrequency=ql.Annual,
+            fixedCalendar=cal,
+            convention=legs.roll(swap.business_day_convention),
+            fixedDayCount=legs.day_counter(swap.fixed_day_count),
+        )
+
+    def _ibor(self, key: Key, quote: ql.SimpleQuote) -> Helper:
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        index = conventions.INDICES[str(self.row.index)]
+        if tenor_days(key.tenor) < ONE_YEAR_DAYS:
+            cal, rule = legs.calendar(index.calendar), legs.roll(index.business_day_convention)
+            count, lag = legs.day_counter(index.day_count), index.fixing_days
+            return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
+        # Overloaded in SWIG, so by position: spread, forward start, discount curve, spot lag,
+        # pillar (QuantLib's default, the last relevant date), end of month, indexed coupons.
+        return ql.SwapRateHelper(
+            ql.QuoteHandle(quote),
+            ql.Period(key.tenor),
+            legs.calendar(swap.calendar),
+            ql.Period(swap.fixed_frequency).frequency(),
+            legs.roll(swap.business_day_convention),
+            legs.day_counter(swap.fixed_day_count),
+            legs.make_index(index),
+            ql.QuoteHandle(),
+            ql.Period(0, ql.Days),
+            self.discount,
+            swap.spot_lag,
+            ql.Pillar.LastRelevantDate,
+            ql.Date(),
+            swap.end_of_month,
+            self.indexed,
+        )
+
+    def _par_yield(self, key: Key, quote: ql.SimpleQuote) -> Helper:
+        row, cal = self.row, legs.calendar(self.row.calendar)
+        if tenor_days(key.tenor) < ONE_YEAR_DAYS:
+            count, lag = PAR_YIELD_DEPOSIT(), row.settlement_days
+            return self._deposit(key, quote, lag, cal, ql.Unadjusted, False, count)
+        start, rule = legs.to_ql(self.today), ql.Unadjusted
+        end, period = start + ql.Period(key.tenor), ql.Period(row.frequency)
+        backward = ql.DateGeneration.Backward
+        schedule = ql.Schedule(start, end, period, cal, rule, rule, backward, False)
+        return ql.FixedRateBondHelper(
+            ql.QuoteHandle(ql.SimpleQuote(100.0)),
+            row.settlement_days,
+            100.0,
+            schedule,
+            [quote.value()],
+            ql.ActualActual(ql.ActualActual.ISMA, schedule),
+            ql.Unadjusted,
+        )
+
+    @staticmethod
+    def _deposit(
+        key: Key,
+        quote: ql.SimpleQuote,
+        lag: int,
+        cal: ql.Calendar,
+        rule: int,
+        end_of_month: bool,
+        count: ql.DayCounter,
+    ) -> Helper:
+        handle, period = ql.QuoteHandle(quote), ql.Period(key.tenor)
+        return ql.DepositRateHelper(handle, period, lag, cal, rule, end_of_month, count)
+
+
+def deposit_day_counter(row: CurveConvention) -> ql.DayCounter:
+    """The day count of a curve's simple rates."""
+    if row.index is None:
+        return PAR_YIELD_DEPOSIT()
+    return legs.day_counter(conventions.INDICES[row.index].day_count)

@@ -1,0 +1,464 @@
+"""Terms in; QuantLib schedules, legs, indices and bonds out. No market, no date of today.
+
+The one place where this project's names of calendars, day counts and roll rules become
+QuantLib objects. Trades, calibrating instruments and the reference all start here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import QuantLib as ql
+
+from pricing.core import conventions
+from pricing.core.conventions import IndexConvention
+from pricing.core.errors import BadInput
+from pricing.core.terms import BondTerms, NotionalStep, SwapTerms
+
+EPOCH_SERIAL = 25569
+"""QuantLib's serial number of 1970-01-01; our day numbers count from that day."""
+
+CALENDARS: Mapping[str, Callable[[], ql.Calendar]] = {
+    "NONE": ql.NullCalendar,
+    "TARGET": ql.TARGET,
+    "UK": lambda: ql.UnitedKingdom(ql.UnitedKingdom.Exchange),
+    "US-GOVT": lambda: ql.UnitedStates(ql.UnitedStates.GovernmentBond),
+    "US-SOFR": lambda: ql.UnitedStates(ql.UnitedStates.SOFR),
+    "US": lambda: ql.UnitedStates(ql.UnitedStates.Settlement),
+    "WEEKENDS": ql.WeekendsOnly,
+}
+DAY_COUNTS: Mapping[str, Callable[[], ql.DayCounter]] = {
+    "ACT/360": ql.Actual360,
+    "ACT/365F": ql.Actual365Fixed,
+    "ACT/ACT ISDA": lambda: ql.ActualActual(ql.ActualActual.ISDA),
+    "ACT/ACT ICMA": lambda: ql.ActualActual(ql.ActualActual.ISMA),
+    "30/360": lambda: ql.Thirty360(ql.Thirty360.BondBasis),
+    "30/360 US": lambda: ql.Thirty360(ql.Thirty360.USA),
+    "30E/360": lambda: ql.Thirty360(ql.Thirty360.European),
+}
+DAY_COUNT_ALIASES = {
+    "ACTUAL360": "ACT/360",
+    "A360": "ACT/360",
+    "ACT365": "ACT/365F",
+    "ACT365FIXED": "ACT/365F",
+    "ACTUAL365F": "ACT/365F",
+    "ACTUAL365FIXED": "ACT/365F",
+    "A365F": "ACT/365F",
+    "ACTACT": "ACT/ACT ICMA",
+    "ACTACTISMA": "ACT/ACT ICMA",
+    "ACTUALACTUAL": "ACT/ACT ICMA",
+    "ACTUALACTUALICMA": "ACT/ACT ICMA",
+    "ACTUALACTUALISMA": "ACT/ACT ICMA",
+    "ACTUALACTUALISDA": "ACT/ACT ISDA",
+    "30360BONDBASIS": "30/360",
+    "BONDBASIS": "30/360",
+    "30360ISDA": "30/360",
+    "30U360": "30/360 US",
+    "30360EUROPEAN": "30E/360",
+    "EUROBONDBASIS": "30E/360",
+    "30E360ISMA": "30E/360",
+}
+ROLLS: Mapping[str, int] = {
+    "FOLLOWING": ql.Following,
+    "MODIFIED_FOLLOWING": ql.ModifiedFollowing,
+    "PRECEDING": ql.Preceding,
+    "MODIFIED_PRECEDING": ql.ModifiedPreceding,
+    "UNADJUSTED": ql.Unadjusted,
+}
+ROLL_ALIASES = {
+    "MODFOLLOWING": "MODIFIED_FOLLOWING",
+    "MF": "MODIFIED_FOLLOWING",
+    "F": "FOLLOWING",
+    "NONE": "UNADJUSTED",
+}
+FREQUENCIES = {
+    "ANNUAL": "1Y",
+    "YEARLY": "1Y",
+    "SEMIANNUAL": "6M",
+    "QUARTERLY": "3M",
+    "MONTHLY": "1M",
+    "1": "1Y",
+    "2": "6M",
+    "4": "3M",
+    "12": "1M",
+    "12M": "1Y",
+    "NONE": "ZERO",
+    "0": "ZERO",
+    "ONCE": "ZERO",
+}
+PERIODS = ("1M", "2M", "3M", "4M", "6M", "1Y", "ZERO")
+Handle = Any
+"""A ql.YieldTermStructureHandle: QuantLib ships no types."""
+
+
+def _squash(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", str(name).upper())
+
+
+@cache
+def calendar(name: str) -> ql.Calendar:
+    """QuantLib's calendar of that name."""
+    key = str(name).upper().replace("_", "-")
+    return conventions.pick(CALENDARS, "calendar", key)()
+
+
+@cache
+def day_count_name(name: str, field: str = "day_count") -> str:
+    """Our spelling of a day count written in any usual way."""
+    squashed = _squash(name)
+    for known in DAY_COUNTS:
+        if squashed == _squash(known):
+            return known
+    if squashed in DAY_COUNT_ALIASES:
+        return DAY_COUNT_ALIASES[squashed]
+    raise BadInput(field, name, f"allowed: {', '.join(DAY_COUNTS)}")
+
+
+@cache
+def day_counter(name: str, field: str = "day_count") -> ql.DayCounter:
+    """QuantLib's day counter of that name."""
+    return DAY_COUNTS[day_count_name(name, field)]()
+
+
+@cache
+def roll(name: str) -> int:
+    """QuantLib's business day convention of that name."""
+    key = str(name).upper().replace(" ", "_").replace("-", "_")
+    return conventions.pick(ROLLS, "business_day_convention", ROLL_ALIASES.get(_squash(key), key))
+
+
+@cache
+def frequency(value: str | int, field: str = "payment_frequency") -> str:
+    """A payment frequency as a tenor: 1M, 2M, 3M, 4M, 6M, 1Y, or ZERO for none."""
+    key = _squash(str(value))
+    key = FREQUENCIES.get(key, key)
+    if key not in PERIODS:
+        raise BadInput(field, value, f"allowed: {', '.join(PERIODS)} (or payments per year)")
+    return key
+
+
+def to_ql(date: dt.date) -> ql.Date:
+    """QuantLib's date of a date."""
+    return ql.Date(date.day, date.month, date.year)
+
+
+def day_number(date: ql.Date) -> int:
+    """Days since 1970-01-01 of a QuantLib date."""
+    return int(date.serialNumber()) - EPOCH_SERIAL
+
+
+def ql_of_day(day: int) -> ql.Date:
+    """QuantLib's date of a day number."""
+    return ql.Date(int(day) + EPOCH_SERIAL)
+
+
+def make_index(row: IndexConvention, forecast: Handle | None = None) -> ql.IborIndex:
+    """The index of a row, forecast on the curve behind the handle."""
+    handle = forecast if forecast is not None else ql.YieldTermStructureHandle()
+    currency = {"USD": ql.USDCurrency, "EUR": ql.EURCurrency, "GBP": ql.GBPCurrency}[row.currency]()
+    cal, count = calendar(row.calendar), day_counter(row.day_count)
+    if row.kind == "overnight":
+        return ql.OvernightIndex(row.name, row.fixing_days, currency, cal, count, handle)
+    return ql.IborIndex(
+        row.name,
+        ql.Period(row.tenor),
+        row.fixing_days,
+        currency,
+        cal,
+        roll(row.business_day_convention),
+        row.end_of_month,
+        count,
+        handle,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swap:
+    """A swap with every field settled: terms over convention."""
+
+    terms: SwapTerms
+    index: IndexConvention
+    fixed_frequency: str
+    fixed_day_count: str
+    float_frequency: str
+    float_day_count: str
+    payment_lag: int
+    calendar: str
+    roll: int
+    end_of_month: bool
+    discount_curve: str
+    forecast_curve: str
+
+    @property
+    def sign(self) -> int:
+        """+1 when fixed is received."""
+        return 1 if self.terms.pay_receive == "receive" else -1
+
+
+def resolve_swap(terms: SwapTerms) -> Swap:
+    """Terms over the rows of their convention.
+
+    Raises:
+        BadInput: An override names something that does not exist.
+    """
+    row = conventions.pick(conventions.SWAPS, "convention", terms.convention)
+    name = terms.floating_index or row.index
+    index = conventions.pick(conventions.INDICES, "floating_index", name)
+    float_frequency = terms.float_frequency
+    if float_frequency is None:
+        # An IBOR override brings its own period; an overnight one keeps the row's.
+        float_frequency = index.tenor if index.kind == "ibor" else row.float_frequency
+    return Swap(
+        terms=terms,
+        index=index,
+        fixed_frequency=frequency(
+            _or(terms.fixed_frequency, row.fixed_frequency), "fixed_frequency"
+        ),
+        fixed_day_count=_or(terms.fixed_day_count, row.fixed_day_count),
+        float_frequency=frequency(float_frequency, "float_frequency"),
+        float_day_count=_or(terms.float_day_count, row.float_day_count),
+        payment_lag=_or(terms.payment_lag, row.payment_lag),
+        calendar=_or(terms.calendar, row.calendar),
+        roll=roll(_or(terms.business_day_convention, row.business_day_convention)),
+        end_of_month=_or(terms.end_of_month, row.end_of_month),
+        discount_curve=_known_curve("discount_curve", terms.discount_curve, row.discount_curve),
+        forecast_curve=_known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve),
+    )
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _known_curve(field: str, value: str | None, default: str) -> str:
+    if value is None:
+        return default
+    return conventions.pick(conventions.CURVES, field, value).name
+
+
+def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
+    terms = swap.terms
+    start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
+    once = tenor == "ZERO"
+    return ql.Schedule(
+        start,
+        end,
+        ql.Period(0, ql.Days) if once else ql.Period(tenor),
+        calendar(swap.calendar),
+        swap.roll,
+        swap.roll,
+        ql.DateGeneration.Zero if once else ql.DateGeneration.Backward,
+        swap.end_of_month,
+        _stub_date(terms.first_regular_date, once),
+        _stub_date(terms.last_regular_date, once),
+    )
+
+
+def _stub_date(date: dt.date | None, once: bool) -> ql.Date:
+    return ql.Date() if date is None or once else to_ql(date)
+
+
+def _notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[float]:
+    """The notional of each period of a schedule."""
+    steps, base = swap.terms.notional_schedule, swap.terms.notional
+    starts = list(schedule)[:-1]
+    if not steps:
+        return [base] * len(starts)
+    if all(isinstance(step, float) for step in steps):
+        return _per_fixed_period([float(s) for s in steps], starts, list(fixed))  # type: ignore[arg-type]
+    dated = [step for step in steps if isinstance(step, NotionalStep)]
+    if len(dated) != len(steps):
+        raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
+    return [_stepped(start, base, dated, calendar(swap.calendar), swap.roll) for start in starts]
+
+
+def _per_fixed_period(
+    values: list[float], starts: Sequence[ql.Date], fixed: Sequence[ql.Date]
+) -> list[float]:
+    if len(values) != len(fixed) - 1:
+        allowed = f"the fixed leg has {len(fixed) - 1} periods: one notional each"
+        raise BadInput("notional_schedule", f"{len(values)} numbers", allowed)
+    last = len(values) - 1
+    return [values[min(last, max(i for i, d in enumerate(fixed) if d <= s))] for s in starts]
+
+
+def _stepped(
+    start: ql.Date, base: float, steps: list[NotionalStep], cal: ql.Calendar, rule: int
+) -> float:
+    notional = base
+    for step in sorted(steps, key=lambda s: s.date):
+        date = to_ql(step.date)
+        # A roll may move a period's start before or after the step's own date.
+        if min(date, cal.adjust(date, rule)) <= start:
+            notional = step.notional
+    return notional
+
+
+def swap_legs(
+    swap: Swap, forecast: Handle | None = None, *, indexed: bool = False, telescopic: bool = True
+) -> tuple[ql.Leg, ql.Leg]:
+    """The fixed and the floating leg, unsigned.
+
+    Args:
+        swap: A resolved swap.
+        forecast: The projection curve of the floating leg.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+        telescopic: True to leave out the daily dates of overnight coupons.
+    """
+    fixed_schedule = _schedule(swap, swap.fixed_frequency)
+    float_schedule = _schedule(swap, swap.float_frequency)
+    cal, lag = calendar(swap.calendar), swap.payment_lag
+    payment_roll = ql.Following if lag else swap.roll
+    fixed = ql.FixedRateLeg(
+        fixed_schedule,
+        _leg_day_counter(swap.fixed_day_count, fixed_schedule, "fixed_day_count"),
+        _notionals(swap, fixed_schedule, fixed_schedule),
+        [swap.terms.fixed_rate],
+        paymentAdjustment=payment_roll,
+        paymentCalendar=cal,
+        paymentLag=lag,
+    )
+    notionals = _notionals(swap, float_schedule, fixed_schedule)
+    spreads = [swap.terms.spread_bp * 1e-4] * len(notionals)
+    index = make_index(swap.index, forecast)
+    count = _leg_day_counter(swap.float_day_count, float_schedule, "float_day_count")
+    if swap.index.kind == "overnight":
+        floating = ql.OvernightLeg(
+            notionals,
+            float_schedule,
+            index,
+            count,
+            payment_roll,
+            spreads=spreads,
+            telescopicValueDates=telescopic,
+            paymentCalendar=cal,
+            paymentLag=lag,
+        )
+    else:
+        floating = ql.IborLeg(
+            notionals,
+            float_schedule,
+            index,
+            count,
+            payment_roll,
+            spreads=spreads,
+            paymentCalendar=cal,
+            paymentLag=lag,
+            withIndexedCoupons=indexed,
+        )
+    return fixed, floating
+
+
+def _leg_day_counter(name: str, schedule: ql.Schedule, field: str) -> ql.DayCounter:
+    """ICMA needs the schedule: without it, stubs and long periods accrue wrongly."""
+    if day_count_name(name, field) == "ACT/ACT ICMA":
+        return ql.ActualActual(ql.ActualActual.ISMA, schedule)
+    return day_counter(name, field)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bond:
+    """A bond position with every field settled: terms over convention."""
+
+    terms: BondTerms
+    frequency: str
+    day_count: str
+    settlement_days: int
+    calendar: str
+    roll: int
+    end_of_month: bool
+    ex_coupon_days: int
+    yield_compounding: str
+    discount_curve: str
+
+
+def resolve_bond(terms: BondTerms) -> Bond:
+    """Terms over the row of their convention.
+
+    Raises:
+        BadInput: A field names something that does not exist.
+    """
+    row = conventions.BONDS[terms.convention] if terms.convention else None
+    fallback = conventions.BONDS["CORP-30-360"]
+
+    def settled(field: str, default: Any) -> Any:
+        return _or(getattr(terms, field), getattr(row, field) if row else default)
+
+    default_curve = (row.discount_curve if row else None) or f"{terms.currency}-GOVT"
+    period = settled("payment_frequency", None)
+    return Bond(
+        terms=terms,
+        frequency=frequency(period),
+        day_count=day_count_name(settled("day_count", None)),
+        settlement_days=settled("settlement_days", 0),
+        calendar=settled("calendar", _CALENDAR_OF_CURRENCY[str(terms.currency)]),
+        roll=roll(settled("business_day_convention", fallback.business_day_convention)),
+        end_of_month=settled("end_of_month", False),
+        ex_coupon_days=settled("ex_coupon_days", 0),
+        yield_compounding=row.yield_compounding if row else "compounded",
+        discount_curve=_known_curve("discount_curve", terms.discount_curve, default_curve),
+    )
+
+
+_CALENDAR_OF_CURRENCY = {"USD": "US-GOVT", "EUR": "TARGET", "GBP": "UK"}
+
+
+def make_bond(bond: Bond, *, on_holidays: bool = False) -> ql.Bond:
+    """QuantLib's bond with a face amount of 100.
+
+    Args:
+        bond: A resolved bond.
+        on_holidays: True to leave payments on their nominal dates, as street yields do.
+    """
+    payment_roll = ql.Unadjusted if on_holidays else bond.roll
+    terms, cal = bond.terms, calendar(bond.calendar)
+    issue = to_ql(terms.dated_date or terms.issue_date)
+    maturity = to_ql(terms.maturity_date)
+    if bond.frequency == "ZERO":
+        if terms.coupon_rate:
+            raise BadInput("payment_frequency", "ZERO", "a coupon needs a payment frequency")
+        return ql.ZeroCouponBond(
+            bond.settlement_days, cal, 100.0, maturity, payment_roll, 100.0, issue
+        )
+    schedule = ql.Schedule(
+        issue,
+        maturity,
+        ql.Period(bond.frequency),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        ql.Unadjusted,
+        ql.DateGeneration.Backward,
+        bond.end_of_month,
+        _stub_date(terms.first_coupon_date, False),
+        _stub_date(terms.penultimate_coupon_date, False),
+    )
+    # The market counts the last day that still carries the coupon; QuantLib the first that
+    # does not (UK DMO, annex: seven business days are six here).
+    ex_days = max(bond.ex_coupon_days - 1, 0)
+    return ql.FixedRateBond(
+        bond.settlement_days,
+        100.0,
+        schedule,
+        [terms.coupon_rate],
+        _leg_day_counter(bond.day_count, schedule, "day_count"),
+        payment_roll,
+        100.0,
+        issue,
+        cal,
+        ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
+        cal,
+        ql.Unadjusted,
+        False,
+    )
+
+
+def business_days(name: str, first: int, last: int) -> list[int]:
+    """Day numbers of the business days of a calendar, both ends included."""
+    cal = calendar(name)
+    days = cal.businessDayList(ql_of_day(first), ql_of_day(last))
+    return [day_number(day) for day in days]

@@ -1,0 +1,135 @@
+"""What processes say to each other: frozen, typed, decoded once at the door.
+
+Fields are added with a default, never renamed. msgspec refuses NaN, Infinity, numbers in
+quotes, unknown fields and wrong types with the path to the fault.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from pricing.core import conventions
+from pricing.core.errors import BadInput
+
+QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
+"""A rate outside is refused: 4.25 sent as percent is caught here."""
+
+TENOR = re.compile(r"^([1-9][0-9]{0,3})([DWMY])$")
+DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
+MAX_TENOR_DAYS = 60.01 * 365.25
+
+Label = Literal["official", "proxy", "synthetic"]
+CurveQuotes = dict[str, dict[str, float]]
+"""Rates as decimals per year by curve and tenor."""
+
+
+class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message of a feed: the moved quotes of one currency. What is absent stands.
+
+    ``seq`` rises per source and currency; ``epoch`` rises when a source restarts from 0.
+    ``as_of`` is the market's time; its date is the valuation date. ``sent_ns`` is the
+    sender's wall clock (ns since 1970), for latency only.
+    """
+
+    currency: str
+    as_of: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    curves: CurveQuotes
+    labels: dict[str, Label] = {}
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    sent_ns: int = 0
+
+
+class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exchange rates: the value of 1 unit of each currency in US dollars."""
+
+    as_of: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    usd: dict[str, Annotated[float, msgspec.Meta(gt=0, lt=1e6)]]
+    label: Label
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    sent_ns: int = 0
+
+
+class PriceJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One block of one frame: all that a worker needs to price it, so nothing is 'latest'."""
+
+    currency: str
+    frame: int
+    block: int
+    blocks: int
+    book_version: str
+    valuation_date: dt.date
+    curves: CurveQuotes
+    attempt: int = 1
+
+
+class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame was made from: one quote vector, one date, one book version."""
+
+    frame: int
+    currency: str
+    as_of: dt.datetime
+    valuation_date: dt.date
+    curves: CurveQuotes
+    labels: dict[str, Label]
+    book_version: str
+    blocks: int
+    opened_ns: int
+    received_ns: int
+    sent_ns: int = 0
+    source: str = ""
+    epoch: int = 0
+    seq: int = 0
+    ticks: int = 1
+    fx: dict[str, float] = {}
+    fx_label: str = ""
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade without a number, and why."""
+
+    trade_id: str
+    code: str
+    message: str
+
+
+def tenor_days(tenor: str) -> float:
+    """Approximate length of a tenor in days, for sorting and limits only.
+
+    Raises:
+        BadInput: Not a tenor such as 1D, 2W, 18M or 30Y, or longer than 60 years.
+    """
+    match = TENOR.match(tenor)
+    if match is None:
+        raise BadInput("tenor", tenor, "use a number and D, W, M or Y, such as 6M or 10Y")
+    days = int(match[1]) * DAYS_PER_UNIT[match[2]]
+    if days > MAX_TENOR_DAYS:
+        raise BadInput("tenor", tenor, "at most 60Y")
+    return days
+
+
+def check_quotes(currency: str, curves: CurveQuotes) -> None:
+    """Refuse what cannot be quotes of that currency.
+
+    Raises:
+        BadInput: Unknown currency, curve of another currency, bad tenor, rate out of range.
+    """
+    if currency not in conventions.CURRENCIES:
+        raise BadInput("currency", currency, f"allowed: {', '.join(conventions.CURRENCIES)}")
+    for curve, quotes in curves.items():
+        row = conventions.CURVES.get(curve)
+        if row is None or row.currency != currency:
+            known = [c.name for c in conventions.CURVES.values() if c.currency == currency]
+            raise BadInput("curve", curve, f"curves of {currency}: {', '.join(known)}")
+        for tenor, rate in quotes.items():
+            tenor_days(tenor)
+            if not QUOTE_MIN <= rate <= QUOTE_MAX:
+                limits = f"decimal expected, {QUOTE_MIN} to {QUOTE_MAX} (4.25 % is 0.0425)"
+                raise BadInput(f"{curve} {tenor}", rate, limits)

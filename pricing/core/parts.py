@@ -1,0 +1,74 @@
+"""A priced block in; the part that a worker puts for it out: sums by group, columns by trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pricing.core.arrays import FloatArray
+from pricing.core.flows import FlowBlock
+from pricing.core.measures import BlockRisk
+from pricing.core.results import MEASURES, CellSums, PartColumns
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which book and product each trade of a block belongs to.
+
+    ``member`` is 1 where a trade (column) belongs to a group (row).
+    """
+
+    names: tuple[tuple[str, str], ...]
+    member: FloatArray
+    notional: FloatArray
+
+
+def make_groups(block: FlowBlock) -> Groups:
+    """Group a block's trades by book and product."""
+    pairs = list(zip(block.books, block.products, strict=True))
+    names = tuple(sorted(set(pairs)))
+    place = {name: row for row, name in enumerate(names)}
+    member = np.zeros((len(names), len(pairs)))
+    member[[place[pair] for pair in pairs], np.arange(len(pairs))] = 1.0
+    return Groups(names, member, block.notional)
+
+
+def sum_cells(groups: Groups, risk: BlockRisk) -> list[CellSums]:
+    """Sums by group; failed trades are counted, and left out of every sum."""
+    good = np.isfinite(risk.npv)
+    member = groups.member * good
+    columns = {name: member @ np.where(good, getattr(risk, name), 0.0) for name in MEASURES}
+    blank = good[:, None]
+    par = member @ np.where(blank, risk.ladder_par, 0.0)
+    krd = member @ np.where(blank, risk.krd, 0.0)
+    trades, priced = groups.member.sum(axis=1), member.sum(axis=1)
+    notional, lost = groups.member @ groups.notional, (groups.member * ~good) @ groups.notional
+    return [
+        CellSums(
+            book=book,
+            product=product,
+            trades=int(trades[row]),
+            failed=int(trades[row] - priced[row]),
+            notional=float(notional[row]),
+            notional_failed=float(lost[row]),
+            ladder_par=par[row].tolist(),
+            krd=krd[row].tolist(),
+            **{name: float(column[row]) for name, column in columns.items()},
+        )
+        for row, (book, product) in enumerate(groups.names)
+    ]
+
+
+def pack_columns(block: int, risk: BlockRisk) -> PartColumns:
+    """Numbers by trade, as bytes."""
+    n, keys = risk.ladder_par.shape
+    numbers = np.stack([np.asarray(getattr(risk, name)) for name in MEASURES])
+    return PartColumns(
+        block=block,
+        trades=n,
+        keys=keys,
+        numbers=numbers.astype(np.float64).tobytes(),
+        ladder_par=risk.ladder_par.astype(np.float32).tobytes(),
+        krd=risk.krd.astype(np.float32).tobytes(),
+    )

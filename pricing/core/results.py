@@ -1,0 +1,266 @@
+"""What a priced block and a published frame say: parts, roll-ups and their sums.
+
+A part is what one worker puts for one block: sums by book and product in double precision,
+and columns by trade. A roll-up is the whole frame: the sums of all parts, added in block
+order, so that whoever adds them gets the same bits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from pricing.core.arrays import FloatArray
+from pricing.core.messages import CurveQuotes, Failure, FrameHeader, Label
+
+MEASURES = ("npv", "dv01_par", "dv01_zero", "gamma", "pv01")
+"""Columns and sums that are one number a trade."""
+
+
+class CellSums(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of the trades of one book and product in one block; trade currency.
+
+    ``ladder_par`` and ``krd`` follow the order of the part's ``keys``. Failed trades are
+    counted and not summed. ``notional`` is unsigned, failed and all.
+    """
+
+    book: str
+    product: str
+    trades: int
+    failed: int
+    notional: float
+    notional_failed: float
+    npv: float
+    dv01_par: float
+    dv01_zero: float
+    gamma: float
+    pv01: float
+    ladder_par: list[float]
+    krd: list[float]
+
+
+class PartSums(msgspec.Struct, frozen=True, kw_only=True):
+    """The small half of a part: what the roll-up needs."""
+
+    block: int
+    worker: str
+    started_ns: int
+    finished_ns: int
+    keys: list[tuple[str, str]]
+    curve_version: str
+    rate_error: float
+    zero_rates: list[float]
+    cells: list[CellSums]
+    failures: list[Failure]
+
+
+class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """The large half of a part: numbers by trade, in the order of the book's block.
+
+    ``numbers`` holds MEASURES as float64 columns; ladders are float32 rows per trade:
+    stored per-trade ladders need no more, their sums are made in double precision.
+    """
+
+    block: int
+    trades: int
+    keys: int
+    numbers: bytes
+    ladder_par: bytes
+    krd: bytes
+
+    def column(self, name: str) -> FloatArray:
+        """One measure by trade; NaN where it failed; shape (trades,)."""
+        table = np.frombuffer(self.numbers, dtype=np.float64)
+        columns = table.reshape(len(MEASURES), self.trades)
+        return np.asarray(columns[MEASURES.index(name)])
+
+    def ladder(self, name: Literal["ladder_par", "krd"]) -> FloatArray:
+        """A ladder by trade; shape (trades, keys)."""
+        table = np.frombuffer(getattr(self, name), dtype=np.float32)
+        return np.asarray(table.reshape(self.trades, self.keys), dtype=np.float64)
+
+
+class Cell(CellSums, frozen=True, kw_only=True):
+    """Sums over a whole frame, with the desk that the book belongs to."""
+
+    desk: str
+
+
+class Rollup(msgspec.Struct, frozen=True, kw_only=True):
+    """A published frame: one quote vector, one date, one book version, one currency.
+
+    ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and the cells of
+    what is there stand alone. Times are ns since 1970, of the hosts that took them.
+    """
+
+    frame: int
+    currency: str
+    as_of: dt.datetime
+    valuation_date: dt.date
+    curves: CurveQuotes
+    labels: dict[str, Label]
+    book_version: str
+    curve_version: str
+    keys: list[tuple[str, str]]
+    zero_rates: list[float]
+    cells: list[Cell]
+    trades: int
+    priced: int
+    failures: list[Failure]
+    status: Literal["COMPLETE", "PARTIAL"]
+    blocks: int
+    missing: list[int]
+    coverage: float
+    rate_error: float
+    fx: dict[str, float]
+    fx_label: str
+    sent_ns: int
+    received_ns: int
+    opened_ns: int
+    started_ns: int
+    finished_ns: int
+    published_ns: int
+    ticks: int
+    source: str
+
+    @property
+    def tick_to_published_ms(self) -> float:
+        """From the sender's clock to publication; NaN when the tick carries no time."""
+        start = self.sent_ns or self.received_ns
+        return (self.published_ns - start) / 1e6 if start else float("nan")
+
+
+class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One published frame in a line, for sparklines and latencies."""
+
+    frame: int
+    as_of: dt.datetime
+    published_ns: int
+    tick_to_published_ms: float
+    npv: float
+    dv01_par: float
+    trades: int
+    priced: int
+    status: str
+
+
+def merge_cells(
+    parts: Sequence[PartSums], desk_of_book: dict[str, str]
+) -> tuple[list[Cell], list[Failure]]:
+    """Add the cells of parts in block order."""
+    found: dict[tuple[str, str], list[CellSums]] = {}
+    failures: list[Failure] = []
+    for part in sorted(parts, key=lambda p: p.block):
+        failures += part.failures
+        for cell in part.cells:
+            found.setdefault((cell.book, cell.product), []).append(cell)
+    cells = [
+        _added(cells, desk_of_book.get(book, "")) for (book, _), cells in sorted(found.items())
+    ]
+    return cells, failures
+
+
+def _added(cells: Sequence[CellSums], desk: str) -> Cell:
+    first = cells[0]
+
+    def total(name: str) -> float:
+        return float(sum(getattr(cell, name) for cell in cells))
+
+    def ladder(name: str) -> list[float]:
+        rows = np.array([getattr(cell, name) for cell in cells])
+        return [float(x) for x in rows.sum(axis=0)]
+
+    return Cell(
+        desk=desk,
+        book=first.book,
+        product=first.product,
+        trades=sum(cell.trades for cell in cells),
+        failed=sum(cell.failed for cell in cells),
+        notional=total("notional"),
+        notional_failed=total("notional_failed"),
+        npv=total("npv"),
+        dv01_par=total("dv01_par"),
+        dv01_zero=total("dv01_zero"),
+        gamma=total("gamma"),
+        pv01=total("pv01"),
+        ladder_par=ladder("ladder_par"),
+        krd=ladder("krd"),
+    )
+
+
+def roll_up(
+    header: FrameHeader,
+    parts: Sequence[PartSums],
+    *,
+    desk_of_book: dict[str, str],
+    trades: int,
+    not_compiled: Iterable[Failure],
+    published_ns: int,
+) -> Rollup:
+    """The frame of these parts; PARTIAL when some are missing.
+
+    Args:
+        header: What the frame was opened with.
+        parts: At least one part.
+        desk_of_book: The desk of each book.
+        trades: Trades of the currency in this book version, compiled or not.
+        not_compiled: Trades that could not be compiled.
+        published_ns: The publisher's wall clock.
+    """
+    cells, failures = merge_cells(parts, desk_of_book)
+    failures = [*failures, *not_compiled]
+    present = {part.block for part in parts}
+    missing = [block for block in range(header.blocks) if block not in present]
+    counted = sum(cell.trades for cell in cells)
+    failed_here = sum(cell.failed for cell in cells)
+    first = parts[0]
+    return Rollup(
+        frame=header.frame,
+        currency=header.currency,
+        as_of=header.as_of,
+        valuation_date=header.valuation_date,
+        curves=header.curves,
+        labels=header.labels,
+        book_version=header.book_version,
+        curve_version=first.curve_version,
+        keys=first.keys,
+        zero_rates=first.zero_rates,
+        cells=cells,
+        trades=trades,
+        priced=counted - failed_here,
+        failures=failures,
+        status="PARTIAL" if missing else "COMPLETE",
+        blocks=header.blocks,
+        missing=missing,
+        coverage=(counted - failed_here) / trades if trades else 1.0,
+        rate_error=max(part.rate_error for part in parts),
+        fx=header.fx,
+        fx_label=header.fx_label,
+        sent_ns=header.sent_ns,
+        received_ns=header.received_ns,
+        opened_ns=header.opened_ns,
+        started_ns=min(part.started_ns for part in parts),
+        finished_ns=max(part.finished_ns for part in parts),
+        published_ns=published_ns,
+        ticks=header.ticks,
+        source=header.source,
+    )
+
+
+def history_line(rollup: Rollup) -> HistoryLine:
+    """The line of a roll-up."""
+    return HistoryLine(
+        frame=rollup.frame,
+        as_of=rollup.as_of,
+        published_ns=rollup.published_ns,
+        tick_to_published_ms=rollup.tick_to_published_ms,
+        npv=sum(cell.npv for cell in rollup.cells),
+        dv01_par=sum(cell.dv01_par for cell in rollup.cells),
+        trades=rollup.trades,
+        priced=rollup.priced,
+        status=rollup.status,
+    )

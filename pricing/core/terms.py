@@ -1,0 +1,186 @@
+"""Trade terms as the contract says them; no schedule, no market. Decoded once, at the door.
+
+Rates are decimals per year, spreads in basis points (``_bp``), prices per 100 of face,
+money in the trade's currency.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import msgspec
+
+from pricing.core import conventions
+from pricing.core.errors import BadInput
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Rate = Annotated[float, msgspec.Meta(ge=-0.2, le=1.0)]
+Bp = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
+Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
+
+
+class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From this date on (an accrual start) the notional is this."""
+
+    date: dt.date
+    notional: Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+
+
+class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fixed-floating swap. ``convention`` fills every field that is not given.
+
+    ``pay_receive`` is of the fixed leg: a receiver swap receives fixed.
+    ``notional_schedule`` is a list of steps, or one notional per fixed period.
+    """
+
+    trade_id: Identifier
+    book: Identifier
+    convention: str
+    pay_receive: Literal["pay", "receive"]
+    notional: Positive
+    effective_date: dt.date
+    termination_date: dt.date
+    fixed_rate: Rate
+    spread_bp: Bp = 0.0
+    payment_lag: Days | None = None
+    first_regular_date: dt.date | None = None
+    last_regular_date: dt.date | None = None
+    notional_schedule: list[NotionalStep | float] | None = None
+    fixed_frequency: str | int | None = None
+    fixed_day_count: str | None = None
+    float_frequency: str | int | None = None
+    float_day_count: str | None = None
+    floating_index: str | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    end_of_month: bool | None = None
+    discount_curve: str | None = None
+    forecast_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot."""
+        conventions.pick(conventions.SWAPS, "convention", self.convention)
+        _after("termination_date", self.termination_date, "effective_date", self.effective_date)
+        for name in ("first_regular_date", "last_regular_date"):
+            _between(name, getattr(self, name), self.effective_date, self.termination_date)
+
+    @property
+    def currency(self) -> str:
+        """Currency of the convention."""
+        return conventions.SWAPS[self.convention].currency
+
+    @property
+    def product(self) -> str:
+        """The type bucket of roll-ups."""
+        return "swap"
+
+
+class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A position in a fixed-rate or zero-coupon bond; a short one has a negative face amount.
+
+    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says
+    otherwise. A ``clean_price`` (per 100) makes the z-spread; ``z_spread_bp`` states it.
+    """
+
+    trade_id: Identifier
+    book: Identifier
+    face_amount: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+    issue_date: dt.date
+    maturity_date: dt.date
+    coupon_rate: Rate
+    convention: str | None = None
+    currency: str | None = None
+    name: str | None = None
+    isin: str | None = None
+    dated_date: dt.date | None = None
+    first_coupon_date: dt.date | None = None
+    penultimate_coupon_date: dt.date | None = None
+    payment_frequency: str | int | None = None
+    day_count: str | None = None
+    settlement_days: Days | None = None
+    ex_coupon_days: Days | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    end_of_month: bool | None = None
+    clean_price: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    z_spread_bp: Bp | None = None
+    discount_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot, and fill the currency from the convention."""
+        row = self._row()
+        if self.currency is None:
+            if row is None or row.currency is None:
+                raise BadInput("currency", None, f"allowed: {', '.join(conventions.CURRENCIES)}")
+            msgspec.structs.force_setattr(self, "currency", row.currency)
+        if self.currency not in conventions.CURRENCIES:
+            allowed = f"allowed: {', '.join(conventions.CURRENCIES)}"
+            raise BadInput("currency", self.currency, allowed)
+        if row and row.currency and row.currency != self.currency:
+            raise BadInput("currency", self.currency, f"{row.name} bonds are in {row.currency}")
+        if self.face_amount == 0:
+            raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
+        self._require_terms(row)
+        _after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
+        for name in ("first_coupon_date", "penultimate_coupon_date"):
+            _between(name, getattr(self, name), self.issue_date, self.maturity_date)
+
+    def _row(self) -> conventions.BondConvention | None:
+        if self.convention is None:
+            return None
+        return conventions.pick(conventions.BONDS, "convention", self.convention)
+
+    def _require_terms(self, row: conventions.BondConvention | None) -> None:
+        if row is not None:
+            return
+        for name in ("payment_frequency", "day_count"):
+            if getattr(self, name) is None:
+                raise BadInput(name, None, "give it, or a convention that fills it")
+
+    @property
+    def product(self) -> str:
+        """The type bucket of roll-ups."""
+        return "bond"
+
+
+Terms = SwapTerms | BondTerms
+
+
+def _after(name: str, value: dt.date, other: str, limit: dt.date) -> None:
+    if value <= limit:
+        raise BadInput(name, value.isoformat(), f"must be after {other} {limit.isoformat()}")
+
+
+def _between(name: str, value: dt.date | None, start: dt.date, end: dt.date) -> None:
+    if value is not None and not start < value < end:
+        raise BadInput(
+            name,
+            value.isoformat(),
+            f"must lie between {start.isoformat()} and {end.isoformat()}",
+        )
+
+
+def decode(data: object, kind: type[SwapTerms] | type[BondTerms]) -> Terms:
+    """Terms from a decoded JSON object.
+
+    Raises:
+        BadInput: With the field, its value and what is allowed.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), data) from None
+
+
+def _explained(message: str, data: object) -> BadInput:
+    """Msgspec says 'Expected `float`, got `str` - at `$.notional`': name field and value."""
+    reason, _, path = message.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".")
+    value = data.get(field) if isinstance(data, dict) else data
+    if "missing required field" in message or "unknown field" in message:
+        field, value = message.split("`")[1], None if "missing" in message else value
+        allowed = "this field is required" if "missing" in message else "no such field"
+        return BadInput(field, value, allowed)
+    return BadInput(field or "trade", value, reason[:1].lower() + reason[1:])

@@ -1,0 +1,50 @@
+"""A pytest plugin: real servers, before Django reads where they are.
+
+What is configured by DATABASE_URL, REDIS_URL or KAFKA_BOOTSTRAP_SERVERS is used as it is; the
+rest is started as local processes under .local/test, from scratch, and stopped at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from devstack.errors import StackError
+from devstack.lock import holder
+from devstack.process import stop_left_behind
+from devstack.stack import Stack
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = Path(os.environ.get("RISK_TEST_BASE", ROOT / ".local" / "test"))
+
+
+def _start() -> Stack:
+    if BASE.exists() and not holder(BASE):
+        stop_left_behind(BASE)
+        shutil.rmtree(BASE, ignore_errors=True)  # a test must not find what another run left
+    stack = Stack(BASE, durable=False)
+    try:
+        os.environ.update(stack.start().environment())
+    except StackError as error:
+        pytest.exit(f"servers for the tests: {error}", returncode=4)
+    return stack
+
+
+_stack = _start()
+
+
+def pytest_report_header() -> list[str]:
+    """Which broker this run used, and what it cannot show."""
+    name = os.environ.get("KAFKA_BROKER_NAME", "")
+    lines = [f"kafka: {name}"]
+    if "memory" in name:
+        lines.append("NOT SHOWN by this run: that a restart of the broker loses nothing")
+    return lines
+
+
+def pytest_unconfigure() -> None:
+    """The last thing of all."""
+    _stack.stop()
