@@ -1,0 +1,1 @@
+"""Market data in, pricing tasks out: feeds, replay and the bridge between Kafka and workers."""

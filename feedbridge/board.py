@@ -1,0 +1,114 @@
+"""Ticks in, whole markets out: the newest quote per node, by currency."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pricing.core.messages import CurveQuotes, Label, MarketTick
+
+
+class Verdict(enum.Enum):
+    """What a tick is, next to what its source sent before."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Market:
+    """All quotes of one currency at one moment; never changed once made."""
+
+    currency: str
+    curves: CurveQuotes
+    labels: dict[str, Label]
+    as_of: dt.datetime
+    source: str
+    epoch: int
+    seq: int
+
+    @property
+    def date(self) -> dt.date:
+        """Valuation date: the tick's own."""
+        return self.as_of.date()
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The last tick of a source in a currency."""
+
+    epoch: int
+    seq: int
+    digest: bytes | None  # None: known by number alone, from a published frame
+
+
+@dataclass
+class Board:
+    """Newest quotes by currency, and the last tick of each source.
+
+    Order is the source's own (epoch, seq), never the clock's.
+    """
+
+    markets: dict[str, Market] = field(default_factory=dict)
+    _marks: dict[tuple[str, str], _Mark] = field(default_factory=dict)
+
+    def judge(self, tick: MarketTick) -> Verdict:
+        """What a tick is; changes nothing."""
+        mark = self._marks.get((tick.source, tick.currency))
+        if mark is None or (tick.epoch, tick.seq) > (mark.epoch, mark.seq):
+            return Verdict.ACCEPTED
+        if (tick.epoch, tick.seq) < (mark.epoch, mark.seq):
+            return Verdict.STALE
+        same = mark.digest in (None, _digest(tick))
+        return Verdict.DUPLICATE if same else Verdict.CONFLICT
+
+    def take(self, tick: MarketTick) -> Market:
+        """Lay an accepted tick over the market; what it does not carry stands.
+
+        A source that starts anew (a higher epoch) starts a new market: what it sent in
+        its former life may belong to another day.
+        """
+        place = (tick.source, tick.currency)
+        mark, before = self._marks.get(place), self.markets.get(tick.currency)
+        self._marks[place] = _Mark(tick.epoch, tick.seq, _digest(tick))
+        restarted = mark is not None and tick.epoch > mark.epoch
+        if before is None or restarted:
+            curves, labels = {}, {}
+        else:
+            curves, labels = dict(before.curves), dict(before.labels)
+        for name, quotes in tick.curves.items():
+            curves[name] = {**curves.get(name, {}), **quotes}
+        market = Market(
+            currency=tick.currency,
+            curves=curves,
+            labels={**labels, **tick.labels},
+            as_of=tick.as_of,
+            source=tick.source,
+            epoch=tick.epoch,
+            seq=tick.seq,
+        )
+        self.markets[tick.currency] = market
+        return market
+
+    def restore(self, market: Market) -> None:
+        """Put a market back: the last published one, at start or after a bad tick."""
+        self.markets[market.currency] = market
+        place, mark = (market.source, market.currency), _Mark(market.epoch, market.seq, None)
+        before = self._marks.get(place)
+        if before is None or (mark.epoch, mark.seq) > (before.epoch, before.seq):
+            self._marks[place] = mark
+
+    def forget(self, currency: str) -> None:
+        """Another bridge has this currency now."""
+        self.markets.pop(currency, None)
+        self._marks = {k: v for k, v in self._marks.items() if k[1] != currency}
+
+
+def _digest(tick: MarketTick) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode((tick.as_of, tick.curves))).digest()

@@ -1,0 +1,148 @@
+"""A market in; an open frame and one Celery task per block out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from feedbridge.board import Market
+from feedbridge.deadletter import DeadLetter
+from feedbridge.ledger import Place
+from pricing.books import BookRef, Books
+from pricing.core.messages import FrameHeader, PriceJob
+from pricing.frames import Frames
+from pricing.fx import Fx, read_fx
+
+EPOCH_SHIFT = 32
+"""S = epoch x 2^32 + counter: rises across restarts, also of a Redis that lost its data."""
+
+
+@dataclass
+class Accepted:
+    """A tick that waits for its frame: where it stands, and how to bury it."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    sent_ns: int
+    received_ns: int
+
+    def letter(self, code: str, reason: str) -> DeadLetter:
+        """This tick as a dead letter."""
+        return DeadLetter(self.place, self.key, self.value, code, reason)
+
+
+@dataclass
+class OpenFrame:
+    """A frame that has been dispatched and not been published."""
+
+    header: FrameHeader
+    market: Market
+    ticks: list[Accepted]
+    opened_s: float
+    sent_s: dict[int, float] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """S."""
+        return self.header.frame
+
+
+class Numbers:
+    """Frame numbers: an epoch that no other bridge has, and a counter."""
+
+    def __init__(self, epoch: int) -> None:
+        """Start after the epoch's own number."""
+        self._last = epoch << EPOCH_SHIFT
+
+    def next(self) -> int:
+        """A number above all before."""
+        self._last += 1
+        return self._last
+
+
+class NoBook(Exception):
+    """The currency has no compiled book yet: wait for one."""
+
+
+class Dispatcher:
+    """Opens frames and sends their blocks.
+
+    ``send`` takes a payload for ``pricing.tasks.price_block`` and queues it.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        books: Books,
+        send: Callable[[dict[str, Any]], None],
+        numbers: Numbers,
+        clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Keep the doors; nothing is sent yet."""
+        self.frames, self.books, self.send = frames, books, send
+        self.numbers, self.clock, self.wall_ns = numbers, clock, wall_ns
+
+    def open(self, market: Market, ticks: list[Accepted]) -> OpenFrame:
+        """Open a frame of a market for the ticks it stands for, and send all blocks.
+
+        Raises:
+            NoBook: Nothing is compiled for the currency.
+            redis.RedisError, kombu.exceptions.OperationalError: A server is away; the
+                frame may be open and half-sent, and opening another is safe.
+        """
+        book = self.books.newest(market.currency)
+        if book is None:
+            raise NoBook(market.currency)
+        header = self._header(market, ticks, book, read_fx(self.frames.client))
+        frame = OpenFrame(header, market, ticks, self.clock())
+        self.frames.open(header)
+        for block in range(header.blocks):
+            self.send_block(frame, block)
+        return frame
+
+    def send_block(self, frame: OpenFrame, block: int) -> None:
+        """Send one block, for the first time or again."""
+        header = frame.header
+        frame.attempts[block] = frame.attempts.get(block, 0) + 1
+        job = PriceJob(
+            currency=header.currency,
+            frame=header.frame,
+            block=block,
+            blocks=header.blocks,
+            book_version=header.book_version,
+            valuation_date=header.valuation_date,
+            curves=header.curves,
+            attempt=frame.attempts[block],
+        )
+        self.send(msgspec.to_builtins(job))
+        frame.sent_s[block] = self.clock()
+
+    def _header(self, market: Market, ticks: list[Accepted], book: BookRef, fx: Fx) -> FrameHeader:
+        last = ticks[-1] if ticks else None
+        now = self.wall_ns()
+        return FrameHeader(
+            frame=self.numbers.next(),
+            currency=market.currency,
+            as_of=market.as_of,
+            valuation_date=market.date,
+            curves=market.curves,
+            labels=market.labels,
+            book_version=book.version,
+            blocks=book.blocks,
+            opened_ns=now,
+            received_ns=last.received_ns if last else now,
+            sent_ns=last.sent_ns if last else 0,
+            source=market.source,
+            epoch=market.epoch,
+            seq=market.seq,
+            ticks=len(ticks),
+            fx=fx.usd,
+            fx_label=fx.label,
+        )

@@ -1,0 +1,62 @@
+"""A bridge in; a few numbers about it in Redis out, four times a second.
+
+Readers drop what is older than STALE_S: a bridge that hangs says nothing and is seen so.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+import redis
+
+from feedbridge.consumer import Bridge
+from pricing.pulse import BRIDGES_KEY, BridgePulse
+
+EVERY_S = 0.25
+
+
+class Heartbeat:
+    """Writes the pulse of one bridge."""
+
+    def __init__(self, client: redis.Redis, name: str, broker: str) -> None:
+        """Beat at the first call."""
+        self.client, self.name, self.broker = client, name, broker
+        self._next = 0.0
+
+    def beat(self, bridge: Bridge, lag: int) -> None:
+        """Write, if it is time; a Redis that is away is the loop's business."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY_S
+        pulse = self._pulse(bridge, lag)
+        try:
+            self.client.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
+        except redis.RedisError:
+            return
+
+    def _pulse(self, bridge: Bridge, lag: int) -> BridgePulse:
+        return BridgePulse(
+            name=self.name,
+            sent_ns=time.time_ns(),
+            broker=self.broker,
+            consumed=bridge.ledger.consumed,
+            in_flight=bridge.ledger.in_flight,
+            states=dict(bridge.ledger.counts),
+            frames=dict(bridge.frames_published),
+            open_frames=sum(lane.open is not None for lane in bridge.lanes.values()),
+            resent=bridge.resent,
+            lag=lag,
+            waiting_for=bridge.away or "",
+        )
+
+
+def consumer_lag(consumer: Any) -> int:
+    """Records that wait in Kafka, as far as the client knows."""
+    total = 0
+    for partition in consumer.assignment():
+        high = consumer.highwater(partition)
+        if high is not None:
+            total += max(0, high - (consumer.position(partition) or 0))
+    return total

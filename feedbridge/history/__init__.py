@@ -1,0 +1,1 @@
+"""Stored and synthetic market history in, daily curves, fixings and intraday paths out."""

@@ -1,0 +1,290 @@
+"""Files in the layouts of official publishers in, tables of decimal rates by date out."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+from pricing.core.errors import BadInput
+from pricing.core.messages import tenor_days
+
+MAX_MOVE_BP = 150.0
+"""No published curve has moved more in a day; an all-zero holiday row once looked like 224."""
+
+TREASURY_LABEL = re.compile(r"^([\d.]+)\s*(Mo|Month|Yr|Year)s?$", re.IGNORECASE)
+XML_TAG = re.compile(r"^BC_([\d_]+)(MONTH|YEAR)$")
+FRED_COLUMN = re.compile(r"^DGS([\d.]+)(MO)?$")
+ECB_SPOT = re.compile(r"^SR_(?:(\d+)Y)?(?:(\d+)M)?$")
+
+ATOM_PROPERTIES = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}properties"
+MISSING = frozenset({"", ".", "NA", "N/A", "ND", "NAN", "-999.99"})
+DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y")
+DECIMALS = 8
+"""Of a rate: 0.0001 bp. Takes the float32 noise out of the XML feed (1.7300000190734863)."""
+
+GAP = dt.timedelta(days=7)
+"""After a longer gap, two rates of a tenor are no daily move."""
+
+Quotes = Mapping[str, float]
+Rows = Mapping[dt.date, Quotes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateTable:
+    """One publisher's curve by date.
+
+    ``rows``: decimal rates by tenor, sorted by date; a tenor not published is absent.
+    ``quotes`` says what the rates are, ``compounding`` how to read them; ``sha256`` is of the
+    file's bytes; ``warnings`` are sentences on what was left out.
+    """
+
+    publisher: str
+    currency: str
+    quotes: Literal["par_yield", "zero"]
+    compounding: Literal["semi-annual", "continuous"]
+    rows: Rows
+    source: str = ""
+    sha256: str = ""
+    retrieved: dt.date | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path, *, retrieved: dt.date | None = None, force: bool = False) -> RateTable:
+    """The rates of a file, its layout told from its first bytes.
+
+    Args:
+        path: A file as downloaded from the US Treasury (CSV or XML), FRED or the ECB.
+        retrieved: The day it was downloaded.
+        force: Accept a one-day move above 150 bp.
+
+    Raises:
+        BadInput: No known layout, a broken cell, no rates at all, or a move above 150 bp.
+        OSError: The file cannot be read.
+    """
+    return replace(parse(path.read_bytes(), force=force), source=path.name, retrieved=retrieved)
+
+
+def parse(raw: bytes, *, force: bool = False) -> RateTable:
+    """The rates in the bytes of a file; see ``load``."""
+    head = raw[:4000].decode("utf-8-sig", errors="replace").lstrip()
+    try:
+        table = _reader_for(head)(raw)
+    except csv.Error as error:
+        raise BadInput("history", str(error), "lines of comma-separated values") from None
+    if not table.rows:
+        raise BadInput("history", table.publisher, "the file holds no rate at all")
+    if not force:
+        refuse_jumps(table.rows)
+    return replace(table, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def read_treasury_csv(raw: bytes) -> RateTable:
+    """US Treasury daily par yields: ``Date,"1 Mo",...,"30 Yr"`` in percent, newest first."""
+    return _treasury(*_wide(raw, "Date", _treasury_tenor))
+
+
+def read_fred_csv(raw: bytes) -> RateTable:
+    """FRED ``fredgraph.csv`` with DGS columns: the same par yields; ``.`` is a missing one."""
+    date = "observation_date" if raw.lstrip(b"\xef\xbb\xbf").startswith(b"obs") else "DATE"
+    return replace(_treasury(*_wide(raw, date, _fred_tenor)), publisher="Federal Reserve, FRED")
+
+
+def read_treasury_xml(raw: bytes) -> RateTable:
+    """US Treasury Atom feed: one entry a day, in no order, nulls by ``m:null``."""
+    cells: list[Cell] = []
+    unknown: set[str] = set()
+    for entry in _xml_root(raw).iter(ATOM_PROPERTIES):
+        fields = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in entry}
+        day = _date(fields.get("NEW_DATE", "")[:10], "NEW_DATE")
+        for tag, text in fields.items():
+            tenor = _xml_tenor(tag)
+            if tenor is not None:
+                cells.append((day, tenor, text))
+            elif tag.startswith("BC_") and tag != "BC_30YEARDISPLAY":  # 0 where 30Y is null
+                unknown.add(tag)
+    return _treasury(_table(cells), tuple(f"column {tag} is not known" for tag in sorted(unknown)))
+
+
+def read_ecb_csv(raw: bytes) -> RateTable:
+    """ECB data portal, ``format=csvdata``: one row a date and tenor; spot rates are read."""
+    cells: list[Cell] = []
+    other: set[str] = set()
+    for row in _csv(raw, "KEY", "TIME_PERIOD", "OBS_VALUE"):
+        kind = row["KEY"].rpartition(".")[2]
+        tenor = _ecb_tenor(kind)
+        if tenor is None:
+            other.add(kind)
+        else:
+            cells.append((_date(row["TIME_PERIOD"], "TIME_PERIOD"), tenor, row["OBS_VALUE"]))
+    return RateTable(
+        publisher="European Central Bank",
+        currency="EUR",
+        quotes="zero",
+        compounding="continuous",
+        rows=_table(cells),
+        warnings=tuple(f"series {kind} is not a spot rate" for kind in sorted(other)),
+    )
+
+
+def refuse_jumps(rows: Rows) -> None:
+    """Refuse a move of one tenor above 150 bp between two days of the table.
+
+    Raises:
+        BadInput: Names the date, tenor and move.
+    """
+    last: dict[str, tuple[dt.date, float]] = {}
+    for day, quotes in rows.items():
+        for tenor, rate in quotes.items():
+            before, earlier = last.get(tenor, (day, rate))
+            last[tenor] = (day, rate)
+            move_bp = (rate - earlier) * 1e4
+            if abs(move_bp) > MAX_MOVE_BP and day - before <= GAP:
+                allowed = f"a move above {MAX_MOVE_BP:.0f} bp in a day needs force"
+                raise BadInput(f"{day} {tenor}", f"{move_bp:+.0f} bp", allowed)
+
+
+# --- Cells -----------------------------------------------------------------------------------
+
+Cell = tuple[dt.date, str, str]
+"""Date, tenor, and the text that stands for a percentage."""
+
+
+def _table(cells: Iterable[Cell]) -> Rows:
+    days: dict[dt.date, dict[str, float]] = {}
+    for day, tenor, text in cells:
+        rate = _rate(text, f"{day} {tenor}")
+        if rate is None:
+            continue
+        if days.setdefault(day, {}).setdefault(tenor, rate) != rate:
+            raise BadInput(f"{day} {tenor}", text, "the file gives this date and tenor twice")
+    # One 0.00 is a rate (1M in May 2021); a whole row of them is a holiday filled with zeros.
+    return {day: _by_length(days[day]) for day in sorted(days) if any(days[day].values())}
+
+
+def _csv(raw: bytes, *columns: str) -> csv.DictReader[str]:
+    try:
+        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), restval="")
+        names = reader.fieldnames or ()
+    except UnicodeDecodeError as error:
+        raise BadInput("history", str(error), "text in UTF-8") from None
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise BadInput("history", ", ".join(missing), "a column of that name is needed")
+    return reader
+
+
+def _by_length(quotes: Quotes) -> Quotes:
+    return dict(sorted(quotes.items(), key=lambda item: tenor_days(item[0])))
+
+
+def _rate(text: str, where: str) -> float | None:
+    text = text.strip()
+    if text.upper() in MISSING:
+        return None
+    try:
+        percent = float(text)
+    except ValueError:
+        raise BadInput(where, text, "a percentage, or blank when not published") from None
+    if not -5.0 <= percent <= 50.0:
+        raise BadInput(where, text, "a percentage from -5 to 50")
+    return round(percent / 100, DECIMALS)
+
+
+def _date(text: str, where: str) -> dt.date:
+    for form in DATE_FORMATS:
+        try:
+            return dt.datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 - a calendar date
+        except ValueError:
+            continue
+    raise BadInput(where, text, "a date such as 2024-01-31 or 01/31/2024")
+
+
+# --- Layouts ---------------------------------------------------------------------------------
+
+
+def _reader_for(head: str) -> Callable[[bytes], RateTable]:
+    if head.startswith("<"):
+        return read_treasury_xml
+    header = head.partition("\n")[0].strip()
+    if "OBS_VALUE" in header:
+        return read_ecb_csv
+    if "DGS" in header:
+        return read_fred_csv
+    if header.startswith(("Date", '"Date"')):
+        return read_treasury_csv
+    known = "US Treasury CSV or XML, FRED DGS columns or ECB csvdata"
+    raise BadInput("history", header[:60], f"layouts that are read: {known}")
+
+
+def _treasury(rows: Rows, warnings: tuple[str, ...]) -> RateTable:
+    return RateTable(
+        publisher="US Treasury",
+        currency="USD",
+        quotes="par_yield",
+        compounding="semi-annual",
+        rows=rows,
+        warnings=warnings,
+    )
+
+
+def _wide(
+    raw: bytes, date: str, tenor_of: Callable[[str], str | None]
+) -> tuple[Rows, tuple[str, ...]]:
+    reader = _csv(raw, date)
+    names = {name: tenor_of(name) for name in reader.fieldnames or () if name != date}
+    tenors = {name: tenor for name, tenor in names.items() if tenor is not None}
+    warnings = tuple(f"column {name} is not known" for name in names if name not in tenors)
+    cells = (
+        (day, tenor, row[name])
+        for row in reader
+        if any(row[name].strip() for name in tenors)
+        for day in (_date(row[date], f"line {reader.line_num}"),)
+        for name, tenor in tenors.items()
+    )
+    return _table(cells), warnings
+
+
+def _treasury_tenor(label: str) -> str | None:
+    match = TREASURY_LABEL.match(label.strip())
+    return None if match is None else _tenor(match[1], match[2])
+
+
+def _xml_tenor(tag: str) -> str | None:
+    match = XML_TAG.match(tag)
+    return None if match is None else _tenor(match[1].replace("_", "."), match[2])
+
+
+def _fred_tenor(column: str) -> str | None:
+    match = FRED_COLUMN.match(column.strip())
+    return None if match is None else _tenor(match[1], match[2] or "Y")
+
+
+def _ecb_tenor(series: str) -> str | None:
+    match = ECB_SPOT.match(series)
+    if match is None or not (match[1] or match[2]):
+        return None
+    years, months = int(match[1] or 0), int(match[2] or 0)
+    return f"{years}Y" if months == 0 else f"{12 * years + months}M"
+
+
+def _tenor(number: str, unit: str) -> str | None:
+    if number == "1.5" and unit[0] in "Mm":
+        return "6W"  # what "1.5 Month" stands for: the six-week bill
+    return f"{number}{unit[0].upper()}" if number.isdigit() else None
+
+
+def _xml_root(raw: bytes) -> ElementTree.Element:
+    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
+        raise BadInput("history", "XML with a document type", "the Treasury's feed has none")
+    try:
+        return ElementTree.fromstring(raw)  # noqa: S314 - entities are refused above
+    except ElementTree.ParseError as error:
+        raise BadInput("history", str(error), "well-formed XML") from None

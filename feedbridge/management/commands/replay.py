@@ -1,0 +1,288 @@
+"""Options in, a replay of stored curves onto the tick topic out, with its progress on screen."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import logging
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from kafka.errors import KafkaError
+
+from feedbridge import replay
+from feedbridge.history import daily, formats
+from feedbridge.history.daily import CurveHistory
+from feedbridge.management.options import iso_date
+from feedbridge.playback import FxFeed, Playback, Summary
+from feedbridge.producer import TickProducer, connector
+from feedbridge.progress import Progress, progress_for
+from feedbridge.topics import YIELD_CURVE_TICKS, BrokerUnreachable
+from pricing.core.errors import BadInput
+
+DRY_RUN_TICKS = 9
+
+HELP = """
+Replays stored curves as live market ticks onto the Kafka topic yield_curve_ticks.
+
+By default one tick per currency and second: 30 ticks make a market day, the last of which is
+the day's close, so a year takes about two hours. --speed 10 is ten times faster.
+USD-GOVT is the US Treasury's published curve (official), USD-SOFR that curve plus a fixed
+spread (proxy); EUR and GBP are invented (synthetic). The path between two closes is a drawn
+Brownian bridge. Every tick carries these labels.
+"""
+
+EPILOG = """
+examples:
+  manage.py replay                                         2024, one tick a second and currency
+  manage.py replay --from 2023-03-08 --to 2023-03-13 --speed 5 --loop
+  manage.py replay --currency USD --max --once 10000       as fast as it goes
+  manage.py replay --dry-run                               print ticks, send nothing
+"""
+
+
+class Command(BaseCommand):
+    """``manage.py replay``."""
+
+    help = HELP
+    requires_system_checks: list[str] = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Keep the line breaks of the help."""
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to replay, how fast, and where to."""
+        _add_what(parser)
+        _add_pace(parser)
+        _add_where(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check, then print or play."""
+        try:
+            history = _history(options["usd_file"])
+            plan = _plan(history, options)
+            plan.check(history)
+        except BadInput as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"--usd-file: {error}") from error
+        if options["dry_run"]:
+            self._print_ticks(history, plan)
+            return
+        with _quiet_client(options["verbosity"]):
+            summary = self._play(history, plan, _bootstrap(options))
+        self.stdout.write(str(summary))
+        if not summary.stopped and (summary.failed or summary.unconfirmed):
+            raise CommandError("not every tick was acknowledged")
+
+    def _play(self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str) -> Summary:
+        with _stop_signals() as stop:
+            producer = _producer(bootstrap)
+            self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
+            try:
+                with progress_for(self.stdout, plan.total(history)) as progress:
+                    return _run(producer, progress, stop, history, plan)
+            finally:
+                producer.close(timeout_s=0)
+
+    def _print_ticks(self, history: CurveHistory, plan: replay.ReplayPlan) -> None:
+        self.stdout.write(f"would send {_headline(history, plan)}")
+        total, shown = plan.total(history), plan.limit or DRY_RUN_TICKS
+        for due in itertools.islice(replay.ticks(history, plan), shown):
+            self.stdout.write(_line(due))
+        if total is None or total > shown:
+            more = "without end" if total is None else f"{total - shown} more"
+            self.stdout.write(f"... {more} (--once N prints N)")
+
+
+def _run(
+    producer: TickProducer,
+    progress: Progress,
+    stop: threading.Event,
+    history: CurveHistory,
+    plan: replay.ReplayPlan,
+) -> Summary:
+    return Playback(FxFeed(producer), progress, stop).run(replay.ticks(history, plan))
+
+
+# --- Options ---------------------------------------------------------------------------------
+
+
+def _add_what(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=iso_date,
+        default=replay.DEFAULT_START,
+        metavar="DATE",
+        help=f"first market day (default {replay.DEFAULT_START}; history starts 1990-01-02)",
+    )
+    parser.add_argument(
+        "--to",
+        dest="end",
+        type=iso_date,
+        metavar="DATE",
+        help="last market day (default: the last)",
+    )
+    parser.add_argument(
+        "--currency",
+        action="append",
+        dest="currencies",
+        metavar="CCY",
+        help=f"repeat for several (default: {', '.join(CurveHistory.CURRENCIES)})",
+    )
+    parser.add_argument(
+        "--usd-file",
+        type=Path,
+        metavar="FILE",
+        help="par yields as downloaded from the US Treasury or FRED, instead of the stored ones",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=replay.DEFAULT_SEED, help="of the path between two closes"
+    )
+
+
+def _add_pace(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--interval-ms",
+        type=float,
+        default=replay.DEFAULT_INTERVAL_MS,
+        metavar="MS",
+        help="between two ticks of a currency (default %(default)g)",
+    )
+    parser.add_argument(
+        "--ticks-per-day",
+        type=int,
+        default=replay.DEFAULT_TICKS_PER_DAY,
+        metavar="N",
+        help="ticks of a currency in a market day; 1 sends closes alone (default %(default)s)",
+    )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="divides the interval (default 1)"
+    )
+    parser.add_argument("--max", action="store_true", help="send as fast as the broker takes it")
+    parser.add_argument("--loop", action="store_true", help="start again at the end, until stopped")
+    parser.add_argument(
+        "--once", type=int, dest="limit", metavar="N", help="stop after N ticks in all"
+    )
+
+
+def _add_where(parser: CommandParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="print ticks, send nothing")
+    parser.add_argument("--bootstrap", metavar="HOST:PORT", help="instead of the configured broker")
+    parser.add_argument(
+        "--run-id", metavar="NAME", help="the ticks' source is replay-NAME (default: random)"
+    )
+
+
+def _history(usd_file: Path | None) -> CurveHistory:
+    return daily.stored() if usd_file is None else CurveHistory(formats.load(usd_file))
+
+
+def _plan(history: CurveHistory, options: dict[str, Any]) -> replay.ReplayPlan:
+    if not 0 < options["speed"] < float("inf"):
+        raise BadInput("--speed", options["speed"], "above 0")
+    currencies = options["currencies"] or CurveHistory.CURRENCIES
+    start = options["start"]
+    if options["usd_file"] is not None and start == replay.DEFAULT_START:
+        start = min(max(start, history.first), history.last)
+    return replay.ReplayPlan(
+        currencies=tuple(dict.fromkeys(name.upper() for name in currencies)),
+        start=start,
+        end=options["end"] or history.last,
+        run_id=options["run_id"] or secrets.token_hex(4),
+        epoch=int(time.time()),
+        ticks_per_day=options["ticks_per_day"],
+        interval_s=0.0 if options["max"] else options["interval_ms"] / 1000 / options["speed"],
+        seed=options["seed"],
+        loop=options["loop"],
+        limit=options["limit"],
+    )
+
+
+def _bootstrap(options: dict[str, Any]) -> str:
+    configured = getattr(settings, "KAFKA_BOOTSTRAP_SERVERS", None)
+    found = options["bootstrap"] or configured or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if isinstance(found, (list, tuple)):
+        return ",".join(found)
+    return str(found or "localhost:9092")
+
+
+# --- Broker and signals ----------------------------------------------------------------------
+
+
+def _producer(bootstrap: str) -> TickProducer:
+    try:
+        return TickProducer(connector(bootstrap))
+    except (BrokerUnreachable, KafkaError) as error:
+        raise CommandError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _quiet_client(verbosity: int) -> Iterator[None]:
+    """Hide what the Kafka client repeats many times a second; we say it once. -v 2 shows it."""
+    log = logging.getLogger("kafka")
+    before = log.level
+    if verbosity < 2:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event set by Ctrl-C and SIGTERM; a second signal does what it would do without us."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    caught = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, caught[signal.Signals(number)])
+
+    for number in caught:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in caught.items():
+            signal.signal(number, handler)
+
+
+# --- Text ------------------------------------------------------------------------------------
+
+
+def _headline(history: CurveHistory, plan: replay.ReplayPlan) -> str:
+    days = len(history.between(plan.start, plan.end))
+    pace = f"every {plan.interval_s * 1000:g} ms" if plan.interval_s else "as fast as possible"
+    loop = ", looping" if plan.loop else ""
+    return (
+        f"{', '.join(plan.currencies)}, {plan.start} to {plan.end} ({days} market days,"
+        f" {plan.ticks_per_day} ticks each, {pace}{loop}) as replay-{plan.run_id}"
+    )
+
+
+def _line(due: replay.Due) -> str:
+    tick = due.tick
+    curves = ", ".join(
+        f"{name} {len(quotes)} quotes {tick.labels[name]}, 10Y {quotes['10Y']:.4%}"
+        for name, quotes in tick.curves.items()
+        if "10Y" in quotes
+    )
+    return f"{due.due_s:8.3f} s  {tick.as_of:%Y-%m-%d %H:%M}  {tick.currency} {tick.seq}: {curves}"

@@ -1,0 +1,41 @@
+"""Payloads in; Celery tasks on the pricing queue out, over one connection that stays warm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+
+from pricing.tasks import price_block
+
+
+class PricingQueue:
+    """Sends ``price_block`` tasks. Not for threads.
+
+    A connection per task would cost more than the task's own publication.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        """Connect at the first task."""
+        self._app = app
+        self._producer: Any = None
+
+    def send(self, payload: dict[str, Any]) -> None:
+        """Queue one block.
+
+        Raises:
+            kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
+        """
+        if self._producer is None:
+            self._producer = self._app.amqp.Producer(self._app.connection_for_write())
+        try:
+            price_block.apply_async(args=[payload], producer=self._producer, retry=False)
+        except Exception:
+            self.close()  # a half-open connection must not be used again
+            raise
+
+    def close(self) -> None:
+        """Drop the connection; the next task makes another."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.connection.release()

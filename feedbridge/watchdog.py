@@ -1,0 +1,55 @@
+"""Open frames in; blocks to send again, and frames to publish as they are, out.
+
+Celery on Redis can lose a task when a worker dies, so the bridge does not wait for ever:
+
+    0 ms        dispatched
+    resend_ms   what is missing is sent again, and again at each doubling
+    give_up_ms  what is there is published as PARTIAL, with what is missing named
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from feedbridge.dispatch import OpenFrame
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Limits in seconds. ``resend_s`` also grows with what frames have taken of late."""
+
+    resend_s: float = 0.5
+    give_up_s: float = 3.0
+
+
+@dataclass
+class Watchdog:
+    """Knows how long frames take, and so when one is late."""
+
+    patience: Patience = field(default_factory=Patience)
+    _taken_s: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+
+    def published(self, frame: OpenFrame, now_s: float) -> None:
+        """A frame is out: learn from it."""
+        self._taken_s.append(now_s - frame.opened_s)
+
+    def resend_after_s(self) -> float:
+        """Three times what 95 of 100 frames have taken, at least the patience given."""
+        if not self._taken_s:
+            return self.patience.resend_s
+        p95 = sorted(self._taken_s)[int(0.95 * (len(self._taken_s) - 1))]
+        return max(self.patience.resend_s, 3.0 * p95)
+
+    def overdue(self, frame: OpenFrame, now_s: float) -> list[int]:
+        """Blocks whose last sending is long ago; each attempt doubles the wait."""
+        wait = self.resend_after_s()
+        return [
+            block
+            for block, sent in frame.sent_s.items()
+            if now_s - sent > wait * 2 ** (frame.attempts[block] - 1)
+        ]
+
+    def given_up(self, frame: OpenFrame, now_s: float) -> bool:
+        """True when the frame should go out with what is there."""
+        return now_s - frame.opened_s > self.patience.give_up_s
