@@ -1,0 +1,1 @@
+"""Market and trades in, risk numbers out."""

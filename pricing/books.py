@@ -1,0 +1,81 @@
+"""Which compiled books there are in Redis, and what each holds; blobs are ``compiled.py``'s.
+
+risk:{USD}:book          the newest version: its name and number of blocks
+risk:{USD}:book:number   its database version, so that an older one cannot replace it
+risk:{USD}:book:V        the manifest of version V, with the fixings it was made with
+risk:{USD}:book:V:B      block B of version V
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import redis
+
+from pricing.core.messages import Failure
+from pricing.frames import key
+
+
+class BookRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Which compiled book is the newest: what a frame needs to be opened."""
+
+    version: str
+    number: int
+    blocks: int
+    trades: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a compiled book of one currency holds.
+
+    ``number`` is the database's book version; ``version`` names the content. ``fixings``
+    are the index histories its trades need, so that a frame is one book version with all
+    that belongs to it.
+    """
+
+    version: str
+    number: int
+    currency: str
+    blocks: int
+    trade_ids: list[list[str]]
+    books: list[list[str]]
+    products: list[list[str]]
+    desk_of_book: dict[str, str]
+    failures: list[Failure]
+    fixings: dict[str, dict[dt.date, float]]
+
+    @property
+    def trades(self) -> int:
+        """Trades of the book, compiled or not."""
+        return sum(len(ids) for ids in self.trade_ids) + len(self.failures)
+
+    def place_of(self, trade_id: str) -> tuple[int, int] | None:
+        """Block and row of a trade; None when it did not compile or is not there."""
+        for block, ids in enumerate(self.trade_ids):
+            if trade_id in ids:
+                return block, ids.index(trade_id)
+        return None
+
+
+_ref = msgspec.msgpack.Decoder(BookRef)
+_manifest = msgspec.msgpack.Decoder(Manifest)
+
+
+class Books:
+    """Compiled books behind one Redis client, for reading."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Nothing is sent yet."""
+        self.client: Any = client  # its types say bytes or str; ours are bytes
+
+    def newest(self, currency: str) -> BookRef | None:
+        """The newest compiled book of a currency."""
+        raw = self.client.get(key(currency, "book"))
+        return _ref.decode(raw) if raw else None
+
+    def manifest(self, currency: str, version: str) -> Manifest | None:
+        """The manifest of one version."""
+        raw = self.client.get(key(currency, "book", version))
+        return _manifest.decode(raw) if raw else None

@@ -1,0 +1,30 @@
+"""The parts of a frame that are in Redis in; a published frame out."""
+
+from __future__ import annotations
+
+import time
+
+from pricing.books import Manifest
+from pricing.core.messages import FrameHeader
+from pricing.core.results import roll_up
+from pricing.frames import Frames
+
+
+def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> str:
+    """Sum the parts that are there and publish: PUBLISHED, OLD, INCOMPLETE or EMPTY.
+
+    Safe to call twice and from two processes: parts are added in block order, and the
+    frame's number decides who is first.
+    """
+    parts = frames.sums(header.currency, header.frame, header.blocks)
+    if not parts:
+        return "EMPTY"
+    rollup = roll_up(
+        header,
+        parts,
+        desk_of_book=manifest.desk_of_book,
+        trades=manifest.trades,
+        not_compiled=manifest.failures,
+        published_ns=time.time_ns(),
+    )
+    return frames.publish(rollup)
