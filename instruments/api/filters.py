@@ -1,0 +1,106 @@
+"""Query parameters in, querysets out; a misspelt parameter is refused, not ignored."""
+
+# django-filter ships no types:
+# mypy: disable-error-code="import-untyped,misc"
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from instruments import rules
+from instruments.api.refusals import refuse_unknown
+from instruments.models import Bond, BondPosition, Book, Fixing, Status, Swap
+from instruments.models.swap import PayReceive
+from pricing.core import conventions
+
+CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
+NOT_FILTERS = (
+    "page",
+    "page_size",
+    api_settings.SEARCH_PARAM,
+    api_settings.ORDERING_PARAM,
+    api_settings.URL_FORMAT_OVERRIDE,
+)
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Refuses what no filter of the view is called: it would list everything."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:
+        """Check the names, then filter."""
+        filterset = self.get_filterset_class(view, queryset)
+        known = filterset.base_filters if filterset else {}
+        refuse_unknown(request.query_params, (*known, *NOT_FILTERS), "query parameter")
+        return super().filter_queryset(request, queryset, view)
+
+
+class BookFilter(filters.FilterSet):
+    desk = filters.CharFilter(field_name="desk__code")
+
+    class Meta:
+        model = Book
+        fields = ()
+
+
+class BondFilter(filters.FilterSet):
+    currency = filters.ChoiceFilter(choices=CURRENCIES)
+    convention = filters.CharFilter()
+    isin = filters.CharFilter()
+    is_sample = filters.BooleanFilter()
+    maturity_after = filters.DateFilter(field_name="maturity_date", lookup_expr="gte")
+    maturity_before = filters.DateFilter(field_name="maturity_date", lookup_expr="lte")
+
+    class Meta:
+        model = Bond
+        fields = ()
+
+
+class TradeFilter(filters.FilterSet):
+    desk = filters.CharFilter(field_name="book__desk__code")
+    book = filters.CharFilter(field_name="book__code")
+    status = filters.ChoiceFilter(choices=Status.choices)
+
+
+class BondPositionFilter(TradeFilter):
+    bond = filters.CharFilter(field_name="bond__code")
+    currency = filters.ChoiceFilter(field_name="bond__currency", choices=CURRENCIES)
+    convention = filters.CharFilter(field_name="bond__convention")
+    maturity_after = filters.DateFilter(field_name="bond__maturity_date", lookup_expr="gte")
+    maturity_before = filters.DateFilter(field_name="bond__maturity_date", lookup_expr="lte")
+
+    class Meta:
+        model = BondPosition
+        fields = ()
+
+
+class SwapFilter(TradeFilter):
+    currency = filters.ChoiceFilter(choices=CURRENCIES, method="in_currency")
+    convention = filters.CharFilter()
+    pay_receive = filters.ChoiceFilter(choices=PayReceive.choices)
+    maturity_after = filters.DateFilter(field_name="termination_date", lookup_expr="gte")
+    maturity_before = filters.DateFilter(field_name="termination_date", lookup_expr="lte")
+
+    class Meta:
+        model = Swap
+        fields = ()
+
+    def in_currency(self, queryset: QuerySet[Swap], name: str, value: str) -> QuerySet[Swap]:
+        """A swap's currency is its convention's."""
+        return queryset.filter(convention__in=rules.swaps_in(value))
+
+
+class FixingFilter(filters.FilterSet):
+    index = filters.CharFilter()
+    date_after = filters.DateFilter(field_name="date", lookup_expr="gte")
+    date_before = filters.DateFilter(field_name="date", lookup_expr="lte")
+
+    class Meta:
+        model = Fixing
+        fields = ()

@@ -1,0 +1,155 @@
+"""JSON in, rows out, and back. Every rule is the model's own; here is only the translation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from instruments.api.refusals import Conflict, refuse_unknown, unknown_code
+from instruments.models import Bond, BondPosition, Book, Desk, Fixing, StaleRow, Swap
+from instruments.models.row import PricedRow
+
+Values = dict[str, Any]
+OWN = ("version", "created", "updated")
+
+
+class CodeField(serializers.SlugRelatedField[Any]):
+    """Another row, by its code."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(slug_field="code", **kwargs)
+
+    def to_internal_value(self, data: object) -> Any:
+        """The row; an unknown code is answered with those there are."""
+        rows: QuerySet[Any] = self.get_queryset()  # type: ignore[assignment]
+        found = (
+            rows.filter(code=data).first() if isinstance(data, str) and "\0" not in data else None
+        )
+        if found is None:
+            codes = list(rows.order_by("code").values_list("code", flat=True))
+            raise serializers.ValidationError(unknown_code(self.field_name or "code", data, codes))
+        return found
+
+
+class RowSerializer(serializers.ModelSerializer[Any]):
+    """Base: refuses unknown fields, asks the model, keeps to the version that was read."""
+
+    version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="Rises with every save. Send it with a change, and the change is refused "
+        "(409) if somebody else saved in between.",
+    )
+
+    def to_internal_value(self, data: object) -> Any:
+        """Refuse names that no field has: a misspelt one would else be lost in silence."""
+        if isinstance(data, Mapping):
+            refuse_unknown(data, self.fields, "field")
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: Values) -> Values:
+        """Ask the model, on a copy: the row itself stays as it is stored."""
+        row: Any = copy.copy(self.instance) if self.instance else self.Meta.model()  # type: ignore[misc]
+        for name, value in attrs.items():
+            setattr(row, name, value)
+        try:
+            row.clean()
+            row.validate_constraints()
+        except ModelError as error:
+            raise serializers.ValidationError(serializers.as_serializer_error(error)) from None
+        return self._identity_kept({**attrs, **self._filled(row)})
+
+    def _filled(self, row: Any) -> Values:
+        """Fields that clean() fills."""
+        return {}
+
+    def _identity_kept(self, attrs: Values) -> Values:
+        name = self.context["view"].lookup_field
+        if self.instance and name in attrs and attrs[name] != getattr(self.instance, name):
+            raise serializers.ValidationError(
+                {name: f"{name}: cannot be changed; make a new row and delete or cancel this one"}
+            )
+        return attrs
+
+    def create(self, validated_data: Values) -> PricedRow:
+        """A new row starts at version 1, whatever was sent."""
+        validated_data.pop("version", None)
+        return self._saved(self.Meta.model(**validated_data))  # type: ignore[misc]
+
+    def update(self, instance: PricedRow, validated_data: Values) -> PricedRow:
+        """Change the row that was read."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        return self._saved(instance)
+
+    def _saved(self, row: PricedRow) -> PricedRow:
+        try:
+            with transaction.atomic():
+                row.save()
+        except StaleRow as error:
+            raise Conflict(str(error)) from None
+        except IntegrityError:
+            raise Conflict("Another call made or deleted such a row just now: read again") from None
+        return row
+
+
+class DeskSerializer(RowSerializer):
+    class Meta:
+        model = Desk
+        fields = ("code", "name", *OWN)
+        read_only_fields = ("created", "updated")
+
+
+class BookSerializer(RowSerializer):
+    desk = CodeField(queryset=Desk.objects.all(), help_text="Code of the desk")
+
+    class Meta:
+        model = Book
+        fields = ("code", "name", "desk", *OWN)
+        read_only_fields = ("created", "updated")
+
+
+class BondSerializer(RowSerializer):
+    class Meta:
+        model = Bond
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+    def _filled(self, row: Any) -> Values:
+        return {"currency": row.currency, "isin": row.isin}
+
+
+class BondPositionSerializer(RowSerializer):
+    book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
+    bond = CodeField(queryset=Bond.objects.all(), help_text="Code of the bond")
+    desk = serializers.CharField(source="book.desk.code", read_only=True)
+    currency = serializers.CharField(source="bond.currency", read_only=True)
+
+    class Meta:
+        model = BondPosition
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+
+class SwapSerializer(RowSerializer):
+    book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
+    desk = serializers.CharField(source="book.desk.code", read_only=True)
+    currency = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Swap
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+
+class FixingSerializer(RowSerializer):
+    class Meta:
+        model = Fixing
+        fields = ("index", "date", "rate", "source", *OWN)
+        read_only_fields = ("created", "updated")

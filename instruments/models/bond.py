@@ -1,0 +1,90 @@
+"""Bonds: static data, once for every position in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+
+from instruments import rules
+from instruments.models.row import PricedRow
+
+OR_CONVENTION = "empty: as the convention says"
+RATE_HELP = "decimal per year: 4.25 % is 0.0425"
+
+
+class Bond(PricedRow):
+    """A fixed-rate or zero-coupon bond. What is empty comes from its convention."""
+
+    code = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    isin = models.CharField(
+        "ISIN", max_length=12, unique=True, null=True, blank=True, help_text="optional"
+    )
+    name = models.CharField(max_length=120)
+    is_sample = models.BooleanField(
+        "invented", default=False, help_text="made up for the sample book: no such bond exists"
+    )
+    convention = models.CharField(
+        max_length=32, blank=True, help_text="fills what is empty; without it, currency, "
+        "frequency and day count are required"
+    )  # fmt: skip
+    currency = models.CharField(max_length=3, blank=True, help_text=OR_CONVENTION)
+    issue_date = models.DateField(help_text="accrual starts here, unless a dated date is given")
+    dated_date = models.DateField(null=True, blank=True)
+    maturity_date = models.DateField(db_index=True)
+    coupon_rate = models.DecimalField(max_digits=14, decimal_places=10, help_text=RATE_HELP)
+    first_coupon_date = models.DateField(null=True, blank=True, help_text="for a first stub")
+    penultimate_coupon_date = models.DateField(null=True, blank=True, help_text="for a last stub")
+    payment_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
+    day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    settlement_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=OR_CONVENTION
+    )
+    ex_coupon_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=OR_CONVENTION
+    )
+    calendar = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    business_day_convention = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    end_of_month = models.BooleanField(null=True, blank=True, help_text=OR_CONVENTION)
+    discount_curve = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+
+    class Meta:
+        ordering = ("code",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(code=""), name="bond_has_a_code"),
+            models.CheckConstraint(condition=~Q(currency=""), name="bond_has_a_currency"),
+            models.CheckConstraint(
+                condition=Q(maturity_date__gt=F("issue_date")), name="bond_matures_after_issue"
+            ),
+            models.CheckConstraint(
+                condition=Q(coupon_rate__gte=-0.2, coupon_rate__lte=1),
+                name="bond_coupon_is_a_decimal_rate",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_coupon_date__isnull=True)
+                | Q(
+                    first_coupon_date__gt=F("issue_date"), first_coupon_date__lt=F("maturity_date")
+                ),
+                name="bond_first_coupon_lies_in_its_life",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.name})"
+
+    def clean(self) -> None:
+        """Refuse what cannot become Terms; take the currency from the convention."""
+        super().clean()
+        self.isin = self.isin or None
+        if None in (self.issue_date, self.maturity_date, self.coupon_rate):
+            return  # the form already says that they are missing
+        with rules.as_form_errors({f.name for f in self._meta.fields}):
+            rules.check_code("code", self.code)
+            if self.isin:
+                rules.check_isin(self.isin)
+            self.currency = rules.bond_terms({**rules.A_POSITION, **self.static()}).currency or ""
+
+    def static(self) -> dict[str, Any]:
+        """The fields of BondTerms that the bond itself gives."""
+        return {name: getattr(self, name) for name in rules.STATIC_FIELDS}

@@ -1,0 +1,38 @@
+"""Fixings: what an index was on a day."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from instruments import rules
+from instruments.models.row import PricedRow
+
+
+class Fixing(PricedRow):
+    """One published fixing; a proxy says so in its source."""
+
+    index = models.CharField(max_length=16)
+    date = models.DateField(help_text="the fixing date, not the day of publication")
+    rate = models.DecimalField(max_digits=14, decimal_places=10, help_text="decimal per year")
+    source = models.CharField(max_length=64, help_text="who published it, or how a proxy was made")
+
+    class Meta:
+        ordering = ("index", "-date")
+        constraints = (
+            models.UniqueConstraint(fields=("index", "date"), name="one_fixing_per_index_and_date"),
+            models.CheckConstraint(
+                condition=Q(rate__gte=-0.2, rate__lte=1), name="fixing_is_a_decimal_rate"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.index} {self.date}"
+
+    def clean(self) -> None:
+        """Refuse an unknown index and a rate in percent."""
+        super().clean()
+        if self.date is None or self.rate is None:
+            return  # the form already says that they are missing
+        with rules.as_form_errors({f.name for f in self._meta.fields}):
+            rules.check_fixing(self.index, self.date, self.rate)

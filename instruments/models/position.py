@@ -1,0 +1,69 @@
+"""Positions in bonds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from instruments import rules
+from instruments.models.bond import Bond
+from instruments.models.trade import Status, Trade
+
+
+class BondPosition(Trade):
+    """So much face of a bond in a book; less than zero is short."""
+
+    bond = models.ForeignKey(Bond, on_delete=models.PROTECT, related_name="positions")
+    face_amount = models.DecimalField(
+        max_digits=20, decimal_places=2, help_text="in the bond's currency; negative is short"
+    )
+    clean_price = models.DecimalField(
+        max_digits=14,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="per 100 of face; makes the z-spread",
+    )
+    z_spread_bp = models.DecimalField(
+        "z-spread (bp)",
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="over the bond's curve; empty with a clean price: made from it and kept",
+    )
+
+    class Meta(Trade.Meta):
+        constraints = (
+            models.CheckConstraint(condition=~Q(face_amount=0), name="position_has_a_face_amount"),
+            models.CheckConstraint(
+                condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
+                name="position_clean_price_is_per_100",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="position_status_is_known"
+            ),
+        )
+
+    def save(self, **kwargs: Any) -> None:
+        """Save; a new price drops the spread that the old one has made."""
+        if not self._state.adding and self.clean_price is not None:
+            before = type(self)._base_manager.filter(pk=self.pk)
+            price, spread = before.values_list("clean_price", "z_spread_bp").first() or (None, None)
+            if price != self.clean_price and spread == self.z_spread_bp:
+                self.z_spread_bp = None
+        super().save(**kwargs)
+
+    def clean(self) -> None:
+        """Refuse what cannot become Terms."""
+        super().clean()
+        if self.face_amount is None or self.bond_id is None or self.book_id is None:
+            return  # the form already says that they are missing
+        with rules.as_form_errors({f.name for f in self._meta.fields}):
+            rules.bond_terms({**self.bond.static(), **self._own()})
+
+    def _own(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in rules.POSITION_FIELDS}
+        return {**own, "book": self.book.code}

@@ -1,0 +1,90 @@
+"""Fixed-floating swaps."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from instruments import rules
+from instruments.models.bond import OR_CONVENTION, RATE_HELP
+from instruments.models.trade import Status, Trade
+from pricing.core import conventions
+
+
+class PayReceive(models.TextChoices):
+    """Of the fixed leg: a receiver swap receives fixed."""
+
+    PAY = "pay", "pay fixed"
+    RECEIVE = "receive", "receive fixed"
+
+
+class Swap(Trade):
+    """A fixed-floating swap. What is empty comes from its convention."""
+
+    convention = models.CharField(max_length=32, db_index=True)
+    pay_receive = models.CharField(max_length=7, choices=PayReceive)
+    notional = models.DecimalField(max_digits=20, decimal_places=2)
+    effective_date = models.DateField()
+    termination_date = models.DateField(db_index=True)
+    fixed_rate = models.DecimalField(max_digits=14, decimal_places=10, help_text=RATE_HELP)
+    spread_bp = models.DecimalField(
+        "spread (bp)",
+        max_digits=12,
+        decimal_places=6,
+        default=0,
+        help_text="on the floating leg",
+    )
+    payment_lag = models.PositiveSmallIntegerField(null=True, blank=True, help_text=OR_CONVENTION)
+    first_regular_date = models.DateField(null=True, blank=True, help_text="end of a first stub")
+    last_regular_date = models.DateField(null=True, blank=True, help_text="start of a last stub")
+    notional_schedule = models.JSONField(
+        null=True,
+        blank=True,
+        help_text='[{"date": "2026-03-16", "notional": 5000000}, ...], or one number per '
+        "fixed period",
+    )
+    fixed_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
+    fixed_day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    float_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
+    float_day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    floating_index = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    calendar = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    business_day_convention = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    end_of_month = models.BooleanField(null=True, blank=True, help_text=OR_CONVENTION)
+    discount_curve = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+    forecast_curve = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
+
+    class Meta(Trade.Meta):
+        constraints = (
+            models.CheckConstraint(condition=Q(notional__gt=0), name="swap_notional_is_positive"),
+            models.CheckConstraint(
+                condition=Q(termination_date__gt=F("effective_date")),
+                name="swap_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(fixed_rate__gte=-0.2, fixed_rate__lte=1),
+                name="swap_fixed_rate_is_a_decimal_rate",
+            ),
+            models.CheckConstraint(
+                condition=Q(pay_receive__in=PayReceive.values), name="swap_pays_or_receives"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="swap_status_is_known"
+            ),
+        )
+
+    @property
+    def currency(self) -> str:
+        """Currency of the convention; empty for a convention that is gone."""
+        row = conventions.SWAPS.get(self.convention)
+        return row.currency if row else ""
+
+    def clean(self) -> None:
+        """Refuse what cannot become Terms."""
+        super().clean()
+        needed = (self.notional, self.effective_date, self.termination_date, self.fixed_rate)
+        if None in needed or self.book_id is None:
+            return  # the form already says that they are missing
+        with rules.as_form_errors({f.name for f in self._meta.fields}):
+            own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
+            rules.swap_terms({**own, "book": self.book.code})

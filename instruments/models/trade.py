@@ -1,0 +1,47 @@
+"""What every trade has: an identifier, a book, a status."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from instruments import rules
+from instruments.models.desk import Book
+from instruments.models.row import PricedRow
+from pricing.core.errors import BadInput
+
+
+class Status(models.TextChoices):
+    """Only active trades are priced."""
+
+    ACTIVE = "active", "active"
+    MATURED = "matured", "matured"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class Trade(PricedRow):
+    """Base of positions and swaps."""
+
+    trade_id = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(
+        max_length=9, choices=Status, default=Status.ACTIVE, help_text="only active ones are priced"
+    )
+
+    class Meta:
+        abstract = True
+        ordering = ("trade_id",)
+
+    def __str__(self) -> str:
+        return self.trade_id
+
+    def clean(self) -> None:
+        """One identifier names one trade, whatever its product."""
+        super().clean()
+        with rules.as_form_errors(("trade_id",)):
+            rules.check_code("trade_id", self.trade_id)
+        for other in Trade.__subclasses__():
+            same = other._base_manager.filter(trade_id=self.trade_id)
+            if other is not type(self) and same.exists():
+                taken = f"a {other._meta.verbose_name} has this identifier"
+                raise ValidationError({"trade_id": str(BadInput("trade_id", self.trade_id, taken))})

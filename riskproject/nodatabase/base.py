@@ -1,0 +1,31 @@
+"""The database when DATABASE_URL is not set: every use of it ends with one sentence."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.dummy import base as dummy
+
+
+def complain(*_args: object, **_kwargs: object) -> NoReturn:
+    """Say what to do."""
+    raise ImproperlyConfigured(
+        "No database is configured: run `make demo`, which starts one, or set "
+        "DATABASE_URL=postgresql://user:password@host:5432/name."
+    )
+
+
+class DatabaseOperations(dummy.DatabaseOperations):
+    """Quoting a name is the first thing that some queries need."""
+
+    quote_name = complain
+
+
+class DatabaseWrapper(dummy.DatabaseWrapper):
+    """Django's placeholder backend with our sentence."""
+
+    ops_class = DatabaseOperations
+    _cursor = complain
+    ensure_connection = complain
+    _set_autocommit = complain

@@ -1,0 +1,432 @@
+"""The environment in, Django's settings out. Nothing else is read: no second file, no flags.
+
+Two modes, one rule. RISK_ENV is ``development`` (the default) or ``production``.
+Development means DEBUG on, hosts on loopback only, and a secret key made on first use.
+Production means DEBUG off, and a start is refused while a secret is missing or weak.
+DEBUG=False alone already brings every rule of production; DEBUG=True is refused there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from kombu.entity import Exchange, Queue
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env_text(name: str, default: str) -> str:
+    """Text of a variable; an empty one counts as not set."""
+    return os.environ.get(name, "").strip() or default
+
+
+def env_int(name: str, default: int, *, least: int = 0) -> int:
+    """Whole number of a variable."""
+    text = env_text(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ImproperlyConfigured(f"{name}={text!r}: use a whole number, {least} or more")
+    return int(text)
+
+
+def env_bool(name: str, default: bool) -> bool:
+    """True or False of a variable."""
+    text = env_text(name, str(default))
+    if text not in ("True", "False"):
+        raise ImproperlyConfigured(f"{name}={text!r}: use 'True' or 'False'")
+    return text == "True"
+
+
+# --- Mode ------------------------------------------------------------------------------------
+
+RISK_ENV = env_text("RISK_ENV", "development")
+if RISK_ENV not in ("development", "production"):
+    raise ImproperlyConfigured(f"RISK_ENV={RISK_ENV!r}: use 'development' or 'production'")
+DEBUG = env_bool("DEBUG", RISK_ENV == "development")
+if DEBUG and RISK_ENV == "production":
+    raise ImproperlyConfigured("DEBUG=True shows secrets in error pages: unset it in production")
+
+LOCAL_DIR = Path(env_text("RISK_LOCAL_DIR", str(BASE_DIR / ".local")))
+LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
+
+
+# --- Secret key ------------------------------------------------------------------------------
+
+SECRET_KEY_LEAST_CHARACTERS = 50
+
+
+def _generated_key(path: Path) -> str:
+    """The laptop's own key. Several processes may start at once: the first one's key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(64))
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return path.read_text().strip()
+    finally:
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def _secret_key() -> str:
+    key, file = env_text("SECRET_KEY", ""), env_text("SECRET_KEY_FILE", "")
+    if not key and file:
+        try:
+            key = Path(file).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY_FILE={file!r} cannot be read: {error}"
+            ) from None
+    if not key and DEBUG:
+        stored = LOCAL_DIR / "secret_key"
+        key = stored.read_text().strip() if stored.exists() else _generated_key(stored)
+    if not key:
+        raise ImproperlyConfigured("No secret key: set SECRET_KEY or SECRET_KEY_FILE")
+    weak = len(key) < SECRET_KEY_LEAST_CHARACTERS or len(set(key)) < 5
+    if not DEBUG and (weak or key.startswith("django-insecure-")):
+        raise ImproperlyConfigured(
+            f"The secret key is weak: use {SECRET_KEY_LEAST_CHARACTERS} random characters or more, "
+            'such as python -c "import secrets; print(secrets.token_urlsafe(64))"'
+        )
+    return key
+
+
+SECRET_KEY = _secret_key()
+
+
+# --- Addresses of servers --------------------------------------------------------------------
+
+
+def _refuse_open_server(name: str, host: str | None, password: str | None) -> None:
+    local = (host or "") in LOOPBACK or (host or "").startswith("/")
+    if not DEBUG and not local and not password:
+        raise ImproperlyConfigured(
+            f"{name} has no password, and {host} is not this machine: add one"
+        )
+
+
+def _database(url: str) -> dict[str, Any]:
+    if not url:
+        return {"ENGINE": "riskproject.nodatabase"}
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured("DATABASE_URL: the port is not a number") from None
+    name = unquote(parts.path.lstrip("/"))
+    if parts.scheme not in ("postgresql", "postgres") or not name:
+        raise ImproperlyConfigured(
+            "DATABASE_URL: use postgresql://user:password@host:5432/name (PostgreSQL only)"
+        )
+    options = dict(parse_qsl(parts.query))
+    host = unquote(parts.hostname or options.pop("host", ""))
+    _refuse_open_server("DATABASE_URL", host, parts.password)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(port or ""),
+        # Kept connections do not go with ASGI: threads come and go, connections would stay.
+        "CONN_MAX_AGE": env_int("DATABASE_CONNECTION_MAX_AGE_S", 0),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": env_int("DATABASE_CONNECT_TIMEOUT_S", 5, least=1),
+            "options": f"-c statement_timeout={env_int('DATABASE_STATEMENT_TIMEOUT_MS', 60_000)}",
+            **options,
+        },
+    }
+
+
+def _redis_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured("REDIS_URL: use redis://:password@host:6379/0")
+    _refuse_open_server("REDIS_URL", parts.hostname, parts.password)
+    return url
+
+
+DATABASES = {"default": _database(env_text("DATABASE_URL", ""))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = _redis_url(env_text("REDIS_URL", "redis://127.0.0.1:6379/0"))
+KAFKA_BOOTSTRAP_SERVERS = env_text("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+# How long a fetch waits for data. With a broker that does not wake it, this is the latency.
+KAFKA_FETCH_MAX_WAIT_MS = env_int("KAFKA_FETCH_MAX_WAIT_MS", 10, least=1)
+
+
+# --- Pricing ---------------------------------------------------------------------------------
+
+PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)  # a block is made for each of them
+IBOR_COUPONS = env_text("IBOR_COUPONS", "at_par")
+if IBOR_COUPONS not in ("at_par", "indexed"):
+    raise ImproperlyConfigured(f"IBOR_COUPONS={IBOR_COUPONS!r}: use 'at_par' or 'indexed'")
+
+
+def _curve_interpolation(text: str) -> dict[str, str]:
+    """``USD-SOFR=natural_log_cubic,EUR-ESTR=log_linear``; other curves keep their convention's."""
+    chosen: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        curve, _, name = pair.partition("=")
+        if name not in ("log_linear", "natural_log_cubic"):
+            raise ImproperlyConfigured(
+                f"CURVE_INTERPOLATION={text!r}: use CURVE=log_linear or CURVE=natural_log_cubic"
+            )
+        chosen[curve] = name
+    return chosen
+
+
+CURVE_INTERPOLATION = _curve_interpolation(env_text("CURVE_INTERPOLATION", ""))
+
+
+# --- Hosts, cookies, TLS ---------------------------------------------------------------------
+
+LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]  # always served: health probes ask by them
+ALLOWED_HOSTS = [
+    *(host.strip() for host in env_text("ALLOWED_HOSTS", "").split(",") if host.strip()),
+    *LOOPBACK_NAMES,
+]
+if not DEBUG and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS='*' lets any name through: list the hosts you serve")
+CSRF_TRUSTED_ORIGINS = [
+    origin.strip() for origin in env_text("CSRF_TRUSTED_ORIGINS", "").split(",") if origin.strip()
+]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env_int("SESSION_AGE_S", 12 * 3600, least=60)
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # probes speak plain HTTP inside the machine
+SECURE_HSTS_SECONDS = 0 if DEBUG else env_int("HSTS_S", 365 * 86_400)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+if env_bool("BEHIND_TLS_PROXY", False):
+    # Only for a proxy that sets this header itself: anyone else could forge it.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+# --- Django ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "instruments",
+    "pricing",
+    "feedbridge",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "riskproject.urls"
+ASGI_APPLICATION = "riskproject.asgi.application"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/admin/login/"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # no collectstatic on a laptop
+
+# Throttles count in the process: with Redis as their cache, an edit would fail while it is down.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env_text("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django": {"handlers": []},  # its own console handler would say all twice
+        # The client tells of every connection and metadata refresh at INFO.
+        "kafka": {"level": "WARNING"},
+    },
+}
+
+
+# --- REST API --------------------------------------------------------------------------------
+
+JSON_ONLY = ["rest_framework.renderers.JSONRenderer"]
+REST_FRAMEWORK = {
+    # The token stands first: its challenge makes an anonymous call 401, not 403.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": [
+        *JSON_ONLY,
+        *(["rest_framework.renderers.BrowsableAPIRenderer"] if DEBUG else []),
+    ],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "riskproject.paging.Pages",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": f"{env_int('API_ANONYMOUS_CALLS_PER_MINUTE', 60, least=1)}/min",
+        "user": f"{env_int('API_USER_CALLS_PER_MINUTE', 600, least=1)}/min",
+    },
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "riskproject.problems.handle",
+    "COERCE_DECIMAL_TO_STRING": False,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Fixed-income risk",
+    "VERSION": "1",
+    "DESCRIPTION": (
+        "Static data and trades of the risk engine. Rates are decimals per year (4.25 % is "
+        "0.0425), spreads are in basis points (`_bp`), prices are per 100 of face, money is in "
+        "the trade's currency; all of them are JSON numbers. Dates are ISO 8601, times are UTC. "
+        "Errors are RFC 9457 `application/problem+json`. Send the token in the header "
+        "`Authorization: Token <key>` (`manage.py create_token USER` makes one)."
+    ),
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [
+        "rest_framework.permissions.AllowAny"
+        if DEBUG
+        else "rest_framework.permissions.IsAuthenticated"
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "riskproject.problems.document",
+    ],
+}
+
+
+# --- Celery: a best-effort dispatcher --------------------------------------------------------
+# Celery on Redis can lose a task and can run one twice. Nothing here is relied on for
+# correctness: the watchdog sends again what is missing, and every write is safe to run twice.
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A dead worker's tasks come back after this; it must exceed the time limit of pricing tasks.
+    "visibility_timeout": 5,
+    # How often that is looked at. The defaults make it 100 s, whatever the timeout says.
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    # A dead holder of the restore lock blocks everyone for this long (default 300 s).
+    "unacked_mutex_expire": 5,
+    # kombu's default is no timeout: a half-open connection would hang for ever.
+    "socket_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_keepalive": True,
+    "health_check_interval": 1,
+}
+# Acknowledge after the work, and give a killed child's task to another one ...
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# ... but count it as a retry: a task that kills its child would else run for ever.
+CELERY_TASK_RETRY_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT, CELERY_TASK_SOFT_TIME_LIMIT = 2, 1.5  # seconds; below visibility_timeout
+# Completion is counted in Redis by ourselves; a result backend costs 2 ms and leaks channels.
+CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
+# One block at a time: a prefetched one would wait behind the running one.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# "Flaky with Redis" in Celery's own tests.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
+CELERY_WORKER_DETECT_QUORUM_QUEUES = False  # an AMQP matter
+# Crashes of its own when True; our tasks are short and a late one is refused by its frame.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# Wait for Redis for ever, also at start; the default gives up after 100 tries.
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A publish fails fast (about 0.1 s): its caller has something better to do than to wait.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.05,
+    "interval_max": 0.1,
+}
+# QuantLib's memory grows: renew a child now and then.
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 50_000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 600_000  # KiB
+# JSON only: whoever can write to Redis must not be able to run code here.
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
+
+# Each queue has its own exchange and key: what is published by key reaches one queue, not both.
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name, type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
+    for name in ("pricing", "compile")
+]
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue is an error, not a silent new list
+CELERY_TASK_DEFAULT_QUEUE = "compile"  # what names no queue must not delay a tick
+CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = "compile"
+CELERY_TASK_ROUTES = {
+    "pricing.tasks.price_block": {"queue": "pricing"},
+    "pricing.tasks.compile_book": {"queue": "compile"},
+}
+CELERY_TASK_ANNOTATIONS = {
+    # One quick second run after a killed child; the watchdog does the rest.
+    "pricing.tasks.price_block": {"max_retries": 1, "default_retry_delay": 0},
+    # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
+    # every 5 s. A lost one is made good by the next, for it compiles what is current.
+    "pricing.tasks.compile_book": {
+        "acks_late": False,
+        "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),
+        "soft_time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10) - 5,
+    },
+}

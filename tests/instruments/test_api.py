@@ -1,0 +1,296 @@
+"""The REST API: status codes, problem documents, conflicts, and no query per row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.cache import cache
+from django.core.management import call_command
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap
+from tests.instruments.conftest import make_swap
+
+TABLES = ("desks", "books", "bonds", "bond-positions", "swaps", "fixings")
+SWAP = {
+    "trade_id": "S1",
+    "book": "B1",
+    "convention": "USD-SOFR-OIS",
+    "pay_receive": "pay",
+    "notional": 10_000_000,
+    "effective_date": "2023-03-15",
+    "termination_date": "2033-03-15",
+    "fixed_rate": 0.035,
+}
+BOND = {
+    "code": "T1",
+    "name": "Treasury",
+    "convention": "US-TREASURY",
+    "issue_date": "2022-11-15",
+    "maturity_date": "2032-11-15",
+    "coupon_rate": 0.04125,
+}
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.content
+    assert response["content-type"] == "application/problem+json"
+    body = response.json()
+    assert {"type", "title", "status", "detail"} <= set(body)
+    assert body["status"] == status
+    return body
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_nobody_reads_without_a_login(db: None, table: str) -> None:
+    cache.clear()
+    body = problem(APIClient().get(f"/api/v1/{table}/"), 401)
+    assert "credentials" in body["detail"]
+
+
+def test_a_token_in_the_header_is_a_login(admin_user: Any) -> None:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=admin_user).key}")
+    assert client.get("/api/v1/desks/").status_code == 200
+
+
+def test_a_user_without_permission_reads_but_does_not_write(book: Book) -> None:
+    user = get_user_model().objects.create_user("viewer")
+    client = APIClient()
+    client.force_authenticate(user)
+    assert client.get("/api/v1/swaps/").status_code == 200
+    problem(client.post("/api/v1/swaps/", SWAP), 403)
+    assert not Swap.objects.exists()
+    user.user_permissions.add(Permission.objects.get(codename="add_swap"))
+    client.force_authenticate(get_user_model().objects.get(pk=user.pk))
+    assert client.post("/api/v1/swaps/", SWAP).status_code == 201
+
+
+def test_a_book_is_built_from_nothing(api: APIClient, db: None) -> None:
+    fixing = {"index": "SOFR", "date": "2024-01-02", "rate": 0.054, "source": "NY Fed"}
+    position = {"trade_id": "P1", "book": "B1", "bond": "T1", "face_amount": -5_000_000}
+    for table, row in (
+        ("desks", {"code": "RATES", "name": "Rates"}),
+        ("books", {"code": "B1", "name": "Book", "desk": "RATES"}),
+        ("bonds", BOND),
+        ("bond-positions", position),
+        ("swaps", SWAP),
+        ("fixings", fixing),
+    ):
+        response = api.post(f"/api/v1/{table}/", row)
+        assert response.status_code == 201, response.json()
+        assert row.items() <= response.json().items()
+        assert api.get(f"/api/v1/{table}/").json()["count"] == 1
+    models = (Desk, Book, Bond, BondPosition, Swap, Fixing)
+    assert [model.objects.count() for model in models] == [1] * 6
+
+
+def test_money_and_rates_are_json_numbers(api: APIClient, swap: Swap, position: Any) -> None:
+    body = api.get("/api/v1/swaps/S1/").json()
+    assert (body["notional"], body["fixed_rate"], body["spread_bp"]) == (10_000_000.0, 0.035, 0.0)
+    assert (body["currency"], body["desk"], body["book"]) == ("USD", "RATES", "B1")
+    body = api.get("/api/v1/bond-positions/P1/").json()
+    assert (body["face_amount"], body["currency"]) == (5_000_000.0, "USD")
+
+
+def test_an_unknown_field_is_refused_with_the_name_that_was_meant(
+    api: APIClient, book: Book
+) -> None:
+    body = problem(api.post("/api/v1/swaps/", {**SWAP, "fixed_rat": 0.04}), 400)
+    assert body["errors"] == {"fixed_rat": ["fixed_rat: no such field; did you mean fixed_rate?"]}
+    assert body["detail"] == "fixed_rat: no such field; did you mean fixed_rate?"
+    assert not Swap.objects.exists()
+
+
+def test_an_unknown_book_is_refused_with_those_there_are(api: APIClient, book: Book) -> None:
+    body = problem(api.post("/api/v1/swaps/", {**SWAP, "book": "B2"}), 400)
+    assert body["errors"]["book"] == ["book: 'B2' does not exist; there are: B1"]
+
+
+@pytest.mark.parametrize("code", [None, 7, ["B1"], {"code": "B1"}, "a\0b", ""])
+def test_a_book_that_is_no_code_is_refused(api: APIClient, book: Book, code: Any) -> None:
+    assert "book" in problem(api.post("/api/v1/swaps/", {**SWAP, "book": code}), 400)["errors"]
+
+
+def test_a_rate_in_percent_is_refused_with_the_sentence_of_the_core(
+    api: APIClient, book: Book
+) -> None:
+    body = problem(api.post("/api/v1/swaps/", {**SWAP, "fixed_rate": 3.5}), 400)
+    assert body["errors"]["fixed_rate"][0].startswith("fixed_rate: 3.5 is not valid")
+    assert not Swap.objects.exists()
+
+
+@pytest.mark.parametrize("body", [[], [SWAP], "text", 7, None])
+def test_a_body_that_is_no_object_is_refused(api: APIClient, book: Book, body: Any) -> None:
+    problem(api.post("/api/v1/swaps/", body, format="json"), 400)
+
+
+def test_a_body_that_is_no_json_is_refused(api: APIClient) -> None:
+    problem(api.post("/api/v1/swaps/", "{", content_type="application/json"), 400)
+    problem(api.post("/api/v1/swaps/", "a,b", content_type="text/csv"), 415)
+    nan = '{"index": "SOFR", "date": "2024-01-02", "rate": NaN, "source": "x"}'
+    problem(api.post("/api/v1/fixings/", nan, content_type="application/json"), 400)
+
+
+def test_a_second_trade_of_that_name_is_refused(api: APIClient, swap: Swap, position: Any) -> None:
+    assert "trade_id" in problem(api.post("/api/v1/swaps/", SWAP), 400)["errors"]
+    taken = problem(api.post("/api/v1/swaps/", {**SWAP, "trade_id": "P1"}), 400)
+    assert "a bond position has this identifier" in taken["detail"]
+
+
+def test_a_change_on_the_version_that_was_read_is_saved(api: APIClient, swap: Swap) -> None:
+    version = api.get("/api/v1/swaps/S1/").json()["version"]
+    response = api.patch("/api/v1/swaps/S1/", {"notional": 5, "version": version})
+    assert (response.status_code, response.json()["version"]) == (200, version + 1)
+
+
+def test_a_change_on_an_older_version_is_a_conflict(api: APIClient, swap: Swap) -> None:
+    api.patch("/api/v1/swaps/S1/", {"notional": 5})
+    body = problem(api.patch("/api/v1/swaps/S1/", {"notional": 6, "version": 1}), 409)
+    assert "S1 is at version 2, your change was made on version 1" in body["detail"]
+    assert Swap.objects.get().notional == 5
+
+
+def test_what_was_read_can_be_put_back(api: APIClient, swap: Swap, position: Any) -> None:
+    for address in ("swaps/S1", "bond-positions/P1", "bonds/T-4.125-2032", "books/B1"):
+        body = api.get(f"/api/v1/{address}/").json()
+        response = api.put(f"/api/v1/{address}/", body)
+        assert response.status_code == 200, response.json()
+        again = response.json()
+        assert {**again, "version": 0, "updated": ""} == {**body, "version": 0, "updated": ""}
+
+
+def test_a_patch_is_judged_with_the_rest_of_the_row(api: APIClient, swap: Swap) -> None:
+    body = problem(api.patch("/api/v1/swaps/S1/", {"termination_date": "2020-01-01"}), 400)
+    assert "must be after effective_date 2023-03-15" in body["detail"]
+    assert Swap.objects.get().version == 1
+
+
+def test_a_trade_keeps_its_name(api: APIClient, swap: Swap) -> None:
+    assert (
+        "cannot be changed"
+        in problem(api.patch("/api/v1/swaps/S1/", {"trade_id": "S2"}), 400)["detail"]
+    )
+
+
+def test_deleting(api: APIClient, swap: Swap) -> None:
+    assert "B1 still has swaps" in problem(api.delete("/api/v1/books/B1/"), 409)["detail"]
+    assert api.delete("/api/v1/swaps/S1/").status_code == 204
+    problem(api.get("/api/v1/swaps/S1/"), 404)
+    assert api.delete("/api/v1/books/B1/").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("currency=USD", 2),
+        ("currency=GBP", 0),
+        ("desk=RATES&book=B1", 2),
+        ("desk=OTHER", 0),
+        ("convention=USD-SOFR-OIS", 2),
+        ("maturity_after=2033-03-15", 2),
+        ("maturity_before=2033-03-14", 0),
+        ("status=cancelled", 1),
+        ("search=s2", 1),
+        ("pay_receive=receive", 0),
+    ],
+)
+def test_filters_of_swaps(api: APIClient, swap: Swap, book: Book, query: str, found: int) -> None:
+    make_swap(book, trade_id="S2", status="cancelled").save()
+    assert api.get(f"/api/v1/swaps/?{query}").json()["count"] == found
+
+
+@pytest.mark.parametrize("query", ["currency=USD", "desk=RATES", "maturity_before=2040-01-01"])
+def test_filters_of_positions(api: APIClient, position: BondPosition, query: str) -> None:
+    assert api.get(f"/api/v1/bond-positions/?{query}").json()["count"] == 1
+    assert api.get("/api/v1/bond-positions/?search=nothing").json()["count"] == 0
+
+
+def test_ordering(api: APIClient, swap: Swap, book: Book) -> None:
+    make_swap(book, trade_id="S2", notional=Decimal(1)).save()
+    rows = api.get("/api/v1/swaps/?ordering=notional").json()["results"]
+    assert [row["trade_id"] for row in rows] == ["S2", "S1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("curency=USD", "curency: no such query parameter; did you mean currency?"),
+        ("currency=CHF", "CHF is not one of the available choices"),
+        ("maturity_after=soon", "Enter a valid date"),
+    ],
+)
+def test_a_query_that_would_be_ignored_is_refused(
+    api: APIClient, swap: Swap, query: str, sentence: str
+) -> None:
+    assert sentence in problem(api.get(f"/api/v1/swaps/?{query}"), 400)["detail"]
+
+
+def test_pages_end_at_500_rows(api: APIClient, book: Book) -> None:
+    Swap.objects.bulk_create([make_swap(book, trade_id=f"T{n}") for n in range(501)])
+    assert len(api.get("/api/v1/swaps/?page_size=9999").json()["results"]) == 500
+    assert len(api.get("/api/v1/swaps/").json()["results"]) == 100
+    problem(api.get("/api/v1/swaps/?page=99"), 404)
+
+
+@pytest.mark.parametrize(
+    ("table", "queries"),
+    [("desks", 2), ("books", 2), ("bonds", 2), ("bond-positions", 2), ("swaps", 2), ("fixings", 1)],
+)
+def test_a_list_costs_two_queries_however_long(
+    api: APIClient, db: None, table: str, queries: int, django_assert_num_queries: Any
+) -> None:
+    call_command("seed_book", verbosity=0, stdout=open("/dev/null", "w"))  # noqa: SIM115
+    with django_assert_num_queries(queries):  # count and rows
+        assert api.get(f"/api/v1/{table}/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/nothing", "/api/v1/swaps/%00/"])
+def test_an_address_that_does_not_exist_is_a_problem_document(api: APIClient, path: str) -> None:
+    problem(api.get(path), 404)
+
+
+def test_a_missing_slash_is_said(api: APIClient) -> None:
+    body = problem(api.post("/api/v1/swaps", SWAP), 404)
+    assert body["detail"] == "/api/v1/swaps does not exist; /api/v1/swaps/ does"
+
+
+def test_a_fault_of_ours_is_a_problem_without_details(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("instruments.api.views.DeskViewSet.list", fails)
+    api.raise_request_exception = False
+    body = problem(api.get("/api/v1/desks/"), 500)
+    assert "secret" not in str(body)
+
+
+def test_a_wrong_method_is_a_problem(api: APIClient) -> None:
+    problem(api.delete("/api/v1/fixings/"), 405)
+
+
+def test_too_many_calls_are_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "rest_framework.throttling.UserRateThrottle.get_rate", lambda throttle: "2/min"
+    )
+    for _ in range(2):
+        assert api.get("/api/v1/desks/").status_code == 200
+    problem(api.get("/api/v1/desks/"), 429)
+
+
+def test_the_process_answers_without_a_login(client: Any) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/").url == "/api/docs/"
+
+
+def test_the_docs_page_asks_nobody_outside(client: Any) -> None:
+    page = client.get("/api/docs/").content.decode()
+    assert "https://" not in page
+    assert "drf_spectacular_sidecar" in page

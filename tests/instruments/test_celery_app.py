@@ -1,0 +1,52 @@
+"""The Celery app: two queues that do not mix, JSON only, and the guard against a dead channel."""
+
+from __future__ import annotations
+
+import json
+
+import kombu.transport.redis as redis_transport
+import pytest
+import redis
+from celery.exceptions import QueueNotFound
+from django.conf import settings
+
+from riskproject.celery import app
+
+
+class DeadChannel:
+    """A channel whose connection has been closed."""
+
+    connection = None
+
+
+def test_a_channel_without_a_connection_fails_as_a_lost_connection() -> None:
+    with pytest.raises(ConnectionError):
+        redis_transport.Channel._connparams(DeadChannel())
+
+
+def test_a_task_goes_to_its_own_queue_and_to_no_other() -> None:
+    store = redis.Redis.from_url(settings.REDIS_URL)
+    before = {queue: store.llen(queue) for queue in ("pricing", "compile")}
+    app.send_task("pricing.tasks.compile_book")
+    app.send_task("pricing.tasks.price_block", kwargs={"job": {}})
+    after = {queue: store.llen(queue) for queue in ("pricing", "compile")}
+    assert {queue: after[queue] - before[queue] for queue in after} == {"pricing": 1, "compile": 1}
+    for queue, task in (("compile", "compile_book"), ("pricing", "price_block")):
+        message = json.loads(store.lpop(queue))
+        assert message["headers"]["task"] == f"pricing.tasks.{task}"
+        assert message["content-type"] == "application/json"
+
+
+def test_a_mistyped_queue_is_an_error() -> None:
+    with pytest.raises(QueueNotFound):
+        app.send_task("pricing.tasks.compile_book", queue="compil")
+
+
+def test_settings_arrive_in_the_app() -> None:
+    assert app.conf.broker_url == settings.REDIS_URL
+    assert app.conf.broker_transport_options["visibility_timeout"] > app.conf.task_time_limit
+    assert app.conf.result_backend is None
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_acks_late
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert not app.conf.task_annotations["pricing.tasks.compile_book"]["acks_late"]

@@ -1,0 +1,117 @@
+"""Settings come from the environment alone; what is wrong ends with one line, no traceback."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "k3y-" + "0123456789abcdef" * 4
+OURS = ("RISK_ENV", "DEBUG", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL")
+REMOTE = "postgresql://risk:secret@db/risk"
+
+
+def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *command],
+        env={**kept, "RISK_LOCAL_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"RISK_ENV": "staging"}, "RISK_ENV='staging': use 'development' or 'production'"),
+        ({"DEBUG": "yes"}, "DEBUG='yes': use 'True' or 'False'"),
+        ({"RISK_ENV": "production", "DEBUG": "True"}, "unset it in production"),
+        ({"RISK_ENV": "production"}, "No secret key"),
+        ({"DEBUG": "False", "SECRET_KEY": "short"}, "The secret key is weak"),
+        ({"DEBUG": "False", "SECRET_KEY": "a" * 60}, "The secret key is weak"),
+        ({"SECRET_KEY_FILE": "no-such-file"}, "cannot be read"),
+        ({"DEBUG": "False", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "*"}, "list the hosts you serve"),
+        ({"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u@db/x"}, "password"),
+        ({"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://redis/0"}, "password"),
+        ({"DATABASE_URL": "mysql://u:p@db/x"}, "PostgreSQL only"),
+        ({"DATABASE_URL": "postgresql://u:p@db:port/x"}, "the port is not a number"),
+        ({"REDIS_URL": "http://x"}, "REDIS_URL: use redis://"),
+        ({"IBOR_COUPONS": "par"}, "use 'at_par' or 'indexed'"),
+        ({"CURVE_INTERPOLATION": "USD-SOFR=cubic"}, "use CURVE=log_linear or"),
+        ({"API_USER_CALLS_PER_MINUTE": "0"}, "use a whole number, 1 or more"),
+    ],
+)
+def test_a_wrong_environment_is_refused_with_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    sentence: str,
+) -> None:
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"RISK_LOCAL_DIR": str(tmp_path), **environment}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        runpy.run_path(str(ROOT / "riskproject" / "settings.py"))
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_refusal_ends_a_command_with_one_line(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check", RISK_ENV="production")
+    assert done.returncode != 0
+    assert done.stderr == "No secret key: set SECRET_KEY or SECRET_KEY_FILE\n"
+
+
+def test_a_laptop_needs_no_variable(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    key = tmp_path / "secret_key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    first = key.read_text()
+    assert len(first) >= 50
+    manage(tmp_path, "check")
+    assert key.read_text() == first
+    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_production_mode_passes_the_deployment_check(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    done = manage(
+        tmp_path,
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        RISK_ENV="production",
+        SECRET_KEY_FILE=str(tmp_path / "key"),
+        ALLOWED_HOSTS="risk.example.com",
+        DATABASE_URL=REMOTE,
+        REDIS_URL="rediss://:secret@redis/0",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["migrate", "seed_book", "create_admin"])
+def test_without_a_database_a_command_says_what_to_do(tmp_path: Path, command: str) -> None:
+    done = manage(tmp_path, command)
+    assert done.returncode != 0
+    assert done.stderr.startswith("No database is configured: run `make demo`")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    done = manage(tmp_path, "migrate", DATABASE_URL="postgresql://u:p@127.0.0.1:1/x")
+    assert done.stderr.startswith("The database of DATABASE_URL refused: ")
+    assert "Traceback" not in done.stderr
