@@ -1,9 +1,9 @@
-"""The feed bridge app: ticks in, tasks out; commands only."""
+"""The feed bridge app: ticks in, tasks out."""
 
 from django.apps import AppConfig
 
 
 class FeedbridgeConfig(AppConfig):
-    """No models."""
+    """Its one table counts the bridge's starts."""
 
     name = "feedbridge"

@@ -64,11 +64,11 @@ def largest_key(rollup: Rollup) -> str:
 
 def plain_line(frames: Frames) -> str:
     """The same in one line, for a log."""
-    parts = [
-        f"{name} NPV {sum(c.npv for c in r.cells):,.0f} DV01 {sum(c.dv01_par for c in r.cells):,.0f}"
-        f" ({r.tick_to_published_ms:.0f} ms)"
-        for name, r in frames.current_all(CURRENCIES).items()
-    ]
+    parts = []
+    for name, rollup in frames.current_all(CURRENCIES).items():
+        npv = sum(cell.npv for cell in rollup.cells)
+        dv01 = sum(cell.dv01_par for cell in rollup.cells)
+        parts.append(f"{name} NPV {npv:,.0f} DV01 {dv01:,.0f} ({rollup.tick_to_published_ms:.0f} ms)")
     return "risk  " + ("  |  ".join(parts) if parts else "no frame yet")
 
 
@@ -124,4 +124,9 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
 
 
 def _since(lines: Sequence[HistoryLine], since_ns: int) -> list[HistoryLine]:
-    return [line for line in lines if line.published_ns >= since_ns]
+    """Frames published since, of ticks sent since: a start first clears what waited before."""
+    return [
+        line
+        for line in lines
+        if line.published_ns - line.tick_to_published_ms * 1e6 >= since_ns
+    ]

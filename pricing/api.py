@@ -107,6 +107,7 @@ class TradesView(APIView):
     """Risk by trade, of the frames published now."""
 
     @extend_schema(
+        operation_id="risk_trades",
         parameters=[
             CURRENCY,
             _parameter("book", "Book code"),
@@ -140,7 +141,7 @@ class TradesView(APIView):
 class TradeView(APIView):
     """Risk of one trade."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="risk_trade", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, trade_id: str) -> Response:
         """Value, DV01, and both ladders by curve and tenor."""
         for view in _views():

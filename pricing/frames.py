@@ -1,6 +1,7 @@
 """Frames in Redis: open, put, publish, read.
 
-Every write is a Lua script that is safe to run twice; the scripts stand in ``lua/``. Keys of one currency share a hash tag, so that a Redis Cluster keeps them in one place:
+Every write is a Lua script that is safe to run twice; the scripts stand in ``lua/``. Keys of
+one currency share a hash tag, so that a Redis Cluster keeps them in one place:
 
     risk:{USD}:pointer      the published frame's number S; only rises
     risk:{USD}:frame:S      header: what the frame is made from

@@ -1,8 +1,7 @@
 """What one worker process holds: curve sets by date, compiled blocks by version.
 
 A job in, a part out. Everything here is derived and can be thrown away: a new process
-fetches the compiled book by its version and builds the rest. The compile side turns the
-database's trades into compiled books, once per trade version.
+fetches the compiled book by its version and builds the rest.
 """
 
 from __future__ import annotations
@@ -15,25 +14,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from instruments import book as master
 from pricing.books import Manifest
 from pricing.compiled import CompiledBooks
 from pricing.core import conventions
 from pricing.core.curves import CurveSet
-from pricing.core.errors import PricingError
 from pricing.core.fixings import Fixings, day_of, public_on
-from pricing.core.flows import CompiledTrade, FlowBlock, compile_trade
+from pricing.core.flows import FlowBlock
 from pricing.core.measures import ReadyBlock, make_ready, price_block
-from pricing.core.messages import Failure, PriceJob
+from pricing.core.messages import PriceJob
 from pricing.core.parts import Groups, make_groups, pack_columns, sum_cells
-from pricing.core.results import PartColumns, PartSums
 from pricing.core.quotes import CurveOptions, curve_version, shape_of
+from pricing.core.results import PartColumns, PartSums
 from pricing.core.roll import roll_to
-from pricing.core.terms import Terms
 
 T = TypeVar("T")
-TRADES_PER_BLOCK = 250
-"""Below this a second task costs more than it saves."""
 
 
 class BookGone(Exception):
@@ -143,65 +137,3 @@ class Session:
         fixings = self._fixings(job.currency, job.book_version, job.valuation_date)
         dated = roll_to(self._block(job), day_of(job.valuation_date), fixings, curves.names)
         return make_ready(dated, curves.grid)
-
-
-class Compiler:
-    """Turns the database's trades into compiled books; keeps what has not changed."""
-
-    def __init__(self, books: CompiledBooks, options: CurveOptions, processes: int) -> None:
-        """Compile for that many pricing processes."""
-        self.books, self.options, self.processes = books, options, processes
-        self._done: dict[str, tuple[Terms, CompiledTrade | Failure]] = {}
-
-    def run(self) -> list[Manifest]:
-        """Compile what is new and store one book per currency."""
-        number, trades, broken = master.load_trades()
-        fixings = master.load_fixings()
-        self._done = {t.terms.trade_id: self._compiled(t.terms) for t in trades}
-        desks = {t.terms.book: t.desk for t in trades}
-        return [
-            self._store(currency, number, trades, broken, desks, fixings)
-            for currency in conventions.CURRENCIES
-        ]
-
-    def _compiled(self, terms: Terms) -> tuple[Terms, CompiledTrade | Failure]:
-        before = self._done.get(terms.trade_id)
-        if before is not None and before[0] == terms:
-            return before
-        try:
-            return terms, compile_trade(terms, indexed=self.options.indexed)
-        except PricingError as error:
-            failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
-            return terms, failure
-
-    def _store(
-        self,
-        currency: str,
-        number: int,
-        trades: list[master.BookTrade],
-        broken: list[tuple[str, str]],
-        desks: dict[str, str],
-        fixings: dict[str, dict[dt.date, float]],
-    ) -> Manifest:
-        mine = [t.terms.trade_id for t in trades if t.terms.currency == currency]
-        made = [self._done[trade_id][1] for trade_id in mine]
-        good = [trade for trade in made if isinstance(trade, CompiledTrade)]
-        bad = [failure for failure in made if isinstance(failure, Failure)]
-        if currency == conventions.CURRENCIES[0]:
-            # A row that makes no terms has no currency either; it must be named somewhere.
-            bad += [Failure(trade_id=i, code="BAD_INPUT", message=m) for i, m in broken]
-        own = [r.name for r in conventions.INDICES.values() if r.currency == currency]
-        return self.books.store(
-            currency,
-            number,
-            good,
-            blocks=blocks_for(len(good), self.processes),
-            desk_of_book=desks,
-            failures=bad,
-            fixings={name: fixings[name] for name in own if name in fixings},
-        )
-
-
-def blocks_for(trades: int, processes: int) -> int:
-    """How many tasks a frame of that many trades is worth."""
-    return max(1, min(processes, -(-trades // TRADES_PER_BLOCK)))

@@ -12,20 +12,24 @@ from typing import Any
 
 import msgspec
 from celery import shared_task
-from celery.signals import worker_init, worker_process_init
+from celery.signals import heartbeat_sent, worker_init, worker_process_init, worker_ready
 from celery.utils.log import get_task_logger
 from django.conf import settings
+from redis import RedisError
 
 from pricing import warmup
 from pricing.compiled import CompiledBooks
+from pricing.compiler import Compiler, waits_for_market
 from pricing.core.errors import PricingError
 from pricing.core.messages import PriceJob
 from pricing.core.quotes import CurveOptions
 from pricing.finish import publish_parts
 from pricing.frames import Frames, connect
-from pricing.session import BookGone, Compiler, Session
+from pricing.pulse import write_worker
+from pricing.session import BookGone, Session
 
 log = get_task_logger(__name__)
+PRICING_QUEUE = "pricing"
 
 
 @cache
@@ -45,7 +49,7 @@ def _session() -> Session:
 
 @cache
 def _compiler() -> Compiler:
-    return Compiler(_books(), _options(), settings.PRICING_PROCESSES)
+    return Compiler(_books(), _frames(), _options(), settings.PRICING_PROCESSES)
 
 
 def _options() -> CurveOptions:
@@ -54,9 +58,14 @@ def _options() -> CurveOptions:
     )
 
 
+_workers: list[Any] = []
+"""The Celery worker of this process, once it has started."""
+
+
 @worker_init.connect
-def _warm(**_: Any) -> None:
+def _warm(sender: Any, **_: Any) -> None:
     """Compile the kernel before the pool forks, so that no frame waits for it."""
+    _workers.append(sender)
     warmup.compile_kernel()
 
 
@@ -65,6 +74,19 @@ def _settle(**_: Any) -> None:
     """What was imported never becomes garbage: keep the collector away from it."""
     gc.collect()
     gc.freeze()
+
+
+@worker_ready.connect
+@heartbeat_sent.connect
+def _say_alive(**_: Any) -> None:
+    """Every two seconds, from the main process of a worker that prices."""
+    worker = _workers[-1] if _workers else None
+    if worker is None or PRICING_QUEUE not in worker.app.amqp.queues.consume_from:
+        return
+    try:
+        write_worker(_frames().client, worker.hostname, worker.concurrency)
+    except RedisError as error:
+        log.warning("no heartbeat: %s", error)
 
 
 @shared_task(name="pricing.tasks.price_block", max_retries=1, default_retry_delay=0)
@@ -89,7 +111,18 @@ def price_block(payload: dict[str, Any]) -> str:
     header = frames.header(job.currency, job.frame)
     if header is None:
         return "GONE"
-    return publish_parts(frames, header, _session().manifest(job.currency, job.book_version))
+    manifest = _session().manifest(job.currency, job.book_version)
+    code = publish_parts(frames, header, manifest)
+    if code == "PUBLISHED" and waits_for_market(manifest.failures):
+        _ask_for_spreads(manifest.version)
+    return code
+
+
+@cache
+def _ask_for_spreads(version: str) -> None:
+    """A market is there now: prices that wait for one become spreads. Once a version."""
+    log.info("book %s waits for spreads", version)
+    compile_book.delay()
 
 
 @shared_task(name="pricing.tasks.compile_book", max_retries=1, default_retry_delay=1)

@@ -4,15 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('instruments', '0001_initial'),
+        ("instruments", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='bondposition',
-            name='z_spread_bp',
-            field=models.DecimalField(blank=True, decimal_places=6, help_text="over the bond's curve; empty with a clean price: made from it and kept", max_digits=12, null=True, verbose_name='z-spread (bp)'),
+            model_name="bondposition",
+            name="z_spread_bp",
+            field=models.DecimalField(
+                blank=True,
+                decimal_places=6,
+                help_text="over the bond's curve; empty with a clean price: made from it and kept",
+                max_digits=12,
+                null=True,
+                verbose_name="z-spread (bp)",
+            ),
         ),
     ]

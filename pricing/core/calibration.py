@@ -15,8 +15,16 @@ import QuantLib as ql
 from pricing.core import conventions, kernel, legs
 from pricing.core.arrays import FloatArray, IntArray, RecordArray
 from pricing.core.conventions import CurveConvention, IndexConvention
-from pricing.core.flows import FIXED, FLOW, IBOR, NEVER, NO_INDEX, Row
-from pricing.core.flows import fixed_leg_rows, floating_leg_rows
+from pricing.core.flows import (
+    FIXED,
+    FLOW,
+    IBOR,
+    NEVER,
+    NO_INDEX,
+    Row,
+    fixed_leg_rows,
+    floating_leg_rows,
+)
 from pricing.core.grid import Grid
 from pricing.core.helpers import Helper, deposit_day_counter
 from pricing.core.kernel import Flows
@@ -144,8 +152,7 @@ def _fixed_today(rows: list[Row], index: IndexConvention, today: ql.Date) -> lis
     after = made.fixingCalendar().advance(today, 1, ql.Days)
     growth = 1.0 + rate * made.dayCounter().yearFraction(today, after)
     return [
-        _with_fixing(row, rate, growth, day_number(after)) if row[6] == day else row
-        for row in rows
+        _with_fixing(row, rate, growth, day_number(after)) if row[6] == day else row for row in rows
     ]
 
 
@@ -177,5 +184,3 @@ def _par_bond_rows(helper: Helper) -> list[Row]:
 
 def _cash(day: int, amount: float, unit: float) -> Row:
     return (FIXED, 0, NO_INDEX, day, 0, 0, 0, NEVER, 0.0, 0.0, amount, unit)
-
-

@@ -88,9 +88,7 @@ def value_and_gradients(
         nodes: Number of nodes.
     """
     n = len(flows.fixed_ptr) - 1
-    out = Gradients(
-        np.empty((n, 2)), np.empty(n), np.zeros((n, nodes)), np.zeros((n, nodes))
-    )
+    out = Gradients(np.empty((n, 2)), np.empty(n), np.zeros((n, nodes)), np.zeros((n, nodes)))
     _gradients(flows, discount, tables, out)
     return out
 

@@ -7,7 +7,6 @@ QuantLib objects. Trades, calibrating instruments and the reference all start he
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any
 
 import QuantLib as ql
 
-from pricing.core import conventions
+from pricing.core import conventions, names
 from pricing.core.conventions import IndexConvention
 from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, NotionalStep, SwapTerms
@@ -41,28 +40,6 @@ DAY_COUNTS: Mapping[str, Callable[[], ql.DayCounter]] = {
     "30/360 US": lambda: ql.Thirty360(ql.Thirty360.USA),
     "30E/360": lambda: ql.Thirty360(ql.Thirty360.European),
 }
-DAY_COUNT_ALIASES = {
-    "ACTUAL360": "ACT/360",
-    "A360": "ACT/360",
-    "ACT365": "ACT/365F",
-    "ACT365FIXED": "ACT/365F",
-    "ACTUAL365F": "ACT/365F",
-    "ACTUAL365FIXED": "ACT/365F",
-    "A365F": "ACT/365F",
-    "ACTACT": "ACT/ACT ICMA",
-    "ACTACTISMA": "ACT/ACT ICMA",
-    "ACTUALACTUAL": "ACT/ACT ICMA",
-    "ACTUALACTUALICMA": "ACT/ACT ICMA",
-    "ACTUALACTUALISMA": "ACT/ACT ICMA",
-    "ACTUALACTUALISDA": "ACT/ACT ISDA",
-    "30360BONDBASIS": "30/360",
-    "BONDBASIS": "30/360",
-    "30360ISDA": "30/360",
-    "30U360": "30/360 US",
-    "30360EUROPEAN": "30E/360",
-    "EUROBONDBASIS": "30E/360",
-    "30E360ISMA": "30E/360",
-}
 ROLLS: Mapping[str, int] = {
     "FOLLOWING": ql.Following,
     "MODIFIED_FOLLOWING": ql.ModifiedFollowing,
@@ -70,76 +47,26 @@ ROLLS: Mapping[str, int] = {
     "MODIFIED_PRECEDING": ql.ModifiedPreceding,
     "UNADJUSTED": ql.Unadjusted,
 }
-ROLL_ALIASES = {
-    "MODFOLLOWING": "MODIFIED_FOLLOWING",
-    "MF": "MODIFIED_FOLLOWING",
-    "F": "FOLLOWING",
-    "NONE": "UNADJUSTED",
-}
-FREQUENCIES = {
-    "ANNUAL": "1Y",
-    "YEARLY": "1Y",
-    "SEMIANNUAL": "6M",
-    "QUARTERLY": "3M",
-    "MONTHLY": "1M",
-    "1": "1Y",
-    "2": "6M",
-    "4": "3M",
-    "12": "1M",
-    "12M": "1Y",
-    "NONE": "ZERO",
-    "0": "ZERO",
-    "ONCE": "ZERO",
-}
-PERIODS = ("1M", "2M", "3M", "4M", "6M", "1Y", "ZERO")
 Handle = Any
 """A ql.YieldTermStructureHandle: QuantLib ships no types."""
-
-
-def _squash(name: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "", str(name).upper())
 
 
 @cache
 def calendar(name: str) -> ql.Calendar:
     """QuantLib's calendar of that name."""
-    key = str(name).upper().replace("_", "-")
-    return conventions.pick(CALENDARS, "calendar", key)()
-
-
-@cache
-def day_count_name(name: str, field: str = "day_count") -> str:
-    """Our spelling of a day count written in any usual way."""
-    squashed = _squash(name)
-    for known in DAY_COUNTS:
-        if squashed == _squash(known):
-            return known
-    if squashed in DAY_COUNT_ALIASES:
-        return DAY_COUNT_ALIASES[squashed]
-    raise BadInput(field, name, f"allowed: {', '.join(DAY_COUNTS)}")
+    return CALENDARS[names.calendar(name)]()
 
 
 @cache
 def day_counter(name: str, field: str = "day_count") -> ql.DayCounter:
     """QuantLib's day counter of that name."""
-    return DAY_COUNTS[day_count_name(name, field)]()
+    return DAY_COUNTS[names.day_count(name, field)]()
 
 
 @cache
 def roll(name: str) -> int:
     """QuantLib's business day convention of that name."""
-    key = str(name).upper().replace(" ", "_").replace("-", "_")
-    return conventions.pick(ROLLS, "business_day_convention", ROLL_ALIASES.get(_squash(key), key))
-
-
-@cache
-def frequency(value: str | int, field: str = "payment_frequency") -> str:
-    """A payment frequency as a tenor: 1M, 2M, 3M, 4M, 6M, 1Y, or ZERO for none."""
-    key = _squash(str(value))
-    key = FREQUENCIES.get(key, key)
-    if key not in PERIODS:
-        raise BadInput(field, value, f"allowed: {', '.join(PERIODS)} (or payments per year)")
-    return key
+    return ROLLS[names.roll(name)]
 
 
 def to_ql(date: dt.date) -> ql.Date:
@@ -216,11 +143,11 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     return Swap(
         terms=terms,
         index=index,
-        fixed_frequency=frequency(
+        fixed_frequency=names.frequency(
             _or(terms.fixed_frequency, row.fixed_frequency), "fixed_frequency"
         ),
         fixed_day_count=_or(terms.fixed_day_count, row.fixed_day_count),
-        float_frequency=frequency(float_frequency, "float_frequency"),
+        float_frequency=names.frequency(float_frequency, "float_frequency"),
         float_day_count=_or(terms.float_day_count, row.float_day_count),
         payment_lag=_or(terms.payment_lag, row.payment_lag),
         calendar=_or(terms.calendar, row.calendar),
@@ -356,7 +283,7 @@ def swap_legs(
 
 def _leg_day_counter(name: str, schedule: ql.Schedule, field: str) -> ql.DayCounter:
     """ICMA needs the schedule: without it, stubs and long periods accrue wrongly."""
-    if day_count_name(name, field) == "ACT/ACT ICMA":
+    if names.day_count(name, field) == "ACT/ACT ICMA":
         return ql.ActualActual(ql.ActualActual.ISMA, schedule)
     return day_counter(name, field)
 
@@ -393,8 +320,8 @@ def resolve_bond(terms: BondTerms) -> Bond:
     period = settled("payment_frequency", None)
     return Bond(
         terms=terms,
-        frequency=frequency(period),
-        day_count=day_count_name(settled("day_count", None)),
+        frequency=names.frequency(period),
+        day_count=names.day_count(settled("day_count", None)),
         settlement_days=settled("settlement_days", 0),
         calendar=settled("calendar", _CALENDAR_OF_CURRENCY[str(terms.currency)]),
         roll=roll(settled("business_day_convention", fallback.business_day_convention)),

@@ -71,9 +71,7 @@ def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
 def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRisk:
     """All measures of all trades of a block at one quote vector."""
     discount = ready.grid.discount(ready.tables, solved.x)
-    found = kernel.value_and_gradients(
-        ready.dated.flows, discount, ready.tables, ready.grid.size
-    )
+    found = kernel.value_and_gradients(ready.dated.flows, discount, ready.tables, ready.grid.size)
     npv = found.leg_npv.sum(axis=1)
     up, down = parallel_values(ready, curves, solved)
     risk = BlockRisk(

@@ -279,4 +279,3 @@ def _missing_fixing(text: str) -> MissingFixing | None:
     name = head.split("Missing ")[1].split()[0]
     row = next((r for r in conventions.INDICES if name.upper().startswith(r.upper())), name)
     return MissingFixing(row, date.strip())
-

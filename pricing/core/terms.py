@@ -7,17 +7,19 @@ money in the trade's currency.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
 
-from pricing.core import conventions
+from pricing.core import conventions, names
 from pricing.core.errors import BadInput
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Rate = Annotated[float, msgspec.Meta(ge=-0.2, le=1.0)]
 Bp = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
+Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
 
 
@@ -25,7 +27,7 @@ class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """From this date on (an accrual start) the notional is this."""
 
     date: dt.date
-    notional: Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+    notional: Notional
 
 
 class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +49,7 @@ class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     payment_lag: Days | None = None
     first_regular_date: dt.date | None = None
     last_regular_date: dt.date | None = None
-    notional_schedule: list[NotionalStep | float] | None = None
+    notional_schedule: list[NotionalStep | Notional] | None = None
     fixed_frequency: str | int | None = None
     fixed_day_count: str | None = None
     float_frequency: str | int | None = None
@@ -65,6 +67,10 @@ class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         _after("termination_date", self.termination_date, "effective_date", self.effective_date)
         for name in ("first_regular_date", "last_regular_date"):
             _between(name, getattr(self, name), self.effective_date, self.termination_date)
+        _check_names(self, SWAP_NAMES)
+        if self.floating_index is not None:
+            conventions.pick(conventions.INDICES, "floating_index", self.floating_index)
+        _check_curves(self, ("discount_curve", "forecast_curve"))
 
     @property
     def currency(self) -> str:
@@ -126,6 +132,11 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         _after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
         for name in ("first_coupon_date", "penultimate_coupon_date"):
             _between(name, getattr(self, name), self.issue_date, self.maturity_date)
+        if self.dated_date is not None:
+            first = self.first_coupon_date or self.maturity_date
+            _after("first_coupon_date or maturity_date", first, "dated_date", self.dated_date)
+        _check_names(self, BOND_NAMES)
+        _check_curves(self, ("discount_curve",))
 
     def _row(self) -> conventions.BondConvention | None:
         if self.convention is None:
@@ -146,6 +157,40 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 Terms = SwapTerms | BondTerms
+
+NameCheck = Callable[[str, str], str]
+SWAP_NAMES: dict[str, NameCheck] = {
+    "fixed_frequency": names.frequency,
+    "float_frequency": names.frequency,
+    "fixed_day_count": names.day_count,
+    "float_day_count": names.day_count,
+    "calendar": names.calendar,
+    "business_day_convention": names.roll,
+}
+BOND_NAMES: dict[str, NameCheck] = {
+    "payment_frequency": names.frequency,
+    "day_count": names.day_count,
+    "calendar": names.calendar,
+    "business_day_convention": names.roll,
+}
+
+
+def _check_names(terms: Terms, checks: dict[str, NameCheck]) -> None:
+    for field, check in checks.items():
+        value = getattr(terms, field)
+        if value is not None:
+            check(value, field)
+
+
+def _check_curves(terms: Terms, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        value = getattr(terms, field)
+        if value is None:
+            continue
+        row = conventions.CURVES.get(value)
+        if row is None or row.currency != terms.currency:
+            known = [c.name for c in conventions.CURVES.values() if c.currency == terms.currency]
+            raise BadInput(field, value, f"curves of {terms.currency}: {', '.join(known)}")
 
 
 def _after(name: str, value: dt.date, other: str, limit: dt.date) -> None:
@@ -174,13 +219,34 @@ def decode(data: object, kind: type[SwapTerms] | type[BondTerms]) -> Terms:
         raise _explained(str(error), data) from None
 
 
+ALLOWED = {
+    "pay_receive": "use 'pay' or 'receive' (of the fixed leg)",
+    "date": "use a date such as 2025-02-10",
+}
+
+
 def _explained(message: str, data: object) -> BadInput:
     """Msgspec says 'Expected `float`, got `str` - at `$.notional`': name field and value."""
     reason, _, path = message.partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
-    value = data.get(field) if isinstance(data, dict) else data
-    if "missing required field" in message or "unknown field" in message:
-        field, value = message.split("`")[1], None if "missing" in message else value
-        allowed = "this field is required" if "missing" in message else "no such field"
-        return BadInput(field, value, allowed)
-    return BadInput(field or "trade", value, reason[:1].lower() + reason[1:])
+    if "required field" in reason or "unknown field" in reason:
+        name = reason.split("`")[1]
+        whole = f"{field}.{name}" if field else name
+        if "required" in reason:
+            return BadInput(whole, None, "this field is required")
+        return BadInput(whole, _value_of(data, whole), "no such field")
+    if field in ALLOWED:
+        return BadInput(field, _value_of(data, field), ALLOWED[field])
+    if "RFC3339" in reason:
+        return BadInput(field, _value_of(data, field), ALLOWED["date"])
+    return BadInput(field or "trade", _value_of(data, field), reason[:1].lower() + reason[1:])
+
+
+def _value_of(data: object, path: str) -> object:
+    """What stands at a path such as ``notional_schedule[0].date``."""
+    for part in path.replace("[", ".").replace("]", "").split("."):
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+            data = data[int(part)]
+    return data

@@ -136,7 +136,7 @@ def _environment() -> dict[str, str]:
         environment.setdefault(name, str(_free_port(wanted)))
     environment.setdefault("FLOWER_BASIC_AUTH", f"admin:{_flower_password()}")
     environment.setdefault("REDIS_URL", settings.REDIS_URL)
-    environment.setdefault("PRICING_PROCESSES", str(settings.PRICING_PROCESSES))
+    environment.setdefault("WORKER_PROCESSES", str(settings.PRICING_PROCESSES))
     environment.setdefault("API_URL", f"http://127.0.0.1:{environment['WEB_PORT']}/api/docs/")
     environment.setdefault("FLOWER_URL", f"http://127.0.0.1:{environment['FLOWER_PORT']}")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
@@ -228,7 +228,9 @@ class Run:
                 )
         else:
             self._repeat(
-                end, LINE_EVERY_S, lambda: self._console.print(plain_line(frames), highlight=False, soft_wrap=True)
+                end,
+                LINE_EVERY_S,
+                lambda: self._console.print(plain_line(frames), highlight=False, soft_wrap=True),
             )
         if not self._stop.is_set():
             self._stop.set()
@@ -241,12 +243,16 @@ class Run:
             try:
                 show()
             except RedisError as error:
-                self._console.print(f"Redis does not answer: {error}", highlight=False, soft_wrap=True)
+                self._console.print(
+                    f"Redis does not answer: {error}", highlight=False, soft_wrap=True
+                )
 
     def _explain(self) -> None:
         """The last words of the process that ended first."""
         for name, process in self._manager._processes.items():
             if process.get("returncode") == self._manager.returncode:
                 for line in self._printer.last.get(name, ()):
-                    self._console.print(f"{name}: {line}", markup=False, highlight=False, soft_wrap=True)
+                    self._console.print(
+                        f"{name}: {line}", markup=False, highlight=False, soft_wrap=True
+                    )
                 return

@@ -27,8 +27,10 @@ from feedbridge.management.options import iso_date
 from feedbridge.playback import FxFeed, Playback, Summary
 from feedbridge.producer import TickProducer, connector
 from feedbridge.progress import Progress, progress_for
+from feedbridge.readiness import wait_for_system
 from feedbridge.topics import YIELD_CURVE_TICKS, BrokerUnreachable
 from pricing.core.errors import BadInput
+from pricing.frames import connect
 
 DRY_RUN_TICKS = 9
 
@@ -82,13 +84,17 @@ class Command(BaseCommand):
             self._print_ticks(history, plan)
             return
         with _quiet_client(options["verbosity"]):
-            summary = self._play(history, plan, _bootstrap(options))
+            summary = self._play(history, plan, _bootstrap(options), wait=options["wait"])
         self.stdout.write(str(summary))
         if not summary.stopped and (summary.failed or summary.unconfirmed):
             raise CommandError("not every tick was acknowledged")
 
-    def _play(self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str) -> Summary:
+    def _play(
+        self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str, *, wait: bool
+    ) -> Summary:
         with _stop_signals() as stop:
+            if wait:
+                wait_for_system(connect(settings.REDIS_URL), stop)
             producer = _producer(bootstrap)
             self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
             try:
@@ -181,6 +187,9 @@ def _add_pace(parser: CommandParser) -> None:
 
 def _add_where(parser: CommandParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print ticks, send nothing")
+    parser.add_argument(
+        "--wait", action="store_true", help="first wait until a bridge and a pricing worker run"
+    )
     parser.add_argument("--bootstrap", metavar="HOST:PORT", help="instead of the configured broker")
     parser.add_argument(
         "--run-id", metavar="NAME", help="the ticks' source is replay-NAME (default: random)"
