@@ -49,6 +49,7 @@ class Heartbeat:
             resent=bridge.resent,
             lag=lag,
             waiting_for=bridge.away or "",
+            partitions=len(bridge.consumer.assignment()),
         )
 
 

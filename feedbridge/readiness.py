@@ -19,7 +19,8 @@ def system_is_up(client: Any) -> bool:
     try:
         books = Books(client)
         compiled = all(books.newest(name) is not None for name in CURRENCIES)
-        return compiled and bool(alive(client)) and bool(alive_workers(client))
+        listening = any(pulse.partitions for pulse in alive(client))
+        return compiled and listening and bool(alive_workers(client))
     except RedisError:
         return False
 

@@ -26,6 +26,7 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     resent: int
     lag: int
     waiting_for: str
+    partitions: int = 0
 
     @property
     def age_s(self) -> float:

@@ -44,6 +44,12 @@ class Command(BaseCommand):
         """Options of the bridge."""
         parser.add_argument("--group", default="feedbridge", help="consumer group")
         parser.add_argument(
+            "--start",
+            choices=("earliest", "latest"),
+            default="earliest",
+            help="where a group without committed offsets begins",
+        )
+        parser.add_argument(
             "--resend-ms", type=int, default=500, help="send a missing block again after this"
         )
         parser.add_argument(
@@ -72,7 +78,7 @@ class Command(BaseCommand):
         dispatcher = Dispatcher(Frames(client), Books(client), queue.send, Numbers(epoch))
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         letters = DeadLetters(lambda: _letter_producer(servers))
-        consumer = _consumer(servers, options["group"], rebalance)
+        consumer = _consumer(servers, options, rebalance)
         bridge = Bridge(consumer, dispatcher, letters, Watchdog(patience), rebalance)
         name = f"{socket.gethostname()}:{os.getpid()}"
         pulse = Heartbeat(client, name, os.environ.get("KAFKA_BROKER_NAME", servers))
@@ -93,13 +99,13 @@ def _round(bridge: Bridge) -> None:
         log.warning("kafka: %s", error)
 
 
-def _consumer(servers: str, group: str, rebalance: Rebalance) -> KafkaConsumer:
+def _consumer(servers: str, options: dict[str, Any], rebalance: Rebalance) -> KafkaConsumer:
     """A consumer of raw bytes: a deserializer that raises would hang it for good."""
     consumer = KafkaConsumer(
         bootstrap_servers=servers.split(","),
-        group_id=group,
+        group_id=options["group"],
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset=options["start"],
         # A tick wakes a durable broker's long poll; the packaged one waits it out.
         fetch_max_wait_ms=settings.KAFKA_FETCH_MAX_WAIT_MS,
         session_timeout_ms=6000,

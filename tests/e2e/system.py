@@ -1,0 +1,163 @@
+"""A whole running system for a test: own database, own Redis database, own consumer group.
+
+Real processes: two Celery workers, a bridge and the web server, as the Procfile runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+import msgspec
+import psycopg
+
+from feedbridge.readiness import wait_for_system
+from pricing.frames import Frames, connect
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_S, STOP_S = 90.0, 15.0
+
+
+@dataclass
+class System:
+    """Where a running system is, and how to talk to it."""
+
+    environment: dict[str, str]
+    log: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    token: str = ""
+
+    @property
+    def frames(self) -> Frames:
+        return Frames(connect(self.environment["REDIS_URL"]))
+
+    def manage(self, *args: str) -> str:
+        """Run a management command to its end; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *args],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes[name] = process
+        return process
+
+    def start_worker(self, name: str, queue: str, processes: int) -> None:
+        self.start(
+            name,
+            *(sys.executable, "-m", "celery", "-A", "riskproject", "worker"),
+            *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
+            *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
+        )
+
+    def start_bridge(self, name: str = "bridge", *options: str) -> None:
+        group = self.environment["E2E_GROUP"]
+        command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", "latest")
+        self.start(name, *command, *options)
+
+    def start_web(self) -> None:
+        command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
+        self.start("web", *command, "--port", self.environment["WEB_PORT"])
+
+    def wait(self) -> None:
+        """Until ticks that are sent will be priced."""
+        stop = threading.Event()
+        timer = threading.Timer(READY_S, stop.set)
+        timer.start()
+        wait_for_system(connect(self.environment["REDIS_URL"]), stop)
+        assert not stop.is_set(), f"not ready after {READY_S} s:\n{self.log.read_text()[-3000:]}"
+        timer.cancel()
+
+    def get(self, path: str) -> Any:
+        """A JSON answer of the API."""
+        url = f"http://127.0.0.1:{self.environment['WEB_PORT']}/api/v1/{path}"
+        with urlopen(Request(url, headers={"Authorization": f"Token {self.token}"})) as answer:
+            return msgspec.json.decode(answer.read())
+
+    def get_all(self, path: str) -> list[dict[str, Any]]:
+        """All pages of a list."""
+        rows: list[dict[str, Any]] = []
+        page, mark = 1, "&" if "?" in path else "?"
+        while True:
+            answer = self.get(f"{path}{mark}page={page}&page_size=500")
+            rows += answer["results"]
+            if len(rows) >= answer["count"]:
+                return rows
+            page += 1
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@contextmanager
+def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Iterator[System]:
+    """A system with the sample book, ready for ticks; gone at the end."""
+    name = f"risk_{uuid.uuid4().hex[:8]}"
+    admin_url = environ["DATABASE_URL"]
+    with psycopg.connect(admin_url, autocommit=True) as database:
+        database.execute(f'CREATE DATABASE "{name}"')
+    environment = {
+        **environ,
+        "DATABASE_URL": _with_path(admin_url, name),
+        "REDIS_URL": _with_path(environ["REDIS_URL"], str(redis_db)),
+        "E2E_GROUP": name,
+        "WEB_PORT": str(_free_port()),
+        "RISK_LOCAL_DIR": str(base),
+        "API_USER_CALLS_PER_MINUTE": "100000",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    connect(environment["REDIS_URL"]).flushdb()
+    system = System(environment, base / "system.log")
+    try:
+        yield system
+    finally:
+        system.stop()
+        with psycopg.connect(admin_url, autocommit=True) as database:
+            database.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _with_path(url: str, path: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,245 @@
+"""The main job: a tick in Kafka becomes risk over REST, every number equal to QuantLib's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from feedbridge.history.daily import stored
+from feedbridge.history.fixings import derive_fixings
+from feedbridge.producer import TickProducer, connector
+from feedbridge.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from instruments import sample
+from pricing.core import conventions
+from pricing.core.conventions import CURRENCIES
+from pricing.core.fixings import public_on
+from pricing.core.messages import MarketTick
+from pricing.core.reference import Reference
+from pricing.core.terms import BondTerms, Terms
+from pricing.pulse import alive
+from tests.e2e.system import System, running_system
+
+MARKET_DATE = dt.date(2024, 3, 5)
+NPV_TOLERANCE = 1e-8
+"""Of notional."""
+
+LADDER_TOLERANCE = 1e-5
+"""Of the trade's gross DV01; per-trade ladders are kept in single precision."""
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    base: Path = tmp_path_factory.mktemp("system")
+    with running_system(base, os.environ, redis_db=9) as made:
+        made.manage("migrate", "--verbosity", "0")
+        made.manage("seed_book")
+        made.manage("seed_fixings")
+        made.manage("create_admin")
+        made.token = made.manage("create_token", "admin").split()[-1]
+        made.start_worker("pricing", "pricing", 2)
+        made.start_worker("compile", "compile", 1)
+        made.start_bridge()
+        made.start_web()
+        made.manage("shell", "-c", "from pricing.tasks import compile_book; compile_book.delay()")
+        made.wait()
+        yield made
+
+
+class Feed:
+    """Sends whole markets of one history day; ``seq`` rises."""
+
+    def __init__(self) -> None:
+        self.producer = TickProducer(connector(os.environ["KAFKA_BOOTSTRAP_SERVERS"]))
+        self.seq = int(time.time())
+
+    def send(self, day: dt.date) -> int:
+        self.seq += 1
+        for currency in CURRENCIES:
+            curves = stored().day(currency, day)
+            tick = MarketTick(
+                currency=currency,
+                as_of=dt.datetime.combine(day, dt.time(17), tzinfo=dt.UTC),
+                source="e2e",
+                seq=self.seq,
+                curves=curves.curves,
+                labels=curves.labels,
+            )
+            self.producer.send(tick)
+        assert self.producer.flush(20.0)
+        return self.seq
+
+
+@pytest.fixture(scope="module")
+def feed() -> Iterator[Feed]:
+    made = Feed()
+    yield made
+    made.producer.close()
+
+
+def until(condition: Callable[[], Any], seconds: float = 40.0) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+def published(system: System, day: dt.date, failed: int = 0) -> bool:
+    rollups = system.frames.current_all(CURRENCIES)
+    return len(rollups) == len(CURRENCIES) and all(
+        r.valuation_date == day and len(r.failures) <= failed for r in rollups.values()
+    )
+
+
+@pytest.fixture(scope="module")
+def priced(system: System, feed: Feed) -> System:
+    """Ticks went in; prices of the sample have become spreads; all trades have numbers."""
+    feed.send(MARKET_DATE)
+    until(lambda: published(system, MARKET_DATE))
+    return system
+
+
+def sample_terms(system: System) -> list[Terms]:
+    """The sample book as the generator says, with the spreads that the system has solved."""
+    rows = {row["trade_id"]: row for row in system.get_all("bond-positions/")}
+    return [_with_spread(terms, rows) for terms in sample.trades()]
+
+
+def _with_spread(terms: Terms, rows: dict[str, dict[str, Any]]) -> Terms:
+    if isinstance(terms, BondTerms) and terms.clean_price is not None:
+        spread = rows[terms.trade_id]["z_spread_bp"]
+        assert spread is not None
+        return msgspec.structs.replace(terms, z_spread_bp=spread, clean_price=None)
+    return terms
+
+
+def fixings_of(currency: str) -> dict[str, dict[dt.date, float]]:
+    known: dict[str, dict[dt.date, float]] = {}
+    for fixing in derive_fixings(currency, dt.date(2018, 1, 1), MARKET_DATE):
+        known.setdefault(fixing.index, {})[fixing.date] = fixing.rate
+    return {n: public_on(conventions.INDICES[n], r, MARKET_DATE) for n, r in known.items()}
+
+
+@pytest.mark.parametrize("currency", CURRENCIES)
+def test_every_trade_over_rest_equals_plain_quantlib(priced, currency):
+    book = [terms for terms in sample_terms(priced) if terms.currency == currency]
+    curves = stored().day(currency, MARKET_DATE).curves
+    reference = Reference(MARKET_DATE, curves, fixings_of(currency))
+    expected = {risk.trade_id: risk for risk in reference.price(book)}
+    listed = priced.get_all(f"risk/trades/?currency={currency}")
+    assert {row["trade_id"] for row in listed} == set(expected)
+    assert len(listed) > 30
+    for row in listed:
+        notional = next(_size(t) for t in book if t.trade_id == row["trade_id"])
+        truth = expected[row["trade_id"]]
+        assert truth.failure is None
+        assert row["status"] == "priced"
+        assert row["npv"] == pytest.approx(truth.npv, abs=NPV_TOLERANCE * notional)
+        detail = priced.get(f"risk/trades/{row['trade_id']}/")
+        gross = float(np.abs(truth.ladder_par).sum())
+        assert row["dv01_par"] == pytest.approx(truth.dv01_par, abs=LADDER_TOLERANCE * gross)
+        for name in ("ladder_par", "krd"):
+            flat = [detail[name][key.curve][key.tenor] for key in reference.set.keys]
+            assert flat == pytest.approx(getattr(truth, name), abs=LADDER_TOLERANCE * gross)
+
+
+def _size(terms: Terms) -> float:
+    return abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
+
+
+def test_sums_over_rest_are_the_sums_of_the_trades(priced):
+    groups = priced.get("risk/portfolio/?group_by=currency,desk,book,type")["groups"]
+    trades = priced.get_all("risk/trades/")
+    assert sum(group["trades"] for group in groups) == len(trades) == sample.SAMPLE_SIZE
+    for group in groups:
+        mine = [t for t in trades if all(t[k] == group[k] for k in ("currency", "book", "type"))]
+        assert group["npv"] == pytest.approx(sum(t["npv"] for t in mine), rel=1e-12)
+        assert group["dv01_par"] == pytest.approx(sum(t["dv01_par"] for t in mine), rel=1e-9)
+        ladder = sum(sum(curve.values()) for curve in group["ladder_par"].values())
+        assert ladder == pytest.approx(group["dv01_par"], rel=1e-6)
+        krd = sum(sum(curve.values()) for curve in group["krd"].values())
+        assert krd == pytest.approx(group["dv01_zero"], rel=1e-6)
+
+
+def test_a_price_that_came_in_is_the_price_that_the_model_gives(priced):
+    """The spread was solved on the first market and is held: it is stored with the position."""
+    rows = priced.get_all("bond-positions/")
+    with_price = [row for row in rows if row["clean_price"] is not None]
+    assert with_price
+    assert all(row["z_spread_bp"] is not None for row in with_price)
+
+
+def test_bad_ticks_are_buried_with_their_reason_and_the_good_one_after_them_is_priced(priced, feed):
+    bad = {
+        b"{not json": "JSON",
+        b'{"currency":"EUR","as_of":"2024-03-06T17:00:00Z","source":"x","seq":1,'
+        b'"curves":{"EUR-GOVT":{"10Y":NaN}}}': "NON_FINITE",
+        b'{"currency":"EUR","as_of":"2024-03-06T17:00:00Z","source":"x","seq":1,'
+        b'"curves":{"EUR-GOVT":{"10Y":2.5}}}': "RANGE",
+        b'{"currency":"EUR","as_of":"2024-03-06T17:00:00Z","source":"x","seq":1,'
+        b'"curves":{"EUR-LIBOR":{"10Y":0.025}}}': "UNKNOWN_CURVE",
+    }
+    servers = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+    before = letters(servers)
+    producer = KafkaProducer(bootstrap_servers=servers)
+    for value in bad:
+        producer.send(YIELD_CURVE_TICKS, key=b"EUR", value=value).get(timeout=10)
+    producer.close()
+    next_day = dt.date(2024, 3, 6)
+    feed.send(next_day)
+    until(lambda: published(priced, next_day))
+    until(lambda: len(letters(servers)) >= len(before) + len(bad))
+    found = {value: headers for value, headers in letters(servers)[len(before) :]}
+    assert {value: headers["reason"].decode() for value, headers in found.items()} == bad
+    range_letter = found[list(bad)[2]]
+    assert "EUR-GOVT 10Y" in range_letter["detail"].decode()
+    assert "decimal expected" in range_letter["detail"].decode()
+    until(lambda: alive(priced.frames.client)[0].states.get("dead_lettered") == len(bad))
+
+
+def letters(servers: str) -> list[tuple[bytes, dict[str, bytes]]]:
+    consumer = KafkaConsumer(
+        YIELD_CURVE_TICKS_DLQ,
+        bootstrap_servers=servers,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=1500,
+        group_id=None,
+    )
+    found = [(record.value, dict(record.headers)) for record in consumer]
+    consumer.close()
+    return found
+
+
+def test_an_edited_trade_is_priced_anew_on_the_quotes_that_stand(priced):
+    before = priced.get("risk/trades/?type=swap&page_size=1&ordering=-npv")["results"][0]
+    name = before["trade_id"]
+    script = (
+        "from instruments.models import Swap; "
+        f"s = Swap.objects.get(trade_id='{name}'); s.notional = s.notional * 2; s.save()"
+    )
+    priced.manage("shell", "-c", script)
+
+    def doubled() -> bool:
+        now = priced.get(f"risk/trades/{name}/")["npv"]
+        return bool(now == pytest.approx(2 * before["npv"], rel=1e-9))
+
+    until(doubled)
+
+
+def test_every_tick_has_ended_in_one_counted_state(priced):
+    def at_rest() -> bool:
+        pulse = alive(priced.frames.client)[0]
+        return pulse.in_flight == 0 and pulse.consumed == sum(pulse.states.values()) > 0
+
+    until(at_rest)
