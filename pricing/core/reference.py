@@ -64,6 +64,13 @@ class Reference:
         self.handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.set.names}
         self.link(self.base)
 
+    @classmethod
+    def on_next_day(
+        cls, today: dt.date, curves: CurveQuotes, fixings: Fixings, options: CurveOptions
+    ) -> Reference:
+        """The same quotes one calendar day later."""
+        return cls(today + dt.timedelta(days=1), curves, fixings, options)
+
     def rebuild(self, quotes: FloatArray) -> Curves:
         """QuantLib's bootstrap at any quotes: real curves, not nodes."""
         x = self.set.bootstrap(quotes)
@@ -179,7 +186,7 @@ class Reference:
         base = np.array([r.npv for r, _ in alive])
         half = self._difference(partial(self._along, alive, ones))
         for (risk, _), u, d, b, slope in zip(alive, up, down, base, half, strict=True):
-            risk.gamma, risk.dv01_par = u - 2.0 * b + d, slope
+            risk.gamma, risk.dv01_par = float(u - 2.0 * b + d), float(slope)
 
     def _ladders(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
         eye, keys = np.eye(len(self.quotes)), range(len(self.quotes))

@@ -200,7 +200,7 @@ def test_bad_ticks_are_buried_with_their_reason_and_the_good_one_after_them_is_p
     feed.send(next_day)
     until(lambda: published(priced, next_day))
     until(lambda: len(letters(servers)) >= len(before) + len(bad))
-    found = {value: headers for value, headers in letters(servers)[len(before) :]}
+    found = dict(letters(servers)[len(before) :])
     assert {value: headers["reason"].decode() for value, headers in found.items()} == bad
     range_letter = found[list(bad)[2]]
     assert "EUR-GOVT 10Y" in range_letter["detail"].decode()
