@@ -1,0 +1,1 @@
+"""Published frames in; a live screen in the browser out."""

@@ -1,0 +1,265 @@
+"""Redis in, snapshots out: what is published now, and what was there when Redis went away.
+
+One reader serves all tabs of a process: however many there are, Redis is read once a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import redis
+
+from dashboard.blotter import Trades, trades_of
+from dashboard.opening import FIRST_OF_BOOK, Opening, opening_line
+from pricing.books import Books, Manifest
+from pricing.core.conventions import CURRENCIES
+from pricing.core.results import HistoryLine, PartColumns, Rollup, history_line
+from pricing.frames import KEEP_SECONDS, Frames, connect, key
+from pricing.pulse import BridgePulse, WorkerPulse, alive_workers, read_pulses
+
+FRESH_S = 1.0
+"""A snapshot younger than this is good enough for another tab."""
+
+TIMEOUT_S = 0.5
+SAMPLES_KEPT = 300
+
+GONE = (redis.RedisError, OSError)
+UNREADABLE = (msgspec.DecodeError,)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is remembered of a frame that this process has seen: two sums by cell, and stamps.
+
+    Cells are named by desk, book and product; money in the frame's currency.
+    """
+
+    frame: int
+    status: str
+    npv: Mapping[tuple[str, str, str], float]
+    dv01_par: Mapping[tuple[str, str, str], float]
+    sent_ns: int
+    received_ns: int
+    opened_ns: int
+    started_ns: int
+    finished_ns: int
+    published_ns: int
+
+
+@dataclass(frozen=True)
+class Market:
+    """One currency: its published frame, its past, and what its changes are measured from."""
+
+    rollup: Rollup
+    history: Sequence[HistoryLine] = ()
+    opening: Opening | None = None
+    samples: Sequence[Sample] = ()
+
+    @property
+    def currency(self) -> str:
+        """Its code."""
+        return self.rollup.currency
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars per unit by the frame's own FX; None when the frame has none."""
+        rate = 1.0 if self.currency == "USD" else self.rollup.fx.get(self.currency)
+        return rate if rate and rate > 0 else None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a page draws. ``down`` says why Redis cannot be read; then the rest is old."""
+
+    taken_s: float
+    markets: Mapping[str, Market] = field(default_factory=dict)
+    pulses: Sequence[BridgePulse] = ()
+    workers: Sequence[WorkerPulse] = ()
+    down: str = ""
+
+
+class Reader:
+    """Reads frames, and remembers the day's openings and the last good snapshot."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        """Nothing is sent yet.
+
+        Raises:
+            ValueError: The URL is not one of Redis.
+        """
+        self.client = connect(url, timeout_s=TIMEOUT_S)
+        self.frames, self.books, self.clock = Frames(self.client), Books(self.client), clock
+        self._lock = threading.Lock()
+        self._read_s = float("-inf")
+        self._snapshot = Snapshot(taken_s=0.0)
+        self._openings: dict[str, Opening] = {}
+        self._samples: dict[str, deque[Sample]] = {}
+        self._trades: dict[str, Trades] = {}
+        self._manifests: dict[str, Manifest] = {}
+
+    @property
+    def where(self) -> str:
+        """Host and port, without the password."""
+        settings = self.client.connection_pool.connection_kwargs
+        return str(settings.get("path") or f"{settings.get('host')}:{settings.get('port')}")
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot, at most FRESH_S old; the last good one when Redis is away."""
+        with self._lock:
+            if self.clock() - self._read_s >= FRESH_S:
+                self._snapshot = self._read_or_last()
+                self._read_s = self.clock()
+            return self._snapshot
+
+    def trades(self, rollup: Rollup) -> Trades | None:
+        """The trades of a frame; the last ones read when it has gone; None if there are none."""
+        with self._lock:
+            held = self._trades.get(rollup.currency)
+            if held is not None and held.frame == rollup.frame:
+                return held
+            found = self._trades_or_none(rollup)
+            if found is not None:
+                self._trades[rollup.currency] = found
+            return found or held
+
+    # --- Snapshots ---------------------------------------------------------------------------
+
+    def _read_or_last(self) -> Snapshot:
+        try:
+            return self._read()
+        except GONE as error:
+            down = f"Redis at {self.where} does not answer ({type(error).__name__})."
+        except UNREADABLE as error:
+            down = f"Redis at {self.where} holds frames of another release: {error}"
+        return replace(self._snapshot, down=down)
+
+    def _read(self) -> Snapshot:
+        rollups = self.frames.current_all(CURRENCIES)
+        for rollup in rollups.values():
+            self._remember(rollup)
+        return Snapshot(
+            taken_s=self.clock(),
+            markets={name: self._market(rollup) for name, rollup in rollups.items()},
+            pulses=read_pulses(self.client),
+            workers=alive_workers(self.client),
+        )
+
+    def _market(self, rollup: Rollup) -> Market:
+        history = self.frames.history(rollup.currency)
+        opening = self._opening(rollup, history)
+        return Market(rollup, history, opening, tuple(self._samples[rollup.currency]))
+
+    def _remember(self, rollup: Rollup) -> None:
+        """Keep a light copy of each frame seen."""
+        kept = self._samples.setdefault(rollup.currency, deque(maxlen=SAMPLES_KEPT))
+        if not kept or kept[-1].frame != rollup.frame:
+            kept.append(sample_of(rollup))
+
+    # --- Openings ----------------------------------------------------------------------------
+
+    def _opening(self, rollup: Rollup, history: Sequence[HistoryLine]) -> Opening | None:
+        found = opening_line(history, rollup)
+        if found is None:
+            return None
+        line, why = found
+        held = self._openings.get(rollup.currency)
+        if held is not None and usable(held.rollup, rollup):
+            # A long day outgrows the history; its opening stands all the same.
+            opening = held if held.line.frame <= line.frame else replace(held, line=line, why=why)
+        else:
+            first = self._rollup(rollup.currency, line.frame)
+            if first is None or not usable(first, rollup):
+                other_book = first is not None or same_day(held, rollup)
+                first = self._oldest(history, rollup)
+                # As many trades as before, yet another book: its lines look alike.
+                line, why = (history_line(first), FIRST_OF_BOOK) if other_book else (line, why)
+            opening = Opening(line, why, first, self._npv_by_trade(first))
+        self._openings[rollup.currency] = opening
+        return opening
+
+    def _oldest(self, history: Sequence[HistoryLine], now: Rollup) -> Rollup:
+        """The earliest whole frame of the day that Redis still has."""
+        oldest_ns = now.published_ns - KEEP_SECONDS * 10**9
+        for line in (line for line in history if line.published_ns > oldest_ns):
+            found = self._rollup(now.currency, line.frame)
+            if found is not None and usable(found, now):
+                return found
+        return now
+
+    def _rollup(self, currency: str, frame: int) -> Rollup | None:
+        raw: Any = self.client.get(key(currency, "rollup", frame))  # bytes: nothing is decoded
+        return msgspec.msgpack.decode(raw, type=Rollup) if raw else None
+
+    def _npv_by_trade(self, rollup: Rollup) -> dict[str, float]:
+        found = self._trades_or_none(rollup)
+        if found is None:
+            return {}
+        return dict(zip(found.table["trade"], found.table["npv"], strict=True))
+
+    # --- Trades ------------------------------------------------------------------------------
+
+    def _trades_or_none(self, rollup: Rollup) -> Trades | None:
+        try:
+            return self._read_trades(rollup)
+        except (*GONE, *UNREADABLE):
+            return None
+
+    def _read_trades(self, rollup: Rollup) -> Trades | None:
+        manifest = self._manifest(rollup)
+        if manifest is None:
+            return None
+        parts: dict[int, PartColumns] = {}
+        for block in range(rollup.blocks):
+            part = self.frames.columns(rollup.currency, rollup.frame, block)
+            if part is not None:
+                parts[block] = part
+        if not parts:
+            return None
+        return trades_of(rollup, manifest, parts)
+
+    def _manifest(self, rollup: Rollup) -> Manifest | None:
+        """What the frame's book holds; read once per book version."""
+        held = self._manifests.get(rollup.currency)
+        if held is None or held.version != rollup.book_version:
+            held = self.books.manifest(rollup.currency, rollup.book_version)
+            if held is not None:
+                self._manifests[rollup.currency] = held
+        return held
+
+
+def usable(then: Rollup, now: Rollup) -> bool:
+    """Details of ``then`` compare with ``now``: same day, same book, both whole."""
+    same = (then.valuation_date, then.book_version, then.trades, then.priced) == (
+        now.valuation_date,
+        now.book_version,
+        now.trades,
+        now.priced,
+    )
+    return same and then.status == now.status == "COMPLETE" and then.frame <= now.frame
+
+
+def same_day(held: Opening | None, now: Rollup) -> bool:
+    """An opening of the same day, of whatever book."""
+    return held is not None and held.rollup.valuation_date == now.valuation_date
+
+
+def sample_of(rollup: Rollup) -> Sample:
+    """The light copy of a frame."""
+    return Sample(
+        frame=rollup.frame,
+        status=rollup.status,
+        npv={(cell.desk, cell.book, cell.product): cell.npv for cell in rollup.cells},
+        dv01_par={(cell.desk, cell.book, cell.product): cell.dv01_par for cell in rollup.cells},
+        sent_ns=rollup.sent_ns,
+        received_ns=rollup.received_ns,
+        opened_ns=rollup.opened_ns,
+        started_ns=rollup.started_ns,
+        finished_ns=rollup.finished_ns,
+        published_ns=rollup.published_ns,
+    )

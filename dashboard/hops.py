@@ -1,0 +1,98 @@
+"""Stamps of frames and lines of history in, milliseconds by hop and over time out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.data import Market, Sample
+from dashboard.risk import percentile
+
+HOPS = {
+    "Transport": ("sent_ns", "received_ns"),
+    "Wait for frame": ("received_ns", "opened_ns"),
+    "Queue": ("opened_ns", "started_ns"),
+    "Pricing": ("started_ns", "finished_ns"),
+    "Publish": ("finished_ns", "published_ns"),
+}
+"""Each from one stamp to the next, in the order of a tick's way."""
+
+MEANING = {
+    "Transport": "from the feed's clock to the bridge, through Kafka",
+    "Wait for frame": "until the frame before is published and this one opens",
+    "Queue": "until the first worker starts a block",
+    "Pricing": "from the first block's start to the last block's end",
+    "Publish": "adding up the parts and publishing",
+}
+
+PERCENTS = (50, 95, 99)
+
+
+@dataclass(frozen=True)
+class HopRow:
+    """Percentiles of one hop in milliseconds; None when no frame carried its stamps."""
+
+    hop: str
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    frames: int
+
+
+def hop_ms(sample: Sample, hop: str) -> float:
+    """One hop of one frame; NaN without its stamps; clocks that disagree count as 0."""
+    start, end = (getattr(sample, name) for name in HOPS[hop])
+    return max(0.0, (end - start) / 1e6) if start and end else math.nan
+
+
+def recent_samples(markets: Sequence[Market], count: int) -> list[Sample]:
+    """The last frames of the chosen currencies that this screen has seen, oldest first."""
+    found = [sample for market in markets for sample in market.samples]
+    return sorted(found, key=lambda sample: sample.published_ns)[-count:]
+
+
+def hop_rows(samples: Sequence[Sample]) -> list[HopRow]:
+    """Percentiles by hop. They do not add up: a slow queue is rarely in a slow transport."""
+    rows = []
+    for hop in HOPS:
+        values = [ms for s in samples if math.isfinite(ms := hop_ms(s, hop))]
+        p50, p95, p99 = (percentile(values, percent) for percent in PERCENTS)
+        rows.append(HopRow(hop, p50, p95, p99, len(values)))
+    return rows
+
+
+def stacked(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """Milliseconds by hop, a value per frame; an unknown hop has no height."""
+    return {hop: [0.0 if math.isnan(ms := hop_ms(s, hop)) else ms for s in samples] for hop in HOPS}
+
+
+def latency_lines(markets: Sequence[Market]) -> dict[str, list[tuple[str, float]]]:
+    """Tick to published risk by currency: publication time (UTC, ISO 8601) and milliseconds."""
+    return {
+        market.currency: [
+            (_iso(line.published_ns), line.tick_to_published_ms)
+            for line in market.history
+            if math.isfinite(line.tick_to_published_ms)
+        ]
+        for market in markets
+    }
+
+
+def _iso(time_ns: int) -> str:
+    return dt.datetime.fromtimestamp(time_ns / 1e9, dt.UTC).isoformat(timespec="milliseconds")
+
+
+def frame_rate(
+    markets: Sequence[Market], now_s: float, *, bins: int = 40, bin_s: float = 5.0
+) -> list[float]:
+    """Frames per second over the last bins, oldest first; the bin under way is left out."""
+    end_s = now_s - now_s % bin_s
+    counts = [0] * bins
+    for market in markets:
+        for line in market.history:
+            place = bins - 1 - int((end_s - line.published_ns / 1e9) // bin_s)
+            if 0 <= place < bins and line.published_ns / 1e9 < end_s:
+                counts[place] += 1
+    return [count / bin_s for count in counts]

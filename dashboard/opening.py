@@ -1,0 +1,68 @@
+"""A day's history in, the frame that changes are measured from out.
+
+The opening is the first frame of the current market day that holds the same trades as the
+frame shown: otherwise a booked trade would look like a profit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from pricing.core.results import HistoryLine, Rollup
+
+FIRST_OF_DAY = "first frame of the market day"
+OLDEST_KEPT = "oldest frame in the history"
+FIRST_OF_BOOK = "first frame with these trades"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What changes are measured from.
+
+    ``line`` has the totals of the opening frame. ``rollup`` has its details, or those of the
+    first later frame that this screen could still read: Redis keeps whole frames for seconds.
+    """
+
+    line: HistoryLine
+    why: str
+    rollup: Rollup
+    npv_by_trade: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> bool:
+        """The details are those of the opening frame itself."""
+        return self.rollup.frame == self.line.frame
+
+    def since(self, *, details: bool) -> str:
+        """In words, for hovering."""
+        if not details or self.exact:
+            return f"{self.line.as_of:%Y-%m-%d %H:%M:%S}, {self.why}"
+        return f"{self.rollup.as_of:%Y-%m-%d %H:%M:%S}, the first frame this screen could read"
+
+
+def opening_line(history: Sequence[HistoryLine], now: Rollup) -> tuple[HistoryLine, str] | None:
+    """The line to measure from, and why this one; None when nothing compares with ``now``."""
+    if now.status != "COMPLETE":
+        return None
+    day = _today(history, now.as_of.date())
+    same = [line for line in day if comparable(line, now)]
+    if not same:
+        return None
+    if same[0] is not day[0]:
+        return same[0], FIRST_OF_BOOK
+    return same[0], OLDEST_KEPT if day[0] is history[0] else FIRST_OF_DAY
+
+
+def comparable(line: HistoryLine, now: Rollup) -> bool:
+    """As many trades, as many of them priced, and whole."""
+    same = (line.trades, line.priced) == (now.trades, now.priced)
+    return same and line.status == "COMPLETE"
+
+
+def _today(history: Sequence[HistoryLine], day: dt.date) -> list[HistoryLine]:
+    """The run of lines of one date at the end; a replay that loops has the date before too."""
+    newest_first = takewhile(lambda line: line.as_of.date() == day, reversed(history))
+    return list(newest_first)[::-1]

@@ -1,0 +1,473 @@
+"""Markets and a choice in, view models in US dollars out. Pure: no clock, no Redis.
+
+Money is converted with the FX of its own frame. A currency whose frame has no FX is in no
+sum: ``excluded`` names it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from dashboard.blotter import Trades
+from dashboard.data import Market, Sample
+from pricing.core.conventions import CURVES
+from pricing.core.messages import tenor_days
+from pricing.core.results import Cell, HistoryLine, Rollup
+
+Measure = Literal["npv", "dv01_par", "dv01_zero", "gamma", "pv01"]
+Remembered = Literal["npv", "dv01_par"]
+LadderName = Literal["krd", "ladder_par"]
+Group = Literal["Ccy", "Desk", "Type", "Book"]
+
+PRODUCTS = ("bond", "swap")
+NO_DESK = "(no desk)"
+
+ALL, OIS, GOVT, PROJECTION, OTHER = "All", "OIS", "Govt", "Projection", "Other"
+FAMILIES = {"ois": OIS, "ibor": PROJECTION, "par_yield": GOVT, "zero": GOVT}
+SAME_TENOR = {"12M": "1Y", "24M": "2Y", "36M": "3Y"}
+
+SPARK_POINTS = 80
+RECENT_FRAMES = 300
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the filters let through."""
+
+    currencies: tuple[str, ...]
+    products: tuple[str, ...] = PRODUCTS
+    desk: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Every trade of the chosen currencies."""
+        return self.desk is None and set(self.products) == set(PRODUCTS)
+
+    def takes(self, desk: str, product: str) -> bool:
+        """A cell or trade passes."""
+        return product in self.products and self.desk in (None, desk or NO_DESK)
+
+    def cells(self, rollup: Rollup) -> list[Cell]:
+        """The cells of a frame that pass."""
+        return [cell for cell in rollup.cells if self.takes(cell.desk, cell.product)]
+
+    def markets(self, markets: Mapping[str, Market]) -> list[Market]:
+        """The chosen currencies that there are."""
+        return [markets[name] for name in self.currencies if name in markets]
+
+
+# --- Sums ------------------------------------------------------------------------------------
+
+
+def excluded(markets: Iterable[Market]) -> list[str]:
+    """Currencies that cannot be converted, and so are in no sum."""
+    return [market.currency for market in markets if market.usd is None]
+
+
+def convertible(markets: Iterable[Market]) -> list[tuple[Market, float]]:
+    """Markets with their US dollars per unit."""
+    return [(market, market.usd) for market in markets if market.usd is not None]
+
+
+def total(markets: Sequence[Market], choice: Choice, measure: Measure) -> float | None:
+    """A sum in US dollars; None when there is nothing to convert."""
+    found = [
+        rate * sum(getattr(cell, measure) for cell in choice.cells(market.rollup))
+        for market, rate in convertible(markets)
+    ]
+    return math.fsum(found) if found else None
+
+
+def trade_counts(markets: Sequence[Market], choice: Choice) -> tuple[int, int]:
+    """Trades and failed ones; those that did not compile are in no cell, only in the whole."""
+    if choice.whole:
+        rollups = [market.rollup for market, _ in convertible(markets)]
+        return sum(r.trades for r in rollups), sum(r.trades - r.priced for r in rollups)
+    cells = [cell for market, _ in convertible(markets) for cell in choice.cells(market.rollup)]
+    return sum(cell.trades for cell in cells), sum(cell.failed for cell in cells)
+
+
+def npv_change(market: Market, choice: Choice) -> float | None:
+    """NPV now less NPV at the opening, in the market's currency; None: nothing compares."""
+    if market.opening is None:
+        return None
+    now = sum(cell.npv for cell in choice.cells(market.rollup))
+    if choice.whole:
+        return now - market.opening.line.npv
+    return now - sum(cell.npv for cell in choice.cells(market.opening.rollup))
+
+
+@dataclass(frozen=True)
+class Change:
+    """NPV change in US dollars since the opening; None with the reason when it cannot be."""
+
+    usd: float | None
+    note: str
+
+
+def change(markets: Sequence[Market], choice: Choice) -> Change:
+    """The sum of NPV changes at today's FX: FX moves are not in it."""
+    usable = convertible(markets)
+    lost = [market.currency for market, _ in usable if market.opening is None]
+    if lost or not usable:
+        names = ", ".join(lost) or "any currency"
+        return Change(None, f"No comparable opening frame of {names}: part of it is missing.")
+    amounts = [(npv_change(market, choice) or 0.0) * rate for market, rate in usable]
+    return Change(math.fsum(amounts), _since(usable, choice))
+
+
+def _since(usable: Sequence[tuple[Market, float]], choice: Choice) -> str:
+    found = {
+        market.currency: market.opening.since(details=not choice.whole)
+        for market, _ in usable
+        if market.opening is not None
+    }
+    if len(set(found.values())) == 1:
+        return f"Open: {next(iter(found.values()))}."
+    return " ".join(f"{name} open: {words}." for name, words in found.items())
+
+
+# --- Series ----------------------------------------------------------------------------------
+
+
+def series(
+    markets: Sequence[Market], choice: Choice, measure: Remembered, *, day: bool = False
+) -> list[float]:
+    """A total in US dollars over time at today's FX, for a sparkline.
+
+    With ``day`` only since the opening. A filter on trades has only what this screen saw.
+    """
+    lines = {
+        market.currency: [(t, v * rate) for t, v in _points(market, choice, measure, day=day)]
+        for market, rate in convertible(markets)
+    }
+    return thinned(summed_over_time(lines))
+
+
+def _points(
+    market: Market, choice: Choice, measure: Remembered, *, day: bool
+) -> list[tuple[int, float]]:
+    opening = market.opening
+    start = opening.line.published_ns if day and opening is not None else 0
+    found: Sequence[HistoryLine | Sample] = market.history if choice.whole else market.samples
+    return [
+        (line.published_ns, _remembered(line, choice, measure))
+        for line in found
+        if line.status == "COMPLETE" and line.published_ns >= start
+    ]
+
+
+def _remembered(line: HistoryLine | Sample, choice: Choice, measure: Remembered) -> float:
+    if isinstance(line, HistoryLine):
+        return line.npv if measure == "npv" else line.dv01_par
+    cells = line.npv if measure == "npv" else line.dv01_par
+    return sum(v for (desk, _, product), v in cells.items() if choice.takes(desk, product))
+
+
+def summed_over_time(lines: Mapping[str, Sequence[tuple[int, float]]]) -> list[float]:
+    """The sum of step functions, from when all have begun."""
+    events = sorted((t, name, value) for name, points in lines.items() for t, value in points)
+    last: dict[str, float] = {}
+    sums = []
+    for _, name, value in events:
+        last[name] = value
+        if len(last) == len(lines):
+            sums.append(math.fsum(last.values()))
+    return sums
+
+
+def thinned(values: Sequence[float], points: int = SPARK_POINTS) -> list[float]:
+    """At most that many values, evenly taken, the last one kept; [] when they never move."""
+    if not values or max(values) - min(values) <= 1e-9 * max(map(abs, values)):
+        return []
+    step = max(1, -(-len(values) // points))
+    return list(values[::-1][::step])[::-1]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Tick to published risk in milliseconds over the last frames of the chosen currencies."""
+
+    frames: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    recent: list[float]
+
+
+def latency(markets: Sequence[Market]) -> Latency:
+    """Percentiles of what was measured; frames whose tick carried no time are left out."""
+    lines = sorted(
+        (line.published_ns, line.tick_to_published_ms)
+        for market in markets
+        for line in market.history[-RECENT_FRAMES:]
+        if math.isfinite(line.tick_to_published_ms)
+    )
+    values = [ms for _, ms in lines]
+    p50, p95, p99 = (percentile(values, p) for p in (50, 95, 99))
+    return Latency(len(values), p50, p95, p99, values[-SPARK_POINTS:])
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """The value that so many percent do not exceed (nearest rank); None of nothing."""
+    if not values:
+        return None
+    rank = max(1, math.ceil(percent / 100 * len(values)))
+    return sorted(values)[rank - 1]
+
+
+# --- Ladders ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """US dollars per bp by tenor: one row of numbers per currency, in the tenors' order."""
+
+    tenors: list[str]
+    rows: dict[str, list[float]]
+
+    @property
+    def net(self) -> list[float]:
+        """The sum over currencies."""
+        return [math.fsum(column) for column in zip(*self.rows.values(), strict=True)]
+
+    def table(self) -> pd.DataFrame:
+        """Exact numbers: tenors down, currencies across, with the net and the sums."""
+        table = pd.DataFrame(self.rows, index=self.tenors)
+        table["Net"] = self.net
+        table.loc["Sum"] = table.sum()
+        return table
+
+
+def family_of(curve: str) -> str:
+    """OIS, Govt or Projection, by how the curve's quotes are read."""
+    row = CURVES.get(curve)
+    return FAMILIES[row.quotes] if row else OTHER
+
+
+def tenor_name(tenor: str) -> str:
+    """One name for tenors of the same length: 12M is 1Y."""
+    return SAME_TENOR.get(tenor, tenor)
+
+
+def ladder(
+    markets: Sequence[Market], choice: Choice, name: LadderName, family: str = ALL
+) -> Ladder:
+    """A ladder over the curves of a family, by exact tenor; every tenor there is."""
+    rows = {
+        market.currency: _ladder_row(market.rollup, choice, name, family, rate)
+        for market, rate in convertible(markets)
+    }
+    tenors = sorted({tenor for row in rows.values() for tenor in row}, key=tenor_days)
+    return Ladder(tenors, {c: [row.get(t, 0.0) for t in tenors] for c, row in rows.items()})
+
+
+def _ladder_row(
+    rollup: Rollup, choice: Choice, name: LadderName, family: str, rate: float
+) -> dict[str, float]:
+    row: dict[str, float] = {}
+    cells = [getattr(cell, name) for cell in choice.cells(rollup)]
+    for place, (curve, tenor) in enumerate(rollup.keys):
+        if family in (ALL, family_of(curve)):
+            value = rate * math.fsum(cell[place] for cell in cells)
+            row[tenor_name(tenor)] = row.get(tenor_name(tenor), 0.0) + value
+    return row
+
+
+@dataclass(frozen=True)
+class LargestKeyRate:
+    """The tenor with the largest net |KRD|, and its share of the sum of |net KRD|."""
+
+    tenor: str
+    usd: float
+    all_usd: float
+
+
+def largest_key_rate(found: Ladder) -> LargestKeyRate | None:
+    """None when there is no key rate."""
+    if not found.rows or not found.tenors:
+        return None
+    sizes = [abs(value) for value in found.net]
+    place = sizes.index(max(sizes))
+    return LargestKeyRate(found.tenors[place], found.net[place], math.fsum(sizes))
+
+
+# --- Curves ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CurveLine:
+    """Zero rates of one curve by tenor, as decimals, now and at the opening."""
+
+    curve: str
+    currency: str
+    now: dict[str, float]
+    open: dict[str, float]
+
+    @property
+    def change_bp(self) -> dict[str, float]:
+        """Now less open, in basis points, where both are known."""
+        return {t: 1e4 * (rate - self.open[t]) for t, rate in self.now.items() if t in self.open}
+
+
+def curve_lines(markets: Sequence[Market], family: str) -> list[CurveLine]:
+    """The curves of a family; rates need no FX, so every chosen currency is there."""
+    lines = []
+    for market in markets:
+        opening = market.opening.rollup if market.opening is not None else None
+        for curve in dict.fromkeys(curve for curve, _ in market.rollup.keys):
+            if family == family_of(curve):
+                then = _zeros(opening, curve) if opening is not None else {}
+                lines.append(CurveLine(curve, market.currency, _zeros(market.rollup, curve), then))
+    return lines
+
+
+def _zeros(rollup: Rollup, curve: str) -> dict[str, float]:
+    pairs = zip(rollup.keys, rollup.zero_rates, strict=True)
+    return {tenor_name(tenor): rate for (name, tenor), rate in pairs if name == curve}
+
+
+# --- Groups ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """DV01 in US dollars by group and product, largest group first."""
+
+    groups: list[str]
+    by_product: dict[str, list[float]]
+
+
+def breakdown(markets: Sequence[Market], choice: Choice, by: Group) -> Breakdown:
+    """DV01 (par) by currency, desk, product or book."""
+    sums: dict[str, dict[str, float]] = {}
+    for market, rate in convertible(markets):
+        for cell in choice.cells(market.rollup):
+            row = sums.setdefault(_group(market, cell, by), {})
+            row[cell.product] = row.get(cell.product, 0.0) + rate * cell.dv01_par
+    groups = sorted(sums, key=lambda name: -sum(abs(v) for v in sums[name].values()))
+    products = [p for p in PRODUCTS if p in choice.products]
+    return Breakdown(groups, {p: [sums[g].get(p, 0.0) for g in groups] for p in products})
+
+
+def _group(market: Market, cell: Cell, by: Group) -> str:
+    names = {
+        "Ccy": market.currency,
+        "Desk": cell.desk or NO_DESK,
+        "Type": cell.product.capitalize(),
+        "Book": cell.book,
+    }
+    return names[by]
+
+
+@dataclass
+class DeskRow:
+    """One desk in US dollars; ``pnl`` None when the opening does not compare."""
+
+    desk: str
+    npv: float = 0.0
+    dv01: float = 0.0
+    pnl: float | None = 0.0
+    trades: int = 0
+    failed: int = 0
+
+
+def desk_rows(markets: Sequence[Market], choice: Choice) -> list[DeskRow]:
+    """Desks by |DV01|; they add up to the cards."""
+    rows: dict[str, DeskRow] = {}
+    for market, rate in convertible(markets):
+        opened = _npv_by_cell(market.opening.rollup) if market.opening is not None else None
+        for cell in choice.cells(market.rollup):
+            row = rows.setdefault(cell.desk, DeskRow(cell.desk or NO_DESK))
+            row.npv += rate * cell.npv
+            row.dv01 += rate * cell.dv01_par
+            row.trades += cell.trades
+            row.failed += cell.failed
+            then = (opened or {}).get((cell.book, cell.product))
+            _add_change(row, None if then is None else rate * (cell.npv - then))
+    return sorted(rows.values(), key=lambda row: -abs(row.dv01))
+
+
+def _npv_by_cell(rollup: Rollup) -> dict[tuple[str, str], float]:
+    return {(cell.book, cell.product): cell.npv for cell in rollup.cells}
+
+
+def _add_change(row: DeskRow, amount: float | None) -> None:
+    row.pnl = None if amount is None or row.pnl is None else row.pnl + amount
+
+
+def desk_names(markets: Iterable[Market]) -> list[str]:
+    """Desks that have a trade."""
+    return sorted({cell.desk or NO_DESK for m in markets for cell in m.rollup.cells})
+
+
+# --- Trades ----------------------------------------------------------------------------------
+
+
+def movers(
+    markets: Sequence[Market],
+    trades: Mapping[str, Trades],
+    choice: Choice,
+    *,
+    by: Literal["pnl", "dv01"],
+    count: int = 8,
+) -> pd.DataFrame:
+    """The largest trades by |P&L since open| or |DV01|; money in US dollars."""
+    found = [
+        _in_usd(market, rate, trades[market.currency], choice)
+        for market, rate in convertible(markets)
+        if market.currency in trades
+    ]
+    columns = ["trade", "currency", "book", "product", "dv01", "pnl"]
+    if not found:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(found, ignore_index=True)
+    order = table[by].abs().nlargest(count).index
+    return table.loc[order, columns].reset_index(drop=True)
+
+
+def _in_usd(market: Market, rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
+    table = trades.table
+    keep = table["product"].isin(choice.products)
+    if choice.desk is not None:
+        keep &= table["desk"].replace("", NO_DESK) == choice.desk
+    table = table[keep]
+    opened = market.opening.npv_by_trade if market.opening is not None else {}
+    return pd.DataFrame(
+        {
+            "trade": table["trade"],
+            "currency": table["currency"],
+            "book": table["book"],
+            "product": table["product"],
+            "dv01": rate * table["dv01_par"],
+            "pnl": rate * (table["npv"] - table["trade"].map(opened).astype(float)),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is not in the numbers: a trade that failed, or a block that is missing."""
+
+    currency: str
+    what: str
+    code: str
+    message: str
+
+
+def troubles(markets: Iterable[Market]) -> list[Trouble]:
+    """Failed trades and missing blocks of the frames shown; none is ever left out."""
+    found = []
+    for market in markets:
+        rollup = market.rollup
+        for block in rollup.missing:
+            words = f"block {block} of {rollup.blocks} has not been priced"
+            found.append(Trouble(rollup.currency, f"block {block}", "missing_block", words))
+        for failure in rollup.failures:
+            found.append(Trouble(rollup.currency, failure.trade_id, failure.code, failure.message))
+    return found

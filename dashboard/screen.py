@@ -1,0 +1,211 @@
+"""The environment in; what every page shares out: reader, filters, status line."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import format, risk, theme
+from dashboard.data import Market, Reader, Snapshot
+from dashboard.risk import PRODUCTS, Choice
+from dashboard.status import Status, live_bridges, status_of
+from pricing.core.conventions import CURRENCIES
+
+REFRESH_S = 2
+LATE_S = 5.0
+COUNTER = 2**32
+ALL_DESKS = "All desks"
+
+NO_FRAME = (
+    "**No frame yet.** Start the demo: `make demo`, or, when the bridge and the workers run, "
+    "the feed: `python manage.py replay`. This page fills by itself."
+)
+NO_URL = (
+    "**REDIS_URL is not set.** `make demo` sets it; by hand: "
+    "`REDIS_URL=redis://127.0.0.1:6379/0 python -m streamlit run dashboard/app.py`"
+)
+BAD_URL = "**REDIS_URL is not a Redis URL.** It looks like `redis://:password@host:6379/0`."
+
+
+@st.cache_resource(show_spinner=False)
+def _reader(url: str) -> Reader:
+    return Reader(url)
+
+
+def reader() -> Reader:
+    """The one reader of this process; a page without settings ends with a sentence."""
+    url = os.environ.get("REDIS_URL", "")
+    try:
+        if url:
+            return _reader(url)
+    except ValueError:
+        st.error(BAD_URL)
+        st.stop()
+    st.error(NO_URL)
+    st.stop()
+
+
+# --- Filters ---------------------------------------------------------------------------------
+
+
+def filters(snapshot: Snapshot) -> Choice:
+    """Currency, product and desk; kept from page to page."""
+    desks = [ALL_DESKS, *risk.desk_names(snapshot.markets.values())]
+    chosen = st.session_state.get("desk")
+    if chosen is not None and chosen not in desks:
+        desks.append(chosen)
+    with st.container(key="filters", horizontal=True):
+        currencies = _switches("Currency", CURRENCIES, "currency")
+        products = _switches("Product", PRODUCTS, "product")
+        desk = st.selectbox(
+            "Desk", desks, key="desk", label_visibility="collapsed", persist_state="session"
+        )
+    return Choice(currencies, products, None if desk in (None, ALL_DESKS) else desk)
+
+
+def _switches(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
+    chosen = st.segmented_control(
+        label,
+        options,
+        selection_mode="multi",
+        default=list(options),
+        format_func=lambda option: option if option.isupper() else option.capitalize(),
+        key=key,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return tuple(option for option in options if option in chosen)
+
+
+def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
+    """Filters stand outside the refreshing part: a new desk asks for the whole page once."""
+    known = risk.desk_names(before.markets.values())
+    if risk.desk_names(now.markets.values()) != known:
+        st.rerun()
+
+
+# --- Status line -----------------------------------------------------------------------------
+
+
+def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
+    """Title, pill, times, labels. Returns the markets to draw; [] after saying why not."""
+    now_s = time.time()
+    status = status_of(snapshot, now_s)
+    markets = choice.markets(snapshot.markets)
+    with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<div class="line"><h1>{title}</h1>{theme.pill(status, int(now_s * 10))}'
+            f"{theme.facts(_facts(snapshot, markets, now_s))}</div>",
+            width="content",
+        )
+        _troubles_badge(markets)
+    st.html(f'<div class="tags">{_reason(status)}{_labels(markets)}</div>')
+    return markets if _something(snapshot, markets, choice) else []
+
+
+def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> bool:
+    if markets and choice.products:
+        return True
+    if snapshot.markets and not (choice.currencies and choice.products):
+        st.info("Choose at least one currency and one product.")
+    elif snapshot.down:
+        st.error(f"{snapshot.down} Start it (`make demo`) or set REDIS_URL; this page waits.")
+    elif snapshot.markets:
+        st.info(f"No frame yet of {', '.join(choice.currencies)}.")
+    else:
+        st.info(NO_FRAME)
+    return False
+
+
+def _facts(
+    snapshot: Snapshot, markets: Sequence[Market], now_s: float
+) -> list[tuple[str, str, bool]]:
+    """Market time, counts, and the age of each currency's frame."""
+    if not markets:
+        return []
+    newest = max(market.rollup.as_of for market in markets)
+    frames = ", ".join(
+        f"{m.currency} frame {m.rollup.frame % COUNTER} of run {m.rollup.frame // COUNTER}"
+        for m in markets
+    )
+    return [
+        (f"market {format.market_time(newest)}", "Market time of the newest frame, UTC", False),
+        (_counts(snapshot, markets, now_s), frames, False),
+        *(_age(market, now_s) for market in markets),
+    ]
+
+
+def _age(market: Market, now_s: float) -> tuple[str, str, bool]:
+    seconds = now_s - market.rollup.published_ns / 1e9
+    hint = f"{market.currency}: {format.age(seconds)} since its frame was published"
+    return f"{market.currency} {format.age(seconds)}", hint, seconds > LATE_S
+
+
+def _counts(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> str:
+    alive = live_bridges(snapshot, now_s)
+    if not alive:
+        return f"frame {max(m.rollup.frame for m in markets) % COUNTER:,}"
+    ticks = sum(pulse.consumed for pulse in alive)
+    frames = sum(sum(pulse.frames.values()) for pulse in alive)
+    return f"{format.count(ticks, 'tick')}, {format.count(frames, 'frame')}"
+
+
+def _reason(status: Status) -> str:
+    return "" if status.word == "LIVE" else theme.warning(status.reason)
+
+
+def _labels(markets: Sequence[Market]) -> str:
+    """How real each curve is, and the exchange rates used."""
+    found: list[tuple[str, str, str]] = [
+        (curve, label, f"{curve}: quotes are {label}")
+        for market in markets
+        for curve, label in market.rollup.labels.items()
+    ]
+    foreign = [market for market in markets if market.currency != "USD"]
+    for market in foreign:
+        if market.usd is not None:
+            name = f"{market.currency}/USD {market.usd:.5g}"
+            found.append((name, market.rollup.fx_label or "unlabelled", "Used to convert"))
+    text = theme.tags(found)
+    lost = risk.excluded(markets)
+    return text + theme.warning(excluded_sentence(lost)) if lost else text
+
+
+def excluded_sentence(currencies: Sequence[str]) -> str:
+    """Why currencies are in no sum."""
+    names = " and ".join(currencies)
+    verb = "is" if len(currencies) == 1 else "are"
+    frames = "its frame has" if len(currencies) == 1 else "their frames have"
+    return f"{names} {verb} not in the sums: {frames} no exchange rate to USD."
+
+
+def _troubles_badge(markets: Sequence[Market]) -> None:
+    found = risk.troubles(markets)
+    if found:
+        with st.popover(f"PARTIAL {len(found):,}", key="troubles"):
+            st.markdown("**Not in the numbers**")
+            trouble_table(found, key="troubles-table", height=260, width=640)
+
+
+def trouble_table(
+    found: Sequence[risk.Trouble],
+    *,
+    key: str,
+    height: int,
+    width: int | Literal["stretch"] = "stretch",
+) -> None:
+    """Failed trades and missing blocks: which, and why."""
+    rows = [(t.what, t.currency, t.code, t.message) for t in found]
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Trade", "Ccy", "Code", "Message"]),
+        hide_index=True,
+        height=height,
+        width=width,
+        key=key,
+        row_height=28,
+    )

@@ -1,0 +1,67 @@
+"""A snapshot and the time in; one word for the state of the feed, and the reason, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dashboard import format
+from dashboard.data import Snapshot
+from pricing.pulse import STALE_S, BridgePulse
+
+QUIET_S = 5.0
+
+Word = Literal["LIVE", "QUIET", "STALE", "DOWN"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the pill says; ``old``: the numbers beneath must be greyed."""
+
+    word: Word
+    reason: str
+
+    @property
+    def old(self) -> bool:
+        """Numbers are not of now."""
+        return self.word in ("STALE", "DOWN")
+
+
+def status_of(snapshot: Snapshot, now_s: float) -> Status:
+    """The state of the feed."""
+    if snapshot.down:
+        return Status("DOWN", f"{snapshot.down} What you see was read before.")
+    alive = live_bridges(snapshot, now_s)
+    if not alive:
+        return Status("STALE", _silence(snapshot, now_s))
+    quiet_s = now_s - newest_ns(snapshot) / 1e9
+    if quiet_s <= QUIET_S:
+        return Status("LIVE", "The bridge is alive and frames are moving.")
+    waiting = [pulse.waiting_for for pulse in alive if pulse.waiting_for]
+    if waiting:
+        return Status("STALE", f"The bridge waits for {waiting[0]}.")
+    open_frames = sum(pulse.open_frames for pulse in alive)
+    if open_frames:
+        frames = format.count(open_frames, "frame")
+        return Status(
+            "STALE", f"{frames} open, none published for {format.age(quiet_s)}: do workers run?"
+        )
+    return Status("QUIET", f"The bridge is alive; no tick for {format.age(quiet_s)}.")
+
+
+def live_bridges(snapshot: Snapshot, now_s: float) -> list[BridgePulse]:
+    """Bridges that had spoken within STALE_S when the snapshot was taken, or have since."""
+    moment = min(now_s, snapshot.taken_s) if not snapshot.down else now_s
+    return [pulse for pulse in snapshot.pulses if moment - pulse.sent_ns / 1e9 < STALE_S]
+
+
+def newest_ns(snapshot: Snapshot) -> int:
+    """When the newest frame of any currency was published; 0 if none was."""
+    return max((m.rollup.published_ns for m in snapshot.markets.values()), default=0)
+
+
+def _silence(snapshot: Snapshot, now_s: float) -> str:
+    if not snapshot.pulses:
+        return "No bridge has spoken yet: python manage.py runbridge"
+    silent_s = now_s - max(pulse.sent_ns for pulse in snapshot.pulses) / 1e9
+    return f"No heartbeat from a bridge for {format.age(silent_s)}."

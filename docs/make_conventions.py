@@ -1,0 +1,82 @@
+"""The rows of ``pricing/core/conventions.py`` in; docs/conventions.md out, a source per field.
+
+Run from the root of the repository: ``python -m docs.make_conventions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from pricing.core import conventions
+from pricing.core.conventions import Row
+
+PAGE = Path(__file__).with_name("conventions.md")
+HEAD = """# Market conventions
+
+Made by `python -m docs.make_conventions` from `pricing/core/conventions.py`; do not edit. A row
+of the code is a column here. After each value stands the key of the source that the row cites;
+the [sources](#sources) are listed below. A value without a key is the row's own name or kind.
+
+Lags and days are business days of the row's calendar. Names of calendars and day counts are this
+project's own; `pricing/core/legs.py` says which QuantLib object each one is. A trade may override
+what its convention says, field by field: see [file-formats.md](file-formats.md).
+"""
+TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
+    ("Indices", conventions.INDICES),
+    ("Curves", conventions.CURVES),
+    ("Swaps", conventions.SWAPS),
+    ("Bonds", conventions.BONDS),
+)
+KEYS = {
+    text: name
+    for name, text in vars(conventions).items()
+    if name.isupper() and isinstance(text, str)
+}
+
+
+def page() -> str:
+    """The whole page."""
+    tables = (f"## {title}\n\n{table(rows.values())}\n" for title, rows in TABLES)
+    return "\n".join((HEAD, *tables, f"## Sources\n\n{sources()}"))
+
+
+def table(rows: Iterable[Row]) -> str:
+    """One line a field, one column a row."""
+    columns = list(rows)
+    names = [field.name for field in fields(columns[0]) if field.name not in ("name", "sources")]
+    lines = [
+        ["field", *(f"`{row.name}`" for row in columns)],
+        ["---"] * (len(columns) + 1),
+        *([f"`{name}`", *(cell(row, name) for row in columns)] for name in names),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(row: Row, name: str) -> str:
+    """A value with the key of its source."""
+    value = getattr(row, name)
+    source = row.sources.get(name)
+    if value is None or source is None:
+        return shown(value)
+    return f"{shown(value)} [{KEYS[source]}]"
+
+
+def shown(value: object) -> str:
+    """A value as a person writes it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def sources() -> str:
+    """What each key stands for."""
+    names = sorted((name, text) for text, name in KEYS.items())
+    return "".join(f"- **{name}**: {text}.\n" for name, text in names)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,87 @@
+"""The types behind ``manage.py price`` in; docs/market.schema.json and docs/book.schema.json out.
+
+Run from the root of the repository: ``python -m docs.make_schemas``. The schemas hold what a
+schema can say; what depends on other fields is said by the reader, in one sentence each.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pricing.core import conventions
+from pricing.core.messages import QUOTE_MAX, QUOTE_MIN, TENOR
+from pricing.core.terms import BondTerms, SwapTerms
+from pricing.files import BookFile, MarketFile
+
+Json = dict[str, Any]
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+FOLDER = Path(__file__).parent
+WIDTH = 96
+
+
+def market_schema() -> Json:
+    """Schema of a market file."""
+    schema = msgspec.json.schema(MarketFile)
+    currency = schema["$defs"]["MarketOfCurrency"]["properties"]
+    currency["currency"] = {"enum": list(conventions.CURRENCIES)}
+    currency["curves"] = {
+        **currency["curves"],
+        "propertyNames": {"enum": list(conventions.CURVES)},
+        "additionalProperties": {
+            "type": "object",
+            "propertyNames": {"pattern": TENOR.pattern},
+            "additionalProperties": {"type": "number", "minimum": QUOTE_MIN, "maximum": QUOTE_MAX},
+        },
+    }
+    fixings = currency["fixings"]
+    fixings["propertyNames"] = {"enum": list(conventions.INDICES)}
+    fixings["additionalProperties"]["propertyNames"] = {"format": "date"}
+    interpolation = schema["$defs"]["MarketFile"]["properties"]["interpolation"]
+    interpolation["propertyNames"] = {"enum": list(conventions.CURVES)}
+    return {"$schema": DRAFT, "title": "Market file of manage.py price", **schema}
+
+
+def book_schema() -> Json:
+    """Schema of a book file, its rows described by their terms."""
+    _, parts = msgspec.json.schema_components(
+        [BookFile, SwapTerms, BondTerms], ref_template="#/$defs/{name}"
+    )
+    rows = parts["BookFile"]["properties"]
+    rows["swaps"]["items"] = {"$ref": "#/$defs/SwapTerms"}
+    rows["bonds"]["items"] = {"$ref": "#/$defs/BondTerms"}
+    swap, bond = parts["SwapTerms"]["properties"], parts["BondTerms"]["properties"]
+    swap["convention"] = {"enum": list(conventions.SWAPS)}
+    swap["floating_index"] = _or_null(conventions.INDICES)
+    bond["convention"] = _or_null(conventions.BONDS)
+    bond["currency"] = _or_null(conventions.CURRENCIES)
+    for row, name in ((swap, "discount_curve"), (swap, "forecast_curve"), (bond, "discount_curve")):
+        row[name] = _or_null(conventions.CURVES)
+    title = "Book file of manage.py price"
+    return {"$schema": DRAFT, "title": title, "$ref": "#/$defs/BookFile", "$defs": parts}
+
+
+def _or_null(names: Any) -> Json:
+    return {"enum": [*names, None], "default": None}
+
+
+def written(value: Any, indent: str = "") -> str:
+    """JSON text; what fits on a line stands on one."""
+    flat = json.dumps(value)
+    if len(indent) + len(flat) <= WIDTH or not isinstance(value, dict | list):
+        return flat
+    inner = indent + " "
+    if isinstance(value, dict):
+        lines = [f"{inner}{json.dumps(k)}: {written(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(f"{inner}{written(v, inner)}" for v in value) + f"\n{indent}]"
+
+
+FILES = {"market.schema.json": market_schema, "book.schema.json": book_schema}
+
+if __name__ == "__main__":
+    for name, make in FILES.items():
+        (FOLDER / name).write_text(written(make()) + "\n")

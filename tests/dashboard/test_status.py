@@ -1,0 +1,68 @@
+"""A snapshot and a time in, one word out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from dashboard import theme
+from dashboard.data import Market, Snapshot
+from dashboard.status import Status, status_of
+from tests.dashboard import made
+
+NOW_S = time.time()
+
+
+def snapshot(*, frame_age_s: float = 1.0, beat_age_s: float = 0.2, **pulse: object) -> Snapshot:
+    published = int((NOW_S - frame_age_s) * 1e9)
+    rollup = msgspec.structs.replace(made.make("USD").rollup, published_ns=published)
+    beat = made.pulse(sent_ns=int((NOW_S - beat_age_s) * 1e9), **pulse)
+    return Snapshot(taken_s=NOW_S, markets={"USD": Market(rollup)}, pulses=[beat])
+
+
+@pytest.mark.parametrize(
+    ("given", "word", "reason"),
+    [
+        (snapshot(), "LIVE", "moving"),
+        (snapshot(frame_age_s=6), "QUIET", "no tick for 6.0s"),
+        (snapshot(beat_age_s=2.5), "STALE", "No heartbeat from a bridge for 2.5s"),
+        (snapshot(frame_age_s=9, open_frames=2), "STALE", "2 frames open, none published for 9.0s"),
+        (snapshot(frame_age_s=9, waiting_for="redis"), "STALE", "waits for redis"),
+        (replace(snapshot(), pulses=[]), "STALE", "No bridge has spoken yet"),
+        (replace(snapshot(), down="Redis is away."), "DOWN", "Redis is away."),
+    ],
+)
+def test_the_state_of_the_feed(given: Snapshot, word: str, reason: str) -> None:
+    found = status_of(given, NOW_S)
+    assert found.word == word
+    assert reason in found.reason
+
+
+def test_one_live_bridge_is_enough() -> None:
+    dead, alive = snapshot(beat_age_s=900).pulses[0], snapshot().pulses[0]
+    assert status_of(replace(snapshot(), pulses=[dead, alive]), NOW_S).word == "LIVE"
+
+
+def test_only_old_numbers_are_grey() -> None:
+    words = ("LIVE", "QUIET", "STALE", "DOWN")
+    assert [Status(word, "").old for word in words] == [False, False, True, True]
+
+
+def test_what_comes_from_data_is_escaped() -> None:
+    evil = '<img src=x onerror="alert(1)">'
+    status = Status("STALE", evil)
+    pieces = [
+        theme.pill(status, 1),
+        theme.heading(evil, evil),
+        theme.facts([(evil, evil, True)]),
+        theme.tags([(evil, evil, evil)]),
+        theme.warning(evil),
+    ]
+    assert not any("<img" in piece for piece in pieces)
+
+
+def test_every_refresh_redraws_the_pill() -> None:
+    assert theme.pill(Status("LIVE", ""), 1) != theme.pill(Status("LIVE", ""), 2)

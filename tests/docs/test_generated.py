@@ -1,0 +1,69 @@
+"""What a script under docs/ makes is committed as it makes it now."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import make_conventions, make_figures, make_schemas
+from pricing.core import conventions
+
+DOCS = Path(make_figures.__file__).parent
+
+
+def test_the_conventions_page_is_what_the_code_says():
+    assert make_conventions.PAGE.read_text() == make_conventions.page(), (
+        "run: python -m docs.make_conventions"
+    )
+
+
+def test_every_field_of_every_convention_has_a_source_or_is_a_name():
+    for _, rows in make_conventions.TABLES:
+        for row in rows.values():
+            unsourced = {
+                name
+                for name, value in vars(row).items()
+                if name not in row.sources and name != "sources" and value is not None
+            }
+            assert unsourced <= {"name", "currency", "kind"}
+            assert set(row.sources.values()) <= make_conventions.KEYS.keys()
+
+
+def test_a_rule_of_0_or_1_days_is_not_shown_as_no_or_yes():
+    sofr = conventions.INDICES["SOFR"]
+    assert make_conventions.cell(sofr, "publication_lag") == "1 [NYFED]"
+    assert make_conventions.cell(sofr, "end_of_month") == "no [ISDA]"
+
+
+@pytest.mark.parametrize("name", make_schemas.FILES)
+def test_the_schemas_are_what_the_readers_are_made_of(name):
+    text = (DOCS / name).read_text()
+    assert json.loads(text) == make_schemas.FILES[name](), "run: python -m docs.make_schemas"
+
+
+def test_the_figures_of_the_pricing_page_are_what_the_code_gives():
+    text = make_figures.PAGE.read_text()
+    assert set(re.findall(r"<!-- figures: (\w+) -->", text)) == set(make_figures.TABLES)
+    assert text == make_figures.with_figures(text), "run: python -m docs.make_figures"
+
+
+@pytest.mark.parametrize(
+    "case", make_figures.PUBLISHED, ids=lambda case: f"{case.name}, {case.settlement}"
+)
+def test_a_published_bond_price_comes_out_to_its_last_digit(case):
+    bond = make_figures.priced(case)
+    dirty = bond.dirty_from_yield(case.ytm, case.compounding)
+    assert dirty == pytest.approx(case.dirty, abs=1e-6)
+
+
+def test_a_gilt_is_ex_dividend_from_the_day_after_seven_business_days_before_payment():
+    gilt = {c.settlement: make_figures.priced(c) for c in make_figures.PUBLISHED}
+    assert gilt["1999-05-26"].accrued_per_100 >= 0 > gilt["1999-05-27"].accrued_per_100
+
+
+@pytest.mark.parametrize(("years", "limit"), [(10, 2.5e-7), (30, 1.5e-6), (50, 4.2e-6)])
+def test_derivative_and_central_difference_differ_by_a_third_order_term(years, limit):
+    assert 0 < make_figures.differences()[years] < limit
