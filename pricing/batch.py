@@ -6,6 +6,7 @@ QuantLib, bump and rebuild.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import math
 from collections.abc import Callable, Sequence
@@ -18,11 +19,11 @@ import numpy as np
 from pricing.core.arrays import FloatArray
 from pricing.core.bonds import PricedBond
 from pricing.core.curves import ONE_BP, CurveSet, Solved
-from pricing.core.errors import MissingCurve, PricingError
+from pricing.core.errors import MissingCurve, NothingAfterSettlement, PricingError
 from pricing.core.fixings import Fixings, day_of
-from pricing.core.flows import compile_book, make_block
+from pricing.core.flows import FlowBlock, compile_book, make_block
 from pricing.core.measures import make_ready, price_block
-from pricing.core.messages import Failure
+from pricing.core.messages import CurveQuotes, Failure
 from pricing.core.quotes import CurveOptions, Key, curve_version, shape_of
 from pricing.core.reference import Reference
 from pricing.core.results import MEASURES
@@ -187,7 +188,7 @@ def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
     block = make_block(good)
     dated = roll_to(block, day_of(curves.today), market.fixings, curves.names)
     risk = price_block(make_ready(dated, curves.grid), curves, solved)
-    passing = theta(block, risk.npv, curves, solved, market.fixings)
+    passing = _theta_or_nothing(block, risk.npv, market)
     failed = {failure.trade_id for failure in risk.failures}
     par, zero = risk.dv01_par, risk.dv01_zero
     found = {
@@ -208,12 +209,20 @@ def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
     return found, [*lost, *risk.failures]
 
 
+def _theta_or_nothing(block: FlowBlock, npv: FloatArray, market: _Market) -> FloatArray:
+    """The same quotes may admit no curve on the next day; the other measures stand."""
+    try:
+        return theta(block, npv, market.curves, market.solved, market.fixings)
+    except PricingError:
+        return np.full(len(block), np.nan)
+
+
 def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
     today, quotes = market.curves.today, market.entry.curves
     reference = Reference(today, quotes, market.fixings, market.options)
     risks = reference.price(trades)
     later = with_forecast_of_today(market.curves, market.solved, market.fixings)
-    tomorrow = Reference.on_next_day(today, quotes, later, market.options).values(trades)
+    tomorrow = _values_on_next_day(today, quotes, later, market.options, trades)
     lost = [risk.failure for risk in risks if risk.failure is not None]
     found = {
         risk.trade_id: TradeNumbers(
@@ -231,6 +240,19 @@ def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
         if risk.failure is None
     }
     return found, lost
+
+
+def _values_on_next_day(
+    today: dt.date,
+    quotes: CurveQuotes,
+    fixings: Fixings,
+    options: CurveOptions,
+    trades: Sequence[Terms],
+) -> list[float]:
+    try:
+        return Reference.on_next_day(today, quotes, fixings, options).values(trades)
+    except PricingError:
+        return [math.nan] * len(trades)
 
 
 # --- Answer ----------------------------------------------------------------------------------
@@ -256,10 +278,18 @@ def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
         unit = numbers.pv01 / ONE_BP
         row["par_rate"] = terms.fixed_rate - numbers.npv / unit if unit else None
         return row
-    analytics = PricedBond(terms, market.curves, market.solved).analytics()
-    row |= {name: _number(getattr(analytics, name)) for name in BOND_ANALYTICS}
+    row |= _analytics(terms, market)
     row["krd_duration"] = _ladder(market.curves.keys, numbers.krd * 1e4 / numbers.npv)
     return row
+
+
+def _analytics(terms: BondTerms, market: _Market) -> Json:
+    """Prices and yield; none when nothing is left for a buyer of today."""
+    try:
+        found = PricedBond(terms, market.curves, market.solved).analytics()
+    except NothingAfterSettlement:
+        return dict.fromkeys(BOND_ANALYTICS)
+    return {name: _number(getattr(found, name)) for name in BOND_ANALYTICS}
 
 
 def _leg_values(terms: Terms, numbers: TradeNumbers) -> Json:

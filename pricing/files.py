@@ -22,6 +22,10 @@ from pricing.core.terms import BondTerms, SwapTerms, Terms, decode
 Rate = Annotated[float, msgspec.Meta(ge=-0.2, le=1.0)]
 
 
+FIRST_DATE, LAST_DATE = dt.date(1980, 1, 1), dt.date(2100, 12, 31)
+"""Calendars and a curve of sixty years must fit into QuantLib's dates, which end in 2199."""
+
+
 class MarketOfCurrency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Quotes and fixings of one currency; decimals. The quotes present define the pillars."""
 
@@ -73,6 +77,9 @@ def read_market(path: Path) -> MarketFile:
         BadFile: Not readable, not JSON, or a field, curve, tenor or rate is wrong.
     """
     market: MarketFile = _read(path, MarketFile)
+    if not FIRST_DATE <= market.valuation_date <= LAST_DATE:
+        allowed = f"use a date from {FIRST_DATE} to {LAST_DATE}"
+        raise BadFile(str(path), f"valuation_date: {market.valuation_date}: {allowed}")
     seen: set[str] = set()
     for entry in market.markets:
         if entry.currency in seen:
@@ -88,6 +95,11 @@ def read_market(path: Path) -> MarketFile:
 
 def _check(path: Path, entry: MarketOfCurrency) -> None:
     try:
+        if not entry.curves:
+            raise BadInput("curves", {}, "give the quotes of at least one curve")
+        for curve, quotes in entry.curves.items():
+            if not quotes:
+                raise BadInput(curve, {}, "give at least one quote")
         messages.check_quotes(entry.currency, entry.curves)
         for name in entry.fixings:
             conventions.pick(conventions.INDICES, "fixings", name)
@@ -134,6 +146,9 @@ def _read(path: Path, kind: Any) -> Any:
         raw = path.read_bytes()
     except OSError as error:
         raise BadFile(str(path), error.strerror or str(error)) from None
+    twice = messages.doubled_key(raw)
+    if twice is not None:
+        raise BadFile(str(path), f"{twice!r} stands twice in one object")
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:

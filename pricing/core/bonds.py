@@ -16,7 +16,7 @@ import QuantLib as ql
 from pricing.core import legs
 from pricing.core.arrays import FloatArray, IntArray
 from pricing.core.curves import ONE_BP, CurveSet, Solved, set_date
-from pricing.core.errors import MissingCurve, Unpriceable
+from pricing.core.errors import MissingCurve, NothingAfterSettlement, Unpriceable
 from pricing.core.flows import FLOW, NEVER, fixed_leg_rows
 from pricing.core.grid import YEAR
 from pricing.core.legs import day_number
@@ -65,7 +65,8 @@ class PricedBond:
         Raises:
             MissingCurve: The market lacks the bond's curve.
             BadInput: A field of the terms is wrong.
-            Unpriceable: It has matured, or QuantLib makes no bond of the terms.
+            NothingAfterSettlement: It has a value at most, and no price.
+            Unpriceable: QuantLib makes no bond of the terms.
         """
         self.terms, self._curves, self._solved = terms, curves, solved
         self.bond = legs.resolve_bond(terms)
@@ -82,7 +83,8 @@ class PricedBond:
         settled = day_number(self._settlement)
         alive = (rows["pay"] > settled) & ((rows["ex"] == NEVER) | (rows["ex"] > settled))
         if not alive.any():
-            raise Unpriceable(f"matured: nothing is paid after {curves.today.isoformat()}")
+            settles = self._settlement.ISO()
+            raise NothingAfterSettlement(f"nothing is paid after settlement on {settles}")
         self._amounts = rows["amount"][alive]
         days = rows["pay"][alive].astype(np.int64)
         self._years = (days - settled) / YEAR

@@ -78,6 +78,12 @@ class Unpriceable(PricingError):
         return self.reason
 
 
+class NothingAfterSettlement(Unpriceable):
+    """A bond still has a value, but no price: whoever buys it now receives nothing."""
+
+    code = "NOTHING_AFTER_SETTLEMENT"
+
+
 class SpreadNotSolved(PricingError):
     """A bond came with a price and no spread: it waits for the first market of its curve."""
 

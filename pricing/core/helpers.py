@@ -79,25 +79,33 @@ class HelperFactory:
             cal, rule = legs.calendar(index.calendar), legs.roll(index.business_day_convention)
             count, lag = legs.day_counter(index.day_count), index.fixing_days
             return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
-        # Overloaded in SWIG, so by position: spread, forward start, discount curve, spot lag,
-        # pillar (QuantLib's default, the last relevant date), end of month, indexed coupons.
-        return ql.SwapRateHelper(
+        cal = legs.calendar(swap.calendar)
+        start = cal.advance(self._open_day(cal), swap.spot_lag, ql.Days)
+        # By position, for SWIG overloads it: spread, discount curve, pillar (QuantLib's default,
+        # the last relevant date), end of month, indexed coupons.
+        return ql.SwapRateHelper.forDates(
             ql.QuoteHandle(quote),
-            ql.Period(key.tenor),
-            legs.calendar(swap.calendar),
+            start,
+            start + ql.Period(key.tenor),
+            cal,
             ql.Period(swap.fixed_frequency).frequency(),
             legs.roll(swap.business_day_convention),
             legs.day_counter(swap.fixed_day_count),
             legs.make_index(index),
             ql.QuoteHandle(),
-            ql.Period(0, ql.Days),
             self.discount,
-            swap.spot_lag,
             ql.Pillar.LastRelevantDate,
             ql.Date(),
             swap.end_of_month,
             self.indexed,
         )
+
+    def _open_day(self, cal: ql.Calendar) -> ql.Date:
+        """Today, or the next business day: a holiday's market is that of the day after.
+
+        Counting from the holiday itself, first coupons would have fixed before it.
+        """
+        return cal.adjust(legs.to_ql(self.today), ql.Following)
 
     def _par_yield(self, key: Key, quote: ql.SimpleQuote) -> Helper:
         row, cal = self.row, legs.calendar(self.row.calendar)
@@ -118,8 +126,8 @@ class HelperFactory:
             ql.Unadjusted,
         )
 
-    @staticmethod
     def _deposit(
+        self,
         key: Key,
         quote: ql.SimpleQuote,
         lag: int,
@@ -128,8 +136,9 @@ class HelperFactory:
         end_of_month: bool,
         count: ql.DayCounter,
     ) -> Helper:
-        handle, period = ql.QuoteHandle(quote), ql.Period(key.tenor)
-        return ql.DepositRateHelper(handle, period, lag, cal, rule, end_of_month, count)
+        period, currency = ql.Period(key.tenor), legs.currency(self.row.currency)
+        index = ql.IborIndex("simple", period, lag, currency, cal, rule, end_of_month, count)
+        return ql.DepositRateHelper(ql.QuoteHandle(quote), self._open_day(cal), index)
 
 
 def deposit_day_counter(row: CurveConvention) -> ql.DayCounter:

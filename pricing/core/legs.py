@@ -7,6 +7,7 @@ QuantLib objects. Trades, calibrating instruments and the reference all start he
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -84,18 +85,24 @@ def ql_of_day(day: int) -> ql.Date:
     return ql.Date(int(day) + EPOCH_SERIAL)
 
 
+def currency(name: str) -> ql.Currency:
+    """QuantLib's currency of that name."""
+    return {"USD": ql.USDCurrency, "EUR": ql.EURCurrency, "GBP": ql.GBPCurrency}[name]()
+
+
 def make_index(row: IndexConvention, forecast: Handle | None = None) -> ql.IborIndex:
     """The index of a row, forecast on the curve behind the handle."""
     handle = forecast if forecast is not None else ql.YieldTermStructureHandle()
-    currency = {"USD": ql.USDCurrency, "EUR": ql.EURCurrency, "GBP": ql.GBPCurrency}[row.currency]()
     cal, count = calendar(row.calendar), day_counter(row.day_count)
     if row.kind == "overnight":
-        return ql.OvernightIndex(row.name, row.fixing_days, currency, cal, count, handle)
+        return ql.OvernightIndex(
+            row.name, row.fixing_days, currency(row.currency), cal, count, handle
+        )
     return ql.IborIndex(
         row.name,
         ql.Period(row.tenor),
         row.fixing_days,
-        currency,
+        currency(row.currency),
         cal,
         roll(row.business_day_convention),
         row.end_of_month,
@@ -172,7 +179,7 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     terms = swap.terms
     start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
     once = tenor == "ZERO"
-    return ql.Schedule(
+    schedule = ql.Schedule(
         start,
         end,
         ql.Period(0, ql.Days) if once else ql.Period(tenor),
@@ -184,6 +191,17 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
         _stub_date(terms.first_regular_date, once),
         _stub_date(terms.last_regular_date, once),
     )
+    _refuse_empty_periods(schedule)
+    return schedule
+
+
+def _refuse_empty_periods(schedule: ql.Schedule) -> None:
+    """Stub dates and month ends can fall on one day: QuantLib makes a period of no length."""
+    dates = list(schedule)
+    for before, date in itertools.pairwise(dates):
+        if before == date:
+            allowed = "stub dates, frequency and end_of_month leave an empty period there"
+            raise BadInput("schedule", date.ISO(), allowed)
 
 
 def _stub_date(date: dt.date | None, once: bool) -> ql.Date:

@@ -7,6 +7,7 @@ quotes, unknown fields and wrong types with the path to the fault.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from typing import Annotated, Literal
 
@@ -113,6 +114,21 @@ def tenor_days(tenor: str) -> float:
     if days > MAX_TENOR_DAYS:
         raise BadInput("tenor", tenor, "at most 60Y")
     return days
+
+
+def doubled_key(raw: bytes) -> str | None:
+    """A key that stands twice in one JSON object: the last would win, unseen."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in set(names) if names.count(name) > 1)
+
+    try:
+        json.loads(raw, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return None  # not JSON at all: the typed decoder says it better
+    return found[0] if found else None
 
 
 def check_quotes(currency: str, curves: CurveQuotes) -> None:

@@ -9,6 +9,7 @@ not compile.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -285,4 +286,10 @@ def _missing_fixing(text: str) -> MissingFixing | None:
     head, _, date = text.partition(" fixing for ")
     name = head.split("Missing ")[1].split()[0]
     row = next((r for r in conventions.INDICES if name.upper().startswith(r.upper())), name)
-    return MissingFixing(row, date.strip())
+    return MissingFixing(row, _iso(date.strip()))
+
+
+def _iso(date: str) -> str:
+    """QuantLib's 'February 7th, 2025' as 2025-02-07."""
+    plain = re.sub(r"(\d+)(st|nd|rd|th)", r"\1", date)
+    return dt.datetime.strptime(plain, "%B %d, %Y").date().isoformat()  # noqa: DTZ007

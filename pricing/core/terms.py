@@ -68,8 +68,7 @@ class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for name in ("first_regular_date", "last_regular_date"):
             _between(name, getattr(self, name), self.effective_date, self.termination_date)
         _check_names(self, SWAP_NAMES)
-        if self.floating_index is not None:
-            conventions.pick(conventions.INDICES, "floating_index", self.floating_index)
+        _check_index(self.floating_index, self.currency)
         _check_curves(self, ("discount_curve", "forecast_curve"))
 
     @property
@@ -180,6 +179,15 @@ def _check_names(terms: Terms, checks: dict[str, NameCheck]) -> None:
         value = getattr(terms, field)
         if value is not None:
             check(value, field)
+
+
+def _check_index(name: str | None, currency: str) -> None:
+    if name is None:
+        return
+    row = conventions.INDICES.get(name)
+    if row is None or row.currency != currency:
+        known = [i.name for i in conventions.INDICES.values() if i.currency == currency]
+        raise BadInput("floating_index", name, f"indices of {currency}: {', '.join(known)}")
 
 
 def _check_curves(terms: Terms, fields: tuple[str, ...]) -> None:

@@ -45,7 +45,11 @@ def theta(
 
 def with_forecast_of_today(curves: CurveSet, solved: Solved, fixings: Fixings) -> Fixings:
     """The fixings, and today's forecast of every index that has not fixed today."""
-    known = {name: dict(rates) for name, rates in fixings.items()}
+    # What a caller knows of later days must not enter: only time passes.
+    known = {
+        name: {day: rate for day, rate in rates.items() if day <= curves.today}
+        for name, rates in fixings.items()
+    }
     for row in conventions.INDICES.values():
         rates = known.setdefault(row.name, {})
         if row.forecast_curve in curves.names and curves.today not in rates:
