@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BASE := .local/demo
 ARGS ?=
 
-.PHONY: help venv dev lock demo test lint clean stop doctor screenshots
+.PHONY: help venv dev lock demo test lint clean stop doctor screenshots bench
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ lint: dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: dev ## Measure the kernel beside QuantLib bump and reprice (TRADES=10000)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),10000)
 
 screenshots: dev ## Take pictures of a running demo for docs/images (needs Chromium)
 	@$(BIN)/python docs/screenshots.py

@@ -90,7 +90,7 @@ class Reference:
             self.handles[name].linkTo(curve)
 
     @contextmanager
-    def _history(self) -> Iterator[None]:
+    def history(self) -> Iterator[None]:
         """All known fixings in QuantLib's process-wide store, and out again."""
         set_date(self.today)
         indices = {name: legs.make_index(row) for name, row in conventions.INDICES.items()}
@@ -104,7 +104,7 @@ class Reference:
 
     def price(self, book: Sequence[Terms], *, ladders: bool = True) -> list[TradeRisk]:
         """All measures of each trade; a failure is a value with a reason."""
-        with self._history():
+        with self.history():
             priced = [self._instrument(terms) for terms in book]
             alive = [(r, i) for r, i in priced if i is not None]
             for risk, instrument in alive:
@@ -115,9 +115,13 @@ class Reference:
             self.link(self.base)
         return [risk for risk, _ in priced]
 
+    def instruments(self, book: Sequence[Terms]) -> list[tuple[TradeRisk, _Instrument]]:
+        """QuantLib's instruments of the trades that can be priced, within ``history``."""
+        return [(r, i) for r, i in map(self._instrument, book) if i is not None]
+
     def values(self, book: Sequence[Terms]) -> list[float]:
         """Only the values; NaN where a trade cannot be priced."""
-        with self._history():
+        with self.history():
             return [_value(i) if i else float("nan") for _, i in map(self._instrument, book)]
 
     def _instrument(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
