@@ -2,7 +2,7 @@
 
     python -m benchmarks.kernel --trades 10000
 
-Both sides make value and the full par ladder of the same trades, curves rebuilt for every quote. The
+Both sides make value and full par ladder of the same trades, curves rebuilt for each quote. The
 fast path prices the whole book (bootstrap, Jacobian, ladders, key rates and gamma included).
 QuantLib rebuilds its curves twice per quote (central differences) and reprices a sample of the
 trades; its time for the whole book is that of the rebuilds plus the sample's repricing, scaled.

@@ -68,46 +68,54 @@ class Board:
         same = mark.digest in (None, _digest(tick))
         return Verdict.DUPLICATE if same else Verdict.CONFLICT
 
-    def take(self, tick: MarketTick) -> Market:
-        """Lay an accepted tick over the market; what it does not carry stands.
+    def take(self, tick: MarketTick) -> bool:
+        """Lay an accepted tick over the market; returns whether it starts a new one.
 
         A source that starts anew (a higher epoch) starts a new market: what it sent in
         its former life may belong to another day.
         """
         place = (tick.source, tick.currency)
-        mark, before = self._marks.get(place), self.markets.get(tick.currency)
+        mark = self._marks.get(place)
         self._marks[place] = _Mark(tick.epoch, tick.seq, _digest(tick))
-        restarted = mark is not None and tick.epoch > mark.epoch
-        if before is None or restarted:
-            curves, labels = {}, {}
-        else:
-            curves, labels = dict(before.curves), dict(before.labels)
-        for name, quotes in tick.curves.items():
-            curves[name] = {**curves.get(name, {}), **quotes}
-        market = Market(
-            currency=tick.currency,
-            curves=curves,
-            labels={**labels, **tick.labels},
-            as_of=tick.as_of,
-            source=tick.source,
-            epoch=tick.epoch,
-            seq=tick.seq,
-        )
-        self.markets[tick.currency] = market
-        return market
+        anew = mark is not None and tick.epoch > mark.epoch
+        before = None if anew else self.markets.get(tick.currency)
+        self.markets[tick.currency] = lay(before, tick)
+        return anew
 
     def restore(self, market: Market) -> None:
-        """Put a market back: the last published one, at start or after a bad tick."""
+        """Put back the last published market, and know its tick by number."""
         self.markets[market.currency] = market
         place, mark = (market.source, market.currency), _Mark(market.epoch, market.seq, None)
         before = self._marks.get(place)
         if before is None or (mark.epoch, mark.seq) > (before.epoch, before.seq):
             self._marks[place] = mark
 
+    def replace(self, currency: str, market: Market | None) -> None:
+        """After a bad tick: the market without it, or none. The tick stays known."""
+        self.markets.pop(currency, None)
+        if market is not None:
+            self.markets[currency] = market
+
     def forget(self, currency: str) -> None:
         """Another bridge has this currency now."""
         self.markets.pop(currency, None)
         self._marks = {k: v for k, v in self._marks.items() if k[1] != currency}
+
+
+def lay(before: Market | None, tick: MarketTick) -> Market:
+    """A tick over a market; what it does not carry stands."""
+    curves = dict(before.curves) if before else {}
+    for name, quotes in tick.curves.items():
+        curves[name] = {**curves.get(name, {}), **quotes}
+    return Market(
+        currency=tick.currency,
+        curves=curves,
+        labels={**(before.labels if before else {}), **tick.labels},
+        as_of=tick.as_of,
+        source=tick.source,
+        epoch=tick.epoch,
+        seq=tick.seq,
+    )
 
 
 def _digest(tick: MarketTick) -> bytes:

@@ -6,6 +6,7 @@ counts as dead-lettered only when the broker has acknowledged the copy.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,11 @@ from kafka.errors import KafkaError
 
 from feedbridge.ledger import Place
 from feedbridge.topics import YIELD_CURVE_TICKS_DLQ
+
+MAX_COPY_BYTES = 512 * 1024
+"""A longer record is cut: a copy that the broker refuses for its size would never arrive."""
+
+RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,19 @@ class DeadLetter:
 
     def headers(self) -> list[tuple[str, bytes]]:
         """What travels beside the original bytes."""
+        size = len(self.value or b"")
         return [
             ("reason", self.code.encode()),
-            ("detail", self.reason.encode()[:2000]),
+            ("detail", self.reason.encode(errors="replace")[:2000]),
             ("original_topic", self.place.topic.encode()),
             ("original_partition", str(self.place.partition).encode()),
             ("original_offset", str(self.place.offset).encode()),
+            *([("cut_from_bytes", str(size).encode())] if size > MAX_COPY_BYTES else []),
         ]
+
+    def copy(self) -> bytes | None:
+        """The original bytes, or their beginning."""
+        return self.value if self.value is None else self.value[:MAX_COPY_BYTES]
 
 
 @dataclass
@@ -49,9 +61,15 @@ class _Sent:
 class DeadLetters:
     """Sends letters and tells which have arrived; a failed one is sent again."""
 
-    def __init__(self, producer: Callable[[], Any], topic: str = YIELD_CURVE_TICKS_DLQ) -> None:
+    def __init__(
+        self,
+        producer: Callable[[], Any],
+        topic: str = YIELD_CURVE_TICKS_DLQ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Keep what makes a producer; nothing is connected before the first letter."""
-        self._make, self._topic = producer, topic
+        self._make, self._topic, self._clock = producer, topic, clock
+        self._not_before = 0.0
         self._producer: Any = None
         self._waiting: list[_Sent] = []
 
@@ -68,24 +86,33 @@ class DeadLetters:
                 waiting.append(sent)
             elif sent.future is not None and sent.future.succeeded():
                 done.append(sent.letter)
+            elif self._clock() < self._not_before:
+                waiting.append(_Sent(sent.letter, None))
             else:
                 waiting.append(_Sent(sent.letter, self._send(sent.letter)))
         self._waiting = waiting
         return done
 
     def close(self) -> None:
-        """Close the producer, if there is one."""
-        if self._producer is not None:
-            self._producer.close(timeout=2)
+        """Close the producer, if there is one; what it still sends, ``arrived`` tells."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=2)
 
     def _send(self, letter: DeadLetter) -> Any:
         try:
             if self._producer is None:
                 self._producer = self._make()
             return self._producer.send(
-                self._topic, value=letter.value, key=letter.key, headers=letter.headers()
+                self._topic, value=letter.copy(), key=letter.key, headers=letter.headers()
             )
         except (KafkaError, OSError):
-            # Tried again with a new producer at the next round; its offset stays open.
-            self._producer = None
+            # Tried again with a new producer in a while; its offset stays open.
+            self._not_before = self._clock() + RETRY_S
+            self._drop_producer()
             return None
+
+    def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=0)

@@ -54,9 +54,9 @@ def live_row(rollup: Rollup) -> list[str]:
 
 def largest_key(rollup: Rollup) -> str:
     """The key rate with the largest KR01, over all cells."""
-    total = np.sum([cell.krd for cell in rollup.cells], axis=0)
-    if not np.size(total):
+    if not rollup.cells or not rollup.keys:
         return "-"
+    total = np.sum([cell.krd for cell in rollup.cells], axis=0)
     place = int(np.argmax(np.abs(total)))
     curve, tenor = rollup.keys[place]
     return f"{curve} {tenor} {total[place]:,.0f}"
@@ -68,7 +68,9 @@ def plain_line(frames: Frames) -> str:
     for name, rollup in frames.current_all(CURRENCIES).items():
         npv = sum(cell.npv for cell in rollup.cells)
         dv01 = sum(cell.dv01_par for cell in rollup.cells)
-        parts.append(f"{name} NPV {npv:,.0f} DV01 {dv01:,.0f} ({rollup.tick_to_published_ms:.0f} ms)")
+        parts.append(
+            f"{name} NPV {npv:,.0f} DV01 {dv01:,.0f} ({rollup.tick_to_published_ms:.0f} ms)"
+        )
     return "risk  " + ("  |  ".join(parts) if parts else "no frame yet")
 
 
@@ -94,7 +96,7 @@ class Summary:
         frames = ", ".join(f"{name} {self.frames.get(name, 0)}" for name in CURRENCIES)
         states = ", ".join(f"{count} {name}" for name, count in sorted(self.states.items()))
         return [
-            f"ticks in              {self.ticks}  ({states or 'none ended'})",
+            f"ticks in              {self.ticks} of curves and FX  ({states or 'none ended'})",
             f"frames published      {sum(self.frames.values())}  ({frames})",
             f"trades priced         {self.trades}  ({self.failed} failed)",
             f"tick to published     p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms",
@@ -126,7 +128,5 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
 def _since(lines: Sequence[HistoryLine], since_ns: int) -> list[HistoryLine]:
     """Frames published since, of ticks sent since: a start first clears what waited before."""
     return [
-        line
-        for line in lines
-        if line.published_ns - line.tick_to_published_ms * 1e6 >= since_ns
+        line for line in lines if line.published_ns - line.tick_to_published_ms * 1e6 >= since_ns
     ]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from feedbridge.board import Market
+from feedbridge.board import Market, lay
 from feedbridge.deadletter import DeadLetter
 from feedbridge.ledger import Place
 from pricing.books import BookRef, Books
-from pricing.core.messages import FrameHeader, PriceJob
+from pricing.core.messages import FrameHeader, MarketTick, PriceJob
 from pricing.frames import Frames
 from pricing.fx import Fx, read_fx
 
@@ -23,22 +23,36 @@ EPOCH_SHIFT = 32
 
 @dataclass
 class Accepted:
-    """A tick that waits for its frame: where it stands, and how to bury it."""
+    """A tick that waits for its frame: where it stands, and how to bury it.
+
+    ``anew`` says that its source has started a new market with it.
+    """
 
     place: Place
     key: bytes | None
     value: bytes | None
-    sent_ns: int
+    tick: MarketTick
     received_ns: int
+    anew: bool = False
 
     def letter(self, code: str, reason: str) -> DeadLetter:
         """This tick as a dead letter."""
         return DeadLetter(self.place, self.key, self.value, code, reason)
 
 
+def laid(market: Market | None, ticks: Iterable[Accepted]) -> Market | None:
+    """A market with some waiting ticks laid over it."""
+    for waiting in ticks:
+        market = lay(None if waiting.anew else market, waiting.tick)
+    return market
+
+
 @dataclass
 class OpenFrame:
-    """A frame that has been dispatched and not been published."""
+    """A frame that has been dispatched and not been published.
+
+    ``partial`` is set when the watchdog has published it with parts missing.
+    """
 
     header: FrameHeader
     market: Market
@@ -46,6 +60,7 @@ class OpenFrame:
     opened_s: float
     sent_s: dict[int, float] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    partial: bool = False
 
     @property
     def number(self) -> int:
@@ -54,11 +69,19 @@ class OpenFrame:
 
 
 class Numbers:
-    """Frame numbers: an epoch that no other bridge has, and a counter."""
+    """Frame numbers: an epoch that no other bridge has, and a counter.
 
-    def __init__(self, epoch: int) -> None:
-        """Start after the epoch's own number."""
-        self._last = epoch << EPOCH_SHIFT
+    A currency may come from a bridge with a higher epoch. Numbers below that one's would be
+    refused as old, so a new epoch is taken with every new assignment.
+    """
+
+    def __init__(self, epoch: int, new_epoch: Callable[[int], int]) -> None:
+        """Start after the epoch's own number; ``new_epoch`` gives one above another."""
+        self._last, self._new_epoch = epoch << EPOCH_SHIFT, new_epoch
+
+    def renew(self, above: int) -> None:
+        """Go on above a frame's number, and above all that any bridge has used so far."""
+        self._last = self._new_epoch(above >> EPOCH_SHIFT) << EPOCH_SHIFT
 
     def next(self) -> int:
         """A number above all before."""
@@ -68,6 +91,10 @@ class Numbers:
 
 class NoBook(Exception):
     """The currency has no compiled book yet: wait for one."""
+
+
+class Overtaken(Exception):
+    """A higher frame of the currency is published: another bridge had or has it."""
 
 
 class Dispatcher:
@@ -94,6 +121,7 @@ class Dispatcher:
 
         Raises:
             NoBook: Nothing is compiled for the currency.
+            Overtaken: The number is not above the published one; nothing was sent.
             redis.RedisError, kombu.exceptions.OperationalError: A server is away; the
                 frame may be open and half-sent, and opening another is safe.
         """
@@ -102,15 +130,20 @@ class Dispatcher:
             raise NoBook(market.currency)
         header = self._header(market, ticks, book, read_fx(self.frames.client))
         frame = OpenFrame(header, market, ticks, self.clock())
-        self.frames.open(header)
+        if not self.frames.open(header):
+            raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
         for block in range(header.blocks):
-            self.send_block(frame, block)
+            self._send_block(frame, block)
         return frame
 
-    def send_block(self, frame: OpenFrame, block: int) -> None:
-        """Send one block, for the first time or again."""
-        header = frame.header
-        frame.attempts[block] = frame.attempts.get(block, 0) + 1
+    def send_again(self, frame: OpenFrame, blocks: Iterable[int]) -> None:
+        """Send blocks that have put no part; the frame's header may have expired meanwhile."""
+        self.frames.open(frame.header)
+        for block in blocks:
+            self._send_block(frame, block)
+
+    def _send_block(self, frame: OpenFrame, block: int) -> None:
+        header, attempt = frame.header, frame.attempts.get(block, 0) + 1
         job = PriceJob(
             currency=header.currency,
             frame=header.frame,
@@ -119,10 +152,11 @@ class Dispatcher:
             book_version=header.book_version,
             valuation_date=header.valuation_date,
             curves=header.curves,
-            attempt=frame.attempts[block],
+            attempt=attempt,
         )
         self.send(msgspec.to_builtins(job))
-        frame.sent_s[block] = self.clock()
+        # Only what was sent counts: an outage of the queue must not lengthen the patience.
+        frame.sent_s[block], frame.attempts[block] = self.clock(), attempt
 
     def _header(self, market: Market, ticks: list[Accepted], book: BookRef, fx: Fx) -> FrameHeader:
         last = ticks[-1] if ticks else None
@@ -138,7 +172,7 @@ class Dispatcher:
             blocks=book.blocks,
             opened_ns=now,
             received_ns=last.received_ns if last else now,
-            sent_ns=last.sent_ns if last else 0,
+            sent_ns=last.tick.sent_ns if last else 0,
             source=market.source,
             epoch=market.epoch,
             seq=market.seq,

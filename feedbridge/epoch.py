@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from django.db import connection
 
+NEXT_ABOVE = """
+    SELECT max(nextval('feedbridge_epoch'))
+    FROM generate_series(1, greatest(1, %s + 2 - (SELECT last_value FROM feedbridge_epoch)))
+"""
+"""Draws until the sequence stands above a number: what was drawn is nobody else's."""
 
-def next_epoch() -> int:
-    """The next epoch; at most 2^21 - 1, so that S stays exact in a double."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('feedbridge_epoch')")
-        (value,) = cursor.fetchone()
-    connection.close()  # the bridge needs the database no more
+
+def next_epoch(above: int = 0) -> int:
+    """The next epoch; at most 2^21 - 1, so that S stays exact in a double.
+
+    Args:
+        above: An epoch that was seen in Redis. The database may be younger than that.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(NEXT_ABOVE, [above])
+            (value,) = cursor.fetchone()
+    finally:
+        connection.close()  # the bridge does not need the database while it runs
     return int(value)

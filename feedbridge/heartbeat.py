@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import redis
+from kafka.errors import KafkaError
 
 from feedbridge.consumer import Bridge
 from pricing.pulse import BRIDGES_KEY, BridgePulse
@@ -25,12 +26,12 @@ class Heartbeat:
         self.client, self.name, self.broker = client, name, broker
         self._next = 0.0
 
-    def beat(self, bridge: Bridge, lag: int) -> None:
+    def beat(self, bridge: Bridge) -> None:
         """Write, if it is time; a Redis that is away is the loop's business."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
-        pulse = self._pulse(bridge, lag)
+        pulse = self._pulse(bridge, consumer_lag(bridge.consumer))
         try:
             self.client.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
         except redis.RedisError:
@@ -55,9 +56,15 @@ class Heartbeat:
 
 def consumer_lag(consumer: Any) -> int:
     """Records that wait in Kafka, as far as the client knows."""
-    total = 0
-    for partition in consumer.assignment():
-        high = consumer.highwater(partition)
-        if high is not None:
-            total += max(0, high - (consumer.position(partition) or 0))
-    return total
+    return sum(_lag(consumer, partition) for partition in consumer.assignment())
+
+
+def _lag(consumer: Any, partition: Any) -> int:
+    try:
+        high: int | None = consumer.highwater(partition)
+        if high is None:
+            return 0
+        read: int | None = consumer.position(partition, timeout_ms=0)
+        return max(0, high - (read or 0))
+    except (KafkaError, KeyError):
+        return 0  # a rebalance took it between two words

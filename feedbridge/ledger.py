@@ -9,7 +9,7 @@ offset is the next one to read, so the first outstanding offset is the limit:
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,8 +31,8 @@ class Ledger:
 
     consumed: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    _open: dict[tuple[str, int], deque[int]] = field(default_factory=dict)
-    _ended: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    # By partition: offsets from the first outstanding one on, and whether each has ended.
+    _open: dict[tuple[str, int], OrderedDict[int, bool]] = field(default_factory=dict)
     _next: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
@@ -43,26 +43,30 @@ class Ledger:
     def begin(self, place: Place) -> None:
         """A record has been read."""
         self.consumed += 1
-        self._open.setdefault(place[:2], deque()).append(place.offset)
-        self._ended.setdefault(place[:2], set())
+        self._open.setdefault(place[:2], OrderedDict())[place.offset] = False
 
     def end(self, place: Place, state: str) -> None:
-        """A record has ended in a state; one of a revoked partition is only counted.
+        """A record has ended in a state.
+
+        Nothing is counted twice: what ended before, and what is another bridge's now (a dead
+        letter may arrive after its partition has gone), changes nothing.
 
         Raises:
             ValueError: Not a state.
         """
         if state not in STATES:
             raise ValueError(f"{state!r} is not a state: {', '.join(STATES)}")
-        self.counts[state] += 1
-        queue = self._open.get(place[:2])
-        if queue is None:
+        records = self._open.get(place[:2], OrderedDict())
+        if records.get(place.offset, True):
             return
-        ended = self._ended[place[:2]]
-        ended.add(place.offset)
-        while queue and queue[0] in ended:
-            ended.remove(queue[0])
-            self._next[place[:2]] = queue.popleft() + 1
+        self.counts[state] += 1
+        records[place.offset] = True
+        while records and records[next(iter(records))]:
+            self._next[place[:2]] = records.popitem(last=False)[0] + 1
+
+    def first_open(self, partition: tuple[str, int]) -> int | None:
+        """Offset of the first record that has not ended."""
+        return next(iter(self._open.get(partition, ())), None)
 
     def take_committable(self) -> dict[tuple[str, int], int]:
         """Offsets to commit that were not taken before: the next one to read by partition."""
@@ -70,14 +74,16 @@ class Ledger:
         return ready
 
     def give_back(self, offsets: dict[tuple[str, int], int]) -> None:
-        """A commit failed: offer these again, unless a later one is ready."""
-        for partition, offset in offsets.items():
-            self._next[partition] = max(offset, self._next.get(partition, 0))
+        """A commit failed: offer these again, unless a later one is ready.
+
+        Those of a revoked partition are dropped: its new reader may have committed more.
+        """
+        for partition in offsets.keys() & self._open.keys():
+            self._next[partition] = max(offsets[partition], self._next.get(partition, 0))
 
     def revoke(self, partitions: set[tuple[str, int]]) -> None:
         """Other bridges read these now: what is open there will be read again by them."""
         for partition in partitions:
-            self.consumed -= len(self._open.pop(partition, ())) - len(
-                self._ended.pop(partition, ())
-            )
+            records = self._open.pop(partition, OrderedDict())
+            self.consumed -= sum(not ended for ended in records.values())
             self._next.pop(partition, None)

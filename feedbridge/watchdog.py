@@ -3,8 +3,10 @@
 Celery on Redis can lose a task when a worker dies, so the bridge does not wait for ever:
 
     0 ms        dispatched
-    resend_ms   what is missing is sent again, and again at each doubling
+    resend_ms   what is missing is sent again, and again at each doubling, up to 16 times that
     give_up_ms  what is there is published as PARTIAL, with what is missing named
+
+A frame of which nothing is there stays open: it is what there is to price.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from feedbridge.dispatch import OpenFrame
+
+LONGEST_WAIT = 16
+"""Times the first wait: workers that come back after an hour must not wait for hours."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,14 @@ class Watchdog:
         self._taken_s.append(now_s - frame.opened_s)
 
     def resend_after_s(self) -> float:
-        """Three times what 95 of 100 frames have taken, at least the patience given."""
+        """Three times what 95 of 100 frames have taken, at least the patience given.
+
+        At most the time to give up: one slow frame at the start says little about the rest.
+        """
         if not self._taken_s:
             return self.patience.resend_s
         p95 = sorted(self._taken_s)[int(0.95 * (len(self._taken_s) - 1))]
-        return max(self.patience.resend_s, 3.0 * p95)
+        return max(self.patience.resend_s, min(3.0 * p95, self.patience.give_up_s))
 
     def overdue(self, frame: OpenFrame, now_s: float) -> list[int]:
         """Blocks whose last sending is long ago; each attempt doubles the wait."""
@@ -47,7 +55,7 @@ class Watchdog:
         return [
             block
             for block, sent in frame.sent_s.items()
-            if now_s - sent > wait * 2 ** (frame.attempts[block] - 1)
+            if now_s - sent > wait * min(2 ** (frame.attempts[block] - 1), LONGEST_WAIT)
         ]
 
     def given_up(self, frame: OpenFrame, now_s: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ from pricing.reading import FrameMoved, FrameView
 ORDERINGS = ("trade_id", *MEASURES)
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 500
 TRIES = 3
+DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 class DependencyDown(APIException):
@@ -62,7 +64,8 @@ def _views(currencies: tuple[str, ...] = CURRENCIES) -> list[FrameView]:
 
 def _choices(request: Request, name: str, allowed: tuple[str, ...]) -> list[str]:
     """A comma-separated parameter whose words must be of a list."""
-    words = [word for word in request.query_params.get(name, "").split(",") if word]
+    # Each once: a currency named twice must not be counted twice.
+    words = list(dict.fromkeys(filter(None, request.query_params.get(name, "").split(","))))
     for word in words:
         if word not in allowed:
             raise ValidationError({name: f"{word!r} is not valid; allowed: {', '.join(allowed)}"})
@@ -123,8 +126,9 @@ class TradesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """One row a trade; a trade without a number says why."""
-        views = _views(_currencies(request))
-        rows = _matching(_rows(views), request)
+        currencies = _currencies(request)
+        views, rows = _retry(lambda: _rows(_views(currencies)))
+        rows = _matching(rows, request)
         rows = _ordered(rows, request.query_params.get("ordering") or "trade_id")
         page, size = _page(request)
         return Response(
@@ -144,10 +148,9 @@ class TradeView(APIView):
     @extend_schema(operation_id="risk_trade", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, trade_id: str) -> Response:
         """Value, DV01, and both ladders by curve and tenor."""
-        for view in _views():
-            record = _retry(lambda view=view: reading.trade_detail(_frames(), view, trade_id))
-            if record is not None:
-                return Response(record)
+        record = _retry(lambda: _detail(_views(), trade_id))
+        if record is not None:
+            return Response(record)
         raise NotFound(f"trade_id: no trade {trade_id!r} in the current frames")
 
 
@@ -174,7 +177,7 @@ class CurvesView(APIView):
 
 
 def _retry(read: Any) -> Any:
-    """Read again when the frame moved on meanwhile."""
+    """Read again, from the pointer on, when the frame expired meanwhile."""
     for attempt in range(TRIES):
         try:
             return read()
@@ -186,12 +189,17 @@ def _retry(read: Any) -> Any:
     return None
 
 
-def _rows(views: list[FrameView]) -> list[dict[str, Any]]:
+def _rows(views: list[FrameView]) -> tuple[list[FrameView], list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     for view in views:
-        table = _retry(lambda view=view: reading.trade_table(_frames(), view))
+        table = reading.trade_table(_frames(), view)
         rows += [reading.trade_row(table, row) for row in range(len(table.trade_ids))]
-    return rows
+    return views, rows
+
+
+def _detail(views: list[FrameView], trade_id: str) -> dict[str, Any] | None:
+    found = (reading.trade_detail(_frames(), view, trade_id) for view in views)
+    return next((record for record in found if record is not None), None)
 
 
 def _matching(rows: list[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
@@ -216,7 +224,7 @@ def _page(request: Request) -> tuple[int, int]:
     numbers = []
     for name, default in (("page", 1), ("page_size", PAGE_SIZE)):
         text = request.query_params.get(name) or str(default)
-        if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
+        if not DIGITS.fullmatch(text) or not int(text):
             raise ValidationError({name: f"{text!r} is not a number from 1 on"})
         numbers.append(int(text))
     return numbers[0], min(numbers[1], MAX_PAGE_SIZE)

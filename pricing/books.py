@@ -59,7 +59,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-_ref = msgspec.msgpack.Decoder(BookRef)
+decode_ref = msgspec.msgpack.Decoder(BookRef).decode
 _manifest = msgspec.msgpack.Decoder(Manifest)
 
 
@@ -73,7 +73,7 @@ class Books:
     def newest(self, currency: str) -> BookRef | None:
         """The newest compiled book of a currency."""
         raw = self.client.get(key(currency, "book"))
-        return _ref.decode(raw) if raw else None
+        return decode_ref(raw) if raw else None
 
     def manifest(self, currency: str, version: str) -> Manifest | None:
         """The manifest of one version."""

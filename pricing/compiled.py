@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import redis
 
-from pricing.books import BookRef, Books, Manifest
+from pricing.books import BookRef, Books, Manifest, decode_ref
 from pricing.core.flows import (
     CURVE_NAMES,
     FLOW,
@@ -81,7 +81,7 @@ def decode_block(raw: bytes) -> FlowBlock:
     """
     blob = _blob.decode(raw)
     if tuple(blob.curves) != CURVE_NAMES or tuple(blob.indices) != INDEX_NAMES:
-        raise StaleBook("made by another release; run manage.py compile_book")
+        raise StaleBook("made by another release: it must be compiled again")
     return FlowBlock(
         trade_ids=tuple(blob.trade_ids),
         products=tuple(blob.products),
@@ -129,7 +129,6 @@ class CompiledBooks(Books):
             failures=list(failures),
             fixings=fixings,
         )
-        before = self.newest(currency)
         with self.client.pipeline(transaction=False) as pipe:
             for block, blob in enumerate(blobs):
                 pipe.set(key(currency, "book", manifest.version, block), blob)
@@ -139,9 +138,11 @@ class CompiledBooks(Books):
         ref = BookRef(
             version=manifest.version, number=number, blocks=len(made), trades=manifest.trades
         )
-        self._set_if_newer(keys=keys, args=[number, _encode(ref)])
-        if before is not None and before.version != manifest.version:
-            self._retire(currency, before)
+        code, before = self._set_if_newer(keys=keys, args=[number, _encode(ref)])
+        # The loser goes: the one before, or this one when a newer came first.
+        loser = ref if code == b"OLD" else before and decode_ref(before)
+        if loser and (code == b"OLD" or loser.version != ref.version):
+            self._retire(currency, loser)
         return manifest
 
     def _retire(self, currency: str, ref: BookRef) -> None:

@@ -8,6 +8,7 @@ one currency share a hash tag, so that a Redis Cluster keeps them in one place:
     risk:{USD}:parts:S      hash: sums:<block> and columns:<block>
     risk:{USD}:rollup:S     the published roll-up
     risk:{USD}:error:S      why a frame cannot be priced at all
+    risk:{USD}:check        how the last sample compared with plain QuantLib
     risk:{USD}:history      latest frames, a line each, newest first
 """
 
@@ -25,10 +26,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pricing.core.messages import FrameHeader
-from pricing.core.results import HistoryLine, PartColumns, PartSums, Rollup, history_line
+from pricing.core.results import (
+    CheckResult,
+    HistoryLine,
+    PartColumns,
+    PartSums,
+    Rollup,
+    history_line,
+)
 
 CHANNEL = "risk:frames"
 """Pub/sub: ``{"currency", "frame"}`` when a frame is published. Lossy: only a hint to look."""
+
+BOOK_GONE = "BOOK_GONE"
+"""Error of a frame whose book is no longer there: not the tick's fault, open another."""
 
 OPEN_SECONDS = 120
 KEEP_SECONDS = 20
@@ -54,6 +65,7 @@ _header = msgspec.msgpack.Decoder(FrameHeader)
 _rollup = msgspec.msgpack.Decoder(Rollup)
 _sums = msgspec.msgpack.Decoder(PartSums)
 _columns = msgspec.msgpack.Decoder(PartColumns)
+_check = msgspec.msgpack.Decoder(CheckResult)
 _frame_error = msgspec.msgpack.Decoder(FrameError)
 _line = msgspec.msgpack.Decoder(HistoryLine)
 
@@ -144,6 +156,10 @@ class Frames:
         keys = [key(currency, "pointer"), key(currency, "error", frame)]
         self._fail(keys=keys, args=[frame, _encode(FrameError(code, message)), OPEN_SECONDS])
 
+    def keep_check(self, result: CheckResult) -> None:
+        """Keep how the last sample of a currency compared with QuantLib."""
+        self.client.set(key(result.currency, "check"), _encode(result))
+
     # --- Reading -----------------------------------------------------------------------------
 
     def pointer(self, currency: str) -> int:
@@ -208,6 +224,11 @@ class Frames:
         """Published frames by currency; absent where there is none."""
         found = {name: self.current(name) for name in currencies}
         return {name: rollup for name, rollup in found.items() if rollup is not None}
+
+    def check(self, currency: str) -> CheckResult | None:
+        """How the last sample of a currency compared with QuantLib."""
+        raw = self.client.get(key(currency, "check"))
+        return _check.decode(raw) if raw else None
 
     def history(self, currency: str, count: int = HISTORY_LENGTH) -> list[HistoryLine]:
         """Latest frames, oldest first."""

@@ -418,12 +418,14 @@ CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = "compile"
 CELERY_TASK_ROUTES = {
     "pricing.tasks.price_block": {"queue": "pricing"},
     "pricing.tasks.compile_book": {"queue": "compile"},
+    "pricing.tasks.check_frame": {"queue": "compile"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
     "pricing.tasks.price_block": {"max_retries": 1, "default_retry_delay": 0},
     # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
+    "pricing.tasks.check_frame": {"acks_late": False, "time_limit": 60, "soft_time_limit": 50},
     "pricing.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),

@@ -8,7 +8,7 @@ its third-order term, (T x 1 bp)^2 / 6 of the number: 1e-7 at 10 and 1.5e-6 at 3
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,8 +81,9 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         ladder_par=found.node @ (solved.jacobian * -ONE_BP),
         krd=np.multiply(found.tent, -ONE_BP, out=found.tent),
         gamma=up - 2.0 * npv + down,
-        failures=_failures(ready.dated, npv),
+        failures=ready.dated.failures,
     )
+    risk = replace(risk, failures=(*risk.failures, *_not_numbers(ready.dated, risk)))
     _blank(risk, ready.dated.block.trade_ids)
     return risk
 
@@ -102,17 +103,18 @@ def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
     return kernel.value(ready.dated.flows, ready.grid.discount(ready.tables, x))
 
 
-def _failures(dated: DatedBlock, npv: FloatArray) -> tuple[Failure, ...]:
-    """What failed before, and what came out as no number."""
-    broken = [
+def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
+    """Trades of which any number came out as none: the others are not to be trusted either."""
+    columns = (risk.npv, risk.pv01, risk.gamma, risk.ladder_par.sum(axis=1), risk.krd.sum(axis=1))
+    good = np.all([np.isfinite(column) for column in columns], axis=0)
+    return [
         Failure(
             trade_id=dated.block.trade_ids[row],
             code="NOT_A_NUMBER",
-            message="the value is not a finite number: check notional and rates",
+            message="a measure is not a finite number: check notional and rates",
         )
-        for row in np.flatnonzero(~np.isfinite(npv))
+        for row in np.flatnonzero(~good)
     ]
-    return (*dated.failures, *broken)
 
 
 def _blank(risk: BlockRisk, trade_ids: tuple[str, ...]) -> None:

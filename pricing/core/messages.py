@@ -19,7 +19,7 @@ from pricing.core.errors import BadInput
 QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
 """A rate outside is refused: 4.25 sent as percent is caught here."""
 
-TENOR = re.compile(r"^([1-9][0-9]{0,3})([DWMY])$")
+TENOR = re.compile(r"([1-9][0-9]{0,3})([DWMY])")
 DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 MAX_TENOR_DAYS = 60.01 * 365.25
 
@@ -107,7 +107,7 @@ def tenor_days(tenor: str) -> float:
     Raises:
         BadInput: Not a tenor such as 1D, 2W, 18M or 30Y, or longer than 60 years.
     """
-    match = TENOR.match(tenor)
+    match = TENOR.fullmatch(tenor)
     if match is None:
         raise BadInput("tenor", tenor, "use a number and D, W, M or Y, such as 6M or 10Y")
     days = int(match[1]) * DAYS_PER_UNIT[match[2]]

@@ -148,6 +148,23 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a sample of a frame's trades lay from plain QuantLib.
+
+    ``npv_error`` is the largest of the sample as a share of notional, ``ladder_error`` as a
+    share of gross DV01; ``worst`` is the trade with the former. ``breach`` is an alarm.
+    """
+
+    currency: str
+    frame: int
+    trades: int
+    npv_error: float
+    ladder_error: float
+    worst: str
+    checked_ns: int
+    breach: bool
+
+
 def merge_cells(
     parts: Sequence[PartSums], desk_of_book: dict[str, str]
 ) -> tuple[list[Cell], list[Failure]]:

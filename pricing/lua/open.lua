@@ -5,5 +5,6 @@ local pointer = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) <= pointer then
   return 'OLD'
 end
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3], 'NX')
+redis.call('SET', KEYS[2], ARGV[2], 'NX')
+redis.call('EXPIRE', KEYS[2], ARGV[3]) -- counted from the last opening: it may wait for workers
 return 'OPENED'

@@ -1,9 +1,9 @@
--- Sets a key to a value with a number in front, unless a newer or equal one stands there.
--- KEYS: number, value. ARGV: number, value. Returns SET or OLD.
-local have = tonumber(redis.call('GET', KEYS[1]) or '-1')
-if tonumber(ARGV[1]) < have then
-  return 'OLD'
+-- Sets a key to a value with a number, unless one with a higher number stands there.
+-- KEYS: number, value. ARGV: number, value. Returns {SET | OLD, the value before}.
+local before = redis.call('GET', KEYS[2])
+if tonumber(ARGV[1]) < tonumber(redis.call('GET', KEYS[1]) or '-1') then
+  return {'OLD', before}
 end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[1])
-return 'SET'
+return {'SET', before}

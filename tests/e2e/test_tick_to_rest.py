@@ -237,6 +237,22 @@ def test_an_edited_trade_is_priced_anew_on_the_quotes_that_stand(priced):
     until(doubled)
 
 
+def test_a_running_system_holds_a_sample_of_its_frames_to_quantlib(priced, feed):
+    def checked() -> bool:
+        found = [priced.frames.check(name) for name in CURRENCIES]
+        if not all(found):  # a worker asks for a check now and then, when it publishes
+            feed.send(dt.date(2024, 3, 6))
+            time.sleep(2.0)
+        return all(found)
+
+    until(checked)
+    for name in CURRENCIES:
+        result = priced.frames.check(name)
+        assert result.trades > 0
+        assert not result.breach
+        assert result.npv_error < NPV_TOLERANCE
+
+
 def test_every_tick_has_ended_in_one_counted_state(priced):
     def at_rest() -> bool:
         pulse = alive(priced.frames.client)[0]

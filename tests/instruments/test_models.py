@@ -75,7 +75,11 @@ def test_two_bonds_without_isin_are_no_duplicates(db: None) -> None:
         ({"pay_receive": "give"}, "pay_receive", "not valid"),
         ({"convention": "USD-LIBOR-3M"}, "convention", "allowed: USD-SOFR-OIS"),
         ({"first_regular_date": dt.date(2050, 1, 1)}, "first_regular_date", "must lie between"),
-        ({"notional_schedule": [{"date": "soon", "notional": 1}]}, "notional_schedule", "invalid"),
+        (
+            {"notional_schedule": [{"date": "soon", "notional": 1}]},
+            "notional_schedule",
+            "use a date such as",
+        ),
         ({"notional_schedule": {"date": "2025-03-17"}}, "notional_schedule", "expected `array"),
         ({"trade_id": "S 1"}, "trade_id", "letters, digits"),
         ({"trade_id": "../x"}, "trade_id", "letters, digits"),

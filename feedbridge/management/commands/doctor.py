@@ -111,6 +111,8 @@ def _redis() -> str:
 
 def _kafka() -> str:
     servers = settings.KAFKA_BOOTSTRAP_SERVERS
+    if not servers:
+        raise Unwell("KAFKA_BOOTSTRAP_SERVERS is not set")
     demand_listener(servers)
     admin = KafkaAdminClient(bootstrap_servers=servers.split(","), bootstrap_timeout_ms=5000)
     try:
@@ -155,6 +157,18 @@ def _frames() -> str:
     )
 
 
+def _against_quantlib() -> str:
+    frames = Frames(connect(settings.REDIS_URL))
+    found = [c for c in map(frames.check, CURRENCIES) if c is not None]
+    if not found:
+        return "no frame has been checked yet"
+    said = ", ".join(f"{c.currency} {c.npv_error:.0e} of notional" for c in found)
+    breaches = [f"{c.currency} {c.worst}" for c in found if c.breach]
+    if breaches:
+        raise Unwell(f"values differ from QuantLib: {', '.join(breaches)} ({said})")
+    return f"largest difference of the last samples: {said}"
+
+
 START = "make demo   (or set the URL of a running server in .env)"
 CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("libraries", _libraries, "make venv"),
@@ -168,4 +182,9 @@ CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("compiled books", _books, "celery -A riskproject worker --queues compile"),
     ("bridge", _bridge, "python manage.py runbridge"),
     ("frames", _frames, "python manage.py replay"),
+    (
+        "QuantLib check",
+        _against_quantlib,
+        "python manage.py price --engine quantlib   (and report it)",
+    ),
 )

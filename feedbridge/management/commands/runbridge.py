@@ -19,16 +19,18 @@ from feedbridge.consumer import Bridge, Rebalance
 from feedbridge.deadletter import DeadLetters
 from feedbridge.dispatch import Dispatcher, Numbers
 from feedbridge.epoch import next_epoch
-from feedbridge.heartbeat import Heartbeat, consumer_lag
+from feedbridge.heartbeat import Heartbeat
 from feedbridge.queue import PricingQueue
 from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, BrokerUnreachable, ensure_topics
 from feedbridge.watchdog import Patience, Watchdog
+from instruments.models.book_version import ask_to_compile
 from pricing.books import Books
 from pricing.frames import Frames, connect
 from riskproject.celery import app
 
 log = logging.getLogger("feedbridge")
 
+KAFKA_RETRY_S = 0.2
 KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -75,28 +77,36 @@ class Command(BaseCommand):
         self, servers: str, epoch: int, options: dict[str, Any], stop: threading.Event
     ) -> None:
         client, queue, rebalance = connect(settings.REDIS_URL), PricingQueue(app), Rebalance()
-        dispatcher = Dispatcher(Frames(client), Books(client), queue.send, Numbers(epoch))
+        numbers = Numbers(epoch, next_epoch)
+        dispatcher = Dispatcher(Frames(client), Books(client), queue.send, numbers)
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         letters = DeadLetters(lambda: _letter_producer(servers))
         consumer = _consumer(servers, options, rebalance)
-        bridge = Bridge(consumer, dispatcher, letters, Watchdog(patience), rebalance)
+        bridge = Bridge(
+            *(consumer, dispatcher, letters, Watchdog(patience), rebalance),
+            ask_to_compile=ask_to_compile,
+        )
         name = f"{socket.gethostname()}:{os.getpid()}"
         pulse = Heartbeat(client, name, os.environ.get("KAFKA_BROKER_NAME", servers))
         self.stdout.write(f"bridge {name}, epoch {epoch}, reads {YIELD_CURVE_TICKS} at {servers}")
         while not stop.is_set():
-            _round(bridge)
-            pulse.beat(bridge, consumer_lag(consumer))
+            if not _round(bridge):
+                stop.wait(KAFKA_RETRY_S)
+            pulse.beat(bridge)
         bridge.close()
         queue.close()
         counts = ", ".join(f"{n} {s}" for s, n in sorted(bridge.ledger.counts.items())) or "none"
         self.stdout.write(f"bridge stopped: {bridge.ledger.consumed} ticks, {counts}")
 
 
-def _round(bridge: Bridge) -> None:
+def _round(bridge: Bridge) -> bool:
+    """One round; False when Kafka had something against it."""
     try:
         bridge.step()
     except KafkaError as error:
         log.warning("kafka: %s", error)
+        return False
+    return True
 
 
 def _consumer(servers: str, options: dict[str, Any], rebalance: Rebalance) -> KafkaConsumer:

@@ -1,0 +1,561 @@
+"""A bridge on real Kafka and Redis; a queue that records jobs, and a pretend worker on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import kombu.exceptions
+import msgspec
+import pytest
+import redis
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+
+from feedbridge import consumer as bridge_file
+from feedbridge.consumer import Bridge, Rebalance
+from feedbridge.deadletter import DeadLetters
+from feedbridge.dispatch import EPOCH_SHIFT, Dispatcher, Numbers
+from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ, ensure_topics
+from feedbridge.watchdog import Patience, Watchdog
+from pricing.books import Books
+from pricing.compiled import CompiledBooks
+from pricing.core.messages import FxTick, MarketTick
+from pricing.finish import publish_parts
+from pricing.frames import BOOK_GONE, Frames, connect
+from pricing.fx import read_fx
+from tests.feedbridge.cut import Proxy
+from tests.pricing.made import as_of, columns, part, store, swap
+
+WAIT_S = 30.0
+BAD_RATE = 0.4999
+"""The pretend worker finds no curve when a market has this rate."""
+
+_epochs = itertools.count(1)
+
+
+def new_epoch(above: int = 0) -> int:
+    """As PostgreSQL gives them: nobody else has it, and it is above another."""
+    return next(e for e in _epochs if e > above)
+
+
+class Queue:
+    """Takes jobs as Celery does; ``down`` fails like a broker that is away."""
+
+    def __init__(self) -> None:
+        self.jobs: list[dict[str, Any]] = []
+        self.fails_at: set[int] = set()
+        self.calls = 0
+
+    def send(self, payload: dict[str, Any]) -> None:
+        self.calls += 1
+        if self.calls in self.fails_at:
+            raise kombu.exceptions.OperationalError("broker away")
+        self.jobs.append(payload)
+
+
+class Rig:
+    """Everything around bridges: topics of one test, a queue and a worker."""
+
+    def __init__(self, client: redis.Redis, servers: str, url: str) -> None:
+        self.client, self.servers, self.url = client, servers, url
+        self.frames, self.books = Frames(client), CompiledBooks(client)
+        self.group = f"g{uuid.uuid4().hex[:8]}"
+        self.producer = KafkaProducer(bootstrap_servers=servers)
+        self.queue, self.asked = Queue(), 0
+        self.bridges: list[Bridge] = []
+        self.worked = 0
+        self.idle_blocks: set[int] = set()
+        self._leave_out_other_tests()
+
+    def _leave_out_other_tests(self) -> None:
+        """The group has read all that stands in the topics before this test."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.servers, group_id=self.group, enable_auto_commit=False
+        )
+        places = [
+            TopicPartition(topic, number)
+            for topic in (YIELD_CURVE_TICKS, FX_TICKS)
+            for number in consumer.partitions_for_topic(topic)
+        ]
+        ends = consumer.end_offsets(places)
+        consumer.commit({p: OffsetAndMetadata(offset, "", -1) for p, offset in ends.items()})
+        consumer.close()
+
+    def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
+        rebalance = Rebalance()
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.servers,
+            group_id=self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=500,
+            fetch_max_wait_ms=50,
+        )
+        consumer.subscribe([YIELD_CURVE_TICKS, FX_TICKS], listener=rebalance)
+        client = connect(url or self.url, timeout_s=0.5)
+        numbers = Numbers(new_epoch(), new_epoch)
+        dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
+        letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
+        made = Bridge(
+            consumer, dispatcher, letters, Watchdog(patience), rebalance, ask_to_compile=self._ask
+        )
+        self.bridges.append(made)
+        return made
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+    def tick(self, seq: int, rate: float = 0.04, **changes: Any) -> MarketTick:
+        usual: dict[str, Any] = {
+            "currency": "USD",
+            "as_of": as_of() + dt.timedelta(seconds=seq),
+            "source": "feed",
+            "seq": seq,
+            "curves": {"USD-SOFR": {"1Y": rate}},
+        }
+        return MarketTick(**{**usual, **changes})
+
+    def send(self, *ticks: MarketTick | bytes) -> None:
+        futures = []
+        for each in ticks:
+            key = each.currency.encode() if isinstance(each, MarketTick) else b"USD"
+            value = msgspec.json.encode(each) if isinstance(each, MarketTick) else each
+            futures.append(self.producer.send(YIELD_CURVE_TICKS, key=key, value=value))
+        for future in futures:
+            future.get(timeout=10)
+
+    def send_fx(self, seq: int, usd: float = 1.1) -> None:
+        tick = FxTick(as_of=as_of(), source="feed", seq=seq, usd={"EUR": usd}, label="official")
+        self.producer.send(FX_TICKS, key=b"FX", value=msgspec.json.encode(tick)).get(timeout=10)
+
+    def work(self) -> None:
+        """What the workers would do with all jobs that are queued."""
+        while self.worked < len(self.queue.jobs):
+            job = self.queue.jobs[self.worked]
+            self.worked += 1
+            self._price(job)
+
+    def _price(self, job: dict[str, Any]) -> None:
+        name, number, block = job["currency"], job["frame"], job["block"]
+        if block in self.idle_blocks:
+            return
+        manifest = self.books.manifest(name, job["book_version"])
+        if manifest is None:
+            self.frames.fail(name, number, BOOK_GONE, "gone")
+            return
+        if BAD_RATE in job["curves"].get("USD-SOFR", {}).values():
+            self.frames.fail(name, number, "BOOTSTRAP", "USD-SOFR does not bootstrap")
+            return
+        result = self.frames.put(name, number, part(block), columns(block))
+        if result.present == job["blocks"]:
+            header = self.frames.header(name, number)
+            assert header is not None
+            publish_parts(self.frames, header, manifest)
+
+    def run(
+        self,
+        until: Callable[[], Any],
+        *bridges: Bridge,
+        works: bool = True,
+        seconds: float = WAIT_S,
+    ) -> None:
+        """Rounds of the bridges (all, if none is named), with the worker in between."""
+        end = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < end, f"not within {seconds} s"
+            for bridge in bridges or self.bridges:
+                bridge.step()
+            if works:
+                self.work()
+
+    def rounds(self, bridge: Bridge, seconds: float = 0.6) -> None:
+        end = time.monotonic() + seconds
+        self.run(lambda: time.monotonic() > end, bridge)
+
+    def ready(self, bridge: Bridge) -> Bridge:
+        """It has its partitions and knows where to read on."""
+
+        def assigned() -> bool:
+            parts = bridge.consumer.assignment()
+            return bool(parts) and all(
+                bridge.consumer.position(p, timeout_ms=1000) is not None for p in parts
+            )
+
+        self.run(assigned, bridge)
+        return bridge
+
+    def committed(self) -> Counter[str]:
+        """Committed offsets summed by topic."""
+        consumer = KafkaConsumer(bootstrap_servers=self.servers, group_id=self.group)
+        total: Counter[str] = Counter()
+        for topic in (YIELD_CURVE_TICKS, FX_TICKS):
+            for number in consumer.partitions_for_topic(topic) or ():
+                total[topic] += consumer.committed(TopicPartition(topic, number)) or 0
+        consumer.close()
+        return total
+
+    def ends(self) -> int:
+        consumer = KafkaConsumer(bootstrap_servers=self.servers)
+        numbers = consumer.partitions_for_topic(YIELD_CURVE_TICKS)
+        ends = consumer.end_offsets([TopicPartition(YIELD_CURVE_TICKS, n) for n in numbers])
+        consumer.close()
+        return sum(ends.values())
+
+    def letters(self) -> list[tuple[bytes, dict[str, bytes]]]:
+        consumer = KafkaConsumer(
+            YIELD_CURVE_TICKS_DLQ,
+            bootstrap_servers=self.servers,
+            auto_offset_reset="earliest",
+            consumer_timeout_ms=1000,
+        )
+        found = [(r.value, dict(r.headers)) for r in consumer]
+        consumer.close()
+        return found
+
+    def seq(self) -> int:
+        """Of the market that is shown."""
+        header = self.frames.header("USD", self.frames.pointer("USD"))
+        return header.seq if header else 0
+
+    def close(self) -> None:
+        for bridge in self.bridges:
+            bridge.letters.close()
+            bridge.consumer.close(autocommit=False)
+        self.producer.close()
+
+
+@pytest.fixture
+def rig(redis_client, kafka_bootstrap, redis_url):
+    ensure_topics(kafka_bootstrap)
+    made = Rig(redis_client, kafka_bootstrap, redis_url)
+    yield made
+    made.close()
+
+
+def counted(bridge: Bridge) -> dict[str, int]:
+    assert bridge.ledger.in_flight == bridge.ledger.consumed - sum(bridge.ledger.counts.values())
+    return dict(bridge.ledger.counts)
+
+
+def at_rest(bridge: Bridge, consumed: int) -> Callable[[], bool]:
+    return lambda: bridge.ledger.consumed == consumed and bridge.ledger.in_flight == 0
+
+
+def test_a_burst_becomes_one_frame_and_every_tick_of_it_is_counted(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.send(*(rig.tick(n, 0.04 + n / 1e4) for n in range(2, 41)))
+    rig.run(lambda: len(bridge.lanes["USD"].waiting) == 39, works=False)
+    rig.run(at_rest(bridge, 40))
+    assert counted(bridge) == {"published": 2, "conflated": 38}
+    assert rig.seq() == 40
+    assert rig.frames.header("USD", rig.frames.pointer("USD")).ticks == 39
+
+
+def test_a_bad_tick_is_buried_and_its_neighbours_are_priced(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    junk = f"{{not json {uuid.uuid4()}".encode()
+    rig.send(rig.tick(1), junk, rig.tick(2), rig.tick(2), rig.tick(1), rig.tick(2, 0.01))
+    rig.run(at_rest(bridge, 6))
+    states = counted(bridge)
+    assert states.pop("published") + states.pop("conflated", 0) == 2
+    assert states == {"dead_lettered": 1, "duplicate": 1, "stale": 1, "conflict": 1}
+    assert rig.seq() == 2
+    (headers,) = [h for value, h in rig.letters() if value == junk]
+    assert headers["reason"] == b"JSON"
+    assert headers["original_topic"] == YIELD_CURVE_TICKS.encode()
+
+
+def test_a_tick_that_bootstraps_no_curve_is_found_among_good_ones_and_buried_alone(rig):
+    """It was conflated with seven good ones; none of those may go with it."""
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"5Y": 0.03}}))
+    rig.run(at_rest(bridge, 1))
+    held = [rig.tick(n, curves={"USD-SOFR": {f"{n}Y": 0.04}}) for n in range(11, 19)]
+    held[2] = rig.tick(13, curves={"USD-SOFR": {"40Y": BAD_RATE}})
+    rig.send(rig.tick(2))
+    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.send(*held)
+    rig.run(lambda: len(bridge.lanes["USD"].waiting) == len(held), works=False)
+    rig.run(at_rest(bridge, 10))
+    assert counted(bridge)["dead_lettered"] == 1
+    shown = rig.frames.current("USD").curves["USD-SOFR"]
+    assert set(shown) == {"5Y", "1Y", *(f"{n}Y" for n in (11, 12, 14, 15, 16, 17, 18))}
+    assert bridge.board.markets["USD"].curves["USD-SOFR"] == shown
+
+
+def test_after_a_first_tick_that_bootstraps_no_curve_the_board_is_empty_again(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"40Y": BAD_RATE}}))
+    rig.run(at_rest(bridge, 1))
+    rig.send(rig.tick(2))
+    rig.run(at_rest(bridge, 2))
+    assert counted(bridge) == {"dead_lettered": 1, "published": 1}
+    assert rig.frames.current("USD").curves == {"USD-SOFR": {"1Y": 0.04}}
+
+
+def test_ticks_wait_for_the_first_compiled_book_and_it_is_asked_for(rig):
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(lambda: rig.asked)
+    assert bridge.ledger.in_flight == 1
+    assert not rig.queue.jobs
+    store(rig.books, swap())
+    rig.run(at_rest(bridge, 1))
+    assert rig.seq() == 1
+
+
+def test_a_book_that_has_gone_is_asked_for_and_the_frame_opened_anew(rig):
+    """Its tick is not at fault, and must neither be buried nor wait for ever."""
+    made = store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.client.delete(f"risk:{{USD}}:book:{made.version}")
+    rig.send(rig.tick(1))
+    rig.run(lambda: rig.asked)
+    assert bridge.ledger.in_flight == 1
+    store(rig.books, swap())
+    rig.run(at_rest(bridge, 1))
+    assert counted(bridge) == {"published": 1}
+
+
+def test_a_queue_that_fails_half_way_loses_no_tick(rig):
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge())
+    rig.queue.fails_at = {2}
+    rig.send(rig.tick(1))
+    rig.run(lambda: bridge.away)
+    assert rig.frames.current("USD") is None
+    rig.run(at_rest(bridge, 1))
+    assert rig.frames.current("USD").status == "COMPLETE"
+    assert bridge.away is None
+
+
+def test_a_lost_task_is_sent_again(rig):
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
+    rig.send(rig.tick(1))
+    rig.run(lambda: len(rig.queue.jobs) == 2, works=False)
+    rig.queue.jobs.pop(0)
+    rig.run(at_rest(bridge, 1))
+    assert rig.frames.current("USD").status == "COMPLETE"
+    assert bridge.resent >= 1
+
+
+def test_a_block_that_never_comes_makes_a_partial_frame_that_is_tried_again(rig, monkeypatch):
+    monkeypatch.setattr(bridge_file, "PARTIAL_AGAIN_S", 0.5)
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge())
+    rig.idle_blocks = {1}
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    rollup = rig.frames.current("USD")
+    assert (rollup.status, rollup.missing) == ("PARTIAL", [1])
+    rig.idle_blocks = set()
+    rig.run(lambda: rig.frames.current("USD").status == "COMPLETE")
+    assert rig.seq() == 1
+    assert counted(bridge) == {"published": 1}
+
+
+def test_workers_that_come_back_after_the_header_has_expired_still_price_the_frame(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(lambda: rig.queue.jobs, works=False)
+    rig.client.delete(f"risk:{{USD}}:frame:{bridge.lanes['USD'].open.number}")
+    rig.run(at_rest(bridge, 1))
+    assert rig.seq() == 1
+
+
+def test_an_edited_trade_is_priced_without_a_new_tick(rig):
+    store(rig.books, swap(), number=1)
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    newer = store(rig.books, swap(notional=5e6), number=2)
+    rig.run(lambda: rig.frames.current("USD").book_version == newer.version)
+    assert rig.seq() == 1
+    assert counted(bridge) == {"published": 1}
+
+
+def test_an_edited_trade_is_priced_after_a_restart_in_a_quiet_market(rig):
+    store(rig.books, swap(), number=1)
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    bridge.close()
+    rig.bridges.clear()
+    rig.bridge()
+    newer = store(rig.books, swap(notional=5e6), number=2)
+    rig.run(lambda: rig.frames.current("USD").book_version == newer.version)
+    assert rig.seq() == 1
+
+
+def test_a_redis_that_lost_its_data_gets_the_market_again(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    before = rig.frames.pointer("USD")
+    rig.client.flushdb()
+    rig.run(lambda: rig.asked)
+    store(rig.books, swap())
+    rig.run(lambda: rig.frames.current("USD"))
+    assert rig.frames.pointer("USD") > before
+    assert rig.seq() == 1
+
+
+def test_nothing_is_committed_while_redis_is_away(rig, proxy):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge(url=proxy.url))
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    rig.rounds(bridge)
+    before = rig.committed()
+    proxy.cut()
+    rig.send(*(rig.tick(n) for n in range(2, 6)))
+    rig.send_fx(1)
+    rig.run(lambda: bridge.away)
+    rig.rounds(bridge)
+    assert rig.committed() == before
+    proxy.mend()
+    rig.run(lambda: at_rest(bridge, 6)() and bridge.away is None)
+    rig.run(lambda: rig.committed().total() == before.total() + 5)
+    assert rig.seq() == 5
+    assert read_fx(rig.client).usd["EUR"] == 1.1
+
+
+def test_a_bridge_that_starts_without_redis_lays_its_first_tick_over_the_published_market(
+    rig, proxy
+):
+    """A partial tick on an empty board would make a market of one quote."""
+    store(rig.books, swap())
+    first = rig.ready(rig.bridge())
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}))
+    rig.run(at_rest(first, 1))
+    first.close()
+    rig.bridges.clear()
+    proxy.cut()
+    second = rig.bridge(url=proxy.url)
+    rig.run(lambda: second.away, second)
+    rig.send(rig.tick(2, 0.06))
+    rig.rounds(second)
+    proxy.mend()
+    rig.run(at_rest(second, 1), second)
+    assert rig.frames.current("USD").curves == {"USD-SOFR": {"1Y": 0.06, "10Y": 0.04}}
+
+
+def test_a_restart_goes_on_from_what_is_committed_and_what_is_published(rig):
+    store(rig.books, swap())
+    first = rig.ready(rig.bridge())
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}))
+    rig.run(at_rest(first, 1))
+    first.close()
+    rig.bridges.clear()
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}), rig.tick(2, 0.06))
+    second = rig.bridge()
+    rig.run(at_rest(second, 2))
+    assert counted(second) == {"duplicate": 1, "published": 1}
+    assert rig.frames.current("USD").curves == {"USD-SOFR": {"1Y": 0.06, "10Y": 0.04}}
+
+
+def test_an_older_bridge_that_takes_over_from_a_newer_one_is_not_refused(rig):
+    """The newer one's numbers are higher: the older one's frames would all be late."""
+    store(rig.books, swap())
+    old = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(at_rest(old, 1))
+    rig.client.set("risk:{USD}:pointer", (900 << EPOCH_SHIFT) + 5)  # another one has published
+    rig.send(rig.tick(2))
+    rig.run(at_rest(old, 2))
+    assert rig.seq() == 2
+    assert rig.frames.pointer("USD") > (900 << EPOCH_SHIFT) + 5
+    assert counted(old) == {"published": 2}
+
+
+def test_a_frame_that_was_overtaken_while_it_was_open_is_not_counted_as_published(rig):
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.client.set("risk:{USD}:pointer", (950 << EPOCH_SHIFT) + 5)
+    rig.run(at_rest(bridge, 1))
+    assert rig.seq() == 1
+    assert counted(bridge) == {"published": 1}
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_rebalance_that_gives_the_same_partitions_back_loses_no_open_tick(rig, held):
+    """The client keeps its place then: behind the ticks that the bridge has let go."""
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.queue.jobs.clear()  # the frame of before is never priced
+    rig.send(*(rig.tick(n) for n in (2, 3)))
+    if not held:
+        rig.run(lambda: len(bridge.lanes["USD"].waiting) == 2, works=False)
+    bridge.consumer._coordinator.request_rejoin()
+    before = bridge.dispatcher.numbers.next()
+    rig.run(lambda: bridge.dispatcher.numbers._last > before + 1000, works=False)  # a new epoch
+    rig.run(at_rest(bridge, 3))
+    assert rig.seq() == 3
+    rig.run(lambda: rig.committed()[YIELD_CURVE_TICKS] == rig.ends())
+
+
+def test_two_bridges_share_the_partitions_and_one_goes_on_alone(rig):
+    for number, name in enumerate(("USD", "EUR", "GBP")):
+        store(rig.books, currency=name, number=number + 1)
+    first = rig.ready(rig.bridge())
+    second = rig.bridge()
+    rig.run(
+        lambda: (
+            all(b.consumer.assignment() for b in rig.bridges)
+            and not first.consumer.assignment() & second.consumer.assignment()
+        )
+    )
+
+    def send(seq: int) -> None:
+        for name, curve in (("USD", "USD-SOFR"), ("EUR", "EUR-ESTR"), ("GBP", "GBP-SONIA")):
+            rig.send(rig.tick(seq, currency=name, curves={curve: {"1Y": 0.04}}))
+
+    def shown(seq: int) -> bool:
+        current = rig.frames.current_all(("USD", "EUR", "GBP"))
+        headers = [rig.frames.header(n, r.frame) for n, r in current.items()]
+        return len(headers) == 3 and all(h is not None and h.seq == seq for h in headers)
+
+    send(1)
+    rig.run(lambda: shown(1) and not any(b.ledger.in_flight for b in rig.bridges))
+    assert first.ledger.consumed + second.ledger.consumed >= 3
+    second.close()
+    rig.bridges.remove(second)
+    send(2)
+    rig.run(lambda: shown(2) and not first.ledger.in_flight)
+    counted(first)
+
+
+def test_exchange_rates_are_written_and_older_ones_are_not(rig):
+    bridge = rig.ready(rig.bridge())
+    for seq in (3, 3, 2):
+        rig.send_fx(seq, usd=1.0 + seq / 10)
+    rig.run(at_rest(bridge, 3))
+    assert counted(bridge) == {"published": 1, "duplicate": 1, "stale": 1}
+    assert read_fx(rig.client).usd == {"USD": 1.0, "EUR": 1.3}
+
+
+@pytest.fixture
+def proxy(redis_url):
+    made = Proxy(redis_url)
+    yield made
+    made.cut()
+    made.listener.close()

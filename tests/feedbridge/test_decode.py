@@ -1,0 +1,166 @@
+"""Bad payloads of a feed: each has its code and a sentence, and none gets through."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from feedbridge.decode import MAX_BYTES, BadTick, fx_tick, market_tick
+
+GOOD: dict[str, Any] = {
+    "currency": "EUR",
+    "as_of": "2024-03-06T17:00:00Z",
+    "source": "feed",
+    "seq": 1,
+    "curves": {"EUR-GOVT": {"10Y": 0.02}},
+}
+TEXT = json.dumps(GOOD)
+
+
+def changed(**fields: Any) -> bytes:
+    return json.dumps({**GOOD, **fields}).encode()
+
+
+def put(old: str, new: str) -> bytes:
+    assert old in TEXT
+    return TEXT.replace(old, new).encode()
+
+
+def without(field: str) -> bytes:
+    return json.dumps({k: v for k, v in GOOD.items() if k != field}).encode()
+
+
+BAD: dict[str, tuple[bytes | None, str, str]] = {
+    "a tombstone": (None, "EMPTY", "no value"),
+    "nothing": (b"", "EMPTY", "no value"),
+    "no quote": (changed(curves={}), "EMPTY", "curves"),
+    "curves without quotes": (changed(curves={"EUR-GOVT": {}}), "EMPTY", "curves"),
+    "not UTF-8": (TEXT.encode().replace(b"feed", b"\xff"), "ENCODING", "utf-8"),
+    "not JSON": (b"{not json", "JSON", "malformed"),
+    "half a message": (TEXT.encode()[:-3], "JSON", ""),
+    "bytes after the end": (TEXT.encode() + b"x", "JSON", "trailing"),
+    "half a surrogate pair": (put('"feed"', '"\\ud800"'), "JSON", "surrogate"),
+    "a list": (b"[]", "SCHEMA", "object"),
+    "more than 256 KB": (TEXT.encode() + b" " * MAX_BYTES, "TOO_LARGE", str(MAX_BYTES)),
+    "deep nesting": (b"[" * 100_000, "TOO_DEEP", "20"),
+    "a number of 5000 digits": (put('"seq": 1', '"seq": ' + "9" * 5000), "SEQ", "$.seq"),
+    "NaN": (put("0.02", "NaN"), "NON_FINITE", ""),
+    "Infinity": (put("0.02", "-Infinity"), "NON_FINITE", ""),
+    "1e999": (put("0.02", "1e999"), "NON_FINITE", "curves"),
+    "a bool for a rate": (put("0.02", "true"), "TYPE", "`bool`"),
+    "a text for a rate": (put("0.02", '"0.02"'), "TYPE", "`str`"),
+    "a null for a rate": (put("0.02", "null"), "TYPE", "`null`"),
+    "a key twice": (put('"10Y": 0.02', '"10Y": 0.02, "10Y": 0.03'), "DUP_KEY", "10Y"),
+    "an unknown currency": (changed(currency="XXX"), "UNKNOWN_CURRENCY", "USD"),
+    "an unknown curve": (changed(curves={"EUR-LIBOR": {"1Y": 0.02}}), "UNKNOWN_CURVE", "EUR-ESTR"),
+    "another currency's curve": (
+        changed(curves={"USD-SOFR": {"1Y": 0.02}}),
+        "UNKNOWN_CURVE",
+        "USD-SOFR",
+    ),
+    "an unknown tenor": (changed(curves={"EUR-GOVT": {"7Q": 0.02}}), "UNKNOWN_TENOR", "7Q"),
+    "a tenor with a newline": (
+        changed(curves={"EUR-GOVT": {"10Y\n": 0.02}}),
+        "UNKNOWN_TENOR",
+        "10Y\\n",
+    ),
+    "a tenor of 61 years": (changed(curves={"EUR-GOVT": {"61Y": 0.02}}), "UNKNOWN_TENOR", "60Y"),
+    "a curve of 1000 nodes": (
+        changed(curves={"EUR-GOVT": {f"{n}D": 0.02 for n in range(1, 1001)}}),
+        "TOO_MANY",
+        "500",
+    ),
+    "percent for a decimal": (
+        changed(curves={"EUR-GOVT": {"5Y": 4.25}}),
+        "RANGE",
+        "EUR-GOVT 5Y: 4.25 is not valid; decimal expected",
+    ),
+    "far below zero": (changed(curves={"EUR-GOVT": {"5Y": -0.06}}), "RANGE", "-0.05"),
+    "a missing field": (without("seq"), "MISSING", "seq"),
+    "an unknown field": (changed(sequence=1), "UNKNOWN_FIELD", "sequence"),
+    "a negative seq": (changed(seq=-1), "SEQ", "$.seq"),
+    "a seq with a fraction": (changed(seq=1.5), "SEQ", "$.seq"),
+    "a seq above 2^53": (changed(seq=2**53 + 1), "SEQ", "$.seq"),
+    "a time without a zone": (changed(as_of="2024-03-06T17:00:00"), "AS_OF_NAIVE", "timezone"),
+    "no time": (changed(as_of="yesterday"), "AS_OF", "$.as_of"),
+    "a time before QuantLib's": (changed(as_of="0001-01-01T00:00:00Z"), "AS_OF", "1950"),
+    "a time after QuantLib's": (changed(as_of="9999-01-01T00:00:00Z"), "AS_OF", "2150"),
+    "a sender's clock of 2^70 ns": (changed(sent_ns=2**70), "SENT_NS", "1970"),
+    "an unknown label": (changed(labels={"EUR-GOVT": "guess"}), "LABEL", "guess"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_tick_has_its_code_and_a_sentence(case):
+    raw, code, words = BAD[case]
+    with pytest.raises(BadTick) as caught:
+        market_tick(raw, None)
+    assert caught.value.code == code
+    assert words in caught.value.reason
+
+
+def test_a_key_that_is_not_the_currency_is_refused():
+    """It would go to a partition where another currency's order does not hold."""
+    with pytest.raises(BadTick, match=r"KEY_MISMATCH.*USD.*EUR"):
+        market_tick(TEXT.encode(), b"USD")
+
+
+@pytest.mark.parametrize("key", [b"EUR", None])
+def test_a_good_tick_gets_through(key):
+    tick = market_tick(TEXT.encode(), key)
+    assert (tick.currency, tick.seq, tick.curves) == ("EUR", 1, {"EUR-GOVT": {"10Y": 0.02}})
+
+
+FX: dict[str, Any] = {
+    "as_of": "2024-03-06T17:00:00Z",
+    "source": "feed",
+    "seq": 1,
+    "usd": {"EUR": 1.09},
+    "label": "official",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"usd": {}}, "EMPTY"),
+        ({"usd": {"EUR": 0}}, "RANGE"),
+        ({"usd": {"EUR": "1.1"}}, "TYPE"),
+        ({"usd": {"USD": 1.5}}, "RANGE"),
+        ({"as_of": "9999-01-01T00:00:00Z"}, "AS_OF"),
+        ({"sent_ns": -1}, "SENT_NS"),
+    ],
+)
+def test_bad_exchange_rates_have_their_code(fields, code):
+    with pytest.raises(BadTick) as caught:
+        fx_tick(json.dumps({**FX, **fields}).encode())
+    assert caught.value.code == code
+    assert fx_tick(json.dumps(FX).encode()).usd == {"EUR": 1.09}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(field=st.sampled_from([*GOOD, "labels", "epoch", "sent_ns"]), value=JSON)
+def test_whatever_stands_in_a_field_only_a_bad_tick_is_raised(field, value):
+    with contextlib.suppress(BadTick):
+        market_tick(json.dumps({**GOOD, field: value}).encode(), None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(at=st.integers(0, len(TEXT)), junk=st.binary(max_size=4))
+def test_whatever_a_line_does_to_the_bytes_only_a_bad_tick_is_raised(at, junk):
+    raw = TEXT.encode()
+    for bytes_ in (raw[:at] + junk + raw[at:], raw[:at] + junk, junk):
+        with contextlib.suppress(BadTick):
+            market_tick(bytes_, None)

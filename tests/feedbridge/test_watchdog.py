@@ -1,0 +1,59 @@
+"""When a block is late, and when a frame goes out as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from feedbridge.board import Market
+from feedbridge.dispatch import OpenFrame
+from feedbridge.watchdog import LONGEST_WAIT, Patience, Watchdog
+from tests.pricing.made import as_of, header
+
+MARKET = Market("USD", {}, {}, as_of(), "feed", 0, 1)
+PATIENCE = Patience(resend_s=0.5, give_up_s=3.0)
+
+
+def frame(opened_s: float = 0.0, **attempts: int) -> OpenFrame:
+    made = OpenFrame(header(1), MARKET, [], opened_s)
+    made.sent_s = {0: opened_s, 1: opened_s}
+    made.attempts = {0: 1, 1: 1}
+    return made
+
+
+def test_nothing_is_overdue_within_the_patience():
+    assert Watchdog(PATIENCE).overdue(frame(), 0.49) == []
+
+
+def test_a_block_is_overdue_after_it():
+    late = frame()
+    late.sent_s[1] = 0.4
+    assert Watchdog(PATIENCE).overdue(late, 0.6) == [0]
+
+
+def test_each_attempt_doubles_the_wait_up_to_a_limit():
+    """Workers that come back after an hour find a fresh task within seconds."""
+    late, dog = frame(), Watchdog(PATIENCE)
+    late.attempts = {0: 2, 1: 40}
+    assert dog.overdue(late, 0.9) == []
+    assert dog.overdue(late, 1.1) == [0]
+    assert dog.overdue(late, 0.5 * LONGEST_WAIT + 0.1) == [0, 1]
+
+
+def test_slow_frames_lengthen_the_patience():
+    dog = Watchdog(PATIENCE)
+    for _ in range(100):
+        dog.published(frame(), 0.4)
+    assert dog.resend_after_s() == pytest.approx(1.2)
+
+
+def test_one_slow_frame_at_the_start_does_not_lame_the_watchdog():
+    dog = Watchdog(PATIENCE)
+    dog.published(frame(), 60.0)  # workers were starting
+    assert dog.resend_after_s() == PATIENCE.give_up_s
+
+
+def test_a_frame_is_given_up_by_its_own_age_whatever_was_sent_since():
+    dog, late = Watchdog(PATIENCE), frame()
+    late.sent_s[1] = 2.9
+    assert not dog.given_up(late, 3.0)
+    assert dog.given_up(late, 3.1)

@@ -1,0 +1,189 @@
+"""The database's trades become compiled books: only what changed, and what fails is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, book_version
+from pricing import compiler as compiler_file
+from pricing.compiled import CompiledBooks
+from pricing.compiler import Compiler, blocks_for
+from pricing.core.quotes import CurveOptions
+from pricing.finish import publish_parts
+from pricing.frames import Frames
+from pricing.session import Session
+from tests.pricing.made import QUOTES, header, job
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch):
+    monkeypatch.setattr(book_version, "ask_to_compile", lambda: None)
+
+
+@pytest.fixture
+def compiler(db, redis_client):
+    return Compiler(CompiledBooks(redis_client), Frames(redis_client), CurveOptions(), 2)
+
+
+@pytest.fixture
+def book(db):
+    return Book.objects.create(code="B1", name="One", desk=Desk.objects.create(code="D", name="D"))
+
+
+@pytest.fixture
+def position(book):
+    bond = Bond.objects.create(
+        code="T",
+        name="Treasury",
+        convention="US-TREASURY",
+        currency="USD",
+        issue_date=dt.date(2022, 11, 15),
+        maturity_date=dt.date(2032, 11, 15),
+        coupon_rate=Decimal("0.04125"),
+        discount_curve="USD-SOFR",
+    )
+    return BondPosition.objects.create(
+        trade_id="P1",
+        book=book,
+        bond=bond,
+        face_amount=Decimal("1000000"),
+        clean_price=Decimal("98.5"),
+    )
+
+
+def make_swap(book, name="S1", convention="USD-SOFR-OIS", **changes):
+    return Swap.objects.create(
+        trade_id=name,
+        book=book,
+        convention=convention,
+        pay_receive="pay",
+        notional=Decimal("1000000"),
+        effective_date=dt.date(2024, 3, 7),
+        termination_date=dt.date(2029, 3, 7),
+        fixed_rate=Decimal("0.04"),
+        **changes,
+    )
+
+
+def manifests(compiler):
+    return {m.currency: m for m in compiler.run()}
+
+
+def publish(compiler, number, curves=QUOTES["USD"]):
+    """A frame of the newest book, as a worker and the bridge would make it."""
+    made = compiler.books.manifest("USD", compiler.books.newest("USD").version)
+    opened = header(number, made.blocks, book_version=made.version, curves=curves)
+    assert compiler.frames.open(opened)
+    a_job = job(made.version, number, curves=curves, blocks=made.blocks)
+    sums, columns = Session(compiler.books).price(a_job)
+    compiler.frames.put("USD", number, sums, columns)
+    assert publish_parts(compiler.frames, opened, made) == "PUBLISHED"
+
+
+def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
+    make_swap(book)
+    make_swap(book, "S2", "EUR-ESTR-OIS")
+    found = manifests(compiler)
+    assert {name: m.trade_ids for name, m in found.items()} == {
+        "USD": [["S1"]],
+        "EUR": [["S2"]],
+        "GBP": [[]],
+    }
+    assert all(m.desk_of_book == {"B1": "D"} for m in found.values())
+
+
+def test_only_trades_that_changed_are_compiled_again(compiler, book, monkeypatch):
+    first = make_swap(book)
+    make_swap(book, "S2")
+    compiled = []
+    real = compiler_file.compile_trade
+
+    def counting(terms, **options):
+        compiled.append(terms.trade_id)
+        return real(terms, **options)
+
+    monkeypatch.setattr(compiler_file, "compile_trade", counting)
+    compiler.run()
+    assert sorted(compiled) == ["S1", "S2"]
+    first.notional = Decimal("2000000")
+    first.save()
+    before = compiler.books.newest("USD")
+    compiler.run()
+    assert sorted(compiled) == ["S1", "S1", "S2"]
+    assert compiler.books.newest("USD").number > before.number
+
+
+def test_a_deleted_trade_leaves_the_book(compiler, book):
+    make_swap(book)
+    gone = make_swap(book, "S2")
+    compiler.run()
+    gone.delete()
+    assert manifests(compiler)["USD"].trade_ids == [["S1"]]
+
+
+def test_a_row_that_is_no_trade_is_named_and_holds_nothing_up(compiler, book):
+    make_swap(book)
+    bad = make_swap(book, "S2")
+    Swap.objects.filter(pk=bad.pk).update(convention="NO-SUCH")  # past the model's own check
+    made = manifests(compiler)["USD"]
+    (failure,) = made.failures
+    assert (failure.trade_id, failure.code) == ("S2", "BAD_INPUT")
+    assert "NO-SUCH" in failure.message
+    assert (made.trade_ids, made.trades) == ([["S1"]], 2)
+
+
+def test_the_fixings_of_a_currencys_indices_go_into_its_book(compiler, book):
+    make_swap(book)
+    for index in ("SOFR", "ESTR"):
+        Fixing.objects.create(index=index, date=dt.date(2024, 3, 4), rate=Decimal("0.05"))
+    found = manifests(compiler)
+    assert found["USD"].fixings == {"SOFR": {dt.date(2024, 3, 4): 0.05}}
+    assert set(found["EUR"].fixings) == {"ESTR"}
+
+
+def test_a_price_waits_for_a_market_and_then_makes_a_spread_that_is_held(compiler, position):
+    (failure,) = manifests(compiler)["USD"].failures
+    assert (failure.trade_id, failure.code) == ("P1", "SPREAD_NOT_SOLVED")
+    publish(compiler, 1)
+    assert manifests(compiler)["USD"].failures == []
+    position.refresh_from_db()
+    spread = position.z_spread_bp
+    assert spread is not None
+    moved = {"USD-SOFR": {t: rate + 0.01 for t, rate in QUOTES["USD"]["USD-SOFR"].items()}}
+    publish(compiler, 2, moved)
+    compiler.run()
+    position.refresh_from_db()
+    assert position.z_spread_bp == spread
+
+
+def test_another_price_is_solved_again(compiler, position):
+    compiler.run()
+    publish(compiler, 1)
+    compiler.run()
+    position.refresh_from_db()
+    before = position.z_spread_bp
+    position.clean_price = Decimal("97.5")
+    position.save()
+    compiler.run()
+    position.refresh_from_db()
+    assert position.z_spread_bp > before  # cheaper: a wider spread
+
+
+def test_a_price_that_no_spread_explains_is_named_and_is_not_priced(compiler, position):
+    BondPosition.objects.update(clean_price=Decimal("0.000001"), z_spread_bp=None)
+    compiler.run()
+    publish(compiler, 1)
+    (failure,) = manifests(compiler)["USD"].failures
+    assert failure.trade_id == "P1"
+    assert failure.message
+
+
+@pytest.mark.parametrize(
+    ("trades", "processes", "blocks"),
+    [(0, 2, 1), (1, 2, 1), (250, 2, 1), (251, 2, 2), (10_000, 2, 2), (10_000, 8, 8), (600, 8, 3)],
+)
+def test_a_block_is_worth_its_task(trades, processes, blocks):
+    assert blocks_for(trades, processes) == blocks

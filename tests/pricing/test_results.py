@@ -1,0 +1,107 @@
+"""Parts in, a roll-up out: added in block order, honest about what is missing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from pricing.core.flows import compile_book, make_block
+from pricing.core.measures import BlockRisk
+from pricing.core.messages import Failure
+from pricing.core.parts import make_groups, pack_columns, sum_cells
+from pricing.core.results import history_line, merge_cells, roll_up
+from tests.pricing.made import cell, header, part, swap
+
+
+def rolled(*parts, blocks=2, trades=4, not_compiled=()):
+    return roll_up(
+        header(7, blocks),
+        parts,
+        desk_of_book={"B1": "RATES"},
+        trades=trades,
+        not_compiled=not_compiled,
+        published_ns=2_000_000,
+    )
+
+
+def test_whoever_adds_the_parts_gets_the_same_bits():
+    values = [0.1, 1e16, -1e16, 0.3]
+    parts = [part(b, cell(npv=v, ladder_par=[v, v])) for b, v in enumerate(values)]
+    sums = {repr(merge_cells(p, {})) for p in itertools.permutations(parts)}
+    assert len(sums) == 1
+
+
+def test_cells_of_a_book_and_product_become_one_and_carry_their_desk():
+    cells, _ = merge_cells([part(0, cell("B2"), cell("B1")), part(1, cell("B1"))], {"B1": "D"})
+    assert [(c.book, c.desk, c.trades, c.npv) for c in cells] == [
+        ("B1", "D", 4, 2.0),
+        ("B2", "", 2, 1.0),
+    ]
+    assert cells[0].ladder_par == [2.0, 2.0]
+
+
+def test_a_frame_with_all_parts_is_complete():
+    rollup = rolled(part(0), part(1))
+    assert (rollup.status, rollup.missing, rollup.coverage) == ("COMPLETE", [], 1.0)
+    assert rollup.priced == rollup.trades == 4
+
+
+def test_a_missing_block_makes_a_frame_partial_and_is_named():
+    rollup = rolled(part(1))
+    assert (rollup.status, rollup.missing) == ("PARTIAL", [0])
+    assert rollup.coverage == 0.5
+    assert rollup.priced == 2
+
+
+def test_failed_and_uncompiled_trades_lower_the_coverage_and_are_named():
+    lost = Failure(trade_id="X", code="BAD_INPUT", message="m")
+    failed = Failure(trade_id="Y", code="MISSING_FIXING", message="m")
+    rollup = rolled(
+        part(0, cell(failed=1), failures=[failed]), part(1), trades=5, not_compiled=[lost]
+    )
+    assert rollup.status == "COMPLETE"  # every block is there; two trades are not
+    assert (rollup.priced, rollup.trades, rollup.coverage) == (3, 5, 0.6)
+    assert [f.trade_id for f in rollup.failures] == ["Y", "X"]
+
+
+def test_a_currency_without_trades_has_a_frame_of_zeros():
+    rollup = rolled(part(0, cells=[]), blocks=1, trades=0)
+    assert (rollup.status, rollup.coverage, rollup.cells) == ("COMPLETE", 1.0, [])
+    assert history_line(rollup).npv == 0.0
+
+
+def test_a_tick_without_the_senders_time_is_measured_from_its_reception():
+    assert rolled(part(0), part(1)).tick_to_published_ms == pytest.approx(2.0, rel=1e-5)
+
+
+def risk_of(npv, failures=()):
+    n = len(npv)
+    npv = np.array(npv)
+    ladder = np.where(np.isnan(npv)[:, None], np.nan, np.ones((n, 2)))
+    legs = np.stack([npv, npv * 0], axis=1)
+    return BlockRisk(npv, legs, npv.copy(), ladder, ladder.copy(), npv.copy(), tuple(failures))
+
+
+def test_failed_trades_are_counted_and_never_summed():
+    good, _ = compile_book([swap("A"), swap("B"), swap("C", book="B9")])
+    (first, second) = sum_cells(make_groups(make_block(good)), risk_of([5.0, math.nan, math.nan]))
+    assert (first.book, first.trades, first.failed, first.npv) == ("B1", 2, 1, 5.0)
+    assert (first.notional, first.notional_failed) == (2e6, 1e6)
+    assert first.ladder_par == [1.0, 1.0]
+    assert (second.book, second.failed, second.npv, second.krd) == ("B9", 1, 0.0, [0.0, 0.0])
+
+
+def test_a_failed_trade_is_nan_in_the_columns():
+    packed = pack_columns(3, risk_of([5.0, math.nan]))
+    assert packed.block == 3
+    assert np.array_equal(packed.column("npv"), [5.0, math.nan], equal_nan=True)
+    assert np.isnan(packed.ladder("krd")[1]).all()
+
+
+def test_a_block_without_trades_has_a_part():
+    block = make_block([])
+    assert sum_cells(make_groups(block), risk_of(np.empty(0))) == []
+    assert pack_columns(0, risk_of(np.empty(0))).column("gamma").shape == (0,)

@@ -1,0 +1,144 @@
+"""What a worker holds is only a shortcut: kept or fresh, the numbers are the same bits."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from pricing.compiled import CompiledBooks
+from pricing.core.errors import MissingCurve
+from pricing.session import BookGone, Kept, Session
+from tests.pricing.made import DATE, bond, job, store, swap
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+def sofr(last: dt.date, rate: float = 0.053) -> dict[str, dict[dt.date, float]]:
+    days = (dt.date(2023, 1, 1) + dt.timedelta(days=n) for n in range(900))
+    return {"SOFR": {day: rate for day in days if day <= last}}
+
+
+SEASONED = {
+    "effective_date": dt.date(2023, 9, 13),
+    "termination_date": dt.date(2028, 9, 13),
+}
+NEVER_SAME = {"worker": "", "started_ns": 0, "finished_ns": 0}
+
+
+def priced(session, a_job):
+    """A part without what differs by clock and process."""
+    sums, columns = session.price(a_job)
+    return msgspec.structs.replace(sums, **NEVER_SAME), columns
+
+
+def test_the_same_job_twice_is_the_same_bits(books):
+    made = store(books, swap(), swap("S2", **SEASONED), bond(), fixings=sofr(DATE))
+    session = Session(books)
+    first = priced(session, job(made.version))
+    assert first[0].failures == []
+    assert priced(session, job(made.version)) == first
+    assert priced(Session(books), job(made.version)) == first
+
+
+@pytest.mark.parametrize("days", [1, 2, 7, 31, 180, 365])
+def test_a_date_roll_on_a_kept_session_equals_a_fresh_session(books, days):
+    made = store(books, swap(), swap("S2", **SEASONED), bond(), fixings=sofr(dt.date(2025, 6, 1)))
+    kept, later = Session(books), DATE + dt.timedelta(days=days)
+    priced(kept, job(made.version))
+    rolled = priced(kept, job(made.version, 2, valuation_date=later))
+    assert rolled == priced(Session(books), job(made.version, 2, valuation_date=later))
+    assert rolled[0].failures == []
+    # ... and back again, as a replay that starts over does.
+    assert priced(kept, job(made.version)) == priced(Session(books), job(made.version))
+
+
+def test_a_missing_fixing_fails_its_trade_alone_and_is_named(books):
+    fixings = sofr(DATE)
+    del fixings["SOFR"][dt.date(2024, 1, 3)]
+    made = store(books, swap("NEW"), swap("OLD", **SEASONED), fixings=fixings)
+    sums, columns = Session(books).price(job(made.version))
+    (failure,) = sums.failures
+    assert (failure.trade_id, failure.code) == ("OLD", "MISSING_FIXING")
+    assert "SOFR" in failure.message
+    assert "2024-01-03" in failure.message
+    new, old = columns.column("npv")
+    assert new == new
+    assert old != old
+    assert sums.cells[0].npv == new
+    assert (sums.cells[0].trades, sums.cells[0].failed) == (2, 1)
+
+
+def test_a_fixing_of_the_day_itself_is_not_known_yet(books):
+    """SOFR is published on the next day: a replay must not look ahead."""
+    rates = sofr(DATE)
+    rates["SOFR"][DATE] = 0.5
+    plain = store(books, swap(**SEASONED), fixings=sofr(DATE), number=1)
+    ahead = store(books, swap(**SEASONED), fixings=rates, number=2)
+    session = Session(books)
+    assert priced(session, job(plain.version)) == priced(session, job(ahead.version))
+
+
+def test_a_trade_on_a_curve_that_the_market_lacks_fails_alone(books):
+    made = store(books, swap(), bond(discount_curve="USD-GOVT"))
+    sums, _ = Session(books).price(job(made.version))
+    (failure,) = sums.failures
+    assert (failure.trade_id, failure.code) == ("P1", "MISSING_CURVE")
+    assert "USD-GOVT" in failure.message
+
+
+def test_a_market_whose_curve_lacks_its_discount_curve_fails_as_a_whole(books):
+    made = store(books, currency="EUR")
+    quotes = {"EUR-EURIBOR6M": {"5Y": 0.03}}
+    with pytest.raises(MissingCurve, match="EUR-ESTR"):
+        Session(books).price(job(made.version, currency="EUR", curves=quotes))
+
+
+def test_a_job_is_priced_on_the_version_it_names_while_a_newer_one_is_there(books):
+    old = store(books, swap(notional=1e6), number=1)
+    new = store(books, swap(notional=3e6), number=2)
+    session = Session(books)
+    before, after = (session.price(job(v))[0].cells[0].npv for v in (old.version, new.version))
+    assert after == pytest.approx(3 * before, rel=1e-12)
+    assert session.price(job(old.version))[0].cells[0].npv == before
+
+
+def test_new_tenors_and_less_of_them_are_other_curves_not_old_ones(books):
+    made = store(books, swap())
+    session = Session(books)
+    few = {"USD-SOFR": {"1Y": 0.05, "10Y": 0.041}}
+    priced(session, job(made.version))
+    assert priced(session, job(made.version, curves=few)) == priced(
+        Session(books), job(made.version, curves=few)
+    )
+
+
+def test_a_book_that_is_no_longer_there_is_named(books):
+    with pytest.raises(BookGone, match="9-gone"):
+        Session(books).price(job("9-gone"))
+
+
+def test_a_book_without_trades_has_a_part(books):
+    made = store(books)
+    sums, columns = Session(books).price(job(made.version))
+    assert (sums.cells, columns.trades) == ([], 0)
+
+
+def test_only_the_last_used_things_are_kept():
+    kept = Kept(2)
+    for name in "aab":
+        kept.get_or(name, lambda: object())
+    kept.get_or("a", lambda: pytest.fail("a is there"))
+    kept.get_or("c", lambda: object())
+    assert list(kept) == ["a", "c"]
+
+
+def test_what_could_not_be_made_is_tried_again():
+    kept = Kept(2)
+    with pytest.raises(ZeroDivisionError):
+        kept.get_or("a", lambda: 1 / 0)
+    assert kept.get_or("a", lambda: 3) == 3
