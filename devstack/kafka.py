@@ -106,6 +106,14 @@ def first_address(bootstrap: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def new_cluster_id() -> str:
+    """A random id as Kafka makes them: never with a dash in front, which would be an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
 class Kafka:
     """One Apache Kafka node (KRaft) on loopback, its log kept between runs."""
 
@@ -155,7 +163,7 @@ class Kafka:
     def _format(self) -> None:
         # meta.properties comes last: what lies there without it is half a format.
         shutil.rmtree(self._data, ignore_errors=True)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = new_cluster_id()
         arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties_file)]
         command = self._java_command("kafka.tools.StorageTool", *arguments)
         program = Program("kafka format", command, signal.SIGTERM, None, environment())

@@ -7,7 +7,7 @@ import pytest
 
 from devstack.broker import choose_broker
 from devstack.errors import StackError
-from devstack.kafka import Kafka
+from devstack.kafka import Kafka, new_cluster_id
 from devstack.tansu import Tansu
 
 JAVA_17 = "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"
@@ -67,3 +67,8 @@ def test_a_misspelt_choice_is_refused(tmp_path: Path) -> None:
 def test_apache_kafka_is_preferred_where_it_can_run(apache: dict[str, str], tmp_path: Path) -> None:
     assert apache
     assert isinstance(choose_broker(tmp_path, {}, print), Kafka)
+
+
+def test_a_cluster_id_is_never_taken_for_an_option():
+    # One random id in 64 would begin with a dash, and the format tool would refuse it.
+    assert not any(new_cluster_id().startswith("-") for _ in range(2000))
