@@ -6,6 +6,7 @@ Readers drop what is older than STALE_S: a bridge that hangs says nothing and is
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,11 +20,17 @@ EVERY_S = 0.25
 
 
 class Heartbeat:
-    """Writes the pulse of one bridge."""
+    """Writes the pulse of one bridge.
 
-    def __init__(self, client: redis.Redis, name: str, broker: str) -> None:
+    ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
+    Redis is well, one that hangs is not.
+    """
+
+    def __init__(
+        self, client: redis.Redis, name: str, broker: str, file: Path | None = None
+    ) -> None:
         """Beat at the first call."""
-        self.client, self.name, self.broker = client, name, broker
+        self.client, self.name, self.broker, self.file = client, name, broker, file
         self._next = 0.0
 
     def beat(self, bridge: Bridge) -> None:
@@ -31,6 +38,8 @@ class Heartbeat:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
+        if self.file is not None:
+            self.file.touch()
         pulse = self._pulse(bridge, consumer_lag(bridge.consumer))
         try:
             self.client.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))

@@ -142,6 +142,7 @@ def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Ite
         "API_USER_CALLS_PER_MINUTE": "100000",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        "BRIDGE_HEARTBEAT_FILE": str(base / "bridge-heartbeat"),
     }
     connect(environment["REDIS_URL"]).flushdb()
     system = System(environment, base / "system.log")

@@ -253,6 +253,12 @@ def test_a_running_system_holds_a_sample_of_its_frames_to_quantlib(priced, feed)
         assert result.npv_error < NPV_TOLERANCE
 
 
+def test_a_bridge_that_runs_touches_the_file_that_its_container_is_judged_by(priced):
+    file = Path(priced.environment["BRIDGE_HEARTBEAT_FILE"])
+    before = file.stat().st_mtime_ns
+    until(lambda: file.stat().st_mtime_ns > before, seconds=10)
+
+
 def test_every_tick_has_ended_in_one_counted_state(priced):
     def at_rest() -> bool:
         pulse = alive(priced.frames.client)[0]

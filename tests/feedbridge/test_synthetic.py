@@ -90,7 +90,7 @@ def test_a_factor_never_leaves_its_bound():
     factor = synthetic.Factor(vol_bp=10.0, kept=1.0, bound_bp=25.0)
     value = 0.0
     for _ in range(5):
-        value = synthetic._step(factor, value, 1.0)
+        value = synthetic.step(factor, value, 1.0)
     assert value == 25.0
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -87,7 +88,9 @@ class Command(BaseCommand):
             ask_to_compile=ask_to_compile,
         )
         name = f"{socket.gethostname()}:{os.getpid()}"
-        pulse = Heartbeat(client, name, os.environ.get("KAFKA_BROKER_NAME", servers))
+        health = os.environ.get("BRIDGE_HEARTBEAT_FILE", "")
+        broker = os.environ.get("KAFKA_BROKER_NAME", servers)
+        pulse = Heartbeat(client, name, broker, Path(health) if health else None)
         self.stdout.write(f"bridge {name}, epoch {epoch}, reads {YIELD_CURVE_TICKS} at {servers}")
         while not stop.is_set():
             if not _round(bridge):
