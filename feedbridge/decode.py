@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from typing import Any
 
@@ -138,19 +137,9 @@ def _schema_code(text: str) -> str:
 
 def _refuse_double_keys(raw: bytes) -> None:
     """JSON lets a key stand twice and the last one win; a quote sent twice is no quote."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadTick("DUP_KEY", f"{twice!r} stands twice")
-        return found
-
-    try:
-        json.loads(raw, object_pairs_hook=unique)
-    except ValueError:
-        return  # the typed decoder says it better
+    twice = messages.doubled_key(raw)
+    if twice is not None:
+        raise BadTick("DUP_KEY", f"{twice!r} stands twice")
 
 
 def _non_finite(raw: bytes) -> bool:

@@ -3,7 +3,8 @@
 All DV01-type numbers are what a fall of 1 bp earns, in trade currency: positive for a long
 bond and a receiver swap. They are exact derivatives times 1 bp, so ladders add up to
 their totals to rounding; the central difference over +-1 bp that defines them differs by
-its third-order term, (T x 1 bp)^2 / 6 of the number: 1e-7 at 10 and 1.5e-6 at 30 years.
+its third-order term: 2e-7 of the number for a par swap of 10 years, 1e-6 at 30 years
+(docs/pricing.md).
 """
 
 from __future__ import annotations
