@@ -12,8 +12,9 @@ class InstrumentsConfig(AppConfig):
         """Raise the book's version after each deleted row that changes pricing."""
         from django.db.models.signals import post_delete
 
+        from instruments.models.quarantine import Quarantine
         from instruments.models.row import PricedRow, after_delete
 
         for model in self.get_models():
-            if issubclass(model, PricedRow):
+            if issubclass(model, PricedRow | Quarantine):
                 post_delete.connect(after_delete, sender=model)

@@ -10,6 +10,7 @@ one currency share a hash tag, so that a Redis Cluster keeps them in one place:
     risk:{USD}:error:S      why a frame cannot be priced at all
     risk:{USD}:check        how the last sample compared with plain QuantLib
     risk:{USD}:history      latest frames, a line each, newest first
+    risk:{USD}:counts       parts by what became of them: PUT, DUPLICATE, LATE, UNKNOWN
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Frames:
     def put(self, currency: str, frame: int, sums: PartSums, columns: PartColumns) -> PutResult:
         """Put one part; late parts and parts of unknown frames change nothing."""
         keys = [key(currency, "pointer"), key(currency, "frame", frame)]
-        keys.append(key(currency, "parts", frame))
+        keys += [key(currency, "parts", frame), key(currency, "counts")]
         args = [frame, sums.block, _encode(sums), _encode(columns), OPEN_SECONDS]
         code, present = self._put(keys=keys, args=args)
         return PutResult(code.decode(), int(present))
@@ -229,6 +230,11 @@ class Frames:
         """How the last sample of a currency compared with QuantLib."""
         raw = self.client.get(key(currency, "check"))
         return _check.decode(raw) if raw else None
+
+    def counts(self, currency: str) -> dict[str, int]:
+        """Parts by what became of them, since Redis has its data; for monitoring."""
+        found = self.client.hgetall(key(currency, "counts"))
+        return {name.decode(): int(count) for name, count in found.items()}
 
     def history(self, currency: str, count: int = HISTORY_LENGTH) -> list[HistoryLine]:
         """Latest frames, oldest first."""

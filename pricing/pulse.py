@@ -11,9 +11,21 @@ BRIDGES_KEY, WORKERS_KEY = "risk:bridges", "risk:workers"
 STALE_S, WORKER_STALE_S = 2.0, 6.0
 """A bridge speaks four times a second, a worker every two seconds."""
 
+HOP_BUCKETS_MS = (1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500, 1000, 2500)
+HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published", "tick_to_published")
+"""Where a tick's time goes: sent, received, frame opened, first part started, last part
+finished, published; and all of it."""
+
 
 class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts since the bridge started; ``states`` are where its ticks ended."""
+    """Counts since the bridge started; ``states`` are where its ticks ended.
+
+    ``frame_states`` counts frames by how they ended (COMPLETE, PARTIAL, REFUSED, REOPENED);
+    ``hops`` holds, by hop, how many published frames took at most each of HOP_BUCKETS_MS,
+    and longer (last place), with ``hop_sums_ms`` their total; ``split`` counts blocks that
+    were priced trade by trade to find one that kills its worker; ``halted`` says why the
+    bridge has stopped reading for good (most input was bad).
+    """
 
     name: str
     sent_ns: int
@@ -27,6 +39,11 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     lag: int
     waiting_for: str
     partitions: int = 0
+    frame_states: dict[str, int] = {}
+    hops: dict[str, list[int]] = {}
+    hop_sums_ms: dict[str, float] = {}
+    split: int = 0
+    halted: str = ""
 
     @property
     def age_s(self) -> float:

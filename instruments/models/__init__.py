@@ -5,6 +5,8 @@ from instruments.models.book_version import BookVersion
 from instruments.models.desk import Book, Desk
 from instruments.models.fixing import Fixing
 from instruments.models.position import BondPosition
+from instruments.models.quarantine import Quarantine
+from instruments.models.reply import Reply
 from instruments.models.row import PricedRow, StaleRow
 from instruments.models.swap import Swap
 from instruments.models.trade import Status, Trade
@@ -17,6 +19,8 @@ __all__ = (
     "Desk",
     "Fixing",
     "PricedRow",
+    "Quarantine",
+    "Reply",
     "StaleRow",
     "Status",
     "Swap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from instruments import rules
@@ -29,7 +30,9 @@ class Coded(PricedRow):
 
 
 class Desk(Coded):
-    """A trading desk."""
+    """A trading desk. Its traders may change what stands in its books."""
+
+    traders = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="desks")
 
     class Meta(Coded.Meta):
         constraints = (

@@ -64,6 +64,6 @@ class PricedRow(models.Model):
         self.version = current + 1
 
 
-def after_delete(sender: type[PricedRow], **_kwargs: object) -> None:
+def after_delete(sender: type[models.Model], **_kwargs: object) -> None:
     """Signal receiver; Django sends it inside the deleting transaction."""
     book_changed()

@@ -146,6 +146,12 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     trades: int
     priced: int
     status: str
+    book_version: str = ""
+    sent_ns: int = 0
+    received_ns: int = 0
+    opened_ns: int = 0
+    started_ns: int = 0
+    finished_ns: int = 0
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,4 +286,10 @@ def history_line(rollup: Rollup) -> HistoryLine:
         trades=rollup.trades,
         priced=rollup.priced,
         status=rollup.status,
+        book_version=rollup.book_version,
+        sent_ns=rollup.sent_ns,
+        received_ns=rollup.received_ns,
+        opened_ns=rollup.opened_ns,
+        started_ns=rollup.started_ns,
+        finished_ns=rollup.finished_ns,
     )
