@@ -19,6 +19,9 @@ from feedbridge.topics import YIELD_CURVE_TICKS_DLQ
 MAX_COPY_BYTES = 512 * 1024
 """A longer record is cut: a copy that the broker refuses for its size would never arrive."""
 
+WAS_NULL = "was_null"
+"""Header of the copy of a record that had neither key nor value."""
+
 RETRY_S = 1.0
 
 
@@ -45,11 +48,17 @@ class DeadLetter:
             ("original_partition", str(self.place.partition).encode()),
             ("original_offset", str(self.place.offset).encode()),
             *([("cut_from_bytes", str(size).encode())] if size > MAX_COPY_BYTES else []),
+            *([(WAS_NULL, b"1")] if self.key is None and self.value is None else []),
         ]
 
     def copy(self) -> bytes | None:
-        """The original bytes, or their beginning."""
-        return self.value if self.value is None else self.value[:MAX_COPY_BYTES]
+        """The original bytes, or their beginning.
+
+        The client sends no record without key and value, though others do: its copy is empty.
+        """
+        if self.value is None:
+            return b"" if self.key is None else None
+        return self.value[:MAX_COPY_BYTES]
 
 
 @dataclass
@@ -76,6 +85,11 @@ class DeadLetters:
     def bury(self, letter: DeadLetter) -> None:
         """Send a letter; ``arrived`` will tell."""
         self._waiting.append(_Sent(letter, self._send(letter)))
+
+    @property
+    def waiting(self) -> int:
+        """Letters that the broker has not acknowledged."""
+        return len(self._waiting)
 
     def arrived(self) -> list[DeadLetter]:
         """Letters that the broker has since the last call."""

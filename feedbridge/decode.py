@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,6 +70,11 @@ def market_tick(raw: bytes | None, key: bytes | None) -> MarketTick:
     return tick
 
 
+def judged(raw: bytes) -> MarketTick:
+    """The tick of bytes that ``market_tick`` has taken before."""
+    return _market.decode(raw)
+
+
 def fx_tick(raw: bytes | None) -> FxTick:
     """The tick of a record of the FX topic.
 
@@ -100,8 +106,13 @@ def _check_count(tick: MarketTick) -> None:
         raise BadTick("TOO_MANY", f"curves: {quotes} quotes; at most {MAX_QUOTES}")
     for curve, tenors in tick.curves.items():
         for tenor in tenors:
-            if messages.TENOR.fullmatch(tenor) is None:
+            if not _is_tenor(tenor):
                 raise BadTick("UNKNOWN_TENOR", f"{curve}: {tenor!r} is not valid; such as 10Y")
+
+
+@lru_cache(maxsize=1024)
+def _is_tenor(text: str) -> bool:
+    return messages.TENOR.fullmatch(text) is not None
 
 
 def _decode(decoder: Any, raw: bytes | None) -> Any:

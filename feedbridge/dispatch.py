@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from feedbridge import decode
 from feedbridge.board import Market, lay
 from feedbridge.deadletter import DeadLetter
 from feedbridge.ledger import Place
@@ -25,15 +26,21 @@ EPOCH_SHIFT = 32
 class Accepted:
     """A tick that waits for its frame: where it stands, and how to bury it.
 
-    ``anew`` says that its source has started a new market with it.
+    The board has its quotes; here they stay bytes, for thousands may wait. ``anew`` says that
+    its source has started a new market with it.
     """
 
     place: Place
     key: bytes | None
-    value: bytes | None
-    tick: MarketTick
+    value: bytes
     received_ns: int
+    sent_ns: int
     anew: bool = False
+
+    @property
+    def tick(self) -> MarketTick:
+        """The tick of these bytes, which was judged before."""
+        return decode.judged(self.value)
 
     def letter(self, code: str, reason: str) -> DeadLetter:
         """This tick as a dead letter."""
@@ -51,7 +58,10 @@ def laid(market: Market | None, ticks: Iterable[Accepted]) -> Market | None:
 class OpenFrame:
     """A frame that has been dispatched and not been published.
 
-    ``partial`` is set when the watchdog has published it with parts missing.
+    ``partial`` is set when the watchdog has published it with parts missing. ``held_back``
+    are blocks that it goes without, ``look_at`` when what is missing is looked at again, and
+    ``tried_s`` when a block was first seen to have had all its ordinary runs; ``untouched``
+    is set when it is late and no worker has begun any block.
     """
 
     header: FrameHeader
@@ -61,11 +71,29 @@ class OpenFrame:
     sent_s: dict[int, float] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     partial: bool = False
+    held_back: set[int] = field(default_factory=set)
+    look_at: float = 0.0
+    tried_s: dict[int, float] = field(default_factory=dict)
+    untouched: bool = False
 
     @property
     def number(self) -> int:
         """S."""
         return self.header.frame
+
+
+def job_of(header: FrameHeader, block: int, attempt: int) -> PriceJob:
+    """What a worker needs to price one block of a frame."""
+    return PriceJob(
+        currency=header.currency,
+        frame=header.frame,
+        block=block,
+        blocks=header.blocks,
+        book_version=header.book_version,
+        valuation_date=header.valuation_date,
+        curves=header.curves,
+        attempt=attempt,
+    )
 
 
 class Numbers:
@@ -116,8 +144,18 @@ class Dispatcher:
         self.frames, self.books, self.send = frames, books, send
         self.numbers, self.clock, self.wall_ns = numbers, clock, wall_ns
 
-    def open(self, market: Market, ticks: list[Accepted]) -> OpenFrame:
-        """Open a frame of a market for the ticks it stands for, and send all blocks.
+    def open(
+        self,
+        market: Market,
+        ticks: list[Accepted],
+        held_back: Callable[[str, str], set[int]] = lambda currency, version: set(),
+    ) -> OpenFrame:
+        """Open a frame of a market for the ticks it stands for, and send its blocks.
+
+        Args:
+            market: All quotes of a currency.
+            ticks: What the frame stands for; none when the book has moved.
+            held_back: Blocks of a currency's book version that are not to be sent.
 
         Raises:
             NoBook: Nothing is compiled for the currency.
@@ -132,8 +170,10 @@ class Dispatcher:
         frame = OpenFrame(header, market, ticks, self.clock())
         if not self.frames.open(header):
             raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
+        frame.held_back = held_back(header.currency, header.book_version)
         for block in range(header.blocks):
-            self._send_block(frame, block)
+            if block not in frame.held_back:
+                self._send_block(frame, block)
         return frame
 
     def send_again(self, frame: OpenFrame, blocks: Iterable[int]) -> None:
@@ -143,17 +183,8 @@ class Dispatcher:
             self._send_block(frame, block)
 
     def _send_block(self, frame: OpenFrame, block: int) -> None:
-        header, attempt = frame.header, frame.attempts.get(block, 0) + 1
-        job = PriceJob(
-            currency=header.currency,
-            frame=header.frame,
-            block=block,
-            blocks=header.blocks,
-            book_version=header.book_version,
-            valuation_date=header.valuation_date,
-            curves=header.curves,
-            attempt=attempt,
-        )
+        attempt = frame.attempts.get(block, 0) + 1
+        job = job_of(frame.header, block, attempt)
         self.send(msgspec.to_builtins(job))
         # Only what was sent counts: an outage of the queue must not lengthen the patience.
         frame.sent_s[block], frame.attempts[block] = self.clock(), attempt
@@ -172,7 +203,7 @@ class Dispatcher:
             blocks=book.blocks,
             opened_ns=now,
             received_ns=last.received_ns if last else now,
-            sent_ns=last.tick.sent_ns if last else 0,
+            sent_ns=last.sent_ns if last else 0,
             source=market.source,
             epoch=market.epoch,
             seq=market.seq,

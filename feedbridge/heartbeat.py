@@ -14,6 +14,7 @@ import redis
 from kafka.errors import KafkaError
 
 from feedbridge.consumer import Bridge
+from feedbridge.halt import HALTED_KEY, Halt, decode_halt
 from pricing.pulse import BRIDGES_KEY, BridgePulse
 
 EVERY_S = 0.25
@@ -23,7 +24,8 @@ class Heartbeat:
     """Writes the pulse of one bridge.
 
     ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
-    Redis is well, one that hangs is not.
+    Redis is well, one that hangs is not. ``halt`` is the mark of stopped reading, as it stood
+    at the last beat.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Heartbeat:
     ) -> None:
         """Beat at the first call."""
         self.client, self.name, self.broker, self.file = client, name, broker, file
+        self.halt: Halt | None = None
         self._next = 0.0
 
     def beat(self, bridge: Bridge) -> None:
@@ -42,11 +45,18 @@ class Heartbeat:
             self.file.touch()
         pulse = self._pulse(bridge, consumer_lag(bridge.consumer))
         try:
-            self.client.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
+            self.halt = self._tell(pulse)
         except redis.RedisError:
             return
 
+    def _tell(self, pulse: BridgePulse) -> Halt | None:
+        with self.client.pipeline(transaction=False) as pipe:
+            pipe.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
+            pipe.get(HALTED_KEY)
+            return decode_halt(pipe.execute()[1])
+
     def _pulse(self, bridge: Bridge, lag: int) -> BridgePulse:
+        frames = bridge.lifecycle
         return BridgePulse(
             name=self.name,
             sent_ns=time.time_ns(),
@@ -54,12 +64,17 @@ class Heartbeat:
             consumed=bridge.ledger.consumed,
             in_flight=bridge.ledger.in_flight,
             states=dict(bridge.ledger.counts),
-            frames=dict(bridge.frames_published),
-            open_frames=sum(lane.open is not None for lane in bridge.lanes.values()),
-            resent=bridge.resent,
+            frames=dict(frames.published),
+            open_frames=len(frames.open),
+            resent=frames.resent,
             lag=lag,
-            waiting_for=bridge.away or "",
+            waiting_for=bridge.waiting_for,
             partitions=len(bridge.consumer.assignment()),
+            frame_states=dict(frames.states),
+            hops=frames.hops.counts,
+            hop_sums_ms=frames.hops.sums_ms,
+            split=frames.suspects.split,
+            halted=bridge.halted,
         )
 
 

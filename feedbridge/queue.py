@@ -6,11 +6,11 @@ from typing import Any
 
 from celery import Celery
 
-from pricing.tasks import price_block
+from pricing.tasks import price_block, price_block_carefully
 
 
 class PricingQueue:
-    """Sends ``price_block`` tasks. Not for threads.
+    """Sends blocks to price. Not for threads.
 
     A connection per task would cost more than the task's own publication.
     """
@@ -26,10 +26,17 @@ class PricingQueue:
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
         """
+        self._send(price_block, payload)
+
+    def send_carefully(self, payload: dict[str, Any]) -> None:
+        """Queue one block whose trades are to be priced one by one; errors as ``send``."""
+        self._send(price_block_carefully, payload)
+
+    def _send(self, task: Any, payload: dict[str, Any]) -> None:
         if self._producer is None:
             self._producer = self._app.amqp.Producer(self._app.connection_for_write())
         try:
-            price_block.apply_async(args=[payload], producer=self._producer, retry=False)
+            task.apply_async(args=[payload], producer=self._producer, retry=False)
         except Exception:
             self.close()  # a half-open connection must not be used again
             raise

@@ -3,7 +3,8 @@
 risk:{USD}:book          the newest version: its name and number of blocks
 risk:{USD}:book:number   its database version, so that an older one cannot replace it
 risk:{USD}:book:V        the manifest of version V, with the fixings it was made with
-risk:{USD}:book:V:B      block B of version V
+risk:{USD}:book:V:B      the name of block B of version V
+risk:{USD}:block:N       the compiled block of that name
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import redis
 
-from pricing.core.messages import Failure
+from pricing.core.results import LostTrade
 from pricing.frames import key
 
 
@@ -32,7 +33,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``number`` is the database's book version; ``version`` names the content. ``fixings``
     are the index histories its trades need, so that a frame is one book version with all
-    that belongs to it.
+    that belongs to it. ``notional`` is unsigned, by block and trade as ``trade_ids``;
+    ``failures`` are the trades that are in no block; ``fixings_name`` names the histories.
     """
 
     version: str
@@ -43,13 +45,31 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     books: list[list[str]]
     products: list[list[str]]
     desk_of_book: dict[str, str]
-    failures: list[Failure]
+    failures: list[LostTrade]
     fixings: dict[str, dict[dt.date, float]]
+    notional: list[list[float]] = []
+    fixings_name: str = ""
 
     @property
     def trades(self) -> int:
         """Trades of the book, compiled or not."""
         return sum(len(ids) for ids in self.trade_ids) + len(self.failures)
+
+    def trades_of(self, block: int, code: str, message: str) -> list[LostTrade]:
+        """The trades of a block that did not arrive, with the reason given."""
+        sizes = self.notional[block] if self.notional else [0.0] * len(self.trade_ids[block])
+        columns = (self.trade_ids[block], self.books[block], self.products[block], sizes)
+        return [
+            LostTrade(
+                trade_id=name,
+                code=code,
+                message=message,
+                book=book,
+                product=product,
+                notional=notional,
+            )
+            for name, book, product, notional in zip(*columns, strict=True)
+        ]
 
     def place_of(self, trade_id: str) -> tuple[int, int] | None:
         """Block and row of a trade; None when it did not compile or is not there."""

@@ -1,13 +1,16 @@
-"""Compiled trades in; immutable blobs in Redis out, one per block and version, and back.
+"""Compiled trades in; immutable blobs in Redis out, one per block, and back.
 
-Keys stand in ``books.py``.
+A block is kept under a name of its content, so that an edit writes, fetches and prepares only
+the blocks that it changes. Keys stand in ``books.py``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import operator
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,8 +27,10 @@ from pricing.core.flows import (
     split_evenly,
 )
 from pricing.core.messages import Failure
+from pricing.core.results import LostTrade
 from pricing.frames import key, script
 
+NAME_LENGTH = 24
 KEEP_OLD_SECONDS = 600
 """An old version outlives every frame that was opened with it."""
 
@@ -44,14 +49,15 @@ class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
     forecast: bytes
     notional: bytes
     z_spread: bytes
+    made_from: bytes
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _blob = msgspec.msgpack.Decoder(BlockBlob)
 
 
-def encode_block(block: FlowBlock) -> bytes:
-    """Bytes of a block."""
+def encode_block(block: FlowBlock, made_from: bytes = b"") -> bytes:
+    """Bytes of a block; ``made_from`` are the names of its trades' terms, one after another."""
     return _encode(
         BlockBlob(
             trade_ids=list(block.trade_ids),
@@ -65,6 +71,7 @@ def encode_block(block: FlowBlock) -> bytes:
             forecast=block.forecast.astype(np.int32).tobytes(),
             notional=block.notional.tobytes(),
             z_spread=block.z_spread.tobytes(),
+            made_from=made_from,
         )
     )
 
@@ -79,7 +86,35 @@ def decode_block(raw: bytes) -> FlowBlock:
     Raises:
         StaleBook: It was made with other tables of curves or indices.
     """
+    return _block_of(_blob.decode(raw))
+
+
+def decode_trades(raw: bytes) -> list[CompiledTrade]:
+    """The trades of a block's bytes, each by itself, with the names of their terms.
+
+    Raises:
+        StaleBook: It was made with other tables of curves or indices.
+    """
     blob = _blob.decode(raw)
+    block = _block_of(blob)
+    size = len(blob.made_from) // max(len(block), 1)
+    return [
+        CompiledTrade(
+            trade_id=block.trade_ids[row],
+            product=block.products[row],
+            book=block.books[row],
+            flows=block.flows[block.ptr[row] : block.ptr[row + 1]],
+            discount=int(block.discount[row]),
+            forecast=int(block.forecast[row]),
+            notional=float(block.notional[row]),
+            z_spread=float(block.z_spread[row]),
+            made_from=blob.made_from[row * size : (row + 1) * size],
+        )
+        for row in range(len(block))
+    ]
+
+
+def _block_of(blob: BlockBlob) -> FlowBlock:
     if tuple(blob.curves) != CURVE_NAMES or tuple(blob.indices) != INDEX_NAMES:
         raise StaleBook("made by another release: it must be compiled again")
     return FlowBlock(
@@ -95,6 +130,18 @@ def decode_block(raw: bytes) -> FlowBlock:
     )
 
 
+class MadeBlock(NamedTuple):
+    """A block as it was made last, and of what."""
+
+    pile: Sequence[CompiledTrade]
+    blob: bytes
+    name: str
+
+    def is_of(self, pile: Sequence[CompiledTrade]) -> bool:
+        """Whether it was made of these very trades."""
+        return len(pile) == len(self.pile) and all(map(operator.is_, pile, self.pile))
+
+
 class CompiledBooks(Books):
     """Compiled books behind one Redis client, for writing and for their blocks."""
 
@@ -102,6 +149,7 @@ class CompiledBooks(Books):
         """Register the script; nothing is sent yet."""
         super().__init__(client)
         self._set_if_newer = script(client, "set_if_newer")
+        self._last: dict[tuple[str, int], MadeBlock] = {}
 
     def store(
         self,
@@ -115,23 +163,27 @@ class CompiledBooks(Books):
         fixings: dict[str, dict[dt.date, float]],
     ) -> Manifest:
         """Write a version's blobs, then make it the newest unless a newer one is there."""
-        made = [make_block(pile) for pile in split_evenly(trades, blocks)]
-        blobs = [encode_block(block) for block in made]
+        piles = split_evenly(trades, blocks)
+        made = [self._made(currency, place, pile) for place, pile in enumerate(piles)]
+        names = [block.name for block in made]
         manifest = Manifest(
-            version=_name(number, blobs, fixings, desk_of_book),
+            version=_name(number, names, fixings, desk_of_book),
             number=number,
             currency=currency,
             blocks=len(made),
-            trade_ids=[list(block.trade_ids) for block in made],
-            books=[list(block.books) for block in made],
-            products=[list(block.products) for block in made],
+            trade_ids=[[trade.trade_id for trade in pile] for pile in piles],
+            books=[[trade.book for trade in pile] for pile in piles],
+            products=[[trade.product for trade in pile] for pile in piles],
             desk_of_book=desk_of_book,
-            failures=list(failures),
+            failures=[_lost(failure) for failure in failures],
             fixings=fixings,
+            notional=[[trade.notional for trade in pile] for pile in piles],
+            fixings_name=hashlib.sha256(_encode(fixings)).hexdigest()[:NAME_LENGTH],
         )
+        self._keep(currency, made)
         with self.client.pipeline(transaction=False) as pipe:
-            for block, blob in enumerate(blobs):
-                pipe.set(key(currency, "book", manifest.version, block), blob)
+            for block, name in enumerate(names):
+                pipe.set(key(currency, "book", manifest.version, block), name)
             pipe.set(key(currency, "book", manifest.version), _encode(manifest))
             pipe.execute()
         keys = [key(currency, "book", "number"), key(currency, "book")]
@@ -140,34 +192,95 @@ class CompiledBooks(Books):
         )
         code, before = self._set_if_newer(keys=keys, args=[number, _encode(ref)])
         # The loser goes: the one before, or this one when a newer came first.
-        loser = ref if code == b"OLD" else before and decode_ref(before)
-        if loser and (code == b"OLD" or loser.version != ref.version):
-            self._retire(currency, loser)
+        other = decode_ref(before) if before else None
+        if other and other.version != ref.version:
+            loser, winner = (ref, other) if code == b"OLD" else (other, ref)
+            self._retire(currency, loser, winner)
         return manifest
 
-    def _retire(self, currency: str, ref: BookRef) -> None:
+    def _made(self, currency: str, place: int, pile: Sequence[CompiledTrade]) -> MadeBlock:
+        """A block of these trades; the one made last, if they are the same objects."""
+        before = self._last.get((currency, place))
+        if before is None or not before.is_of(pile):
+            blob = encode_block(make_block(pile), b"".join(trade.made_from for trade in pile))
+            name = hashlib.sha256(blob).hexdigest()[:NAME_LENGTH]
+            before = self._last[currency, place] = MadeBlock(pile, blob, name)
+        return before
+
+    def _keep(self, currency: str, blocks: Sequence[MadeBlock]) -> None:
+        """Write the blocks that are not there; those that are stay for good."""
         with self.client.pipeline(transaction=False) as pipe:
-            for block in range(ref.blocks):
-                pipe.expire(key(currency, "book", ref.version, block), KEEP_OLD_SECONDS)
-            pipe.expire(key(currency, "book", ref.version), KEEP_OLD_SECONDS)
+            for block in blocks:
+                pipe.persist(key(currency, "block", block.name))
+                pipe.exists(key(currency, "block", block.name))
+            there = pipe.execute()[1::2]
+        for block, found in zip(blocks, there, strict=True):
+            if not found:
+                self.client.set(key(currency, "block", block.name), block.blob)
+
+    def _retire(self, currency: str, loser: BookRef, winner: BookRef) -> None:
+        """Let a version fade, and the blocks that only it has."""
+        lost = set(self._names(currency, loser)) - set(self._names(currency, winner))
+        with self.client.pipeline(transaction=False) as pipe:
+            for block in range(loser.blocks):
+                pipe.expire(key(currency, "book", loser.version, block), KEEP_OLD_SECONDS)
+            for name in lost:
+                pipe.expire(key(currency, "block", name), KEEP_OLD_SECONDS)
+            pipe.expire(key(currency, "book", loser.version), KEEP_OLD_SECONDS)
             pipe.execute()
+
+    def _names(self, currency: str, ref: BookRef) -> list[str]:
+        keys = [key(currency, "book", ref.version, block) for block in range(ref.blocks)]
+        found = [raw for raw in self.client.mget(keys) if raw and len(raw) == NAME_LENGTH]
+        return [raw.decode() for raw in found]
+
+    def block_name(self, currency: str, version: str, block: int) -> str | None:
+        """What one block of one version is kept under: the same name, the same content.
+
+        Raises:
+            StaleBook: There stands no name: it was made by another release.
+        """
+        raw = self.client.get(key(currency, "book", version, block))
+        if raw and len(raw) != NAME_LENGTH:
+            raise StaleBook("made by another release: it must be compiled again")
+        return raw.decode() if raw else None
+
+    def block_named(self, currency: str, name: str) -> FlowBlock | None:
+        """The block of that name."""
+        raw = self.client.get(key(currency, "block", name))
+        return decode_block(raw) if raw else None
 
     def block(self, currency: str, version: str, block: int) -> FlowBlock | None:
         """One block of one version."""
-        raw = self.client.get(key(currency, "book", version, block))
-        return decode_block(raw) if raw else None
+        name = self.block_name(currency, version, block)
+        return self.block_named(currency, name) if name else None
+
+    def trades(self, currency: str) -> list[CompiledTrade]:
+        """All compiled trades of the newest book; none when there is none of this release."""
+        ref = self.newest(currency)
+        try:
+            names = self._names(currency, ref) if ref else []
+            found = [self.client.get(key(currency, "block", name)) for name in names]
+            return [trade for raw in found if raw for trade in decode_trades(raw)]
+        except (StaleBook, msgspec.MsgspecError):
+            return []
+
+
+def _lost(failure: Failure) -> LostTrade:
+    """A failure as a trade in no block; its book is not known unless it says so."""
+    if isinstance(failure, LostTrade):
+        return failure
+    return LostTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)
 
 
 def _name(
     number: int,
-    blobs: Sequence[bytes],
+    blocks: Sequence[str],
     fixings: dict[str, dict[dt.date, float]],
     desk_of_book: dict[str, str],
 ) -> str:
     """The database's number and a fingerprint of the content."""
-    digest = hashlib.sha256()
-    for blob in blobs:
-        digest.update(blob)
+    digest = hashlib.sha256(" ".join(blocks).encode())
     digest.update(_encode(fixings))
     digest.update(repr(sorted(desk_of_book.items())).encode())
     return f"{number}-{digest.hexdigest()[:12]}"

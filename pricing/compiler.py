@@ -8,23 +8,27 @@ from collections.abc import Sequence
 from instruments import book as master
 from pricing.books import Manifest
 from pricing.compiled import CompiledBooks
+from pricing.compiling import Outcome, compile_all, name_of
 from pricing.core import conventions
-from pricing.core.errors import PricingError, SpreadNotSolved
-from pricing.core.flows import CompiledTrade, compile_trade
+from pricing.core.errors import SpreadNotSolved
+from pricing.core.flows import CompiledTrade
 from pricing.core.messages import Failure
 from pricing.core.quotes import CurveOptions
+from pricing.core.results import LostTrade
 from pricing.core.terms import BondTerms, Terms
 from pricing.frames import Frames
+from pricing.fx import stand_in
 from pricing.spreads import solve_spreads, waiting
 
 TRADES_PER_BLOCK = 250
 """Below this a second task costs more than it saves."""
 
-Outcome = CompiledTrade | Failure
+QUARANTINED = "QUARANTINED"
+"""Code of a trade that is kept out because it ended the process that priced it."""
 
 
 class Compiler:
-    """Compiles what has changed since it last ran, in its process."""
+    """Compiles what has changed since it last ran; after a start, since the newest book."""
 
     def __init__(
         self, books: CompiledBooks, frames: Frames, options: CurveOptions, processes: int
@@ -33,18 +37,28 @@ class Compiler:
         self.books, self.frames = books, frames
         self.options, self.processes = options, processes
         self._done: dict[str, tuple[Terms, Outcome]] = {}
+        self._loaded: master.LoadedBook | None = None
 
     def run(self) -> list[Manifest]:
         """Solve spreads that wait for a market, compile, and store one book per currency."""
-        unsolvable = self._solve_waiting()
-        loaded = master.load_trades()
-        fixings = master.load_fixings()
-        self._done = {t.terms.trade_id: self._compiled(t.terms, unsolvable) for t in loaded.trades}
+        unsolvable, loaded = self._solve_waiting(self._load())
+        fixings, kept_out = master.load_fixings(), master.quarantined()
+        self._compile([trade.terms for trade in loaded.trades], unsolvable)
+        for name in kept_out.keys() & self._done.keys():
+            failure = Failure(trade_id=name, code=QUARANTINED, message=kept_out[name])
+            self._done[name] = (self._done[name][0], failure)
+        stand_in(self.books.client, master.load_fx())
         return [self._store(name, loaded, fixings) for name in conventions.CURRENCIES]
 
-    def _solve_waiting(self) -> dict[str, Failure]:
-        """Store the spreads of new prices; returns those that no spread explains."""
-        found = [t.terms for t in master.load_trades().trades if waiting(t.terms)]
+    def _load(self) -> master.LoadedBook:
+        self._loaded = master.load_trades(self._loaded)
+        return self._loaded
+
+    def _solve_waiting(
+        self, loaded: master.LoadedBook
+    ) -> tuple[dict[str, Failure], master.LoadedBook]:
+        """Store the spreads of new prices; returns those that no spread explains, and the book."""
+        found = [t.terms for t in loaded.trades if waiting(t.terms)]
         bonds = [terms for terms in found if isinstance(terms, BondTerms)]
         spreads: dict[str, float] = {}
         unsolvable: dict[str, Failure] = {}
@@ -57,19 +71,26 @@ class Compiler:
                 unsolvable |= {f.trade_id: f for f in failures}
         if spreads:
             master.store_spreads(spreads)
-        return unsolvable
+            return unsolvable, self._load()
+        return unsolvable, loaded
 
-    def _compiled(self, terms: Terms, unsolvable: dict[str, Failure]) -> tuple[Terms, Outcome]:
-        name = terms.trade_id
-        if name in unsolvable:
-            return terms, unsolvable[name]
-        before = self._done.get(name)
-        if before is not None and before[0] == terms:
-            return before
-        try:
-            return terms, compile_trade(terms, indexed=self.options.indexed)
-        except PricingError as error:
-            return terms, Failure(trade_id=name, code=error.code, message=str(error))
+    def _compile(self, trades: Sequence[Terms], unsolvable: dict[str, Failure]) -> None:
+        """What has changed; the rest stays. Nothing is known yet after a start."""
+        indexed = self.options.indexed
+        before = self._done or self._of_last_life(trades)
+        new = [t for t in trades if not _same(before.get(t.trade_id), t)]
+        made = compile_all(new, indexed=indexed, processes=self.processes)
+        done = before | {t.trade_id: (t, made[t.trade_id]) for t in new}
+        self._done = {
+            t.trade_id: (t, unsolvable.get(t.trade_id) or done[t.trade_id][1]) for t in trades
+        }
+
+    def _of_last_life(self, trades: Sequence[Terms]) -> dict[str, tuple[Terms, Outcome]]:
+        """What a compiler before this one has made of the same terms, with the same code."""
+        kept = [trade for name in conventions.CURRENCIES for trade in self.books.trades(name)]
+        by_name = {trade.made_from: trade for trade in kept if trade.made_from}
+        named = [(t, name_of(t, indexed=self.options.indexed)) for t in trades if by_name]
+        return {t.trade_id: (t, by_name[name]) for t, name in named if name in by_name}
 
     def _store(
         self,
@@ -78,12 +99,12 @@ class Compiler:
         fixings: dict[str, dict[dt.date, float]],
     ) -> Manifest:
         mine = [t.terms for t in loaded.trades if t.terms.currency == currency]
-        made = [self._done[terms.trade_id][1] for terms in mine]
-        good = [trade for trade in made if isinstance(trade, CompiledTrade)]
-        bad = [failure for failure in made if isinstance(failure, Failure)]
+        made = [(terms, self._done[terms.trade_id][1]) for terms in mine]
+        good = [trade for _, trade in made if isinstance(trade, CompiledTrade)]
+        bad = [_lost(terms, found) for terms, found in made if isinstance(found, Failure)]
         if currency == conventions.CURRENCIES[0]:
             # A row that makes no terms has no currency either; it must be named somewhere.
-            bad += [Failure(trade_id=i, code="BAD_INPUT", message=m) for i, m in loaded.rejected]
+            bad += [LostTrade(trade_id=i, code="BAD_INPUT", message=m) for i, m in loaded.rejected]
         own = [row.name for row in conventions.INDICES.values() if row.currency == currency]
         return self.books.store(
             currency,
@@ -94,6 +115,26 @@ class Compiler:
             failures=bad,
             fixings={name: fixings[name] for name in own if name in fixings},
         )
+
+
+def _same(before: tuple[Terms, Outcome] | None, terms: Terms) -> bool:
+    """The terms are those of before, and compiled for good: not kept out, not without a price."""
+    if before is None or (before[0] is not terms and before[0] != terms):
+        return False
+    return not isinstance(before[1], Failure)
+
+
+def _lost(terms: Terms, failure: Failure) -> LostTrade:
+    """A trade that is in no block, with what its book has to know of it."""
+    size = abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
+    return LostTrade(
+        trade_id=failure.trade_id,
+        code=failure.code,
+        message=failure.message,
+        book=terms.book,
+        product=terms.product,
+        notional=size,
+    )
 
 
 def blocks_for(trades: int, processes: int) -> int:

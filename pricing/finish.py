@@ -6,8 +6,10 @@ import time
 
 from pricing.books import Manifest
 from pricing.core.messages import FrameHeader
-from pricing.core.results import roll_up
+from pricing.core.results import LostTrade, roll_up
 from pricing.frames import Frames
+
+MISSING_BLOCK = "MISSING_BLOCK"
 
 
 def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> str:
@@ -26,5 +28,15 @@ def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> st
         trades=manifest.trades,
         not_compiled=manifest.failures,
         published_ns=time.time_ns(),
+        not_arrived=_not_arrived(header, manifest, {part.block for part in parts}),
     )
     return frames.publish(rollup)
+
+
+def _not_arrived(header: FrameHeader, manifest: Manifest, present: set[int]) -> list[LostTrade]:
+    """Trades of the blocks that have put no part."""
+    reason = f"its block did not arrive in time for frame {header.frame}"
+    missing = [block for block in range(header.blocks) if block not in present]
+    return [
+        trade for block in missing for trade in manifest.trades_of(block, MISSING_BLOCK, reason)
+    ]

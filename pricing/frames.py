@@ -43,7 +43,9 @@ BOOK_GONE = "BOOK_GONE"
 """Error of a frame whose book is no longer there: not the tick's fault, open another."""
 
 OPEN_SECONDS = 120
-KEEP_SECONDS = 20
+KEEP_SECONDS, KEEP_PARTS_SECONDS = 20, 5
+"""Of the frame before. Numbers by trade are the bulk: 100,000 trades make 12 MB a tick."""
+
 HISTORY_LENGTH = 600
 
 
@@ -55,10 +57,14 @@ class FrameError(msgspec.Struct, frozen=True):
 
 
 class FrameState(msgspec.Struct, frozen=True):
-    """Where an open frame stands: published when the pointer has reached it."""
+    """Where an open frame stands: published when the pointer has reached it.
+
+    ``line`` is the newest of the currency's history, whatever frame it is of.
+    """
 
     pointer: int
     error: FrameError | None
+    line: HistoryLine | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -149,8 +155,14 @@ class Frames:
         needed = 1 if rollup.status == "PARTIAL" else rollup.blocks
         notice = msgspec.json.encode(FrameNotice(name, number))
         args = [number, _encode(rollup), needed, _encode(history_line(rollup)), HISTORY_LENGTH]
-        args += [CHANNEL, notice, key(name, ""), KEEP_SECONDS]
-        return str(self._publish(keys=keys, args=args).decode())
+        args += [CHANNEL, notice]
+        code = b"MOVED"
+        while code == b"MOVED":  # a Redis Cluster wants to be told all keys beforehand
+            before = self.pointer(name)
+            old = [key(name, kind, before) for kind in ("frame", "rollup", "parts")]
+            keep = [before, KEEP_SECONDS, KEEP_PARTS_SECONDS]
+            code = self._publish(keys=keys + old, args=args + keep)
+        return str(code.decode())
 
     def fail(self, currency: str, frame: int, code: str, message: str) -> None:
         """Say that a frame cannot be priced."""
@@ -180,10 +192,10 @@ class Frames:
             for name, frame in frames.items():
                 pipe.get(key(name, "pointer"))
                 pipe.get(key(name, "error", frame))
+                pipe.lindex(key(name, "history"), 0)
             found = pipe.execute()
         return {
-            name: FrameState(int(found[2 * i] or 0), _error(found[2 * i + 1]))
-            for i, name in enumerate(frames)
+            name: _state(*found[3 * place : 3 * place + 3]) for place, name in enumerate(frames)
         }
 
     def header(self, currency: str, frame: int) -> FrameHeader | None:
@@ -240,6 +252,10 @@ class Frames:
         """Latest frames, oldest first."""
         rows = self.client.lrange(key(currency, "history"), 0, count - 1)
         return [_line.decode(row) for row in reversed(rows)]
+
+
+def _state(pointer: bytes | None, error: bytes | None, line: bytes | None) -> FrameState:
+    return FrameState(int(pointer or 0), _error(error), _line.decode(line) if line else None)
 
 
 def _error(raw: bytes | None) -> FrameError | None:

@@ -14,10 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+import msgspec
+
 from pricing.books import Manifest
 from pricing.compiled import CompiledBooks
 from pricing.core import conventions
-from pricing.core.curves import CurveSet
+from pricing.core.curves import CurveSet, Solved
 from pricing.core.fixings import Fixings, day_of, public_on
 from pricing.core.flows import FlowBlock
 from pricing.core.measures import ReadyBlock, make_ready, price_block
@@ -34,23 +36,28 @@ class BookGone(Exception):
     """The book version of a job is no longer in Redis: the bridge opens the next frame anew."""
 
 
-class Kept(OrderedDict[Hashable, Any]):
-    """The last few things made, by key."""
+class Kept:
+    """The last few things made for each place: what it holds grows with places, not with time."""
 
     def __init__(self, size: int) -> None:
-        """Keep at most ``size``."""
-        super().__init__()
+        """Keep at most ``size`` a place."""
         self.size = size
+        self._made: dict[Hashable, OrderedDict[Hashable, Any]] = {}
 
-    def get_or(self, key: Hashable, make: Callable[[], T]) -> T:
+    def get_or(self, place: Hashable, key: Hashable, make: Callable[[], T]) -> T:
         """What was made for the key, or made now."""
-        if key in self:
-            self.move_to_end(key)
-            return self[key]  # type: ignore[no-any-return]
-        made = self[key] = make()
-        while len(self) > self.size:
-            self.popitem(last=False)
+        here = self._made.setdefault(place, OrderedDict())
+        if key in here:
+            here.move_to_end(key)
+            return here[key]  # type: ignore[no-any-return]
+        made = here[key] = make()
+        while len(here) > self.size:
+            here.popitem(last=False)
         return made
+
+    def has(self, place: Hashable, key: Hashable) -> bool:
+        """Whether it is there already."""
+        return key in self._made.get(place, ())
 
 
 class Session:
@@ -60,9 +67,12 @@ class Session:
         """Hold nothing yet."""
         self.books, self.options = books, options
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        # Sizes: a few currencies, each on its date and the one it rolls to.
-        self._manifests, self._blocks = Kept(16), Kept(32)
-        self._curves, self._ready, self._groups = Kept(16), Kept(32), Kept(32)
+        # Frames of the version before an edit may still be open.
+        self._manifests, self._names, self._blocks = Kept(2), Kept(2), Kept(2)
+        # Each also on the date that it rolls to.
+        self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
+        self._first = True  # whether the block priced last was new
+        self._solved = Kept(1)  # blocks of one frame that this process prices
 
     def price(self, job: PriceJob) -> tuple[PartSums, PartColumns]:
         """Price one block of one frame.
@@ -72,8 +82,9 @@ class Session:
             BookGone: The book version is no longer there.
         """
         started = time.time_ns()
+        self._first = not self._ready.has((job.currency, job.block), self._day(job))
         curves, ready, groups = self.prepare(job)
-        solved = curves.solve(curves.vector(job.curves))
+        solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
         sums = PartSums(
             block=job.block,
@@ -86,21 +97,51 @@ class Session:
             zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
             cells=sum_cells(groups, risk),
             failures=list(risk.failures),
+            node_days=curves.grid.node_days().tolist(),
         )
         return sums, pack_columns(job.block, risk)
 
     def prepare(self, job: PriceJob) -> tuple[CurveSet, ReadyBlock, Groups]:
         """All that a job needs besides its quotes; made once per date and version."""
-        name, version, date = job.currency, job.book_version, job.valuation_date
-        shape = shape_of(job.curves)
-        place = (name, version, job.block)
-        curves = self._curves.get_or(
-            (name, version, date, shape),
-            lambda: CurveSet(date, shape, self._fixings(name, version, date), self.options),
-        )
-        ready = self._ready.get_or((*place, date, shape), lambda: self._make_ready(job, curves))
-        groups = self._groups.get_or(place, lambda: make_groups(self._block(job)))
+        place, curves = (job.currency, job.block), self.curves(job)
+        ready = self._ready.get_or(place, self._day(job), lambda: self._make_ready(job, curves))
+        name = self.block_name(job)
+        groups = self._groups.get_or(place, name, lambda: make_groups(self.block(job)))
         return curves, ready, groups
+
+    def prepare_next_day(self, job: PriceJob) -> None:
+        """Prepare a priced block for the next weekday: its first tick need not wait for that.
+
+        Not after the first frame of a block, which has taken long enough.
+        """
+        if not self._first:
+            date = next_weekday(job.valuation_date)
+            self.prepare(msgspec.structs.replace(job, valuation_date=date))
+
+    def _day(self, job: PriceJob) -> Hashable:
+        """All that a block with its weights depends on."""
+        return (self.block_name(job), *self._curves_of(job))
+
+    def _curves_of(self, job: PriceJob) -> tuple[Hashable, ...]:
+        """All that a job's curves depend on besides quotes."""
+        manifest = self.manifest(job.currency, job.book_version)
+        history = manifest.fixings_name or manifest.version
+        return (history, job.valuation_date, shape_of(job.curves))
+
+    def solve(self, job: PriceJob, curves: CurveSet) -> Solved:
+        """The curves at a job's quotes."""
+        vector = curves.vector(job.curves)
+        key = (*self._curves_of(job), vector.tobytes())
+        return self._solved.get_or(job.currency, key, lambda: curves.solve(vector))
+
+    def curves(self, job: PriceJob) -> CurveSet:
+        """The curves of a job's date, without its quotes; made once."""
+        date, shape = job.valuation_date, shape_of(job.curves)
+        return self._curves.get_or(
+            job.currency,
+            self._curves_of(job),
+            lambda: CurveSet(date, shape, self.fixings(job), self.options),
+        )
 
     def manifest(self, currency: str, version: str) -> Manifest:
         """What a book version holds.
@@ -115,25 +156,54 @@ class Session:
                 raise BookGone(f"{currency} book {version} is not in Redis")
             return found
 
-        return self._manifests.get_or((currency, version), fetch)
+        return self._manifests.get_or(currency, version, fetch)
 
-    def _fixings(self, currency: str, version: str, date: dt.date) -> Fixings:
-        stored = self.manifest(currency, version).fixings
+    def fixings(self, job: PriceJob) -> Fixings:
+        """The fixings of a job's book version that are public on its date."""
+        stored = self.manifest(job.currency, job.book_version).fixings
         return {
-            name: public_on(conventions.INDICES[name], rates, date)
+            name: public_on(conventions.INDICES[name], rates, job.valuation_date)
             for name, rates in stored.items()
         }
 
-    def _block(self, job: PriceJob) -> FlowBlock:
+    def block(self, job: PriceJob) -> FlowBlock:
+        """The compiled block of a job.
+
+        Raises:
+            BookGone: It is no longer there.
+        """
+        name = self.block_name(job)
+
         def fetch() -> FlowBlock:
-            found = self.books.block(job.currency, job.book_version, job.block)
+            found = self.books.block_named(job.currency, name)
             if found is None:
                 raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
             return found
 
-        return self._blocks.get_or((job.currency, job.book_version, job.block), fetch)
+        return self._blocks.get_or((job.currency, job.block), name, fetch)
+
+    def block_name(self, job: PriceJob) -> str:
+        """What the job's block is kept under: an edit elsewhere leaves it as it is.
+
+        Raises:
+            BookGone: It is no longer there.
+        """
+
+        def fetch() -> str:
+            found = self.books.block_name(job.currency, job.book_version, job.block)
+            if found is None:
+                raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
+            return found
+
+        return self._names.get_or((job.currency, job.block), job.book_version, fetch)
 
     def _make_ready(self, job: PriceJob, curves: CurveSet) -> ReadyBlock:
-        fixings = self._fixings(job.currency, job.book_version, job.valuation_date)
-        dated = roll_to(self._block(job), day_of(job.valuation_date), fixings, curves.names)
+        dated = roll_to(
+            self.block(job), day_of(job.valuation_date), self.fixings(job), curves.names
+        )
         return make_ready(dated, curves.grid)
+
+
+def next_weekday(date: dt.date) -> dt.date:
+    """The next day that is no Saturday or Sunday; whether it is a holiday matters little here."""
+    return date + dt.timedelta(days={4: 3, 5: 2}.get(date.weekday(), 1))

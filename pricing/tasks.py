@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 from celery import shared_task
-from celery.signals import heartbeat_sent, worker_init, worker_process_init, worker_ready
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure, worker_init, worker_process_init
 from celery.utils.log import get_task_logger
 from django.conf import settings
 from redis import RedisError
 
-from pricing import check, warmup
+from pricing import (
+    check,
+    preview,
+    warmup,
+    worker_pulse,  # noqa: F401 - for its receivers of Celery's signals
+)
 from pricing.compiled import CompiledBooks, StaleBook
 from pricing.compiler import Compiler, waits_for_market
 from pricing.core.errors import PricingError
@@ -26,12 +33,15 @@ from pricing.core.messages import PriceJob
 from pricing.core.quotes import CurveOptions
 from pricing.finish import publish_parts
 from pricing.frames import BOOK_GONE, Frames, connect
-from pricing.pulse import write_worker
+from pricing.rehearsal import rehearse
 from pricing.session import BookGone, Session
+from pricing.trials import Trials
 
 log = get_task_logger(__name__)
-PRICING_QUEUE = "pricing"
 CHECK_EVERY_S = 15.0
+MOST_STARTS = 2
+"""Of a block in a frame. A third run would be the third death of a process: it must be the
+careful one, which leaves the name of the trade behind."""
 _check_at: dict[str, float] = {}
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
@@ -41,10 +51,19 @@ CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
 """What pricing raises when it is at fault itself (RuntimeError is QuantLib's). The frame must
 say so: one that stays silent would be sent again for ever."""
 
+EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
+DEATHS = (WorkerLostError, TimeLimitExceeded, SoftTimeLimitExceeded)
+"""How Celery says that a run has ended with its process, or was ended for its length."""
+
 
 @cache
 def _frames() -> Frames:
     return Frames(connect(settings.REDIS_URL))
+
+
+@cache
+def _trials() -> Trials:
+    return Trials(_frames().client)
 
 
 @cache
@@ -68,14 +87,9 @@ def _options() -> CurveOptions:
     )
 
 
-_workers: list[Any] = []
-"""The Celery worker of this process, once it has started."""
-
-
 @worker_init.connect
-def _warm(sender: Any, **_: Any) -> None:
+def _warm(**_: Any) -> None:
     """Compile the kernel before the pool forks, so that no frame waits for it."""
-    _workers.append(sender)
     warmup.compile_kernel()
 
 
@@ -86,26 +100,71 @@ def _settle(**_: Any) -> None:
     gc.freeze()
 
 
-@worker_ready.connect
-@heartbeat_sent.connect
-def _say_alive(**_: Any) -> None:
-    """Every two seconds, from the main process of a worker that prices."""
-    worker = _workers[-1] if _workers else None
-    if worker is None or PRICING_QUEUE not in worker.app.amqp.queues.consume_from:
-        return
-    try:
-        write_worker(_frames().client, worker.hostname, worker.concurrency)
-    except RedisError as error:
-        log.warning("no heartbeat: %s", error)
-
-
 @shared_task(name="pricing.tasks.price_block", max_retries=1, default_retry_delay=0)
 def price_block(payload: dict[str, Any]) -> str:
     """Price one block of one frame. Returns what became of it, for logs and tests."""
     job = msgspec.convert(payload, PriceJob)
-    frames = _frames()
-    if frames.pointer(job.currency) >= job.frame:
+    starts = _trials().start(job)
+    if not starts:
         return "LATE"
+    if starts > MOST_STARTS:
+        return "TRIED"
+    code = _price(job)
+    _look_ahead(job, code)
+    return code
+
+
+@shared_task(name="pricing.tasks.price_block_carefully", max_retries=0)
+def price_block_carefully(payload: dict[str, Any]) -> str:
+    """Price each trade of a block alone, then the block: as ``price_block``, or BUSY.
+
+    Celery does not run it again when it dies: the trade that it was at is known then.
+    """
+    job = msgspec.convert(payload, PriceJob)
+    trials = _trials()
+    if not trials.begin(job):
+        return "BUSY"
+    try:
+        rehearse(_session(), job, lambda name: trials.at(job, name), thorough=job.thorough)
+    except EXPECTED as error:
+        log.warning("careful run of %s block %s: %s", job.currency, job.block, error)
+    code = _price(job)
+    trials.end(job, "PASSED")
+    return code
+
+
+@task_failure.connect
+def _note_death(
+    sender: Any = None, exception: Any = None, args: Sequence[Any] = (), **_: Any
+) -> None:
+    """In the main process of a worker, which outlives those that price: say whose run is over."""
+    if not isinstance(exception, DEATHS) or sender.name not in (
+        price_block.name,
+        price_block_carefully.name,
+    ):
+        return
+    job = msgspec.convert(args[0], PriceJob)
+    try:
+        if sender.name == price_block.name:
+            _trials().run_died(job)
+        else:
+            _trials().end(job, "DIED")
+    except RedisError as error:
+        log.warning("the end of a run could not be noted: %s", error)
+
+
+def _look_ahead(job: PriceJob, code: str) -> None:
+    """After the work, while nobody waits: what the next day's first frame would wait for."""
+    if code not in ("PUT", "PUBLISHED"):
+        return
+    try:
+        _session().prepare_next_day(job)
+    except (*EXPECTED, SoftTimeLimitExceeded) as error:  # the frame is out: nothing has failed
+        log.info("%s is not prepared for its next day: %s", job.currency, error)
+
+
+def _price(job: PriceJob) -> str:
+    frames = _frames()
     try:
         sums, columns = _session().price(job)
     except PricingError as error:
@@ -170,3 +229,16 @@ def compile_book() -> dict[str, str]:
     """Compile the database's trades; returns the book version by currency."""
     manifests = _compiler().run()
     return {manifest.currency: manifest.version for manifest in manifests}
+
+
+@shared_task(name="pricing.tasks.preview_trade", max_retries=0)
+def preview_trade(payload: dict[str, Any]) -> str:
+    """Price a trade that is not saved, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, preview.Question)
+    try:
+        answer = preview.priced(question, _books(), _options())
+    except EXPECTED as error:
+        log.exception("preview %s", question.currency)
+        answer = {"failure": {"code": "CRASHED", "message": str(error) or type(error).__name__}}
+    preview.put_answer(_frames().client, question, answer)
+    return "FAILED" if "failure" in answer else "PRICED"

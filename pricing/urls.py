@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pricing import api
+from pricing.api.curves import CurvesView, CurveView
+from pricing.api.history import HistoryView
+from pricing.api.portfolio import PortfolioView
+from pricing.api.preview import PreviewView
+from pricing.api.stream import StreamView
+from pricing.api.trades import TradesView, TradeView
 
 urlpatterns = [
-    path("risk/portfolio/", api.PortfolioView.as_view()),
-    path("risk/trades/", api.TradesView.as_view()),
-    path("risk/trades/<str:trade_id>/", api.TradeView.as_view()),
-    path("curves/", api.CurvesView.as_view()),
+    path("risk/portfolio/", PortfolioView.as_view()),
+    path("risk/trades/", TradesView.as_view()),
+    path("risk/trades/<str:trade_id>/", TradeView.as_view()),
+    path("risk/history/", HistoryView.as_view()),
+    path("curves/", CurvesView.as_view()),
+    path("curves/<str:curve>/", CurveView.as_view()),
+    path("pricing/preview/", PreviewView.as_view()),
+    path("stream/risk/", StreamView.as_view()),
 ]

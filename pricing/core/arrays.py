@@ -10,3 +10,5 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer[Any]]
 RecordArray = npt.NDArray[np.void]
+BoolArray = npt.NDArray[np.bool_]
+SingleArray = npt.NDArray[np.float32]

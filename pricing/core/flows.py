@@ -57,6 +57,7 @@ class CompiledTrade:
         forecast: Place of its projection curve in CURVE_NAMES.
         notional: Present size, for shares of coverage; trade currency, unsigned.
         z_spread: Continuous spread over the discount curve, decimal per year.
+        made_from: A name of the terms it was compiled from; empty when nobody asked.
     """
 
     trade_id: str
@@ -67,6 +68,7 @@ class CompiledTrade:
     forecast: int
     notional: float
     z_spread: float = 0.0
+    made_from: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -236,17 +238,33 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
         raise BadInput("trade_id", twice, "each trade id may stand once in a book")
     ptr = np.zeros(len(trades) + 1, dtype=np.int64)
     np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
-    empty = np.empty(0, dtype=FLOW)
     return FlowBlock(
         trade_ids=ids,
         products=tuple(t.product for t in trades),
         books=tuple(t.book for t in trades),
         ptr=ptr,
-        flows=np.concatenate([t.flows for t in trades]) if trades else empty,
+        # As bytes: numpy joins records field by field, twenty times slower.
+        flows=np.frombuffer(b"".join(t.flows.tobytes() for t in trades), dtype=FLOW),
         discount=np.array([t.discount for t in trades], dtype=np.int32),
         forecast=np.array([t.forecast for t in trades], dtype=np.int32),
         notional=np.array([t.notional for t in trades], dtype=np.float64),
         z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
+    )
+
+
+def only(block: FlowBlock, row: int) -> FlowBlock:
+    """A block of one trade of a block."""
+    one, flows = slice(row, row + 1), slice(block.ptr[row], block.ptr[row + 1])
+    return FlowBlock(
+        trade_ids=block.trade_ids[one],
+        products=block.products[one],
+        books=block.books[one],
+        ptr=block.ptr[row : row + 2] - block.ptr[row],
+        flows=block.flows[flows],
+        discount=block.discount[one],
+        forecast=block.forecast[one],
+        notional=block.notional[one],
+        z_spread=block.z_spread[one],
     )
 
 

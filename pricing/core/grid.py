@@ -50,8 +50,11 @@ class Grid:
 
     def node_years(self) -> FloatArray:
         """Time of every node from today, Act/365F; shape (nodes,)."""
-        days = np.concatenate([curve.days for curve in self.curves])
-        return np.asarray((days - self.today) / YEAR)
+        return np.asarray((self.node_days() - self.today) / YEAR)
+
+    def node_days(self) -> IntArray:
+        """Day number of every node; shape (nodes,)."""
+        return np.concatenate([curve.days for curve in self.curves])
 
     def tables(self, curve: IntArray, day: IntArray) -> Tables:
         """Weights of points.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from pricing.core.arrays import FloatArray, IntArray
+from pricing.core.arrays import FloatArray, IntArray, SingleArray
 
 
 class Flows(NamedTuple):
@@ -50,7 +50,7 @@ class Tables(NamedTuple):
     Attributes:
         node: Curve nodes a point depends on; shape (points, k).
         node_weight: d log P(point) / d x(node), x the log discount factor; shape as node.
-        tent: Keys a point lies under; shape (points, 2).
+        tent: Keys a point lies under; shape (points, 2). With two nodes a point, those nodes.
         tent_weight: d log P(point) / d z(key), z a continuous zero rate; shape as tent.
     """
 
@@ -88,8 +88,16 @@ def value_and_gradients(
         nodes: Number of nodes.
     """
     n = len(flows.fixed_ptr) - 1
-    out = Gradients(np.empty((n, 2)), np.empty(n), np.zeros((n, nodes)), np.zeros((n, nodes)))
-    _gradients(flows, discount, tables, out)
+    # One row of both gradients a trade: what a trade touches lies together.
+    both = np.empty((n, 2 * nodes))
+    out = Gradients(np.empty((n, 2)), np.empty(n), both[:, :nodes], both[:, nodes:])
+    if tables.node.shape[1] == 2:
+        # One line of the processor's cache a point, instead of five.
+        points = np.column_stack([discount, tables.node_weight, tables.tent_weight])
+        _two_nodes(flows, points, tables.node, out.leg_npv, out.annuity, both)
+    else:
+        both[:] = 0.0
+        _many_nodes(flows, discount, tables, out)
     return out
 
 
@@ -100,8 +108,78 @@ def value(flows: Flows, discount: FloatArray) -> FloatArray:
     return npv
 
 
+def not_zero(table: FloatArray) -> SingleArray:
+    """What is not 0 in single precision, row after row, as float32."""
+    flat = table.ravel()
+    found = np.empty(len(flat) + 1, dtype=np.float32)
+    return found[: _not_zero(flat, found)]
+
+
 @njit(cache=True, nogil=True)
-def _gradients(flows: Flows, discount: FloatArray, tables: Tables, out: Gradients) -> None:
+def _not_zero(flat: FloatArray, found: SingleArray) -> int:
+    count = 0
+    for number in flat:
+        # Written always, kept only if the place moves on: a branch here costs five times more.
+        value = np.float32(number)
+        found[count] = value
+        count += value != 0.0
+    return count
+
+
+# Division as in numpy: a factor of 0 makes one trade not a number, and stops no other.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _two_nodes(
+    flows: Flows,
+    points: FloatArray,
+    node: IntArray,
+    leg_npv: FloatArray,
+    annuity: FloatArray,
+    both: FloatArray,
+) -> None:
+    """The loop where every curve is log-linear: a point lies between two nodes.
+
+    Its two keys are the same two. ``points`` has discount factor, two weights of nodes and two
+    of tents; ``both`` is a trade's node gradient, then its tent gradient.
+    """
+    nodes = both.shape[1] // 2
+    for trade in range(flows.fixed_ptr.shape[0] - 1):
+        out = both[trade]
+        out[:] = 0.0
+        total = 0.0
+        coupons = 0.0
+        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            p = flows.fixed_pay[i]
+            paid = flows.fixed_amount[i] * points[p, 0]
+            total += paid
+            coupons += flows.fixed_unit[i] * points[p, 0]
+            _add(out, nodes, points, node, p, paid)
+        leg_npv[trade, 0] = total
+        annuity[trade] = coupons
+        total = 0.0
+        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            p, s, e = flows.float_pay[i], flows.float_start[i], flows.float_end[i]
+            grown = flows.float_alpha[i] * points[s, 0] / points[e, 0] * points[p, 0]
+            paid = grown + flows.float_beta[i] * points[p, 0]
+            total += paid
+            _add(out, nodes, points, node, p, paid)
+            _add(out, nodes, points, node, s, grown)
+            _add(out, nodes, points, node, e, -grown)
+        leg_npv[trade, 1] = total
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(
+    out: FloatArray, nodes: int, points: FloatArray, node: IntArray, p: int, money: float
+) -> None:
+    a, b = node[p, 0], node[p, 1]
+    out[a] += money * points[p, 1]
+    out[b] += money * points[p, 2]
+    out[nodes + a] += money * points[p, 3]
+    out[nodes + b] += money * points[p, 4]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _many_nodes(flows: Flows, discount: FloatArray, tables: Tables, out: Gradients) -> None:
     width = tables.node.shape[1]
     node, node_weight = tables.node, tables.node_weight
     tent, tent_weight = tables.tent, tables.tent_weight
@@ -137,7 +215,7 @@ def _gradients(flows: Flows, discount: FloatArray, tables: Tables, out: Gradient
         out.leg_npv[trade, 1] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
     for trade in range(flows.fixed_ptr.shape[0] - 1):
         total = 0.0

@@ -10,6 +10,7 @@ its third-order term: 2e-7 of the number for a par swap of 10 years, 1e-6 at 30 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -53,12 +54,12 @@ class BlockRisk:
     gamma: FloatArray
     failures: tuple[Failure, ...]
 
-    @property
+    @cached_property
     def dv01_par(self) -> FloatArray:
         """All calibrating quotes of all curves move together; shape (n,)."""
         return np.asarray(self.ladder_par.sum(axis=1))
 
-    @property
+    @cached_property
     def dv01_zero(self) -> FloatArray:
         """All zero rates of all curves move together; shape (n,)."""
         return np.asarray(self.krd.sum(axis=1))
@@ -80,13 +81,15 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         leg_npv=found.leg_npv,
         pv01=found.annuity * ONE_BP,
         ladder_par=found.node @ (solved.jacobian * -ONE_BP),
-        krd=np.multiply(found.tent, -ONE_BP, out=found.tent),
+        krd=found.tent * -ONE_BP,
         gamma=up - 2.0 * npv + down,
         failures=ready.dated.failures,
     )
-    risk = replace(risk, failures=(*risk.failures, *_not_numbers(ready.dated, risk)))
-    _blank(risk, ready.dated.block.trade_ids)
-    return risk
+    failures = (*risk.failures, *_not_numbers(ready.dated, risk))
+    if not failures:
+        return risk
+    _blank(risk, {failure.trade_id for failure in failures}, ready.dated.block.trade_ids)
+    return replace(risk, failures=failures)
 
 
 def parallel_values(
@@ -106,7 +109,7 @@ def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
 
 def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
     """Trades of which any number came out as none: the others are not to be trusted either."""
-    columns = (risk.npv, risk.pv01, risk.gamma, risk.ladder_par.sum(axis=1), risk.krd.sum(axis=1))
+    columns = (risk.npv, risk.pv01, risk.gamma, risk.dv01_par, risk.dv01_zero)
     good = np.all([np.isfinite(column) for column in columns], axis=0)
     return [
         Failure(
@@ -118,11 +121,8 @@ def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
     ]
 
 
-def _blank(risk: BlockRisk, trade_ids: tuple[str, ...]) -> None:
+def _blank(risk: BlockRisk, names: set[str], trade_ids: tuple[str, ...]) -> None:
     """A failed trade has no numbers: NaN, never 0."""
-    if not risk.failures:
-        return
-    names = {failure.trade_id for failure in risk.failures}
     rows = [row for row, name in enumerate(trade_ids) if name in names]
     for column in (risk.npv, risk.leg_npv, risk.pv01, risk.ladder_par, risk.krd, risk.gamma):
         column[rows] = np.nan

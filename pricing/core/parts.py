@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pricing.core import kernel, ladders
 from pricing.core.arrays import FloatArray
 from pricing.core.flows import FlowBlock
 from pricing.core.measures import BlockRisk
@@ -39,9 +40,7 @@ def sum_cells(groups: Groups, risk: BlockRisk) -> list[CellSums]:
     good = np.isfinite(risk.npv)
     member = groups.member * good
     columns = {name: member @ np.where(good, getattr(risk, name), 0.0) for name in MEASURES}
-    blank = good[:, None]
-    par = member @ np.where(blank, risk.ladder_par, 0.0)
-    krd = member @ np.where(blank, risk.krd, 0.0)
+    par, krd = (member @ _or_zero(table, good) for table in (risk.ladder_par, risk.krd))
     trades, priced = groups.member.sum(axis=1), member.sum(axis=1)
     notional, lost = groups.member @ groups.notional, (groups.member * ~good) @ groups.notional
     return [
@@ -60,6 +59,11 @@ def sum_cells(groups: Groups, risk: BlockRisk) -> list[CellSums]:
     ]
 
 
+def _or_zero(table: FloatArray, good: FloatArray) -> FloatArray:
+    """The rows that are good, 0 in the others; the table itself when all are: no copy."""
+    return table if good.all() else np.where(good[:, None], table, 0.0)
+
+
 def pack_columns(block: int, risk: BlockRisk) -> PartColumns:
     """Numbers by trade, as bytes."""
     n, keys = risk.ladder_par.shape
@@ -69,6 +73,11 @@ def pack_columns(block: int, risk: BlockRisk) -> PartColumns:
         trades=n,
         keys=keys,
         numbers=numbers.astype(np.float64).tobytes(),
-        ladder_par=risk.ladder_par.astype(np.float32).tobytes(),
-        krd=risk.krd.astype(np.float32).tobytes(),
+        ladder_par=pack(risk.ladder_par),
+        krd=pack(risk.krd),
     )
+
+
+def pack(table: FloatArray) -> bytes:
+    """Ladders by trade, as bytes."""
+    return ladders.join(kernel.not_zero(table), table.astype(np.float32) != 0.0)

@@ -8,12 +8,14 @@ order, so that whoever adds them gets the same bits.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from pricing.core import ladders
 from pricing.core.arrays import FloatArray
 from pricing.core.messages import CurveQuotes, Failure, FrameHeader, Label
 
@@ -43,6 +45,17 @@ class CellSums(msgspec.Struct, frozen=True, kw_only=True):
     krd: list[float]
 
 
+class LostTrade(Failure, frozen=True, kw_only=True):
+    """A trade that is in no part, with what its book still has to know of it.
+
+    ``book`` is "" and ``notional`` 0 when not even they could be read.
+    """
+
+    book: str = ""
+    product: str = ""
+    notional: float = 0.0
+
+
 class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     """The small half of a part: what the roll-up needs."""
 
@@ -56,13 +69,14 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     zero_rates: list[float]
     cells: list[CellSums]
     failures: list[Failure]
+    node_days: list[int] = []
 
 
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
     """The large half of a part: numbers by trade, in the order of the book's block.
 
-    ``numbers`` holds MEASURES as float64 columns; ladders are float32 rows per trade:
-    stored per-trade ladders need no more, their sums are made in double precision.
+    ``numbers`` holds MEASURES as float64 columns; ladders are packed in single precision
+    (``ladders.py``): stored ones need no more, their sums are made in double precision.
     """
 
     block: int
@@ -80,8 +94,7 @@ class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     def ladder(self, name: Literal["ladder_par", "krd"]) -> FloatArray:
         """A ladder by trade; shape (trades, keys)."""
-        table = np.frombuffer(getattr(self, name), dtype=np.float32)
-        return np.asarray(table.reshape(self.trades, self.keys), dtype=np.float64)
+        return ladders.unpack(getattr(self, name), self.trades, self.keys)
 
 
 class Cell(CellSums, frozen=True, kw_only=True):
@@ -93,8 +106,10 @@ class Cell(CellSums, frozen=True, kw_only=True):
 class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     """A published frame: one quote vector, one date, one book version, one currency.
 
-    ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and the cells of
-    what is there stand alone. Times are ns since 1970, of the hosts that took them.
+    ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and their trades are
+    failures and count as failed in their cells. ``coverage`` is the share of notional priced.
+    ``node_days`` are where ``keys`` have their nodes, days since
+    1970. Times are ns since 1970, of the hosts that took them.
     """
 
     frame: int
@@ -126,6 +141,7 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     published_ns: int
     ticks: int
     source: str
+    node_days: list[int] = []
 
     @property
     def tick_to_published_ms(self) -> float:
@@ -147,6 +163,7 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     priced: int
     status: str
     book_version: str = ""
+    curve_version: str = ""
     sent_ns: int = 0
     received_ns: int = 0
     opened_ns: int = 0
@@ -172,19 +189,54 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge_cells(
-    parts: Sequence[PartSums], desk_of_book: dict[str, str]
+    parts: Sequence[PartSums], desk_of_book: dict[str, str], lost: Sequence[CellSums] = ()
 ) -> tuple[list[Cell], list[Failure]]:
-    """Add the cells of parts in block order."""
+    """Add the cells of parts in block order; those of trades in no part add nothing to sums."""
     found: dict[tuple[str, str], list[CellSums]] = {}
     failures: list[Failure] = []
     for part in sorted(parts, key=lambda p: p.block):
         failures += part.failures
         for cell in part.cells:
             found.setdefault((cell.book, cell.product), []).append(cell)
+    for cell in lost:
+        found.setdefault((cell.book, cell.product), []).append(cell)
     cells = [
         _added(cells, desk_of_book.get(book, "")) for (book, _), cells in sorted(found.items())
     ]
     return cells, failures
+
+
+def _lost_cells(lost: Iterable[Failure], keys: int) -> list[CellSums]:
+    """Cells that count trades as failed, for those whose book is known."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for trade in lost:
+        if isinstance(trade, LostTrade) and trade.book:
+            found.setdefault((trade.book, trade.product), []).append(trade.notional)
+    return [
+        CellSums(
+            book=book,
+            product=product,
+            trades=len(notionals),
+            failed=len(notionals),
+            notional=math.fsum(notionals),
+            notional_failed=math.fsum(notionals),
+            ladder_par=[0.0] * keys,
+            krd=[0.0] * keys,
+            **dict.fromkeys(MEASURES, 0.0),
+        )
+        for (book, product), notionals in found.items()
+    ]
+
+
+def _coverage(cells: Sequence[CellSums], priced: int, trades: int) -> float:
+    """Share of notional priced; a trade of unknown size counts as one of average size."""
+    if not trades:
+        return 1.0
+    whole = math.fsum(cell.notional for cell in cells)
+    if whole <= 0.0:
+        return priced / trades
+    known = sum(cell.trades for cell in cells) / trades
+    return known * (1.0 - math.fsum(cell.notional_failed for cell in cells) / whole)
 
 
 def _added(cells: Sequence[CellSums], desk: str) -> Cell:
@@ -223,6 +275,7 @@ def roll_up(
     trades: int,
     not_compiled: Iterable[Failure],
     published_ns: int,
+    not_arrived: Iterable[LostTrade] = (),
 ) -> Rollup:
     """The frame of these parts; PARTIAL when some are missing.
 
@@ -233,14 +286,15 @@ def roll_up(
         trades: Trades of the currency in this book version, compiled or not.
         not_compiled: Trades that could not be compiled.
         published_ns: The publisher's wall clock.
+        not_arrived: Trades of the blocks that are missing.
     """
-    cells, failures = merge_cells(parts, desk_of_book)
-    failures = [*failures, *not_compiled]
+    lost = [*not_compiled, *not_arrived]
+    first = parts[0]
+    cells, failures = merge_cells(parts, desk_of_book, _lost_cells(lost, len(first.keys)))
+    failures += lost
     present = {part.block for part in parts}
     missing = [block for block in range(header.blocks) if block not in present]
-    counted = sum(cell.trades for cell in cells)
-    failed_here = sum(cell.failed for cell in cells)
-    first = parts[0]
+    priced = sum(cell.trades - cell.failed for cell in cells)
     return Rollup(
         frame=header.frame,
         currency=header.currency,
@@ -254,12 +308,12 @@ def roll_up(
         zero_rates=first.zero_rates,
         cells=cells,
         trades=trades,
-        priced=counted - failed_here,
+        priced=priced,
         failures=failures,
         status="PARTIAL" if missing else "COMPLETE",
         blocks=header.blocks,
         missing=missing,
-        coverage=(counted - failed_here) / trades if trades else 1.0,
+        coverage=_coverage(cells, priced, trades),
         rate_error=max(part.rate_error for part in parts),
         fx=header.fx,
         fx_label=header.fx_label,
@@ -271,6 +325,7 @@ def roll_up(
         published_ns=published_ns,
         ticks=header.ticks,
         source=header.source,
+        node_days=first.node_days,
     )
 
 
@@ -287,6 +342,7 @@ def history_line(rollup: Rollup) -> HistoryLine:
         priced=rollup.priced,
         status=rollup.status,
         book_version=rollup.book_version,
+        curve_version=rollup.curve_version,
         sent_ns=rollup.sent_ns,
         received_ns=rollup.received_ns,
         opened_ns=rollup.opened_ns,

@@ -12,7 +12,10 @@ import pytest
 
 from feedbridge.history.daily import CurveHistory, stored
 from feedbridge.replay import ReplayPlan
+from feedbridge.topics import ensure_topics
 from pricing.core.messages import MarketTick
+from tests.feedbridge.cut import Proxy
+from tests.feedbridge.rig import Rig
 
 
 class MortalBroker(NamedTuple):
@@ -85,3 +88,21 @@ def packaged() -> dict[str, str]:
     """The environment without a configured broker, and with the one that starts in 0.1 s."""
     others = {k: v for k, v in os.environ.items() if not k.startswith("KAFKA_")}
     return {**others, "KAFKA_BROKER": "packaged"}
+
+
+@pytest.fixture
+def rig(redis_client: Any, kafka_bootstrap: str, redis_url: str) -> Iterator[Rig]:
+    """Bridges with topics, a queue and a pretend worker around them."""
+    ensure_topics(kafka_bootstrap)
+    made = Rig(redis_client, kafka_bootstrap, redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxy(redis_url: str) -> Iterator[Proxy]:
+    """Redis at an address that can be cut."""
+    made = Proxy(redis_url)
+    yield made
+    made.cut()
+    made.listener.close()

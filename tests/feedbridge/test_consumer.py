@@ -1,250 +1,18 @@
-"""A bridge on real Kafka and Redis; a queue that records jobs, and a pretend worker on it."""
+"""Ticks from real Kafka to frames in real Redis: counted, committed, and what servers do to it."""
 
 from __future__ import annotations
 
-import datetime as dt
-import itertools
-import time
 import uuid
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
-import kombu.exceptions
-import msgspec
 import pytest
-import redis
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 
-from feedbridge import consumer as bridge_file
-from feedbridge.consumer import Bridge, Rebalance
-from feedbridge.deadletter import DeadLetters
-from feedbridge.dispatch import EPOCH_SHIFT, Dispatcher, Numbers
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ, ensure_topics
-from feedbridge.watchdog import Patience, Watchdog
-from pricing.books import Books
-from pricing.compiled import CompiledBooks
-from pricing.core.messages import FxTick, MarketTick
-from pricing.finish import publish_parts
-from pricing.frames import BOOK_GONE, Frames, connect
+from feedbridge import lifecycle
+from feedbridge.dispatch import EPOCH_SHIFT
+from feedbridge.topics import YIELD_CURVE_TICKS
+from feedbridge.watchdog import Patience
 from pricing.fx import read_fx
-from tests.feedbridge.cut import Proxy
-from tests.pricing.made import as_of, columns, part, store, swap
-
-WAIT_S = 30.0
-BAD_RATE = 0.4999
-"""The pretend worker finds no curve when a market has this rate."""
-
-_epochs = itertools.count(1)
-
-
-def new_epoch(above: int = 0) -> int:
-    """As PostgreSQL gives them: nobody else has it, and it is above another."""
-    return next(e for e in _epochs if e > above)
-
-
-class Queue:
-    """Takes jobs as Celery does; ``down`` fails like a broker that is away."""
-
-    def __init__(self) -> None:
-        self.jobs: list[dict[str, Any]] = []
-        self.fails_at: set[int] = set()
-        self.calls = 0
-
-    def send(self, payload: dict[str, Any]) -> None:
-        self.calls += 1
-        if self.calls in self.fails_at:
-            raise kombu.exceptions.OperationalError("broker away")
-        self.jobs.append(payload)
-
-
-class Rig:
-    """Everything around bridges: topics of one test, a queue and a worker."""
-
-    def __init__(self, client: redis.Redis, servers: str, url: str) -> None:
-        self.client, self.servers, self.url = client, servers, url
-        self.frames, self.books = Frames(client), CompiledBooks(client)
-        self.group = f"g{uuid.uuid4().hex[:8]}"
-        self.producer = KafkaProducer(bootstrap_servers=servers)
-        self.queue, self.asked = Queue(), 0
-        self.bridges: list[Bridge] = []
-        self.worked = 0
-        self.idle_blocks: set[int] = set()
-        self._leave_out_other_tests()
-
-    def _leave_out_other_tests(self) -> None:
-        """The group has read all that stands in the topics before this test."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.servers, group_id=self.group, enable_auto_commit=False
-        )
-        places = [
-            TopicPartition(topic, number)
-            for topic in (YIELD_CURVE_TICKS, FX_TICKS)
-            for number in consumer.partitions_for_topic(topic)
-        ]
-        ends = consumer.end_offsets(places)
-        consumer.commit({p: OffsetAndMetadata(offset, "", -1) for p, offset in ends.items()})
-        consumer.close()
-
-    def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
-        rebalance = Rebalance()
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.servers,
-            group_id=self.group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=6000,
-            heartbeat_interval_ms=500,
-            fetch_max_wait_ms=50,
-        )
-        consumer.subscribe([YIELD_CURVE_TICKS, FX_TICKS], listener=rebalance)
-        client = connect(url or self.url, timeout_s=0.5)
-        numbers = Numbers(new_epoch(), new_epoch)
-        dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
-        letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
-        made = Bridge(
-            consumer, dispatcher, letters, Watchdog(patience), rebalance, ask_to_compile=self._ask
-        )
-        self.bridges.append(made)
-        return made
-
-    def _ask(self) -> None:
-        self.asked += 1
-
-    def tick(self, seq: int, rate: float = 0.04, **changes: Any) -> MarketTick:
-        usual: dict[str, Any] = {
-            "currency": "USD",
-            "as_of": as_of() + dt.timedelta(seconds=seq),
-            "source": "feed",
-            "seq": seq,
-            "curves": {"USD-SOFR": {"1Y": rate}},
-        }
-        return MarketTick(**{**usual, **changes})
-
-    def send(self, *ticks: MarketTick | bytes) -> None:
-        futures = []
-        for each in ticks:
-            key = each.currency.encode() if isinstance(each, MarketTick) else b"USD"
-            value = msgspec.json.encode(each) if isinstance(each, MarketTick) else each
-            futures.append(self.producer.send(YIELD_CURVE_TICKS, key=key, value=value))
-        for future in futures:
-            future.get(timeout=10)
-
-    def send_fx(self, seq: int, usd: float = 1.1) -> None:
-        tick = FxTick(as_of=as_of(), source="feed", seq=seq, usd={"EUR": usd}, label="official")
-        self.producer.send(FX_TICKS, key=b"FX", value=msgspec.json.encode(tick)).get(timeout=10)
-
-    def work(self) -> None:
-        """What the workers would do with all jobs that are queued."""
-        while self.worked < len(self.queue.jobs):
-            job = self.queue.jobs[self.worked]
-            self.worked += 1
-            self._price(job)
-
-    def _price(self, job: dict[str, Any]) -> None:
-        name, number, block = job["currency"], job["frame"], job["block"]
-        if block in self.idle_blocks:
-            return
-        manifest = self.books.manifest(name, job["book_version"])
-        if manifest is None:
-            self.frames.fail(name, number, BOOK_GONE, "gone")
-            return
-        if BAD_RATE in job["curves"].get("USD-SOFR", {}).values():
-            self.frames.fail(name, number, "BOOTSTRAP", "USD-SOFR does not bootstrap")
-            return
-        result = self.frames.put(name, number, part(block), columns(block))
-        if result.present == job["blocks"]:
-            header = self.frames.header(name, number)
-            assert header is not None
-            publish_parts(self.frames, header, manifest)
-
-    def run(
-        self,
-        until: Callable[[], Any],
-        *bridges: Bridge,
-        works: bool = True,
-        seconds: float = WAIT_S,
-    ) -> None:
-        """Rounds of the bridges (all, if none is named), with the worker in between."""
-        end = time.monotonic() + seconds
-        while not until():
-            assert time.monotonic() < end, f"not within {seconds} s"
-            for bridge in bridges or self.bridges:
-                bridge.step()
-            if works:
-                self.work()
-
-    def rounds(self, bridge: Bridge, seconds: float = 0.6) -> None:
-        end = time.monotonic() + seconds
-        self.run(lambda: time.monotonic() > end, bridge)
-
-    def ready(self, bridge: Bridge) -> Bridge:
-        """It has its partitions and knows where to read on."""
-
-        def assigned() -> bool:
-            parts = bridge.consumer.assignment()
-            return bool(parts) and all(
-                bridge.consumer.position(p, timeout_ms=1000) is not None for p in parts
-            )
-
-        self.run(assigned, bridge)
-        return bridge
-
-    def committed(self) -> Counter[str]:
-        """Committed offsets summed by topic."""
-        consumer = KafkaConsumer(bootstrap_servers=self.servers, group_id=self.group)
-        total: Counter[str] = Counter()
-        for topic in (YIELD_CURVE_TICKS, FX_TICKS):
-            for number in consumer.partitions_for_topic(topic) or ():
-                total[topic] += consumer.committed(TopicPartition(topic, number)) or 0
-        consumer.close()
-        return total
-
-    def ends(self) -> int:
-        consumer = KafkaConsumer(bootstrap_servers=self.servers)
-        numbers = consumer.partitions_for_topic(YIELD_CURVE_TICKS)
-        ends = consumer.end_offsets([TopicPartition(YIELD_CURVE_TICKS, n) for n in numbers])
-        consumer.close()
-        return sum(ends.values())
-
-    def letters(self) -> list[tuple[bytes, dict[str, bytes]]]:
-        consumer = KafkaConsumer(
-            YIELD_CURVE_TICKS_DLQ,
-            bootstrap_servers=self.servers,
-            auto_offset_reset="earliest",
-            consumer_timeout_ms=1000,
-        )
-        found = [(r.value, dict(r.headers)) for r in consumer]
-        consumer.close()
-        return found
-
-    def seq(self) -> int:
-        """Of the market that is shown."""
-        header = self.frames.header("USD", self.frames.pointer("USD"))
-        return header.seq if header else 0
-
-    def close(self) -> None:
-        for bridge in self.bridges:
-            bridge.letters.close()
-            bridge.consumer.close(autocommit=False)
-        self.producer.close()
-
-
-@pytest.fixture
-def rig(redis_client, kafka_bootstrap, redis_url):
-    ensure_topics(kafka_bootstrap)
-    made = Rig(redis_client, kafka_bootstrap, redis_url)
-    yield made
-    made.close()
-
-
-def counted(bridge: Bridge) -> dict[str, int]:
-    assert bridge.ledger.in_flight == bridge.ledger.consumed - sum(bridge.ledger.counts.values())
-    return dict(bridge.ledger.counts)
-
-
-def at_rest(bridge: Bridge, consumed: int) -> Callable[[], bool]:
-    return lambda: bridge.ledger.consumed == consumed and bridge.ledger.in_flight == 0
+from tests.feedbridge.rig import BAD_RATE, at_rest, counted
+from tests.pricing.made import store, swap
 
 
 def test_a_burst_becomes_one_frame_and_every_tick_of_it_is_counted(rig):
@@ -349,11 +117,11 @@ def test_a_lost_task_is_sent_again(rig):
     rig.queue.jobs.pop(0)
     rig.run(at_rest(bridge, 1))
     assert rig.frames.current("USD").status == "COMPLETE"
-    assert bridge.resent >= 1
+    assert bridge.lifecycle.resent >= 1
 
 
 def test_a_block_that_never_comes_makes_a_partial_frame_that_is_tried_again(rig, monkeypatch):
-    monkeypatch.setattr(bridge_file, "PARTIAL_AGAIN_S", 0.5)
+    monkeypatch.setattr(lifecycle, "PARTIAL_AGAIN_S", 0.5)
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge())
     rig.idle_blocks = {1}
@@ -551,11 +319,3 @@ def test_exchange_rates_are_written_and_older_ones_are_not(rig):
     rig.run(at_rest(bridge, 3))
     assert counted(bridge) == {"published": 1, "duplicate": 1, "stale": 1}
     assert read_fx(rig.client).usd == {"USD": 1.0, "EUR": 1.3}
-
-
-@pytest.fixture
-def proxy(redis_url):
-    made = Proxy(redis_url)
-    yield made
-    made.cut()
-    made.listener.close()

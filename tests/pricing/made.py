@@ -10,6 +10,7 @@ import numpy as np
 from pricing.compiled import CompiledBooks
 from pricing.core.flows import compile_book
 from pricing.core.messages import Failure, FrameHeader, PriceJob
+from pricing.core.parts import pack
 from pricing.core.results import CellSums, PartColumns, PartSums
 from pricing.core.terms import BondTerms, SwapTerms
 
@@ -79,7 +80,7 @@ def part(block: int, *cells: CellSums, **changes: Any) -> PartSums:
 
 def columns(block: int, trades: int = 2) -> PartColumns:
     table = np.arange(5.0 * trades).reshape(5, trades)
-    ladder = np.ones((trades, 2), dtype=np.float32).tobytes()
+    ladder = pack(np.ones((trades, 2)))
     return PartColumns(
         block=block, trades=trades, keys=2, numbers=table.tobytes(), ladder_par=ladder, krd=ladder
     )

@@ -44,6 +44,36 @@ def test_a_slow_compiler_cannot_replace_a_newer_book_and_does_not_make_it_expire
     assert 0 < ttl(books, older.version, 0) <= KEEP_OLD_SECONDS
 
 
+def test_an_edit_writes_the_blocks_that_it_changes_and_lets_only_the_old_ones_fade(books):
+    def names(made):
+        return [books.block_name("USD", made.version, block) for block in range(2)]
+
+    def left_s(name):
+        return books.client.ttl(key("USD", "block", name))
+
+    before = store(books, swap("A"), swap("B"), number=1, blocks=2)
+    after = store(books, swap("A"), swap("B", notional=2e6), number=2, blocks=2)
+    assert names(after)[0] == names(before)[0]
+    assert names(after)[1] != names(before)[1]
+    assert 0 < left_s(names(before)[1]) <= KEEP_OLD_SECONDS
+    assert [left_s(name) for name in names(after)] == [-1, -1]
+    store(books, swap("A"), swap("B"), number=3, blocks=2)  # and back again
+    assert [left_s(name) for name in names(before)] == [-1, -1]
+
+
+def test_a_block_that_redis_has_lost_is_written_again(books):
+    trades = compile_book([swap()])[0]
+
+    def stored():
+        return books.store(
+            "USD", 1, trades, blocks=1, desk_of_book={}, failures=[], fixings={}
+        ).version
+
+    stored()
+    books.client.flushdb()
+    assert len(books.block("USD", stored(), 0)) == 1
+
+
 def test_the_version_before_fades_and_stays_as_it_was_for_open_frames(books):
     before = store(books, swap(), number=1)
     after = store(books, swap(fixed_rate=0.05), number=2)

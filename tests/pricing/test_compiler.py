@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from instruments import book as master
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, book_version
-from pricing import compiler as compiler_file
+from pricing import compiling
 from pricing.compiled import CompiledBooks
 from pricing.compiler import Compiler, blocks_for
 from pricing.core.quotes import CurveOptions
@@ -95,17 +96,51 @@ def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
     assert all(m.desk_of_book == {"B1": "D"} for m in found.values())
 
 
-def test_only_trades_that_changed_are_compiled_again(compiler, book, monkeypatch):
-    first = make_swap(book)
-    make_swap(book, "S2")
-    compiled = []
-    real = compiler_file.compile_trade
+def count_compilations(monkeypatch, compiled):
+    real = compiling.compile_trade
 
     def counting(terms, **options):
         compiled.append(terms.trade_id)
         return real(terms, **options)
 
-    monkeypatch.setattr(compiler_file, "compile_trade", counting)
+    monkeypatch.setattr(compiling, "compile_trade", counting)
+
+
+def test_a_compiler_that_starts_anew_takes_what_the_one_before_has_made(
+    compiler, book, monkeypatch
+):
+    make_swap(book)
+    changed = make_swap(book, "S2")
+    compiler.run()
+    before = manifests(compiler)["USD"]
+    changed.notional = Decimal("2000000")
+    changed.save()
+    compiled = []
+    count_compilations(monkeypatch, compiled)
+    Compiler(compiler.books, compiler.frames, CurveOptions(), 2).run()
+    assert compiled == ["S2"]
+    after = manifests(compiler)["USD"]
+    assert after.trade_ids == before.trade_ids
+    assert after.version != before.version
+
+
+def test_trades_compiled_by_a_release_with_other_code_are_compiled_again(
+    compiler, book, monkeypatch
+):
+    make_swap(book)
+    compiler.run()
+    compiled = []
+    count_compilations(monkeypatch, compiled)
+    monkeypatch.setattr(compiling, "release", lambda: b"other")
+    Compiler(compiler.books, compiler.frames, CurveOptions(), 2).run()
+    assert compiled == ["S1"]
+
+
+def test_only_trades_that_changed_are_compiled_again(compiler, book, monkeypatch):
+    first = make_swap(book)
+    make_swap(book, "S2")
+    compiled = []
+    count_compilations(monkeypatch, compiled)
     compiler.run()
     assert sorted(compiled) == ["S1", "S2"]
     first.notional = Decimal("2000000")
@@ -187,3 +222,22 @@ def test_a_price_that_no_spread_explains_is_named_and_is_not_priced(compiler, po
 )
 def test_a_block_is_worth_its_task(trades, processes, blocks):
     assert blocks_for(trades, processes) == blocks
+
+
+def test_a_quarantined_trade_is_left_out_and_counts_in_its_book_until_it_is_released(
+    compiler, book
+):
+    make_swap(book, "S1")
+    make_swap(book, "S2")
+    assert len(compiler.run()[0].failures) == 0
+    assert master.quarantine("S1", "USD", 7, "ended its process")
+    usd = {m.currency: m for m in compiler.run()}["USD"]
+    assert usd.trade_ids == [["S2"]]
+    (lost,) = usd.failures
+    assert (lost.trade_id, lost.code) == ("S1", "QUARANTINED")
+    assert (lost.book, lost.product) == ("B1", "swap")
+    assert lost.notional > 0
+    assert master.release("S1")
+    usd = {m.currency: m for m in compiler.run()}["USD"]
+    assert usd.trade_ids == [["S1", "S2"]]
+    assert usd.failures == []

@@ -39,6 +39,10 @@ class Book:
     trades = 4
     failures: list = []
 
+    @staticmethod
+    def trades_of(block: int, code: str, message: str) -> list:
+        return []
+
 
 def value_of(frame: int, block: int, writer: int) -> float:
     return 100.0 * frame + 10.0 * block + writer

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import pytest
-from django.core.cache import cache
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
-from pricing import api
+from instruments.models import Desk
+from pricing import listing, reading
+from pricing.api import source
 from pricing.compiled import CompiledBooks
 from pricing.core.messages import Failure
 from pricing.finish import publish_parts
 from pricing.frames import Frames
 from pricing.session import Session
-from tests.pricing.made import QUOTES, bond, header, job, store, swap
+from tests.pricing.made import DATE, QUOTES, bond, header, job, store, swap
 
 GBP = {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}
 
@@ -22,8 +26,8 @@ GBP = {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}
 @pytest.fixture
 def client(redis_client, redis_url, settings, admin_user):
     settings.REDIS_URL = redis_url
-    api._frames.cache_clear()
-    cache.clear()
+    source.frames.cache_clear()
+    source.books.cache_clear()
     made = APIClient()
     made.force_authenticate(admin_user)
     return made
@@ -78,9 +82,11 @@ def test_before_the_first_frame_the_answer_says_what_to_start(client):
 
 def test_a_redis_that_is_away_is_named(client, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    api._frames.cache_clear()
-    assert "Redis does not answer" in get(client, "risk/trades/", 503)["detail"]
-    api._frames.cache_clear()
+    source.frames.cache_clear()
+    answer = client.get("/api/v1/risk/trades/")
+    assert (answer.json()["code"], answer["Retry-After"]) == ("DEPENDENCY_DOWN REDIS", "5")
+    assert "redis does not answer" in get(client, "risk/trades/", 503)["detail"]
+    source.frames.cache_clear()
 
 
 def test_nobody_reads_risk_without_a_login(client, published):
@@ -147,7 +153,14 @@ def test_trades_without_a_number_come_last_either_way(client, published):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("risk/trades/?ordering=password", "ordering: 'password': allowed: trade_id, npv"),
+        ("risk/trades/?ordering=password", "'password' is not valid; allowed: trade_id, npv"),
+        ("risk/trades/?desc=1", "desc: no such query parameter; did you mean desk?"),
+        ("risk/trades/?status=late", "'late' is not valid; allowed: priced, failed"),
+        ("risk/trades/?search=%00", "search: no NUL characters"),
+        ("risk/history/?from=2024-01-01", "use a time with its zone"),
+        ("risk/history/?from=2024-99-01T00:00:00Z", "use a time with its zone"),
+        ("risk/history/?interval=0", "'0' is not a number from 1 on"),
+        ("stream/risk/?currency=XXX", "currency: 'XXX' is not valid"),
         ("risk/trades/?currency=XXX", "currency: 'XXX' is not valid; allowed: USD, EUR, GBP"),
         ("risk/trades/?page=0", "page: '0' is not a number from 1 on"),
         ("risk/trades/?page=-1", "page: '-1' is not a number from 1 on"),
@@ -155,7 +168,7 @@ def test_trades_without_a_number_come_last_either_way(client, published):
         ("risk/trades/?page_size=" + "9" * 5000, "is not a number from 1 on"),
         ("risk/portfolio/?group_by=trader", "group_by: 'trader' is not valid; allowed: currency"),
         ("risk/portfolio/?group_by=desk", "never added unconverted"),
-        ("risk/portfolio/?reporting_currency=JPY", "no FX rate for JPY"),
+        ("risk/portfolio/?reporting_currency=JPY", "'JPY' is not valid; allowed: USD"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_a_sentence(client, published, query, sentence):
@@ -206,25 +219,107 @@ def test_a_trade_that_is_not_there_is_404(client, published):
     assert "no trade 'NOPE'" in get(client, "risk/trades/NOPE/", 404)["detail"]
 
 
-def test_curves_have_quotes_and_zero_rates(client, published):
+def test_a_trade_has_its_cash_flows_and_their_values_add_up_to_its_npv(client, published):
+    for name in ("S1", "P1"):
+        detail = get(client, f"risk/trades/{name}/")
+        worth = sum(flow["present_value"] for flow in detail["cash_flows"])
+        assert math.isclose(worth, detail["npv"], rel_tol=1e-9, abs_tol=1e-4)
+        dates = [flow["pay_date"] for flow in detail["cash_flows"]]
+        assert dates == sorted(dates)
+        assert min(dates) > detail["stamp"]["valuation_date"]
+        assert detail["curves"] == {"discount": "USD-SOFR", "forecast": "USD-SOFR"}
+    swap_flows = get(client, "risk/trades/S1/")["cash_flows"]
+    assert {(flow["leg"], flow["projected"]) for flow in swap_flows} == {
+        ("fixed", False),
+        ("floating", True),
+    }
+
+
+def test_cash_flows_are_left_out_when_the_curves_were_made_otherwise(client, published, settings):
+    settings.CURVE_INTERPOLATION = {"USD-SOFR": "natural_log_cubic"}
+    detail = get(client, "risk/trades/S1/")
+    assert (detail["cash_flows"], detail["curves"]) == (None, None)
+    assert detail["npv"] is not None
+
+
+def test_curves_have_quotes_zero_rates_and_discount_factors(client, published):
     (usd,) = get(client, "curves/?currency=USD")["curves"]
-    assert usd["quotes"] == QUOTES["USD"]["USD-SOFR"]
-    assert set(usd["zero_rates"]) == set(usd["quotes"])
+    assert {node["tenor"]: node["quote"] for node in usd["nodes"]} == QUOTES["USD"]["USD-SOFR"]
+    last = usd["nodes"][-1]
+    years = (dt.date.fromisoformat(last["date"]) - DATE).days / 365
+    assert math.isclose(last["discount_factor"], math.exp(-last["zero_rate"] * years))
+
+
+def test_a_curve_that_has_not_moved_is_not_sent_again(client, published):
+    redis_client, books, usd = published
+    first = client.get("/api/v1/curves/USD-SOFR/")
+    assert first.json()["curve"] == "USD-SOFR"
+    publish(redis_client, books, usd, 2)  # another frame, the same quotes
+    again = client.get("/api/v1/curves/USD-SOFR/", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = client.get("/api/v1/curves/USD-SOFR/", headers={"If-None-Match": 'W/"other"'})
+    assert other.status_code == 200
+
+
+def test_a_curve_that_is_not_there_is_named(client, published):
+    assert "there are: USD-GOVT, USD-SOFR" in get(client, "curves/USD-LIBOR/", 404)["detail"]
+    assert "the feed sends no USD-GOVT" in get(client, "curves/USD-GOVT/", 404)["detail"]
+
+
+def test_history_has_a_line_a_frame(client, published):
+    redis_client, books, usd = published
+    publish(redis_client, books, usd, 2)
+    rows = get(client, "risk/history/?currency=USD")["results"]
+    assert [row["frame"] for row in rows] == [1, 2]
+    assert rows[0]["curve_version"] == rows[1]["curve_version"] != ""
+    assert (rows[1]["priced"], rows[1]["total"], rows[1]["status"]) == (2, 4, "COMPLETE")
+    cut = rows[1]["published"].replace("+00:00", "Z")
+    later = get(client, f"risk/history/?currency=USD&from={cut}")["results"]
+    assert [row["frame"] for row in later] == [2]
+    earlier = get(client, f"risk/history/?currency=USD&to={cut}")["results"]
+    assert [row["frame"] for row in earlier] == [1]
+    thin = get(client, "risk/history/?currency=USD&interval=86400")["results"]
+    assert [row["frame"] for row in thin] == [2]
+
+
+def test_an_answer_of_trades_of_two_currencies_is_sorted_by_the_number_asked_for(client, published):
+    rows = get(client, "risk/trades/?ordering=-npv&status=priced")["results"]
+    values = [row["npv"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    assert {row["currency"] for row in rows} == {"USD", "EUR"}
 
 
 def test_a_frame_that_expires_while_it_is_read_is_read_again(client, published, monkeypatch):
     """The pointer has moved on: the new frame is answered, whole."""
     redis_client, books, usd = published
-    real, moved = api.reading.trade_table, []
+    real, moved = reading.columns_of, []
 
-    def slow(frames, view):
-        if not moved and view.rollup.currency == "USD":
+    def slow(frames, rollup, block):
+        if not moved and rollup.currency == "USD":
             moved.append(1)
             publish(redis_client, books, usd, 2)
             redis_client.delete("risk:{USD}:parts:1")
-        return real(frames, view)
+        return real(frames, rollup, block)
 
-    monkeypatch.setattr(api.reading, "trade_table", slow)
+    monkeypatch.setattr(listing, "columns_of", slow)
     answer = get(client, "risk/trades/?currency=USD")
+    assert moved
     assert answer["frames"][0]["frame"] == 2
     assert {row["frame"] for row in answer["results"]} == {2}
+
+
+def test_a_trader_reads_the_risk_of_own_desks_only(client, published):
+    trader = get_user_model().objects.create_user("t")
+    trader.groups.add(Group.objects.get(name="trader"))
+    Desk.objects.create(code="GOVIES", name="Govies").traders.add(trader)
+    client.force_authenticate(trader)
+    rows = get(client, "risk/trades/")["results"]
+    assert {row["desk"] for row in rows} == {"GOVIES"}
+    assert "P1" in {row["trade_id"] for row in rows}
+    groups = get(client, "risk/portfolio/?group_by=currency,desk")["groups"]
+    assert {group["desk"] for group in groups} == {"GOVIES"}
+    get(client, "risk/trades/P1/")
+    get(client, "risk/trades/S1/", 404)
+    assert get(client, "risk/history/", 403)["code"] == "ROLE_REQUIRED VIEWER"
+    client.force_authenticate(get_user_model().objects.create_user("nobody"))
+    assert get(client, "risk/trades/", 403)["code"] == "ROLE_REQUIRED VIEWER"

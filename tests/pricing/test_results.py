@@ -12,17 +12,18 @@ from pricing.core.flows import compile_book, make_block
 from pricing.core.measures import BlockRisk
 from pricing.core.messages import Failure
 from pricing.core.parts import make_groups, pack_columns, sum_cells
-from pricing.core.results import history_line, merge_cells, roll_up
+from pricing.core.results import LostTrade, history_line, merge_cells, roll_up
 from tests.pricing.made import cell, header, part, swap
 
 
-def rolled(*parts, blocks=2, trades=4, not_compiled=()):
+def rolled(*parts, blocks=2, trades=4, not_compiled=(), not_arrived=()):
     return roll_up(
         header(7, blocks),
         parts,
         desk_of_book={"B1": "RATES"},
         trades=trades,
         not_compiled=not_compiled,
+        not_arrived=not_arrived,
         published_ns=2_000_000,
     )
 
@@ -56,14 +57,45 @@ def test_a_missing_block_makes_a_frame_partial_and_is_named():
     assert rollup.priced == 2
 
 
+def lost(name, book="B1", notional=50.0, product="swap", code="MISSING_BLOCK"):
+    return LostTrade(
+        trade_id=name, code=code, message="m", book=book, product=product, notional=notional
+    )
+
+
+def test_trades_of_a_missing_block_count_as_failed_in_their_books_and_change_no_sum():
+    whole = rolled(part(1), trades=2, blocks=1)
+    found = rolled(part(1), not_arrived=[lost("X"), lost("Y", "B9", 150.0, "bond")])
+    assert [(c.book, c.desk, c.trades, c.failed, c.notional_failed) for c in found.cells] == [
+        ("B1", "RATES", 3, 1, 50.0),
+        ("B9", "", 1, 1, 150.0),
+    ]
+    assert (found.priced, found.trades) == (2, 4)
+    assert found.coverage == pytest.approx(100.0 / 300.0)
+    (before, after) = whole.cells[0], found.cells[0]
+    for name in ("npv", "dv01_par", "dv01_zero", "gamma", "pv01", "ladder_par", "krd"):
+        assert getattr(before, name) == getattr(after, name)
+    assert [f.trade_id for f in found.failures] == ["X", "Y"]
+
+
+def test_a_trade_that_does_not_compile_is_failed_in_its_book_and_lowers_its_share_of_notional():
+    found = rolled(part(0), part(1), trades=5, not_compiled=[lost("X", code="BAD_INPUT")])
+    assert (found.status, found.cells[0].failed) == ("COMPLETE", 1)
+    assert found.coverage == pytest.approx(0.8)
+
+
 def test_failed_and_uncompiled_trades_lower_the_coverage_and_are_named():
     lost = Failure(trade_id="X", code="BAD_INPUT", message="m")
     failed = Failure(trade_id="Y", code="MISSING_FIXING", message="m")
     rollup = rolled(
-        part(0, cell(failed=1), failures=[failed]), part(1), trades=5, not_compiled=[lost]
+        part(0, cell(failed=1, notional_failed=50.0), failures=[failed]),
+        part(1),
+        trades=5,
+        not_compiled=[lost],
     )
     assert rollup.status == "COMPLETE"  # every block is there; two trades are not
-    assert (rollup.priced, rollup.trades, rollup.coverage) == (3, 5, 0.6)
+    assert (rollup.priced, rollup.trades) == (3, 5)
+    assert rollup.coverage == pytest.approx(0.6)
     assert [f.trade_id for f in rollup.failures] == ["Y", "X"]
 
 

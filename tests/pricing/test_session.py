@@ -9,8 +9,8 @@ import pytest
 
 from pricing.compiled import CompiledBooks
 from pricing.core.errors import MissingCurve
-from pricing.session import BookGone, Kept, Session
-from tests.pricing.made import DATE, bond, job, store, swap
+from pricing.session import BookGone, Kept, Session, next_weekday
+from tests.pricing.made import DATE, QUOTES, bond, job, store, swap
 
 
 @pytest.fixture
@@ -128,17 +128,70 @@ def test_a_book_without_trades_has_a_part(books):
     assert (sums.cells, columns.trades) == ([], 0)
 
 
-def test_only_the_last_used_things_are_kept():
+def test_only_the_last_used_things_of_a_place_are_kept():
     kept = Kept(2)
-    for name in "aab":
-        kept.get_or(name, lambda: object())
-    kept.get_or("a", lambda: pytest.fail("a is there"))
-    kept.get_or("c", lambda: object())
-    assert list(kept) == ["a", "c"]
+    for place in "xy":
+        for name in "aab":
+            kept.get_or(place, name, object)
+        kept.get_or(place, "a", lambda: pytest.fail("a is there"))
+        kept.get_or(place, "c", object)
+        assert [kept.has(place, name) for name in "abc"] == [True, False, True]
 
 
 def test_what_could_not_be_made_is_tried_again():
     kept = Kept(2)
     with pytest.raises(ZeroDivisionError):
-        kept.get_or("a", lambda: 1 / 0)
-    assert kept.get_or("a", lambda: 3) == 3
+        kept.get_or("x", "a", lambda: 1 / 0)
+    assert kept.get_or("x", "a", lambda: 3) == 3
+
+
+def test_the_next_day_is_prepared_after_the_second_frame_and_prices_the_same(books):
+    made = store(books, swap(), bond())
+    tomorrow = job(made.version, valuation_date=dt.date(2024, 3, 6))
+    ahead, plain = Session(books), Session(books)
+    for _ in range(2):
+        ahead.price(job(made.version))
+        ahead.prepare_next_day(job(made.version))
+    assert ahead.prepare(tomorrow)[1] is ahead.prepare(tomorrow)[1]
+    prepared = ahead.prepare(tomorrow)[1]
+    assert columns_of(ahead.price(tomorrow)) == columns_of(plain.price(tomorrow))
+    assert ahead.prepare(tomorrow)[1] is prepared
+    # Back on the day before: QuantLib's date is process-wide.
+    assert columns_of(ahead.price(job(made.version))) == columns_of(plain.price(job(made.version)))
+
+
+def test_nothing_is_prepared_after_the_first_frame_of_a_block(books, monkeypatch):
+    made = store(books, swap())
+    session = Session(books)
+    session.price(job(made.version))
+    monkeypatch.setattr(session, "prepare", lambda _: pytest.fail("the next tick may be close"))
+    session.prepare_next_day(job(made.version))
+
+
+@pytest.mark.parametrize(
+    ("day", "after"), [("2024-03-05", "2024-03-06"), ("2024-03-08", "2024-03-11")]
+)
+def test_the_next_day_is_no_weekend(day, after):
+    assert next_weekday(dt.date.fromisoformat(day)) == dt.date.fromisoformat(after)
+
+
+def test_an_edit_of_another_block_leaves_what_is_prepared(books):
+    before = store(books, swap("A"), swap("B"), number=1, blocks=2)
+    session = Session(books)
+    ready = session.prepare(job(before.version, blocks=2))[1]
+    after = store(books, swap("A"), swap("B", notional=2e6), number=2, blocks=2)
+    assert session.prepare(job(after.version, blocks=2))[1] is ready
+
+
+def columns_of(part):
+    _, columns = part
+    return columns
+
+
+def test_each_frame_is_priced_at_its_own_quotes(books):
+    made = store(books, swap(), bond())
+    session = Session(books)
+    moved = {"USD-SOFR": {tenor: rate + 0.01 for tenor, rate in QUOTES["USD"]["USD-SOFR"].items()}}
+    for quotes in (QUOTES["USD"], moved, QUOTES["USD"]):
+        a_job = job(made.version, curves=quotes)
+        assert columns_of(session.price(a_job)) == columns_of(Session(books).price(a_job))

@@ -94,11 +94,15 @@ def test_a_book_of_another_release_is_asked_for(frames, books):
     good, _ = compile_book([swap()])
     blob = msgspec.msgpack.decode(encode_block(make_block(good)), type=BlockBlob)
     other = msgspec.structs.replace(blob, curves=["GONE"])
-    place = key("USD", "book", made.version, 0)
+    place = key("USD", "block", books.block_name("USD", made.version, 0))
     for stored in (msgspec.msgpack.encode(other), b"\xc1 not msgpack"):
         frames.client.set(place, stored)
         tasks._session.cache_clear()
         assert run(made.version) == "BOOK_GONE"
+    frames.client.set(key("USD", "book", made.version, 0), b"a block, as releases before wrote it")
+    frames.client.delete(key("USD", "starts", 1))
+    tasks._session.cache_clear()
+    assert run(made.version) == "BOOK_GONE"
     assert asked == [1]
 
 

@@ -38,6 +38,7 @@ from riskproject.celery import app
 PORTS = {"WEB_PORT": 8000, "DASHBOARD_PORT": 8501, "FLOWER_PORT": 5555}
 LINE_EVERY_S, LIVE_EVERY_S = 5.0, 1.0
 LAST_LINES = 15
+KEEPER = "keep: "
 
 
 class Command(BaseCommand):
@@ -171,8 +172,9 @@ def _free_port(wanted: int) -> int:
 class LogPrinter:
     """Honcho's lines in; a log file out, and the last ones of each process kept."""
 
-    def __init__(self, path: Path) -> None:
-        """Start a new file."""
+    def __init__(self, path: Path, console: Console) -> None:
+        """Start a new file; a process that dies is told of on the console."""
+        self._console = console
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", buffering=1)
         self.width = 0
@@ -183,6 +185,8 @@ class LogPrinter:
         data = message.data
         text = data.decode(errors="replace") if isinstance(data, bytes) else str(data)
         self.last.setdefault(message.name, deque(maxlen=LAST_LINES)).append(text.rstrip())
+        if text.startswith(KEEPER):
+            self._console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
         self._file.write(
             f"{message.time:%H:%M:%S} {message.name or '':<{self.width}} {text.rstrip()}\n"
         )
@@ -194,7 +198,7 @@ class Run:
     def __init__(self, environment: dict[str, str], seconds: float, console: Console) -> None:
         """Nothing is started yet; ``seconds`` 0 runs until Ctrl-C."""
         self.log = Path(settings.LOCAL_DIR) / "demo" / "log" / "processes.log"
-        self._printer = LogPrinter(self.log)
+        self._printer = LogPrinter(self.log, console)
         self._manager = Manager(self._printer)
         self._seconds, self._console = seconds, console
         self._stop = threading.Event()

@@ -22,7 +22,7 @@ from instruments.models import BondPosition, Fixing, Swap
 from pricing.books import Books
 from pricing.core.conventions import CURRENCIES
 from pricing.frames import Frames, connect
-from pricing.pulse import alive, alive_workers
+from pricing.pulse import alive, alive_processes, alive_workers
 
 
 class Finding(NamedTuple):
@@ -140,6 +140,19 @@ def _workers() -> str:
     return ", ".join(f"{w.name} ({w.processes} processes)" for w in found)
 
 
+def _processes() -> str:
+    found = alive_processes(connect(settings.REDIS_URL))
+    now = time.time()
+    said = [f"{p.kind} {p.name} up {_duration(now - p.started_ns / 1e9)}" for p in found]
+    return ", ".join(said) or "none has spoken in the last seconds"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
 def _bridge() -> str:
     found = alive(connect(settings.REDIS_URL))
     if not found:
@@ -178,6 +191,7 @@ CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("fixings", _fixings, "python manage.py seed_fixings"),
     ("Redis", _redis, START),
     ("Kafka", _kafka, f"{START}; topics are made by: python manage.py runbridge"),
+    ("processes", _processes, START),
     ("workers", _workers, "celery -A riskproject worker --queues pricing"),
     ("compiled books", _books, "celery -A riskproject worker --queues compile"),
     ("bridge", _bridge, "python manage.py runbridge"),

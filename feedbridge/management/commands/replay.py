@@ -31,6 +31,7 @@ from feedbridge.readiness import wait_for_system
 from feedbridge.topics import YIELD_CURVE_TICKS, BrokerUnreachable
 from pricing.core.errors import BadInput
 from pricing.frames import connect
+from pricing.pulse import speaking
 
 DRY_RUN_TICKS = 9
 
@@ -92,9 +93,10 @@ class Command(BaseCommand):
     def _play(
         self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str, *, wait: bool
     ) -> Summary:
-        with _stop_signals() as stop:
+        client = connect(settings.REDIS_URL)
+        with _stop_signals() as stop, speaking(client, "replay"):
             if wait:
-                wait_for_system(connect(settings.REDIS_URL), stop)
+                wait_for_system(client, stop)
             producer = _producer(bootstrap)
             self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
             try:

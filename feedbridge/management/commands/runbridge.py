@@ -7,31 +7,41 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
+from django.db import connection
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from redis import RedisError
 
-from feedbridge.consumer import Bridge, Rebalance
+from feedbridge.consumer import Bridge
 from feedbridge.deadletter import DeadLetters
 from feedbridge.dispatch import Dispatcher, Numbers
 from feedbridge.epoch import next_epoch
+from feedbridge.halt import Halt, clear_halt, write_halt
 from feedbridge.heartbeat import Heartbeat
+from feedbridge.limit import BadLimit, NoLimit
 from feedbridge.queue import PricingQueue
+from feedbridge.rebalance import Rebalance
+from feedbridge.suspects import Suspects
 from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, BrokerUnreachable, ensure_topics
 from feedbridge.watchdog import Patience, Watchdog
+from instruments import book
 from instruments.models.book_version import ask_to_compile
 from pricing.books import Books
 from pricing.frames import Frames, connect
+from pricing.pulse import speaking
+from pricing.trials import Trials
 from riskproject.celery import app
 
 log = logging.getLogger("feedbridge")
 
-KAFKA_RETRY_S = 0.2
+KAFKA_RETRY_S, HALTED_LOOK_S = 0.2, 1.0
 KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -58,6 +68,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--give-up-ms", type=int, default=3000, help="publish a frame as PARTIAL after this"
         )
+        parser.add_argument(
+            "--bad-in-a-row", type=int, default=50, help="stop reading after so many bad records"
+        )
+        parser.add_argument(
+            "--bad-share",
+            type=float,
+            default=0.2,
+            help="stop reading when more of the last 500 records are bad (0.2 is 20 %%)",
+        )
+        parser.add_argument(
+            "--accept-bad",
+            action="store_true",
+            help="read on where bridges have stopped, and have no limit of bad records",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; commits before it ends."""
@@ -83,23 +107,74 @@ class Command(BaseCommand):
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         letters = DeadLetters(lambda: _letter_producer(servers))
         consumer = _consumer(servers, options, rebalance)
+        suspects = Suspects(Trials(client), queue.send_carefully, _keep_out)
         bridge = Bridge(
-            *(consumer, dispatcher, letters, Watchdog(patience), rebalance),
+            *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
             ask_to_compile=ask_to_compile,
+            limit=_limit(options),
         )
         name = f"{socket.gethostname()}:{os.getpid()}"
         health = os.environ.get("BRIDGE_HEARTBEAT_FILE", "")
         broker = os.environ.get("KAFKA_BROKER_NAME", servers)
         pulse = Heartbeat(client, name, broker, Path(health) if health else None)
         self.stdout.write(f"bridge {name}, epoch {epoch}, reads {YIELD_CURVE_TICKS} at {servers}")
-        while not stop.is_set():
-            if not _round(bridge):
-                stop.wait(KAFKA_RETRY_S)
-            pulse.beat(bridge)
+        with speaking(client, "bridge"):
+            if not options["accept_bad"]:
+                _wait_while_halted(bridge, pulse, stop)
+            elif not _insist(lambda: clear_halt(client), stop):
+                return
+            while not stop.is_set() and not bridge.halted:
+                if not _round(bridge):
+                    stop.wait(KAFKA_RETRY_S)
+                pulse.beat(bridge)
+                if pulse.halt is not None and not options["accept_bad"]:
+                    bridge.halt(pulse.halt.why)
+            if bridge.halted:
+                _insist(lambda: write_halt(client, name, bridge.halted), stop)
+                pulse.beat(bridge)
         bridge.close()
         queue.close()
         counts = ", ".join(f"{n} {s}" for s, n in sorted(bridge.ledger.counts.items())) or "none"
         self.stdout.write(f"bridge stopped: {bridge.ledger.consumed} ticks, {counts}")
+        if bridge.halted:
+            raise CommandError(str(Halt(bridge=name, why=bridge.halted, since_ns=0)))
+
+
+def _limit(options: dict[str, Any]) -> BadLimit:
+    if options["accept_bad"]:
+        return NoLimit()
+    return BadLimit(in_a_row=options["bad_in_a_row"], share=options["bad_share"])
+
+
+def _wait_while_halted(bridge: Bridge, pulse: Heartbeat, stop: threading.Event) -> None:
+    """Read nothing while the mark stands: a supervisor starts again what has just stopped."""
+    pulse.beat(bridge)
+    while pulse.halt is not None and not stop.is_set():
+        if not bridge.halted:
+            log.error("waiting: %s", pulse.halt)
+        bridge.halted = pulse.halt.why
+        stop.wait(HALTED_LOOK_S)
+        pulse.beat(bridge)
+    bridge.halted = ""
+
+
+def _insist(work: Callable[[], object], stop: threading.Event) -> bool:
+    """Try until Redis answers; False when told to stop before."""
+    while True:
+        try:
+            work()
+            return True
+        except RedisError as error:
+            log.warning("waiting: %s", error)
+            if stop.wait(HALTED_LOOK_S):
+                return False
+
+
+def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
+    try:
+        book.quarantine(trade_id, currency, frame, reason)
+    finally:
+        connection.close()  # the bridge does not need the database while it runs
 
 
 def _round(bridge: Bridge) -> bool:

@@ -1,0 +1,83 @@
+"""Raw records in; ticks in their lanes, rates on their way, or dead letters out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from feedbridge import decode
+from feedbridge.board import Board, Verdict
+from feedbridge.deadletter import DeadLetter, DeadLetters
+from feedbridge.dispatch import Accepted
+from feedbridge.lane import Lane
+from feedbridge.ledger import Ledger, Place
+from feedbridge.limit import BadLimit
+from feedbridge.rates import WaitingRates
+from feedbridge.topics import FX_TICKS
+
+log = logging.getLogger(__name__)
+
+CONFLICT = "CONFLICT"
+
+
+class Intake:
+    """Judges each record once; from here on it is in exactly one place."""
+
+    def __init__(
+        self,
+        board: Board,
+        ledger: Ledger,
+        lanes: dict[str, Lane],
+        letters: DeadLetters,
+        limit: BadLimit,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Nothing has been read."""
+        self.limit = limit
+        self.board, self.ledger, self.lanes = board, ledger, lanes
+        self.letters, self.wall_ns = letters, wall_ns
+        self.rates = WaitingRates(ledger)
+
+    def take(self, record: Any) -> None:
+        """Judge one record of Kafka."""
+        place = Place(record.topic, record.partition, record.offset)
+        self.ledger.begin(place)
+        try:
+            if record.topic == FX_TICKS:
+                self.rates.take(place, decode.fx_tick(record.value))
+                good = True
+            else:
+                good = self._take_market(place, record)
+        except decode.BadTick as error:
+            self._bury(DeadLetter(place, record.key, record.value, error.code, error.reason))
+            good = False
+        self.limit.note(bad=not good)
+
+    def _take_market(self, place: Place, record: Any) -> bool:
+        """Whether the record is one that a sound feed may send."""
+        tick = decode.market_tick(record.value, record.key)
+        verdict = self.board.judge(tick)
+        if verdict is Verdict.CONFLICT:
+            reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
+            self._bury(DeadLetter(place, record.key, record.value, CONFLICT, reason))
+            return False
+        if verdict is not Verdict.ACCEPTED:
+            self.ledger.end(place, verdict.value)
+            return True
+        anew, received = self.board.take(tick), self.wall_ns()
+        lane = self.lanes[tick.currency]
+        lane.partition, lane.guessed = place[:2], False
+        lane.waiting.append(Accepted(place, record.key, record.value, received, tick.sent_ns, anew))
+        return True
+
+    def _bury(self, letter: DeadLetter) -> None:
+        log.warning("dead letter %s: %s: %s", letter.place, letter.code, letter.reason)
+        self.letters.bury(letter)
+
+    def end_letters(self) -> None:
+        """Letters that have arrived end their records."""
+        for letter in self.letters.arrived():
+            conflict = letter.code == CONFLICT
+            self.ledger.end(letter.place, "conflict" if conflict else "dead_lettered")

@@ -1,0 +1,208 @@
+"""Published frames as server-sent events: what is newer than the caller has, as it comes.
+
+The notice on ``risk:frames`` can be lost, so the pointers are looked at every second
+whatever is heard. Frames that come faster than they are sent are skipped: an event is the
+newest frame of its currency, never an old one late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import redis.asyncio
+from django.conf import settings
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from redis import RedisError
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from pricing import reading, sums
+from pricing.api import parameters
+from pricing.api.views import RiskView
+from pricing.core.conventions import CURRENCIES
+from pricing.core.results import Rollup
+from pricing.frames import CHANNEL, key
+from riskproject.problems import problem
+
+LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
+RETRY_MS = 2000
+MOST_STREAMS = 200
+EVENT_ID = re.compile(r"[A-Z]{3}:[0-9]{1,19}(,[A-Z]{3}:[0-9]{1,19})*")
+
+_rollup = msgspec.msgpack.Decoder(Rollup)
+_open = 0
+
+
+class TooManyStreams(APIException):
+    """This process serves as many as it should."""
+
+    status_code = 503
+    default_code = "too_many_streams"
+    default_detail = f"{MOST_STREAMS} streams are open here: come back later, or poll"
+    wait = 30
+
+
+class EventStream(BaseRenderer):
+    """For the Accept header; the stream renders itself."""
+
+    media_type, format, charset = "text/event-stream", "event-stream", "utf-8"
+
+    def render(self, data: Any, *_: Any, **__: Any) -> bytes:
+        """Only what is no stream comes here."""
+        return JSONRenderer().render(data)
+
+
+class StreamView(RiskView):
+    """Risk as it is published."""
+
+    renderer_classes = (EventStream,)
+
+    @extend_schema(
+        operation_id="stream_risk",
+        parameters=[
+            parameters.CURRENCY,
+            parameters.listed("group_by", "Default: currency", sums.GROUPINGS),
+            OpenApiParameter(
+                "Last-Event-ID",
+                str,
+                OpenApiParameter.HEADER,
+                description="`id` of the last event you have, such as USD:7,EUR:9",
+            ),
+        ],
+        responses={
+            (200, EventStream.media_type): OpenApiResponse(
+                str,
+                description="Events `risk`: {stamp, groups} of one currency, as in "
+                "/risk/portfolio/. The first come at once. Comments keep the line open; it ends "
+                "after ten minutes, and a browser comes back by itself",
+            )
+        },
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Server-sent events, from now on or from the event that `Last-Event-ID` names."""
+        parameters.known_only(request, "currency", "group_by")
+        groups = parameters.choices(request, "group_by", sums.GROUPINGS) or ["currency"]
+        wanted = parameters.currencies(request)
+        seen = _seen(request.headers.get("Last-Event-ID", ""))
+        if _open >= MOST_STREAMS:
+            raise TooManyStreams
+        events = stream(settings.REDIS_URL, wanted, groups, self.desks(request), seen)
+        return StreamingHttpResponse(
+            events,
+            content_type=EventStream.media_type,
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refusals are problem documents, not events."""
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+
+def _seen(event_id: str) -> dict[str, int]:
+    """Frames by currency that the caller has.
+
+    Raises:
+        ValidationError: It is no id of ours.
+    """
+    if not event_id:
+        return {}
+    if not EVENT_ID.fullmatch(event_id):
+        raise ValidationError({"Last-Event-ID": "Last-Event-ID: send an event's id, or none"})
+    return {name: int(frame) for name, frame in (p.split(":") for p in event_id.split(","))}
+
+
+async def stream(
+    url: str,
+    currencies: Sequence[str],
+    groups: Sequence[str],
+    desks: Collection[str] | None,
+    seen: Mapping[str, int],
+) -> AsyncIterator[bytes]:
+    """Events, until the caller goes or ``STREAM_SECONDS`` are over."""
+    global _open
+    _open += 1
+    client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    listener = client.pubsub(ignore_subscribe_messages=True)
+    try:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        await listener.subscribe(CHANNEL)
+        async for event in _events(client, listener, currencies, groups, desks, dict(seen)):
+            yield event
+    except RedisError as error:
+        body = problem(
+            503, f"redis does not answer: {type(error).__name__}", code="dependency_down"
+        )
+        yield b"event: problem\ndata: " + msgspec.json.encode(body) + b"\n\n"
+    finally:
+        _open -= 1
+        await listener.aclose()  # type: ignore[no-untyped-call]
+        await client.aclose()
+
+
+async def _events(
+    client: Any,
+    listener: Any,
+    currencies: Sequence[str],
+    groups: Sequence[str],
+    desks: Collection[str] | None,
+    seen: dict[str, int],
+) -> AsyncIterator[bytes]:
+    end, beat = time.monotonic() + settings.STREAM_SECONDS, time.monotonic()
+    while time.monotonic() < end:
+        async for rollup in _newer(client, currencies, seen):
+            seen[rollup.currency] = rollup.frame
+            yield _event(rollup, groups, desks, seen)
+            beat = time.monotonic()
+        if time.monotonic() - beat >= HEARTBEAT_S:
+            beat = time.monotonic()
+            yield b": alive\n\n"
+        await _notice(listener)
+
+
+async def _newer(
+    client: Any, currencies: Sequence[str], seen: Mapping[str, int]
+) -> AsyncIterator[Rollup]:
+    """Frames that the caller does not have."""
+    for name, raw in zip(currencies, await _pointers(client, currencies), strict=True):
+        frame = int(raw or 0)
+        if frame > seen.get(name, 0):
+            found = await client.get(key(name, "rollup", frame))
+            if found:  # else it has moved on: the next look finds it
+                yield _rollup.decode(found)
+
+
+async def _pointers(client: Any, currencies: Sequence[str]) -> Any:
+    async with client.pipeline(transaction=False) as pipe:
+        for name in currencies:
+            pipe.get(key(name, "pointer"))
+        return await pipe.execute()
+
+
+async def _notice(listener: Any) -> None:
+    """Wait for a notice or a second; what came meanwhile is one notice."""
+    await asyncio.sleep(GAP_S)
+    wait = LOOK_S - GAP_S
+    while await listener.get_message(timeout=wait):
+        wait = 0.0
+
+
+def _event(
+    rollup: Rollup, groups: Sequence[str], desks: Collection[str] | None, seen: Mapping[str, int]
+) -> bytes:
+    event_id = ",".join(f"{name}:{frame}" for name, frame in seen.items() if name in CURRENCIES)
+    body = {
+        "stamp": reading.stamp(rollup),
+        "groups": sums.portfolio([rollup], groups, None, desks),
+    }
+    return f"event: risk\nid: {event_id}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"

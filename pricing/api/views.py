@@ -1,0 +1,22 @@
+"""What all risk views share: a login with a role, and the desks that it reads."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from instruments import access
+from instruments.api.permissions import ReadsMaster
+
+
+class RiskView(APIView):
+    """Base of the risk views."""
+
+    permission_classes = (IsAuthenticated, ReadsMaster)
+
+    def desks(self, request: Request) -> frozenset[str] | None:
+        """Codes of the desks that the user may read; None for all."""
+        return access.desks_seen(cast(Any, request.user))

@@ -1,0 +1,75 @@
+"""Exchange rates: what a tick does not carry stands, with the label that it came with."""
+
+from __future__ import annotations
+
+import pytest
+
+from feedbridge.ledger import Ledger, Place
+from feedbridge.rates import WaitingRates
+from pricing.core.messages import FxTick
+from pricing.fx import read_fx
+from tests.pricing.made import as_of
+
+
+def tick(seq, label="official", source="feed", **usd):
+    return FxTick(as_of=as_of(), source=source, seq=seq, usd=usd, label=label)
+
+
+@pytest.fixture
+def ledger():
+    return Ledger()
+
+
+@pytest.fixture
+def rates(ledger):
+    return WaitingRates(ledger)
+
+
+def take(rates, ledger, *ticks):
+    for each in ticks:
+        place = Place("fx_ticks", 0, ledger.consumed)
+        ledger.begin(place)
+        rates.take(place, each)
+
+
+def test_a_rate_that_a_tick_does_not_carry_stands(rates, ledger, redis_client):
+    take(rates, ledger, tick(1, EUR=1.1, GBP=1.3))
+    rates.write(redis_client)
+    take(rates, ledger, tick(2, EUR=1.2))
+    rates.write(redis_client)
+    assert read_fx(redis_client).usd == {"USD": 1.0, "EUR": 1.2, "GBP": 1.3}
+
+
+def test_ticks_that_wait_together_are_merged_and_end_only_when_redis_has_them(
+    rates, ledger, redis_client
+):
+    take(rates, ledger, tick(1, EUR=1.1, GBP=1.3), tick(2, EUR=1.2))
+    assert ledger.in_flight == 2
+    rates.write(redis_client)
+    assert read_fx(redis_client).usd == {"USD": 1.0, "EUR": 1.2, "GBP": 1.3}
+    assert ledger.counts == {"conflated": 1, "published": 1}
+
+
+def test_the_label_for_all_is_the_least_real_one(rates, ledger, redis_client):
+    take(rates, ledger, tick(1, "synthetic", GBP=1.3), tick(2, "official", EUR=1.2))
+    rates.write(redis_client)
+    found = read_fx(redis_client)
+    assert found.labels == {"GBP": "synthetic", "EUR": "official"}
+    assert found.label == "synthetic"
+    take(rates, ledger, tick(3, "official", GBP=1.31))
+    rates.write(redis_client)
+    assert read_fx(redis_client).label == "official"
+
+
+def test_an_older_tick_of_the_same_source_changes_nothing(rates, ledger, redis_client):
+    take(rates, ledger, tick(2, EUR=1.2), tick(1, EUR=1.1), tick(2, EUR=1.2))
+    rates.write(redis_client)
+    assert read_fx(redis_client).usd["EUR"] == 1.2
+    assert ledger.counts == {"published": 1, "stale": 1, "duplicate": 1}
+
+
+def test_rates_of_a_lost_partition_are_another_bridges_to_write(rates, ledger, redis_client):
+    take(rates, ledger, tick(1, EUR=1.1))
+    rates.let_go({("fx_ticks", 0)})
+    rates.write(redis_client)
+    assert read_fx(redis_client).usd == {"USD": 1.0}

@@ -1,0 +1,263 @@
+"""A trade that ends the process that prices it is found, kept out, and the rest is priced."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+
+from feedbridge import suspects as suspects_file
+from feedbridge.queue import PricingQueue
+from feedbridge.watchdog import Patience
+from instruments import book
+from instruments.models import Quarantine, book_version
+from pricing.core.messages import Failure, PriceJob
+from pricing.trials import Trials
+from riskproject.celery import app
+from tests.feedbridge.rig import at_rest
+from tests.pricing.made import store, swap
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MARKED = 1e12
+PATIENCE = Patience(0.5, 6.0)
+
+
+class Worker:
+    """A real Celery worker with two processes in which a marked trade kills or hangs."""
+
+    def __init__(self, redis_url: str, way: str, base: Path) -> None:
+        self.log, self.runs_file = base / "worker.log", base / "runs"
+        environ = {**os.environ, "REDIS_URL": redis_url, "KILLING_WAY": way}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "tests.feedbridge.killing", "worker"),
+                    *("--queues", "pricing", "--concurrency", "2", "-O", "fair"),
+                    *("--hostname", f"w{uuid.uuid4().hex[:6]}@%h", "--loglevel", "INFO"),
+                    *("--without-mingle", "--without-gossip"),
+                ],
+                env={**environ, "KILLING_LOG": str(self.runs_file)},
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def runs(self) -> int:
+        """How often the marked trade was priced."""
+        return len(self.runs_file.read_text().split()) if self.runs_file.exists() else 0
+
+    def stop(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def worker_of(redis_client, redis_url, tmp_path):
+    started = []
+
+    def start(way):
+        started.append(Worker(redis_url, way, tmp_path))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.stop()
+
+
+@pytest.fixture
+def live(rig):
+    """A rig whose queue is Celery's."""
+    queue = PricingQueue(app)
+    rig.queue, rig.send_carefully, rig.pretends = queue, queue.send_carefully, False
+    yield rig
+    queue.close()
+
+
+def book_without(rig, *kept_out):
+    lost = tuple(Failure(trade_id=n, code="QUARANTINED", message="m") for n in kept_out)
+    trades = [swap(name) for name in "ABCD" if name not in kept_out]
+    return store(rig.books, *trades, number=2, blocks=2, failures=lost)
+
+
+@pytest.mark.parametrize(("way", "most"), [("kernel", 3), ("roll", 4), ("hang", 3)])
+def test_a_trade_that_kills_or_hangs_is_found_within_a_few_runs(live, worker_of, way, most):
+    made = store(live.books, *(swap(n) for n in "ABC"), swap("D", notional=MARKED), blocks=2)
+    assert made.place_of("D") is not None
+    worker = worker_of(way)
+    bridge = live.ready(live.bridge(patience=PATIENCE))
+    live.send(live.tick(1))
+    live.run(lambda: live.kept_out, works=False, seconds=120)
+    assert live.kept_out == ["D"]
+    assert worker.runs() <= most
+    book_without(live, "D")
+    live.run(lambda: whole(live), works=False)
+    live.run(at_rest(bridge, 1), works=False)
+    assert worker.runs() <= most
+    assert bridge.lifecycle.suspects.split >= 1
+
+
+def whole(rig):
+    current = rig.frames.current("USD")
+    return current is not None and current.status == "COMPLETE" and current.priced == 3
+
+
+def shown(rig):
+    current = rig.frames.current("USD")
+    return current and current.status
+
+
+def begun_twice(rig, block=1):
+    """Two runs of a block have begun, and Celery has seen the last of them die."""
+    job = next(j for j in rig.queue.jobs if j["block"] == block)
+    job = PriceJob(**{**job, "valuation_date": None})
+    trials = Trials(rig.client)
+    trials.start(job)
+    trials.start(job)
+    trials.run_died(job)
+    return trials, job
+
+
+@pytest.fixture
+def accused(rig):
+    """A bridge whose second block has killed two processes; the first one is priced."""
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
+    rig.idle_blocks = {1}
+    rig.send(rig.tick(1))
+    rig.run(lambda: rig.queue.jobs, works=False)
+    trials, job = begun_twice(rig)
+    rig.run(lambda: rig.careful)
+    return rig, bridge, trials, job
+
+
+def test_frames_go_out_without_an_accused_block_and_name_its_trades(accused):
+    rig, bridge, _, _ = accused
+    rig.run(at_rest(bridge, 1))
+    current = rig.frames.current("USD")
+    assert (current.status, current.missing) == ("PARTIAL", [1])
+    assert [(f.trade_id, f.code) for f in current.failures] == [("B", "MISSING_BLOCK")]
+    assert {cell.book: cell.failed for cell in current.cells} == {"B1": 1}
+    sent = len(rig.queue.jobs)
+    rig.send(rig.tick(2))
+    rig.run(at_rest(bridge, 2))
+    assert {job["block"] for job in rig.queue.jobs[sent:]} == {0}
+    assert bridge.lifecycle.states == {"PARTIAL": 2}
+
+
+def test_a_block_that_passes_its_careful_run_is_priced_again(accused):
+    rig, _, trials, job = accused
+    assert trials.begin(job)
+    trials.at(job, "B")
+    trials.end(job, "PASSED")
+    rig.idle_blocks = set()
+    rig.run(lambda: shown(rig) == "COMPLETE")
+    assert not rig.kept_out
+
+
+def test_a_trade_at_which_the_careful_run_died_is_kept_out(accused):
+    rig, bridge, trials, job = accused
+    trials.begin(job)
+    trials.at(job, "B")
+    trials.end(job, "DIED")
+    rig.run(lambda: rig.kept_out == ["B"])
+    rig.run(lambda: rig.asked, seconds=5)  # the book without it may have been lost on its way
+    store(rig.books, swap("A"), number=2, blocks=1)
+    rig.run(lambda: shown(rig) == "COMPLETE")
+    assert bridge.lifecycle.suspects.blocks("USD", job.book_version) == set()
+
+
+def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(accused):
+    rig, bridge, trials, job = accused
+    tries = []
+
+    def keep_out(trade_id, *_):
+        tries.append(trade_id)
+        if len(tries) < 3:
+            raise OperationalError("the database is away")
+
+    bridge.lifecycle.suspects.quarantine = keep_out
+    trials.begin(job)
+    trials.at(job, "B")
+    trials.end(job, "DIED")
+    rig.run(lambda: tries)
+    assert bridge.away is None
+    rig.run(at_rest(bridge, 1))
+    rig.run(lambda: len(tries) == 3)
+
+
+def test_a_careful_run_that_falls_silent_once_holds_nothing_against_a_trade(accused, monkeypatch):
+    """Its whole worker went: Celery had nobody left to say so."""
+    monkeypatch.setattr(suspects_file, "SILENT_S", 0.3)
+    rig, _, trials, job = accused
+    trials.begin(job)
+    trials.at(job, "B")
+    rig.run(lambda: len(rig.careful) == 2)
+    assert not rig.kept_out
+    trials.begin(job)
+    trials.at(job, "B")
+    rig.run(lambda: rig.kept_out == ["B"])
+
+
+def test_a_careful_run_that_nobody_begins_is_sent_again_and_holds_nothing(accused, monkeypatch):
+    monkeypatch.setattr(suspects_file, "SEND_AGAIN_S", 0.2)
+    rig, _, _, _ = accused
+    rig.run(lambda: len(rig.careful) >= 3)
+    assert not rig.kept_out
+
+
+def test_a_block_that_no_trade_alone_kills_is_tried_thoroughly(accused):
+    rig, _, trials, job = accused
+    trials.begin(job)
+    trials.end(job, "DIED")
+    rig.run(lambda: len(rig.careful) == 2)
+    assert [job["thorough"] for job in rig.careful] == [False, True]
+
+
+def test_a_block_that_nobody_has_begun_is_sent_again_and_never_accused(rig):
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 0.5)))
+    rig.send(rig.tick(1))
+    rig.run(lambda: len(rig.queue.jobs) >= 6, works=False)
+    assert not rig.careful
+    rig.run(lambda: "nobody begins the blocks of USD" in bridge.waiting_for, works=False)
+    rig.run(at_rest(bridge, 1))
+    assert bridge.waiting_for == ""
+
+
+@pytest.mark.django_db
+def test_a_quarantined_trade_is_written_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(book_version, "ask_to_compile", lambda: asked.append(1))
+    assert book.quarantine("D", "USD", 7, "ended its process")
+    assert not book.quarantine("D", "USD", 8, "ended its process")
+    assert Quarantine.objects.get().frame == 7
+    before = book.current_version()
+    assert book.release("D")
+    assert not book.release("D")
+    assert book.current_version() > before
+
+
+@pytest.mark.django_db
+def test_the_command_lists_what_is_kept_out_and_releases_it(monkeypatch):
+    monkeypatch.setattr(book_version, "ask_to_compile", lambda: None)
+    book.quarantine("D", "USD", 7, "ended its process")
+    assert "D  USD  since" in told()
+    assert "D is released" in told("--release", "D")
+    assert "no trade is in quarantine" in told()
+    with pytest.raises(CommandError, match="D is not in quarantine"):
+        told("--release", "D")
+
+
+def told(*args):
+    out = io.StringIO()
+    call_command("quarantine", *args, stdout=out)
+    return out.getvalue()
