@@ -4,17 +4,19 @@ from django.apps import AppConfig
 
 
 class InstrumentsConfig(AppConfig):
-    """Connects deletions: unlike saves they also come in bulk and by cascade."""
+    """Connects deletions, which unlike saves also come in bulk and by cascade; makes the roles."""
 
     name = "instruments"
 
     def ready(self) -> None:
         """Raise the book's version after each deleted row that changes pricing."""
-        from django.db.models.signals import post_delete
+        from django.db.models.signals import post_delete, post_migrate
 
+        from instruments.access import set_roles
         from instruments.models.quarantine import Quarantine
         from instruments.models.row import PricedRow, after_delete
 
         for model in self.get_models():
             if issubclass(model, PricedRow | Quarantine):
                 post_delete.connect(after_delete, sender=model)
+        post_migrate.connect(set_roles, sender=self)

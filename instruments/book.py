@@ -7,13 +7,26 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import RawSQL
+from simple_history.utils import get_history_manager_for_model
 
 from instruments import rules
-from instruments.models import Bond, BondPosition, BookVersion, Fixing, Status, Swap
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    BookVersion,
+    Desk,
+    Fixing,
+    FxRate,
+    Quarantine,
+    Status,
+    Swap,
+)
 from instruments.models.book_version import book_changed, bulk_change
 from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, SwapTerms
@@ -21,6 +34,7 @@ from pricing.core.terms import BondTerms, SwapTerms
 ROWS_AT_ONCE = 2_000
 """Rows fetched at a time: bounds memory, not time."""
 
+SOLVED = "z-spread made from the clean price"
 SPREAD_DIGITS = 6
 """Of a basis point, as the column keeps."""
 
@@ -34,10 +48,14 @@ COLUMNS_OF_A_POSITION = {
 
 @dataclass(frozen=True)
 class BookTrade:
-    """A trade as pricing needs it; ``desk`` is the code of its book's desk."""
+    """A trade as pricing needs it; ``desk`` is the code of its book's desk.
+
+    ``mark`` changes with every row that it is made of, whoever writes it and however.
+    """
 
     terms: BondTerms | SwapTerms
     desk: str
+    mark: str = ""
 
 
 class LoadedBook(NamedTuple):
@@ -53,44 +71,87 @@ def current_version() -> int:
     return BookVersion.current()
 
 
-def load_trades() -> LoadedBook:
+def load_trades(before: LoadedBook | None = None) -> LoadedBook:
     """Version and active trades, sorted by trade_id, as they stood at one moment.
 
     A row that is no valid trade (written past the models, or by an older release) is
     rejected with its sentence and holds nothing else up.
+
+    Args:
+        before: What was loaded last: only rows that have changed since are read in full.
     """
+    known = {(t.terms.trade_id, t.mark): t for t in before.trades} if before else {}
     trades: dict[str, BookTrade] = {}
     rejected: list[tuple[str, str]] = []
     with _snapshot():
         version = BookVersion.current()
-        for trade_id, desk, row, to_terms in _active_rows():
-            try:
-                terms = to_terms(row)
-            except BadInput as error:
-                rejected.append((trade_id, str(error)))
-                continue
-            if trade_id in trades:
+        for trade_id, found in _active_trades(known):
+            if isinstance(found, str):
+                rejected.append((trade_id, found))
+            elif trade_id in trades:
                 rejected.append((trade_id, "a position and a swap both have this identifier"))
-                continue
-            trades[trade_id] = BookTrade(terms, desk)
+            else:
+                trades[trade_id] = found
     return LoadedBook(version, [trades[key] for key in sorted(trades)], sorted(rejected))
 
 
-ActiveRow = tuple[
-    str, str, dict[str, object], Callable[[Mapping[str, object]], BondTerms | SwapTerms]
-]
+class _Kind(NamedTuple):
+    """How rows of one table become terms; ``joined`` are columns of the tables of its mark."""
+
+    model: type[BondPosition] | type[Swap]
+    columns: dict[str, str]
+    to_terms: Callable[[Mapping[str, object]], BondTerms | SwapTerms]
+    joined: dict[type[Model], str]
 
 
-def _active_rows() -> Iterator[ActiveRow]:
-    for model, columns, to_terms in (
-        (BondPosition, COLUMNS_OF_A_POSITION, rules.bond_terms),
-        (Swap, COLUMNS_OF_A_SWAP, rules.swap_terms),
-    ):
-        rows = model._base_manager.filter(status=Status.ACTIVE).values_list(
-            "trade_id", "book__desk__code", *columns.values()
-        )
-        for trade_id, desk, *values in rows.iterator(ROWS_AT_ONCE):
-            yield trade_id, desk, dict(zip(columns, values, strict=True)), to_terms
+KINDS = (
+    _Kind(
+        BondPosition,
+        COLUMNS_OF_A_POSITION,
+        rules.bond_terms,
+        {Book: "book__code", Desk: "book__desk__code", Bond: "bond__currency"},
+    ),
+    _Kind(
+        Swap, COLUMNS_OF_A_SWAP, rules.swap_terms, {Book: "book__code", Desk: "book__desk__code"}
+    ),
+)
+
+
+def _active_trades(
+    known: Mapping[tuple[str, str], BookTrade],
+) -> Iterator[tuple[str, BookTrade | str]]:
+    """Every active trade, or what is wrong with it; as it is known where its mark is."""
+    for kind in KINDS:
+        rows = kind.model._base_manager.filter(status=Status.ACTIVE)
+        marks = dict(_marks(kind, rows))
+        new = [name for name, mark in marks.items() if (name, mark) not in known]
+        for name in marks.keys() - set(new):
+            yield name, known[name, marks[name]]
+        some = rows if len(new) > ROWS_AT_ONCE else rows.filter(trade_id__in=new)
+        found = some.values_list("trade_id", "book__desk__code", *kind.columns.values())
+        wanted = set(new)
+        for name, desk, *values in found.iterator(ROWS_AT_ONCE) if new else ():
+            if name in wanted:
+                yield name, _trade(kind, dict(zip(kind.columns, values, strict=True)), desk, marks)
+
+
+def _trade(
+    kind: _Kind, row: dict[str, object], desk: str, marks: Mapping[str, str]
+) -> BookTrade | str:
+    try:
+        terms = kind.to_terms(row)
+    except BadInput as error:
+        return str(error)
+    return BookTrade(terms, desk, marks[terms.trade_id])
+
+
+def _marks(kind: _Kind, rows: QuerySet[Any]) -> Iterator[tuple[str, str]]:
+    """Of each trade, the transactions that wrote its rows last: PostgreSQL's own ``xmin``."""
+    tables = [model._meta.db_table for model in (kind.model, *kind.joined)]
+    sql = " || '.' || ".join(f'"{table}".xmin::text' for table in tables)
+    marked = rows.annotate(mark=RawSQL(sql, ()))  # noqa: S611 - names of our own tables
+    for name, mark, *_ in marked.values_list("trade_id", "mark", *kind.joined.values()):
+        yield name, mark
 
 
 def load_fixings() -> dict[str, dict[dt.date, float]]:
@@ -102,22 +163,60 @@ def load_fixings() -> dict[str, dict[dt.date, float]]:
     return fixings
 
 
+def load_fx() -> dict[str, float]:
+    """US dollars per unit of each currency, of its newest date in the master."""
+    newest = FxRate.objects.order_by("currency", "-date").distinct("currency")
+    return {currency: float(usd) for currency, usd in newest.values_list("currency", "usd")}
+
+
+def quarantined() -> dict[str, str]:
+    """Trades that are not to be priced, and why."""
+    return dict(Quarantine.objects.values_list("trade_id", "reason"))
+
+
+def quarantine(trade_id: str, currency: str, frame: int, reason: str) -> bool:
+    """Keep a trade out of pricing until somebody releases it; False when it is kept out already."""
+    _, made = Quarantine.objects.get_or_create(
+        trade_id=trade_id, defaults={"currency": currency, "frame": frame, "reason": reason}
+    )
+    return made
+
+
+def release(trade_id: str) -> bool:
+    """Price a trade again; False when it was not kept out."""
+    kept_out = Quarantine.objects.filter(trade_id=trade_id).first()
+    if kept_out is None:
+        return False
+    kept_out.delete()
+    return True
+
+
 def store_spreads(spreads_bp: Mapping[str, float]) -> int:
     """Keep the z-spreads that prices have made; returns how many positions took theirs.
 
     A position that got a spread or another price meanwhile is left as it is.
     """
-    stored = 0
+    stored: list[str] = []
     with bulk_change():
         for trade_id, spread_bp in spreads_bp.items():
             waiting = BondPosition.objects.filter(
                 trade_id=trade_id, clean_price__isnull=False, z_spread_bp__isnull=True
             )
             value = round(Decimal(repr(spread_bp)), SPREAD_DIGITS)
-            stored += waiting.update(z_spread_bp=value, version=F("version") + 1)
+            if waiting.update(z_spread_bp=value, version=F("version") + 1):
+                stored.append(trade_id)
         if stored:
+            note_history(BondPosition.objects.filter(trade_id__in=stored), SOLVED)
             book_changed()
-    return stored
+    return len(stored)
+
+
+def note_history(rows: QuerySet[Any], reason: str, *, new: bool = False) -> None:
+    """A line of history for rows that were written past their models."""
+    history = get_history_manager_for_model(rows.model)
+    history.bulk_history_create(
+        rows, batch_size=ROWS_AT_ONCE, update=not new, default_change_reason=reason
+    )
 
 
 @contextmanager

@@ -5,17 +5,20 @@ The same sentences reach the admin, the API and the commands. Knows no table.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from stdnum import cusip as stdnum_cusip
 from stdnum import isin as stdnum_isin
-from stdnum.exceptions import ValidationError as NotAnIsin
+from stdnum import lei as stdnum_lei
+from stdnum.exceptions import ValidationError as Misspelt
 
 from pricing.core import conventions
 from pricing.core.errors import BadInput
@@ -31,6 +34,16 @@ A_POSITION = {"trade_id": "-", "book": "-", "face_amount": 100.0}
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 CODE_HELP = "letters, digits and . _ : - only, 64 at most"
+ISIN_SHAPE, CUSIP_SHAPE = r"^[A-Z]{2}[A-Z0-9]{9}[0-9]$", r"^[A-Z0-9*@#]{8}[0-9]$"
+LEI_SHAPE, COUNTRY_SHAPE = r"^[A-Z0-9]{18}[0-9]{2}$", r"^[A-Z]{2}$"
+LEI_HELP = "ISO 17442: 20 characters, the last two are check digits; optional"
+COUNTRY_HELP = "ISO 3166: two capital letters such as US; optional"
+MOST_DAYS, MOST_BP = 60, 10_000
+"""Limits of lags in days and of spreads in basis points; those of Terms."""
+
+MAXYEAR = 2199
+TENOR = re.compile(r"([0-9]{1,4})([DWMY])\Z")
+DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(10_000)
 FIXING_LEAST, FIXING_MOST = -0.2, 1.0
 """Limits of a fixing, a decimal per year: 5.31 sent as percent is caught here."""
 
@@ -66,14 +79,68 @@ def check_isin(isin: str) -> None:
     """Refuse an ISIN that is misspelt.
 
     Raises:
-        BadInput: Length, country or check digit is wrong.
+        BadInput: Length, country or check digit is wrong. So below.
     """
+    _check_number("isin", isin, stdnum_isin, "12 characters with a right check digit")
+
+
+def check_cusip(cusip: str) -> None:
+    """Refuse a CUSIP that is misspelt."""
+    _check_number("cusip", cusip, stdnum_cusip, "9 characters with a right check digit")
+
+
+def check_lei(lei: str) -> None:
+    """Refuse a legal entity identifier that is misspelt."""
+    _check_number("lei", lei, stdnum_lei, "20 characters with right check digits")
+
+
+def check_country(country: str) -> None:
+    """Refuse what is no two-letter code."""
+    if country and not re.match(COUNTRY_SHAPE, country):
+        raise BadInput("country", country, "two capital letters such as US")
+
+
+def _check_number(field: str, value: str, standard: Any, allowed: str) -> None:
     try:
-        stdnum_isin.validate(isin)
-    except NotAnIsin as error:
-        raise BadInput("isin", isin, f"12 characters with a right check digit: {error}") from None
-    if isin != stdnum_isin.compact(isin):
-        raise BadInput("isin", isin, f"write it as {stdnum_isin.compact(isin)}")
+        standard.validate(value)
+    except Misspelt as error:
+        raise BadInput(field, value, f"{allowed}: {error}") from None
+    if value != standard.compact(value):
+        raise BadInput(field, value, f"write it as {standard.compact(value)}")
+
+
+def isin_with_cusip(isin: str | None, cusip: str) -> str:
+    """The ISIN of a bond with a CUSIP: the one given if it holds the CUSIP, else the US one.
+
+    Raises:
+        BadInput: The CUSIP is misspelt, or belongs to another ISIN.
+    """
+    check_cusip(cusip)
+    if not isin:
+        return str(stdnum_cusip.to_isin(cusip))
+    if isin[2:11] != cusip:
+        raise BadInput("cusip", cusip, f"the ISIN {isin} holds {isin[2:11]}")
+    return isin
+
+
+def end_after(effective_date: dt.date, tenor: str) -> dt.date:
+    """The last day of a swap of that length, unadjusted; months end where they are shorter.
+
+    Raises:
+        BadInput: No tenor.
+    """
+    found = TENOR.match(tenor.upper())
+    count = int(found[1]) if found else 0
+    if found is None or count < 1:
+        raise BadInput("tenor", tenor, "a number and D, W, M or Y, such as 18M or 10Y")
+    if found[2] in "DW":
+        return effective_date + dt.timedelta(days=count * (7 if found[2] == "W" else 1))
+    months = effective_date.month - 1 + count * (12 if found[2] == "Y" else 1)
+    year, month = effective_date.year + months // 12, months % 12 + 1
+    if year > MAXYEAR:
+        raise BadInput("tenor", tenor, f"the swap would end after the year {MAXYEAR}")
+    last = calendar.monthrange(year, month)[1]
+    return dt.date(year, month, min(effective_date.day, last))
 
 
 def check_code(field: str, code: str) -> None:
@@ -98,6 +165,19 @@ def check_fixing(index: str, date: dt.date, rate: Decimal) -> None:
         raise BadInput("rate", float(rate), limits)
     if date.weekday() >= 5:
         raise BadInput("date", date.isoformat(), "no index fixes on a weekend")
+
+
+def check_fx_rate(currency: str, usd: Decimal) -> None:
+    """Refuse an exchange rate that no market could have.
+
+    Raises:
+        BadInput: Not a currency with curves, the dollar itself, or a rate out of range.
+    """
+    others = [name for name in conventions.CURRENCIES if name != "USD"]
+    if currency not in others:
+        raise BadInput("currency", currency, f"allowed: {', '.join(others)}")
+    if not DOLLARS_LEAST <= usd <= DOLLARS_MOST:
+        raise BadInput("usd", float(usd), "US dollars for one unit of the currency")
 
 
 def swaps_in(currency: str) -> list[str]:

@@ -10,13 +10,15 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from instruments import rules
-from instruments.api.refusals import refuse_unknown
-from instruments.models import Bond, BondPosition, Book, Fixing, Status, Swap
+from instruments.api.refusals import check_query
+from instruments.models import Bond, BondPosition, Book, Fixing, FxRate, Status, Swap
 from instruments.models.swap import PayReceive
 from pricing.core import conventions
 
@@ -37,8 +39,23 @@ class StrictFilterBackend(DjangoFilterBackend):
         """Check the names, then filter."""
         filterset = self.get_filterset_class(view, queryset)
         known = filterset.base_filters if filterset else {}
-        refuse_unknown(request.query_params, (*known, *NOT_FILTERS), "query parameter")
+        check_query(request.query_params, (*known, *NOT_FILTERS))
         return super().filter_queryset(request, queryset, view)
+
+
+class StrictOrderingFilter(OrderingFilter):
+    """Refuses an ordering that is not offered: it would be ignored."""
+
+    def remove_invalid_fields(
+        self, queryset: Any, fields: Any, view: Any, request: Request
+    ) -> list[str]:
+        """Check each name."""
+        allowed = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        for field in fields:
+            if field.lstrip("-") not in allowed:
+                sentence = f"{field!r} is not valid; allowed: {', '.join(allowed)}"
+                raise ValidationError({"ordering": [sentence]})
+        return list(fields)
 
 
 class BookFilter(filters.FilterSet):
@@ -53,6 +70,8 @@ class BondFilter(filters.FilterSet):
     currency = filters.ChoiceFilter(choices=CURRENCIES)
     convention = filters.CharFilter()
     isin = filters.CharFilter()
+    cusip = filters.CharFilter()
+    issuer = filters.CharFilter(field_name="issuer__code")
     is_sample = filters.BooleanFilter()
     maturity_after = filters.DateFilter(field_name="maturity_date", lookup_expr="gte")
     maturity_before = filters.DateFilter(field_name="maturity_date", lookup_expr="lte")
@@ -83,6 +102,7 @@ class BondPositionFilter(TradeFilter):
 class SwapFilter(TradeFilter):
     currency = filters.ChoiceFilter(choices=CURRENCIES, method="in_currency")
     convention = filters.CharFilter()
+    counterparty = filters.CharFilter(field_name="counterparty__code")
     pay_receive = filters.ChoiceFilter(choices=PayReceive.choices)
     maturity_after = filters.DateFilter(field_name="termination_date", lookup_expr="gte")
     maturity_before = filters.DateFilter(field_name="termination_date", lookup_expr="lte")
@@ -103,4 +123,14 @@ class FixingFilter(filters.FilterSet):
 
     class Meta:
         model = Fixing
+        fields = ()
+
+
+class FxRateFilter(filters.FilterSet):
+    currency = filters.ChoiceFilter(choices=CURRENCIES)
+    date_after = filters.DateFilter(field_name="date", lookup_expr="gte")
+    date_before = filters.DateFilter(field_name="date", lookup_expr="lte")
+
+    class Meta:
+        model = FxRate
         fields = ()

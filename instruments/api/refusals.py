@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
 NAMES_SHOWN = 8
+
+
+class StaleVersion(APIException):
+    """The change was made on an older version than the stored one."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "version_conflict"
 
 
 class Conflict(APIException):
@@ -26,7 +35,21 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> N
     """
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise serializers.ValidationError({name: [_unknown(name, known, kind)] for name in unknown})
+        code = f"unknown_{kind.replace(' ', '_')}"
+        sentences = {name: [_unknown(name, known, kind)] for name in unknown}
+        raise serializers.ValidationError(sentences, code=code)
+
+
+def check_query(given: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse query parameters that would be ignored: unknown ones, and those without a value.
+
+    Raises:
+        serializers.ValidationError: A sentence for each of them.
+    """
+    refuse_unknown(given, known, "query parameter")
+    empty = {name: [f"{name}: has no value; leave it out"] for name in given if not given[name]}
+    if empty:
+        raise serializers.ValidationError(empty)
 
 
 def _unknown(name: str, known: Collection[str], kind: str) -> str:
@@ -35,10 +58,11 @@ def _unknown(name: str, known: Collection[str], kind: str) -> str:
     return f"{name}: no such {kind}; {hint}"
 
 
-def unknown_code(field: str, value: object, codes: list[str]) -> str:
+def unknown_code(field: str, value: object, codes: QuerySet[Any]) -> str:
     """Sentence for a code that is not in its table."""
-    if not codes:
+    shown = list(codes.order_by("code").values_list("code", flat=True)[:NAMES_SHOWN])
+    if not shown:
         return f"{field}: {value!r} does not exist; there are none yet"
-    shown, more = codes[:NAMES_SHOWN], len(codes) - NAMES_SHOWN
+    more = codes.count() - len(shown)
     tail = f" and {more} more" if more > 0 else ""
     return f"{field}: {value!r} does not exist; there are: {', '.join(shown)}{tail}"

@@ -11,8 +11,20 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from instruments.api.refusals import Conflict, refuse_unknown, unknown_code
-from instruments.models import Bond, BondPosition, Book, Desk, Fixing, StaleRow, Swap
+from instruments import access
+from instruments.api.refusals import Conflict, StaleVersion, refuse_unknown, unknown_code
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    Counterparty,
+    Desk,
+    Fixing,
+    FxRate,
+    Issuer,
+    StaleRow,
+    Swap,
+)
 from instruments.models.row import PricedRow
 
 Values = dict[str, Any]
@@ -28,12 +40,13 @@ class CodeField(serializers.SlugRelatedField[Any]):
     def to_internal_value(self, data: object) -> Any:
         """The row; an unknown code is answered with those there are."""
         rows: QuerySet[Any] = self.get_queryset()  # type: ignore[assignment]
+        # What a user may not know of does not exist: its code is not told either.
+        rows = access.visible(self.context["request"].user, rows)
         found = (
             rows.filter(code=data).first() if isinstance(data, str) and "\0" not in data else None
         )
         if found is None:
-            codes = list(rows.order_by("code").values_list("code", flat=True))
-            raise serializers.ValidationError(unknown_code(self.field_name or "code", data, codes))
+            raise serializers.ValidationError(unknown_code(self.field_name or "code", data, rows))
         return found
 
 
@@ -93,7 +106,9 @@ class RowSerializer(serializers.ModelSerializer[Any]):
             with transaction.atomic():
                 row.save()
         except StaleRow as error:
-            raise Conflict(str(error)) from None
+            raise StaleVersion(
+                str(error), code=f"version_conflict current={error.current}"
+            ) from None
         except IntegrityError:
             raise Conflict("Another call made or deleted such a row just now: read again") from None
         return row
@@ -115,14 +130,41 @@ class BookSerializer(RowSerializer):
         read_only_fields = ("created", "updated")
 
 
+class IssuerSerializer(RowSerializer):
+    class Meta:
+        model = Issuer
+        fields = ("code", "name", "lei", "country", *OWN)
+        read_only_fields = ("created", "updated")
+
+    def _filled(self, row: Any) -> Values:
+        return {"lei": row.lei}
+
+
+class CounterpartySerializer(RowSerializer):
+    class Meta:
+        model = Counterparty
+        fields = ("code", "name", "lei", *OWN)
+        read_only_fields = ("created", "updated")
+
+    def _filled(self, row: Any) -> Values:
+        return {"lei": row.lei}
+
+
 class BondSerializer(RowSerializer):
+    issuer = CodeField(
+        queryset=Issuer.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Code of the issuer",
+    )
+
     class Meta:
         model = Bond
         exclude = ("id",)
         read_only_fields = ("created", "updated")
 
     def _filled(self, row: Any) -> Values:
-        return {"currency": row.currency, "isin": row.isin}
+        return {"currency": row.currency, "isin": row.isin, "cusip": row.cusip}
 
 
 class BondPositionSerializer(RowSerializer):
@@ -139,6 +181,12 @@ class BondPositionSerializer(RowSerializer):
 
 class SwapSerializer(RowSerializer):
     book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
+    counterparty = CodeField(
+        queryset=Counterparty.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Code of the counterparty",
+    )
     desk = serializers.CharField(source="book.desk.code", read_only=True)
     currency = serializers.CharField(read_only=True)
 
@@ -153,3 +201,21 @@ class FixingSerializer(RowSerializer):
         model = Fixing
         fields = ("index", "date", "rate", "source", *OWN)
         read_only_fields = ("created", "updated")
+
+
+class FxRateSerializer(RowSerializer):
+    class Meta:
+        model = FxRate
+        fields = ("currency", "date", "usd", "source", *OWN)
+        read_only_fields = ("created", "updated")
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """One line of a row's history; for the schema."""
+
+    version = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    user = serializers.CharField(allow_null=True, help_text="null: a command, or the system")
+    kind = serializers.CharField(help_text="created, changed or deleted")
+    reason = serializers.CharField(allow_null=True)
+    changes = serializers.DictField(help_text="Old and new value by field")

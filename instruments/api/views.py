@@ -1,40 +1,102 @@
-"""The REST side of the security master: read with a login, write with Django's permissions."""
+"""The REST side of the security master: who may do what is said by roles and desks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
-from django.db.models import ProtectedError
+from django.db import transaction
+from django.db.models import ProtectedError, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
-from rest_framework.filters import OrderingFilter, SearchFilter
-from rest_framework.permissions import DjangoModelPermissions, IsAuthenticated
+from rest_framework.decorators import action
+from rest_framework.filters import SearchFilter
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
+from instruments import access
 from instruments.api import filters, serializers
+from instruments.api.bulk import BulkMixin
+from instruments.api.changes import changes_of
+from instruments.api.idempotency import HEADER, repeatable
+from instruments.api.permissions import RolePermissions, check_desk
 from instruments.api.refusals import Conflict
-from instruments.models import Bond, BondPosition, Book, Desk, Fixing, PricedRow, Swap
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    Counterparty,
+    Desk,
+    Fixing,
+    FxRate,
+    Issuer,
+    PricedRow,
+    Swap,
+)
 
 TRADE_ORDERINGS = ("trade_id", "status", "book__code", "created", "updated")
+KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description="The same key with the same request gives the first answer again, for 24 hours",
+)
 
 
-class Rows(viewsets.GenericViewSet[Any]):
-    """What all tables share."""
+class Rows(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Any]):
+    """What all tables share: list and add."""
 
-    permission_classes = (IsAuthenticated, DjangoModelPermissions)
-    filter_backends = (filters.StrictFilterBackend, SearchFilter, OrderingFilter)
+    permission_classes = (IsAuthenticated, RolePermissions)
+    filter_backends = (filters.StrictFilterBackend, SearchFilter, filters.StrictOrderingFilter)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Rows that the user may know of."""
+        return access.visible(cast(Any, self.request.user), super().get_queryset())
+
+    @extend_schema(parameters=[KEY])
+    @repeatable
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Add a row."""
+        return super().create(request, *args, **kwargs)
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """Save, where the new row's desk is in the user's hands."""
+        self._check_book(serializer)
+        serializer.save()
+
+    def _check_book(self, serializer: BaseSerializer[Any]) -> None:
+        book = serializer.validated_data.get("book")
+        if book is not None:
+            check_desk(self.request, book)
 
 
-class RowViewSet(Rows, viewsets.ModelViewSet[Any]):
+class RowViewSet(
+    Rows, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.DestroyModelMixin
+):
     """A table whose rows have a name for addresses."""
 
     lookup_value_regex = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        """Save, where the row stays in the user's hands."""
+        self._check_book(serializer)
+        serializer.save()
+
     def perform_destroy(self, instance: PricedRow) -> None:
         """Delete, unless something else needs the row."""
         try:
-            instance.delete()
+            with transaction.atomic():
+                instance.delete()
         except ProtectedError as error:
             kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
             raise Conflict(f"{instance} still has {', '.join(kinds)}: delete those first") from None
+
+    @extend_schema(responses=serializers.ChangeSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None, filter_backends=())
+    def history(self, request: Request, **kwargs: Any) -> Response:
+        """Who changed what when, newest first."""
+        return Response(changes_of(self.get_object()))
 
 
 class DeskViewSet(RowViewSet):
@@ -58,18 +120,39 @@ class BookViewSet(RowViewSet):
     ordering_fields = ("code", "name", "desk__code")
 
 
-class BondViewSet(RowViewSet):
+class IssuerViewSet(RowViewSet):
+    """Issuers of bonds."""
+
+    queryset = Issuer.objects.all()
+    serializer_class = serializers.IssuerSerializer
+    lookup_field = "code"
+    search_fields = ("code", "name", "lei")
+    ordering_fields = ("code", "name", "country")
+
+
+class CounterpartyViewSet(RowViewSet):
+    """Counterparties of swaps."""
+
+    queryset = Counterparty.objects.all()
+    serializer_class = serializers.CounterpartySerializer
+    lookup_field = "code"
+    search_fields = ("code", "name", "lei")
+    ordering_fields = ("code", "name")
+
+
+class BondViewSet(BulkMixin, RowViewSet):
     """Bonds: static data. Positions in them are at `bond-positions`."""
 
-    queryset = Bond.objects.all()
+    queryset = Bond.objects.select_related("issuer")
     serializer_class = serializers.BondSerializer
     filterset_class = filters.BondFilter
     lookup_field = "code"
-    search_fields = ("code", "isin", "name")
+    search_fields = ("code", "isin", "cusip", "name")
     ordering_fields = ("code", "name", "currency", "maturity_date", "coupon_rate")
+    bulk_kind: ClassVar[str] = "bonds"
 
 
-class BondPositionViewSet(RowViewSet):
+class BondPositionViewSet(BulkMixin, RowViewSet):
     """Positions in bonds."""
 
     queryset = BondPosition.objects.select_related("bond", "book__desk")
@@ -78,20 +161,22 @@ class BondPositionViewSet(RowViewSet):
     lookup_field = "trade_id"
     search_fields = ("trade_id", "bond__code", "bond__isin", "bond__name")
     ordering_fields = (*TRADE_ORDERINGS, "face_amount", "bond__maturity_date")
+    bulk_kind: ClassVar[str] = "positions"
 
 
-class SwapViewSet(RowViewSet):
+class SwapViewSet(BulkMixin, RowViewSet):
     """Fixed-floating swaps."""
 
-    queryset = Swap.objects.select_related("book__desk")
+    queryset = Swap.objects.select_related("book__desk", "counterparty")
     serializer_class = serializers.SwapSerializer
     filterset_class = filters.SwapFilter
     lookup_field = "trade_id"
     search_fields = ("trade_id", "convention")
     ordering_fields = (*TRADE_ORDERINGS, "notional", "fixed_rate", "termination_date")
+    bulk_kind: ClassVar[str] = "swaps"
 
 
-class FixingViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Rows):
+class FixingViewSet(BulkMixin, Rows):
     """Fixings of floating rate indices: list and add."""
 
     queryset = Fixing.objects.all()
@@ -99,3 +184,14 @@ class FixingViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Rows):
     filterset_class = filters.FixingFilter
     search_fields = ("index", "source")
     ordering_fields = ("index", "date")
+    bulk_kind: ClassVar[str] = "fixings"
+
+
+class FxRateViewSet(Rows):
+    """Exchange rates that stand in until the feed sends some: list and add."""
+
+    queryset = FxRate.objects.all()
+    serializer_class = serializers.FxRateSerializer
+    filterset_class = filters.FxRateFilter
+    search_fields = ("currency", "source")
+    ordering_fields = ("currency", "date")

@@ -2,12 +2,15 @@
 
 from instruments.models.bond import Bond
 from instruments.models.book_version import BookVersion
+from instruments.models.counterparty import Counterparty
 from instruments.models.desk import Book, Desk
 from instruments.models.fixing import Fixing
+from instruments.models.fx_rate import FxRate
+from instruments.models.issuer import Issuer
 from instruments.models.position import BondPosition
 from instruments.models.quarantine import Quarantine
 from instruments.models.reply import Reply
-from instruments.models.row import PricedRow, StaleRow
+from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
 from instruments.models.trade import Status, Trade
 
@@ -16,11 +19,15 @@ __all__ = (
     "BondPosition",
     "Book",
     "BookVersion",
+    "Counterparty",
     "Desk",
     "Fixing",
+    "FxRate",
+    "Issuer",
     "PricedRow",
     "Quarantine",
     "Reply",
+    "Row",
     "StaleRow",
     "Status",
     "Swap",

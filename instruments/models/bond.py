@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from instruments import rules
+from instruments.models.issuer import Issuer
 from instruments.models.row import PricedRow
 
 OR_CONVENTION = "empty: as the convention says"
@@ -21,7 +22,18 @@ class Bond(PricedRow):
     isin = models.CharField(
         "ISIN", max_length=12, unique=True, null=True, blank=True, help_text="optional"
     )
+    cusip = models.CharField(
+        "CUSIP",
+        max_length=9,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="optional; makes a US ISIN where none is given",
+    )
     name = models.CharField(max_length=120)
+    issuer = models.ForeignKey(
+        Issuer, on_delete=models.PROTECT, null=True, blank=True, related_name="bonds"
+    )
     is_sample = models.BooleanField(
         "invented", default=False, help_text="made up for the sample book: no such bond exists"
     )
@@ -68,6 +80,22 @@ class Bond(PricedRow):
                 ),
                 name="bond_first_coupon_lies_in_its_life",
             ),
+            models.CheckConstraint(
+                condition=Q(isin__isnull=True) | Q(isin__regex=rules.ISIN_SHAPE),
+                name="bond_isin_has_its_shape",
+            ),
+            models.CheckConstraint(
+                condition=Q(cusip__isnull=True) | Q(cusip__regex=rules.CUSIP_SHAPE),
+                name="bond_cusip_has_its_shape",
+            ),
+            models.CheckConstraint(
+                condition=Q(settlement_days__isnull=True) | Q(settlement_days__lte=rules.MOST_DAYS),
+                name="bond_settles_within_days",
+            ),
+            models.CheckConstraint(
+                condition=Q(ex_coupon_days__isnull=True) | Q(ex_coupon_days__lte=rules.MOST_DAYS),
+                name="bond_is_ex_coupon_within_days",
+            ),
         )
 
     def __str__(self) -> str:
@@ -76,11 +104,13 @@ class Bond(PricedRow):
     def clean(self) -> None:
         """Refuse what cannot become Terms; take the currency from the convention."""
         super().clean()
-        self.isin = self.isin or None
+        self.isin, self.cusip = self.isin or None, self.cusip or None
         if None in (self.issue_date, self.maturity_date, self.coupon_rate):
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
             rules.check_code("code", self.code)
+            if self.cusip:
+                self.isin = rules.isin_with_cusip(self.isin, self.cusip)
             if self.isin:
                 rules.check_isin(self.isin)
             self.currency = rules.bond_terms({**rules.A_POSITION, **self.static()}).currency or ""

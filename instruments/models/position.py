@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -52,13 +53,18 @@ class BondPosition(Trade):
         if not self._state.adding and self.clean_price is not None:
             before = type(self)._base_manager.filter(pk=self.pk)
             price, spread = before.values_list("clean_price", "z_spread_bp").first() or (None, None)
-            if price != self.clean_price and spread == self.z_spread_bp:
-                self.z_spread_bp = None
+            self.forget_spread_of(price, spread)
         super().save(**kwargs)
 
-    def clean(self) -> None:
+    def forget_spread_of(self, price: Decimal | None, spread_bp: Decimal | None) -> None:
+        """Drop the spread that another price has made; one that somebody states stays."""
+        priced_anew = self.clean_price is not None and price != self.clean_price
+        if priced_anew and spread_bp == self.z_spread_bp:
+            self.z_spread_bp = None
+
+    def check_terms(self) -> None:
         """Refuse what cannot become Terms."""
-        super().clean()
+        super().check_terms()
         if self.face_amount is None or self.bond_id is None or self.book_id is None:
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):

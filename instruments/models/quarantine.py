@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models, transaction
+from simple_history.models import HistoricalRecords
 
 from instruments.models.book_version import book_changed
 
@@ -17,6 +18,7 @@ class Quarantine(models.Model):
     frame = models.BigIntegerField(help_text="number of the frame it was caught in")
     reason = models.TextField()
     since = models.DateTimeField(auto_now_add=True)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ("-since",)

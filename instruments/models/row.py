@@ -1,10 +1,11 @@
-"""A row that pricing can see: it counts its own versions and raises the book's."""
+"""Rows that count their own versions and keep their history; priced ones raise the book's."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db import models, transaction
+from simple_history.models import HistoricalRecords
 
 from instruments.models.book_version import book_changed
 
@@ -23,18 +24,19 @@ class StaleRow(Exception):
         )
 
 
-class PricedRow(models.Model):
-    """Base of every table whose rows change numbers."""
+class Row(models.Model):
+    """Base of every table of the master: versions, times, and who changed what when."""
 
     version = models.PositiveIntegerField(default=1, editable=False)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(inherit=True)
 
     class Meta:
         abstract = True
 
     def save(self, **kwargs: Any) -> None:
-        """Save row, row version and book version together, or nothing.
+        """Save the row and its next version together, or nothing.
 
         Raises:
             StaleRow: ``version`` is not the stored one.
@@ -47,10 +49,19 @@ class PricedRow(models.Model):
             with transaction.atomic():
                 self._raise_own_version()
                 super().save(**kwargs)
-                book_changed()
+                self.changed()
         except BaseException:
             self.version = before
             raise
+
+    @classmethod
+    def changed(cls) -> None:
+        """Called in the transaction of every change; a plain row changes no price."""
+
+    def stored_version(self) -> int | None:
+        """The version in the table; None when the row is not there."""
+        rows = type(self)._base_manager.filter(pk=self.pk)
+        return rows.values_list("version", flat=True).first()
 
     def _raise_own_version(self) -> None:
         if self._state.adding:
@@ -62,6 +73,18 @@ class PricedRow(models.Model):
         if current != self.version:
             raise StaleRow(str(self), self.version, current)
         self.version = current + 1
+
+
+class PricedRow(Row):
+    """Base of every table whose rows change numbers."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def changed(cls) -> None:
+        """A higher book version, in the same transaction."""
+        book_changed()
 
 
 def after_delete(sender: type[models.Model], **_kwargs: object) -> None:

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from instruments import rules
 from instruments.models.bond import OR_CONVENTION, RATE_HELP
+from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
 from pricing.core import conventions
 
@@ -23,6 +24,11 @@ class Swap(Trade):
 
     convention = models.CharField(max_length=32, db_index=True)
     pay_receive = models.CharField(max_length=7, choices=PayReceive)
+    trade_date = models.DateField(null=True, blank=True)
+    counterparty = models.ForeignKey(
+        Counterparty, on_delete=models.PROTECT, null=True, blank=True, related_name="swaps"
+    )
+    clearing_house = models.CharField(max_length=32, blank=True, help_text="empty: not cleared")
     notional = models.DecimalField(max_digits=20, decimal_places=2)
     effective_date = models.DateField()
     termination_date = models.DateField(db_index=True)
@@ -71,6 +77,14 @@ class Swap(Trade):
             models.CheckConstraint(
                 condition=Q(status__in=Status.values), name="swap_status_is_known"
             ),
+            models.CheckConstraint(
+                condition=Q(spread_bp__gte=-rules.MOST_BP, spread_bp__lte=rules.MOST_BP),
+                name="swap_spread_is_in_bp",
+            ),
+            models.CheckConstraint(
+                condition=Q(payment_lag__isnull=True) | Q(payment_lag__lte=rules.MOST_DAYS),
+                name="swap_pays_within_days",
+            ),
         )
 
     @property
@@ -79,9 +93,9 @@ class Swap(Trade):
         row = conventions.SWAPS.get(self.convention)
         return row.currency if row else ""
 
-    def clean(self) -> None:
+    def check_terms(self) -> None:
         """Refuse what cannot become Terms."""
-        super().clean()
+        super().check_terms()
         needed = (self.notional, self.effective_date, self.termination_date, self.fixed_rate)
         if None in needed or self.book_id is None:
             return  # the form already says that they are missing

@@ -36,12 +36,21 @@ class Trade(PricedRow):
         return self.trade_id
 
     def clean(self) -> None:
-        """One identifier names one trade, whatever its product."""
+        """Refuse what cannot become Terms; one identifier names one trade, of any product."""
         super().clean()
-        with rules.as_form_errors(("trade_id",)):
-            rules.check_code("trade_id", self.trade_id)
+        self.check_terms()
         for other in Trade.__subclasses__():
             same = other._base_manager.filter(trade_id=self.trade_id)
             if other is not type(self) and same.exists():
-                taken = f"a {other._meta.verbose_name} has this identifier"
-                raise ValidationError({"trade_id": str(BadInput("trade_id", self.trade_id, taken))})
+                raise ValidationError({"trade_id": taken(self.trade_id, other)})
+
+    def check_terms(self) -> None:
+        """As `clean`, without asking the database."""
+        with rules.as_form_errors(("trade_id",)):
+            rules.check_code("trade_id", self.trade_id)
+
+
+def taken(trade_id: str, other: type[models.Model]) -> str:
+    """Sentence for an identifier that a trade of another product has."""
+    reason = f"a {other._meta.verbose_name} has this identifier"
+    return str(BadInput("trade_id", trade_id, reason))

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from instruments.models import Bond, BondPosition, Book, Desk, Swap, book_version
@@ -94,7 +93,6 @@ def position(book: Book, bond: Bond) -> BondPosition:
 
 @pytest.fixture
 def api(admin_user: Any) -> APIClient:
-    cache.clear()  # throttles count there
     client = APIClient()
     client.force_authenticate(admin_user)
     return client

@@ -33,10 +33,10 @@ def test_every_table_has_its_pages(
 def test_rates_are_shown_in_percent(admin_client: Any, position: BondPosition) -> None:
     assert "4.125 %" in admin_client.get("/admin/instruments/bond/").content.decode()
     assert [percent(Decimal(text)) for text in ("0.04", "-0.00125", "0", "1")] == [
-        "4 %",
+        "4.000 %",
         "-0.125 %",
-        "0 %",
-        "100 %",
+        "0.000 %",
+        "100.000 %",
     ]
 
 

@@ -56,12 +56,12 @@ def test_terms_say_what_the_rows_say(swap: Swap, position: BondPosition) -> None
 
 def test_a_bad_row_is_named_and_the_others_are_loaded(swap: Swap, book: Book) -> None:
     Swap.objects.bulk_create([make_swap(book, trade_id="S2", convention="USD-LIBOR-3M")])
-    Swap.objects.bulk_create([make_swap(book, trade_id="S3", payment_lag=99)])
+    Swap.objects.bulk_create([make_swap(book, trade_id="S3", fixed_day_count="ACT/9")])
     _, trades, rejected = load_trades()
     assert [trade.terms.trade_id for trade in trades] == ["S1"]
     assert [trade_id for trade_id, _ in rejected] == ["S2", "S3"]
     assert rejected[0][1].startswith("convention: 'USD-LIBOR-3M' is not valid; allowed: USD-SOFR")
-    assert rejected[1][1].startswith("payment_lag: 99 is not valid")
+    assert rejected[1][1].startswith("fixed_day_count: 'ACT/9' is not valid")
 
 
 def test_an_identifier_that_two_trades_have_is_said(swap: Swap, bond: Bond, book: Book) -> None:
@@ -77,8 +77,33 @@ def test_the_number_of_queries_does_not_grow_with_the_book(
     swap: Swap, book: Book, django_assert_num_queries: Any
 ) -> None:
     Swap.objects.bulk_create([make_swap(book, trade_id=f"T{n}") for n in range(50)])
-    with django_assert_num_queries(5):  # savepoint, version, positions, swaps, release
-        assert len(load_trades().trades) == 51
+    with django_assert_num_queries(6):  # savepoint, version, marks of both, swaps, release
+        before = load_trades()
+    assert len(before.trades) == 51
+    with django_assert_num_queries(5):  # no row has changed
+        assert load_trades(before) == before
+
+
+@pytest.mark.parametrize("changed", ["swap", "book", "desk"])
+def test_what_has_changed_since_the_last_load_is_read_again_whoever_wrote_it(
+    swap: Swap, book: Book, changed: str
+) -> None:
+    before = load_trades()
+    if changed == "swap":
+        Swap.objects.update(notional=77)
+    elif changed == "book":
+        Book.objects.update(code="OTHER")
+    else:
+        Desk.objects.update(code="OTHER")
+    after = load_trades(before)
+    assert after.trades == load_trades().trades
+    assert after.trades[0] != before.trades[0]
+
+
+def test_a_trade_that_left_the_book_is_not_remembered(swap: Swap) -> None:
+    before = load_trades()
+    Swap.objects.all().delete()
+    assert load_trades(before).trades == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,12 +1,18 @@
-"""A user name in; its API token out."""
+"""A user name in; its API token out, and on request the user, its roles and its desks."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rest_framework.authtoken.models import Token
+
+from instruments import access
+from instruments.models import Desk
 
 
 class Command(BaseCommand):
@@ -18,14 +24,55 @@ class Command(BaseCommand):
         """Options."""
         parser.add_argument("user")
         parser.add_argument("--renew", action="store_true", help="replace the token that is there")
+        parser.add_argument(
+            "--role",
+            action="append",
+            default=[],
+            choices=access.ROLES,
+            help="give this role; makes the user, without a password, when there is none",
+        )
+        parser.add_argument(
+            "--desk", action="append", default=[], help="make the user a trader of this desk"
+        )
 
-    def handle(self, *args: object, user: str, renew: bool, **options: object) -> None:
-        """Find the user, make the token, print only it: a script reads this."""
-        users = get_user_model().objects
-        found = users.filter(username=user).first()
-        if found is None:
-            names = ", ".join(users.order_by("username").values_list("username", flat=True)[:8])
-            raise CommandError(f"No user {user}; there are: {names or 'none (run create_admin)'}")
+    @transaction.atomic
+    def handle(
+        self,
+        *args: object,
+        user: str,
+        renew: bool,
+        role: list[str],
+        desk: list[str],
+        **options: object,
+    ) -> None:
+        """Find or make the user, make the token, print only it: a script reads this."""
+        desks = [_desk(code) for code in desk]
+        found = _user(user, make=bool(role))
+        found.groups.add(*Group.objects.filter(name__in=role))
+        for one in desks:
+            one.traders.add(found)
         if renew:
             Token.objects.filter(user=found).delete()
         self.stdout.write(Token.objects.get_or_create(user=found)[0].key)
+
+
+def _user(name: str, *, make: bool) -> Any:
+    users = get_user_model().objects
+    found = users.filter(username=name).first()
+    if found is None and make:
+        return users.create_user(name)
+    if found is None:
+        names = ", ".join(users.order_by("username").values_list("username", flat=True)[:8])
+        raise CommandError(
+            f"No user {name}; there are: {names or 'none (run create_admin)'}."
+            f" With --role {' or '.join(access.ROLES)} it is made"
+        )
+    return found
+
+
+def _desk(code: str) -> Desk:
+    found = Desk.objects.filter(code=code).first()
+    if found is None:
+        codes = ", ".join(Desk.objects.order_by("code").values_list("code", flat=True)[:8])
+        raise CommandError(f"No desk {code}; there are: {codes or 'none yet'}")
+    return found

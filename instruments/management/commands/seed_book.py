@@ -10,6 +10,7 @@ from itertools import islice
 from django.core.management.base import BaseCommand
 from django.db.models import Q
 from rich.progress import Progress
+from simple_history.utils import bulk_create_with_history
 
 from instruments import book, sample, sample_bonds
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
@@ -17,6 +18,7 @@ from instruments.models.book_version import book_changed, bulk_change
 from pricing.core.terms import BondTerms, SwapTerms
 
 ROWS_AT_ONCE = 1_000
+REASON = "manage.py seed_book"
 OURS = Q(trade_id__startswith=sample.SAMPLE_PREFIX) | Q(
     trade_id__startswith=sample.GENERATED_PREFIX
 )
@@ -104,7 +106,7 @@ def _bonds() -> dict[str, int]:
         for bond in universe
         if bond.code not in have
     ]
-    Bond.objects.bulk_create(rows)
+    bulk_create_with_history(rows, Bond, default_change_reason=REASON)
     if rows:
         book_changed()
     keys = dict(Bond.objects.values_list("code", "pk"))
@@ -114,13 +116,12 @@ def _bonds() -> dict[str, int]:
 def _insert(
     trades: list[SwapTerms | BondTerms], books: dict[str, int], bonds: dict[str, int]
 ) -> None:
-    Swap.objects.bulk_create(
-        [book.swap_row(t, books[t.book]) for t in trades if isinstance(t, SwapTerms)]
-    )
-    BondPosition.objects.bulk_create(
-        [
-            book.position_row(t, books[t.book], bonds[t.name or ""])
-            for t in trades
-            if isinstance(t, BondTerms)
-        ]
-    )
+    swaps = [book.swap_row(t, books[t.book]) for t in trades if isinstance(t, SwapTerms)]
+    positions = [
+        book.position_row(t, books[t.book], bonds[t.name or ""])
+        for t in trades
+        if isinstance(t, BondTerms)
+    ]
+    for model, rows in ((Swap, swaps), (BondPosition, positions)):
+        if rows:
+            bulk_create_with_history(rows, model, default_change_reason=REASON)

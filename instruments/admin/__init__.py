@@ -1,0 +1,27 @@
+"""Django's admin of the security master; importing it registers every page."""
+
+from instruments.admin import (
+    accounts,
+    audit,
+    bonds,
+    desks,
+    market,
+    parties,
+    quarantine,
+    site,
+    trades,
+)
+from instruments.admin.shown import percent
+
+__all__ = (
+    "accounts",
+    "audit",
+    "bonds",
+    "desks",
+    "market",
+    "parties",
+    "percent",
+    "quarantine",
+    "site",
+    "trades",
+)

@@ -1,0 +1,72 @@
+"""Pages of users, roles, tokens and logins, in the look of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes import admin as axes_admin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.http import HttpRequest
+from rest_framework.authtoken.admin import TokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from instruments.admin_access import RoleUserAdmin
+
+
+class SuperusersOnly:
+    """Whoever could read or change these rows could become somebody else."""
+
+    def _is_superuser(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._is_superuser(request)
+
+
+class UserPages(RoleUserAdmin, ModelAdmin):  # type: ignore[misc]
+    form, add_form = UserChangeForm, UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+class GroupPages(GroupAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+class TokenPages(SuperusersOnly, TokenAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+class AttemptPages(SuperusersOnly, axes_admin.AccessAttemptAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+class LogPages(SuperusersOnly, axes_admin.AccessLogAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+class FailurePages(SuperusersOnly, axes_admin.AccessFailureLogAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+PAGES: dict[type[Model], Any] = {
+    User: UserPages,
+    Group: GroupPages,
+    TokenProxy: TokenPages,
+    AccessAttempt: AttemptPages,
+    AccessLog: LogPages,
+    AccessFailureLog: FailurePages,
+}
+
+for _model, _pages in PAGES.items():
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)
+    admin.site.register(_model, _pages)

@@ -1,0 +1,62 @@
+"""Pages of bonds: static data, the cash flows of 100 face, and the positions in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from instruments import rules
+from instruments.admin import cashflows, live
+from instruments.admin.panel import Panel
+from instruments.admin.row import KeptRows, RowAdmin
+from instruments.admin.shown import percent
+from instruments.models import Bond
+from pricing.core import conventions
+
+POSITIONS_SHOWN = 20
+
+
+@admin.register(Bond)
+class BondAdmin(KeptRows, RowAdmin):
+    conventions = tuple(conventions.BONDS)
+    list_display = ("code", "name", "isin", "coupon", "currency", "maturity_date", "issuer")
+    list_filter = ("currency", "convention", "is_sample")
+    list_select_related = ("issuer",)
+    search_fields = ("code", "isin", "cusip", "name")
+    date_hierarchy = "maturity_date"
+    autocomplete_fields = ("issuer",)
+    readonly_fields = (*RowAdmin.readonly_fields, "coupon")
+    fieldsets = (
+        (None, {"fields": (
+            ("code", "name"), ("isin", "cusip"), ("issuer", "is_sample"), "seen_version",
+        )}),
+        ("Terms", {"fields": (
+            ("convention", "currency"), ("coupon_rate", "coupon"),
+            ("issue_date", "maturity_date"),
+        )}),
+        ("Stubs", {"classes": ("collapse",), "fields": (
+            "dated_date", ("first_coupon_date", "penultimate_coupon_date"),
+        )}),
+        ("Instead of the convention", {"classes": ("collapse",), "fields": (
+            ("payment_frequency", "day_count"), ("settlement_days", "ex_coupon_days"),
+            ("calendar", "business_day_convention"), ("end_of_month", "discount_curve"),
+        )}),
+        ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
+    )  # fmt: skip
+
+    @admin.display(description="coupon", ordering="coupon_rate")
+    def coupon(self, bond: Bond) -> str:
+        """In percent."""
+        return percent(bond.coupon_rate) if bond.coupon_rate is not None else ""
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        """What positions in it are worth, and what 100 face pays."""
+        held = row.positions.order_by("trade_id")
+        visible = live.visible(request.user, held)[:POSITIONS_SHOWN]
+        hundred = {**rules.A_POSITION, **row.static()}
+        return [
+            live.panel([position.trade_id for position in visible], title="Positions, live"),
+            cashflows.panel(hundred, title="Cash flows of 100 face"),
+        ]

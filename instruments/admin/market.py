@@ -1,0 +1,30 @@
+"""Pages of market data that the master holds: fixings, and exchange rates to begin with."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from instruments.admin.row import RowAdmin
+from instruments.admin.shown import percent
+from instruments.models import Fixing, FxRate
+
+
+@admin.register(Fixing)
+class FixingAdmin(RowAdmin):
+    list_display = ("index", "date", "fixed", "source")
+    list_filter = ("index", "source")
+    search_fields = ("index", "source")
+    date_hierarchy = "date"
+
+    @admin.display(description="rate", ordering="rate")
+    def fixed(self, fixing: Fixing) -> str:
+        """In percent."""
+        return percent(fixing.rate)
+
+
+@admin.register(FxRate)
+class FxRateAdmin(RowAdmin):
+    list_display = ("currency", "date", "usd", "source")
+    list_filter = ("currency", "source")
+    search_fields = ("currency", "source")
+    date_hierarchy = "date"

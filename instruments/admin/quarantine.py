@@ -1,0 +1,44 @@
+"""The page of trades that are kept out of pricing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from instruments.admin.history import HistoryPages
+from instruments.models import Quarantine
+from instruments.models.book_version import bulk_change
+
+
+@admin.register(Quarantine)
+class QuarantineAdmin(HistoryPages, ModelAdmin):  # type: ignore[misc]
+    history_list_display = ("frame", "reason")
+    list_display = ("trade_id", "currency", "since", "frame", "reason")
+    list_filter = ("currency",)
+    search_fields = ("trade_id", "reason")
+    readonly_fields = ("trade_id", "currency", "frame", "reason", "since")
+    actions = ("release",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The watchdog adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A row is there, or it is not."""
+        return False
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Deleting has a better name here."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.action(description="Release selected trades: price them again", permissions=("delete",))
+    def release(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with bulk_change():
+            count, _ = queryset.delete()
+        self.message_user(request, f"{count} trades are priced again from the next frame on.")

@@ -1,0 +1,135 @@
+"""Pages of trades: positions in bonds, and swaps, with what they are worth now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from instruments import access, loading, rules
+from instruments.admin import cashflows, live
+from instruments.admin.panel import Panel
+from instruments.admin.row import KeptRows, RowAdmin
+from instruments.admin.shown import money, percent
+from instruments.admin.swap_form import SwapForm
+from instruments.models import BondPosition, Status, Swap
+from pricing.core import conventions
+
+
+class TradeAdmin(KeptRows, RowAdmin):
+    save_as = True
+    actions = ("cancel", "activate", "export_selected")
+
+    @admin.action(description="Cancel selected trades", permissions=("change",))
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._set_status(request, queryset, Status.CANCELLED)
+
+    @admin.action(description="Make selected trades active again", permissions=("change",))
+    def activate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._set_status(request, queryset, Status.ACTIVE)
+
+    def _set_status(self, request: HttpRequest, trades: QuerySet[Any], status: Status) -> None:
+        """Through the importer: the same checks, one book version, and the history."""
+        ids = trades.order_by("trade_id").values_list("trade_id", flat=True)
+        rows = [{"trade_id": trade_id, "status": str(status.value)} for trade_id in ids]
+        result = loading.load(
+            self.kind,
+            rows,
+            user=request.user,
+            reason=f"{status.label} in the admin",
+            books=access.books_written(request.user),
+        )
+        for sentence in result.sentences(5):
+            self.message_user(request, sentence, messages.ERROR)
+        changed = result.counts["update"] if result.written else 0
+        self.message_user(request, f"{changed} trades are {status.label} now.")
+
+    def terms(self, trade: Any) -> dict[str, Any]:
+        """Its fields, as the core wants them."""
+        raise NotImplementedError
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        """What it is worth, and what it pays."""
+        contract = cashflows.panel(self.terms(row), title="Cash flows")
+        return [
+            live.panel([row.trade_id], title="Live risk"),
+            live.flows(row.trade_id) or contract,
+        ]
+
+
+@admin.register(BondPosition)
+class BondPositionAdmin(TradeAdmin):
+    list_display = ("trade_id", "bond_code", "face", "book", "clean_price", "status")
+    list_filter = ("status", "bond__currency", "book__desk", "book")
+    list_select_related = ("bond", "book")
+    search_fields = ("trade_id", "bond__code", "bond__isin", "bond__name")
+    autocomplete_fields = ("bond", "book")
+
+    @admin.display(description="bond", ordering="bond__code")
+    def bond_code(self, position: BondPosition) -> str:
+        return position.bond.code
+
+    @admin.display(description="face amount", ordering="face_amount")
+    def face(self, position: BondPosition) -> str:
+        return money(position.face_amount)
+
+    def terms(self, trade: BondPosition) -> dict[str, Any]:
+        own = {name: getattr(trade, name) for name in rules.POSITION_FIELDS}
+        return {**trade.bond.static(), **own, "book": trade.book.code}
+
+
+@admin.register(Swap)
+class SwapAdmin(TradeAdmin):
+    form = SwapForm
+    conventions = tuple(conventions.SWAPS)
+    list_display = (
+        "trade_id",
+        "convention",
+        "pay_receive",
+        "size",
+        "fixed",
+        "effective_date",
+        "termination_date",
+        "book",
+        "status",
+    )
+    list_filter = ("status", "convention", "pay_receive", "book__desk", "book")
+    list_select_related = ("book",)
+    search_fields = ("trade_id", "convention", "counterparty__code")
+    date_hierarchy = "termination_date"
+    autocomplete_fields = ("book", "counterparty")
+    readonly_fields = (*RowAdmin.readonly_fields, "fixed")
+    fieldsets = (
+        (None, {"fields": (
+            ("trade_id", "status"), ("book", "convention"),
+            ("counterparty", "clearing_house"), "seen_version",
+        )}),
+        ("Terms", {"fields": (
+            ("pay_receive", "notional"), ("fixed_rate", "fixed"), ("effective_date", "trade_date"),
+            ("termination_date", "tenor"), "spread_bp",
+        )}),
+        ("Stubs and schedule", {"classes": ("collapse",), "fields": (
+            ("first_regular_date", "last_regular_date"), "notional_schedule",
+        )}),
+        ("Instead of the convention", {"classes": ("collapse",), "fields": (
+            ("fixed_frequency", "fixed_day_count"), ("float_frequency", "float_day_count"),
+            ("floating_index", "payment_lag"), ("calendar", "business_day_convention"),
+            "end_of_month", ("discount_curve", "forecast_curve"),
+        )}),
+        ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
+    )  # fmt: skip
+
+    @admin.display(description="fixed rate", ordering="fixed_rate")
+    def fixed(self, swap: Swap) -> str:
+        """In percent."""
+        return percent(swap.fixed_rate) if swap.fixed_rate is not None else ""
+
+    @admin.display(description="notional", ordering="notional")
+    def size(self, swap: Swap) -> str:
+        return money(swap.notional)
+
+    def terms(self, trade: Swap) -> dict[str, Any]:
+        own = {name: getattr(trade, name) for name in rules.SWAP_FIELDS}
+        return {**own, "book": trade.book.code}

@@ -1,0 +1,171 @@
+"""Many rows in one call: a JSON array, CSV or XLSX in, what became of each row out."""
+
+from __future__ import annotations
+
+from typing import IO, Any, ClassVar, cast
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from instruments import access, loading
+from instruments.api.idempotency import HEADER, repeatable
+from instruments.api.refusals import Conflict, check_query
+from riskproject import bodies, problems
+from riskproject.throttles import PerAddress, PerUser, Uploads
+
+YES_NO = {"true": True, "1": True, "false": False, "0": False, "": False}
+
+
+class FileParser(BaseParser):
+    """The bytes of a file; the importer reads them."""
+
+    def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
+        """All of them, unless they are too many."""
+        return bodies.read(stream, settings.API_BULK_BYTES)
+
+
+class CsvParser(FileParser):
+    """Text with a header line."""
+
+    media_type = "text/csv"
+
+
+class XlsxParser(FileParser):
+    """A workbook; its first sheet counts."""
+
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class RowAnswer(serializers.Serializer[Any]):
+    row = serializers.IntegerField(help_text="From 1; in a file as a spreadsheet counts")
+    id = serializers.CharField()
+    status = serializers.CharField(help_text="new, update, skip or error")
+    row_errors = serializers.DictField(help_text="Sentences by column")
+    changes = serializers.DictField(help_text="Old and new text by column")
+
+
+class BulkAnswer(serializers.Serializer[Any]):
+    written = serializers.BooleanField()
+    dry_run = serializers.BooleanField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    book_version = serializers.IntegerField()
+    rows = RowAnswer(many=True)
+
+
+def _switch(name: str, text: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, {"type": "string", "enum": ["true", "false"]}, "query", description=text
+    )
+
+
+class BulkMixin:
+    """Adds ``bulk/`` to a table; the importer is the one of admin and commands."""
+
+    bulk_kind: ClassVar[str]
+
+    @extend_schema(
+        parameters=[
+            _switch("dry_run", "Check and compare; write nothing"),
+            _switch("partial", "Write good rows although others are bad"),
+            OpenApiParameter(HEADER, str, OpenApiParameter.HEADER),
+        ],
+        request={
+            "application/json": {"type": "array", "items": {"type": "object"}},
+            CsvParser.media_type: {"type": "string"},
+            XlsxParser.media_type: {"type": "string", "format": "binary"},
+        },
+        responses=BulkAnswer,
+        filters=False,
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        parser_classes=(bodies.LongJSONParser, CsvParser, XlsxParser),
+        throttle_classes=(PerAddress, PerUser, Uploads),
+        pagination_class=None,
+        filter_backends=(),
+    )
+    @repeatable
+    def bulk(self, request: Request, **kwargs: Any) -> Response:
+        """Add and change many rows: all of them, or, unless `partial`, none.
+
+        A row whose id exists changes what it names; columns that are not there stay.
+        """
+        check_query(request.query_params, ("dry_run", "partial", "format"))
+        dry_run, partial = _flag(request, "dry_run"), _flag(request, "partial")
+        kind = loading.KINDS[self.bulk_kind]
+        user = cast(Any, request.user)
+        try:
+            result = loading.load(
+                kind,
+                _rows(request, kind),
+                user=user,
+                reason=f"POST {request.path}",
+                dry_run=dry_run,
+                partial=partial,
+                books=access.books_written(user),
+            )
+        except loading.Conflict as error:
+            raise Conflict(str(error)) from None
+        except loading.BadFile as error:
+            raise ValidationError({"rows": [str(error)]}) from None
+        if result.failed and not dry_run and not partial:
+            return _refused(result)
+        return Response(_answer(result, dry_run))
+
+
+def _flag(request: Request, name: str) -> bool:
+    word = request.query_params.get(name, "").lower()
+    if word not in YES_NO:
+        raise ValidationError({name: [f"{name}: {word!r} is not valid; allowed: true, false"]})
+    return YES_NO[word]
+
+
+def _rows(request: Request, kind: loading.Kind) -> loading.Table:
+    content = request.data
+    if isinstance(content, bytes):
+        try:
+            return loading.read_table(content, kind)
+        except loading.BadFile as error:
+            raise ParseError(str(error), code="bad_file") from None
+    if not content and "json" not in str(request.content_type):
+        raise ParseError("The file is empty", code="bad_file")
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise ValidationError({"rows": ["send a JSON array of objects, one a row"]})
+    return loading.Table.of(content)
+
+
+def _answer(result: loading.LoadResult, dry_run: bool) -> dict[str, Any]:
+    return {
+        "written": result.written,
+        "dry_run": dry_run,
+        "counts": result.counts,
+        "book_version": result.book_version,
+        "rows": [_row(row) for row in result.rows],
+    }
+
+
+def _row(row: loading.RowResult) -> dict[str, Any]:
+    return {
+        "row": row.row,
+        "id": row.id,
+        "status": row.status,
+        "row_errors": row.errors,
+        "changes": {name: list(change) for name, change in row.changes.items()},
+    }
+
+
+def _refused(result: loading.LoadResult) -> Response:
+    """A problem document: the first sentences, and the rows they are about."""
+    bad = [row for row in result.rows if row.errors]
+    sentences = result.sentences()
+    detail = f"{len(bad)} of {len(result.rows)} rows are wrong, nothing is written: {sentences[0]}"
+    body = problems.problem(400, detail, sentences, "BAD_ROWS")
+    body["rows"] = [_row(row) for row in bad[: len(sentences)]]
+    return Response(body, status=400, content_type=problems.MEDIA_TYPE)

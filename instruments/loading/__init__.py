@@ -1,0 +1,28 @@
+"""Files and rows into the security master, and out of it: one way for admin, commands and REST."""
+
+from instruments.loading.errors import BadFile, Conflict
+from instruments.loading.kind import Kind
+from instruments.loading.kinds import KINDS, kind_of
+from instruments.loading.loader import load
+from instruments.loading.result import LoadResult, RowResult
+from instruments.loading.tables import MOST_BYTES, MOST_ROWS, Table, read_table
+from instruments.loading.writing import CONTENT_TYPES, FORMATS, export, template
+
+__all__ = (
+    "CONTENT_TYPES",
+    "FORMATS",
+    "KINDS",
+    "MOST_BYTES",
+    "MOST_ROWS",
+    "BadFile",
+    "Conflict",
+    "Kind",
+    "LoadResult",
+    "RowResult",
+    "Table",
+    "export",
+    "kind_of",
+    "load",
+    "read_table",
+    "template",
+)

@@ -1,0 +1,125 @@
+"""A field of a table in, a column of files out: how it is read, written and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from instruments.loading import cells
+from pricing.core import conventions, names
+
+MOST_WHOLE = 32_767
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "currency": conventions.CURRENCIES,
+    "index": tuple(conventions.INDICES),
+    "floating_index": tuple(conventions.INDICES),
+    "discount_curve": tuple(conventions.CURVES),
+    "forecast_curve": tuple(conventions.CURVES),
+    "calendar": names.CALENDARS,
+    "business_day_convention": names.ROLLS,
+    **dict.fromkeys(("payment_frequency", "fixed_frequency", "float_frequency"), names.FREQUENCIES),
+    **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), names.DAY_COUNTS),
+}
+"""Fields that hold a name of a table; which row may hold which, the model's own check says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the files of a kind.
+
+    Attributes:
+        name: As in the header, in JSON, and of the field.
+        parse: Value of a cell that is not empty.
+        required: A new row needs it.
+        empty: What an empty cell makes of the field.
+        keeps: An empty cell leaves a stored row as it is, and a new one to its default.
+        is_text: Written with an apostrophe where it looks like a formula.
+        refers: The table whose code stands here.
+        meaning: One sentence for people.
+        allowed: What may stand here, for people.
+    """
+
+    name: str
+    parse: cells.Parse
+    required: bool
+    meaning: str
+    allowed: str
+    empty: object = None
+    keeps: bool = False
+    is_text: bool = False
+    refers: type[models.Model] | None = None
+    virtual: bool = False
+
+    def text(self, row: Any) -> str:
+        """The cell of a stored row."""
+        value = getattr(row, self.name, None)
+        if self.refers is not None:
+            return "" if value is None else str(value.code)
+        return cells.as_text(value)
+
+
+def column(field: Any, *, meaning: str = "", names: tuple[str, ...] = ()) -> Column:
+    """The column of a model's field.
+
+    Args:
+        field: Of a model.
+        meaning: Instead of the field's help text.
+        names: What may stand there, when the field itself does not say.
+    """
+    parse, allowed = _reader(field)
+    words = names or NAMES.get(field.name, ())
+    return Column(
+        name=field.name,
+        parse=parse,
+        required=not (field.blank or field.has_default()),
+        empty=None if field.null else "",
+        keeps=field.has_default(),
+        is_text=isinstance(field, models.CharField | models.TextField | models.ForeignKey),
+        refers=field.related_model if field.is_relation else None,
+        meaning=meaning or str(field.help_text) or str(field.verbose_name),
+        allowed=", ".join(words) if words else allowed,
+    )
+
+
+def _reader(field: Any) -> tuple[cells.Parse, str]:
+    """How a cell of the field is read, and what is allowed in it."""
+    if field.is_relation:
+        return cells.text(64), f"a code of {field.related_model._meta.verbose_name_plural}"
+    if field.choices:
+        words = tuple(str(value) for value, _ in field.choices)
+        return cells.choice(words), ", ".join(words)
+    for kind, make in READERS:
+        if isinstance(field, kind):
+            return make(field)
+    raise TypeError(f"no way to read a {type(field).__name__} from a file")
+
+
+Made = tuple[cells.Parse, str]
+
+
+def _number(field: Any) -> Made:
+    digits, places = field.max_digits, field.decimal_places
+    return cells.number(digits, places), f"a number, at most {places} decimal places"
+
+
+READERS: tuple[tuple[type[Any], Callable[[Any], Made]], ...] = (
+    (models.DecimalField, _number),
+    (models.DateField, lambda field: (cells.date, "a date such as 2025-02-10")),
+    (models.BooleanField, lambda field: (cells.yes_no, "true, false")),
+    (
+        models.PositiveSmallIntegerField,
+        lambda field: (cells.whole(MOST_WHOLE), "a whole number"),
+    ),
+    (models.JSONField, lambda field: (cells.json_list, "a JSON list")),
+    (
+        models.CharField,
+        lambda field: (
+            cells.text(field.max_length),
+            f"text, at most {field.max_length} characters",
+        ),
+    ),
+)

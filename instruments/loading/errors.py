@@ -1,0 +1,24 @@
+"""Why a file, a row or a cell cannot be loaded; each says so in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BadCell(Exception):
+    """One cell is wrong; the sentence names its value, the caller knows row and column."""
+
+
+class BadFile(Exception):
+    """The file as a whole cannot be read: nothing of it was looked at further."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(*sentences)
+        self.errors: Sequence[str] = sentences
+
+    def __str__(self) -> str:
+        return "\n".join(self.errors)
+
+
+class Conflict(Exception):
+    """Somebody else wrote the same rows in this moment; nothing of the load was written."""

@@ -1,0 +1,73 @@
+"""What became of the rows of a load, row by row, and in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+STATUSES = ("new", "update", "skip", "error")
+WHOLE_ROW = "row"
+"""Where an error stands that is of no single column."""
+
+SENTENCES = 50
+
+Errors = dict[str, list[str]]
+Changes = dict[str, tuple[str, str]]
+
+
+@dataclass(slots=True)
+class RowResult:
+    """One row.
+
+    Attributes:
+        row: Its number, as a spreadsheet counts when it came from a file.
+        id: What it is called; empty when that could not be read.
+        status: new, update, skip (nothing would change) or error.
+        errors: Sentences by column.
+        changes: Old and new text by column; a new row has empty old ones.
+    """
+
+    row: int
+    id: str
+    status: str = "skip"
+    errors: Errors = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
+
+    def refuse(self, column: str, sentence: str) -> None:
+        """Note an error."""
+        self.errors.setdefault(column, []).append(sentence)
+        self.status = "error"
+
+    def sentences(self) -> list[str]:
+        """Each error with its place."""
+        return [
+            f"row {self.row}: {'' if name == WHOLE_ROW else f'column {name}: '}{sentence}"
+            for name, sentences in self.errors.items()
+            for sentence in sentences
+        ]
+
+
+@dataclass(slots=True)
+class LoadResult:
+    """All rows, in order; ``written`` says that the database was changed."""
+
+    rows: list[RowResult] = field(default_factory=list)
+    written: bool = False
+    book_version: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by status; every status is there."""
+        found = Counter(row.status for row in self.rows)
+        return {status: found[status] for status in STATUSES}
+
+    @property
+    def failed(self) -> bool:
+        """Whether any row has an error."""
+        return any(row.status == "error" for row in self.rows)
+
+    def sentences(self, limit: int = SENTENCES) -> list[str]:
+        """The first errors, each with row and column, and how many more there are."""
+        said = [sentence for row in self.rows if row.errors for sentence in row.sentences()]
+        more = len(said) - limit
+        return said[:limit] + ([f"and {more} more"] if more > 0 else [])

@@ -1,0 +1,39 @@
+"""``manage.py quarantine``: trades that are kept out of pricing; and their release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from instruments import book
+from instruments.models import Quarantine
+
+
+class Command(BaseCommand):
+    """List trades that ended the process that priced them, or price one again."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Nothing lists; a trade is released."""
+        parser.add_argument("--release", metavar="TRADE_ID", help="price this trade again")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """List or release."""
+        trade_id = options["release"]
+        if trade_id is None:
+            self._list()
+            return
+        if not book.release(trade_id):
+            raise CommandError(f"{trade_id} is not in quarantine; see `manage.py quarantine`")
+        self.stdout.write(f"{trade_id} is released: the next book has it")
+
+    def _list(self) -> None:
+        rows = Quarantine.objects.all()
+        for row in rows:
+            self.stdout.write(
+                f"{row.trade_id}  {row.currency}  since {row.since:%Y-%m-%d %H:%M:%S}  {row.reason}"
+            )
+        if not rows:
+            self.stdout.write("no trade is in quarantine")

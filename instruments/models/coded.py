@@ -1,0 +1,54 @@
+"""What has a code: for addresses, files and other rows to name it by."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from instruments import rules
+from instruments.models.row import PricedRow, Row
+
+
+class Coded(Row):
+    """A code for addresses and files, and a name for screens."""
+
+    code = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        abstract = True
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.code
+
+    def clean(self) -> None:
+        """Refuse a code that cannot stand in an address."""
+        super().clean()
+        with rules.as_form_errors(("code",)):
+            rules.check_code("code", self.code)
+
+
+class PricedCode(Coded, PricedRow):
+    """The same, where it decides under which heading a number is added up."""
+
+    class Meta(Coded.Meta):
+        abstract = True
+
+
+class LegalEntity(Coded):
+    """A party with a legal entity identifier."""
+
+    lei = models.CharField(
+        "LEI", max_length=20, unique=True, null=True, blank=True, help_text=rules.LEI_HELP
+    )
+
+    class Meta(Coded.Meta):
+        abstract = True
+
+    def clean(self) -> None:
+        """Refuse a misspelt LEI."""
+        super().clean()
+        self.lei = self.lei or None
+        if self.lei:
+            with rules.as_form_errors(("lei",)):
+                rules.check_lei(self.lei)

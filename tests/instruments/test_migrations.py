@@ -1,0 +1,54 @@
+"""A database of before the history is brought up to date with all its rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from instruments.models import BondPosition, Desk, Quarantine, Swap
+from tests.instruments.conftest import BOND, SWAP
+
+BEFORE = [("instruments", "0003_quarantine_replies_traders")]
+
+
+def migrate(targets: list[tuple[str, str]]) -> Any:
+    executor = MigrationExecutor(connection)
+    executor.migrate(targets)
+    return executor.loader.project_state(targets).apps
+
+
+@pytest.fixture
+def old(transactional_db: None) -> Iterator[Any]:
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
+    yield migrate(BEFORE)
+    migrate(newest)
+
+
+def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) -> None:
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
+    desk = old.get_model("instruments", "Desk").objects.create(code="D", name="Desk", version=3)
+    book = old.get_model("instruments", "Book").objects.create(code="B", name="Book", desk=desk)
+    swap = old.get_model("instruments", "Swap").objects.create(**SWAP, book=book, version=7)
+    bond = old.get_model("instruments", "Bond").objects.create(**BOND, currency="USD")
+    old.get_model("instruments", "BondPosition").objects.create(
+        trade_id="P1", bond=bond, book=book, face_amount=1, z_spread_bp=Decimal("34608.3")
+    )
+    old.get_model("instruments", "Quarantine").objects.create(
+        trade_id="S9", currency="USD", frame=1, reason="killed its worker"
+    )
+    migrate(newest)
+    row = Swap.objects.get()
+    assert (row.version, row.counterparty, row.clearing_house) == (7, None, "")
+    line = row.history.get()
+    assert (line.version, line.fixed_rate) == (7, Decimal("0.035"))
+    assert abs(line.history_date - swap.updated) < dt.timedelta(seconds=1)
+    assert BondPosition.history.get().z_spread_bp == Decimal("34608.3")
+    assert (Desk.history.get().version, Quarantine.history.count()) == (3, 1)
+    row.save()
+    assert row.history.count() == 2
