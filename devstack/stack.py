@@ -60,6 +60,8 @@ class ServerURLs:
             "REDIS_URL": self.redis_url,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
             "KAFKA_BROKER_NAME": self.kafka_name,
+            # The packaged broker does not wake a fetch that waits.
+            "KAFKA_FETCH_MAX_WAIT_MS": "10" if "memory" in self.kafka_name else "",
         }
         return {name: value for name, value in named.items() if value}
 

@@ -1,9 +1,20 @@
 """The ASGI application: ``uvicorn riskproject.asgi:application``."""
 
+import atexit
 import os
+from contextlib import ExitStack
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from pricing.frames import connect
+from pricing.pulse import speaking
+from riskproject.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 
-application = get_asgi_application()
+application = BodyLimit(get_asgi_application(), settings.BODY_BYTES)
+
+_pulse = ExitStack()
+_pulse.enter_context(speaking(connect(settings.REDIS_URL), "web"))
+atexit.register(_pulse.close)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 import kombu.transport.redis as redis_transport
 from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+from riskproject.logs import configure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 
@@ -30,3 +35,13 @@ redis_transport.Channel._connparams = _guarded_parameters  # type: ignore[method
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def _log_as_all_others(loglevel: int | None = None, **_: Any) -> None:
+    """Celery's own set-up would write past our formatter; of it the level alone is taken."""
+    configure(settings.LOGGING)
+    if loglevel:
+        logging.getLogger().setLevel(loglevel)
+
+
+setup_logging.connect(_log_as_all_others)

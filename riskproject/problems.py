@@ -6,42 +6,93 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import resolve
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
 Json = dict[str, Any]
 
 
-def problem(status: int, detail: str, errors: object = None) -> Json:
-    """The document; ``errors`` holds sentences by field."""
+class DependencyDown(APIException):
+    """A server that the answer needs is away."""
+
+    status_code = 503
+    default_code = "dependency_down"
+    wait = RETRY_AFTER_S
+
+    def __init__(self, server: str, what: object = "") -> None:
+        tail = f": {what}" if str(what) else ""
+        super().__init__(f"{server} does not answer{tail}", code=f"{self.default_code} {server}")
+
+
+def problem(status: int, detail: str, errors: object = None, code: str = "") -> Json:
+    """The document; ``errors`` holds sentences by field, ``code`` is for programs."""
     body: Json = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": (code or HTTPStatus(status).name).upper(),
     }
     return body if errors is None else {**body, "errors": errors}
 
 
 def handle(error: Exception, context: Json) -> Response | None:
     """DRF's exception handler. What it does not know is a 500 by ``server_error``."""
+    error = _translated(error)
     response = exception_handler(error, context)
     if response is None:
         return None
-    data = response.data
+    data, code = response.data, _code(error)
     if isinstance(data, Mapping) and set(data) == {"detail"}:
-        response.data = problem(response.status_code, str(data["detail"]))
+        response.data = problem(response.status_code, str(data["detail"]), code=code)
     else:
         detail = "; ".join(_sentences(data)) or HTTPStatus(response.status_code).phrase
-        response.data = problem(response.status_code, detail, data)
+        response.data = problem(response.status_code, detail, data, code)
     renderer = getattr(context.get("request"), "accepted_renderer", None)
     if renderer is None or renderer.format == "json":
         response.content_type = MEDIA_TYPE
     return response
+
+
+def _translated(error: Exception) -> Exception:
+    """Faults that are not DRF's own, but that a caller can do something about."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return DependencyDown("database")  # its own text may name hosts and users
+    if isinstance(error, RequestDataTooBig):
+        return _TooBig("The body is longer than this address takes")
+    return error
+
+
+class _TooBig(APIException):
+    status_code = 413
+    default_code = "too_large"
+
+
+def _code(error: Exception) -> str:
+    """One word for programs, when all faults have the same; else the status's name."""
+    if not isinstance(error, APIException):
+        return ""
+    codes = set(_flat(error.get_codes()))
+    return codes.pop() if len(codes) == 1 else "invalid"
+
+
+def _flat(codes: Any) -> Iterator[str]:
+    if isinstance(codes, Mapping):
+        codes = list(codes.values())
+    if isinstance(codes, list):
+        for code in codes:
+            yield from _flat(code)
+    else:
+        yield str(codes)
 
 
 def _sentences(data: object) -> Iterator[str]:
@@ -57,6 +108,7 @@ def _answer(status: int, detail: str) -> HttpResponse:
     return JsonResponse(problem(status, detail), status=status, content_type=MEDIA_TYPE)
 
 
+@csrf_exempt  # it changes nothing; a form without a token shall hear 404 too
 def no_such_address(request: HttpRequest) -> HttpResponse:
     """The last route below /api/: a problem document in every mode."""
     path = request.path_info
@@ -64,6 +116,13 @@ def no_such_address(request: HttpRequest) -> HttpResponse:
     if not path.endswith("/") and resolve(f"{path}/").func is not no_such_address:
         return _answer(404, f"{path} does not exist; {path}/ does")
     return _answer(404, f"{path} does not exist; /api/docs/ lists what does")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Project-wide 400: a host that is not served, a header that is no header."""
+    if request.path_info.startswith("/api/"):
+        return _answer(400, "The request cannot be read: look at its address, host and headers")
+    return defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -78,28 +137,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return _answer(500, "The server failed on this call; its log has the reason")
     return defaults.server_error(request)
-
-
-SCHEMA: Json = {
-    "type": "object",
-    "description": "RFC 9457 problem document",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {"type": "object", "description": "Sentences by field"},
-    },
-}
-
-
-def document(result: Json, generator: object, request: object, public: bool) -> Json:
-    """Hook of drf-spectacular: every operation may answer with a problem."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for operations in result["paths"].values():
-        for operation in operations.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                operation["responses"]["default"] = {"description": "Problem", "content": content}
-    return result

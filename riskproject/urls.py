@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from riskproject import problems
+from riskproject.health import healthz, readyz
+from riskproject.metrics import metrics
 
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; nothing else is asked."""
-    return JsonResponse({"status": "ok"})
-
+FAVICON = "/static/drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs/")),
+    path("favicon.ico", RedirectView.as_view(url=FAVICON)),
     path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/v1/", include("instruments.api.urls")),
     path("api/v1/", include("pricing.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", problems.no_such_address),
 ]
+handler400 = problems.bad_request
 handler404 = problems.not_found
 handler500 = problems.server_error

@@ -12,7 +12,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
-OURS = {"web", "worker", "bridge", "flower", "dashboard"}
+OURS = {"web", "worker", "compiler", "bridge", "flower", "dashboard"}
 ONE_SHOT = {"migrate"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 

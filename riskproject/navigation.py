@@ -1,0 +1,90 @@
+"""A request in; the admin's menu out, with what the user may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+Item = dict[str, Any]
+
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Trades",
+        (
+            ("Swaps", "instruments.swap", "swap_horiz"),
+            ("Bond positions", "instruments.bondposition", "account_balance_wallet"),
+            ("Quarantine", "instruments.quarantine", "block"),
+        ),
+    ),
+    (
+        "Instruments",
+        (
+            ("Bonds", "instruments.bond", "receipt_long"),
+            ("Issuers", "instruments.issuer", "account_balance"),
+            ("Counterparties", "instruments.counterparty", "handshake"),
+        ),
+    ),
+    (
+        "Organisation",
+        (
+            ("Desks", "instruments.desk", "groups"),
+            ("Books", "instruments.book", "menu_book"),
+        ),
+    ),
+    (
+        "Market data",
+        (
+            ("Fixings", "instruments.fixing", "push_pin"),
+            ("Exchange rates", "instruments.fxrate", "currency_exchange"),
+        ),
+    ),
+    (
+        "Audit",
+        (
+            ("Swaps", "instruments.historicalswap", "history"),
+            ("Bond positions", "instruments.historicalbondposition", "history"),
+            ("Bonds", "instruments.historicalbond", "history"),
+            ("Quarantine", "instruments.historicalquarantine", "history"),
+        ),
+    ),
+    (
+        "Access",
+        (
+            ("Users", "auth.user", "person"),
+            ("Roles", "auth.group", "badge"),
+            ("Tokens", "authtoken.tokenproxy", "key"),
+            ("Failed logins", "axes.accessattempt", "lock"),
+        ),
+    ),
+)
+"""Title, model and icon of each page, by group."""
+
+VIEW_ALL_DESKS = "instruments.view_all_desks"
+SUPERUSERS_ONLY = ("authtoken.tokenproxy", "axes.accessattempt")
+
+
+def menu(request: HttpRequest) -> list[Item]:
+    """Groups that have a page for this user."""
+    found = (
+        {"title": title, "separator": True, "items": [_item(p) for p in pages if _may(request, p)]}
+        for title, pages in GROUPS
+    )
+    return [group for group in found if group["items"]]
+
+
+def _item(page: tuple[str, str, str]) -> Item:
+    title, model, icon = page
+    link = reverse("admin:{}_{}_changelist".format(*model.split(".")))
+    return {"title": title, "icon": icon, "link": link}
+
+
+def _may(request: HttpRequest, page: tuple[str, str, str]) -> bool:
+    app, model = page[1].split(".")
+    user = request.user
+    if page[1] in SUPERUSERS_ONLY:
+        return bool(getattr(user, "is_superuser", False))
+    if model.startswith("historical") and not user.has_perm(VIEW_ALL_DESKS):
+        return False
+    return user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")

@@ -1,0 +1,112 @@
+"""The web server and the compile queue as processes, on a published market and a sample book."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from pricing.compiled import CompiledBooks
+from pricing.finish import publish_parts
+from pricing.frames import Frames, connect
+from pricing.session import Session
+from tests.e2e.system import System, running_system
+from tests.pricing.made import QUOTES, bond, header, job, store, swap
+
+READY_S = 60.0
+NEWEST = 2**40
+"""Book version of what is published: no compilation of the sample book replaces it."""
+
+
+@dataclass
+class Live:
+    """A running web server, and a way to publish frames to it."""
+
+    system: System
+    books: CompiledBooks
+    manifests: dict[str, Any]
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.system.environment['WEB_PORT']}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.system.token}"}
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.call("GET", path, **options)
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = self.headers | options.pop("headers", {})
+        url = f"{self.url}/api/v1/{path}"
+        return requests.request(method, url, headers=headers, timeout=20, **options)
+
+    def publish(self, currency: str) -> int:
+        """A new frame of the same quotes; returns its number."""
+        number = next(self.numbers)
+        frames, made = Frames(self.books.client), self.manifests[currency]
+        session, curves = Session(self.books), QUOTES[currency]
+        changes = {"currency": currency, "curves": curves, "book_version": made.version}
+        opened = header(number, made.blocks, **changes)
+        assert frames.open(opened)
+        a_job = job(made.version, number, currency=currency, curves=curves)
+        frames.put(currency, number, *session.price(a_job))
+        assert publish_parts(frames, opened, made) == "PUBLISHED"
+        return number
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    base: Path = tmp_path_factory.mktemp("rest")
+    with running_system(base, os.environ, redis_db=12) as system:
+        system.manage("migrate", "--verbosity", "0")
+        system.manage("seed_book", "--trades", "20")
+        system.manage("create_admin")
+        system.token = system.manage("create_token", "admin").split()[-1]
+        books = CompiledBooks(connect(system.environment["REDIS_URL"]))
+        made = {
+            "USD": store(books, swap("S1"), bond("P1"), number=NEWEST),
+            "EUR": store(
+                books, swap("E1", convention="EUR-ESTR-OIS"), currency="EUR", number=NEWEST
+            ),
+        }
+        system.start_worker("compile", "compile", 1)
+        system.start_web()
+        found = Live(system, books, made)
+        for currency in made:
+            found.publish(currency)
+        until(lambda: answers(found.url))
+        yield found
+
+
+def start_web(system: System, name: str, port: int, **variables: str) -> None:
+    """Another web process, with other settings."""
+    command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
+    system.start(name, *command, "--port", str(port), "--log-level", "warning", **variables)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def until(condition: Callable[[], Any], seconds: float = READY_S) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {condition}")

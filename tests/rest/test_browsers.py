@@ -1,0 +1,80 @@
+"""Pages in a real browser: the content policy stops nothing that the pages need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from riskproject.browsers import ADMIN_POLICY, POLICY
+from tests.rest.conftest import Live
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [("/api/docs/", POLICY), ("/api/v1/swaps/", POLICY), ("/admin/login/", ADMIN_POLICY)],
+)
+def test_every_page_says_what_it_may_load(client: Any, db: None, path: str, policy: str) -> None:
+    headers = client.get(path).headers
+    assert headers["Content-Security-Policy"] == policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "http" not in policy  # nothing from elsewhere
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not found:
+        pytest.fail("Chromium was not found: install it (Debian: apt install chromium)")
+    with sync_playwright() as tools:
+        started = tools.chromium.launch(executable_path=found, args=FLAGS)
+        yield started
+        started.close()
+
+
+def complaints(page: Page) -> list[str]:
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("response", lambda r: said.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("requestfailed", lambda request: said.append(f"{request.url} {request.failure}"))
+    return said
+
+
+def test_swagger_draws_itself_without_a_complaint(live: Live, browser: Browser) -> None:
+    page = browser.new_page()
+    said = complaints(page)
+    page.goto(f"{live.url}/api/docs/")
+    page.wait_for_selector("text=/api/v1/risk/portfolio/", timeout=60_000)
+    assert said == []
+    page.close()
+
+
+def test_the_admin_draws_itself_without_a_complaint(live: Live, browser: Browser) -> None:
+    password = live.system.manage(
+        "shell",
+        "-c",
+        "from django.contrib.auth.models import User as U;"
+        "u=U.objects.get(username='admin');u.set_password('right-horse-battery');u.save();print('ok')",
+    )
+    assert "ok" in password
+    page = browser.new_page()
+    said = complaints(page)
+    page.goto(f"{live.url}/admin/login/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "right-horse-battery")
+    page.press("#id_password", "Enter")
+    page.wait_for_url("**/admin/", timeout=60_000)
+    for path in ("", "instruments/swap/", "instruments/swap/add/", "auth/user/"):
+        page.goto(f"{live.url}/admin/{path}", timeout=60_000)
+        page.wait_for_load_state("load")
+    assert said == []
+    page.close()

@@ -1,0 +1,55 @@
+"""The server keeps to its own OpenAPI file: schemathesis asks every operation, and looks hard.
+
+``REST_EXAMPLES=200 pytest tests/rest/test_contract.py`` looks harder.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from django.core.management import call_command
+
+from tests.rest.conftest import Live, answers, start_web, until
+
+EXAMPLES = os.environ.get("REST_EXAMPLES", "5")
+EXCLUDED = {
+    # No schema can say that a trade matures after it starts, that a code is of a row that
+    # exists, or that a number is within what a convention allows: such calls are refused.
+    "positive_data_acceptance",
+}
+
+
+def test_the_schema_is_valid_and_made_without_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(file))
+    assert "/api/v1/swaps/bulk/" in file.read_text()
+
+
+def test_every_answer_of_every_operation_is_as_documented(live: Live, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    # A stream that ends at once: its events are the matter of test_stream.py.
+    start_web(live.system, "contract", port, STREAM_SECONDS="0")
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: answers(url))
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/api/schema/"),
+            *("--header", f"Authorization: Token {live.system.token}"),
+            *("--checks", "all", "--exclude-checks", ",".join(sorted(EXCLUDED))),
+            *("--max-examples", EXAMPLES, "--seed", "17", "--workers", "1"),
+            *("--request-timeout", "20", "--no-color"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    summary = done.stdout.split("SUMMARY")[-1]
+    print(summary)
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-3_000:]

@@ -1,0 +1,115 @@
+"""Trades belong to desks: a trader changes those of own desks, and sees no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+
+from instruments import access
+from instruments.models import Book, Swap
+from tests.instruments.conftest import make_swap
+from tests.security.conftest import by_token
+
+SWAP = {
+    "trade_id": "NEW",
+    "book": "RATES-BOOK",
+    "convention": "USD-SOFR-OIS",
+    "pay_receive": "pay",
+    "notional": 1_000_000,
+    "effective_date": "2024-03-15",
+    "termination_date": "2029-03-15",
+    "fixed_rate": 0.035,
+}
+OTHER = {**SWAP, "book": "CREDIT-BOOK"}
+
+
+def test_a_trader_changes_trades_of_own_desks(users: dict[str, Any]) -> None:
+    trader = by_token(users["trader"])
+    assert trader.patch("/api/v1/swaps/S1/", {"notional": 7}).status_code == 200
+    assert trader.post("/api/v1/swaps/", SWAP).status_code == 201
+    assert Swap.objects.get(trade_id="NEW").history.first().history_user == users["trader"]
+
+
+def test_trades_of_another_desk_do_not_exist_for_a_trader(users: dict[str, Any]) -> None:
+    trader = by_token(users["trader"])
+    for method in (trader.get, trader.patch, trader.delete):
+        expected = 403 if method == trader.delete else 404
+        assert method("/api/v1/swaps/S2/").status_code == expected
+    assert [r["trade_id"] for r in trader.get("/api/v1/swaps/").json()["results"]] == ["S1"]
+    assert [r["code"] for r in trader.get("/api/v1/desks/").json()["results"]] == ["RATES"]
+    assert [r["code"] for r in trader.get("/api/v1/books/").json()["results"]] == ["RATES-BOOK"]
+    answer = trader.post("/api/v1/swaps/", OTHER)
+    assert answer.status_code == 400
+    assert answer.json()["errors"]["book"] == [
+        "book: 'CREDIT-BOOK' does not exist; there are: RATES-BOOK"
+    ]
+
+
+def test_who_sees_all_desks_is_told_which_are_not_in_hand(users: dict[str, Any]) -> None:
+    both = by_token(users["both"])
+    assert len(both.get("/api/v1/swaps/").json()["results"]) == 2
+    for answer in (
+        both.patch("/api/v1/swaps/S2/", {"notional": 7}),
+        both.post("/api/v1/swaps/", OTHER),
+        both.patch("/api/v1/swaps/S1/", {"book": "CREDIT-BOOK"}),
+    ):
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "DESK_REQUIRED"
+        assert "you may change trades of: RATES" in answer.json()["detail"]
+    assert Swap.objects.get(trade_id="S1").book.code == "RATES-BOOK"
+    assert Swap.objects.get(trade_id="S2").version == 1
+
+
+def test_many_rows_at_once_keep_to_the_desks_too(users: dict[str, Any]) -> None:
+    answer = by_token(users["both"]).post("/api/v1/swaps/bulk/", [SWAP, {**OTHER, "trade_id": "X"}])
+    assert answer.status_code == 400
+    (row,) = answer.json()["rows"]
+    assert (row["id"], list(row["row_errors"])) == ("X", ["book"])
+    assert not Swap.objects.filter(trade_id="NEW").exists()
+
+
+def test_a_refusal_names_the_role_that_is_needed(users: dict[str, Any]) -> None:
+    body = by_token(users["viewer"]).patch("/api/v1/swaps/S1/", {"notional": 7}).json()
+    assert body["code"] == "ROLE_REQUIRED TRADER"
+    assert "role trader or risk_admin; your roles: viewer" in body["detail"]
+    body = by_token(users["trader"]).patch("/api/v1/bonds/T1/", {"name": "x"}).json()
+    assert body["code"] == "ROLE_REQUIRED RISK_ADMIN"
+
+
+def test_roles_are_set_right_by_every_migration(users: dict[str, Any]) -> None:
+    group = users["viewer"].groups.get()
+    group.permissions.clear()
+    access.set_roles()
+    assert by_token(users["viewer"]).get("/api/v1/swaps/").status_code == 200
+
+
+def test_no_role_may_forge_the_history_or_answers(users: dict[str, Any]) -> None:
+    for role in access.ROLES:
+        held = users[role].get_all_permissions()
+        assert not [p for p in held if "reply" in p or "bookversion" in p]
+        writes = [p for p in held if "historical" in p and not p.startswith("instruments.view_")]
+        assert not writes
+
+
+def test_the_admin_keeps_to_the_desks_too(users: dict[str, Any]) -> None:
+    trader = users["trader"]
+    trader.is_staff = True
+    trader.save()
+    client = Client()
+    client.force_login(trader)
+    own, other = (Swap.objects.get(trade_id=name) for name in ("S1", "S2"))
+    assert client.get(f"/admin/instruments/swap/{own.pk}/change/").status_code == 200
+    answer = client.get(f"/admin/instruments/swap/{other.pk}/change/")
+    assert answer.status_code == 302  # "does not exist"
+    page = client.get("/admin/instruments/swap/").content.decode()
+    assert "S1" in page
+    assert "S2" not in page
+
+
+def test_a_trade_cannot_be_moved_into_another_desks_book_in_memory_either(
+    users: dict[str, Any],
+) -> None:
+    book = Book.objects.get(code="CREDIT-BOOK")
+    assert not access.may_write(users["trader"], make_swap(book, trade_id="Z"))
+    assert access.may_write(users["risk_admin"], make_swap(book, trade_id="Z"))

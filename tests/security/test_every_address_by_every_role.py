@@ -1,0 +1,183 @@
+"""Every address by every role: a new address without an expectation fails here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from instruments.models import Book, Counterparty, Fixing, FxRate, Issuer
+from tests.security.conftest import by_token
+
+READERS = {"viewer", "trader", "both", "risk_admin", "superuser"}
+SEES_ALL = READERS - {"trader"}
+TRADERS = {"trader", "both", "risk_admin", "superuser"}
+ADMINS = {"risk_admin", "superuser"}
+EVERYONE = {"anonymous", "nobody", *READERS}
+LOGGED_IN = EVERYONE - {"anonymous"}
+
+MASTER = {"GET": READERS, "POST": ADMINS}
+ROW = {"GET": READERS, "PUT": ADMINS, "PATCH": ADMINS, "DELETE": ADMINS}
+TRADES = {"GET": READERS, "POST": TRADERS}
+TRADE = {"GET": READERS, "PUT": TRADERS, "PATCH": TRADERS, "DELETE": ADMINS}
+READ, WRITE = {"GET": READERS}, {"POST": ADMINS}
+
+EXPECTED: dict[str, dict[str, set[str]]] = {
+    **{f"{name}/": MASTER for name in ("desks", "books", "issuers", "counterparties", "bonds")},
+    **{f"{name}/": MASTER for name in ("fixings", "fx-rates")},
+    **{f"{name}/": TRADES for name in ("swaps", "bond-positions")},
+    **{f"{name}/<row>/": ROW for name in ("desks", "books", "issuers", "counterparties", "bonds")},
+    **{f"{name}/<row>/": TRADE for name in ("swaps", "bond-positions")},
+    **{
+        f"{name}/<row>/history/": READ
+        for name in (
+            *("desks", "books", "issuers", "counterparties"),
+            *("bonds", "swaps", "bond-positions"),
+        )
+    },
+    **{f"{name}/bulk/": WRITE for name in ("bonds", "fixings")},
+    **{f"{name}/bulk/": {"POST": TRADERS} for name in ("swaps", "bond-positions")},
+    "risk/portfolio/": READ,
+    "risk/trades/": READ,
+    "risk/trades/<row>/": READ,
+    "risk/history/": {"GET": SEES_ALL},
+    "curves/": READ,
+    "curves/<row>/": READ,
+    "pricing/preview/": {"POST": READERS},
+    "stream/risk/": READ,
+}
+OTHERS = {
+    "": EVERYONE,
+    "favicon.ico": EVERYONE,
+    "healthz": EVERYONE,
+    "readyz": EVERYONE,
+    "metrics": EVERYONE,  # tests/riskproject holds what it asks for
+    "api/schema/": EVERYONE,
+    "api/docs/": EVERYONE,
+    "^api/": EVERYONE,  # a 404
+    "^static/(?P<path>.*)$": EVERYONE,
+}
+NAMES = {
+    "desks": "RATES",
+    "books": "RATES-BOOK",
+    "issuers": "I1",
+    "counterparties": "C1",
+    "bonds": "T1",
+    "bond-positions": "P1",
+    "swaps": "S1",
+    "risk": "S1",
+    "curves": "USD-SOFR",
+}
+
+
+def routes(resolver: Any = None, prefix: str = "") -> list[tuple[str, Any]]:
+    """All routes with their views, admin's apart."""
+    found: list[tuple[str, Any]] = []
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + str(entry.pattern)
+        if path.startswith("admin/"):  # below, for itself
+            continue
+        if isinstance(entry, URLResolver):
+            found += routes(entry, path)
+        elif isinstance(entry, URLPattern):
+            found.append((path, entry.callback))
+    return found
+
+
+def plain(path: str) -> str:
+    """``api/v1/^swaps/(?P<trade_id>[^/.]+)/$`` as ``swaps/<row>/``."""
+    words = path.removeprefix("api/v1/").replace("^", "").replace("$", "").replace("\\Z", "")
+    parts = ["<row>" if part.startswith(("(?P<", "<")) else part for part in words.split("/")]
+    return "/".join(parts)
+
+
+def methods_of(view: Any) -> set[str]:
+    handlers = getattr(view, "actions", None)
+    names = handlers or [
+        m for m in ("get", "post", "put", "patch", "delete") if hasattr(view.cls, m)
+    ]
+    return {name.upper() for name in names} - {"HEAD", "OPTIONS"}
+
+
+API = {plain(path): view for path, view in routes() if path.startswith("api/v1/")}
+
+
+def test_every_address_has_an_expectation() -> None:
+    assert set(API) == set(EXPECTED)
+    assert {path for path, _ in routes() if not path.startswith("api/v1/")} <= set(OTHERS)
+    for path, view in API.items():
+        assert methods_of(view) == set(EXPECTED[path]), path
+
+
+@pytest.fixture
+def rows(users: dict[str, Any], bond_position: Any) -> None:
+    Issuer.objects.create(code="I1", name="Issuer")
+    Counterparty.objects.create(code="C1", name="Counterparty")
+    Fixing.objects.create(index="SOFR", date="2024-01-02", rate="0.05", source="x")
+    FxRate.objects.create(currency="EUR", date="2024-01-02", usd="1.1", source="x")
+
+
+@pytest.fixture
+def bond_position(desks: Any) -> Any:
+    from instruments.models import Bond, BondPosition
+
+    book = Book.objects.get(code="RATES-BOOK")
+    bond = Bond.objects.get(code="T1")
+    return BondPosition.objects.create(trade_id="P1", book=book, bond=bond, face_amount=1)
+
+
+class Undo(Exception):
+    """Roll back what a call has written."""
+
+
+def status(client: Any, method: str, path: str) -> int:
+    try:
+        with transaction.atomic():
+            answer = client.generic(method, f"/api/v1/{path}", "{}", "application/json")
+            found = int(answer.status_code)
+            assert found < 500 or found == 503, answer.content
+            raise Undo
+    except Undo:
+        return found
+
+
+@pytest.mark.parametrize("path", sorted(EXPECTED))
+def test_each_role_gets_what_it_may_and_a_refusal_else(
+    users: dict[str, Any], rows: None, path: str
+) -> None:
+    name = NAMES.get(path.split("/")[0], "")
+    for role, user in users.items():
+        client = by_token(user)
+        for method, allowed in EXPECTED[path].items():
+            found = status(client, method, path.replace("<row>", name))
+            if role in allowed:
+                assert found not in (401, 403, 404, 405) or name == "S1", (role, method, found)
+                assert found not in (401, 403, 405), (role, method, found)
+            else:
+                assert found == (401 if role == "anonymous" else 403), (role, method, found)
+
+
+def test_methods_that_an_address_does_not_have_are_405(users: dict[str, Any], rows: None) -> None:
+    client = by_token(users["superuser"])
+    for path, methods in EXPECTED.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(methods):
+            where = path.replace("<row>", NAMES.get(path.split("/")[0], ""))
+            assert status(client, method, where) == 405, (method, path)
+
+
+def test_the_admin_shows_nothing_without_a_login(client: Any, users: dict[str, Any]) -> None:
+    """By anyone who is no staff: the login page, or its address."""
+    resolver = next(e for e in get_resolver().url_patterns if str(e.pattern) == "admin/")
+    paths = [p for p, _ in routes(resolver, "/admin/") if "<" not in p and "(" not in p]
+    assert len(paths) > 20
+    for user in (None, users["nobody"], users["risk_admin"]):
+        if user is not None:
+            client.force_login(user)
+        for path in paths:
+            if path in ("/admin/login/", "/admin/logout/", "/admin/jsi18n/"):
+                continue
+            answer = client.get(path)
+            assert answer.status_code in (301, 302), (path, answer.status_code)
+            assert "/admin/login/" in answer.headers["Location"], path
