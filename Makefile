@@ -10,10 +10,10 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BASE := .local/demo
 ARGS ?=
 
-.PHONY: help venv dev lock demo test lint clean stop doctor screenshots bench
+.PHONY: help venv dev lock demo test faults soak lint clean stop doctor screenshots bench bench-rest bench-e2e
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.demo ## Make .venv with what a running system needs
 
@@ -56,14 +56,32 @@ demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=6
 test: dev ## Run the tests (ARGS="-k frames -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
+faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 SEED=1)
+	@FAULTS=$(or $(FAULT),all) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/faults -rN $(ARGS)
+
+soak: dev ## Random faults for a while, frames held to the oracle (MINUTES=30 SEED=1)
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
 lint: dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: dev ## Measure the kernel beside QuantLib bump and reprice (TRADES=10000)
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),10000)
+bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
+	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),1000,10000,100000)
+	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
+		DJANGO_SETTINGS_MODULE=riskproject.settings $(BIN)/python -m benchmarks.tasks
+
+bench-e2e: dev ## Measure tick to published frame through Kafka, Celery and Redis (TRADES, SECONDS)
+	@$(BIN)/python -m devstack stop --base .local/bench >/dev/null && rm -rf .local/bench
+	@$(BIN)/python -m devstack run --base .local/bench -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
+		RISK_LOCAL_DIR=.local/bench COMPILE_TIME_LIMIT_S=1200 $(BIN)/python -m benchmarks.end_to_end \
+		--trades $(or $(TRADES),1000,10000,100000) --seconds $(or $(SECONDS),60)
+
+bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
+	@$(BIN)/python -m benchmarks.rest --trades $(or $(TRADES),100000)
 
 screenshots: dev ## Take pictures of a running demo for docs/images (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
@@ -75,7 +93,7 @@ stop: venv ## Stop a demo that runs elsewhere, and what a killed one left behind
 	@$(BIN)/python -m devstack stop --base $(BASE)
 
 clean: ## Delete caches and test data (DATA=1: the demo's data too)
-	@if [ -x $(BIN)/python ] && [ -d .local ]; then for base in .local/test $(if $(DATA),$(BASE)); do \
+	@if [ -x $(BIN)/python ] && [ -d .local ]; then for base in .local/test .local/test-faults .local/soak/plant $(if $(DATA),$(BASE)); do \
 		$(BIN)/python -m devstack stop --base $$base >/dev/null || exit 1; rm -rf "$$base"; done; fi
 	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """The fast path beside QuantLib's bump and reprice, in one run: a table and a JSON file out.
 
-    python -m benchmarks.kernel --trades 10000
+    python -m benchmarks.kernel --trades 1000,10000,100000
 
 Both sides make value and full par ladder of the same trades, curves rebuilt for each quote. The
 fast path prices the whole book (bootstrap, Jacobian, ladders, key rates and gamma included).
@@ -13,83 +13,189 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import platform
+import os
 import statistics
 import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
 
+from benchmarks.bandwidth import bytes_a_tick, triad_gb_s
+from benchmarks.machine import machine
+from benchmarks.parts import frame_parts, pricing_parts
+from benchmarks.processes import efficiency
 from feedbridge.history.daily import stored
 from feedbridge.history.fixings import derive_fixings
 from instruments import sample
+from pricing.compiled import CompiledBooks
+from pricing.compiling import Outcome, compile_all
 from pricing.core import conventions
+from pricing.core.arrays import FloatArray
 from pricing.core.curves import ONE_BP, CurveSet
 from pricing.core.fixings import day_of, public_on
-from pricing.core.flows import compile_book, make_block
-from pricing.core.measures import make_ready, price_block
+from pricing.core.flows import CompiledTrade, make_block, split_evenly
+from pricing.core.measures import BlockRisk, ReadyBlock, make_ready, price_block
+from pricing.core.messages import CurveQuotes
+from pricing.core.parts import make_groups, pack_columns, sum_cells
 from pricing.core.quotes import shape_of
 from pricing.core.reference import Reference
+from pricing.core.results import PartColumns
 from pricing.core.roll import roll_to
 from pricing.core.terms import BondTerms, Terms
+from pricing.frames import Frames, connect
 
 TODAY = dt.date(2024, 3, 5)
+PROCESS_S = 2.0
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trades", type=int, default=10_000)
+    parser.add_argument("--trades", default="1000,10000,100000", help="sizes of the book")
     parser.add_argument("--sample", type=int, default=40, help="trades QuantLib prices a currency")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    book = [_without_price(terms) for terms in sample.trades(options.trades)]
-    rows = [measure(currency, book, options) for currency in conventions.CURRENCIES]
-    result = {"machine": machine(), "valuation_date": TODAY.isoformat(), "currencies": rows}
-    show(rows)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"kernel-{options.trades}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written to {path}")
+    bandwidth = triad_gb_s()
+    for size in (int(word) for word in options.trades.split(",")):
+        result = measure_book(size, bandwidth, options)
+        show(size, result)
+        path = RESULTS / f"kernel-{size}.json"
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"written to {path}\n", flush=True)
 
 
-def measure(currency: str, book: list[Terms], options: argparse.Namespace) -> dict[str, Any]:
-    """Both sides on one currency's trades."""
-    mine = [terms for terms in book if terms.currency == currency]
-    quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
-    block = make_block(compile_book(mine)[0])
-    curves = CurveSet(TODAY, shape_of(quotes), fixings)
-    ready = make_ready(roll_to(block, day_of(TODAY), fixings, curves.names), curves.grid)
-    vector = curves.vector(quotes)
-    fast = repeated(lambda: price_block(ready, curves, curves.solve(vector)), options.repeats)
-    risk = price_block(ready, curves, curves.solve(vector))
-    few = mine[:: max(1, len(mine) // options.sample)][: options.sample]
-    values, ladders, rebuilding, repricing = bump_and_reprice(few, quotes, fixings)
-    slow = (rebuilding + repricing * len(block) / len(few)) / len(block)
-    places = [block.trade_ids.index(terms.trade_id) for terms in few]
-    gross = np.abs(ladders).sum(axis=1)
-    size = np.array([terms_size(terms) for terms in few])
+def measure_book(size: int, bandwidth: float, options: argparse.Namespace) -> dict[str, Any]:
+    """All currencies of a book of some size, and one process against two."""
+    book = [_without_price(terms) for terms in sample.trades(size)]
+    compiled = compile_all(book, indexed=False, processes=2)
+    priced = [Priced.of(currency, book, compiled) for currency in conventions.CURRENCIES]
+    rows = [measure(one, bandwidth, options) for one in priced]
+    trades = sum(row["trades"] for row in rows)
     return {
-        "currency": currency,
-        "trades": len(block),
-        "quotes": len(vector),
-        "tick_ms": statistics.median(fast) * 1e3,
+        "machine": machine(),
+        "valuation_date": TODAY.isoformat(),
+        "bandwidth_gb_s": round(bandwidth, 2),
+        "us_per_trade": round(sum(row["tick_ms"] for row in rows) / trades * 1e3, 3),
+        "currencies": rows,
+        "processes": efficiency([half for one in priced for half in one.halves()], PROCESS_S),
+    }
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One currency's trades, and what a worker holds of them."""
+
+    currency: str
+    terms: list[Terms]
+    trades: list[CompiledTrade]
+    quotes: CurveQuotes
+    fixings: dict[str, dict[dt.date, float]]
+    curves: CurveSet
+    ready: ReadyBlock
+
+    @classmethod
+    def of(cls, currency: str, book: list[Terms], compiled: Mapping[str, Outcome]) -> Self:
+        """Bring the currency's trades to the day."""
+        mine = [terms for terms in book if terms.currency == currency]
+        made = [compiled[terms.trade_id] for terms in mine]
+        trades = [trade for trade in made if isinstance(trade, CompiledTrade)]
+        quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
+        curves = CurveSet(TODAY, shape_of(quotes), fixings)
+        dated = roll_to(make_block(trades), day_of(TODAY), fixings, curves.names)
+        ready = make_ready(dated, curves.grid)
+        return cls(currency, mine, trades, quotes, fixings, curves, ready)
+
+    def tick(self) -> BlockRisk:
+        """Quotes in, all measures of all trades out."""
+        return price_block(self.ready, self.curves, self.curves.solve(self.vector()))
+
+    def vector(self) -> FloatArray:
+        """The day's quotes."""
+        return self.curves.vector(self.quotes)
+
+    def halves(self) -> list[Callable[[], Any]]:
+        """A tick of each of two blocks, as two pricing processes share a book."""
+        return [self._half(pile) for pile in split_evenly(self.trades, 2)]
+
+    def _half(self, pile: list[CompiledTrade]) -> Callable[[], Any]:
+        dated = roll_to(make_block(pile), day_of(TODAY), self.fixings, self.curves.names)
+        ready, groups = make_ready(dated, self.curves.grid), make_groups(dated.block)
+
+        def tick() -> PartColumns:
+            risk = price_block(ready, self.curves, self.curves.solve(self.vector()))
+            sum_cells(groups, risk)
+            return pack_columns(0, risk)
+
+        return tick
+
+
+def measure(one: Priced, bandwidth: float, options: argparse.Namespace) -> dict[str, Any]:
+    """Both sides on one currency's trades."""
+    fast = repeated(one.tick, options.repeats)
+    tick_s, count = statistics.median(fast), len(one.trades)
+    few = one.terms[:: max(1, count // options.sample)][: options.sample]
+    values, ladders, rebuilding, repricing = bump_and_reprice(few, one.quotes, one.fixings)
+    slow = (rebuilding + repricing * count / len(few)) / count
+    touched = bytes_a_tick(one.ready)
+    return {
+        "currency": one.currency,
+        "trades": count,
+        "quotes": len(one.vector()),
+        "flows": int(len(one.ready.dated.flows.fixed_pay) + len(one.ready.dated.flows.float_pay)),
+        "tick_ms": tick_s * 1e3,
         "tick_ms_spread": [min(fast) * 1e3, max(fast) * 1e3],
-        "us_per_trade": statistics.median(fast) / len(block) * 1e6,
+        "us_per_trade": tick_s / count * 1e6,
         "quantlib_us_per_trade": slow * 1e6,
-        "ratio": slow / (statistics.median(fast) / len(block)),
-        "largest_npv_difference_of_notional": float(
-            np.max(np.abs(risk.npv[places] - values) / size)
-        ),
+        "ratio": slow / (tick_s / count),
+        **differences(one, few, values, ladders),
+        "bytes_a_tick": touched,
+        "part_bytes": part_bytes(one),
+        "share_of_bandwidth": round(touched / bandwidth / 1e9 / tick_s, 3),
+        "parts_us": {**pricing_parts(one.ready, one.curves, one.vector()), **redis_parts(one)},
+    }
+
+
+def differences(
+    one: Priced, few: list[Terms], values: FloatArray, ladders: FloatArray
+) -> dict[str, float]:
+    """The sample's largest differences from QuantLib."""
+    risk = one.tick()
+    place = {trade.trade_id: row for row, trade in enumerate(one.trades)}
+    rows = [place[terms.trade_id] for terms in few]
+    size = np.array([terms_size(terms) for terms in few])
+    moved = np.abs(risk.ladder_par[rows] - ladders).max(axis=1)
+    return {
+        "sample": len(few),
+        "largest_npv_difference_of_notional": float(np.max(np.abs(risk.npv[rows] - values) / size)),
         "largest_ladder_difference_of_gross_dv01": float(
-            np.max(np.abs(risk.ladder_par[places] - ladders).max(axis=1) / gross)
+            np.max(moved / np.abs(ladders).sum(axis=1))
         ),
     }
+
+
+def part_bytes(one: Priced) -> int:
+    """Of the numbers by trade that a frame puts into Redis."""
+    columns = pack_columns(0, one.tick())
+    return len(columns.numbers) + len(columns.ladder_par) + len(columns.krd)
+
+
+def redis_parts(one: Priced) -> dict[str, float]:
+    """What Redis takes of a frame; nothing when there is none."""
+    url = os.environ.get("REDIS_URL")
+    if not url:
+        return {}
+    client = connect(url, timeout_s=10.0)
+    client.flushdb()
+    manifest = CompiledBooks(client).store(
+        one.currency, 1, one.trades, blocks=1, desk_of_book={}, failures=[], fixings={}
+    )
+    return frame_parts(Frames(client), one.ready, one.curves, one.quotes, manifest)
 
 
 def bump_and_reprice(
@@ -151,29 +257,24 @@ def terms_size(terms: Terms) -> float:
     return abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
 
 
-def machine() -> dict[str, Any]:
-    """What it ran on."""
-    names = ("QuantLib", "numba", "numpy")
-    return {
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "libraries": {name: version(name) for name in names},
-    }
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    """A table for people."""
+def show(size: int, result: dict[str, Any]) -> None:
+    """Tables for people."""
+    print(f"{size:,} trades, {result['us_per_trade']:.2f} us a trade")
     print(
         f"{'ccy':4} {'trades':>7} {'quotes':>7} {'tick ms':>9} {'us/trade':>9} {'QuantLib us':>12}"
-        f" {'ratio':>7} {'NPV diff':>10} {'ladder diff':>12}"
+        f" {'ratio':>7} {'NPV diff':>10} {'ladder diff':>12} {'bandwidth':>10}"
     )
-    for r in rows:
+    for r in result["currencies"]:
         print(
             f"{r['currency']:4} {r['trades']:7} {r['quotes']:7} {r['tick_ms']:9.2f}"
             f" {r['us_per_trade']:9.2f} {r['quantlib_us_per_trade']:12.0f} {r['ratio']:7.0f}"
             f" {r['largest_npv_difference_of_notional']:10.1e}"
             f" {r['largest_ladder_difference_of_gross_dv01']:12.1e}"
+            f" {r['share_of_bandwidth']:10.0%}"
         )
+    for r in result["currencies"]:
+        print(r["currency"], " ".join(f"{name} {us:,.0f}" for name, us in r["parts_us"].items()))
+    print(f"two processes against one: {result['processes']['efficiency']:.0%} efficiency")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,14 @@ from pricing.books import Books, Manifest
 from pricing.core.conventions import CURRENCIES
 from pricing.core.results import HistoryLine, PartColumns, Rollup, history_line
 from pricing.frames import KEEP_SECONDS, Frames, connect, key
-from pricing.pulse import BridgePulse, WorkerPulse, alive_workers, read_pulses
+from pricing.pulse import (
+    BridgePulse,
+    ProcessPulse,
+    WorkerPulse,
+    alive_processes,
+    alive_workers,
+    read_pulses,
+)
 
 FRESH_S = 1.0
 """A snapshot younger than this is good enough for another tab."""
@@ -81,6 +88,7 @@ class Snapshot:
     markets: Mapping[str, Market] = field(default_factory=dict)
     pulses: Sequence[BridgePulse] = ()
     workers: Sequence[WorkerPulse] = ()
+    processes: Sequence[ProcessPulse] = ()
     down: str = ""
 
 
@@ -148,6 +156,7 @@ class Reader:
             markets={name: self._market(rollup) for name, rollup in rollups.items()},
             pulses=read_pulses(self.client),
             workers=alive_workers(self.client),
+            processes=alive_processes(self.client),
         )
 
     def _market(self, rollup: Rollup) -> Market:

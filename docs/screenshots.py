@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 IMAGES = Path(__file__).resolve().parent / "images"
-WIDTH, HEIGHT = 1600, 1000
+WIDTH, HEIGHT, TALL = 1600, 1000, 1650
 SETTLE_MS = 9000
 """First paint and a few refreshes: sparklines need some frames."""
 
@@ -35,7 +35,7 @@ def main() -> None:
             path = "" if name == "overview" else f"/{name}"
             shoot(page, f"{options.dashboard}{path}", name)
         sign_in(page, options)
-        shoot(page, f"{options.web}/admin/instruments/swap/", "admin", settle_ms=500)
+        shoot_admin(page, options.web)
         shoot(page, f"{options.web}/api/docs/", "api", settle_ms=2500)
         browser.close()
 
@@ -65,8 +65,44 @@ def shoot(page: Page, url: str, name: str, settle_ms: int = SETTLE_MS) -> None:
     """One picture."""
     page.goto(url)
     page.wait_for_timeout(settle_ms)
+    picture(page, name)
+
+
+def picture(page: Page, name: str) -> None:
+    """What the page shows now."""
+    page.wait_for_timeout(300)
     page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"docs/images/{name}.png  {url}")
+    print(f"docs/images/{name}.png  {page.url}")
+
+
+def shoot_admin(page: Page, web: str) -> None:
+    """The list of swaps, one of them, and what a file would change; nothing is confirmed."""
+    swaps = f"{web}/admin/instruments/swap"
+    shoot(page, f"{swaps}/", "admin", settle_ms=800)
+    page.click("#result_list tbody tr:first-child th a")
+    page.wait_for_selector("h2:has-text('Live risk')")
+    page.set_viewport_size({"width": WIDTH, "height": TALL})
+    picture(page, "admin-swap")
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    page.goto(f"{swaps}/import/")
+    file = {"name": "swaps.csv", "mimeType": "text/csv", "buffer": a_file(page, web).encode()}
+    page.set_input_files("input[type=file]", files=[file])  # type: ignore[list-item]
+    page.click("text=Check the file")
+    page.wait_for_selector("text=Load all")
+    picture(page, "admin-import")
+
+
+def a_file(page: Page, web: str) -> str:
+    """Three swaps of the demo, two of them with another rate, and a new one."""
+    names = "trade_id convention pay_receive notional effective_date termination_date fixed_rate"
+    columns = [*names.split(), "book"]
+    stored = page.request.get(f"{web}/api/v1/swaps/?page_size=3").json()["results"]
+    rows = [{name: row[name] for name in columns} for row in stored]
+    rows.append({**rows[0], "trade_id": "IRS-2024-017"})
+    for row, rate in zip(rows, (0.0385, 0.0412), strict=False):
+        row["fixed_rate"] = rate
+    lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
+    return "\n".join(",".join(line) for line in lines)
 
 
 def sign_in(page: Page, options: argparse.Namespace) -> None:
@@ -74,7 +110,7 @@ def sign_in(page: Page, options: argparse.Namespace) -> None:
     page.goto(f"{options.web}/admin/login/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", options.password_file.read_text().strip())
-    page.click("input[type=submit]")
+    page.click("[type=submit]")
 
 
 if __name__ == "__main__":

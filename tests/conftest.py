@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -21,6 +22,12 @@ def redis_url() -> str:
 def kafka_bootstrap() -> str:
     """A Kafka broker of this test run."""
     return os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """A password costs half a second on purpose; a test that makes users need not pay it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

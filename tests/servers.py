@@ -21,11 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BASE = Path(os.environ.get("RISK_TEST_BASE", ROOT / ".local" / "test"))
 
 
+# Tests call as fast as they can; those of the limits set their own.
+CALLS = ("API_ANONYMOUS_CALLS", "API_USER_CALLS", "API_UPLOADS", "LOGINS")
+
+
 def _start() -> Stack:
     if BASE.exists() and not holder(BASE):
         stop_left_behind(BASE)
         shutil.rmtree(BASE, ignore_errors=True)  # a test must not find what another run left
     stack = Stack(BASE, durable=False)
+    os.environ.update({f"{name}_PER_MINUTE": "1000000" for name in CALLS})
     try:
         os.environ.update(stack.start().environment())
     except StackError as error:
@@ -42,6 +47,8 @@ def pytest_report_header() -> list[str]:
     lines = [f"kafka: {name}"]
     if "memory" in name:
         lines.append("NOT SHOWN by this run: that a restart of the broker loses nothing")
+    if not os.environ.get("FAULTS"):
+        lines.append("faults: the short core; not run here: `make faults` (all), `make soak`")
     return lines
 
 

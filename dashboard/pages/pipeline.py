@@ -14,7 +14,7 @@ from dashboard import charts, format, hops, risk, screen, theme
 from dashboard.data import Market, Sample, Snapshot
 from dashboard.risk import Choice
 from dashboard.status import live_bridges
-from pricing.pulse import STALE_S, BridgePulse
+from pricing.pulse import STALE_S, BridgePulse, ProcessPulse
 
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
 CARD_PX, PANEL_PX, CHART_PX = 104, 356, 290
@@ -85,7 +85,7 @@ def history_panel(markets: Sequence[Market]) -> None:
 
 
 def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: float) -> None:
-    """Percentiles by hop, and who prices."""
+    """Percentiles by hop, and who lives."""
     rows = [
         (
             row.hop,
@@ -99,21 +99,31 @@ def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: floa
         note = f"of {format.count(len(samples), 'frame')}; percentiles do not add up"
         st.html(theme.heading("Hops", note))
         st.dataframe(table, hide_index=True, height=178, row_height=28, key="hop-table")
-        workers_table(snapshot, now_s)
+        processes_table(snapshot, now_s)
         links()
 
 
-def workers_table(snapshot: Snapshot, now_s: float) -> None:
-    """Workers that are alive."""
-    rows = [
-        (worker.name, worker.processes, format.age(now_s - worker.sent_ns / 1e9))
-        for worker in snapshot.workers
-    ]
-    if not rows:
+def processes_table(snapshot: Snapshot, now_s: float) -> None:
+    """Processes that are alive, the ones that price first."""
+    if not snapshot.workers:
         st.info("No worker is alive. Start one: `celery -A riskproject worker -Q pricing`")
         return
-    table = pd.DataFrame(rows, columns=["Worker", "Processes", "Last word"])
-    st.dataframe(table, hide_index=True, height=84, row_height=24, key="workers")
+    table = pd.DataFrame(
+        [process_row(pulse, now_s) for pulse in by_importance(snapshot.processes)],
+        columns=["Process", "Name", "Up", "Last word"],
+    )
+    st.dataframe(table, hide_index=True, height=132, row_height=24, key="processes")
+
+
+def by_importance(pulses: Sequence[ProcessPulse]) -> list[ProcessPulse]:
+    """Those that price, then all others."""
+    return sorted(pulses, key=lambda pulse: pulse.kind != "worker")
+
+
+def process_row(pulse: ProcessPulse, now_s: float) -> tuple[str, str, str, str]:
+    """One process in words."""
+    up_s, silent_s = now_s - pulse.started_ns / 1e9, now_s - pulse.sent_ns / 1e9
+    return pulse.kind, pulse.name, format.age(up_s), format.age(silent_s)
 
 
 def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:

@@ -22,6 +22,7 @@ import redis
 
 from pricing.books import Manifest
 from pricing.core.messages import Failure, FrameHeader
+from pricing.core.parts import pack
 from pricing.core.results import CellSums, PartColumns, PartSums, Rollup, roll_up
 from pricing.frames import Frames, key
 from pricing.pulse import BRIDGES_KEY, BridgePulse, write_worker
@@ -67,7 +68,7 @@ def cell(product: str, npv: float, krd: Sequence[float], failed: int) -> CellSum
 def columns(block: int, npv: float, krd: Sequence[float]) -> PartColumns:
     """The same trade by itself."""
     numbers = np.array([[npv], [sum(krd)], [sum(krd)], [0.5], [1.0]])
-    ladder = np.array([krd], dtype=np.float32).tobytes()
+    ladder = pack(np.array([krd], dtype=float))
     return PartColumns(
         block=block,
         trades=1,

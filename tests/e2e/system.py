@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 import msgspec
 import psycopg
 
+from devstack.process import through_launcher
 from feedbridge.readiness import wait_for_system
 from pricing.frames import Frames, connect
 
@@ -56,12 +57,12 @@ class System:
         assert done.returncode == 0, f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a process in a group of its own."""
+    def start(self, name: str, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own; it ends with the thread that started it."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command,
-                env=self.environment,
+                through_launcher(list(command), signal.SIGTERM),
+                env=self.environment | variables,
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -70,18 +71,29 @@ class System:
         self.processes[name] = process
         return process
 
-    def start_worker(self, name: str, queue: str, processes: int) -> None:
+    def start_worker(
+        self,
+        name: str,
+        queue: str,
+        processes: int,
+        app: str = "riskproject",
+        runner: str = "celery",
+        **variables: str,
+    ) -> None:
         self.start(
             name,
-            *(sys.executable, "-m", "celery", "-A", "riskproject", "worker"),
+            *(sys.executable, "-m", runner, "-A", app, "worker"),
             *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
+            **variables,
         )
 
-    def start_bridge(self, name: str = "bridge", *options: str) -> None:
+    def start_bridge(
+        self, name: str = "bridge", *options: str, start: str = "latest", **variables: str
+    ) -> None:
         group = self.environment["E2E_GROUP"]
-        command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", "latest")
-        self.start(name, *command, *options)
+        command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", start)
+        self.start(name, *command, *options, **variables)
 
     def start_web(self) -> None:
         command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
@@ -98,8 +110,16 @@ class System:
 
     def get(self, path: str) -> Any:
         """A JSON answer of the API."""
+        return self._call("GET", path, None)
+
+    def patch(self, path: str, change: dict[str, Any]) -> Any:
+        """The row as it is after a change."""
+        return self._call("PATCH", path, msgspec.json.encode(change))
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
         url = f"http://127.0.0.1:{self.environment['WEB_PORT']}/api/v1/{path}"
-        with urlopen(Request(url, headers={"Authorization": f"Token {self.token}"})) as answer:
+        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        with urlopen(Request(url, body, headers, method=method)) as answer:
             return msgspec.json.decode(answer.read())
 
     def get_all(self, path: str) -> list[dict[str, Any]]:
@@ -113,10 +133,25 @@ class System:
                 return rows
             page += 1
 
+    def runs(self, name: str) -> bool:
+        """Whether it was started and has not ended."""
+        process = self.processes.get(name)
+        return process is not None and process.poll() is None
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and all its children."""
+        os.killpg(self.processes[name].pid, number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process and its children, as the end of a machine would."""
+        self.signal(name, signal.SIGKILL)
+        self.processes[name].wait()
+
     def stop(self) -> None:
         for process in self.processes.values():
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGCONT)  # a frozen one hears nothing else
         for process in self.processes.values():
             try:
                 process.wait(STOP_S)

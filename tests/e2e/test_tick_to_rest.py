@@ -222,19 +222,33 @@ def letters(servers: str) -> list[tuple[bytes, dict[str, bytes]]]:
 
 
 def test_an_edited_trade_is_priced_anew_on_the_quotes_that_stand(priced):
-    before = priced.get("risk/trades/?type=swap&page_size=1&ordering=-npv")["results"][0]
-    name = before["trade_id"]
-    script = (
-        "from instruments.models import Swap; "
-        f"s = Swap.objects.get(trade_id='{name}'); s.notional = s.notional * 2; s.save()"
-    )
-    priced.manage("shell", "-c", script)
+    """The next frame has the new book; frames of the old one say so; history names the editor."""
+    listed = priced.get("risk/trades/?type=swap&page_size=1&ordering=-npv")["results"][0]
+    name, currency = listed["trade_id"], listed["currency"]
+    before = priced.get(f"risk/trades/{name}/")
+    row = priced.get(f"swaps/{name}/")
+    change = {"notional": 2 * row["notional"], "version": row["version"]}
+    assert priced.patch(f"swaps/{name}/", change)["version"] == row["version"] + 1
 
     def doubled() -> bool:
         now = priced.get(f"risk/trades/{name}/")["npv"]
         return bool(now == pytest.approx(2 * before["npv"], rel=1e-9))
 
     until(doubled)
+    after = priced.get(f"risk/trades/{name}/")
+    old, new = before["stamp"], after["stamp"]
+    assert new["frame"] > old["frame"]
+    assert new["curve_version"] == old["curve_version"]  # the quotes stand
+    assert new["book_version"] != old["book_version"]
+    lines = {r["frame"]: r for r in priced.get(f"risk/history/?currency={currency}")["results"]}
+    assert lines[old["frame"]]["book_version"] == old["book_version"]
+    assert lines[new["frame"]]["book_version"] == new["book_version"]
+    newest = priced.get(f"swaps/{name}/history/")[0]
+    assert (newest["user"], newest["kind"]) == ("admin", "changed")
+    assert list(newest["changes"]) == ["notional"]
+    assert sum(f["present_value"] for f in after["cash_flows"]) == pytest.approx(
+        after["npv"], rel=1e-9
+    )
 
 
 def test_a_running_system_holds_a_sample_of_its_frames_to_quantlib(priced, feed):

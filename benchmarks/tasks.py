@@ -1,0 +1,114 @@
+"""Nothing in; what a task and a part cost beside pricing, on this machine, out.
+
+python -m benchmarks.tasks
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import django
+import msgspec
+
+from benchmarks.kernel import TODAY, fixings_of
+from feedbridge.history.daily import stored
+from pricing.compiling import compile_all
+from pricing.core.conventions import CURRENCIES
+from pricing.core.curves import CurveSet
+from pricing.core.fixings import day_of
+from pricing.core.flows import CompiledTrade, make_block
+from pricing.core.measures import make_ready, price_block
+from pricing.core.messages import PriceJob
+from pricing.core.parts import make_groups, sum_cells
+from pricing.core.quotes import shape_of
+from pricing.core.results import PartSums, merge_cells
+from pricing.core.roll import roll_to
+
+RESULTS = Path(__file__).resolve().parent / "results"
+TASKS, PARTS = 500, 16
+
+
+def main() -> None:
+    """Measure processor time and print."""
+    django.setup()
+    found = {"send_s": send_s(), "merge_s": merge_s()}
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "tasks.json"
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    print(
+        f"a task sent {found['send_s'] * 1e3:.2f} ms, a part merged {found['merge_s'] * 1e3:.2f} ms"
+    )
+    print(f"written to {path}")
+
+
+def send_s() -> float:
+    """Processor seconds of sending one task, and of dropping it again from the queue."""
+    from feedbridge.queue import PricingQueue  # its tasks need Django's set-up
+    from riskproject.celery import app
+
+    payload = msgspec.to_builtins(_job())
+    queue = PricingQueue(app)
+    queue.send(payload)
+    began = time.process_time()
+    for _ in range(TASKS):
+        queue.send(payload)
+    taken = time.process_time() - began
+    queue.close()
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge("pricing")
+    return taken / TASKS
+
+
+def merge_s() -> float:
+    """Processor seconds of reading one part's sums and adding them."""
+    raw = [msgspec.msgpack.encode(_part(block)) for block in range(PARTS)]
+    decode = msgspec.msgpack.Decoder(PartSums).decode
+    merge_cells([decode(part) for part in raw], {})
+    began = time.process_time()
+    for _ in range(20):
+        merge_cells([decode(part) for part in raw], {})
+    return (time.process_time() - began) / 20 / PARTS
+
+
+def _job() -> PriceJob:
+    return PriceJob(
+        currency=CURRENCIES[0],
+        frame=1,
+        block=0,
+        blocks=2,
+        book_version="1-bench",
+        valuation_date=TODAY,
+        curves=stored().day(CURRENCIES[0], TODAY).curves,
+    )
+
+
+def _part(block: int) -> PartSums:
+    from instruments import sample
+
+    currency = CURRENCIES[0]
+    terms = [t for t in sample.trades(200) if t.currency == currency]
+    made = compile_all(terms, indexed=False, processes=1).values()
+    trades = [trade for trade in made if isinstance(trade, CompiledTrade)]
+    quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
+    curves = CurveSet(TODAY, shape_of(quotes), fixings)
+    dated = roll_to(make_block(trades), day_of(TODAY), fixings, curves.names)
+    ready = make_ready(dated, curves.grid)
+    risk = price_block(ready, curves, curves.solve(curves.vector(quotes)))
+    return PartSums(
+        block=block,
+        worker="bench",
+        started_ns=1,
+        finished_ns=2,
+        keys=[(key.curve, key.tenor) for key in curves.keys],
+        curve_version="",
+        rate_error=0.0,
+        zero_rates=[0.0] * len(curves.keys),
+        cells=sum_cells(make_groups(dated.block), risk),
+        failures=[],
+    )
+
+
+if __name__ == "__main__":
+    main()

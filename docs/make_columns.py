@@ -1,0 +1,50 @@
+"""Write docs/columns.md: every column of every file, as the importer reads it.
+
+python -m docs.make_columns
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import django
+
+PAGE = Path(__file__).resolve().parent / "columns.md"
+HEAD = """# Columns of files
+
+Made by `python -m docs.make_columns` from the importer's own table. How files are loaded:
+[loading.md](loading.md). `version` may stand in every file; exports carry it.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    from instruments.loading import KINDS  # Django's models: not before its set-up
+
+    return HEAD + "".join(_section(kind) for kind in KINDS.values())
+
+
+def _section(kind: Any) -> str:
+    rows = "".join(
+        f"| `{column.name}` | {required} | {_cell(column.meaning)} | {_cell(column.allowed)} |\n"
+        for column, required in kind.described()
+    )
+    named = " and ".join(f"`{name}`" for name in kind.key)
+    example = "\n".join((",".join(kind.example), ",".join(kind.example.values())))
+    return (
+        f"\n## {kind.name}\n\nA row is named by {named}.\n\n"
+        "| column | required | meaning | allowed |\n|---|---|---|---|\n"
+        f"{rows}\n```\n{example}\n```\n"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
+    django.setup()
+    PAGE.write_text(page())

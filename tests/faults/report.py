@@ -1,0 +1,68 @@
+"""Faults that were tried in; a table for a terminal and a JSON file for a machine out."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+HEAD = ("id", "what was done", "recovery ms", "budget ms", "invariants", "verdict")
+
+
+@dataclass
+class Row:
+    """One fault: what was done, how long until whole frames came again, what held.
+
+    ``recovery_ms`` has one entry for each time it was tried. ``budget_ms`` is what is aimed at;
+    a test fails only far above it, since machines differ and this one may be busy.
+    """
+
+    fault: str
+    done: str
+    budget_ms: float | None = None
+    recovery_ms: list[float] = field(default_factory=list)
+    invariants: str = ""
+    verdict: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def judge(self, *, failed: bool) -> None:
+        """Fill in the verdict, unless one stands there."""
+        if failed:
+            self.verdict = "FAILED"
+        elif not self.verdict:
+            worst = max(self.recovery_ms, default=0.0)
+            slow = self.budget_ms is not None and worst > self.budget_ms
+            self.verdict = "holds, over budget" if slow else "holds"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Such as ``412`` or ``380 / 912 (n=20)``: median and worst."""
+    if not values:
+        return "-"
+    if len(values) == 1:
+        return f"{values[0]:,.0f}"
+    return f"{statistics.median(values):,.0f} / {max(values):,.0f} (n={len(values)})"
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Lines of text; notes stand below their row."""
+    cells = [HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
+    lines = []
+    for line, row in zip(cells, [None, *rows], strict=True):
+        lines.append("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)))
+        lines += [f"      {note}" for note in (row.notes if row else ())]
+    return [line.rstrip() for line in lines]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    budget = "-" if row.budget_ms is None else f"{row.budget_ms:,.0f}"
+    return (row.fault, row.done, spread(row.recovery_ms), budget, row.invariants, row.verdict)
+
+
+def write(path: Path, rows: Sequence[Row], **about: object) -> None:
+    """As JSON, with whatever is to be known about the run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**about, "faults": [asdict(row) for row in rows]}, indent=1))

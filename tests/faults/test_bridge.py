@@ -1,0 +1,67 @@
+"""The bridge dies, sleeps and wakes as a zombie: every tick still ends in one state."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from pricing.pulse import alive
+from tests.faults.plant import until
+from tests.faults.trial import Trial
+
+GENEROUS = 10.0
+SESSION_S = 6.0
+"""A group waits so long for a member that says nothing (``session_timeout_ms``)."""
+
+
+def kill_and_start(trial: Trial) -> float:
+    """SIGKILL the bridge and start it at once; returns how long until whole frames came, in ms."""
+    moment = time.time_ns()
+    trial.system.kill("bridge")
+    trial.plant.start_bridge()
+    return trial.recover(moment)
+
+
+@pytest.mark.fault("F13", budget_ms=1500)
+def test_a_killed_bridge_reads_again_what_it_had_not_committed(trial: Trial):
+    """SIGKILL the bridge in the middle of the stream and start it."""
+    with trial.stream():
+        taken = kill_and_start(trial)
+    trial.row.notes.append(f"the group waits {SESSION_S:.0f} s for the dead one")
+    trial.check()
+    assert taken < GENEROUS * 1500 + 1000 * SESSION_S
+
+
+@pytest.mark.fault("F13", budget_ms=1500)
+@pytest.mark.faults_long
+def test_a_bridge_killed_again_and_again_publishes_nothing_twice(trial: Trial):
+    """SIGKILL the bridge five times at random moments of its work."""
+    rng = random.Random(trial.feed.seed)
+    with trial.stream():
+        for _ in range(5):
+            time.sleep(rng.uniform(0.2, 1.2))
+            kill_and_start(trial)
+            trial.sample()
+    trial.check()
+
+
+@pytest.mark.fault("F14", budget_ms=10_000)
+@pytest.mark.faults_long
+def test_a_bridge_that_wakes_up_after_another_has_taken_over_disturbs_nobody(trial: Trial):
+    """SIGSTOP the bridge, start a second one, SIGCONT the first after 12 s."""
+    with trial.stream():
+        with trial.plant.frozen("bridge"):
+            moment = time.time_ns()
+            trial.plant.start_bridge("second")
+            trial.recover(moment)
+            time.sleep(12.0 - SESSION_S)
+        until(lambda: len(alive(trial.plant.client)) == 2, 30, "both bridges speak")
+        trial.recovered(time.time_ns())
+        time.sleep(3.0)
+        trial.sample()
+        trial.plant.end("second")
+        trial.recovered(time.time_ns())
+    trial.row.notes.append("the first one joins the group again, with an epoch above the second's")
+    trial.check()

@@ -1,0 +1,258 @@
+"""Workers die, hang and lie: frames are published whole all the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from celery import Celery
+from kombu import Exchange, Queue
+
+from tests.faults.plant import WORKERS, until
+from tests.faults.trial import Trial
+
+GENEROUS = 10.0
+"""Times the budget: above it a test fails. A busy machine is slower than the table."""
+
+
+@pytest.mark.fault("F1", budget_ms=400)
+def test_a_pool_process_killed_in_its_task_costs_no_frame(trial: Trial):
+    """SIGKILL a pool process in the middle of its task."""
+    with trial.stream():
+        trial.plant.order(sleep_s=0.05)
+        pid = int(trial.plant.await_running("pricing-a").split(":")[0])
+        moment = time.time_ns()
+        os.kill(pid, signal.SIGKILL)
+        trial.plant.order()
+        taken = trial.recover(moment)
+        time.sleep(0.5)
+    trial.check()
+    assert trial.system.runs("pricing-a"), "only its child was killed"
+    assert taken < GENEROUS * 400
+
+
+@pytest.mark.fault("F2", budget_ms=500)
+@pytest.mark.faults_long
+def test_whole_workers_killed_at_random_lose_nothing_while_one_is_left(trial: Trial):
+    """SIGKILL a whole worker, ten times, at random moments; it is started again each time."""
+    rng = random.Random(trial.feed.seed)
+    with trial.stream():
+        for round_number in range(10):
+            victim = WORKERS[round_number % 2]
+            trial.plant.order(sleep_s=0.05)
+            time.sleep(rng.uniform(0.1, 0.5))
+            moment = time.time_ns()
+            trial.system.kill(victim)
+            trial.plant.order()
+            taken = trial.recover(moment)
+            assert taken < GENEROUS * 500
+            trial.sample()
+            trial.plant.heal()
+            trial.plant.wait_ready()
+    trial.check()
+
+
+@pytest.mark.fault("F3", budget_ms=700)
+def test_a_task_that_a_dying_worker_had_popped_is_sent_again(trial: Trial):
+    """SIGSTOP a worker, let it pop a task, SIGKILL it: Celery has lost the task."""
+    trial.flow()
+    before = trial.rest()
+    moment = next(filter(None, (lose_a_task(trial) for _ in range(20))))
+    trial.feed.send_all()
+    taken = trial.recover(moment)
+    trial.check()
+    after = trial.plant.pulse()
+    assert after.resent > before.resent
+    assert taken < GENEROUS * 700
+
+
+def lose_a_task(trial: Trial) -> int | None:
+    """Freeze both workers while they wait for tasks, and kill one if it has got one.
+
+    A waiting worker asks anew each second: one that is frozen too late gets nothing. Returns
+    the moment of the kill.
+    """
+    plant = trial.plant
+    trial.rest()
+    blocks = sum(seen.rollup.blocks for seen in trial.watch.last.values())
+    with plant.frozen("pricing-a"), plant.frozen("pricing-b"):
+        trial.feed.send_all()
+        until(lambda: plant.pulse().open_frames == 3, 10, "three frames are open")
+        time.sleep(0.3)  # the pulse comes four times a second
+        if blocks - plant.client.llen("pricing") < 2:
+            return None
+        moment = time.time_ns()
+        trial.system.kill("pricing-a")
+        return moment
+
+
+@pytest.mark.fault("F4", budget_ms=700)
+@pytest.mark.faults_long
+def test_a_worker_that_hung_for_ten_seconds_puts_its_part_too_late_for_anything(trial: Trial):
+    """SIGSTOP a worker in its task for 10 s, then SIGCONT: its part is LATE."""
+    with trial.stream():
+        trial.plant.order(sleep_s=0.2)
+        currency = trial.plant.await_running("pricing-a").split(":")[1]
+        with trial.plant.frozen("pricing-a"):
+            moment = time.time_ns()
+            trial.plant.order()
+            taken = trial.recover(moment)
+            time.sleep(10.0 - taken / 1000 if taken < 10_000 else 0.0)
+            before = trial.plant.frames.counts(currency).get("LATE", 0)
+        counts = trial.plant.frames.counts
+        until(lambda: counts(currency).get("LATE", 0) > before, 15, "a part is counted as LATE")
+        trial.sample()  # a frame that was published while the late part came
+        trial.invariants.expect("I5", not trial.invariants.broken, "a late part changed a frame")
+    trial.check()
+    assert taken < GENEROUS * 700
+
+
+@pytest.mark.fault("F23")
+@pytest.mark.faults_long
+def test_workers_an_hour_fast_and_an_hour_slow_price_the_same_frames(trial: Trial):
+    """One worker's clock an hour ahead, the other's an hour behind, and kombu's with them."""
+    plant = trial.plant
+    for name, shift in zip(WORKERS, ("3600", "-3600"), strict=True):
+        plant.end(name)
+        plant.started_ns[name] = time.time_ns()
+        plant.system.start_worker(
+            name,
+            *("pricing", 1, "tests.faults.tampered", "tests.faults.shifted"),
+            FAULT_WORKER=name,
+            FAULT_CLOCK_SHIFT_S=shift,
+        )
+    until(lambda: said_ready(trial) >= 2, 60, "both workers are ready")
+    with trial.stream():
+        time.sleep(5.0)
+        trial.sample()
+    trial.row.notes.append("stands in for libfaketime: time.time and time.time_ns are shifted")
+    trial.check()
+    for name in WORKERS:
+        plant.end(name)
+    plant.heal()
+
+
+def said_ready(trial: Trial) -> int:
+    """Workers that have said that they are ready; their pulses tell a wrong time here."""
+    pulses = trial.plant.client.hvals("risk:workers")
+    sent = [msgspec.json.decode(raw)["sent_ns"] for raw in pulses]
+    return sum(abs(abs(ns - time.time_ns()) - 3600e9) < 600e9 for ns in sent)
+
+
+@pytest.mark.fault("F25", budget_ms=2000)
+@pytest.mark.faults_long
+def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(trial: Trial):
+    """A worker of another release eats tasks it does not know; others carry unknown fields."""
+    with trial.stream(every_s=0.1):
+        before = trial.plant.pulse()
+        trial.system.start_worker("older", "pricing", 1, app="tests.faults.older")
+        until(lambda: b"unregistered task" in trial.system.log.read_bytes(), 40, "it drops one")
+        taken = trial.recover(time.time_ns())
+        send_odd_tasks(trial.plant.redis_url)
+        time.sleep(3.0)
+        trial.sample()
+        trial.plant.end("older")
+        trial.recover(time.time_ns())
+    trial.check()
+    assert trial.plant.pulse().resent > before.resent
+    assert trial.system.runs("pricing-a")
+    assert trial.system.runs("pricing-b")
+    assert taken < GENEROUS * 2000
+
+
+def send_odd_tasks(url: str) -> None:
+    """A field that this release does not know, one that is missing, and a task of no release."""
+    app = Celery(broker=url)
+    queue = Queue("pricing", Exchange("pricing", type="direct"), routing_key="pricing")
+    job = {"currency": "USD", "frame": 1, "block": 0, "blocks": 1, "book_version": "none"}
+    whole = {**job, "valuation_date": "2024-03-05", "curves": {}}
+    app.send_task("pricing.tasks.price_block", args=[{**whole, "colour": "red"}], queue=queue)
+    app.send_task("pricing.tasks.price_block", args=[job], queue=queue)
+    app.send_task("pricing.tasks.price_cheese", args=[whole], queue=queue)
+    app.close()
+
+
+@pytest.mark.fault("F26", budget_ms=5000)
+@pytest.mark.faults_long
+def test_garbage_in_the_queue_ends_one_worker_and_no_frame(trial: Trial):
+    """LPUSH 'x' to Celery's list: the worker that takes it dies and is started again."""
+    with trial.stream():
+        moment = time.time_ns()
+        trial.plant.client.lpush("pricing", "x")
+        taken = trial.recover(moment)
+        until(lambda: dead(trial), 20, "the worker that took it has ended")
+        time.sleep(1.0)
+        died = dead(trial)
+        trial.row.notes.append(f"ended by one garbage item: {', '.join(died)}")
+        trial.plant.heal()
+        trial.plant.wait_ready()
+        trial.recovered(time.time_ns())
+    trial.check()
+    assert len(died) == 1
+    assert taken < GENEROUS * 5000
+
+
+def dead(trial: Trial) -> list[str]:
+    """Workers that have ended."""
+    return [name for name in WORKERS if not trial.system.runs(name)]
+
+
+MAKE_KILLER = """
+from instruments.models import Swap
+s = Swap.objects.filter(convention__startswith="USD").order_by("trade_id").first()
+s.pk, s.trade_id, s.notional = None, "KILLER", 100_000_000_000
+s._state.adding = True
+s.save()
+"""
+REMOVE_KILLER = """
+from instruments.models import Quarantine, Swap
+Swap.objects.filter(trade_id="KILLER").delete()
+Quarantine.objects.all().delete()
+"""
+
+
+@pytest.mark.fault("F5", budget_ms=20_000)
+@pytest.mark.faults_long
+def test_a_trade_that_kills_its_worker_is_kept_out_and_all_others_are_priced(
+    trial: Trial, tmp_path: Path
+):
+    """A trade ends every process that prices it (SIGKILL in the kernel)."""
+    plant, log = trial.plant, tmp_path / "killed"
+    trial.guilty.add("KILLER")
+    for name in WORKERS:
+        plant.end(name)
+        plant.started_ns[name] = time.time_ns()
+        plant.system.start_worker(
+            name,
+            *("pricing", 1, "tests.feedbridge.killing"),
+            KILLING_WAY="kernel",
+            KILLING_LOG=str(log),
+        )
+    plant.wait_ready()
+    with trial.stream():
+        moment = time.time_ns()
+        plant.system.manage("shell", "-c", MAKE_KILLER)
+        until(lambda: kept_out(trial), 120, "a whole frame that names the trade as QUARANTINED")
+        trial.row.recovery_ms.append(round((time.time_ns() - moment) / 1e6))
+        trial.sample()
+    runs = len(log.read_text().splitlines())
+    trial.row.notes.append(f"the trade was priced {runs} times, and ended a process each time")
+    trial.check()
+    for name in WORKERS:
+        plant.end(name)
+    plant.heal()
+    plant.wait_ready()
+    plant.system.manage("shell", "-c", REMOVE_KILLER)
+    assert runs <= 3
+
+
+def kept_out(trial: Trial) -> bool:
+    """The newest frame of dollars is whole and says why one trade has no number."""
+    seen = trial.watch.last["USD"].rollup
+    codes = {failure.trade_id: failure.code for failure in seen.failures}
+    return seen.status == "COMPLETE" and codes.get("KILLER") == "QUARANTINED"

@@ -1,0 +1,137 @@
+"""What stands in Kafka in; what must have become of every record, and every market, out.
+
+A second opinion, written from the documents and not from the bridge: it shares no code with
+``feedbridge``. Feeds say which of their records are bad; the rest follows from epoch and seq.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from feedbridge.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from pricing.core.messages import CurveQuotes, MarketTick
+
+POLL_MS = 200
+
+
+class Name(NamedTuple):
+    """Which tick: currency, source, epoch, seq."""
+
+    currency: str
+    source: str
+    epoch: int
+    seq: int
+
+
+class Letter(NamedTuple):
+    """A dead letter: where its original stands, its reason and its bytes."""
+
+    partition: int
+    offset: int
+    reason: str
+    value: bytes | None
+
+
+@dataclass
+class Truth:
+    """Follows the topics from where they end now."""
+
+    servers: str
+    states: Counter[str] = field(default_factory=Counter)
+    bad: dict[tuple[int, int], str] = field(default_factory=dict)
+    values: set[bytes] = field(default_factory=set)
+    vectors: dict[Name, CurveQuotes] = field(default_factory=dict)
+    last: dict[str, Name] = field(default_factory=dict)
+    letters: list[Letter] = field(default_factory=list)
+    records: int = 0
+
+    def __post_init__(self) -> None:
+        """Stand at the end of both topics."""
+        self._market: dict[str, CurveQuotes] = {}
+        self._marks: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
+        self._ticks = self._reader(YIELD_CURVE_TICKS)
+        self._dead = self._reader(YIELD_CURVE_TICKS_DLQ)
+
+    def _reader(self, topic: str) -> Any:
+        reader = KafkaConsumer(
+            bootstrap_servers=self.servers,
+            group_id=None,
+            auto_offset_reset="earliest",  # what is deleted is nobody's tick any more
+        )
+        places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]
+        reader.assign(places)
+        for place, end in reader.end_offsets(places).items():
+            reader.seek(place, end)
+        return reader
+
+    def advance(self, bad: Mapping[bytes, str]) -> None:
+        """Read both topics up to where they end now; ``bad`` are the values that are no ticks."""
+        for record in _read_up(self._ticks):
+            self._judge(record, bad)
+        for record in _read_up(self._dead):
+            headers = dict(record.headers)
+            place = int(headers["original_partition"]), int(headers["original_offset"])
+            if headers["original_topic"] == YIELD_CURVE_TICKS.encode():
+                self.letters.append(Letter(*place, headers["reason"].decode(), record.value))
+
+    def close(self) -> None:
+        """The end of it."""
+        self._ticks.close()
+        self._dead.close()
+
+    def ends(self) -> dict[TopicPartition, int]:
+        """Where the topic of ticks ends."""
+        found: dict[TopicPartition, int] = self._ticks.end_offsets(list(self._ticks.assignment()))
+        return found
+
+    def _judge(self, record: Any, bad: Mapping[bytes, str]) -> None:
+        self.records += 1
+        self.values.add(record.value)
+        if record.value in bad:
+            self.states["dead_lettered"] += 1
+            self.bad[record.partition, record.offset] = bad[record.value]
+            return
+        tick = msgspec.json.decode(record.value, type=MarketTick)
+        self.states[self._state_of(tick, record)] += 1
+
+    def _state_of(self, tick: MarketTick, record: Any) -> str:
+        source, order = (tick.currency, tick.source), (tick.epoch, tick.seq)
+        before = self._marks.get(source)
+        if before is not None and order < before[0]:
+            return "stale"
+        if before is not None and order == before[0]:
+            if record.value == before[1]:
+                return "duplicate"
+            self.bad[record.partition, record.offset] = "CONFLICT"
+            return "conflict"
+        anew = before is not None and tick.epoch > before[0][0]
+        self._marks[source] = order, record.value
+        self._lay(tick, anew)
+        return "accepted"
+
+    def _lay(self, tick: MarketTick, anew: bool) -> None:
+        """What a tick does not carry stands; a source that starts anew starts a market."""
+        before = {} if anew else self._market.get(tick.currency, {})
+        market = {name: dict(quotes) for name, quotes in before.items()}
+        for curve, quotes in tick.curves.items():
+            market.setdefault(curve, {}).update(quotes)
+        self._market[tick.currency] = market
+        name = Name(tick.currency, tick.source, tick.epoch, tick.seq)
+        self.vectors[name], self.last[tick.currency] = market, name
+
+
+def _read_up(reader: Any) -> list[Any]:
+    """All records up to where the partitions end now."""
+    found: list[Any] = []
+    places = list(reader.assignment())
+    ends = reader.end_offsets(places)
+    while any(reader.position(place) < ends[place] for place in places):
+        for batch in reader.poll(timeout_ms=POLL_MS).values():
+            found += batch
+    return found

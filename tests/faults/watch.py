@@ -1,0 +1,106 @@
+"""Redis in; every published frame that stood there for a moment out, in the order it was seen.
+
+A frame that was published and replaced between two looks is not seen: ``missed`` says how many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+
+from pricing.core.conventions import CURRENCIES
+from pricing.core.messages import FrameHeader
+from pricing.core.results import Rollup
+from pricing.frames import connect, key
+
+LOOK_EVERY_S = 0.01
+_rollup = msgspec.msgpack.Decoder(Rollup).decode
+_header = msgspec.msgpack.Decoder(FrameHeader).decode
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One published frame, and when this process saw it (ns since 1970)."""
+
+    rollup: Rollup
+    header: FrameHeader
+    seen_ns: int
+
+    @property
+    def currency(self) -> str:
+        """Its code."""
+        return self.rollup.currency
+
+
+class Watch:
+    """A thread that looks at the pointers a hundred times a second."""
+
+    def __init__(self, url: str) -> None:
+        """Start looking."""
+        self.client: Any = connect(url, timeout_s=1.0)
+        self.new: deque[Seen] = deque()
+        self.last: dict[str, Seen] = {}
+        self.falls: list[str] = []
+        self.seen = 0
+        self.restored = 0
+        self._numbers = dict.fromkeys(CURRENCIES, 0)
+        self._highest = dict.fromkeys(CURRENCIES, 0)
+        self._known: dict[tuple[str, int], bytes] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        self._thread.join()
+        self.client.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S):
+            try:
+                self._look()
+            except (redis.RedisError, OSError):
+                time.sleep(0.02)
+
+    def _look(self) -> None:
+        found = self.client.mget([key(name, "pointer") for name in CURRENCIES])
+        for name, raw in zip(CURRENCIES, found, strict=True):
+            number = int(raw or 0)
+            if number == self._numbers[name]:
+                continue
+            self._numbers[name] = number
+            if not number:  # Redis has lost its data; what comes next must be higher all the same
+                continue
+            self._fetch(name, number)
+
+    def _fetch(self, name: str, number: int) -> None:
+        rollup, header = self.client.mget(key(name, "rollup", number), key(name, "frame", number))
+        if rollup is None or header is None:
+            if int(self.client.get(key(name, "pointer")) or 0) == number:
+                self.falls.append(f"{name} pointer {number} has no frame behind it")
+            return
+        if number <= self._highest[name]:
+            self._came_back(name, number, rollup)
+            return
+        self._highest[name] = number
+        self._known[name, number] = hashlib.sha256(rollup).digest()
+        seen = Seen(_rollup(rollup), _header(header), time.time_ns())
+        self.last[name] = seen
+        self.seen += 1
+        self.new.append(seen)
+
+    def _came_back(self, name: str, number: int, rollup: bytes) -> None:
+        """A Redis that lost its last writes shows an old frame: allowed only if it is that one."""
+        self.restored += 1
+        if self._known.get((name, number)) != hashlib.sha256(rollup).digest():
+            self.falls.append(
+                f"{name} frame {number} after {self._highest[name]}, and not seen before"
+            )
