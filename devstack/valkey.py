@@ -57,6 +57,7 @@ def ask(url: str) -> str:
         # redis-py tries ten times by itself; here one answer is wanted now.
         retry = Retry(NoBackoff(), 0)
         with redis.Redis.from_url(url, socket_timeout=2, retry=retry) as client:
+            client.ping()  # refused while it loads its data; INFO is answered
             info = client.info("server")
     except (redis.RedisError, ValueError) as error:
         raise StackError(str(error)) from error

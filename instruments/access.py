@@ -60,7 +60,7 @@ def own_desks(user: Reader) -> QuerySet[Desk]:
 def visible(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
     """The rows that the user may know of; the others do not exist for the user."""
     path = DESK_PATHS.get(rows.model)
-    if True:
+    if path is None or sees_all_desks(user):
         return rows
     desk = f"{path}__in" if path else "pk__in"
     return rows.filter(Q(**{desk: own_desks(user)}))

@@ -7,7 +7,7 @@ slow truth at run time too. A breach is an alarm, never a crash.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,9 +30,20 @@ NPV_LIMIT, LADDER_LIMIT = 1e-8, 1e-5
 
 
 def check_frame(
-    frames: Frames, books: CompiledBooks, options: CurveOptions, currency: str
+    frames: Frames,
+    books: CompiledBooks,
+    options: CurveOptions,
+    currency: str,
+    load: Callable[[], master.LoadedBook] = master.load_trades,
 ) -> CheckResult | None:
     """Price a sample of the current frame by QuantLib alone, and keep what came out.
+
+    Args:
+        frames: Where the frame is.
+        books: Where its book is.
+        options: How its curves were made.
+        currency: Whose frame.
+        load: Gives the database's trades; a compiler reads only what has changed.
 
     Returns:
         None when there is nothing to check: no frame, or trades have moved on since.
@@ -41,7 +52,7 @@ def check_frame(
     manifest = books.manifest(currency, rollup.book_version) if rollup else None
     if rollup is None or manifest is None:
         return None
-    loaded = master.load_trades()
+    loaded = load()
     if loaded.version != manifest.number:
         return None  # an edit is under way; the next frame will match
     found = _sample(rollup, manifest, [trade.terms for trade in loaded.trades])

@@ -41,7 +41,7 @@ class Compiler:
 
     def run(self) -> list[Manifest]:
         """Solve spreads that wait for a market, compile, and store one book per currency."""
-        unsolvable, loaded = self._solve_waiting(self._load())
+        unsolvable, loaded = self._solve_waiting(self.load())
         fixings, kept_out = master.load_fixings(), master.quarantined()
         self._compile([trade.terms for trade in loaded.trades], unsolvable)
         for name in kept_out.keys() & self._done.keys():
@@ -50,7 +50,8 @@ class Compiler:
         stand_in(self.books.client, master.load_fx())
         return [self._store(name, loaded, fixings) for name in conventions.CURRENCIES]
 
-    def _load(self) -> master.LoadedBook:
+    def load(self) -> master.LoadedBook:
+        """The database's trades; only what has changed since the last time is read in full."""
         self._loaded = master.load_trades(self._loaded)
         return self._loaded
 
@@ -71,7 +72,7 @@ class Compiler:
                 unsolvable |= {f.trade_id: f for f in failures}
         if spreads:
             master.store_spreads(spreads)
-            return unsolvable, self._load()
+            return unsolvable, self.load()
         return unsolvable, loaded
 
     def _compile(self, trades: Sequence[Terms], unsolvable: dict[str, Failure]) -> None:

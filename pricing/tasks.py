@@ -38,7 +38,7 @@ from pricing.session import BookGone, Session
 from pricing.trials import Trials
 
 log = get_task_logger(__name__)
-CHECK_EVERY_S = 15.0
+CHECK_EVERY_S = 30.0
 MOST_STARTS = 2
 """Of a block in a frame. A third run would be the third death of a process: it must be the
 careful one, which leaves the name of the trade behind."""
@@ -216,7 +216,7 @@ def _ask_to_compile(version: str) -> None:
 @shared_task(name="pricing.tasks.check_frame", max_retries=0)
 def check_frame(currency: str) -> str:
     """Hold a sample of the current frame to plain QuantLib: OK, BREACH or NOTHING."""
-    result = check.check_frame(_frames(), _books(), _options(), currency)
+    result = check.check_frame(_frames(), _books(), _options(), currency, _compiler().load)
     if result is None:
         return "NOTHING"
     if result.breach:

@@ -30,16 +30,16 @@ WIDEST = 0.005
 REMEMBERED = 2000
 """Ticks of a currency whose sending times are kept: minutes of a stream."""
 
-POISON = (
+POISON: tuple[tuple[bytes, str], ...] = (
     (b"", "EMPTY"),
-    (b"\xff\xfe\x00", "SCHEMA"),
+    (b"\xff\xfe\x00", "JSON"),
     (b"{not json", "JSON"),
     (b"[" * 50, "TOO_DEEP"),
     (b"[]", "SCHEMA"),
 )
 """What no tick looks like, and the code of its dead letter."""
 
-SPOILT = (
+SPOILT: tuple[tuple[dict[str, Any], str], ...] = (
     ({"curves": {"{ccy}-NOSUCH": {"1Y": 0.01}}}, "UNKNOWN_CURVE"),
     ({"curves": {"{ccy}-GOVT": {"10Y": 2.5}}}, "RANGE"),
     ({"curves": {"{ccy}-GOVT": {"7Q": 0.02}}}, "UNKNOWN_TENOR"),
@@ -107,13 +107,21 @@ class Feed:
                 found[name] = marks[0]
         return found
 
-    def poison(self) -> bytes:
+    def poison(self) -> None:
         """A record that must become a dead letter."""
         name = self.rng.choice(CURRENCIES)
-        value, code = self._spoilt(name) if self.rng.random() < 0.6 else self.rng.choice(POISON)
+        kinds = (*POISON, *SPOILT)
+        self._bury(name, *kinds[self.rng.randrange(len(kinds))])
+
+    def poison_all(self) -> None:
+        """Every kind of rubbish once."""
+        for changes, code in (*POISON, *SPOILT):
+            self._bury(self.rng.choice(CURRENCIES), changes, code)
+
+    def _bury(self, currency: str, rubbish: bytes | dict[str, Any], code: str) -> None:
+        value = rubbish if isinstance(rubbish, bytes) else self._spoilt(currency, rubbish)
         self.bad[value] = code
-        self.put(name, value)
-        return value
+        self.put(currency, value)
 
     def put(self, currency: str, value: bytes) -> None:
         """Any bytes under a currency's key."""
@@ -153,11 +161,10 @@ class Feed:
                 now[name][tenor] = carried.setdefault(name, {})[tenor] = round(moved, 8)
         return carried
 
-    def _spoilt(self, currency: str) -> tuple[bytes, str]:
-        changes, code = self.rng.choice(SPOILT)
+    def _spoilt(self, currency: str, changes: dict[str, Any]) -> bytes:
         tick = msgspec.to_builtins(self._tick(currency, _copy(self.quotes[currency])))
         text = msgspec.json.encode(changes).replace(b"{ccy}", currency.encode())
-        return msgspec.json.encode(tick | msgspec.json.decode(text)), code
+        return msgspec.json.encode(tick | msgspec.json.decode(text))
 
     # --- What a careless source sends ----------------------------------------------------------
 

@@ -53,6 +53,7 @@ class Servers:
         self.stack = Stack(self.base, want=("postgres", "redis"), environ={})
         self.kafka: Kafka | Tansu
         self._broker: Child | None = None
+        self.redis_kills = 0
 
     def start(self) -> dict[str, str]:
         """Start all three; returns the variables that every process of ours reads."""
@@ -93,6 +94,7 @@ class Servers:
             assert self._broker is not None
             self._broker.kill()
         else:
+            self.redis_kills += name == "redis"
             self.stack.kill(name)
 
     def revive(self, name: str) -> None:

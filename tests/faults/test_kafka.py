@@ -98,6 +98,7 @@ def test_rubbish_among_the_ticks_is_buried_and_its_neighbours_are_priced(trial: 
         trial.feed.pause()
         from_here = len(trial.collect())
         cpu, began = trial.plant.cpu_s("bridge"), time.monotonic()
+        trial.feed.poison_all()
         trial.feed.start(poison=0.05)
         time.sleep(seconds)
         busy = (trial.plant.cpu_s("bridge") - cpu) / (time.monotonic() - began)

@@ -31,7 +31,7 @@ class Trial:
         self.truth = Truth(plant.kafka)
         self.feed = Feed(plant.kafka, f"{row.fault}-{time.time_ns()}", seed)
         self.sources = {self.feed.source}
-        self.watch = Watch(plant.redis_url)
+        self.watch = Watch(plant.redis_url, lambda: plant.servers.redis_kills)
         self.oracle = Oracle(plant.redis_url)
         self.invariants = Invariants()
         self.frames: list[Seen] = []

@@ -22,6 +22,7 @@ from tests.e2e.system import System, running_system
 from tests.pricing.made import QUOTES, bond, header, job, store, swap
 
 READY_S = 60.0
+CURVES = QUOTES | {"GBP": {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}}
 NEWEST = 2**40
 """Book version of what is published: no compilation of the sample book replaces it."""
 
@@ -55,7 +56,7 @@ class Live:
         """A new frame of the same quotes; returns its number."""
         number = next(self.numbers)
         frames, made = Frames(self.books.client), self.manifests[currency]
-        session, curves = Session(self.books), QUOTES[currency]
+        session, curves = Session(self.books), CURVES[currency]
         changes = {"currency": currency, "curves": curves, "book_version": made.version}
         opened = header(number, made.blocks, **changes)
         assert frames.open(opened)
@@ -76,6 +77,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         books = CompiledBooks(connect(system.environment["REDIS_URL"]))
         made = {
             "USD": store(books, swap("S1"), bond("P1"), number=NEWEST),
+            "GBP": store(
+                books, swap("G1", convention="GBP-SONIA-OIS"), currency="GBP", number=NEWEST
+            ),
             "EUR": store(
                 books, swap("E1", convention="EUR-ESTR-OIS"), currency="EUR", number=NEWEST
             ),

@@ -34,7 +34,7 @@ def test_every_answer_of_every_operation_is_as_documented(live: Live, tmp_path: 
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     # A stream that ends at once: its events are the matter of test_stream.py.
-    start_web(live.system, "contract", port, STREAM_SECONDS="0")
+    start_web(live.system, "contract", port, STREAM_SECONDS="0", LOG_LEVEL="ERROR")
     url = f"http://127.0.0.1:{port}"
     until(lambda: answers(url))
     done = subprocess.run(
@@ -42,7 +42,9 @@ def test_every_answer_of_every_operation_is_as_documented(live: Live, tmp_path: 
             *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/api/schema/"),
             *("--header", f"Authorization: Token {live.system.token}"),
             *("--checks", "all", "--exclude-checks", ",".join(sorted(EXCLUDED))),
-            *("--max-examples", EXAMPLES, "--seed", "17", "--workers", "1"),
+            *("--max-examples", EXAMPLES, "--seed", "17"),
+            # Two threads of it trip over ast.parse of Python 3.11 (SystemError).
+            *("--workers", "1"),
             *("--request-timeout", "20", "--no-color"),
         ],
         cwd=tmp_path,
@@ -50,6 +52,6 @@ def test_every_answer_of_every_operation_is_as_documented(live: Live, tmp_path: 
         text=True,
         check=False,
     )
-    summary = done.stdout.split("SUMMARY")[-1]
-    print(summary)
-    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-3_000:]
+    print(done.stdout.split("SUMMARY")[-1])
+    found = done.stdout.split(" WARNINGS ")[0]  # of the tool about its own data, not ours
+    assert done.returncode == 0, found[-12_000:] + done.stderr[-3_000:]

@@ -75,7 +75,12 @@ def ready(answer: Any) -> Any:
         ("cap", SWAP, 400, "allowed: swap, bond"),
         ("swap", {**SWAP, "effective_date": "2023-03-07"}, 422, "no SOFR fixing for"),
         ("bond", {**BOND, "discount_curve": "USD-GOVT"}, 422, "no curve USD-GOVT"),
-        ("bond", {**BOND, "convention": "UK-GILT", "discount_curve": None}, 503, "published"),
+        (
+            "bond",
+            {**BOND, "convention": "UK-GILT", "discount_curve": None},
+            422,
+            "no curve GBP-GOVT",
+        ),
     ],
 )
 def test_what_cannot_be_priced_is_said(
