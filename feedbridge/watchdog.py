@@ -36,8 +36,12 @@ class Watchdog:
     _taken_s: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
     def published(self, frame: OpenFrame, now_s: float) -> None:
-        """A frame is out: learn from it."""
-        self._taken_s.append(now_s - frame.opened_s)
+        """A frame is out: learn from it, unless a block was lost on the way.
+
+        Such a frame took as long as this watchdog waited: its waits would lengthen themselves.
+        """
+        if max(frame.attempts.values(), default=1) == 1:
+            self._taken_s.append(now_s - frame.opened_s)
 
     def resend_after_s(self) -> float:
         """Three times what 95 of 100 frames have taken, at least the patience given.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from typing import Any
 
 import kombu.transport.redis as redis_transport
 from celery import Celery
+from celery.platforms import EX_FAILURE
 from celery.signals import setup_logging
+from celery.worker import WorkController
 from django.conf import settings
 
 from riskproject.logs import configure
@@ -31,6 +34,25 @@ def _guarded_parameters(
 
 
 redis_transport.Channel._connparams = _guarded_parameters  # type: ignore[method-assign]
+
+STOP_S = 10.0
+_stop = WorkController.stop
+
+
+def _stop_for_sure(
+    self: WorkController, in_sighandler: bool = False, exitcode: int | None = None
+) -> None:
+    # celery 5.7: after an "Unrecoverable error" a worker waits for the end of its pool, for ever
+    # if a child hangs or was killed while it wrote. It looks alive and takes no task: end it, so
+    # that its supervisor starts another.
+    if exitcode == EX_FAILURE:
+        end = threading.Timer(STOP_S, os._exit, (EX_FAILURE,))
+        end.daemon = True
+        end.start()
+    _stop(self, in_sighandler, exitcode)
+
+
+WorkController.stop = _stop_for_sure
 
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")

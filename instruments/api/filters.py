@@ -23,6 +23,7 @@ from instruments.models.swap import PayReceive
 from pricing.core import conventions
 
 CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
+TRUE_FALSE = [("true", "true"), ("false", "false")]  # Django's own takes any word for neither
 NOT_FILTERS = (
     "page",
     "page_size",
@@ -72,7 +73,7 @@ class BondFilter(filters.FilterSet):
     isin = filters.CharFilter()
     cusip = filters.CharFilter()
     issuer = filters.CharFilter(field_name="issuer__code")
-    is_sample = filters.BooleanFilter()
+    is_sample = filters.TypedChoiceFilter(choices=TRUE_FALSE, coerce=lambda word: word == "true")
     maturity_after = filters.DateFilter(field_name="maturity_date", lookup_expr="gte")
     maturity_before = filters.DateFilter(field_name="maturity_date", lookup_expr="lte")
 

@@ -129,11 +129,18 @@ def test_nothing_stays_behind_when_the_launcher_is_killed(base: Path) -> None:
         await_that(lambda: working_in(base) == [])
 
 
+def freeze(pid: int) -> None:
+    """Stop a process, and see it stopped: a later signal could overtake this one."""
+    os.kill(pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{pid}/stat")
+    await_that(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+
+
 def test_a_killed_launcher_s_directory_can_be_used_again(base: Path) -> None:
     with started(base, *SLEEP) as launcher:
         for record in ("postgres", "valkey", "kafka"):
             text = (base / "run" / f"{record}.json").read_text()
-            os.kill(int(text.split('"pid": ')[1].split(",")[0]), signal.SIGSTOP)
+            freeze(int(text.split('"pid": ')[1].split(",")[0]))
         launcher.kill()
         launcher.wait()
         assert len(working_in(base)) >= 3, "frozen servers cannot end by themselves"

@@ -90,12 +90,14 @@ class Soak:
     def _look(self) -> None:
         """Check the frames that have come; price some of them again."""
         trial = self.trial
+        began_ns = time.time_ns()  # reading may take seconds while Kafka comes back
         trial.truth.advance(trial.feed.bad)
         for pulse in read_pulses(self.plant.client):
             self.bridges[pulse.name] = pulse
         frames = trial.collect()
-        known = [s for s in frames if s.header.sent_ns < time.time_ns() - 2e9]
-        trial.frames = frames[len(known) :]  # the topic may not show the newest tick yet
+        old_ns = began_ns - 2e9  # the topic may not show the newest ticks yet
+        known = [seen for seen in frames if seen.header.sent_ns < old_ns]
+        trial.frames = [seen for seen in frames if seen.header.sent_ns >= old_ns]
         self.frames.update(seen.rollup.status for seen in known)
         trial.invariants.one_vector(known, trial.truth, trial.sources)
         trial.invariants.says_what_is_missing(known)

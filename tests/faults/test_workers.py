@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -195,6 +196,27 @@ def test_garbage_in_the_queue_ends_one_worker_and_no_frame(trial: Trial):
     trial.check()
     assert len(died) == 1
     assert taken < GENEROUS * 5000
+
+
+@pytest.mark.fault("F26", budget_ms=30_000)
+@pytest.mark.faults_long
+def test_a_worker_that_cannot_end_its_pool_ends_all_the_same(trial: Trial):
+    """A worker with a hung pool process meets garbage: it must not stay there and take nothing."""
+    plant = trial.plant
+    plant.end("pricing-b")  # nobody else is to take it
+    with trial.stream():
+        hung = plant.children("pricing-a")
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        moment = time.time_ns()
+        plant.client.lpush("pricing", "x")
+        until(lambda: not trial.system.runs("pricing-a"), 30, "the worker ends")
+        for pid in hung:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        plant.heal()
+        trial.recover(moment)
+    trial.check()
 
 
 def dead(trial: Trial) -> list[str]:

@@ -62,6 +62,7 @@ class Truth:
         reader = KafkaConsumer(
             bootstrap_servers=self.servers,
             group_id=None,
+            reconnect_backoff_max_ms=500,
             auto_offset_reset="earliest",  # what is deleted is nobody's tick any more
         )
         places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]

@@ -54,7 +54,7 @@ class Watch:
         self.seen = 0
         self.restored = 0
         self._numbers = dict.fromkeys(CURRENCIES, 0)
-        self._highest = dict.fromkeys(CURRENCIES, 0)
+        self._shown = dict.fromkeys(CURRENCIES, 0)
         self._known: dict[tuple[str, int], bytes] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -91,23 +91,30 @@ class Watch:
                 self.falls.append(f"{name} pointer {number} has no frame behind it")
             return
         seen = Seen(_rollup(rollup), _header(header), time.time_ns())
-        digest = hashlib.sha256(rollup).digest()
-        if number <= self._highest[name]:
-            self._came_back(name, number, seen, digest)
-            return
-        self._highest[name] = number
-        self._known[name, number] = digest
-        self.last[name] = seen
-        self.seen += 1
+        self._check_order(name, number)
+        again = (name, number) in self._known
+        digest = _digest(seen.rollup)
+        if self._known.setdefault((name, number), digest) != digest:
+            self.falls.append(f"{name} frame {number} with other numbers than before")
+        self.restored += again
+        self.seen += not again
+        if not again:
+            self.last[name] = seen
         self.new.append(seen)
 
-    def _came_back(self, name: str, number: int, seen: Seen, digest: bytes) -> None:
-        """A Redis that was killed may show an old frame once more, but no other numbers in it."""
-        self.restored += 1
-        where = f"{name} frame {number} after {self._highest[name]}"
+    def _check_order(self, name: str, number: int) -> None:
+        """The pointer falls once for each time that Redis was killed, and rises from there."""
+        before, self._shown[name] = self._shown[name], number
+        if number > before:
+            return
         if self._forgiven[name] == self._redis_kills():
-            self.falls.append(f"{where}, though Redis has lost nothing")
-        elif self._known.setdefault((name, number), digest) != digest:
-            self.falls.append(f"{where}, with other numbers than before")
+            self.falls.append(
+                f"{name} frame {number} after {before}, though Redis has lost nothing"
+            )
         self._forgiven[name] = self._redis_kills()
-        self.new.append(seen)
+
+
+def _digest(rollup: Rollup) -> bytes:
+    """What a frame says of the market and the book; not when and by whom it was made."""
+    said = (rollup.curves, rollup.valuation_date, rollup.book_version, rollup.status)
+    return hashlib.sha256(msgspec.msgpack.encode((said, rollup.cells, rollup.failures))).digest()

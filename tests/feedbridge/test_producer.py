@@ -169,7 +169,7 @@ def consume(bootstrap: str, source: str) -> list[tuple[bytes, dict[str, Any]]]:
         while any(consumer.position(p) < ends[p] for p in parts) and time.monotonic() < deadline:
             for records in consumer.poll(timeout_ms=100).values():
                 # The topic is everybody's in a run: other tests send ticks that are no JSON.
-                mine = [record for record in records if source.encode() in record.value]
+                mine = [record for record in records if source.encode() in (record.value or b"")]
                 found += [(record.key, json.loads(record.value)) for record in mine]
         return found
     finally:

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 
 from feedbridge.progress import BarProgress, Progress, progress_for
+from feedbridge.topics import YIELD_CURVE_TICKS
 from pricing.core.messages import MarketTick
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +44,19 @@ def manage(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def wait_for_records(bootstrap: str, more: int) -> None:
+    """Until that many further ticks stand in Kafka."""
+    reader = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
+    places = [TopicPartition(YIELD_CURVE_TICKS, n) for n in range(3)]
+    ends = [sum(reader.end_offsets(places).values())]
+    deadline = time.monotonic() + 30
+    while ends[-1] < ends[0] + more:
+        assert time.monotonic() < deadline, "no ticks"
+        time.sleep(0.1)
+        ends.append(sum(reader.end_offsets(places).values()))
+    reader.close()
 
 
 def test_a_dry_run_prints_ticks_with_their_labels_and_needs_no_broker():
@@ -110,7 +125,7 @@ def test_a_signal_ends_it_with_a_summary_and_success(
     while "yield_curve_ticks" not in line:
         line = child.stdout.readline()
         assert line, "ended before it began"
-    time.sleep(0.5)
+    wait_for_records(bootstrap, 20)
     child.send_signal(number)
     text, _ = child.communicate(timeout=20)
     assert child.returncode == 0, text

@@ -46,6 +46,15 @@ def test_slow_frames_lengthen_the_patience():
     assert dog.resend_after_s() == pytest.approx(1.2)
 
 
+def test_frames_that_had_to_be_sent_again_do_not_lengthen_the_patience():
+    """They took as long as the watchdog itself waited."""
+    dog, lost = Watchdog(PATIENCE), frame()
+    lost.attempts = {0: 1, 1: 2}
+    for _ in range(100):
+        dog.published(lost, 2.0)
+    assert dog.resend_after_s() == PATIENCE.resend_s
+
+
 def test_one_slow_frame_at_the_start_does_not_lame_the_watchdog():
     dog = Watchdog(PATIENCE)
     dog.published(frame(), 60.0)  # workers were starting

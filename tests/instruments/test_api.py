@@ -201,6 +201,12 @@ def test_filters_of_swaps(api: APIClient, swap: Swap, book: Book, query: str, fo
     assert api.get(f"/api/v1/swaps/?{query}").json()["count"] == found
 
 
+def test_invented_bonds_are_told_apart(api: APIClient, bond: Bond) -> None:
+    assert api.get("/api/v1/bonds/?is_sample=false").json()["count"] == 1
+    assert api.get("/api/v1/bonds/?is_sample=true").json()["count"] == 0
+    assert "is_sample" in problem(api.get("/api/v1/bonds/?is_sample=null"), 400)["errors"]
+
+
 @pytest.mark.parametrize("query", ["currency=USD", "desk=RATES", "maturity_before=2040-01-01"])
 def test_filters_of_positions(api: APIClient, position: BondPosition, query: str) -> None:
     assert api.get(f"/api/v1/bond-positions/?{query}").json()["count"] == 1
@@ -221,6 +227,7 @@ def test_ordering(api: APIClient, swap: Swap, book: Book) -> None:
         ("maturity_after=soon", "Enter a valid date"),
         ("ordering=password", "'password' is not valid; allowed: trade_id, status"),
         ("maturity_before=", "maturity_before: has no value; leave it out"),
+        ("desk=x&desc=x", "desc: no such query parameter; did you mean desk?"),
         ("page_size=0", "'0' is not a number from 1 on"),
         ("page_size=many", "'many' is not a number from 1 on"),
         ("search=%00", "Null characters are not allowed"),
