@@ -462,7 +462,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 # ... but count it as a retry: a task that kills its child would else run for ever.
 CELERY_TASK_RETRY_ON_WORKER_LOST = True
-CELERY_TASK_TIME_LIMIT, CELERY_TASK_SOFT_TIME_LIMIT = 2, 1.5  # seconds; below visibility_timeout
+CELERY_TASK_TIME_LIMIT = 2  # seconds; below visibility_timeout
+# No soft limits. Their signal comes late, when the worker has waited for Redis meanwhile: it then
+# cuts a result in two that a child is just writing, and the worker ends with UnpicklingError.
 # Completion is counted in Redis by ourselves; a result backend costs 2 ms and leaks channels.
 CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
 # One block at a time: a prefetched one would wait behind the running one.
@@ -515,16 +517,14 @@ CELERY_TASK_ANNOTATIONS = {
     "pricing.tasks.price_block_carefully": {
         "acks_late": False,
         "time_limit": 12,
-        "soft_time_limit": 11,
     },
     # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
-    "pricing.tasks.check_frame": {"acks_late": False, "time_limit": 60, "soft_time_limit": 50},
+    "pricing.tasks.check_frame": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
-    "pricing.tasks.preview_trade": {"acks_late": False, "time_limit": 6, "soft_time_limit": 5},
+    "pricing.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
     "pricing.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),
-        "soft_time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10) - 5,
     },
 }

@@ -10,6 +10,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
@@ -23,7 +24,6 @@ from instruments.models.swap import PayReceive
 from pricing.core import conventions
 
 CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
-TRUE_FALSE = [("true", "true"), ("false", "false")]  # Django's own takes any word for neither
 NOT_FILTERS = (
     "page",
     "page_size",
@@ -59,6 +59,18 @@ class StrictOrderingFilter(OrderingFilter):
         return list(fields)
 
 
+@extend_schema_field({"type": "boolean"})
+class TrueFalse(filters.CharFilter):
+    """``true`` or ``false``; Django's own filter takes any other word for neither, in silence."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Refuse other words."""
+        if value and value not in ("true", "false"):
+            sentence = f"{value!r} is not valid; allowed: true, false"
+            raise ValidationError({self.field_name: [sentence]})
+        return qs.filter(**{str(self.field_name): value == "true"}) if value else qs
+
+
 class BookFilter(filters.FilterSet):
     desk = filters.CharFilter(field_name="desk__code")
 
@@ -73,7 +85,7 @@ class BondFilter(filters.FilterSet):
     isin = filters.CharFilter()
     cusip = filters.CharFilter()
     issuer = filters.CharFilter(field_name="issuer__code")
-    is_sample = filters.TypedChoiceFilter(choices=TRUE_FALSE, coerce=lambda word: word == "true")
+    is_sample = TrueFalse()
     maturity_after = filters.DateFilter(field_name="maturity_date", lookup_expr="gte")
     maturity_before = filters.DateFilter(field_name="maturity_date", lookup_expr="lte")
 
