@@ -22,9 +22,10 @@ from redis import RedisError
 
 from pricing import (
     check,
+    deafness,  # noqa: F401 - for its receivers of Celery's signals, as worker_pulse
     preview,
     warmup,
-    worker_pulse,  # noqa: F401 - for its receivers of Celery's signals
+    worker_pulse,  # noqa: F401
 )
 from pricing.compiled import CompiledBooks, StaleBook
 from pricing.compiler import Compiler, waits_for_market

@@ -39,12 +39,13 @@ def _speaker(kind: str, name: str) -> Speaker:
     return Speaker(_client(), kind, name)
 
 
-def _prices(worker: Any) -> bool:
+def prices(worker: Any) -> bool:
+    """Whether it takes pricing tasks."""
     return PRICING_QUEUE in worker.app.amqp.queues.consume_from
 
 
 def _speaker_of(worker: Any) -> Speaker:
-    return _speaker("worker" if _prices(worker) else "compiler", worker.hostname)
+    return _speaker("worker" if prices(worker) else "compiler", worker.hostname)
 
 
 @worker_init.connect
@@ -61,7 +62,7 @@ def _say_alive(**_: Any) -> None:
     for worker in _workers:
         try:
             _speaker_of(worker).speak()
-            if _prices(worker):
+            if prices(worker):
                 write_worker(_client(), worker.hostname, worker.concurrency)
         except redis.RedisError as error:
             log.warning("no heartbeat: %s", error)

@@ -107,6 +107,12 @@ class Plant:
         if not self.system.runs("bridge"):
             self.start_bridge()
 
+    def supervise(self) -> None:
+        """What a supervisor does: start a worker again that has ended by itself."""
+        for name in WORKERS:
+            if not self.system.runs(name):
+                self.start_worker(name, **self.behind_proxy.get(name, {}))
+
     def end(self, name: str) -> None:
         """SIGTERM, and wait.
 

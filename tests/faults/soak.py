@@ -70,7 +70,7 @@ class Soak:
     def _round(self, at_s: float) -> None:
         name, moment = self.nemesis.strike()
         try:
-            taken = self.trial.recovered(moment, RECOVER_S)
+            taken = self.trial.recovered(moment, RECOVER_S, self.plant.supervise)
         except AssertionError as error:
             self.stuck.append(f"{name}: {error}")
             return

@@ -94,23 +94,33 @@ def lose_a_task(trial: Trial) -> int | None:
 
 @pytest.mark.fault("F4", budget_ms=700)
 @pytest.mark.faults_long
-def test_a_worker_that_hung_for_ten_seconds_puts_its_part_too_late_for_anything(trial: Trial):
-    """SIGSTOP a worker in its task for 10 s, then SIGCONT: its part is LATE."""
+def test_a_worker_that_hung_puts_its_part_too_late_for_anything(trial: Trial):
+    """SIGSTOP a worker in its task for 10 s, and for a second until its part is LATE."""
     with trial.stream():
-        trial.plant.order(sleep_s=0.2)
-        currency = trial.plant.await_running("pricing-a").split(":")[1]
-        with trial.plant.frozen("pricing-a"):
-            moment = time.time_ns()
-            trial.plant.order()
-            taken = trial.recover(moment)
-            time.sleep(10.0 - taken / 1000 if taken < 10_000 else 0.0)
-            before = trial.plant.frames.counts(currency).get("LATE", 0)
-        counts = trial.plant.frames.counts
-        until(lambda: counts(currency).get("LATE", 0) > before, 15, "a part is counted as LATE")
-        trial.sample()  # a frame that was published while the late part came
+        hang(trial, 10.0)  # Celery may end the task before it puts its part: its time is over
+        assert any(hang(trial, 1.2) for _ in range(10)), "no part was counted as LATE"
+        trial.sample()  # frames that were published while late parts came
         trial.invariants.expect("I5", not trial.invariants.broken, "a late part changed a frame")
     trial.check()
-    assert taken < GENEROUS * 700
+    assert max(trial.row.recovery_ms) < GENEROUS * 700
+
+
+def hang(trial: Trial, seconds: float) -> bool:
+    """Hold a worker for so long in the middle of its task; whether a late part came of it."""
+    counts = trial.plant.frames.counts
+    trial.plant.order(sleep_s=0.2)
+    currency = trial.plant.await_running("pricing-a", 30).split(":")[1]
+    began, before = time.monotonic(), counts(currency).get("LATE", 0)
+    with trial.plant.frozen("pricing-a"):
+        moment = time.time_ns()
+        trial.plant.order()
+        time.sleep(seconds)
+    trial.recover(moment)
+    while time.monotonic() < began + seconds + 2.0:
+        if counts(currency).get("LATE", 0) > before:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.mark.fault("F23")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pricing.core.conventions import CURRENCIES
@@ -70,10 +70,16 @@ class Trial:
             self.frames.append(self.watch.new.popleft())
         return self.frames
 
-    def recovered(self, moment_ns: int, seconds: float = RECOVER_S) -> float:
+    def recovered(
+        self,
+        moment_ns: int,
+        seconds: float = RECOVER_S,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> float:
         """Wait until a later tick of every currency is published whole; returns ms."""
 
         def found() -> dict[str, Seen] | None:
+            meanwhile()
             first = self._first_whole(self.feed.first_since(moment_ns))
             return first if len(first) == len(CURRENCIES) else None
 
