@@ -75,6 +75,7 @@ class Heartbeat:
             hop_sums_ms=frames.hops.sums_ms,
             split=frames.suspects.split,
             halted=bridge.halted,
+            gap=bridge.takeover.gap,
         )
 
 

@@ -6,6 +6,7 @@ its frame get a number below the former owner's.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from kafka import TopicPartition
@@ -19,11 +20,15 @@ from feedbridge.rebalance import Assignment
 from feedbridge.topics import YIELD_CURVE_TICKS
 from pricing.core.conventions import CURRENCIES
 
+log = logging.getLogger(__name__)
 COMMITTED_MS = 2000
 
 
 class Takeover:
-    """Follows the group's assignments. ``due`` is True until the newest is taken over."""
+    """Follows the group's assignments. ``due`` is True until the newest is taken over.
+
+    ``gap`` counts records that Kafka had deleted before anybody read them.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,8 @@ class Takeover:
         self.consumer, self.dispatcher = consumer, dispatcher
         self.board, self.ledger, self.lanes, self.rates = board, ledger, lanes, rates
         self.due = False
+        self.gap = 0
+        self._gained: set[tuple[str, int]] = set()
         self.held: list[Any] = []
         self._let_go_at: dict[tuple[str, int], int] = {}
 
@@ -50,6 +57,7 @@ class Takeover:
         """Let go what went; what came is taken over when servers answer."""
         if change.lost:
             self._let_go(change.lost)
+        self._gained = (self._gained - change.lost) | change.gained
         if change.gained:
             self.due = True
 
@@ -81,11 +89,28 @@ class Takeover:
         """
         if not self.due:
             return
+        self._count_deleted()
         self._read_again()
         pointers = self.dispatcher.frames.pointers(CURRENCIES)
         self.dispatcher.numbers.renew(max(pointers.values()))
         self._restore_markets()
         self.due = False
+
+    def _count_deleted(self) -> None:
+        """Kafka's retention may have passed what the group has committed: say so."""
+        for place in sorted(self._gained):
+            partition = TopicPartition(*place)
+            if partition in self.consumer.assignment():
+                committed = self.consumer.committed(partition, timeout_ms=COMMITTED_MS)
+                first = self.consumer.beginning_offsets([partition])[partition]
+                if committed is not None and first > committed:
+                    self.gap += first - committed
+                    log.error(
+                        "%d records of %s %d were deleted in Kafka before they were read "
+                        "(offsets %d to %d): lengthen its retention",
+                        *(first - committed, *place, committed, first - 1),
+                    )
+            self._gained.discard(place)
 
     def _read_again(self) -> None:
         """Go back to what is committed where this bridge had let ticks go.

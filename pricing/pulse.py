@@ -39,7 +39,8 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     ``hops`` holds, by hop, how many published frames fell between one of HOP_BUCKETS_MS and
     the next (each frame in one place; the last place is longer than all), with ``hop_sums_ms``
     their total; ``split`` counts blocks that were priced trade by trade to find one that kills
-    its worker; ``halted`` says why the bridge has stopped reading for good (most input was bad).
+    its worker; ``halted`` says why the bridge has stopped reading for good (most input was bad);
+    ``gap`` counts records that Kafka had deleted before anybody read them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     hop_sums_ms: dict[str, float] = {}
     split: int = 0
     halted: str = ""
+    gap: int = 0
 
     @property
     def age_s(self) -> float:

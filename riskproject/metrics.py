@@ -131,6 +131,7 @@ BRIDGE_GAUGES = {
 BRIDGE_COUNTERS = {
     "consumed": ("risk_records_consumed", "Records read from Kafka"),
     "resent": ("risk_blocks_resent", "Blocks sent again by the watchdog"),
+    "gap": ("risk_ticks_deleted_unread", "Records that Kafka deleted before they were read"),
     "split": ("risk_blocks_split", "Blocks priced trade by trade to find one that ends workers"),
 }
 BRIDGE_TABLES = {

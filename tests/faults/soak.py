@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import random
 import signal
+import statistics
 import sys
 import time
 from collections import Counter
@@ -152,8 +154,8 @@ def lines(found: dict[str, object], recovery: dict[str, list[float]]) -> list[st
     text += ["", "recovery in ms: p50 / p90 / max"]
     for name, taken in sorted(recovery.items(), key=lambda item: int(item[0][1:3])):
         ordered = sorted(taken)
-        p90 = ordered[int(0.9 * (len(ordered) - 1))]
-        half = ordered[len(ordered) // 2]
+        p90 = ordered[math.ceil(0.9 * len(ordered)) - 1]
+        half = statistics.median(ordered)
         text.append(f"{name:60} {half:8,.0f} {p90:8,.0f} {ordered[-1]:8,.0f}  n={len(ordered)}")
     return text
 
