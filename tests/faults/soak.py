@@ -167,7 +167,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trades", type=int, default=TRADES)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     print(f"seed {options.seed}, {options.minutes:g} minutes, {options.trades} trades", flush=True)
     soak = Soak(options.minutes, options.seed, options.trades)
     failure = ""
