@@ -110,7 +110,8 @@ def sign_in(page: Page, options: argparse.Namespace) -> None:
     page.goto(f"{options.web}/admin/login/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", options.password_file.read_text().strip())
-    page.click("[type=submit]")
+    with page.expect_navigation():
+        page.click("[type=submit]")
 
 
 if __name__ == "__main__":
