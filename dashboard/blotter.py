@@ -10,7 +10,7 @@ import pandas as pd
 
 from pricing.books import Manifest
 from pricing.core.messages import Failure
-from pricing.core.results import MEASURES, PartColumns, Rollup
+from pricing.core.results import MEASURES, LostTrade, PartColumns, Rollup
 
 TEXTS = ("trade", "currency", "desk", "book", "product", "status", "message")
 OK, FAILED, MISSING = "ok", "failed", "missing"
@@ -54,7 +54,8 @@ def trades_of(rollup: Rollup, manifest: Manifest, parts: Mapping[int, PartColumn
         _block(manifest, block, parts.get(block), failures) for block in range(manifest.blocks)
     ]
     listed = {trade for names in manifest.trade_ids for trade in names}
-    blocks.append(_not_compiled(f for f in rollup.failures if f.trade_id not in listed))
+    others = [failure for failure in rollup.failures if failure.trade_id not in listed]
+    blocks.append(_not_compiled(others, {lost.trade_id: lost for lost in manifest.failures}))
     table = pd.concat([block for block in blocks if len(block)] or blocks, ignore_index=True)
     table["currency"] = rollup.currency
     table["desk"] = table["book"].map(lambda book: manifest.desk_of_book.get(book, ""))
@@ -77,13 +78,13 @@ def _block(
     return table
 
 
-def _not_compiled(failures: Iterable[Failure]) -> pd.DataFrame:
+def _not_compiled(failures: Iterable[Failure], lost: Mapping[str, LostTrade]) -> pd.DataFrame:
     """Trades that no block has, since they could not be compiled."""
     rows = [
         {
             "trade": failure.trade_id,
-            "book": "",
-            "product": "",
+            "book": lost[failure.trade_id].book if failure.trade_id in lost else "",
+            "product": lost[failure.trade_id].product if failure.trade_id in lost else "",
             "status": f"{FAILED}: {failure.code}",
             "message": failure.message,
             "block": -1,

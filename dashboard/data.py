@@ -20,7 +20,7 @@ from dashboard.opening import FIRST_OF_BOOK, Opening, opening_line
 from pricing.books import Books, Manifest
 from pricing.core.conventions import CURRENCIES
 from pricing.core.results import HistoryLine, PartColumns, Rollup, history_line
-from pricing.frames import KEEP_SECONDS, Frames, connect, key
+from pricing.frames import KEEP_PARTS_SECONDS, Frames, connect, key
 from pricing.pulse import (
     BridgePulse,
     ProcessPulse,
@@ -188,13 +188,16 @@ class Reader:
                 first = self._oldest(history, rollup)
                 # As many trades as before, yet another book: its lines look alike.
                 line, why = (history_line(first), FIRST_OF_BOOK) if other_book else (line, why)
-            opening = Opening(line, why, first, self._npv_by_trade(first))
+            values = self._npv_by_trade(first)
+            if not values:  # its parts have gone before it
+                first, values = rollup, self._npv_by_trade(rollup)
+            opening = Opening(line, why, first, values)
         self._openings[rollup.currency] = opening
         return opening
 
     def _oldest(self, history: Sequence[HistoryLine], now: Rollup) -> Rollup:
         """The earliest whole frame of the day that Redis still has."""
-        oldest_ns = now.published_ns - KEEP_SECONDS * 10**9
+        oldest_ns = now.published_ns - KEEP_PARTS_SECONDS * 10**9
         for line in (line for line in history if line.published_ns > oldest_ns):
             found = self._rollup(now.currency, line.frame)
             if found is not None and usable(found, now):

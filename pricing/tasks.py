@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from celery import shared_task
-from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure, worker_init, worker_process_init
 from celery.utils.log import get_task_logger
 from django.conf import settings
@@ -39,7 +39,8 @@ from pricing.session import BookGone, Session
 from pricing.trials import Trials
 
 log = get_task_logger(__name__)
-CHECK_EVERY_S = 30.0
+CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
+"""A check that nobody has begun by then would only keep compilations waiting."""
 MOST_STARTS = 2
 """Of a block in a frame. A third run would be the third death of a process: it must be the
 careful one, which leaves the name of the trade behind."""
@@ -53,7 +54,7 @@ CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
 say so: one that stays silent would be sent again for ever."""
 
 EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
-DEATHS = (WorkerLostError, TimeLimitExceeded, SoftTimeLimitExceeded)
+DEATHS = (WorkerLostError, TimeLimitExceeded)
 """How Celery says that a run has ended with its process, or was ended for its length."""
 
 
@@ -160,7 +161,7 @@ def _look_ahead(job: PriceJob, code: str) -> None:
         return
     try:
         _session().prepare_next_day(job)
-    except (*EXPECTED, SoftTimeLimitExceeded) as error:  # the frame is out: nothing has failed
+    except EXPECTED as error:  # the frame is out: nothing has failed
         log.info("%s is not prepared for its next day: %s", job.currency, error)
 
 
@@ -187,7 +188,7 @@ def _price(job: PriceJob) -> str:
     if code == "PUBLISHED" and waits_for_market(manifest.failures):
         _ask_to_compile(manifest.version)  # a market is there now: prices become spreads
     if code == "PUBLISHED" and _check_is_due(job.currency):
-        check_frame.delay(job.currency)
+        check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
 
 

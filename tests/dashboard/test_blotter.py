@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard.blotter import TradeRow, csv_bytes, trades_of
 from pricing.core.messages import Failure
+from pricing.core.results import LostTrade
 from tests.dashboard import made
 
 
@@ -29,6 +30,18 @@ def test_a_failed_trade_says_why_and_has_no_number() -> None:
     row = table[table["trade"] == "EUR-late"].iloc[0]
     assert (row["status"], row["message"]) == ("failed: BAD_TERMS", "no coupon")
     assert math.isnan(row["npv"])
+
+
+def test_a_trade_that_did_not_compile_stands_in_its_book() -> None:
+    lost = LostTrade(
+        trade_id="EUR-late", code="BAD_TERMS", message="no coupon", book="EUR-B", product="swap"
+    )
+    frame = made.make("EUR", not_compiled=[lost])
+    table = trades_of(
+        frame.rollup, made.manifest("EUR", [lost]), dict(enumerate(frame.columns))
+    ).table
+    row = table[table["trade"] == "EUR-late"].iloc[0]
+    assert (row["book"], row["product"]) == ("EUR-B", "swap")
 
 
 def test_trades_of_a_missing_block_are_there_without_numbers() -> None:

@@ -57,6 +57,18 @@ def test_the_opening_is_kept_with_its_details(
     assert opening.npv_by_trade == {"USD-bond": 1000, "USD-swap": -100}
 
 
+def test_an_opening_whose_trades_have_gone_is_taken_from_a_frame_that_has_them(
+    reader: Reader, redis_client: redis.Redis
+) -> None:
+    made.publish(redis_client, "USD", 1)
+    redis_client.delete(key("USD", "parts", 1))  # parts go before the roll-up
+    made.publish(redis_client, "USD", 2, gain=5.0)
+    opening = reader.snapshot().markets["USD"].opening
+    assert opening is not None
+    assert (opening.line.frame, opening.rollup.frame) == (1, 2)
+    assert set(opening.npv_by_trade) == {"USD-bond", "USD-swap"}
+
+
 def test_the_opening_outlives_the_history(
     reader: Reader, clock: Clock, redis_client: redis.Redis
 ) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from feedbridge.dispatch import job_of
 from pricing.books import Books, Manifest
 from pricing.compiled import CompiledBooks
-from pricing.core.messages import FrameHeader, PriceJob
+from pricing.core.messages import FrameHeader
 from pricing.core.results import PartColumns, PartSums, Rollup
 from pricing.finish import publish_parts
 from pricing.frames import Frames, connect
@@ -71,7 +72,7 @@ class Oracle:
         self, header: FrameHeader, rollup: Rollup, manifest: Manifest
     ) -> tuple[Rollup, list[PartColumns]]:
         parts = [
-            self.session.price(_job(header, block))
+            self.session.price(job_of(header, block, 1))
             for block in range(header.blocks)
             if block not in rollup.missing
         ]
@@ -100,18 +101,6 @@ class Oracle:
             if there is not None and there != made:
                 wrong.append(f"{rollup.currency} frame {rollup.frame} block {made.block}: trades")
         return wrong
-
-
-def _job(header: FrameHeader, block: int) -> PriceJob:
-    return PriceJob(
-        currency=header.currency,
-        frame=header.frame,
-        block=block,
-        blocks=header.blocks,
-        book_version=header.book_version,
-        valuation_date=header.valuation_date,
-        curves=header.curves,
-    )
 
 
 def _gap(there: list[dict[str, Any]], here: list[dict[str, Any]]) -> float:
