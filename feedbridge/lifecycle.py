@@ -28,7 +28,7 @@ from pricing.trials import Runs
 
 log = logging.getLogger(__name__)
 
-RETRY_EVERY_S, BOOK_EVERY_S, LOOK_EVERY_S = 0.5, 0.05, 0.05
+RETRY_EVERY_S, BOOKS_EVERY_S, LOOK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 
 RUN_S = 3.0
@@ -60,7 +60,7 @@ class Lifecycle:
         self.states: Counter[str] = Counter()
         self.hops = Hops()
         self.resent = 0
-        self._compile_at = 0.0
+        self._compile_at = self._books_at = 0.0
 
     @property
     def open(self) -> dict[str, OpenFrame]:
@@ -231,22 +231,39 @@ class Lifecycle:
         """Open a frame where ticks wait, or the book has moved, and none is open."""
         if self.suspects.wait_for_book():
             self.ask_for_book()
-        for name, lane in self.lanes.items():
-            if lane.open is not None or self.clock() < lane.not_before:
-                continue
-            if lane.waiting or self._book_moved(name, lane):
+        idle = {
+            name: lane
+            for name, lane in self.lanes.items()
+            if lane.open is None and self.clock() >= lane.not_before
+        }
+        moved = self._moved({name: lane for name, lane in idle.items() if not lane.waiting})
+        for name, lane in idle.items():
+            if lane.waiting or name in moved:
                 self._open(name, lane)
 
-    def _book_moved(self, name: str, lane: Lane) -> bool:
-        """An edited trade is priced at once, on the quotes that stand; so is a lost frame."""
-        if lane.published is None or lane.partition is None or self.clock() < lane.book_at:
-            return False
-        lane.book_at = self.clock() + BOOK_EVERY_S
-        book = self.books.newest(name)
-        if book is None:
+    def _moved(self, quiet: dict[str, Lane]) -> set[str]:
+        """Of lanes where no tick waits: those whose book has moved, or whose frame is lost.
+
+        An edited trade is priced at once, on the quotes that stand.
+        """
+        now = self.clock()
+        asked = [
+            name
+            for name, lane in quiet.items()
+            if lane.published is not None and lane.partition is not None and now >= lane.book_at
+        ]
+        if not asked or now < self._books_at:
+            return set()
+        self._books_at = now + BOOKS_EVERY_S
+        books, pointers = self.books.newest_of(asked), self.frames.pointers(asked)
+        if None in books.values():
             self.ask_for_book()
-            return False
-        return book.version != lane.book_version or self.frames.pointer(name) < lane.number
+        return {
+            name
+            for name, book in books.items()
+            if book is not None
+            and (book.version != quiet[name].book_version or pointers[name] < quiet[name].number)
+        }
 
     def _open(self, name: str, lane: Lane) -> None:
         ticks = lane.waiting[: lane.at_most]

@@ -22,10 +22,15 @@ LONGEST_WAIT = 16
 
 @dataclass(frozen=True)
 class Patience:
-    """Limits in seconds. ``resend_s`` also grows with what frames have taken of late."""
+    """Limits in seconds. ``resend_s`` also grows with what frames have taken of late.
 
-    resend_s: float = 0.5
+    ``unknown_s`` stands in for it until a frame has come out whole: the first ones fetch their
+    book, and blocks sent twice would only keep two processes busy with the same work.
+    """
+
+    resend_s: float = 0.2
     give_up_s: float = 3.0
+    unknown_s: float = 0.5
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Watchdog:
         At most the time to give up: one slow frame at the start says little about the rest.
         """
         if not self._taken_s:
-            return self.patience.resend_s
+            return max(self.patience.resend_s, self.patience.unknown_s)
         p95 = sorted(self._taken_s)[int(0.95 * (len(self._taken_s) - 1))]
         return max(self.patience.resend_s, min(3.0 * p95, self.patience.give_up_s))
 

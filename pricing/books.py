@@ -10,6 +10,7 @@ risk:{USD}:block:N       the compiled block of that name
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +21,11 @@ from pricing.frames import key
 
 
 class BookRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Which compiled book is the newest: what a frame needs to be opened."""
+    """Which compiled book is the newest: what a frame needs to be opened.
+
+    ``number`` is the database's book version that it holds for: the manifest's, or a later one
+    that changed nothing in this currency.
+    """
 
     version: str
     number: int
@@ -31,9 +36,10 @@ class BookRef(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a compiled book of one currency holds.
 
-    ``number`` is the database's book version; ``version`` names the content. ``fixings``
-    are the index histories its trades need, so that a frame is one book version with all
-    that belongs to it. ``notional`` is unsigned, by block and trade as ``trade_ids``;
+    ``number`` is the database's book version that it was made of, ``content`` a fingerprint of all
+    below; ``version`` is made of both. An edit that leaves the content leaves the version.
+    ``fixings`` are the index histories its trades need, so that a frame is one book version with
+    all that belongs to it. ``notional`` is unsigned, by block and trade as ``trade_ids``;
     ``failures`` are the trades that are in no block; ``fixings_name`` names the histories.
     """
 
@@ -49,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fixings: dict[str, dict[dt.date, float]]
     notional: list[list[float]] = []
     fixings_name: str = ""
+    content: str = ""
 
     @property
     def trades(self) -> int:
@@ -92,8 +99,15 @@ class Books:
 
     def newest(self, currency: str) -> BookRef | None:
         """The newest compiled book of a currency."""
-        raw = self.client.get(key(currency, "book"))
-        return decode_ref(raw) if raw else None
+        return self.newest_of([currency])[currency]
+
+    def newest_of(self, currencies: Sequence[str]) -> dict[str, BookRef | None]:
+        """The newest compiled books of several currencies, in one round trip."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for name in currencies:
+                pipe.get(key(name, "book"))
+            found = zip(currencies, pipe.execute(), strict=True)
+        return {name: decode_ref(raw) if raw else None for name, raw in found}
 
     def manifest(self, currency: str, version: str) -> Manifest | None:
         """The manifest of one version."""

@@ -52,8 +52,8 @@ def check_frame(
     manifest = books.manifest(currency, rollup.book_version) if rollup else None
     if rollup is None or manifest is None:
         return None
-    loaded = load()
-    if loaded.version != manifest.number:
+    loaded, newest = load(), books.newest(currency)
+    if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
         return None  # an edit is under way; the next frame will match
     found = _sample(rollup, manifest, [trade.terms for trade in loaded.trades])
     columns = {block: frames.columns(currency, rollup.frame, block) for _, block, _ in found}

@@ -150,6 +150,7 @@ class CompiledBooks(Books):
         super().__init__(client)
         self._set_if_newer = script(client, "set_if_newer")
         self._last: dict[tuple[str, int], MadeBlock] = {}
+        self._stored: dict[str, Manifest] = {}
 
     def store(
         self,
@@ -162,12 +163,23 @@ class CompiledBooks(Books):
         failures: Sequence[Failure],
         fixings: dict[str, dict[dt.date, float]],
     ) -> Manifest:
-        """Write a version's blobs, then make it the newest unless a newer one is there."""
+        """Write a version's blobs, then make it the newest unless a newer one is there.
+
+        A book that is what it was keeps its version, so that an edit elsewhere makes no frame
+        of it; the newest book's ``number`` says which database version it has been held to.
+        """
         piles = split_evenly(trades, blocks)
         made = [self._made(currency, place, pile) for place, pile in enumerate(piles)]
         names = [block.name for block in made]
+        lost = [_lost(failure) for failure in failures]
+        self._keep(currency, made)
+        before = self._stored.get(currency)
+        content = _content(names, fixings, desk_of_book, lost)
+        if before and before.content == content and self._is_newest(currency, before):
+            self._name_newest(currency, number, before)
+            return before
         manifest = Manifest(
-            version=_name(number, names, fixings, desk_of_book),
+            version=f"{number}-{content[:12]}",
             number=number,
             currency=currency,
             blocks=len(made),
@@ -175,20 +187,35 @@ class CompiledBooks(Books):
             books=[[trade.book for trade in pile] for pile in piles],
             products=[[trade.product for trade in pile] for pile in piles],
             desk_of_book=desk_of_book,
-            failures=[_lost(failure) for failure in failures],
+            failures=lost,
             fixings=fixings,
             notional=[[trade.notional for trade in pile] for pile in piles],
             fixings_name=hashlib.sha256(_encode(fixings)).hexdigest()[:NAME_LENGTH],
+            content=content,
         )
-        self._keep(currency, made)
         with self.client.pipeline(transaction=False) as pipe:
             for block, name in enumerate(names):
                 pipe.set(key(currency, "book", manifest.version, block), name)
             pipe.set(key(currency, "book", manifest.version), _encode(manifest))
             pipe.execute()
+        self._name_newest(currency, number, manifest)
+        self._stored[currency] = manifest
+        return manifest
+
+    def _is_newest(self, currency: str, manifest: Manifest) -> bool:
+        """Whether Redis has it, and as the newest: it may have lost its data, or another's."""
+        newest = self.newest(currency)
+        names = [key(currency, "book", manifest.version, block) for block in range(manifest.blocks)]
+        there = self.client.exists(key(currency, "book", manifest.version), *names)
+        return bool(newest and newest.version == manifest.version and there == 1 + manifest.blocks)
+
+    def _name_newest(self, currency: str, number: int, manifest: Manifest) -> None:
         keys = [key(currency, "book", "number"), key(currency, "book")]
         ref = BookRef(
-            version=manifest.version, number=number, blocks=len(made), trades=manifest.trades
+            version=manifest.version,
+            number=number,
+            blocks=manifest.blocks,
+            trades=manifest.trades,
         )
         code, before = self._set_if_newer(keys=keys, args=[number, _encode(ref)])
         # The loser goes: the one before, or this one when a newer came first.
@@ -196,7 +223,6 @@ class CompiledBooks(Books):
         if other and other.version != ref.version:
             loser, winner = (ref, other) if code == b"OLD" else (other, ref)
             self._retire(currency, loser, winner)
-        return manifest
 
     def _made(self, currency: str, place: int, pile: Sequence[CompiledTrade]) -> MadeBlock:
         """A block of these trades; the one made last, if they are the same objects."""
@@ -273,14 +299,13 @@ def _lost(failure: Failure) -> LostTrade:
     return LostTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)
 
 
-def _name(
-    number: int,
+def _content(
     blocks: Sequence[str],
     fixings: dict[str, dict[dt.date, float]],
     desk_of_book: dict[str, str],
+    failures: Sequence[LostTrade],
 ) -> str:
-    """The database's number and a fingerprint of the content."""
+    """A fingerprint of all that a book holds; its number is no part of it."""
     digest = hashlib.sha256(" ".join(blocks).encode())
-    digest.update(_encode(fixings))
-    digest.update(repr(sorted(desk_of_book.items())).encode())
-    return f"{number}-{digest.hexdigest()[:12]}"
+    digest.update(_encode((fixings, sorted(desk_of_book.items()), failures)))
+    return digest.hexdigest()

@@ -48,7 +48,10 @@ class Compiler:
             failure = Failure(trade_id=name, code=QUARANTINED, message=kept_out[name])
             self._done[name] = (self._done[name][0], failure)
         stand_in(self.books.client, master.load_fx())
-        return [self._store(name, loaded, fixings) for name in conventions.CURRENCIES]
+        trades: dict[str, list[master.BookTrade]] = {name: [] for name in conventions.CURRENCIES}
+        for trade in loaded.trades:
+            trades[str(trade.terms.currency)].append(trade)
+        return [self._store(name, mine, loaded, fixings) for name, mine in trades.items()]
 
     def load(self) -> master.LoadedBook:
         """The database's trades; only what has changed since the last time is read in full."""
@@ -96,11 +99,11 @@ class Compiler:
     def _store(
         self,
         currency: str,
+        mine: list[master.BookTrade],
         loaded: master.LoadedBook,
         fixings: dict[str, dict[dt.date, float]],
     ) -> Manifest:
-        mine = [t.terms for t in loaded.trades if t.terms.currency == currency]
-        made = [(terms, self._done[terms.trade_id][1]) for terms in mine]
+        made = [(trade.terms, self._done[trade.terms.trade_id][1]) for trade in mine]
         good = [trade for _, trade in made if isinstance(trade, CompiledTrade)]
         bad = [_lost(terms, found) for terms, found in made if isinstance(found, Failure)]
         if currency == conventions.CURRENCIES[0]:
@@ -112,7 +115,7 @@ class Compiler:
             loaded.version,
             good,
             blocks=blocks_for(len(good), self.processes),
-            desk_of_book={t.terms.book: t.desk for t in loaded.trades},
+            desk_of_book={trade.terms.book: trade.desk for trade in mine},
             failures=bad,
             fixings={name: fixings[name] for name in own if name in fixings},
         )

@@ -517,7 +517,12 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
-    "pricing.tasks.price_block": {"max_retries": 1, "default_retry_delay": 0},
+    "pricing.tasks.price_block": {
+        "max_retries": 1,
+        "default_retry_delay": 0,
+        # Three events a task cost the worker's main process as much as all else that it does.
+        "send_events": env_bool("PRICING_TASK_EVENTS", False),
+    },
     # Acknowledged before it runs: what dies in it must not run again by itself. 5,000 trades,
     # one by one, take half a second; thoroughly, several.
     "pricing.tasks.price_block_carefully": {

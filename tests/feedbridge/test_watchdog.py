@@ -46,6 +46,16 @@ def test_slow_frames_lengthen_the_patience():
     assert dog.resend_after_s() == pytest.approx(1.2)
 
 
+def test_first_frames_have_longer_than_later_ones():
+    """They fetch their book; a second sending would keep another process busy with the same."""
+    dog = Watchdog(Patience())
+    assert dog.overdue(frame(), 0.4) == []
+    for _ in range(10):
+        dog.published(frame(), 0.03)
+    assert dog.overdue(frame(), 0.19) == []
+    assert dog.overdue(frame(), 0.21) == [0, 1]
+
+
 def test_frames_that_had_to_be_sent_again_do_not_lengthen_the_patience():
     """They took as long as the watchdog itself waited."""
     dog, lost = Watchdog(PATIENCE), frame()

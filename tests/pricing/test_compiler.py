@@ -93,7 +93,8 @@ def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
         "EUR": [["S2"]],
         "GBP": [[]],
     }
-    assert all(m.desk_of_book == {"B1": "D"} for m in found.values())
+    desks = {name: m.desk_of_book for name, m in found.items()}
+    assert desks == {"USD": {"B1": "D"}, "EUR": {"B1": "D"}, "GBP": {}}
 
 
 def count_compilations(monkeypatch, compiled):
@@ -149,6 +150,31 @@ def test_only_trades_that_changed_are_compiled_again(compiler, book, monkeypatch
     compiler.run()
     assert sorted(compiled) == ["S1", "S1", "S2"]
     assert compiler.books.newest("USD").number > before.number
+
+
+def test_an_edit_leaves_the_books_of_other_currencies_as_they_are(compiler, book):
+    make_swap(book)
+    other = make_swap(book, "S2", convention="EUR-ESTR-OIS")
+    before = manifests(compiler)
+    other.notional = Decimal("2000000")
+    other.save()
+    after = manifests(compiler)
+    assert after["EUR"].version != before["EUR"].version
+    assert after["USD"].version == before["USD"].version
+    newest = {name: compiler.books.newest(name).number for name in after}
+    assert set(newest.values()) == {after["EUR"].number}
+
+
+def test_a_book_that_redis_has_lost_is_written_again_though_nothing_has_changed(compiler, book):
+    make_swap(book)
+    before = manifests(compiler)["USD"]
+    compiler.books.client.delete(f"risk:{{USD}}:book:{before.version}")
+    made = manifests(compiler)["USD"]
+    assert compiler.books.manifest("USD", made.version) == made
+    compiler.books.client.flushdb()
+    made = manifests(compiler)["USD"]
+    assert compiler.books.newest("USD").version == made.version
+    assert compiler.books.block("USD", made.version, 0).trade_ids == ("S1",)
 
 
 def test_a_deleted_trade_leaves_the_book(compiler, book):

@@ -140,6 +140,7 @@ def _environment() -> dict[str, str]:
     environment.setdefault("WORKER_PROCESSES", str(settings.PRICING_PROCESSES))
     environment.setdefault("API_URL", f"http://127.0.0.1:{environment['WEB_PORT']}/api/docs/")
     environment.setdefault("FLOWER_URL", f"http://127.0.0.1:{environment['FLOWER_PORT']}")
+    environment.setdefault("PRICING_TASK_EVENTS", "True")  # a look at Flower should show work
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["PYTHONUNBUFFERED"] = "1"
     # Workers are processes; threads of BLAS below them would only fight for the same cores.

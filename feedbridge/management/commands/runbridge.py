@@ -63,7 +63,7 @@ class Command(BaseCommand):
             help="where a group without committed offsets begins",
         )
         parser.add_argument(
-            "--resend-ms", type=int, default=500, help="send a missing block again after this"
+            "--resend-ms", type=int, default=200, help="send a missing block again after this"
         )
         parser.add_argument(
             "--give-up-ms", type=int, default=3000, help="publish a frame as PARTIAL after this"
