@@ -57,6 +57,8 @@ WorkController.stop = _stop_for_sure
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+if settings.TASKS_ARE_SIGNED:
+    app.setup_security(allowed_serializers=["json"])  # JSON inside; what is around it is checked
 
 
 def _log_as_all_others(loglevel: int | None = None, **_: Any) -> None:

@@ -496,9 +496,21 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 # QuantLib's memory grows: renew a child now and then. 100,000 trades take about half of this.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB
-# JSON only: whoever can write to Redis must not be able to run code here.
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
+# JSON only: whoever can write to Redis must not be able to run code here. Signed, it must come from
+# who holds a key besides: TASK_SIGNING_STORE is a pattern of the certificates that are believed.
+CELERY_SECURITY_KEY = env_text("TASK_SIGNING_KEY_FILE", "") or None
+CELERY_SECURITY_CERTIFICATE = env_text("TASK_SIGNING_CERTIFICATE_FILE", "") or None
+CELERY_SECURITY_CERT_STORE = env_text("TASK_SIGNING_STORE", "") or None
+_signing = (CELERY_SECURITY_KEY, CELERY_SECURITY_CERTIFICATE, CELERY_SECURITY_CERT_STORE)
+if any(_signing) and not all(_signing):
+    raise ImproperlyConfigured(
+        "Signed tasks need all of TASK_SIGNING_KEY_FILE, TASK_SIGNING_CERTIFICATE_FILE and "
+        "TASK_SIGNING_STORE (such as /etc/risk/believed/*.pem)"
+    )
+TASKS_ARE_SIGNED = all(_signing)
+CELERY_ACCEPT_CONTENT = ["auth" if TASKS_ARE_SIGNED else "json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_ACCEPT_CONTENT[0]
+CELERY_EVENT_SERIALIZER = "json"  # events are looked at and run nothing
 
 # Each queue has its own exchange and key: what is published by key reaches one queue, not both.
 CELERY_TASK_QUEUES = [
