@@ -91,9 +91,10 @@ class Tab:
         """Some message has had it in it, tables and all."""
         return any(name.encode() in message for message in self.sent)
 
-    def ask(self, fragment: str = "") -> None:
+    def ask(self, fragment: str = "", name: str = "") -> None:
         """Have the page, or the part of it that refreshes, drawn."""
         message = BackMsg()
+        message.rerun_script.page_name = name
         message.rerun_script.query_string = ""
         message.rerun_script.page_script_hash = self.page
         message.rerun_script.fragment_id = fragment
@@ -126,8 +127,8 @@ def text(message: ForwardMsg) -> str:
 
 
 @contextmanager
-def tab(port: int, cookie: str = "", **headers: str) -> Iterator[Tab]:
-    """Open the first page as a browser does."""
+def tab(port: int, cookie: str = "", name: str = "", **headers: str) -> Iterator[Tab]:
+    """Open a page as a browser does; the first one unless named."""
     if cookie:
         headers["Cookie"] = f"theme=dark; sessionid={cookie}"
     with connect(
@@ -137,5 +138,5 @@ def tab(port: int, cookie: str = "", **headers: str) -> Iterator[Tab]:
         max_size=None,
     ) as line:
         page = Tab(line)
-        page.ask()
+        page.ask(name=name)
         yield page

@@ -51,8 +51,8 @@ def session_of(user: Any) -> str:
     return client.cookies["sessionid"].value
 
 
-def shown(port: int, cookie: str, until: str = LAST_PANEL, **headers: str) -> Tab:
-    with tab(port, cookie, **headers) as page:
+def shown(port: int, cookie: str, until: str = LAST_PANEL, name: str = "") -> Tab:
+    with tab(port, cookie, name) as page:
         page.listen(until, 30)
     return page
 
@@ -63,6 +63,8 @@ def shown(port: int, cookie: str, until: str = LAST_PANEL, **headers: str) -> Ta
 def test_only_a_session_of_a_user_with_a_role_gets_more_than_a_sentence(
     screen: int, users: dict[str, Any]
 ) -> None:
+    page = shown(screen, "", LOGIN, "trades")  # of a process that nobody has asked before
+    assert page.heard("/accounts/login/?next=/dashboard/trades/")
     gone = session_of(users["viewer"])
     Session.objects.filter(pk=gone).delete()
     for cookie in ("", "z" * 32, gone, f"{gone}\x20x"):
