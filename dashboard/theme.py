@@ -79,5 +79,5 @@ def account(user: str, url: str) -> str:
 
 def refusal(sentence: str, link: str, url: str) -> str:
     """The page of who may not see risk."""
-    way = f'<a href="{escape(url)}" target="_self">{escape(link)}</a>' if link and url else ""
+    way = f'<a href="{escape(url)}">{escape(link)}</a>' if link and url else ""
     return f'<div class="refusal"><h1>Rates Risk</h1><p>{escape(sentence)}</p>{way}</div>'

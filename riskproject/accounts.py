@@ -24,6 +24,7 @@ class SignIn(LoginView):
     """The login of every active user; who is logged in already can log out here."""
 
     template_name = "accounts/login.html"
+    next_page = "dashboard"
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
         """Browsers hold the whole way of a form to the page's policy, redirects and all."""
