@@ -156,6 +156,15 @@ def test_who_has_used_up_a_minutes_calls_is_still_known(
     assert client.get("/api/v1/session/").status_code == 200
 
 
+def test_in_production_the_dashboard_asks_without_tls_and_all_else_is_sent_to_it(
+    users: dict[str, Any], settings: Any
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/api/v1/session/").status_code == 401
+    for path in ("/api/v1/swaps/", "/accounts/login/", "/dashboard/"):
+        assert Client().get(path)["Location"].startswith("https://")
+
+
 # --- Without the admin -----------------------------------------------------------------------
 
 
