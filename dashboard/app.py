@@ -11,15 +11,18 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # streamlit puts the script's own folder there, not the project's
     sys.path.insert(0, str(ROOT))
 
-from dashboard import theme  # noqa: E402
+from dashboard import gate, theme  # noqa: E402
 
 st.set_page_config(page_title="Rates Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.CSS)
-st.navigation(
+# Not in a folder called "pages": Streamlit runs such files by themselves, without this one.
+page = st.navigation(
     [
-        st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page("pages/trades.py", title="Trades", icon=":material/table_rows:"),
-        st.Page("pages/pipeline.py", title="Pipeline", icon=":material/conversion_path:"),
+        st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page("views/trades.py", title="Trades", icon=":material/table_rows:"),
+        st.Page("views/pipeline.py", title="Pipeline", icon=":material/conversion_path:"),
     ],
     position="top",
-).run()
+)
+gate.viewer(page.url_path)
+page.run()

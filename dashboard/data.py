@@ -136,6 +136,14 @@ class Reader:
                 self._trades[rollup.currency] = found
             return found or held
 
+    def manifest(self, rollup: Rollup) -> Manifest | None:
+        """What the frame's book holds; None when it cannot be read now."""
+        with self._lock:
+            try:
+                return self._manifest(rollup)
+            except (*GONE, *UNREADABLE):
+                return None
+
     # --- Snapshots ---------------------------------------------------------------------------
 
     def _read_or_last(self) -> Snapshot:

@@ -16,6 +16,7 @@ from pricing.core.results import HistoryLine, Rollup
 FIRST_OF_DAY = "first frame of the market day"
 OLDEST_KEPT = "oldest frame in the history"
 FIRST_OF_BOOK = "first frame with these trades"
+FIRST_READ = "the first frame this screen could read"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Opening:
         """In words, for hovering."""
         if not details or self.exact:
             return f"{self.line.as_of:%Y-%m-%d %H:%M:%S}, {self.why}"
-        return f"{self.rollup.as_of:%Y-%m-%d %H:%M:%S}, the first frame this screen could read"
+        return f"{self.rollup.as_of:%Y-%m-%d %H:%M:%S}, {FIRST_READ}"
 
 
 def opening_line(history: Sequence[HistoryLine], now: Rollup) -> tuple[HistoryLine, str] | None:

@@ -155,11 +155,12 @@ def _points(
     opening = market.opening
     start = opening.line.published_ns if day and opening is not None else 0
     found: Sequence[HistoryLine | Sample] = market.history if choice.whole else market.samples
-    return [
+    points = [
         (line.published_ns, _remembered(line, choice, measure))
         for line in found
         if line.status == "COMPLETE" and line.published_ns >= start
     ]
+    return [(when, value) for when, value in points if math.isfinite(value)]
 
 
 def _remembered(line: HistoryLine | Sample, choice: Choice, measure: Remembered) -> float:

@@ -10,14 +10,16 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from dashboard import format, risk, theme
+from dashboard import format, gate, risk, theme
 from dashboard.data import Market, Reader, Snapshot
+from dashboard.desks import OwnDesks
 from dashboard.risk import PRODUCTS, Choice
 from dashboard.status import Status, live_bridges, status_of
 from pricing.core.conventions import CURRENCIES
 
 REFRESH_S = 2
 LATE_S = 5.0
+DESK_SETS_KEPT = 64
 COUNTER = 2**32
 ALL_DESKS = "All desks"
 
@@ -37,12 +39,21 @@ def _reader(url: str) -> Reader:
     return Reader(url)
 
 
-def reader() -> Reader:
-    """The one reader of this process; a page without settings ends with a sentence."""
+@st.cache_resource(show_spinner=False, max_entries=DESK_SETS_KEPT)
+def _own_desks(url: str, desks: tuple[str, ...]) -> OwnDesks:
+    return OwnDesks(_reader(url), desks)
+
+
+def reader() -> Reader | OwnDesks:
+    """All data of a page, of the desks that its user sees; asked anew at each refresh.
+
+    A page without settings ends with a sentence.
+    """
+    desks = gate.viewer().desks
     url = os.environ.get("REDIS_URL", "")
     try:
         if url:
-            return _reader(url)
+            return _reader(url) if desks is None else _own_desks(url, tuple(sorted(desks)))
     except ValueError:
         st.error(BAD_URL)
         st.stop()
@@ -104,7 +115,7 @@ def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
             width="content",
         )
         _troubles_badge(markets)
-    st.html(f'<div class="tags">{_reason(status)}{_labels(markets)}</div>')
+    st.html(f'<div class="tags">{gate.who(gate.viewer())}{_reason(status)}{_labels(markets)}</div>')
     return markets if _something(snapshot, markets, choice) else []
 
 

@@ -62,3 +62,22 @@ def tags(items: Sequence[tuple[str, str, str]]) -> str:
 def warning(text: str) -> str:
     """A sentence that must be seen."""
     return f'<span class="warning">{escape(text)}</span>'
+
+
+def note(text: str, hint: str) -> str:
+    """A quiet remark, with more for hovering."""
+    return f'<span class="note" title="{escape(hint)}">{escape(text)}</span>'
+
+
+def account(user: str, url: str) -> str:
+    """Who is logged in, and the way out."""
+    name = escape(user)
+    if not url:
+        return f'<span class="note">{name}</span>'
+    return f'<a class="note" href="{escape(url)}" title="Your login: log out there">{name}</a>'
+
+
+def refusal(sentence: str, link: str, url: str) -> str:
+    """The page of who may not see risk."""
+    way = f'<a href="{escape(url)}">{escape(link)}</a>' if link and url else ""
+    return f'<div class="refusal"><h1>Rates Risk</h1><p>{escape(sentence)}</p>{way}</div>'

@@ -31,10 +31,10 @@ def main() -> None:
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        sign_in(page, options)
         for name in ("overview", "trades", "pipeline"):
             path = "" if name == "overview" else f"/{name}"
             shoot(page, f"{options.dashboard}{path}", name)
-        sign_in(page, options)
         shoot_admin(page, options.web)
         shoot(page, f"{options.web}/api/docs/", "api", settle_ms=2500)
         browser.close()
@@ -106,8 +106,8 @@ def a_file(page: Page, web: str) -> str:
 
 
 def sign_in(page: Page, options: argparse.Namespace) -> None:
-    """As the demo's administrator."""
-    page.goto(f"{options.web}/admin/login/")
+    """As the demo's administrator; the dashboard asks for the same login."""
+    page.goto(f"{options.web}/accounts/login/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", options.password_file.read_text().strip())
     with page.expect_navigation():

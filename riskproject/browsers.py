@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -23,6 +22,13 @@ BASE = (
 POLICY = f"{BASE}; script-src 'self'"
 ADMIN_POLICY = f"{BASE}; script-src 'self' 'unsafe-inline' 'unsafe-eval'"
 """The admin's theme runs Alpine, which makes functions of the attributes of its own pages."""
+
+LOGIN_PAGES = ("/accounts/login/", "/admin/login/")
+
+
+def policy_with_forms_to(origin: str) -> str:
+    """The policy of a page whose form may end at one other origin."""
+    return POLICY.replace("form-action 'self'", f"form-action 'self' {origin}")
 
 
 def content_policy(get_response: Next) -> Next:
@@ -41,7 +47,7 @@ def login_brake(get_response: Next) -> Next:
     """Middleware: a few tries of a password a minute from one address."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        login = request.method == "POST" and request.path_info == settings.LOGIN_URL
+        login = request.method == "POST" and request.path_info in LOGIN_PAGES
         if login and not throttles.taken("login", throttles.address(request)):
             wait = int(throttles.seconds_left()) + 1
             text = f"Too many logins from this address: try again in {wait} seconds."

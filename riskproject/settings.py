@@ -202,6 +202,19 @@ CSRF_TRUSTED_ORIGINS = [
     origin.strip() for origin in env_text("CSRF_TRUSTED_ORIGINS", "").split(",") if origin.strip()
 ]
 
+
+def _dashboard_url() -> str:
+    url = env_text("DASHBOARD_URL", "http://127.0.0.1:8501")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ImproperlyConfigured(f"DASHBOARD_URL={url!r}: use https://risk.example.com/screen")
+    return url
+
+
+# Where a login for the dashboard leads to, as browsers reach it. A cookie goes by host name:
+# the dashboard must have the same one as web.
+DASHBOARD_URL = _dashboard_url()
+
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -211,7 +224,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = not DEBUG
 # Probes and scrapers speak plain HTTP inside the machine.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# So does the dashboard when it asks whose login a cookie is: browsers send theirs over TLS alone.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/v1/session/$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else env_int("HSTS_S", 365 * 86_400)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 if env_bool("BEHIND_TLS_PROXY", False):
@@ -293,7 +307,10 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT, AXES_COOLOFF_TIME = 5, 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS, AXES_VERBOSE = True, False
-LOGIN_URL, LOGIN_REDIRECT_URL = "/admin/login/", "/admin/"
+LOGIN_URL = "/accounts/login/"  # leads to the dashboard; the admin's own page to the admin
+LOGIN_REDIRECT_URL = "/admin/"
+LOGOUT_REDIRECT_URL = LOGIN_URL
+ADMIN_ENABLED = env_bool("ADMIN_ENABLED", True)
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["riskproject.formats"]
 TIME_ZONE = "UTC"

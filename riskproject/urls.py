@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from riskproject import problems
+from riskproject import accounts, problems
 from riskproject.health import healthz, readyz
 from riskproject.metrics import metrics
 
@@ -19,7 +21,11 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),
-    path("admin/", admin.site.urls),
+    path("accounts/login/", accounts.SignIn.as_view(), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("dashboard/", accounts.dashboard, name="dashboard"),
+    path("dashboard/<slug:page>/", accounts.dashboard),
+    *([path("admin/", admin.site.urls)] if settings.ADMIN_ENABLED else []),
     path("api/v1/", include("instruments.api.urls")),
     path("api/v1/", include("pricing.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

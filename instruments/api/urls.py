@@ -1,8 +1,10 @@
-"""Addresses of the security master, below /api/v1/."""
+"""Addresses of the security master and of the login, below /api/v1/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from instruments.api import views
+from instruments.api.session import SessionView
 
 router = SimpleRouter()
 router.register("desks", views.DeskViewSet)
@@ -15,4 +17,4 @@ router.register("swaps", views.SwapViewSet)
 router.register("fixings", views.FixingViewSet)
 router.register("fx-rates", views.FxRateViewSet)
 
-urlpatterns = router.urls
+urlpatterns = [*router.urls, path("session/", SessionView.as_view())]

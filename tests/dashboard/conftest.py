@@ -15,6 +15,8 @@ import redis
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import gate
+from dashboard.login import Answer, Viewer, Web
 from pricing.frames import connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,11 +24,24 @@ APP = ROOT / "dashboard" / "app.py"
 TIMEOUT_S = 20
 
 Open = Callable[..., AppTest]
+LogIn = Callable[[Answer], None]
 
 
 @pytest.fixture
-def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens a page of the app with nothing remembered, reading Redis on every run."""
+def log_in(monkeypatch: pytest.MonkeyPatch) -> LogIn:
+    """Sets what web says of the browser's cookie; tests/security asks a real one."""
+    monkeypatch.setenv("WEB_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(gate, "cookie", lambda: "k" * 32)
+    monkeypatch.setattr("dashboard.login.CHECK_S", 0.0)
+    said: list[Answer] = []
+    monkeypatch.setattr(Web, "ask", lambda self, key: said[-1])
+    return said.append
+
+
+@pytest.fixture
+def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch, log_in: LogIn) -> Iterator[Open]:
+    """Opens a page of the app, reading Redis on every run; its user sees all desks."""
+    log_in(Viewer(user="vera", roles=("viewer",), desks=None))
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setattr("dashboard.data.FRESH_S", 0.0)
     st.cache_resource.clear()
@@ -34,7 +49,7 @@ def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     def open_page(page: str = "overview") -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
         if page != "overview":
-            app.switch_page(f"pages/{page}.py").run()
+            app.switch_page(f"views/{page}.py").run()
         return app
 
     yield open_page

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from riskproject.browsers import ADMIN_POLICY, POLICY
-from tests.rest.conftest import Live
+from tests.rest.conftest import Live, answers, start_web, until
+from tests.riskproject.conftest import free_port
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -58,23 +61,61 @@ def test_swagger_draws_itself_without_a_complaint(live: Live, browser: Browser) 
     page.close()
 
 
-def test_the_admin_draws_itself_without_a_complaint(live: Live, browser: Browser) -> None:
-    password = live.system.manage(
+def a_password(live: Live) -> str:
+    password = "right-horse-battery"
+    said = live.system.manage(
         "shell",
         "-c",
         "from django.contrib.auth.models import User as U;"
-        "u=U.objects.get(username='admin');u.set_password('right-horse-battery');u.save();print('ok')",
+        f"u=U.objects.get(username='admin');u.set_password({password!r});u.save();print('ok')",
     )
-    assert "ok" in password
+    assert "ok" in said
+    return password
+
+
+def sign_in(page: Page, address: str, password: str) -> None:
+    page.goto(address)
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", password)
+    page.press("#id_password", "Enter")
+
+
+def test_the_admin_draws_itself_without_a_complaint(live: Live, browser: Browser) -> None:
     page = browser.new_page()
     said = complaints(page)
-    page.goto(f"{live.url}/admin/login/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "right-horse-battery")
-    page.press("#id_password", "Enter")
+    sign_in(page, f"{live.url}/admin/login/", a_password(live))
     page.wait_for_url("**/admin/", timeout=60_000)
     for path in ("", "instruments/swap/", "instruments/swap/add/", "auth/user/"):
         page.goto(f"{live.url}/admin/{path}", timeout=60_000)
         page.wait_for_load_state("load")
     assert said == []
     page.close()
+
+
+class Arrived(BaseHTTPRequestHandler):
+    """Stands where the dashboard would be."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_login_leads_on_to_the_dashboard_on_its_other_port(live: Live, browser: Browser) -> None:
+    """A browser holds each redirect after a form to the page's policy; no other client does."""
+    there = HTTPServer(("127.0.0.1", 0), Arrived)
+    threading.Thread(target=there.serve_forever, daemon=True).start()
+    dashboard, port = f"http://127.0.0.1:{there.server_port}", free_port()
+    start_web(live.system, "onward", port, DASHBOARD_URL=dashboard)
+    until(lambda: answers(f"http://127.0.0.1:{port}"))
+    page = browser.new_page()
+    said = complaints(page)
+    sign_in(page, f"http://127.0.0.1:{port}/dashboard/trades/", a_password(live))
+    page.wait_for_url(f"{dashboard}/trades", timeout=60_000)
+    assert said == []
+    page.close()
+    there.shutdown()
+    there.server_close()

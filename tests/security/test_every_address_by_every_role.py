@@ -47,6 +47,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "curves/<row>/": READ,
     "pricing/preview/": {"POST": READERS},
     "stream/risk/": READ,
+    "session/": READ,
 }
 OTHERS = {
     "": EVERYONE,
@@ -54,6 +55,10 @@ OTHERS = {
     "healthz": EVERYONE,
     "readyz": EVERYONE,
     "metrics": EVERYONE,  # tests/riskproject holds what it asks for
+    "accounts/login/": EVERYONE,
+    "accounts/logout/": EVERYONE,
+    "dashboard/": LOGGED_IN,  # others are asked to log in: test_logins.py
+    "dashboard/<slug:page>/": LOGGED_IN,
     "api/schema/": EVERYONE,
     "api/docs/": EVERYONE,
     "^api/": EVERYONE,  # a 404

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.test import Client
+from django.urls import clear_url_caches
 from rest_framework.authtoken.models import Token
 
 from instruments.models import Desk
+from riskproject import urls
 from tests.security.conftest import by_token
 
 LOGIN = "/admin/login/"
+EVERYONES = "/accounts/login/"
 
 
 @pytest.fixture
@@ -51,9 +56,139 @@ def test_one_address_has_few_tries_a_minute_whatever_the_names(staff: Any, setti
     settings.API_RATES = {**settings.API_RATES, "login": 2}
     client = Client()
     found = [
-        client.post(LOGIN, {"username": f"user{n}", "password": "x"}).status_code for n in range(3)
+        client.post(page, {"username": f"user{n}", "password": "x"}).status_code
+        for n, page in enumerate((LOGIN, EVERYONES, LOGIN, EVERYONES))
     ]
-    assert found == [200, 200, 429]
+    assert found == [200, 200, 429, 429]
+
+
+def test_a_locked_name_is_locked_on_both_pages(staff: Any) -> None:
+    client = Client()
+    for _ in range(5):
+        attempt(client, "wrong")
+    body = {"username": "risk_admin", "password": "right-horse-battery"}
+    assert client.post(EVERYONES, body).status_code == 429
+
+
+# --- On to the dashboard ---------------------------------------------------------------------
+
+
+def test_who_is_no_staff_logs_in_for_the_dashboard_and_lands_on_its_page(
+    users: dict[str, Any],
+) -> None:
+    users["viewer"].set_password("right-horse-battery")
+    users["viewer"].save()
+    client = Client()
+    asked = client.get("/dashboard/trades/")
+    assert asked["Location"] == "/accounts/login/?next=/dashboard/trades/"
+    body = {"username": "viewer", "password": "right-horse-battery", "next": "/dashboard/trades/"}
+    assert client.post(asked["Location"], body)["Location"] == "/dashboard/trades/"
+    there = client.get("/dashboard/trades/", headers={"Host": "127.0.0.1:8000"})
+    assert there["Location"] == "http://127.0.0.1:8501/trades"
+
+
+@pytest.mark.parametrize("elsewhere", ["http://evil.example/", "//evil.example/", "javascript:x"])
+def test_a_login_leads_nowhere_else(users: dict[str, Any], elsewhere: str) -> None:
+    users["viewer"].set_password("right-horse-battery")
+    users["viewer"].save()
+    body = {"username": "viewer", "password": "right-horse-battery", "next": elsewhere}
+    assert Client().post(EVERYONES, body)["Location"] == "/dashboard/"
+
+
+@pytest.mark.parametrize(
+    ("configured", "called", "expected"),
+    [
+        ("http://127.0.0.1:8501", "localhost:8000", "http://localhost:8501/"),
+        ("http://127.0.0.1:8501/", "[::1]:8000", "http://[::1]:8501/"),
+        ("https://risk.example.com/screen", "localhost", "https://risk.example.com/screen/"),
+    ],
+)
+def test_on_this_machine_the_dashboard_keeps_the_name_of_the_login(
+    users: dict[str, Any], settings: Any, configured: str, called: str, expected: str
+) -> None:
+    settings.DASHBOARD_URL = configured
+    client = Client()
+    client.force_login(users["viewer"])
+    assert client.get("/dashboard/", headers={"Host": called})["Location"] == expected
+
+
+def test_the_form_may_end_at_the_dashboard_and_nowhere_else(db: None) -> None:
+    policy = Client().get(EVERYONES, headers={"Host": "127.0.0.1"})["Content-Security-Policy"]
+    assert "form-action 'self' http://127.0.0.1:8501;" in policy
+    assert "script-src 'self'" in policy
+
+
+def test_the_login_page_lets_out_who_is_in(users: dict[str, Any]) -> None:
+    client = Client()
+    client.force_login(users["viewer"])
+    assert "Log out" in client.get(EVERYONES).content.decode()
+    assert client.get("/accounts/logout/").status_code == 405
+    assert client.post("/accounts/logout/")["Location"] == EVERYONES
+    assert client.get("/api/v1/session/").status_code == 401
+
+
+# --- Who it is -------------------------------------------------------------------------------
+
+
+def test_a_session_says_who_it_is_and_which_desks_it_reads(users: dict[str, Any]) -> None:
+    expected: dict[str, tuple[list[str], list[str] | None]] = {
+        "viewer": (["viewer"], None),
+        "trader": (["trader"], ["RATES"]),
+        "both": (["trader", "viewer"], None),
+        "superuser": ([], None),
+    }
+    for name, (roles, desks) in expected.items():
+        client = Client()
+        client.force_login(users[name])
+        answer = client.get("/api/v1/session/")
+        who = users[name].get_username()
+        assert answer.json() == {"user": who, "roles": roles, "desks": desks}
+        assert answer["Cache-Control"] == "no-store"
+
+
+def test_who_has_used_up_a_minutes_calls_is_still_known(
+    users: dict[str, Any], settings: Any
+) -> None:
+    settings.API_RATES = {**settings.API_RATES, "user": 1}
+    client = by_token(users["viewer"])
+    found = [client.get("/api/v1/swaps/").status_code for _ in range(2)]
+    assert found == [200, 429]
+    assert client.get("/api/v1/session/").status_code == 200
+
+
+def test_in_production_the_dashboard_asks_without_tls_and_all_else_is_sent_to_it(
+    users: dict[str, Any], settings: Any
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/api/v1/session/").status_code == 401
+    for path in ("/api/v1/swaps/", "/accounts/login/", "/dashboard/"):
+        assert Client().get(path)["Location"].startswith("https://")
+
+
+# --- Without the admin -----------------------------------------------------------------------
+
+
+def test_without_the_admin_its_pages_are_404_and_logins_work(
+    users: dict[str, Any], settings: Any, without_admin: None
+) -> None:
+    users["viewer"].set_password("right-horse-battery")
+    users["viewer"].save()
+    for path in ("/admin/", "/admin/login/", "/admin/instruments/swap/"):
+        assert Client().get(path).status_code == 404
+    body = {"username": "viewer", "password": "right-horse-battery"}
+    assert Client().post(EVERYONES, body)["Location"] == "/dashboard/"
+
+
+@pytest.fixture
+def without_admin(settings: Any) -> Iterator[None]:
+    """The addresses as a process makes them that starts with ADMIN_ENABLED=False."""
+    settings.ADMIN_ENABLED = False
+    importlib.reload(urls)
+    clear_url_caches()
+    yield
+    settings.ADMIN_ENABLED = True
+    importlib.reload(urls)
+    clear_url_caches()
 
 
 def test_who_is_no_staff_does_not_get_in(users: dict[str, Any]) -> None:

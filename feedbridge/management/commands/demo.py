@@ -100,8 +100,8 @@ class Command(BaseCommand):
         web = f"http://127.0.0.1:{environment['WEB_PORT']}"
         lines = [
             ("Kafka broker", broker),
-            ("Dashboard", f"http://127.0.0.1:{environment['DASHBOARD_PORT']}"),
-            ("Admin", f"{web}/admin/   user admin, password {secret}"),
+            ("Dashboard", f"{web}/dashboard/   user admin, password {secret}"),
+            ("Admin", f"{web}/admin/   same login"),
             ("REST API", f"{web}/api/docs/   same login"),
             (
                 "Flower (workers)",
@@ -138,7 +138,10 @@ def _environment() -> dict[str, str]:
     environment.setdefault("FLOWER_BASIC_AUTH", f"admin:{_flower_password()}")
     environment.setdefault("REDIS_URL", settings.REDIS_URL)
     environment.setdefault("WORKER_PROCESSES", str(settings.PRICING_PROCESSES))
-    environment.setdefault("API_URL", f"http://127.0.0.1:{environment['WEB_PORT']}/api/docs/")
+    web = f"http://127.0.0.1:{environment['WEB_PORT']}"
+    environment.setdefault("WEB_URL", web)  # where the dashboard asks who is logged in
+    environment.setdefault("DASHBOARD_URL", f"http://127.0.0.1:{environment['DASHBOARD_PORT']}")
+    environment.setdefault("API_URL", f"{web}/api/docs/")
     environment.setdefault("FLOWER_URL", f"http://127.0.0.1:{environment['FLOWER_PORT']}")
     environment.setdefault("PRICING_TASK_EVENTS", "True")  # a look at Flower should show work
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"

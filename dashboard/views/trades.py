@@ -129,7 +129,8 @@ def trade_panel(row: pd.Series | None, trades: Mapping[str, Trades]) -> None:
             return
         st.html(theme.heading(str(row["trade"]), _about(row)))
         if row["status"] != blotter.OK:
-            st.warning(f"{row['status']}: {row['message'] or 'its block is not priced yet'}")
+            why = f"{row['status']}: {row['message'] or 'its block is not priced yet'}"
+            st.html(theme.warning(why))  # a box would read Markdown, such as an image's address
             return
         place = TradeRow(row["trade"], row["currency"], int(row["block"]), int(row["row"]))
         ladder_tabs(trades[place.currency].ladder(place), place.currency)

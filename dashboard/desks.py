@@ -1,0 +1,145 @@
+"""A reader of everything in; what some desks may see of it out.
+
+The one place where desks are told apart: pages read through it and cannot forget it. The rule is
+REST's (``pricing.sums``, ``pricing.listing``): a cell or a trade is seen when its desk is among
+the own ones, and what belongs to no desk is seen by those who see all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from dashboard.blotter import Trades
+from dashboard.data import Market, Reader, Sample, Snapshot
+from dashboard.opening import FIRST_READ, Opening
+from pricing.books import Manifest
+from pricing.core.results import HistoryLine, Rollup, history_line
+
+
+@dataclass(frozen=True)
+class Own:
+    """The desks, and what of one book version is theirs; ``blocks`` None: not known."""
+
+    desks: frozenset[str]
+    trades: frozenset[str] = frozenset()
+    blocks: frozenset[int] | None = None
+
+
+def own_of(desks: frozenset[str], manifest: Manifest | None) -> Own:
+    """What of a book belongs to desks; without its manifest, no trade that can be named."""
+    if manifest is None:
+        return Own(desks)
+    books = {book for book, desk in manifest.desk_of_book.items() if desk in desks}
+    rows = [
+        (trade, block)
+        for block, names in enumerate(manifest.trade_ids)
+        for trade, book in zip(names, manifest.books[block], strict=True)
+        if book in books
+    ]
+    lost = {trade.trade_id for trade in manifest.failures if trade.book in books}
+    trades = frozenset(lost | {trade for trade, _ in rows})
+    return Own(desks, trades, frozenset(block for _, block in rows))
+
+
+class OwnDesks:
+    """A reader for users of the same desks: however many they are, it narrows once a second."""
+
+    def __init__(self, reader: Reader, desks: Collection[str]) -> None:
+        """Nothing is read yet."""
+        self._reader, self._desks = reader, frozenset(desks)
+        self._lock = threading.Lock()
+        self._whole = self._snapshot = Snapshot(taken_s=0.0)
+        self._owns: dict[str, tuple[str, Own]] = {}
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot, of the own desks."""
+        whole = self._reader.snapshot()
+        with self._lock:
+            if whole is not self._whole:
+                markets = {name: self._market(found) for name, found in whole.markets.items()}
+                self._whole, self._snapshot = whole, replace(whole, markets=markets)
+            return self._snapshot
+
+    def trades(self, rollup: Rollup) -> Trades | None:
+        """The own trades. The whole frame is asked for: the reader keeps it for everyone."""
+        market = self._whole.markets.get(rollup.currency)
+        found = self._reader.trades(market.rollup) if market is not None else None
+        return own_trades(found, self._desks) if found is not None else None
+
+    def _market(self, market: Market) -> Market:
+        return own_market(market, self._own(market.rollup))
+
+    def _own(self, rollup: Rollup) -> Own:
+        """Made once per book version."""
+        version, own = self._owns.get(rollup.currency, ("", Own(self._desks)))
+        if version != rollup.book_version:
+            manifest = self._reader.manifest(rollup)
+            own = own_of(self._desks, manifest)
+            if manifest is not None:
+                self._owns[rollup.currency] = (rollup.book_version, own)
+        return own
+
+
+def own_market(market: Market, own: Own) -> Market:
+    """One currency, with nothing of other desks in it."""
+    samples = [own_sample(sample, own.desks) for sample in market.samples]
+    seen = {sample.frame: sample for sample in samples}
+    return Market(
+        rollup=own_rollup(market.rollup, own),
+        history=[own_line(line, seen) for line in market.history],
+        opening=own_opening(market.opening, own) if market.opening is not None else None,
+        samples=samples,
+    )
+
+
+def own_rollup(rollup: Rollup, own: Own) -> Rollup:
+    """Cells, counts and failures of the own desks; curves and stamps are everyone's."""
+    cells = [cell for cell in rollup.cells if cell.desk in own.desks]
+    return msgspec.structs.replace(
+        rollup,
+        cells=cells,
+        trades=sum(cell.trades for cell in cells),
+        priced=sum(cell.trades - cell.failed for cell in cells),
+        failures=[failure for failure in rollup.failures if failure.trade_id in own.trades],
+        missing=[b for b in rollup.missing if own.blocks is None or b in own.blocks],
+    )
+
+
+def own_sample(sample: Sample, desks: Collection[str]) -> Sample:
+    """Sums of the own cells."""
+    npv = {place: value for place, value in sample.npv.items() if place[0] in desks}
+    dv01 = {place: value for place, value in sample.dv01_par.items() if place[0] in desks}
+    return replace(sample, npv=npv, dv01_par=dv01)
+
+
+def own_line(line: HistoryLine, seen: Mapping[int, Sample]) -> HistoryLine:
+    """Times stay; totals are made of the own cells, and unknown for frames nobody saw here."""
+    sample = seen.get(line.frame)
+    npv, dv01 = (sample.npv, sample.dv01_par) if sample is not None else (None, None)
+    return msgspec.structs.replace(line, npv=_sum(npv), dv01_par=_sum(dv01))
+
+
+def _sum(values: Mapping[tuple[str, str, str], float] | None) -> float:
+    return math.nan if values is None else math.fsum(values.values())
+
+
+def own_opening(opening: Opening, own: Own) -> Opening:
+    """The opening by its details: the line of an older frame has totals of all desks alone."""
+    rollup = own_rollup(opening.rollup, own)
+    return Opening(
+        line=history_line(rollup),
+        why=opening.why if opening.exact else FIRST_READ,
+        rollup=rollup,
+        npv_by_trade={t: npv for t, npv in opening.npv_by_trade.items() if t in own.trades},
+    )
+
+
+def own_trades(trades: Trades, desks: Collection[str]) -> Trades:
+    """The own rows; ladders are found by row alone."""
+    table = trades.table
+    return replace(trades, table=table[table["desk"].isin(list(desks))].reset_index(drop=True))

@@ -1,0 +1,122 @@
+"""The browser's cookie in; who looks, or a page with one sentence, out.
+
+``viewer`` stands before every page (``app.py``) and before all data (``screen.reader``): nothing
+is drawn, on no page and in no refresh, for a cookie that web does not vouch for now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from dashboard import theme
+from dashboard.login import COOKIE, Answer, Refusal, Sessions, Viewer, Web
+
+SEEN = "viewer"
+TRY_AGAIN_S = 3
+LOGIN = "/accounts/login/"
+
+NO_URL = (
+    "**WEB_URL is not set or no HTTP URL.** The dashboard asks the web process there who is "
+    "logged in, and shows nothing without it. `make demo` sets it; by hand: "
+    "`WEB_URL=http://127.0.0.1:8000`"
+)
+SENTENCES = {
+    Refusal.NO_LOGIN: ("Risk is shown to users who are logged in.", "Log in"),
+    Refusal.NO_ROLE: (
+        "Your user has no role that reads risk; an administrator gives one.",
+        "Your login",
+    ),
+    Refusal.AWAY: (
+        "The web process does not answer, so nobody's login can be checked, and nothing is "
+        "shown. This page tries again by itself.",
+        "",
+    ),
+}
+
+
+@st.cache_resource(show_spinner=False)
+def _sessions(url: str) -> Sessions:
+    return Sessions(Web(url).ask)
+
+
+def cookie() -> str:
+    """The browser's session key; "" when it sent none."""
+    return st.context.cookies.get(COOKIE, "")
+
+
+def viewer(page: str = "") -> Viewer:
+    """Who looks; who may not gets a sentence, and the run ends.
+
+    When that changes, as by a logout or a desk taken away, the whole page is drawn anew with
+    nothing remembered: filters stand outside the part that refreshes, and name desks.
+
+    Args:
+        page: Where a login leads back to; "" for the first page.
+    """
+    found, before = _answer(), st.session_state.get(SEEN)
+    if before is not None and before != found:
+        st.session_state.clear()
+        st.rerun()
+    if not isinstance(found, Viewer):
+        _refuse(found, page)
+    st.session_state[SEEN] = found
+    return found
+
+
+def _answer() -> Answer:
+    try:
+        sessions = _sessions(os.environ.get("WEB_URL", ""))
+    except ValueError:
+        st.error(NO_URL)
+        st.stop()
+    return sessions.answer(cookie())
+
+
+def _refuse(why: Refusal, page: str) -> NoReturn:
+    """The sentence, and the way to the login and back."""
+    sentence, link = SENTENCES[why]
+    st.html(theme.refusal(sentence, link, login_address(page) if link else ""))
+    if why is Refusal.AWAY:
+        _wait()
+    st.stop()
+
+
+@st.fragment(run_every=TRY_AGAIN_S)
+def _wait() -> None:
+    if _answer() is not Refusal.AWAY:
+        st.rerun()
+
+
+def login_address(page: str = "") -> str:
+    """Web's login page as browsers reach it; a login there leads back to a page of these."""
+    for name in ("WEB_PUBLIC_URL", "WEB_URL"):
+        url = os.environ.get(name, "")
+        if urlsplit(url).scheme in ("http", "https"):
+            back = f"/dashboard/{page}/" if page else "/dashboard/"
+            return f"{url.rstrip('/')}{LOGIN}?next={back}"
+    return ""
+
+
+def who(found: Viewer) -> str:
+    """The user's name, and the desks when they are not all."""
+    note = "" if found.desks is None else own_desks(sorted(found.desks))
+    return theme.account(found.user, login_address()) + (theme.note(note, NARROW) if note else "")
+
+
+NARROW = (
+    "Sums, trades, failures and profits are those of your desks alone. Lines over time begin "
+    "with the first frame that this screen has seen: the kept history is of all desks together."
+)
+
+
+def own_desks(desks: Sequence[str]) -> str:
+    """What a trader sees, in words."""
+    if not desks:
+        return "no desk yet: an administrator names you on one"
+    noun = "desk" if len(desks) == 1 else "desks"
+    return f"{noun} {', '.join(desks)} only; lines since this screen began"

@@ -1,0 +1,146 @@
+"""A session cookie in; whose it is, or why nothing may be shown, out.
+
+Django alone knows, so web is asked. An answer counts for CHECK_S from when it was asked for: a
+page that refreshes every two seconds does not ask each time, and a logout shows within ten.
+While web is away the last answer stands for STANDS_S; then nothing is shown. What cannot be
+understood is no answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+COOKIE = "sessionid"
+PATH = "/api/v1/session/"
+CHECK_S, STANDS_S = 4.0, 60.0
+TIMEOUT_S = 1.5
+LONGEST_ANSWER = 1_000_000
+SESSIONS_KEPT = 1000
+KEY = re.compile(r"[A-Za-z0-9]{8,64}")
+"""What Django's session keys look like; anything else is not worth a question."""
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks; ``desks`` None sees all. Every field must be in the answer: none is guessed."""
+
+    user: str
+    roles: tuple[str, ...]
+    desks: frozenset[str] | None
+
+
+class Refusal(Enum):
+    """Why nothing may be shown."""
+
+    NO_LOGIN = "no login"
+    NO_ROLE = "no role"
+    AWAY = "web is away"
+
+
+Answer = Viewer | Refusal
+Ask = Callable[[str], Answer]
+
+REFUSED = {401: Refusal.NO_LOGIN, 403: Refusal.NO_ROLE, 429: Refusal.NO_LOGIN}
+"""429: so many wrong cookies have come from here that web counts them no more."""
+
+
+class Web:
+    """The web process, asked with the cookie that the browser sent."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing is sent yet.
+
+        Raises:
+            ValueError: The URL is not one of HTTP.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not an HTTP URL")
+        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._host, self._port = parts.hostname, parts.port
+        self._path = parts.path.rstrip("/") + PATH
+
+    def ask(self, key: str) -> Answer:
+        """Whose session it is. No redirect is followed: the cookie goes nowhere else."""
+        connection = self._kind(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", self._path, headers={"Cookie": f"{COOKIE}={key}"})
+            response = connection.getresponse()
+            return understood(response.status, response.read(LONGEST_ANSWER))
+        except (OSError, HTTPException) as error:
+            log.warning("web does not answer: %s", type(error).__name__)
+            return Refusal.AWAY
+        finally:
+            connection.close()
+
+
+def understood(status: int, body: bytes) -> Answer:
+    """What web has said."""
+    if status in REFUSED:
+        return REFUSED[status]
+    if status == 200:
+        try:
+            return msgspec.json.decode(body, type=Viewer)
+        except msgspec.DecodeError as error:
+            log.warning("web's answer about a session cannot be read: %s", error)
+            return Refusal.AWAY
+    log.warning("web answers %d about a session; is WEB_URL's host in ALLOWED_HOSTS?", status)
+    return Refusal.AWAY
+
+
+@dataclass(frozen=True)
+class Held:
+    """The last answer about a session, when it was asked for, and when the last question was."""
+
+    answer: Answer
+    answered_s: float
+    asked_s: float
+
+    def at(self, now_s: float) -> Answer:
+        """The answer, unless it is too old to stand."""
+        return self.answer if now_s - self.answered_s < STANDS_S else Refusal.AWAY
+
+
+class Sessions:
+    """What web has said of each session lately."""
+
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nobody is known yet."""
+        self._ask, self._clock = ask, clock
+        self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, key: str) -> Answer:
+        """Whose session it is, by an answer that is young enough."""
+        if not KEY.fullmatch(key):
+            return Refusal.NO_LOGIN
+        asked_s = self._clock()
+        held = self._held.get(key)
+        if held is None or asked_s - held.asked_s >= CHECK_S:
+            held = self._keep(key, self._ask(key), asked_s)  # unlocked: others need not wait
+        return held.at(self._clock())
+
+    def _keep(self, key: str, answer: Answer, asked_s: float) -> Held:
+        """Remember an answer, unless a later question has been answered meanwhile."""
+        with self._lock:
+            held = self._held.pop(key, None)
+            if held is None:
+                held = Held(answer, asked_s, asked_s)
+            elif asked_s >= held.asked_s:
+                away = answer is Refusal.AWAY
+                held = replace(held, asked_s=asked_s) if away else Held(answer, asked_s, asked_s)
+            self._held[key] = held
+            for old in list(self._held)[:-SESSIONS_KEPT]:
+                del self._held[old]
+            return held
