@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.exceptions import ImproperlyConfigured
+
+from riskproject import kafka_access
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -14,6 +17,8 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
 OURS = {"web", "worker", "compiler", "bridge", "flower", "dashboard"}
 ONE_SHOT = {"migrate"}
+OF_OTHERS = {"KAFKA_PASSWORD"}
+"""Secrets of servers that are not started here, and so may be missing."""
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 
 
@@ -89,4 +94,20 @@ def test_the_example_lists_every_variable_with_its_default_and_no_working_secret
     for name, (kind, default) in used.items():
         assert example()[name] == ("" if kind == ":?" else default), name
     secret = {name for name in used if name.endswith(("PASSWORD", "SECRET_KEY"))}
-    assert {name for name, (kind, _) in used.items() if kind == ":?"} == secret
+    assert {name for name, (kind, _) in used.items() if kind == ":?"} == secret - OF_OTHERS
+    assert all(used[name] == (":-", "") for name in OF_OTHERS)
+
+
+@pytest.mark.parametrize("name", sorted(OURS | ONE_SHOT))
+def test_the_open_broker_is_reached_in_the_containers_own_network_and_said_to_be(name: str) -> None:
+    values = {
+        key: VARIABLE.sub(r"\3", str(value))
+        for key, value in SERVICES[name]["environment"].items()
+        if key.startswith("KAFKA_")
+    }
+    access = kafka_access.read(values, production=True)
+    assert access.protocol == "PLAINTEXT"
+    assert access.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])
+    closed = kafka_access.read({**values, "KAFKA_PRIVATE_NETWORK": ""}, production=True)
+    with pytest.raises(ImproperlyConfigured, match="kafka is not this machine"):
+        closed.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])

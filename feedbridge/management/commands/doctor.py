@@ -192,7 +192,7 @@ CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("trades", _trades, "python manage.py seed_book"),
     ("fixings", _fixings, "python manage.py seed_fixings"),
     ("Redis", _redis, START),
-    ("Kafka", _kafka, f"{START}; topics are made by: python manage.py runbridge"),
+    ("Kafka", _kafka, f"{START}; topics are made by: python manage.py runbridge, or kafka_grants"),
     ("processes", _processes, START),
     ("workers", _workers, "celery -A riskproject worker --queues pricing"),
     ("compiled books", _books, "celery -A riskproject worker --queues compile"),
