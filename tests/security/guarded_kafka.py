@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from devstack.errors import StackError
 from devstack.java import Java
 from devstack.kafka import Door, Kafka
 
@@ -40,6 +41,8 @@ def make_certificate(base: Path, java: Java, name: str = "broker") -> Path:
 
 def _keytool(java: Java, *arguments: str) -> None:
     tool = Path(java.binary).resolve().with_name("keytool")
+    if not tool.exists():
+        raise StackError("this Java has no keytool beside it, to make a certificate with")
     subprocess.run([str(tool), *arguments], check=True, capture_output=True, timeout=60)
 
 
