@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka.errors import (
+    IllegalSaslStateError,
     InvalidReceiveError,
     KafkaConnectionError,
     KafkaError,
@@ -29,6 +30,7 @@ from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
 KNOCK_S = 5.0
+PROTOCOL = "correct KAFKA_SECURITY_PROTOCOL"
 
 Options = Mapping[str, object]
 
@@ -87,7 +89,9 @@ def demand_entry(
 def _knock_at_each(net: Any, manager: Any, bootstrap_servers: str, timeout_s: float) -> None:
     reason = "no address"
     for broker in manager.cluster.bootstrap_brokers():
-        conn = manager.get_connection(broker.node_id, timeout_ms=timeout_s * 1000)
+        conn = manager.get_connection(
+            broker.node_id, timeout_ms=timeout_s * 1000, refresh_metadata_on_err=False
+        )
         try:
             net.run(_knock, manager, conn, timeout_s * 1000)
             return
@@ -113,7 +117,9 @@ def _to_correct(config: Mapping[str, Any], conn: Any, error: Exception) -> str:
         why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         return f"its certificate is not trusted ({why}): correct KAFKA_CA_FILE or the address"
     if "Handshake failed: [SSL" in said or isinstance(error, InvalidReceiveError):
-        return f"its listener does not speak {protocol}: correct KAFKA_SECURITY_PROTOCOL"
+        return f"its listener does not speak {protocol}: {PROTOCOL}"
+    if isinstance(error, IllegalSaslStateError):
+        return f"its listener takes no login, and {protocol} has one: {PROTOCOL}"
     if isinstance(error, UnsupportedSaslMechanismError):
         mechanism = config["sasl_mechanism"]
         return f"its listener does not take {mechanism}: correct KAFKA_SASL_MECHANISM"
