@@ -52,6 +52,8 @@ class ServerURLs:
     redis_url: str = field(repr=False)
     kafka_bootstrap: str
     kafka_name: str
+    #: ``NAME_REDIS_URL`` and its like: a process of the Procfile has an account of its own.
+    accounts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def environment(self) -> dict[str, str]:
         """As the variables that every process of ours reads."""
@@ -62,6 +64,7 @@ class ServerURLs:
             "KAFKA_BROKER_NAME": self.kafka_name,
             # The packaged broker does not wake a fetch that waits.
             "KAFKA_FETCH_MAX_WAIT_MS": "10" if "memory" in self.kafka_name else "",
+            **self.accounts,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -178,7 +181,7 @@ class Stack:
 
     def _make(self, to_start: list[str], configured: dict[str, str]) -> ServerURLs:
         passwords = passwords_of(self._base) if to_start else Passwords("", "")
-        found = dict(configured)
+        found, accounts = dict(configured), dict[str, str]()
         kafka_name = self._environ.get("KAFKA_BROKER_NAME", "")
         if configured["kafka"] and not kafka_name:
             kafka_name = f"broker at {configured['kafka']}"
@@ -193,7 +196,8 @@ class Stack:
         if "redis" in to_start:
             store = Valkey(self._base, password=passwords.redis, fsync=self._durable)
             self._servers["redis"], found["redis"] = store, store.url
-        return ServerURLs(found["postgres"], found["redis"], found["kafka"], kafka_name)
+            accounts |= store.accounts
+        return ServerURLs(found["postgres"], found["redis"], found["kafka"], kafka_name, accounts)
 
     def _postgres(self, passwords: Passwords) -> Postgres:
         return Postgres(self._base, password=passwords.postgres, fsync=self._durable, say=self._say)

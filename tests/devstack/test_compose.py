@@ -17,8 +17,6 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
 OURS = {"web", "worker", "compiler", "bridge", "flower", "dashboard"}
 ONE_SHOT = {"migrate"}
-OF_OTHERS = {"KAFKA_PASSWORD"}
-"""Secrets of servers that are not started here, and so may be missing."""
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 
 
@@ -94,8 +92,7 @@ def test_the_example_lists_every_variable_with_its_default_and_no_working_secret
     for name, (kind, default) in used.items():
         assert example()[name] == ("" if kind == ":?" else default), name
     secret = {name for name in used if name.endswith(("PASSWORD", "SECRET_KEY"))}
-    assert {name for name, (kind, _) in used.items() if kind == ":?"} == secret - OF_OTHERS
-    assert all(used[name] == (":-", "") for name in OF_OTHERS)
+    assert {name for name, (kind, _) in used.items() if kind == ":?"} == secret
 
 
 @pytest.mark.parametrize("name", sorted(OURS | ONE_SHOT))
