@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -34,9 +36,7 @@ JVM_OPTIONS = (
 PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
-    "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "num.network.threads": "2",
     "num.io.threads": "4",
@@ -55,6 +55,23 @@ PROPERTIES = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
+
+
+@dataclass(frozen=True)
+class Door:
+    """Whom the broker lets in: by itself everyone, as it listens on loopback alone.
+
+    ``protocol`` is the listener's, ``properties`` are the broker's own names, and
+    ``format_arguments`` make accounts that are there before the first start.
+    """
+
+    protocol: str = "PLAINTEXT"
+    controller_protocol: str = "PLAINTEXT"
+    properties: Mapping[str, str] = field(default_factory=dict)
+    format_arguments: Sequence[str] = ()
+
+
+OPEN_DOOR = Door()
 
 
 def ask(bootstrap: str) -> str:
@@ -117,14 +134,16 @@ def new_cluster_id() -> str:
 class Kafka:
     """One Apache Kafka node (KRaft) on loopback, its log kept between runs."""
 
-    def __init__(self, base: Path, *, java: Java, libs: Path) -> None:
+    def __init__(self, base: Path, *, java: Java, libs: Path, door: Door = OPEN_DOOR) -> None:
         """Choose ports; nothing is started yet.
 
         Args:
             base: Holds the log directories and the configuration.
             java: What runs it.
             libs: The folder of jars.
+            door: Whom it lets in.
         """
+        self._door = door
         self._home, self._base = base / LABEL, base
         self._java, self._libs = java, libs
         self._port, self._controller_port = free_port(), free_port()
@@ -149,8 +168,9 @@ class Kafka:
         return Child(Program(LABEL, command, signal.SIGTERM, None, environment()), self._base)
 
     def ready(self, child: Child) -> str:
-        """Wait for it; returns the cluster id."""
-        return child.wait_ready(lambda: ask(self.bootstrap), READY_TIMEOUT_S)
+        """Wait for it; returns the cluster id, or that it listens when it wants a login."""
+        knock = ask if self._door.protocol == "PLAINTEXT" else reach
+        return child.wait_ready(lambda: knock(self.bootstrap), READY_TIMEOUT_S)
 
     @property
     def _data(self) -> Path:
@@ -165,6 +185,7 @@ class Kafka:
         shutil.rmtree(self._data, ignore_errors=True)
         cluster_id = new_cluster_id()
         arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties_file)]
+        arguments += self._door.format_arguments
         command = self._java_command("kafka.tools.StorageTool", *arguments)
         program = Program("kafka format", command, signal.SIGTERM, None, environment())
         run_to_end(program, self._base / "log" / "kafka-format.log", FORMAT_TIMEOUT_S)
@@ -177,13 +198,19 @@ class Kafka:
         # A quorum of one elects itself without a call to its recorded address, so the controller's
         # port may differ from the one that was formatted.
         controller = f"{LOOPBACK}:{self._controller_port}"
+        name = self._door.protocol
         own = {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": f"{name}://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"{name}://{self.bootstrap}",
+            "inter.broker.listener.name": name,
+            "listener.security.protocol.map": (
+                f"{name}:{name},CONTROLLER:{self._door.controller_protocol}"
+            ),
             "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self._data).replace("\\", "\\\\"),
         }
-        return "".join(f"{name}={value}\n" for name, value in (PROPERTIES | own).items())
+        properties = PROPERTIES | own | dict(self._door.properties)
+        return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
 def environment() -> dict[str, str]:

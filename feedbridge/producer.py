@@ -12,7 +12,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, BrokerUnreachable, ensure_topics
+from feedbridge.door import AccessRefused, BrokerUnreachable, Options
+from feedbridge.rights import TOPIC_RIGHTS
+from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, ensure_topics
 from pricing.core.messages import FxTick, MarketTick
 
 NOT_HANDED_OVER = KafkaError("no producer")
@@ -71,7 +73,7 @@ class TickProducer:
             clock: Rising clock in seconds.
 
         Raises:
-            BrokerUnreachable: From ``connect``.
+            BrokerUnreachable, AccessRefused: From ``connect``.
         """
         self.sent, self.failed, self.last_error = 0, 0, ""
         self._connect, self._topic = connect, topic
@@ -154,7 +156,7 @@ class TickProducer:
         self._drop_producer()
         try:
             self._producer = self._connect()
-        except (BrokerUnreachable, KafkaError) as again:
+        except (AccessRefused, BrokerUnreachable, KafkaError) as again:
             self.last_error = str(again)
             self._retry_at = self._clock() + RETRY_S
         for record in self._pending:
@@ -175,7 +177,7 @@ class TickProducer:
 
 
 def connector(
-    bootstrap_servers: str, options: Mapping[str, object] | None = None
+    bootstrap_servers: str, options: Options | None = None
 ) -> Callable[[], KafkaProducer]:
     """What makes a producer, and the topics first: a memory-only broker forgets them.
 
@@ -186,7 +188,7 @@ def connector(
     more = dict(options or {})
 
     def connect() -> KafkaProducer:
-        ensure_topics(bootstrap_servers, options=more)
+        ensure_topics(bootstrap_servers, options=more, rights=TOPIC_RIGHTS["feed"])
         try:
             return KafkaProducer(
                 bootstrap_servers=bootstrap_servers.split(","),

@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from msgspec import MsgspecError
 
-from feedbridge.topics import BrokerUnreachable, demand_listener
+from feedbridge.door import AccessRefused, BrokerUnreachable, demand_entry
 from pricing.core.conventions import CURRENCIES
 from pricing.core.results import HistoryLine
 from pricing.frames import Frames, connect
@@ -37,7 +37,7 @@ STUCK_S = 10.0
 REPAIRS = {
     "database": "start PostgreSQL, or correct DATABASE_URL; its log says why it refuses",
     "redis": "start Redis, or correct REDIS_URL; nothing is lost, the bridge goes on by itself",
-    "kafka": "start Kafka, or correct KAFKA_BOOTSTRAP_SERVERS; ticks wait at their sender",
+    "kafka": "start Kafka, or correct its address or login; ticks wait at their sender",
     "bridge": "start one: python manage.py runbridge; its log says why the last one ended",
     "workers": "start one: celery -A riskproject worker --queues pricing",
     "frames": "send ticks (python manage.py replay); when some wait, look at bridge and workers",
@@ -132,15 +132,16 @@ def _ask_database() -> None:
 
 
 def _ask_kafka() -> None:
-    if not settings.KAFKA_BOOTSTRAP_SERVERS:
+    servers = settings.KAFKA_BOOTSTRAP_SERVERS
+    if not servers:
         raise ImproperlyConfigured("KAFKA_BOOTSTRAP_SERVERS is not set")
-    demand_listener(settings.KAFKA_BOOTSTRAP_SERVERS, PATIENCE_S)
+    demand_entry(servers, settings.KAFKA_ACCESS.options_for(servers), PATIENCE_S)
 
 
 PROBES = {
     "database": Probe(_ask_database, (DatabaseError, ImproperlyConfigured)),
     "redis": Probe(_state, (redis.RedisError, MsgspecError)),
-    "kafka": Probe(_ask_kafka, (BrokerUnreachable, ImproperlyConfigured)),
+    "kafka": Probe(_ask_kafka, (AccessRefused, BrokerUnreachable, ImproperlyConfigured)),
 }
 
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Exchange, Queue
 
+from riskproject import kafka_access
 from riskproject.logs import FORMATS, logging_settings
 from riskproject.redaction import password_of
 
@@ -160,6 +161,8 @@ DATABASES = {"default": _database(env_text("DATABASE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = _redis_url(env_text("REDIS_URL", "redis://127.0.0.1:6379/0"))
 KAFKA_BOOTSTRAP_SERVERS = env_text("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+KAFKA_ACCESS = kafka_access.read(os.environ, production=not DEBUG)
+KAFKA_ACCESS.options_for(KAFKA_BOOTSTRAP_SERVERS)  # a road that is too open stops the start
 # How long a fetch waits for data; a tick ends it at once. With a broker that does not do so, this
 # is the latency. Short waits are paid for all day: 10 ms cost a fifth of a core.
 KAFKA_FETCH_MAX_WAIT_MS = env_int("KAFKA_FETCH_MAX_WAIT_MS", 500, least=1)
@@ -389,6 +392,7 @@ LOGGING = logging_settings(
         METRICS_TOKEN,
         str(DATABASES["default"].get("PASSWORD", "")),
         password_of(REDIS_URL),
+        KAFKA_ACCESS.password,
         env_text("FLOWER_BASIC_AUTH", "").partition(":")[2],
     ),
 )

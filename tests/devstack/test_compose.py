@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.exceptions import ImproperlyConfigured
+
+from riskproject import kafka_access
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -90,3 +93,18 @@ def test_the_example_lists_every_variable_with_its_default_and_no_working_secret
         assert example()[name] == ("" if kind == ":?" else default), name
     secret = {name for name in used if name.endswith(("PASSWORD", "SECRET_KEY"))}
     assert {name for name, (kind, _) in used.items() if kind == ":?"} == secret
+
+
+@pytest.mark.parametrize("name", sorted(OURS | ONE_SHOT))
+def test_the_open_broker_is_reached_in_the_containers_own_network_and_said_to_be(name: str) -> None:
+    values = {
+        key: VARIABLE.sub(r"\3", str(value))
+        for key, value in SERVICES[name]["environment"].items()
+        if key.startswith("KAFKA_")
+    }
+    access = kafka_access.read(values, production=True)
+    assert access.protocol == "PLAINTEXT"
+    assert access.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])
+    closed = kafka_access.read({**values, "KAFKA_PRIVATE_NETWORK": ""}, production=True)
+    with pytest.raises(ImproperlyConfigured, match="kafka is not this machine"):
+        closed.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])

@@ -52,6 +52,13 @@ def test_every_setting_stands_in_the_reference_with_its_default():
             assert rows[name].strip("`").replace("_", "").replace(",", "") == plain, name
 
 
+def test_every_variable_of_the_kafka_login_stands_in_the_reference():
+    code = (ROOT / "riskproject/kafka_access.py").read_text()
+    names = set(re.findall(r"""\(environ, "(\w+)\"""", code))
+    assert len(names) == 7
+    assert names <= set(dict(ROW.findall(ARCHITECTURE)))
+
+
 def test_every_variable_of_the_env_example_stands_in_the_reference():
     example = (ROOT / ".env.example").read_text()
     rows = dict(ROW.findall(ARCHITECTURE))

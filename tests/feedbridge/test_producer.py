@@ -21,6 +21,7 @@ from kafka.errors import (
 from kafka.future import Future
 
 from feedbridge import topics
+from feedbridge.door import BrokerUnreachable
 from feedbridge.history.daily import CurveHistory
 from feedbridge.playback import Playback
 from feedbridge.producer import TickProducer, connector
@@ -126,7 +127,7 @@ def test_a_broker_that_is_away_is_tried_again_now_and_then():
         if len(tries) == 1:
             return FakeKafka(refuse=KafkaTimeoutError("no metadata"))
         if len(tries) < 4:
-            raise topics.BrokerUnreachable("host:1", "refused")
+            raise BrokerUnreachable("host:1", "refused")
         return fresh
 
     producer = TickProducer(connect, clock=lambda: now[0])
@@ -188,7 +189,7 @@ def test_topics_are_made_once_and_found_the_second_time(bootstrap: str):
 def test_a_broker_that_is_not_there_is_named_with_what_to_run():
     before = threading.active_count()
     for _ in range(3):
-        with pytest.raises(topics.BrokerUnreachable, match=r"127.0.0.1:1 .*make demo"):
+        with pytest.raises(BrokerUnreachable, match=r"127.0.0.1:1 .*make demo"):
             topics.ensure_topics("127.0.0.1:1")
     assert threading.active_count() == before
 

@@ -43,6 +43,11 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"DEBUG": "False", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "*"}, "list the hosts you serve"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u@db/x"}, "password"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://redis/0"}, "password"),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"},
+            "kafka is not this machine: use SASL_SSL, or say that its network is private",
+        ),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs an account: set KAFKA_USERNAME"),
         ({"DATABASE_URL": "mysql://u:p@db/x"}, "PostgreSQL only"),
         ({"DATABASE_URL": "postgresql://u:p@db:port/x"}, "the port is not a number"),
         ({"REDIS_URL": "http://x"}, "REDIS_URL: use redis://"),

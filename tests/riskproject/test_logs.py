@@ -109,6 +109,20 @@ def test_a_process_in_trouble_tells_of_it_without_its_secrets(
     assert MARK not in text, [line for line in text.splitlines() if MARK in line][:3]
 
 
+@pytest.mark.parametrize("name", ["bridge", "doctor"])
+def test_a_kafka_login_that_fails_is_told_of_without_its_password(
+    tmp_path: Path, name: str
+) -> None:
+    login = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KAFKA_USERNAME": "bridge",
+        "KAFKA_PASSWORD": f"{MARK}/kafka",
+    }
+    text = output_of(tmp_path, *COMMANDS[name], **login)
+    assert ": correct KAFKA_S" in text  # the protocol, or of the packaged broker the mechanism
+    assert MARK not in text, [line for line in text.splitlines() if MARK in line][:3]
+
+
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_web_in_trouble_tells_of_it_without_its_secrets(tmp_path: Path, trouble: str) -> None:
     with running_web(tmp_path, **SECRETS, **TROUBLES[trouble]()) as web:

@@ -11,14 +11,17 @@ import shutil
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from feedbridge.door import AccessRefused, BrokerUnreachable, Options
 from feedbridge.letterbox import StoredLetter, read_letters, send_again
-from feedbridge.topics import BrokerUnreachable, demand_listener
+from feedbridge.rights import TOPIC_RIGHTS
+from feedbridge.topics import YIELD_CURVE_TICKS_DLQ, demand_rights
 
 COLUMNS = ("letter", "time", "reason", "detail", "key", "came from", "first bytes")
 SHOWN_BYTES = 60
@@ -61,13 +64,14 @@ class Command(BaseCommand):
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: set it, or run `make demo`")
         wanted = _wanted(options)
         try:
-            demand_listener(servers)
-            letters = _letters(servers, options)
+            access = settings.KAFKA_ACCESS.options_for(servers)
+            demand_rights(servers, _rights(options), options=access)
+            letters = _letters(servers, access, options)
             if wanted is None:
                 self._list(letters[-options["limit"] :], as_json=options["json"])
             else:
-                self._reinject(servers, _chosen(letters, wanted), dry=options["dry_run"])
-        except (BrokerUnreachable, KafkaError) as error:
+                self._reinject(servers, access, _chosen(letters, wanted), dry=options["dry_run"])
+        except (AccessRefused, BrokerUnreachable, ImproperlyConfigured, KafkaError) as error:
             raise CommandError(str(error)) from None
 
     def _list(self, letters: list[StoredLetter], *, as_json: bool) -> None:
@@ -87,7 +91,9 @@ class Command(BaseCommand):
         )
         self.stdout.write(text.getvalue())
 
-    def _reinject(self, servers: str, letters: list[StoredLetter], *, dry: bool) -> None:
+    def _reinject(
+        self, servers: str, access: Options, letters: list[StoredLetter], *, dry: bool
+    ) -> None:
         """All of them, or none: one that cannot go stops the call before the first is sent."""
         refusals = [refusal for letter in letters if (refusal := letter.refusal())]
         if refusals:
@@ -97,7 +103,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{letter.name} would go to {letter.original.topic}")
             return
         producer = KafkaProducer(
-            bootstrap_servers=servers.split(","), acks="all", allow_auto_create_topics=False
+            bootstrap_servers=servers.split(","),
+            acks="all",
+            allow_auto_create_topics=False,
+            **access,
         )
         try:
             sent = send_again(producer, letters)
@@ -118,8 +127,18 @@ def _wanted(options: dict[str, Any]) -> set[str] | None:
     return set(names)
 
 
-def _letters(servers: str, options: dict[str, Any]) -> list[StoredLetter]:
-    consumer = KafkaConsumer(bootstrap_servers=servers.split(","), enable_auto_commit=False)
+def _rights(options: dict[str, Any]) -> dict[str, str]:
+    """To list, an account needs no more than to read letters."""
+    needed = TOPIC_RIGHTS["operator"]
+    if options["reinject"] is not None and not options["dry_run"]:
+        return needed
+    return {YIELD_CURVE_TICKS_DLQ: needed[YIELD_CURVE_TICKS_DLQ]}
+
+
+def _letters(servers: str, access: Options, options: dict[str, Any]) -> list[StoredLetter]:
+    consumer = KafkaConsumer(
+        bootstrap_servers=servers.split(","), enable_auto_commit=False, **access
+    )
     try:
         found = [letter for letter in read_letters(consumer) if _fits(letter, options)]
     finally:

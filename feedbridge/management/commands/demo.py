@@ -30,7 +30,8 @@ from rich.console import Console
 from rich.live import Live
 
 from feedbridge.demo import live_table, plain_line, summarise
-from feedbridge.topics import BrokerUnreachable, ensure_topics
+from feedbridge.door import AccessRefused, BrokerUnreachable
+from feedbridge.topics import ensure_topics
 from instruments.models import Fixing, Swap
 from pricing.frames import Frames, connect
 from riskproject.celery import app
@@ -79,11 +80,12 @@ class Command(BaseCommand):
                 with self._step("Index fixings"):
                     call_command("seed_fixings", stdout=io.StringIO())
             with self._step("Kafka topics"):
-                ensure_topics(settings.KAFKA_BOOTSTRAP_SERVERS)
+                servers = settings.KAFKA_BOOTSTRAP_SERVERS
+                ensure_topics(servers, options=settings.KAFKA_ACCESS.options_for(servers))
             with self._step("Task queues"):
                 connect(settings.REDIS_URL).ping()
                 app.send_task("pricing.tasks.compile_book")
-        except (DatabaseError, BrokerUnreachable, RedisError) as error:
+        except (AccessRefused, BrokerUnreachable, DatabaseError, RedisError) as error:
             raise CommandError(f"{error}".strip()) from None
 
     @contextmanager

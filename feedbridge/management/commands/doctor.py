@@ -13,11 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from redis import RedisError
 
-from feedbridge.topics import TOPICS, BrokerUnreachable, demand_listener
+from feedbridge.door import AccessRefused, BrokerUnreachable
+from feedbridge.topics import TOPICS, connect_admin
 from instruments.models import BondPosition, Fixing, Swap
 from pricing.books import Books
 from pricing.core.conventions import CURRENCIES
@@ -57,10 +57,13 @@ class Unwell(Exception):
     """A check has found something; the message says what."""
 
 
+NOT_WELL = (Unwell, DatabaseError, RedisError, KafkaError, BrokerUnreachable, AccessRefused)
+
+
 def _looked(name: str, look: Callable[[], str], repair: str) -> Finding:
     try:
         return Finding(name, True, look(), repair)
-    except (Unwell, DatabaseError, RedisError, KafkaError, BrokerUnreachable) as error:
+    except NOT_WELL as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Finding(name, False, lines[0], repair)
     except (ImproperlyConfigured, CommandError) as error:
@@ -113,14 +116,13 @@ def _kafka() -> str:
     servers = settings.KAFKA_BOOTSTRAP_SERVERS
     if not servers:
         raise Unwell("KAFKA_BOOTSTRAP_SERVERS is not set")
-    demand_listener(servers)
-    admin = KafkaAdminClient(bootstrap_servers=servers.split(","), bootstrap_timeout_ms=5000)
+    admin = connect_admin(servers, settings.KAFKA_ACCESS.options_for(servers))
     try:
         missing = sorted(set(TOPICS) - set(admin.list_topics()))
     finally:
         admin.close()
     if missing:
-        raise Unwell(f"topics are missing: {', '.join(missing)}")
+        raise Unwell(f"topics are missing, or hidden from this account: {', '.join(missing)}")
     return f"{servers}, topics {', '.join(TOPICS)}"
 
 
@@ -190,7 +192,7 @@ CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("trades", _trades, "python manage.py seed_book"),
     ("fixings", _fixings, "python manage.py seed_fixings"),
     ("Redis", _redis, START),
-    ("Kafka", _kafka, f"{START}; topics are made by: python manage.py runbridge"),
+    ("Kafka", _kafka, f"{START}; topics are made by: python manage.py runbridge, or kafka_grants"),
     ("processes", _processes, START),
     ("workers", _workers, "celery -A riskproject worker --queues pricing"),
     ("compiled books", _books, "celery -A riskproject worker --queues compile"),

@@ -17,10 +17,12 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kafka.errors import KafkaError
 
 from feedbridge import replay
+from feedbridge.door import AccessRefused, BrokerUnreachable
 from feedbridge.history import daily, formats
 from feedbridge.history.daily import CurveHistory
 from feedbridge.management.options import iso_date
@@ -28,7 +30,7 @@ from feedbridge.playback import FxFeed, Playback, Summary
 from feedbridge.producer import TickProducer, connector
 from feedbridge.progress import Progress, progress_for
 from feedbridge.readiness import wait_for_system
-from feedbridge.topics import YIELD_CURVE_TICKS, BrokerUnreachable
+from feedbridge.topics import YIELD_CURVE_TICKS
 from pricing.core.errors import BadInput
 from pricing.frames import connect
 from pricing.pulse import speaking
@@ -236,8 +238,9 @@ def _bootstrap(options: dict[str, Any]) -> str:
 
 def _producer(bootstrap: str) -> TickProducer:
     try:
-        return TickProducer(connector(bootstrap))
-    except (BrokerUnreachable, KafkaError) as error:
+        access = settings.KAFKA_ACCESS.options_for(bootstrap)
+        return TickProducer(connector(bootstrap, access))
+    except (AccessRefused, BrokerUnreachable, ImproperlyConfigured, KafkaError) as error:
         raise CommandError(str(error)) from error
 
 

@@ -12,24 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db import connection
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from redis import RedisError
 
 from feedbridge.consumer import Bridge
 from feedbridge.deadletter import DeadLetters
 from feedbridge.dispatch import Dispatcher, Numbers
+from feedbridge.door import AccessRefused, BrokerUnreachable, Options
 from feedbridge.epoch import next_epoch
 from feedbridge.halt import Halt, clear_halt, write_halt
 from feedbridge.heartbeat import Heartbeat
 from feedbridge.limit import BadLimit, NoLimit
 from feedbridge.queue import PricingQueue
 from feedbridge.rebalance import Rebalance
+from feedbridge.rights import GROUP, TOPIC_RIGHTS
 from feedbridge.suspects import Suspects
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, BrokerUnreachable, ensure_topics
+from feedbridge.topics import FX_TICKS, GRANT, YIELD_CURVE_TICKS, ensure_topics
 from feedbridge.watchdog import Patience, Watchdog
 from instruments import book
 from instruments.models.book_version import ask_to_compile
@@ -55,7 +58,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Options of the bridge."""
-        parser.add_argument("--group", default="feedbridge", help="consumer group")
+        parser.add_argument("--group", default=GROUP, help="consumer group")
         parser.add_argument(
             "--start",
             choices=("earliest", "latest"),
@@ -92,21 +95,27 @@ class Command(BaseCommand):
         if not servers:
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: set it, or run `make demo`")
         try:
-            ensure_topics(servers)
+            access = settings.KAFKA_ACCESS.options_for(servers)
+            ensure_topics(servers, options=access, rights=TOPIC_RIGHTS["bridge"])
             epoch = next_epoch()
-        except (BrokerUnreachable, DatabaseError) as error:
+        except (AccessRefused, BrokerUnreachable, DatabaseError, ImproperlyConfigured) as error:
             raise CommandError(str(error).strip()) from None
-        self._run(servers, epoch, options, stop)
+        self._run(servers, access, epoch, options, stop)
 
     def _run(
-        self, servers: str, epoch: int, options: dict[str, Any], stop: threading.Event
+        self,
+        servers: str,
+        access: Options,
+        epoch: int,
+        options: dict[str, Any],
+        stop: threading.Event,
     ) -> None:
         client, queue, rebalance = connect(settings.REDIS_URL), PricingQueue(app), Rebalance()
         numbers = Numbers(epoch, next_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), queue.send, numbers)
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
-        letters = DeadLetters(lambda: _letter_producer(servers))
-        consumer = _consumer(servers, options, rebalance)
+        letters = DeadLetters(lambda: _letter_producer(servers, access))
+        consumer = _consumer(servers, access, options, rebalance)
         suspects = Suspects(Trials(client), queue.send_carefully, _keep_out)
         bridge = Bridge(
             *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
@@ -178,16 +187,24 @@ def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
 
 
 def _round(bridge: Bridge) -> bool:
-    """One round; False when Kafka had something against it."""
+    """One round; False when Kafka had something against it that may pass.
+
+    Raises:
+        CommandError: A right is missing: that does not pass, and a warning a round hides it.
+    """
     try:
         bridge.step()
+    except AuthorizationError as error:
+        raise CommandError(f"Kafka refuses this account: {error}; {GRANT}") from None
     except KafkaError as error:
         log.warning("kafka: %s", error)
         return False
     return True
 
 
-def _consumer(servers: str, options: dict[str, Any], rebalance: Rebalance) -> KafkaConsumer:
+def _consumer(
+    servers: str, access: Options, options: dict[str, Any], rebalance: Rebalance
+) -> KafkaConsumer:
     """A consumer of raw bytes: a deserializer that raises would hang it for good."""
     consumer = KafkaConsumer(
         bootstrap_servers=servers.split(","),
@@ -202,12 +219,13 @@ def _consumer(servers: str, options: dict[str, Any], rebalance: Rebalance) -> Ka
         reconnect_backoff_max_ms=1000,
         allow_auto_create_topics=False,
         socket_options=KEEP_ALIVE,
+        **access,
     )
     consumer.subscribe([YIELD_CURVE_TICKS, FX_TICKS], listener=rebalance)
     return consumer
 
 
-def _letter_producer(servers: str) -> KafkaProducer:
+def _letter_producer(servers: str, access: Options) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=servers.split(","),
         max_block_ms=500,
@@ -215,4 +233,5 @@ def _letter_producer(servers: str) -> KafkaProducer:
         request_timeout_ms=3000,
         allow_auto_create_topics=False,
         socket_options=KEEP_ALIVE,
+        **access,
     )
