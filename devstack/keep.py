@@ -2,14 +2,17 @@
 
 ``python -m devstack.keep worker -- celery -A riskproject worker ...``: one for each line of the
 Procfile. Nothing of the command stays behind, and who gives up says so and ends with its status.
+``WORKER_DATABASE_URL`` in our environment is its DATABASE_URL, and so with REDIS_URL.
 """
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
 import time
 
+from devstack.own_urls import own_urls
 from devstack.process import kill_group, through_launcher
 from devstack.supervise import FORWARDED, adopt_orphans, end_orphans
 
@@ -34,7 +37,7 @@ class Keeper:
         """Nothing is started yet.
 
         Args:
-            name: For the lines that people read.
+            name: For the lines that people read, and its own URLs' names.
             command: Program and arguments.
             may_finish: Exit status 0 means that its work is done.
         """
@@ -69,7 +72,9 @@ class Keeper:
     def _run_once(self) -> int:
         # Its own session: a signal to our group must not reach it beside the one we pass on.
         child = subprocess.Popen(
-            through_launcher(self.command, signal.SIGTERM), start_new_session=True
+            through_launcher(self.command, signal.SIGTERM),
+            env=own_urls(self.name, os.environ),
+            start_new_session=True,
         )
         kill_at = float("inf")
         while child.poll() is None:

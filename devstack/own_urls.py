@@ -1,0 +1,32 @@
+"""A process's name and an environment in; the environment with its own servers' URLs out.
+
+``WORKER_REDIS_URL`` is the ``REDIS_URL`` of the process `worker`, and of no other: each process may
+have an account of its own, and none sees another's password in its environment.
+"""
+
+from collections.abc import Mapping
+
+SERVERS = ("DATABASE_URL", "REDIS_URL")
+
+
+def own_urls(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process `name`.
+
+    Args:
+        name: As in the Procfile; ``price-check`` has ``PRICE_CHECK_DATABASE_URL``.
+        environ: ``DATABASE_URL`` and ``REDIS_URL`` in it are for whoever has none of its own.
+
+    Returns:
+        A copy in which this process's own URLs stand under the common names and nobody's
+        variables of that kind are left. An empty one of its own means: without that server.
+    """
+    child = {key: value for key, value in environ.items() if not _is_somebody_s(key)}
+    for server in SERVERS:
+        own = environ.get(f"{name.upper().replace('-', '_')}_{server}")
+        if own is not None:
+            child[server] = own
+    return child
+
+
+def _is_somebody_s(key: str) -> bool:
+    return key.endswith(tuple(f"_{server}" for server in SERVERS))
