@@ -52,11 +52,16 @@ class ServerURLs:
     redis_url: str = field(repr=False)
     kafka_bootstrap: str
     kafka_name: str
+    # For the roles of a database that was started here; nobody makes roles on another's.
+    database_app_password: str = field(default="", repr=False)
+    database_readonly_password: str = field(default="", repr=False)
 
     def environment(self) -> dict[str, str]:
         """As the variables that every process of ours reads."""
         named = {
             "DATABASE_URL": self.database_url,
+            "DATABASE_APP_PASSWORD": self.database_app_password,
+            "DATABASE_READONLY_PASSWORD": self.database_readonly_password,
             "REDIS_URL": self.redis_url,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
             "KAFKA_BROKER_NAME": self.kafka_name,
@@ -177,7 +182,7 @@ class Stack:
             self._say(f"stopped {label}, left behind by a launcher that was killed")
 
     def _make(self, to_start: list[str], configured: dict[str, str]) -> ServerURLs:
-        passwords = passwords_of(self._base) if to_start else Passwords("", "")
+        passwords = passwords_of(self._base) if to_start else Passwords()
         found = dict(configured)
         kafka_name = self._environ.get("KAFKA_BROKER_NAME", "")
         if configured["kafka"] and not kafka_name:
@@ -193,7 +198,15 @@ class Stack:
         if "redis" in to_start:
             store = Valkey(self._base, password=passwords.redis, fsync=self._durable)
             self._servers["redis"], found["redis"] = store, store.url
-        return ServerURLs(found["postgres"], found["redis"], found["kafka"], kafka_name)
+        ours = passwords if "postgres" in to_start else Passwords()
+        return ServerURLs(
+            found["postgres"],
+            found["redis"],
+            found["kafka"],
+            kafka_name,
+            ours.postgres_app,
+            ours.postgres_readonly,
+        )
 
     def _postgres(self, passwords: Passwords) -> Postgres:
         return Postgres(self._base, password=passwords.postgres, fsync=self._durable, say=self._say)
