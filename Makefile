@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BASE := .local/demo
 ARGS ?=
 
-.PHONY: help venv dev lock demo test faults soak lint audit clean stop doctor screenshots bench bench-rest bench-e2e
+.PHONY: help venv dev env lock demo test faults soak lint audit clean stop doctor screenshots bench bench-rest bench-e2e
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
 
 screenshots: dev ## Take pictures of a running demo for docs/images (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
+
+env: ## Write .env for docker compose, with fresh secrets; an older one gets what it lacks
+	@"$(PYTHON)" -m devstack.env_file
 
 doctor: venv ## Say of each server where it is, whether it answers, and what repairs it
 	@$(BIN)/python -m devstack doctor --base $(BASE)

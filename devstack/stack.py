@@ -55,6 +55,8 @@ class ServerURLs:
     # For the roles of a database that was started here; nobody makes roles on another's.
     database_app_password: str = field(default="", repr=False)
     database_readonly_password: str = field(default="", repr=False)
+    #: ``NAME_REDIS_URL`` and its like: a process of the Procfile has an account of its own.
+    accounts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def environment(self) -> dict[str, str]:
         """As the variables that every process of ours reads."""
@@ -67,6 +69,7 @@ class ServerURLs:
             "KAFKA_BROKER_NAME": self.kafka_name,
             # The packaged broker does not wake a fetch that waits.
             "KAFKA_FETCH_MAX_WAIT_MS": "10" if "memory" in self.kafka_name else "",
+            **self.accounts,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -183,7 +186,7 @@ class Stack:
 
     def _make(self, to_start: list[str], configured: dict[str, str]) -> ServerURLs:
         passwords = passwords_of(self._base) if to_start else Passwords()
-        found = dict(configured)
+        found, accounts = dict(configured), dict[str, str]()
         kafka_name = self._environ.get("KAFKA_BROKER_NAME", "")
         if configured["kafka"] and not kafka_name:
             kafka_name = f"broker at {configured['kafka']}"
@@ -198,6 +201,7 @@ class Stack:
         if "redis" in to_start:
             store = Valkey(self._base, password=passwords.redis, fsync=self._durable)
             self._servers["redis"], found["redis"] = store, store.url
+            accounts |= store.accounts
         ours = passwords if "postgres" in to_start else Passwords()
         return ServerURLs(
             found["postgres"],
@@ -206,6 +210,7 @@ class Stack:
             kafka_name,
             ours.postgres_app,
             ours.postgres_readonly,
+            accounts,
         )
 
     def _postgres(self, passwords: Passwords) -> Postgres:

@@ -9,6 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from devstack import redis_accounts
 from devstack.errors import StackError
 from devstack.packages import folder_of
 from devstack.passwords import write_private
@@ -73,7 +74,7 @@ class Valkey:
 
         Args:
             base: Holds the data, the log and the configuration.
-            password: Demanded from every client.
+            password: The secret that the passwords of all accounts are made from.
             fsync: False leaves writing to disk to the kernel.
         """
         self._base, self._password, self._fsync = base, password, fsync
@@ -81,8 +82,17 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """URL of database 0."""
-        return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
+        """URL of database 0 for an operator, who may do everything."""
+        return redis_accounts.url(self._password, redis_accounts.OPERATOR, self._address)
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """A URL for each process of ours, which may do what it needs."""
+        return redis_accounts.urls(self._password, self._address)
+
+    @property
+    def _address(self) -> str:
+        return f"{LOOPBACK}:{self._port}"
 
     def launch(self) -> Child:
         """Write the configuration and start."""
@@ -107,7 +117,7 @@ class Valkey:
             f"port {self._port}",
             f"bind {LOOPBACK}",
             f'dir "{home}"',
-            f"requirepass {self._password}",
+            *redis_accounts.rules(self._password),
             "appendonly yes",
             f"appendfsync {'everysec' if self._fsync else 'no'}",
             'save ""',

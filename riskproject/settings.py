@@ -465,6 +465,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     # A dead holder of the restore lock blocks everyone for this long (default 300 s).
     "unacked_mutex_expire": 5,
+    # Whoever consumes anything looks there now and then for tasks of dead workers. Flower has a
+    # place of its own, or it would need the right to send tasks.
+    **{
+        f"{name}_key": env_text("CELERY_UNACKED_PREFIX", "") + name
+        for name in ("unacked", "unacked_index", "unacked_mutex")
+    },
     # kombu's default is no timeout: a half-open connection would hang for ever.
     "socket_timeout": 1,
     "socket_connect_timeout": 1,

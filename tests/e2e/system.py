@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 import msgspec
 import psycopg
 
+from devstack.own_urls import own_urls
 from devstack.process import through_launcher
 from feedbridge.readiness import wait_for_system
 from pricing.frames import Frames, connect
@@ -71,12 +72,17 @@ class System:
             url = self.environment["DATABASE_URL"]
             self.environment["DATABASE_URL"] = url_as(url, APP, password)
 
-    def start(self, name: str, *command: str, **variables: str) -> subprocess.Popen[bytes]:
-        """Start a process in a group of its own; it ends with the thread that started it."""
+    def start(
+        self, name: str, *command: str, kind: str = "", **variables: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own; it ends with the thread that started it.
+
+        ``kind`` is its name in the Procfile: with the servers' accounts of that process.
+        """
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 through_launcher(list(command), signal.SIGTERM),
-                env=self.environment | variables,
+                env=own_urls(kind or name, self.environment) | variables,
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -99,6 +105,7 @@ class System:
             *(sys.executable, "-m", runner, "-A", app, "worker"),
             *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
+            kind="compiler" if queue == "compile" else "worker",
             **variables,
         )
 
@@ -107,7 +114,7 @@ class System:
     ) -> None:
         group = self.environment["E2E_GROUP"]
         command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", start)
-        self.start(name, *command, *options, **variables)
+        self.start(name, *command, *options, kind="bridge", **variables)
 
     def start_web(self) -> None:
         command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
@@ -184,7 +191,7 @@ def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Ite
     environment = {
         **environ,
         "DATABASE_URL": _with_path(admin_url, name),
-        "REDIS_URL": _with_path(environ["REDIS_URL"], str(redis_db)),
+        **redis_urls(environ, redis_db),
         "E2E_GROUP": name,
         "WEB_PORT": str(_free_port()),
         "RISK_LOCAL_DIR": str(base),
@@ -201,6 +208,15 @@ def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Ite
         system.stop()
         with psycopg.connect(admin_url, autocommit=True) as database:
             database.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def redis_urls(environ: Mapping[str, str], database: int) -> dict[str, str]:
+    """The URLs of all accounts of Redis, in another of its databases."""
+    return {
+        name: _with_path(url, str(database))
+        for name, url in environ.items()
+        if name.endswith("REDIS_URL")
+    }
 
 
 def _with_path(url: str, path: str) -> str:

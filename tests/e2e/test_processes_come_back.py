@@ -18,6 +18,7 @@ from devstack.process import start_ticks
 from devstack.supervise import children_of
 from pricing.frames import connect
 from pricing.pulse import ProcessPulse, alive_processes
+from tests.e2e.system import redis_urls
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DB = 11
@@ -35,13 +36,13 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
+def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     line = next(x for x in (ROOT / "Procfile").read_text().splitlines() if x.startswith("worker:"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {
         **os.environ,
         "PATH": path,
-        "REDIS_URL": urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DB}")),
+        **redis_urls(os.environ, REDIS_DB),
         "RISK_LOCAL_DIR": str(tmp_path),
         "WORKER_PROCESSES": "2",
     }

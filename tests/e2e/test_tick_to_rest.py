@@ -279,3 +279,8 @@ def test_every_tick_has_ended_in_one_counted_state(priced):
         return pulse.in_flight == 0 and pulse.consumed == sum(pulse.states.values()) > 0
 
     until(at_rest)
+
+
+def test_no_process_was_refused_a_key_that_it_needs(priced):
+    refused = priced.frames.client.acl_log() if "WORKER_REDIS_URL" in priced.environment else []
+    assert not [(row["username"], row["object"]) for row in refused]

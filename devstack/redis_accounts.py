@@ -1,0 +1,65 @@
+"""One secret in; Redis accounts out, each with the keys, channels and commands of its process.
+
+The rights stand in ``redis.acl``, which docker-compose.yml gives to its own server too. Whoever
+reads a password of the dashboard can read frames with it, and change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+
+RULES = "redis.acl"
+OPERATOR = "operator"
+ACCOUNTS = ("web", "worker", "bridge", "feed", "dashboard", "flower")
+
+ACCOUNT_OF = {
+    "web": "web",
+    "worker": "worker",
+    "compiler": "worker",
+    "bridge": "bridge",
+    "replay": "feed",
+    "dashboard": "dashboard",
+    "flower": "flower",
+}
+"""The account of each process of the Procfile."""
+
+DATABASES = range(16)
+"""Celery names its channels by database. Redis compares the patterns of a PSUBSCRIBE with those of
+the rules letter by letter, so that each has to stand there: a wildcard would refuse them all."""
+
+
+def rules(secret: str) -> list[str]:
+    """Lines for a server's configuration; passwords stand in them as hashes."""
+    text = resources.files("devstack").joinpath(RULES).read_text()
+    for account in (OPERATOR, *ACCOUNTS):
+        digest = hashlib.sha256(password(secret, account).encode()).hexdigest()
+        text = text.replace(f">%{account}%", f"#{digest}")
+    return [_every_database(line) for line in text.splitlines()]
+
+
+def password(secret: str, account: str) -> str:
+    """An account's own; none tells another, nor the secret."""
+    return hashlib.blake2b(account.encode(), key=secret.encode(), digest_size=16).hexdigest()
+
+
+def url(secret: str, account: str, address: str) -> str:
+    """URL of database 0 for one account."""
+    return f"redis://{account}:{password(secret, account)}@{address}/0"
+
+
+def urls(secret: str, address: str) -> dict[str, str]:
+    """``NAME_REDIS_URL`` of each process of the Procfile."""
+    return {
+        f"{process.upper()}_REDIS_URL": url(secret, account, address)
+        for process, account in ACCOUNT_OF.items()
+    }
+
+
+def _every_database(line: str) -> str:
+    words = line.split(" ")
+    return " ".join(
+        word.replace("%db%", str(number))
+        for word in words
+        for number in (DATABASES if "%db%" in word else (0,))
+    )
