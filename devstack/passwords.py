@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from devstack.errors import StackError
@@ -11,10 +11,13 @@ from devstack.errors import StackError
 
 @dataclass(frozen=True)
 class Passwords:
-    """Hexadecimal, so that a URL takes them as they are."""
+    """Hexadecimal, so that a URL takes them as they are; empty where nothing is started."""
 
-    postgres: str = field(repr=False)
-    redis: str = field(repr=False)
+    postgres: str = field(default="", repr=False)
+    redis: str = field(default="", repr=False)
+    # Of the accounts that `manage.py database_roles` makes.
+    postgres_app: str = field(default="", repr=False)
+    postgres_readonly: str = field(default="", repr=False)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -27,19 +30,22 @@ def write_private(path: Path, text: str) -> None:
 
 
 def passwords_of(base: Path) -> Passwords:
-    """Read the passwords under `base`, or make them.
+    """Read the passwords under `base`, and make those that are missing.
+
+    An older version has kept fewer: its servers go on with those they know.
 
     Raises:
         StackError: The file is there but cannot be understood.
     """
     path = base / "secrets.json"
-    if not path.exists():
-        fresh = Passwords(secrets.token_hex(16), secrets.token_hex(16))
-        write_private(path, json.dumps(asdict(fresh)))
-        return fresh
     try:
-        return Passwords(**json.loads(path.read_text()))
+        kept = Passwords(**json.loads(path.read_text())) if path.exists() else Passwords()
     except (ValueError, TypeError) as error:
         raise StackError(
             f"{path} is damaged: delete {base} to start with empty servers."
         ) from error
+    missing = [one.name for one in fields(Passwords) if not getattr(kept, one.name)]
+    if missing:
+        kept = replace(kept, **{name: secrets.token_hex(16) for name in missing})
+        write_private(path, json.dumps(asdict(kept)))
+    return kept

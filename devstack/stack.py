@@ -52,6 +52,9 @@ class ServerURLs:
     redis_url: str = field(repr=False)
     kafka_bootstrap: str
     kafka_name: str
+    # For the roles of a database that was started here; nobody makes roles on another's.
+    database_app_password: str = field(default="", repr=False)
+    database_readonly_password: str = field(default="", repr=False)
     #: ``NAME_REDIS_URL`` and its like: a process of the Procfile has an account of its own.
     accounts: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -59,6 +62,8 @@ class ServerURLs:
         """As the variables that every process of ours reads."""
         named = {
             "DATABASE_URL": self.database_url,
+            "DATABASE_APP_PASSWORD": self.database_app_password,
+            "DATABASE_READONLY_PASSWORD": self.database_readonly_password,
             "REDIS_URL": self.redis_url,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
             "KAFKA_BROKER_NAME": self.kafka_name,
@@ -180,7 +185,7 @@ class Stack:
             self._say(f"stopped {label}, left behind by a launcher that was killed")
 
     def _make(self, to_start: list[str], configured: dict[str, str]) -> ServerURLs:
-        passwords = passwords_of(self._base) if to_start else Passwords("", "")
+        passwords = passwords_of(self._base) if to_start else Passwords()
         found, accounts = dict(configured), dict[str, str]()
         kafka_name = self._environ.get("KAFKA_BROKER_NAME", "")
         if configured["kafka"] and not kafka_name:
@@ -197,7 +202,16 @@ class Stack:
             store = Valkey(self._base, password=passwords.redis, fsync=self._durable)
             self._servers["redis"], found["redis"] = store, store.url
             accounts |= store.accounts
-        return ServerURLs(found["postgres"], found["redis"], found["kafka"], kafka_name, accounts)
+        ours = passwords if "postgres" in to_start else Passwords()
+        return ServerURLs(
+            found["postgres"],
+            found["redis"],
+            found["kafka"],
+            kafka_name,
+            ours.postgres_app,
+            ours.postgres_readonly,
+            accounts,
+        )
 
     def _postgres(self, passwords: Passwords) -> Postgres:
         return Postgres(self._base, password=passwords.postgres, fsync=self._durable, say=self._say)

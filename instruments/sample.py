@@ -75,7 +75,7 @@ def trades(count: int = SAMPLE_SIZE, seed: int = SEED) -> Iterator[SwapTerms | B
     """
     universe = bonds()
     yield from _sample_book(universe, min(count, SAMPLE_SIZE))
-    rng = random.Random(seed)  # noqa: S311 - a sample, no secret
+    rng = random.Random(seed)  # nosec B311  # noqa: S311 - a sample, no secret
     by_currency = {c: [bond for bond in universe if bond.currency == c] for c in SHARES}
     for number in range(SAMPLE_SIZE + 1, count + 1):
         trade_id = f"{GENERATED_PREFIX}{number:06d}"
@@ -88,7 +88,7 @@ def trades(count: int = SAMPLE_SIZE, seed: int = SEED) -> Iterator[SwapTerms | B
 
 
 def _sample_book(universe: Sequence[SampleBond], count: int) -> Iterator[SwapTerms | BondTerms]:
-    rng = random.Random(SEED)  # noqa: S311 - a sample, no secret
+    rng = random.Random(SEED)  # nosec B311  # noqa: S311 - a sample, no secret
     conventions = (
         "USD-SOFR-OIS",
         "EUR-EURIBOR-6M",

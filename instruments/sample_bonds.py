@@ -137,7 +137,7 @@ first interest payment); UK DMO gilts in issue."""
 
 
 def _invented(convention: str, count: int) -> Iterator[SampleBond]:
-    rng = random.Random(f"bonds {convention}")  # noqa: S311 - a sample, no secret
+    rng = random.Random(f"bonds {convention}")  # nosec B311  # noqa: S311 - a sample, no secret
     market = MARKETS[convention]
     seen: set[tuple[str, int]] = set()
     while len(seen) < count:

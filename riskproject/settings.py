@@ -45,6 +45,17 @@ def env_bool(name: str, default: bool) -> bool:
     return text == "True"
 
 
+def env_secret(name: str) -> str:
+    """A secret of a variable, or of the file that NAME_FILE names; empty when neither is set."""
+    value, file = env_text(name, ""), env_text(f"{name}_FILE", "")
+    if value or not file:
+        return value
+    try:
+        return Path(file).read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE={file!r} cannot be read: {error}") from None
+
+
 # --- Mode ------------------------------------------------------------------------------------
 
 RISK_ENV = env_text("RISK_ENV", "development")
@@ -79,14 +90,7 @@ def _generated_key(path: Path) -> str:
 
 
 def _secret_key() -> str:
-    key, file = env_text("SECRET_KEY", ""), env_text("SECRET_KEY_FILE", "")
-    if not key and file:
-        try:
-            key = Path(file).read_text().strip()
-        except OSError as error:
-            raise ImproperlyConfigured(
-                f"SECRET_KEY_FILE={file!r} cannot be read: {error}"
-            ) from None
+    key = env_secret("SECRET_KEY")
     if not key and DEBUG:
         stored = LOCAL_DIR / "secret_key"
         key = stored.read_text().strip() if stored.exists() else _generated_key(stored)
@@ -158,6 +162,14 @@ def _redis_url(url: str) -> str:
 
 
 DATABASES = {"default": _database(env_text("DATABASE_URL", ""))}
+# Of the accounts that `manage.py database_roles` makes; nobody else needs them.
+DATABASE_ROLE_VARIABLES = {
+    "risk_app": "DATABASE_APP_PASSWORD",
+    "risk_readonly": "DATABASE_READONLY_PASSWORD",
+}
+DATABASE_ROLE_PASSWORDS = {
+    role: env_secret(variable) for role, variable in DATABASE_ROLE_VARIABLES.items()
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = _redis_url(env_text("REDIS_URL", "redis://127.0.0.1:6379/0"))
 KAFKA_BOOTSTRAP_SERVERS = env_text("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
@@ -391,6 +403,7 @@ LOGGING = logging_settings(
         SECRET_KEY,
         METRICS_TOKEN,
         str(DATABASES["default"].get("PASSWORD", "")),
+        *DATABASE_ROLE_PASSWORDS.values(),
         password_of(REDIS_URL),
         KAFKA_ACCESS.password,
         env_text("FLOWER_BASIC_AUTH", "").partition(":")[2],

@@ -53,7 +53,7 @@ def intraday_curves(
 
 def bridge(seed: str, steps: int, vol_bp: float) -> list[float]:
     """A Brownian bridge in bp at 0..steps over one day: 0 at both ends."""
-    draw = random.Random(seed).random  # noqa: S311 - noise for a demo
+    draw = random.Random(seed).random  # nosec B311  # noqa: S311 - noise for a demo
     step_bp, standard = vol_bp / math.sqrt(steps), NormalDist()
     walk = [0.0]
     for _ in range(steps):

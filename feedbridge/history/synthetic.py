@@ -177,7 +177,7 @@ def draws(seed: str) -> Iterator[float]:
     """Standard normal numbers without end, the same ones for a seed on every machine."""
     # Random.random() from a string seed is the one stream Python promises never to change;
     # gauss() and numpy's generators carry no such promise.
-    draw = random.Random(seed).random  # noqa: S311 - invented rates, not secrets
+    draw = random.Random(seed).random  # nosec B311  # noqa: S311 - invented rates, not secrets
     standard = NormalDist()
     while True:
         yield standard.inv_cdf(draw() or 0.5)

@@ -79,6 +79,31 @@ def test_our_containers_have_no_privileges_and_the_full_environment(name: str) -
     assert {"DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"} <= set(service["environment"])
 
 
+def database_user(name: str) -> str:
+    url: str = SERVICES[name]["environment"]["DATABASE_URL"]
+    return url.partition("://")[2].partition(":")[0]
+
+
+def test_only_the_service_that_migrates_has_the_password_of_the_tables_owner() -> None:
+    assert database_user("migrate") == "risk"
+    assert {name: database_user(name) for name in sorted(OURS)} == {
+        "bridge": "risk_app",
+        "compiler": "risk_app",
+        "dashboard": "",
+        "flower": "",
+        "web": "risk_app",
+        "worker": "risk_app",
+    }
+    for name in OURS:
+        assert "POSTGRES_PASSWORD" not in str(SERVICES[name]["environment"]), name
+        assert "DATABASE_READONLY" not in str(SERVICES[name]["environment"]), name
+
+
+def test_the_roles_are_made_after_the_tables_and_before_anything_runs() -> None:
+    command = SERVICES["migrate"]["command"][-1]
+    assert command == "python manage.py migrate --noinput && python manage.py database_roles"
+
+
 def test_the_image_runs_as_an_ordinary_user_from_a_pinned_base() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert re.fullmatch(r"FROM python:3\.11\.\d+-slim-\w+", next(x for x in lines if "FROM" in x))

@@ -15,6 +15,7 @@ from kafka.admin import NewTopic
 from devstack import postgres
 from devstack.account import server_account
 from devstack.errors import StackError
+from devstack.passwords import passwords_of
 from devstack.stack import ServerURLs, Stack, read_running, running
 
 NOTHING_SET: dict[str, str] = {}
@@ -126,6 +127,30 @@ def test_a_password_is_demanded_and_kept_where_only_the_owner_reads(base: Path) 
             redis.Redis.from_url(urls.redis_url.partition("@")[2].join(["redis://", ""])).ping()
         assert stat.S_IMODE((base / "secrets.json").stat().st_mode) == 0o600
         assert "risk:" not in repr(urls)
+
+
+def test_passwords_of_an_older_version_stay_and_the_new_ones_are_added_once(base: Path) -> None:
+    base.mkdir(parents=True, exist_ok=True)
+    (base / "secrets.json").write_text('{"postgres": "old-one", "redis": "old-two"}')
+    first = passwords_of(base)
+    assert (first.postgres, first.redis) == ("old-one", "old-two")
+    assert len({first.postgres_app, first.postgres_readonly, ""}) == 3
+    assert passwords_of(base) == first
+    assert stat.S_IMODE((base / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_passwords_for_roles_are_given_for_a_database_started_here_and_no_other(
+    base: Path,
+) -> None:
+    with running(base, durable=False, want=["postgres"], environ=NOTHING_SET) as urls:
+        ours = urls.environment()
+        assert ours["DATABASE_APP_PASSWORD"] != ours["DATABASE_READONLY_PASSWORD"]
+        theirs = {"DATABASE_URL": urls.database_url}
+        with running(
+            base / "x", durable=False, want=["postgres", "redis"], environ=theirs
+        ) as other:
+            assert other.environment()["DATABASE_URL"] == urls.database_url
+            assert not [name for name in other.environment() if name.endswith("_PASSWORD")]
 
 
 def test_a_frozen_server_left_behind_is_ended_by_the_next_start(base: Path) -> None:

@@ -27,6 +27,8 @@ from devstack.own_urls import own_urls
 from devstack.process import through_launcher
 from feedbridge.readiness import wait_for_system
 from pricing.frames import Frames, connect
+from riskproject.database.rights import APP
+from riskproject.database.urls import url_as
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S, STOP_S = 90.0, 15.0
@@ -57,6 +59,18 @@ class System:
         )
         assert done.returncode == 0, f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def migrate(self) -> None:
+        """Tables by their owner; what runs from here on is `risk_app`.
+
+        A server of the user's own is used as it is: nobody makes roles there.
+        """
+        self.manage("migrate", "--verbosity", "0")
+        if self.environment.get("DATABASE_APP_PASSWORD"):
+            self.manage("database_roles")
+            password = self.environment.pop("DATABASE_APP_PASSWORD")
+            url = self.environment["DATABASE_URL"]
+            self.environment["DATABASE_URL"] = url_as(url, APP, password)
 
     def start(
         self, name: str, *command: str, kind: str = "", **variables: str

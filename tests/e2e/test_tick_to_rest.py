@@ -40,7 +40,7 @@ LADDER_TOLERANCE = 1e-5
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     base: Path = tmp_path_factory.mktemp("system")
     with running_system(base, os.environ, redis_db=9) as made:
-        made.manage("migrate", "--verbosity", "0")
+        made.migrate()
         made.manage("seed_book")
         made.manage("seed_fixings")
         made.manage("create_admin")

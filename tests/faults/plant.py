@@ -63,7 +63,7 @@ class Plant:
             "FAULT_REDIS_URL": urls["REDIS_URL"],
         }
         self.system = System(environment, self.servers.base / "system.log")
-        self.system.manage("migrate", "--verbosity", "0")
+        self.system.migrate()
         self.system.manage("seed_book", "--trades", str(trades))
         self.system.manage("seed_fixings")
         self.client: Any = connect(self.redis_url)

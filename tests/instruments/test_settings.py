@@ -14,7 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "k3y-" + "0123456789abcdef" * 4
-OURS = ("RISK_ENV", "DEBUG", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL")
+OURS = (
+    *("RISK_ENV", "DEBUG", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL"),
+    *("DATABASE_APP_PASSWORD", "DATABASE_READONLY_PASSWORD"),
+)
 REMOTE = "postgresql://risk:secret@db/risk"
 
 
@@ -40,6 +43,7 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"DEBUG": "False", "SECRET_KEY": "short"}, "The secret key is weak"),
         ({"DEBUG": "False", "SECRET_KEY": "a" * 60}, "The secret key is weak"),
         ({"SECRET_KEY_FILE": "no-such-file"}, "cannot be read"),
+        ({"DATABASE_APP_PASSWORD_FILE": "none"}, "DATABASE_APP_PASSWORD_FILE='none' cannot be"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "*"}, "list the hosts you serve"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u@db/x"}, "password"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://redis/0"}, "password"),
@@ -70,6 +74,21 @@ def test_a_wrong_environment_is_refused_with_a_sentence(
         runpy.run_path(str(ROOT / "riskproject" / "settings.py"))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_role_s_password_is_read_from_its_variable_or_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("from-the-file\n")
+    monkeypatch.setenv("RISK_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_APP_PASSWORD", "")
+    monkeypatch.setenv("DATABASE_APP_PASSWORD_FILE", str(tmp_path / "password"))
+    monkeypatch.setenv("DATABASE_READONLY_PASSWORD", "from-the-variable")
+    found = runpy.run_path(str(ROOT / "riskproject" / "settings.py"))
+    assert found["DATABASE_ROLE_PASSWORDS"] == {
+        "risk_app": "from-the-file",
+        "risk_readonly": "from-the-variable",
+    }
 
 
 def test_a_refusal_ends_a_command_with_one_line(tmp_path: Path) -> None:

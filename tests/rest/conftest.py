@@ -70,7 +70,7 @@ class Live:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     base: Path = tmp_path_factory.mktemp("rest")
     with running_system(base, os.environ, redis_db=12) as system:
-        system.manage("migrate", "--verbosity", "0")
+        system.migrate()
         system.manage("seed_book", "--trades", "20")
         system.manage("create_admin")
         system.token = system.manage("create_token", "admin").split()[-1]

@@ -35,6 +35,8 @@ from feedbridge.topics import ensure_topics
 from instruments.models import Fixing, Swap
 from pricing.frames import Frames, connect
 from riskproject.celery import app
+from riskproject.database.rights import APP
+from riskproject.database.urls import url_as
 
 PORTS = {"WEB_PORT": 8000, "DASHBOARD_PORT": 8501, "FLOWER_PORT": 5555}
 LINE_EVERY_S, LIVE_EVERY_S = 5.0, 1.0
@@ -71,6 +73,9 @@ class Command(BaseCommand):
         try:
             with self._step("Database tables"):
                 call_command("migrate", verbosity=0, interactive=False)
+            if settings.DATABASE_ROLE_PASSWORDS[APP]:
+                with self._step("Database roles"):
+                    call_command("database_roles", stdout=io.StringIO())
             with self._step("Administrator"):
                 call_command("create_admin", password_file=_password_file(), stdout=io.StringIO())
             if not Swap.objects.exists():
@@ -134,7 +139,9 @@ def _frames() -> Frames:
 
 def _environment() -> dict[str, str]:
     """What every process of the demo sees: servers, free ports, one thread for BLAS."""
-    environment = dict(os.environ)
+    environment = dict(os.environ) | _databases(settings.DATABASE_ROLE_PASSWORDS[APP])
+    for name in settings.DATABASE_ROLE_VARIABLES.values():
+        environment.pop(name, None)  # what is started has no business with making accounts
     for name, wanted in PORTS.items():
         environment.setdefault(name, str(_free_port(wanted)))
     environment.setdefault("FLOWER_BASIC_AUTH", f"admin:{_flower_password()}")
@@ -151,6 +158,20 @@ def _environment() -> dict[str, str]:
     # Workers are processes; threads of BLAS below them would only fight for the same cores.
     environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     return environment
+
+
+def _databases(password: str) -> dict[str, str]:
+    """Whose account of the database each process has.
+
+    The owner's has served for the tables; with a password of `risk_app` that is everybody's, and
+    on a server of the user's own the account is the one that its URL names.
+    """
+    url = os.environ.get("DATABASE_URL", "")
+    return {
+        "DATABASE_URL": url_as(url, APP, password) if password else url,
+        "FLOWER_DATABASE_URL": "",
+        "DASHBOARD_DATABASE_URL": "",
+    }
 
 
 def _flower_password() -> str:

@@ -1,0 +1,73 @@
+"""A role's name and password in; a role that can log in with it, and do nothing else, out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+PLAIN = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+KIND = """
+    SELECT rolcanlogin AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication
+                                OR rolbypassrls),
+           ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid)
+    FROM pg_roles r WHERE rolname = %s
+"""
+
+
+class RoleRefused(Exception):
+    """The role would have rights that the table of rights does not know of."""
+
+
+def ensure_login(connection: psycopg.Connection[Any], role: str, password: str) -> str:
+    """Make the role, or set what is not right about it.
+
+    Args:
+        connection: Of somebody who may make roles, in autocommit.
+        role: Its name.
+        password: Leaves this process as a SCRAM verifier alone: neither the server nor its log
+            gets to see it, however much the log is told to write.
+
+    Returns:
+        What was done, for a person; empty when all was right.
+
+    Raises:
+        RoleRefused: It is a member of another role, and has that one's rights too.
+    """
+    found = connection.execute(KIND, [role]).fetchone()
+    if found is None:
+        connection.execute(sql.SQL(f"CREATE ROLE {{}} {PLAIN}").format(sql.Identifier(role)))
+        _set_password(connection, role, password)
+        return "made"
+    plain, groups = found
+    if groups:
+        names = ", ".join(groups)
+        raise RoleRefused(f"{role} is a member of {names} and has its rights: REVOKE that first.")
+    done = []
+    if not plain:
+        connection.execute(sql.SQL(f"ALTER ROLE {{}} {PLAIN}").format(sql.Identifier(role)))
+        done.append("special powers taken")
+    if not _logs_in(connection, role, password):
+        _set_password(connection, role, password)
+        done.append("password set")
+    return ", ".join(done)
+
+
+def _set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    ).decode()
+    statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+    connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def _logs_in(connection: psycopg.Connection[Any], role: str, password: str) -> bool:
+    """Whether the server takes this password; one that asks for none proves nothing."""
+    where = connection.info.get_parameters() | {"user": role, "password": password}
+    try:
+        with psycopg.connect(make_conninfo("", **where)) as other:
+            return bool(other.pgconn.used_password)
+    except psycopg.OperationalError:
+        return False

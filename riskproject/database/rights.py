@@ -1,0 +1,66 @@
+"""The name of a table or sequence in; what each role may do with it out.
+
+Three roles. The owner makes the tables and runs `migrate`; it serves nobody. `risk_app` is every
+process that runs: it writes rows, but can make, change or drop no table and rewrite no history.
+`risk_readonly` is for people and tools that look, and sees nothing that opens a door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+APP, READONLY, EVERYBODY = "risk_app", "risk_readonly", "PUBLIC"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Privileges by role; ``UPDATE(name)`` is of that column alone, where there is one."""
+
+    app: tuple[str, ...] = ()
+    readonly: tuple[str, ...] = ()
+
+    def of(self, role: str) -> tuple[str, ...]:
+        """Those of one role; everybody else has none."""
+        return {APP: self.app, READONLY: self.readonly}.get(role, ())
+
+
+READ = ("SELECT",)
+WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE")
+#: A deleted user leaves the lines without a name: Django empties that column, and the trigger
+#: on it lets nothing else through.
+ADD = ("SELECT", "INSERT", "UPDATE(history_user_id)")
+
+#: The first pattern that fits counts.
+TABLES: tuple[tuple[str, Rights], ...] = (
+    # What `migrate` alone writes.
+    ("django_migrations", Rights(app=READ, readonly=READ)),
+    ("django_content_type", Rights(app=READ)),
+    ("auth_permission", Rights(app=READ)),
+    # What is only ever added to.
+    ("instruments_historical*", Rights(app=ADD, readonly=READ)),
+    # Kept answers to POST: what a caller got back is the caller's.
+    ("instruments_reply", Rights(app=WRITE)),
+    # Names for the numbers in histories, without password hashes and addresses.
+    ("auth_user", Rights(app=WRITE, readonly=("SELECT(id)", "SELECT(username)"))),
+    ("instruments_*", Rights(app=WRITE, readonly=READ)),
+    # Tokens, sessions, tries of passwords, and whatever is not named above.
+    ("*", Rights(app=WRITE)),
+)
+SEQUENCES: tuple[tuple[str, Rights], ...] = (
+    ("django_migrations_*", Rights()),
+    ("feedbridge_epoch", Rights(app=("USAGE", "SELECT"))),  # the bridge looks where it stands
+    ("*", Rights(app=("USAGE",))),
+)
+SCHEMA = Rights(app=("USAGE",), readonly=("USAGE",))
+
+#: Of tables that a later migration makes, until `database_roles` has run again: the least that any
+#: table has. A new history is safe from its first line, a new secret is nobody's to read.
+NEW_TABLES = Rights(app=("SELECT", "INSERT"))
+NEW_SEQUENCES = Rights(app=("USAGE",))
+
+
+def rights_of(name: str, rules: Sequence[tuple[str, Rights]]) -> Rights:
+    """What the first rule says that fits."""
+    return next(rights for pattern, rights in rules if fnmatchcase(name, pattern))

@@ -1,0 +1,13 @@
+"""A database's URL and an account in; the URL of the same database for that account out."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit, urlunsplit
+
+
+def url_as(url: str, user: str, password: str) -> str:
+    """Host, port, database and options stay."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    account = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{account}@{host}"))

