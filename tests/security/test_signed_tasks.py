@@ -24,7 +24,10 @@ from tests.e2e.system import redis_urls
 ROOT = Path(__file__).parents[2]
 DATABASE = 13
 READY_S, WAIT_S = 40.0, 20.0
-SEND = "from riskproject.celery import app; app.send_task('pricing.tasks.price_block', args=[{job}])"
+SEND = """
+from riskproject.celery import app
+app.send_task('pricing.tasks.price_block', args=[{job}])
+"""
 NO_JOB = "{'said': 'no job'}"  # the task says what is wrong with it: it has begun
 
 
