@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 BASE := .local/demo
 ARGS ?=
+# In a variable, or each comma would begin another word of $(or).
+SIZES := 1000,10000,100000
 
 .PHONY: help venv dev env lock demo test faults soak lint audit clean stop doctor screenshots bench bench-rest bench-e2e
 
@@ -78,7 +80,7 @@ audit: dev ## Run bandit, and look the packages up in a database of known vulner
 
 bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),1000,10000,100000)
+		$(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),$(SIZES))
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		DJANGO_SETTINGS_MODULE=riskproject.settings $(BIN)/python -m benchmarks.tasks
 
@@ -86,7 +88,7 @@ bench-e2e: dev ## Measure tick to published frame through Kafka, Celery and Redi
 	@$(BIN)/python -m devstack stop --base .local/bench >/dev/null && rm -rf .local/bench
 	@$(BIN)/python -m devstack run --base .local/bench -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
 		RISK_LOCAL_DIR=.local/bench COMPILE_TIME_LIMIT_S=1200 $(BIN)/python -m benchmarks.end_to_end \
-		--trades $(or $(TRADES),1000,10000,100000) --seconds $(or $(SECONDS),60)
+		--trades $(or $(TRADES),$(SIZES)) --seconds $(or $(SECONDS),60)
 
 bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
 	@$(BIN)/python -m benchmarks.rest --trades $(or $(TRADES),100000)
