@@ -35,8 +35,8 @@ def pricing_parts(ready: ReadyBlock, curves: CurveSet, vector: FloatArray) -> di
     risk, groups = price_block(ready, curves, solved), make_groups(ready.dated.block)
     columns, encode = pack_columns(0, risk), msgspec.msgpack.Encoder().encode
     steps: dict[str, Callable[[], Any]] = {
-        "bootstrap": lambda: curves.bootstrap(vector),
-        "bootstrap_and_jacobian": lambda: curves.solve(vector),
+        "quantlib_bootstrap": lambda: curves.bootstrap(vector),
+        "curves_and_jacobian": lambda: curves.solve(vector),
         "discount_grid": lambda: ready.grid.discount(tables, solved.x),
         "loop": lambda: kernel.value_and_gradients(flows, discount, tables, size),
         "chain_rule": lambda: found.node @ (solved.jacobian * -ONE_BP),

@@ -112,7 +112,7 @@ def measured() -> Costs:
 def _sums(result: dict[str, Any]) -> dict[str, float]:
     """Over all currencies of one size, in seconds and bytes."""
     rows = result["currencies"]
-    names = ("price_block", "bootstrap_and_jacobian", "sums", "pack", "encode")
+    names = ("price_block", "curves_and_jacobian", "sums", "pack", "encode")
     return {
         "trades": sum(row["trades"] for row in rows),
         "work": sum(row["parts_us"][name] for row in rows for name in names) / 1e6,

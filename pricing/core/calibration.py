@@ -111,13 +111,24 @@ class Instruments:
 
     def at(self, x: FloatArray, quotes: FloatArray) -> Residuals:
         """All instruments at log node values ``x``."""
-        amount = self._amount + self._flows.fixed_unit * quotes[self._owner]
-        flows = self._flows._replace(fixed_amount=amount)
+        flows = self._quoted(quotes)
         discount = self._grid.discount(self._tables, x)
         found = kernel.value_and_gradients(flows, discount, self._tables, self._grid.size)
         made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity)
         self._fill_zero_rates(made, x, quotes)
         return made
+
+    def value(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
+        """Their PV alone, as in ``at``."""
+        found = kernel.value(self._quoted(quotes), self._grid.discount(self._tables, x))
+        zero = self._zero
+        found[zero] = x[zero] + quotes[zero] * self._grid.node_years()[zero]
+        return found
+
+    def _quoted(self, quotes: FloatArray) -> Flows:
+        """Flows that pay these quotes."""
+        amount = self._amount + self._flows.fixed_unit * quotes[self._owner]
+        return self._flows._replace(fixed_amount=amount)
 
     def _fill_zero_rates(self, made: Residuals, x: FloatArray, quotes: FloatArray) -> None:
         """Node and quote of a zero rate have the same number."""

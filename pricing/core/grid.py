@@ -56,6 +56,14 @@ class Grid:
         """Day number of every node; shape (nodes,)."""
         return np.concatenate([curve.days for curve in self.curves])
 
+    def forwards(self, x: FloatArray) -> FloatArray:
+        """Continuous forward rate from each node's predecessor to it, at log node values ``x``."""
+        starts = self.offsets[:-1]
+        years, before, value = self.node_years(), np.zeros(self.size), np.zeros(self.size)
+        before[1:], value[1:] = years[:-1], x[:-1]
+        before[starts] = value[starts] = 0.0
+        return np.asarray((value - x) / (years - before))
+
     def tables(self, curve: IntArray, day: IntArray) -> Tables:
         """Weights of points.
 
