@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import FencedInstanceIdError, KafkaError
 
 from feedbridge.ledger import Ledger
 
@@ -28,7 +28,11 @@ class Commits:
         self._next = 0.0
 
     def commit(self) -> None:
-        """Commit what has ended since the last time, if it is time."""
+        """Commit what has ended since the last time, if it is time.
+
+        Raises:
+            FencedInstanceIdError: Another bridge has joined the group under this one's name.
+        """
         if self.clock() < self._next:
             return
         self._next = self.clock() + COMMIT_EVERY_S
@@ -37,6 +41,8 @@ class Commits:
             return
         try:
             self.consumer.commit_async(_offsets(ready), callback=self._committed)
+        except FencedInstanceIdError:
+            raise  # another bridge has this one's name: it is no longer its to commit
         except KafkaError as error:
             log.warning("commit failed: %s", error)
             self.ledger.give_back(ready)

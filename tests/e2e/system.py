@@ -114,7 +114,7 @@ class System:
     ) -> None:
         group = self.environment["E2E_GROUP"]
         command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", start)
-        self.start(name, *command, *options, kind="bridge", **variables)
+        self.start(name, *command, "--instance", name, *options, kind="bridge", **variables)
 
     def start_web(self) -> None:
         command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")

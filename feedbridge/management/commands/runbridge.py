@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db import connection
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import AuthorizationError, KafkaError
+from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
 
 from feedbridge.consumer import Bridge
@@ -28,6 +28,7 @@ from feedbridge.epoch import next_epoch
 from feedbridge.halt import Halt, clear_halt, write_halt
 from feedbridge.heartbeat import Heartbeat
 from feedbridge.limit import BadLimit, NoLimit
+from feedbridge.membership import leave
 from feedbridge.queue import PricingQueue
 from feedbridge.rebalance import Rebalance
 from feedbridge.rights import GROUP, TOPIC_RIGHTS
@@ -59,6 +60,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Options of the bridge."""
         parser.add_argument("--group", default=GROUP, help="consumer group")
+        parser.add_argument(
+            "--instance",
+            default="",
+            help="a name that no other bridge has: the group gives its partitions back at once "
+            "to a bridge that died and is started again, instead of after 6 s",
+        )
         parser.add_argument(
             "--start",
             choices=("earliest", "latest"),
@@ -133,7 +140,7 @@ class Command(BaseCommand):
             elif not _insist(lambda: clear_halt(client), stop):
                 return
             while not stop.is_set() and not bridge.halted:
-                if not _round(bridge):
+                if not _round(bridge, options["instance"]):
                     stop.wait(KAFKA_RETRY_S)
                 pulse.beat(bridge)
                 if pulse.halt is not None and not options["accept_bad"]:
@@ -142,6 +149,7 @@ class Command(BaseCommand):
                 _insist(lambda: write_halt(client, name, bridge.halted), stop)
                 pulse.beat(bridge)
         bridge.close()
+        leave(servers, access, options["group"], options["instance"])
         queue.close()
         counts = ", ".join(f"{n} {s}" for s, n in sorted(bridge.ledger.counts.items())) or "none"
         self.stdout.write(f"bridge stopped: {bridge.ledger.consumed} ticks, {counts}")
@@ -186,14 +194,20 @@ def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
         connection.close()  # the bridge does not need the database while it runs
 
 
-def _round(bridge: Bridge) -> bool:
+def _round(bridge: Bridge, instance: str) -> bool:
     """One round; False when Kafka had something against it that may pass.
 
     Raises:
-        CommandError: A right is missing: that does not pass, and a warning a round hides it.
+        CommandError: A right is missing, or another has our name: that does not pass, and a
+            warning a round hides it.
     """
     try:
         bridge.step()
+    except FencedInstanceIdError:
+        raise CommandError(
+            f"another bridge has joined the group as --instance {instance} and this one is out: "
+            "give each a name of its own"
+        ) from None
     except AuthorizationError as error:
         raise CommandError(f"Kafka refuses this account: {error}; {GRANT}") from None
     except KafkaError as error:
@@ -209,6 +223,7 @@ def _consumer(
     consumer = KafkaConsumer(
         bootstrap_servers=servers.split(","),
         group_id=options["group"],
+        group_instance_id=options["instance"] or None,
         enable_auto_commit=False,
         auto_offset_reset=options["start"],
         # A tick wakes a durable broker's long poll; the packaged one waits it out.
