@@ -60,7 +60,7 @@ class Plant:
             "API_USER_CALLS_PER_MINUTE": "100000",
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
-            "FAULT_REDIS_URL": urls["REDIS_URL"],
+            "FAULT_ORDERS_AT": urls["REDIS_URL"],
         }
         self.system = System(environment, self.servers.base / "system.log")
         self.system.migrate()

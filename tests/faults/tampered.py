@@ -28,7 +28,7 @@ _price = session.Session.price
 
 @cache
 def _client() -> Any:
-    return connect(os.environ["FAULT_REDIS_URL"])  # not by way of a proxy that is broken
+    return connect(os.environ["FAULT_ORDERS_AT"])  # not by way of a proxy that is broken
 
 
 def _obeying(self: session.Session, job: PriceJob, *args: Any, **options: Any) -> Any:

@@ -58,7 +58,9 @@ def test_a_bridge_whose_name_another_takes_ends_and_says_why(trial: Trial):
         trial.plant.end("second")
         trial.plant.start_bridge()
         trial.recovered(time.time_ns())
-    assert "another bridge has joined the group as --instance bridge" in trial.system.log.read_text()
+    assert (
+        "another bridge has joined the group as --instance bridge" in trial.system.log.read_text()
+    )
     trial.check()
     assert taken < GENEROUS * 1500
 
