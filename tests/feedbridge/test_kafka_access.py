@@ -70,7 +70,7 @@ def listener(says: bytes | None) -> Iterator[str]:
     [
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "use PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
         ({"KAFKA_SASL_MECHANISM": "GSSAPI"}, "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"),
-        ({"KAFKA_PRIVATE_NETWORK": "yes"}, "KAFKA_PRIVATE_NETWORK='yes': use False or True"),
+        ({"PRIVATE_NETWORK": "yes"}, "PRIVATE_NETWORK='yes': use False or True"),
         ({**SASL_SSL, "KAFKA_USERNAME": ""}, "set KAFKA_USERNAME"),
         ({**SASL_SSL, "KAFKA_PASSWORD": " "}, "'bridge' has no password: set KAFKA_PASSWORD or"),
         ({**SASL_SSL, "KAFKA_PASSWORD": "", "KAFKA_PASSWORD_FILE": "no-such"}, "cannot be read"),
@@ -117,7 +117,7 @@ def test_a_password_may_lie_in_a_file_and_an_empty_variable_is_none(tmp_path: Pa
 
 @pytest.mark.parametrize("production", [True, False])
 def test_a_password_never_leaves_this_machine_in_the_clear(production: bool) -> None:
-    access = read(production, **CLEAR, KAFKA_PRIVATE_NETWORK="True")
+    access = read(production, **CLEAR, PRIVATE_NETWORK="True")
     assert access.options_for("localhost:9092,[::1]:9092,127.0.0.2")["sasl_plain_username"]
     for servers in (AWAY, f"{HERE},{AWAY}", "10.0.0.1", "[2001:db8::1]:9092", "SSL://10.0.0.1:1"):
         with pytest.raises(ImproperlyConfigured, match="in the clear: use SASL_SSL"):
@@ -125,9 +125,9 @@ def test_a_password_never_leaves_this_machine_in_the_clear(production: bool) -> 
 
 
 def test_in_production_an_open_broker_elsewhere_must_be_meant() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"kafka.example.com .*KAFKA_PRIVATE_NETWORK"):
+    with pytest.raises(ImproperlyConfigured, match=r"kafka.example.com .*PRIVATE_NETWORK"):
         read().options_for(AWAY)
-    assert read(KAFKA_PRIVATE_NETWORK="True").options_for(AWAY)
+    assert read(PRIVATE_NETWORK="True").options_for(AWAY)
     assert read(KAFKA_SECURITY_PROTOCOL="SSL").options_for(AWAY)
 
 

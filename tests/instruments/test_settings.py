@@ -18,7 +18,7 @@ OURS = (
     *("RISK_ENV", "DEBUG", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL"),
     *("DATABASE_APP_PASSWORD", "DATABASE_READONLY_PASSWORD"),
 )
-REMOTE = "postgresql://risk:secret@db/risk"
+REMOTE = "postgresql://risk:secret@db/risk?sslmode=verify-full"
 
 
 def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +47,22 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"DEBUG": "False", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "*"}, "list the hosts you serve"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u@db/x"}, "password"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://redis/0"}, "password"),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://u:p@redis/0"},
+            "REDIS_URL would send its password to redis in the clear: use rediss://",
+        ),
+        (
+            {
+                "DEBUG": "False",
+                "SECRET_KEY": KEY,
+                "REDIS_URL": "rediss://u:p@redis/0?ssl_cert_reqs=none",
+            },
+            "ssl_cert_reqs=none believes any server",
+        ),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u:p@db/x"},
+            "DATABASE_URL would send its password to db in the clear: use ?sslmode=verify-full",
+        ),
         (
             {"DEBUG": "False", "SECRET_KEY": KEY, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"},
             "kafka is not this machine: use SASL_SSL, or say that its network is private",
@@ -107,6 +123,20 @@ def test_a_laptop_needs_no_variable(tmp_path: Path) -> None:
     manage(tmp_path, "check")
     assert key.read_text() == first
     assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_in_production_the_admin_is_off_unless_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISK_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setenv("SECRET_KEY", KEY)
+    path = str(ROOT / "riskproject" / "settings.py")
+    assert runpy.run_path(path)["ADMIN_ENABLED"]
+    monkeypatch.setenv("PRIVATE_NETWORK", "True")
+    monkeypatch.setenv("RISK_ENV", "production")
+    assert not runpy.run_path(path)["ADMIN_ENABLED"]
+    monkeypatch.setenv("ADMIN_ENABLED", "True")
+    assert runpy.run_path(path)["ADMIN_ENABLED"]
 
 
 def test_production_mode_passes_the_deployment_check(tmp_path: Path) -> None:

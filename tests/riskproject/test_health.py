@@ -35,6 +35,7 @@ def web(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[We
 def production(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[Web]:
     base: Path = tmp_path_factory.mktemp("production")
     environment = {"RISK_ENV": "production", "SECRET_KEY": KEY, "METRICS_TOKEN": TOKEN}
+    environment["ADMIN_ENABLED"] = "True"
     with running_web(base, REDIS_URL=store_url, **environment) as found:
         yield found
 

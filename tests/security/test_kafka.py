@@ -230,7 +230,10 @@ def test_from_an_empty_cluster_one_command_makes_topics_and_grants_once(grants: 
 
 def test_the_bridge_reads_ticks_of_the_feed_and_commits(broker: Broker, grants: Grants) -> None:
     feed(broker, 1, 2)
-    access, options = broker.access(BRIDGE), {"group": "feedbridge", "start": "earliest"}
+    access, options = (
+        broker.access(BRIDGE),
+        {"group": "feedbridge", "start": "earliest", "instance": ""},
+    )
     consumer = runbridge._consumer(broker.servers, access, options, Rebalance())
     seen: dict[TopicPartition, int] = {}
     try:

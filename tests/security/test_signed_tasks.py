@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import signal
 import subprocess
@@ -13,13 +12,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from devstack.process import through_launcher
 from tests.e2e.system import redis_urls
+from tests.security.certificates import make_certificate
 
 ROOT = Path(__file__).parents[2]
 DATABASE = 13
@@ -29,26 +25,6 @@ from riskproject.celery import app
 app.send_task('pricing.tasks.price_block', args=[{job}])
 """
 NO_JOB = "{'said': 'no job'}"  # the task says what is wrong with it: it has begun
-
-
-def make_key(folder: Path, name: str) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(who)
-        .issuer_name(who)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, plain)
-    (folder / f"{name}.key").write_bytes(key.private_bytes(*form))
-    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(form[0]))
 
 
 def signing(folder: Path, name: str) -> dict[str, str]:
@@ -64,7 +40,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     (folder / "believed").mkdir()
     for name in ("ours", "theirs"):
-        make_key(folder, name)
+        make_certificate(folder, name)
     (folder / "believed" / "ours.pem").write_bytes((folder / "ours.pem").read_bytes())
     return folder
 
