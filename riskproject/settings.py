@@ -173,8 +173,10 @@ def _redis_url(url: str) -> str:
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise ImproperlyConfigured("REDIS_URL: use redis://:password@host:6379/0")
     options = dict(parse_qsl(parts.query))
-    blind = {"ssl_cert_reqs": ("none", "CERT_NONE", "optional", "CERT_OPTIONAL")}
-    blind |= {"ssl_check_hostname": ("false", "False")}
+    blind: dict[str, tuple[str, ...]] = {
+        "ssl_cert_reqs": ("none", "CERT_NONE", "optional", "CERT_OPTIONAL"),
+        "ssl_check_hostname": ("false", "False"),
+    }
     for name, words in blind.items():
         if not DEBUG and options.get(name) in words:
             raise ImproperlyConfigured(
