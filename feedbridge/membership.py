@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 
-from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
 
-from feedbridge.door import Options
+from feedbridge.door import AccessRefused, BrokerUnreachable, Options
+from feedbridge.topics import connect_admin
 
 log = logging.getLogger(__name__)
-PATIENCE_MS = 2000
 
 
 def leave(servers: str, access: Options, group: str, instance: str) -> None:
@@ -24,15 +23,10 @@ def leave(servers: str, access: Options, group: str, instance: str) -> None:
     if not instance:
         return
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=servers.split(","),
-            bootstrap_timeout_ms=PATIENCE_MS,
-            request_timeout_ms=PATIENCE_MS,
-            **access,
-        )
+        admin = connect_admin(servers, access)
         try:
             admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance)])
         finally:
             admin.close()
-    except KafkaError as error:
+    except (KafkaError, BrokerUnreachable, AccessRefused) as error:
         log.warning("the group waits for %s until its session is over: %s", instance, error)
