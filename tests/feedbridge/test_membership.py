@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from typing import Any
 
@@ -18,6 +19,8 @@ NAME = "bridge-1"
 @pytest.fixture
 def member(kafka_bootstrap: str) -> str:
     """A group with a member of that name, which has gone without a word."""
+    if "memory" in os.environ.get("KAFKA_BROKER_NAME", ""):
+        pytest.skip("NOT RUN: the packaged broker does not describe its groups")
     group = f"membership-{uuid.uuid4().hex[:8]}"
     ensure_topics(kafka_bootstrap)
     consumer = KafkaConsumer(
