@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -111,7 +112,8 @@ def price_block(payload: dict[str, Any]) -> str:
         return "LATE"
     if starts > MOST_STARTS:
         return "TRIED"
-    code = _price(job)
+    with _no_fault_of_a_trade(lambda trials: trials.refused(job)):
+        code = _price(job)
     _look_ahead(job, code)
     return code
 
@@ -126,13 +128,30 @@ def price_block_carefully(payload: dict[str, Any]) -> str:
     trials = _trials()
     if not trials.begin(job):
         return "BUSY"
-    try:
-        rehearse(_session(), job, lambda name: trials.at(job, name), thorough=job.thorough)
-    except EXPECTED as error:
-        log.warning("careful run of %s block %s: %s", job.currency, job.block, error)
-    code = _price(job)
-    trials.end(job, "PASSED")
+    with _no_fault_of_a_trade(
+        lambda trials: trials.forget(job.currency, job.book_version, job.block)
+    ):
+        try:
+            rehearse(_session(), job, lambda name: trials.at(job, name), thorough=job.thorough)
+        except EXPECTED as error:
+            log.warning("careful run of %s block %s: %s", job.currency, job.block, error)
+        code = _price(job)
+        trials.end(job, "PASSED")
     return code
+
+
+@contextmanager
+def _no_fault_of_a_trade(take_back: Callable[[Trials], None]) -> Iterator[None]:
+    """A run that Redis ends is not one whose process has died: take back what it has noted.
+
+    Else a Redis at its memory limit would have its blocks looked at for a trade that kills.
+    """
+    try:
+        yield
+    except RedisError:
+        with suppress(RedisError):
+            take_back(_trials())
+        raise
 
 
 @task_failure.connect

@@ -54,6 +54,13 @@ class Trials:
         keys = [key(job.currency, "pointer"), _starts(job.currency, job.frame)]
         return int(self._start(keys=keys, args=[job.frame, job.block, OPEN_SECONDS]))
 
+    def refused(self, job: PriceJob) -> None:
+        """A run was ended by Redis, not by its process: runs of the block so far do not count.
+
+        Deletes only, which a Redis at its memory limit does not refuse.
+        """
+        self.client.hdel(_starts(job.currency, job.frame), str(job.block))
+
     def run_died(self, job: PriceJob) -> None:
         """A run has ended with its process, and will not be run again by itself."""
         self.client.hset(_starts(job.currency, job.frame), f"died:{job.block}", 1)

@@ -7,33 +7,18 @@ import os
 import threading
 from typing import Any
 
-import kombu.transport.redis as redis_transport
 from celery import Celery
 from celery.platforms import EX_FAILURE
 from celery.signals import setup_logging
 from celery.worker import WorkController
 from django.conf import settings
 
+from riskproject import kombu_guards
 from riskproject.logs import configure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 
-_connection_parameters = redis_transport.Channel._connparams
-
-
-def _guarded_parameters(
-    self: redis_transport.Channel, asynchronous: bool = False
-) -> dict[str, Any]:
-    # kombu 5.7: Redis going away while an acks_late task runs ends the whole worker with
-    # AttributeError ('NoneType' has no 'hostname'), because the channel outlives its
-    # connection. A ConnectionError is one that the worker knows how to survive.
-    # Remove when kombu does this by itself.
-    if self.connection is None or self.connection.client is None:
-        raise ConnectionError("channel belongs to a closed broker connection")
-    return dict(_connection_parameters(self, asynchronous))  # type: ignore[no-untyped-call]
-
-
-redis_transport.Channel._connparams = _guarded_parameters  # type: ignore[method-assign]
+kombu_guards.install()
 
 STOP_S = 10.0
 _stop = WorkController.stop

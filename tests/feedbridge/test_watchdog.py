@@ -6,7 +6,7 @@ import pytest
 
 from feedbridge.board import Market
 from feedbridge.dispatch import OpenFrame
-from feedbridge.watchdog import LONGEST_WAIT, Patience, Watchdog
+from feedbridge.watchdog import Patience, Watchdog
 from tests.pricing.made import as_of, header
 
 MARKET = Market("USD", {}, {}, as_of(), "feed", 0, 1)
@@ -30,20 +30,37 @@ def test_a_block_is_overdue_after_it():
     assert Watchdog(PATIENCE).overdue(late, 0.6) == [0]
 
 
-def test_each_attempt_doubles_the_wait_up_to_a_limit():
+def test_each_attempt_doubles_the_wait_up_to_the_time_to_give_up():
     """Workers that come back after an hour find a fresh task within seconds."""
     late, dog = frame(), Watchdog(PATIENCE)
-    late.attempts = {0: 2, 1: 40}
+    late.attempts = {0: 2, 1: 4000}
     assert dog.overdue(late, 0.9) == []
     assert dog.overdue(late, 1.1) == [0]
-    assert dog.overdue(late, 0.5 * LONGEST_WAIT + 0.1) == [0, 1]
+    assert dog.overdue(late, 2.9) == [0]
+    assert dog.overdue(late, 3.1) == [0, 1]
 
 
 def test_slow_frames_lengthen_the_patience():
     dog = Watchdog(PATIENCE)
     for _ in range(100):
         dog.published(frame(), 0.4)
-    assert dog.resend_after_s() == pytest.approx(1.2)
+    assert dog.resend_after_s() == pytest.approx(0.8)
+
+
+def test_frames_that_vary_are_given_longer_than_steady_ones():
+    """One frame in five takes 1 s: sending its blocks again at 0.5 s would double the load."""
+    dog = Watchdog(PATIENCE)
+    for taken in [0.1, 0.1, 0.1, 0.1, 1.0] * 20:
+        dog.published(frame(), taken)
+    assert dog.resend_after_s() > 1.0
+
+
+def test_a_spell_of_slow_frames_is_forgotten_after_some_quick_ones():
+    """A lost task would else wait for seconds, long after its server is well again."""
+    dog = Watchdog(Patience())
+    for taken in [0.02] * 50 + [2.0] * 50 + [0.02] * 30:
+        dog.published(frame(), taken)
+    assert dog.resend_after_s() < 0.5
 
 
 def test_first_frames_have_longer_than_later_ones():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+import redis
 
 from pricing import tasks
 from pricing.compiled import BlockBlob, CompiledBooks, encode_block
 from pricing.core.flows import compile_book, make_block
 from pricing.frames import Frames, key
+from pricing.session import Session
+from pricing.trials import Trials
 from tests.pricing.made import bond, header, job, store, swap
 
 
@@ -135,3 +138,38 @@ def test_a_currency_without_trades_gets_its_frame(frames, books):
     open_frame(frames, made.version)
     assert run(made.version) == "PUBLISHED"
     assert frames.current("USD").cells == []
+
+
+@pytest.fixture
+def fills_up(redis_client, monkeypatch):
+    """Redis reaches its memory limit while a block is being priced."""
+    price = Session.price
+
+    def full(session, one_job):
+        found = price(session, one_job)
+        redis_client.config_set("maxmemory", 1)
+        return found
+
+    monkeypatch.setattr(Session, "price", full)
+    yield
+    redis_client.config_set("maxmemory", 0)
+
+
+def test_a_run_that_a_full_redis_ends_is_not_counted_as_one_that_died(frames, books, fills_up):
+    """Else frames would go without the block, and each of its trades would be tried alone."""
+    made = store(books, swap())
+    open_frame(frames, made.version)
+    with pytest.raises(redis.OutOfMemoryError):
+        run(made.version)
+    assert Trials(frames.client).runs("USD", 1, [0])[0].begun == 0
+
+
+def test_a_careful_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
+    frames, books, fills_up
+):
+    """Else the bridge would wait for the end of a run that is over."""
+    made = store(books, swap())
+    open_frame(frames, made.version)
+    with pytest.raises(redis.OutOfMemoryError):
+        tasks.price_block_carefully(msgspec.to_builtins(job(made.version, 1)))
+    assert Trials(frames.client).trial("USD", made.version, 0) is None

@@ -1,0 +1,30 @@
+"""A broker that is away in; a Celery worker that is back soon after it, out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from celery.worker.consumer import Consumer
+from kombu.connection import Connection
+
+FIRST_S, LONGER_BY_S, LONGEST_S = 0.2, 0.2, 1.0
+
+
+class SoonBack(Consumer):  # type: ignore[misc]
+    """Celery's consumer, trying the broker again after 0.2 s, 0.4 s and so on, at most 1 s.
+
+    kombu's own waits are 2 s, 4 s and so on up to 30 s, and no setting reaches them: a Redis that
+    was away for a minute would be without workers for another half. One try is one connection
+    to a server next door.
+    """
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """As Celery's, with other waits."""
+        conn.ensure_connection = partial(  # type: ignore[method-assign]
+            conn.ensure_connection,
+            interval_start=FIRST_S,
+            interval_step=LONGER_BY_S,
+            interval_max=LONGEST_S,
+        )
+        connected: Connection = super().ensure_connected(conn)
+        return connected
