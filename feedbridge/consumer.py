@@ -149,6 +149,8 @@ class Bridge:
         """Do what needs Redis, the task queue or the database; wait when one is away."""
         if self.away and self.clock() < self._retry_at:
             return
+        if self.away:
+            self.lifecycle.forgive()
         try:
             for work in works:
                 work()

@@ -153,6 +153,12 @@ class Lifecycle:
 
     # --- Open frames -------------------------------------------------------------------------
 
+    def forgive(self) -> None:
+        """Servers were away: no frame is late, and no run overdue, for the time that took."""
+        for frame in self.open.values():
+            frame.opened_s = self.clock()
+            frame.tried_s.clear()
+
     def look_after(self) -> None:
         """Send again what is missing; publish what there is when it takes too long."""
         for name, block in self._cleared():

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from typing import Any
 
 from celery import Celery
-from celery.platforms import EX_FAILURE
 from celery.signals import setup_logging
-from celery.worker import WorkController
 from django.conf import settings
 
-from riskproject import kombu_guards
+from riskproject import kombu_guards, worker_guards
 from riskproject.logs import configure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 
 kombu_guards.install()
-
-STOP_S = 10.0
-_stop = WorkController.stop
-
-
-def _stop_for_sure(
-    self: WorkController, in_sighandler: bool = False, exitcode: int | None = None
-) -> None:
-    # celery 5.7: after an "Unrecoverable error" a worker waits for the end of its pool, for ever
-    # if a child hangs or was killed while it wrote. It looks alive and takes no task: end it, so
-    # that its supervisor starts another.
-    if exitcode == EX_FAILURE:
-        end = threading.Timer(STOP_S, os._exit, (EX_FAILURE,))
-        end.daemon = True
-        end.start()
-    _stop(self, in_sighandler, exitcode)
-
-
-WorkController.stop = _stop_for_sure
+worker_guards.install()
 
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -182,9 +182,9 @@ class Rig:
             if works:
                 self.work()
 
-    def rounds(self, bridge: Bridge, seconds: float = 0.6) -> None:
+    def rounds(self, bridge: Bridge, seconds: float = 0.6, *, works: bool = True) -> None:
         end = time.monotonic() + seconds
-        self.run(lambda: time.monotonic() > end, bridge)
+        self.run(lambda: time.monotonic() > end, bridge, works=works)
 
     def ready(self, bridge: Bridge) -> Bridge:
         """It has its partitions and knows where to read on."""

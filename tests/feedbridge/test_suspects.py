@@ -233,6 +233,24 @@ def test_a_block_that_nobody_has_begun_is_sent_again_and_never_accused(rig):
     assert bridge.waiting_for == ""
 
 
+def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
+    """The frame is old when Redis is back, and its run ended without a part: no trade's fault."""
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge(url=proxy.url, patience=Patience(0.1, 1.0)))
+    rig.send(rig.tick(1))
+    rig.run(lambda: rig.queue.jobs, works=False)
+    Trials(rig.client).start(PriceJob(**{**rig.queue.jobs[-1], "valuation_date": None}))
+    proxy.cut()
+    rig.run(lambda: bridge.away, works=False)
+    sent = len(rig.queue.jobs)
+    rig.rounds(bridge, 1.5, works=False)
+    proxy.mend()
+    rig.run(lambda: len(rig.queue.jobs) > sent, works=False)
+    assert not rig.careful
+    rig.run(at_rest(bridge, 1))
+    assert bridge.lifecycle.states == {"COMPLETE": 1}
+
+
 @pytest.mark.django_db
 def test_a_quarantined_trade_is_written_once(monkeypatch):
     asked = []
