@@ -508,12 +508,14 @@ SPECTACULAR_SETTINGS = {
 # Celery on Redis can lose a task and can run one twice. Nothing here is relied on for
 # correctness: the watchdog sends again what is missing, and every write is safe to run twice.
 
-# kombu 5.7 looks at no certificate unless it is told to; redis-py does by itself.
-_look = "ssl_cert_reqs=required"
-if REDIS_URL.startswith("rediss:") and "ssl_cert_reqs=" not in REDIS_URL:
-    CELERY_BROKER_URL = f"{REDIS_URL}{'&' if '?' in REDIS_URL else '?'}{_look}"
-else:
-    CELERY_BROKER_URL = REDIS_URL
+def _broker_url(url: str) -> str:
+    """Redis's, certificates and all: kombu 5.7 looks at none unless it is told to."""
+    if not url.startswith("rediss:") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
+CELERY_BROKER_URL = _broker_url(REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A dead worker's tasks come back after this; it must exceed the time limit of pricing tasks.
     "visibility_timeout": 5,
