@@ -83,6 +83,37 @@ def all_acls_of(account: str) -> ACLFilter:
     )
 
 
+def exactly(acl: ACL) -> ACLFilter:
+    """Finds this one."""
+    pattern = acl.resource_pattern
+    return ACLFilter(
+        principal=acl.principal,
+        host=acl.host,
+        operation=acl.operation,
+        permission_type=acl.permission_type,
+        resource_pattern=ResourcePatternFilter(
+            pattern.resource_type, pattern.resource_name, pattern.pattern_type
+        ),
+    )
+
+
+def said(acl: ACL) -> str:
+    """As a Right says it, with what a Right is never: a denial, a prefix, one host."""
+    pattern = acl.resource_pattern
+    words = [
+        f"{acl.principal.removeprefix('User:')}: {acl.operation.name}",
+        pattern.resource_type.name.lower(),
+        pattern.resource_name,
+    ]
+    if acl.permission_type is not ACLPermissionType.ALLOW:
+        words.append("(denied)")
+    if pattern.pattern_type is not ACLResourcePatternType.LITERAL:
+        words.append(f"({pattern.pattern_type.name.lower()})")
+    if acl.host != "*":
+        words.append(f"(from {acl.host})")
+    return " ".join(words)
+
+
 def principal(account: str) -> str:
     """As brokers name who has logged in by SASL."""
     return f"User:{account}"

@@ -508,6 +508,7 @@ SPECTACULAR_SETTINGS = {
 # Celery on Redis can lose a task and can run one twice. Nothing here is relied on for
 # correctness: the watchdog sends again what is missing, and every write is safe to run twice.
 
+
 def _broker_url(url: str) -> str:
     """Redis's, certificates and all: kombu 5.7 looks at none unless it is told to."""
     if not url.startswith("rediss:") or "ssl_cert_reqs=" in url:

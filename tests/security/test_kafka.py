@@ -228,6 +228,24 @@ def test_from_an_empty_cluster_one_command_makes_topics_and_grants_once(grants: 
     assert grants.again.count("was there") == 9
 
 
+def test_what_an_account_has_beyond_its_role_is_said_and_revoked_on_request(
+    broker: Broker, grants: Grants
+) -> None:
+    """An operator becomes a feed: the dead letters are none of his business any more."""
+    broker.says(ADMIN, "kafka_grants", operator=["leaver"])
+    more = "leaver: READ topic yield_curve_ticks.dlq"
+
+    def says(**options: bool) -> str:
+        return broker.says(ADMIN, "kafka_grants", feed=["leaver"], **options)
+
+    until(lambda: f"has more    {more}" in says())
+    assert f"has more    {more}" in says(revoke=True, dry_run=True)
+    assert f"revoked     {more}" in says(revoke=True)
+    until(lambda: "has more" not in says())
+    assert says(revoke=True).count("was there") == 2
+    assert "has more" not in broker.says(ADMIN, "kafka_grants", **ROLES)
+
+
 def test_the_bridge_reads_ticks_of_the_feed_and_commits(broker: Broker, grants: Grants) -> None:
     feed(broker, 1, 2)
     access, options = (

@@ -8,10 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from kafka.errors import AuthorizationError, KafkaError, SecurityDisabledError
+from kafka.admin import ACL
+from kafka.errors import AuthorizationError, KafkaError, NoError, SecurityDisabledError
 
 from feedbridge.door import AccessRefused, BrokerUnreachable, Options
-from feedbridge.rights import GROUP, TOPIC_RIGHTS, Right, all_acls_of, rights_of
+from feedbridge.rights import GROUP, TOPIC_RIGHTS, Right, all_acls_of, exactly, rights_of, said
 from feedbridge.topics import connect_admin, ensure_topics
 
 NO_AUTHORIZER = (
@@ -41,9 +42,12 @@ class Command(BaseCommand):
             )
         parser.add_argument("--group", default=GROUP, help="the bridges' consumer group")
         parser.add_argument("--dry-run", action="store_true", help="say what would be granted")
+        parser.add_argument(
+            "--revoke", action="store_true", help="take away what the named accounts do not need"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make topics, grant, and say of each right whether it is new."""
+        """Make topics, grant, and say of each right whether it is new, and what is beyond them."""
         rights = [
             right
             for role in TOPIC_RIGHTS
@@ -56,6 +60,8 @@ class Command(BaseCommand):
         try:
             access = settings.KAFKA_ACCESS.options_for(servers)
             self._grant(servers, access, rights, dry=options["dry_run"])
+            really = options["revoke"] and not options["dry_run"]
+            self._revoke(servers, access, rights, really=really)
         except AuthorizationError:
             who = settings.KAFKA_ACCESS.username or "who does not log in"
             raise CommandError(f"{who} may not grant: use a super user of the brokers") from None
@@ -65,25 +71,49 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _grant(self, servers: str, access: Options, rights: list[Right], *, dry: bool) -> None:
-        there = _there(servers, access, rights)
-        new = [right for right in rights if right not in there]
+        found = _found(servers, access, rights)
+        there = [right for right in rights if right.acl() in found]
         if not dry:
             for name in ensure_topics(servers, options=access):
                 self.stdout.write(f"made        topic {name}")
-            _create(servers, access, new)
+            _create(servers, access, [right for right in rights if right not in there])
         for right in rights:
             word = "was there" if right in there else "would grant" if dry else "granted"
             self.stdout.write(f"{word:<12}{right}")
 
+    def _revoke(self, servers: str, access: Options, rights: list[Right], *, really: bool) -> None:
+        """What the accounts have beyond their roles: by an older release, or by hand."""
+        needed = {right.acl() for right in rights}
+        more = sorted(_found(servers, access, rights) - needed, key=said)
+        if really:
+            _delete(servers, access, more)
+        for acl in more:
+            self.stdout.write(f"{'revoked' if really else 'has more':<12}{said(acl)}")
+        if more and not really:
+            self.stdout.write("--revoke takes away what they have more than they need")
 
-def _there(servers: str, access: Options, rights: list[Right]) -> list[Right]:
+
+def _found(servers: str, access: Options, rights: list[Right]) -> set[ACL]:
+    """All that has been granted by name to the accounts of these rights."""
     admin = connect_admin(servers, access)
     try:
         names = {right.account for right in rights}
-        found = {acl for name in names for acl in admin.describe_acls(all_acls_of(name))[0]}
+        return {acl for name in names for acl in admin.describe_acls(all_acls_of(name))[0]}
     finally:
         admin.close()
-    return [right for right in rights if right.acl() in found]
+
+
+def _delete(servers: str, access: Options, acls: list[ACL]) -> None:
+    if not acls:
+        return
+    admin = connect_admin(servers, access)
+    try:
+        answers = admin.delete_acls([exactly(acl) for acl in acls])
+    finally:
+        admin.close()
+    failed = [error for _, _, error in answers if error is not NoError]
+    if failed:
+        raise failed[0]()
 
 
 def _create(servers: str, access: Options, rights: list[Right]) -> None:
