@@ -45,6 +45,9 @@ CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
 MOST_STARTS = 2
 """Of a block in a frame. A third run would be the third death of a process: it must be the
 careful one, which leaves the name of the trade behind."""
+REDIS_S = 0.75
+"""A wait for Redis and one more after it are shorter than a task may take: its process would
+else be ended for the silence of a connection."""
 _check_at: dict[str, float] = {}
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
@@ -61,7 +64,7 @@ DEATHS = (WorkerLostError, TimeLimitExceeded)
 
 @cache
 def _frames() -> Frames:
-    return Frames(connect(settings.REDIS_URL))
+    return Frames(connect(settings.REDIS_URL, timeout_s=REDIS_S))
 
 
 @cache
@@ -76,7 +79,7 @@ def _books() -> CompiledBooks:
 
 @cache
 def _session() -> Session:
-    return Session(_books(), _options())
+    return Session(CompiledBooks(_frames().client), _options())
 
 
 @cache

@@ -30,12 +30,18 @@ class FreeingQoS(redis_transport.QoS):
     Else it stays in the worker's allowance for ever. A worker of one process has an allowance of
     one: it would look alive and never take a task again. The message itself comes once more after
     the visibility timeout, as that of a worker that died.
+
+    Where one connection is dead the others that wait in the pool are: each of them would hold the
+    worker up for a timeout of its own.
     """
 
     def ack(self, delivery_tag: str) -> None:
         """As kombu's; raises what it raises."""
         try:
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors:
+            self.channel.pool.disconnect(inuse_connections=False)
+            raise
         finally:
             virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
 

@@ -45,3 +45,22 @@ def test_a_message_whose_end_redis_did_not_hear_of_does_not_use_up_the_worker(
     assert channel.qos.can_consume()
     proxy.mend()
     assert redis_client.hlen("unacked") == 1, "it comes again, as that of a worker that died"
+
+
+def test_one_dead_line_is_enough_to_leave_all_that_wait_in_the_pool(
+    connection: kombu.Connection, proxy: Proxy, redis_client: redis.Redis
+) -> None:
+    channel = connection.channel()
+    kombu.Queue(QUEUE, channel=channel).declare()
+    connection.Producer().publish({"n": 1}, routing_key=QUEUE, serializer="json")
+    message = channel.basic_get(QUEUE)
+    lines = [channel.pool.get_connection() for _ in range(3)]
+    for line in lines:
+        channel.pool.release(line)
+    proxy.go_half_open()
+    with pytest.raises(channel.connection_errors):
+        message.ack()
+    held = [channel.pool.get_connection() for _ in range(3)]
+    for line in held:
+        line.send_command("PING")
+        assert line.read_response() in (b"PONG", "PONG")
