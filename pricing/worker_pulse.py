@@ -25,13 +25,16 @@ PRICING_QUEUE = "pricing"
 HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"
 """Variable: a file that is touched, for a supervisor that cannot ask Redis."""
 
+WAIT_S = 0.3
+"""For Redis: the worker takes no task meanwhile."""
+
 _workers: list[Any] = []
 """The Celery worker of this process, once it has started."""
 
 
 @cache
 def _client() -> redis.Redis:
-    return connect(settings.REDIS_URL)
+    return connect(settings.REDIS_URL, timeout_s=WAIT_S)
 
 
 @cache

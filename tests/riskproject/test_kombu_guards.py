@@ -9,7 +9,7 @@ import kombu
 import pytest
 import redis
 
-from riskproject import celery as _  # noqa: F401 - installs the guards
+import riskproject.celery  # noqa: F401 - installs the guards
 from tests.faults.proxy import Proxy
 
 QUEUE = "guarded"

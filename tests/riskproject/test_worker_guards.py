@@ -7,7 +7,7 @@ import sys
 
 from celery.concurrency.prefork import TaskPool
 
-from riskproject import celery as _  # noqa: F401 - installs the guards
+import riskproject.celery  # noqa: F401 - installs the guards
 
 
 def test_a_pool_is_looked_at_twice_a_second() -> None:
