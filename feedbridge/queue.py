@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Celery
 
-from pricing.tasks import price_block, price_block_carefully
+PRICE_BLOCK = "pricing.tasks.price_block"
+PRICE_BLOCK_CAREFULLY = "pricing.tasks.price_block_carefully"
+"""By their names: a bridge that starts again does not wait for numba and QuantLib."""
 
 
 class PricingQueue:
@@ -26,17 +28,19 @@ class PricingQueue:
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
         """
-        self._send(price_block, payload)
+        self._send(PRICE_BLOCK, payload)
 
     def send_carefully(self, payload: dict[str, Any]) -> None:
         """Queue one block whose trades are to be priced one by one; errors as ``send``."""
-        self._send(price_block_carefully, payload)
+        self._send(PRICE_BLOCK_CAREFULLY, payload)
 
-    def _send(self, task: Any, payload: dict[str, Any]) -> None:
+    def _send(self, task: str, payload: dict[str, Any]) -> None:
         if self._producer is None:
             self._producer = self._app.amqp.Producer(self._app.connection_for_write())
         try:
-            task.apply_async(args=[payload], producer=self._producer, retry=False)
+            self._app.send_task(
+                task, args=[payload], producer=self._producer, retry=False, ignore_result=True
+            )
         except Exception:
             self.close()  # a half-open connection must not be used again
             raise

@@ -290,7 +290,8 @@ INSTALLED_APPS = [
     "instruments",
     "pricing",
     "feedbridge",
-    "django.contrib.admin",
+    # Pages are registered where they have addresses (urls.py): bridge and workers need none.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

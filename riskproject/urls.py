@@ -13,6 +13,9 @@ from riskproject import accounts, problems
 from riskproject.health import healthz, readyz
 from riskproject.metrics import metrics
 
+if settings.ADMIN_ENABLED:
+    admin.autodiscover()
+
 FAVICON = "/static/drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"
 
 urlpatterns = [
