@@ -34,6 +34,7 @@ class Ledger:
     # By partition: offsets from the first outstanding one on, and whether each has ended.
     _open: dict[tuple[str, int], OrderedDict[int, bool]] = field(default_factory=dict)
     _next: dict[tuple[str, int], int] = field(default_factory=dict)
+    _reached: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -62,11 +63,15 @@ class Ledger:
         self.counts[state] += 1
         records[place.offset] = True
         while records and records[next(iter(records))]:
-            self._next[place[:2]] = records.popitem(last=False)[0] + 1
+            reached = records.popitem(last=False)[0] + 1
+            self._next[place[:2]] = self._reached[place[:2]] = reached
 
     def first_open(self, partition: tuple[str, int]) -> int | None:
-        """Offset of the first record that has not ended."""
-        return next(iter(self._open.get(partition, ())), None)
+        """Offset of the first record that has not ended; of the next one when all have.
+
+        None where nothing has been read. Kafka may not have heard of it yet.
+        """
+        return next(iter(self._open.get(partition, ())), self._reached.get(partition))
 
     def take_committable(self) -> dict[tuple[str, int], int]:
         """Offsets to commit that were not taken before: the next one to read by partition."""
@@ -87,3 +92,4 @@ class Ledger:
             records = self._open.pop(partition, OrderedDict())
             self.consumed -= sum(not ended for ended in records.values())
             self._next.pop(partition, None)
+            self._reached.pop(partition, None)

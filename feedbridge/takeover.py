@@ -116,7 +116,8 @@ class Takeover:
         """Go back to what is committed where this bridge had let ticks go.
 
         A partition that comes back in the same rebalance keeps its place in the client, which
-        is behind the ticks that were open: they would never be read again.
+        is behind the ticks that were open, and behind those whose end was not committed yet:
+        they would never be read again, or never be committed.
         """
         for place, first in list(self._let_go_at.items()):
             partition = TopicPartition(*place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -279,6 +280,21 @@ def test_a_rebalance_that_gives_the_same_partitions_back_loses_no_open_tick(rig,
     rig.run(at_rest(bridge, 3))
     assert rig.seq() == 3
     rig.run(lambda: rig.committed()[YIELD_CURVE_TICKS] == rig.ends())
+
+
+def test_a_rebalance_between_the_end_of_a_tick_and_its_commit_leaves_nothing_uncommitted(rig):
+    """Else the group's offset would stand before the tick until the next one comes."""
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    bridge.commits.clock = lambda: 0.0  # it is never time
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    bridge.consumer._coordinator.request_rejoin()
+    before = bridge.dispatcher.numbers.next()
+    rig.run(lambda: bridge.dispatcher.numbers._last > before + 1000)  # a new epoch
+    bridge.commits.clock = time.monotonic
+    rig.run(lambda: rig.committed()[YIELD_CURVE_TICKS] == rig.ends())
+    assert counted(bridge) == {"published": 1, "duplicate": 1}
 
 
 def test_two_bridges_share_the_partitions_and_one_goes_on_alone(rig):
