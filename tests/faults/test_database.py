@@ -48,6 +48,29 @@ def test_pricing_goes_on_without_the_database_and_the_api_says_503(trial: Trial)
     trial.plant.end("web")
 
 
+@pytest.mark.fault("F21", budget_ms=3000)
+def test_a_bridge_that_starts_while_the_database_is_away_waits_for_it(trial: Trial):
+    """SIGKILL PostgreSQL and the bridge; the bridge is started first."""
+    with trial.stream():
+        log = trial.system.log.stat().st_size
+        trial.servers.kill("postgres")
+        trial.system.kill("bridge")
+        trial.plant.start_bridge()
+        waits = "the bridge says that it waits"
+        until(lambda: b"waiting: connection failed" in said(trial, log), 30, waits)
+        time.sleep(3.0)
+        assert trial.system.runs("bridge")
+        trial.servers.revive("postgres")
+        taken = trial.recover(time.time_ns())
+    trial.check()
+    assert taken < 30_000
+
+
+def said(trial: Trial, since: int) -> bytes:
+    """What all processes have written since the log was so long."""
+    return trial.system.log.read_bytes()[since:]
+
+
 def answer(url: str) -> tuple[int, bytes]:
     """Status and body; 0 when nobody answers."""
     token = {"Authorization": "Token of-nobody"}  # looked up in the database

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from tests.riskproject.conftest import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = """
 import sys, django
 django.setup()
@@ -19,3 +26,27 @@ def test_a_bridge_starts_without_the_pricing_libraries_and_the_admin() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_a_bridge_without_its_database_says_what_it_waits_for_until_it_is_told_to_end(
+    kafka_bootstrap: str,
+) -> None:
+    there = urlsplit(os.environ["DATABASE_URL"])
+    netloc = f"{there.netloc.rpartition(':')[0]}:{free_port()}"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": there._replace(netloc=netloc).geturl(),
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+    }
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "runbridge", "--group", "waits"],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as bridge:
+        assert bridge.stdout is not None
+        assert any("waiting: connection failed" in line for line in bridge.stdout)
+        bridge.send_signal(signal.SIGTERM)
+        assert bridge.wait(20) == 0

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import OperationalError, connection
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
@@ -45,7 +45,7 @@ from riskproject.celery import app
 
 log = logging.getLogger("feedbridge")
 
-KAFKA_RETRY_S, HALTED_LOOK_S = 0.2, 1.0
+KAFKA_RETRY_S, HALTED_LOOK_S, START_AGAIN_S = 0.2, 1.0, 0.5
 KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -103,11 +103,11 @@ class Command(BaseCommand):
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: set it, or run `make demo`")
         try:
             access = settings.KAFKA_ACCESS.options_for(servers)
-            ensure_topics(servers, options=access, rights=TOPIC_RIGHTS["bridge"])
-            epoch = next_epoch()
-        except (AccessRefused, BrokerUnreachable, DatabaseError, ImproperlyConfigured) as error:
+            epoch = _topics_and_epoch(servers, access, stop)
+        except (AccessRefused, DatabaseError, ImproperlyConfigured) as error:
             raise CommandError(str(error).strip()) from None
-        self._run(servers, access, epoch, options, stop)
+        if epoch is not None:
+            self._run(servers, access, epoch, options, stop)
 
     def _run(
         self,
@@ -155,6 +155,26 @@ class Command(BaseCommand):
         self.stdout.write(f"bridge stopped: {bridge.ledger.consumed} ticks, {counts}")
         if bridge.halted:
             raise CommandError(str(Halt(bridge=name, why=bridge.halted, since_ns=0)))
+
+
+def _topics_and_epoch(servers: str, access: Options, stop: threading.Event) -> int | None:
+    """All that a bridge must have before it reads; waits for Kafka and PostgreSQL.
+
+    One that ended instead would be given up by its supervisor in a long outage, and nobody would
+    be there when the servers are. None when told to stop meanwhile.
+    """
+    said = ""
+    while True:
+        try:
+            ensure_topics(servers, options=access, rights=TOPIC_RIGHTS["bridge"])
+            return next_epoch()
+        except (BrokerUnreachable, OperationalError) as error:
+            why = " ".join(str(error).split())
+            if why != said:
+                log.warning("waiting: %s", why)
+                said = why
+        if stop.wait(START_AGAIN_S):
+            return None
 
 
 def _limit(options: dict[str, Any]) -> BadLimit:
