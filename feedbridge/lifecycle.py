@@ -60,7 +60,8 @@ class Lifecycle:
         self.states: Counter[str] = Counter()
         self.hops = Hops()
         self.resent = 0
-        self._compile_at = self._books_at = 0.0
+        self._books_at = 0.0
+        self._compile_at: dict[str, float] = {}
 
     @property
     def open(self) -> dict[str, OpenFrame]:
@@ -91,13 +92,14 @@ class Lifecycle:
             self._reopen(name, frame, "another bridge has published a higher one")
         elif state.error is not None and state.error.code == BOOK_GONE:
             self._reopen(name, frame, state.error.message)
-            self.ask_for_book()
+            self.ask_for_book(name)
         elif state.error is not None:
             self._refused(name, frame, state.error.code, state.error.message)
 
     def _published(self, name: str, frame: OpenFrame, line: HistoryLine | None) -> None:
         lane = self.lanes[name]
         self.watchdog.published(frame, self.clock())
+        self._compile_at.pop(name, None)  # a book was there: if it goes, ask at once
         self._count(name, frame, line)
         lane.open, lane.published, lane.number = None, frame.market, frame.number
         lane.book_version, lane.at_most = frame.header.book_version, None
@@ -145,10 +147,13 @@ class Lifecycle:
         lane.open, lane.not_before = None, self.clock() + RETRY_EVERY_S
         lane.waiting[:0] = frame.ticks
 
-    def ask_for_book(self) -> None:
-        """Trades may be compiled by nobody: the request can be lost, or Redis its data."""
-        if self.clock() >= self._compile_at:
-            self._compile_at = self.clock() + COMPILE_EVERY_S
+    def ask_for_book(self, name: str = "") -> None:
+        """Trades may be compiled by nobody: the request can be lost, or Redis its data.
+
+        Once, and now and then until the currency has a book again: compiling takes a while.
+        """
+        if self.clock() >= self._compile_at.get(name, 0.0):
+            self._compile_at[name] = self.clock() + COMPILE_EVERY_S
             self.ask_to_compile()
 
     # --- Open frames -------------------------------------------------------------------------
@@ -262,8 +267,9 @@ class Lifecycle:
             return set()
         self._books_at = now + BOOKS_EVERY_S
         books, pointers = self.books.newest_of(asked), self.frames.pointers(asked)
-        if None in books.values():
-            self.ask_for_book()
+        for name, book in books.items():
+            if book is None:
+                self.ask_for_book(name)
         return {
             name
             for name, book in books.items()
@@ -280,7 +286,7 @@ class Lifecycle:
         try:
             lane.open = self.dispatcher.open(market, ticks, self.suspects.blocks)
         except NoBook:
-            self.ask_for_book()  # ticks wait for it
+            self.ask_for_book(name)  # ticks wait for it
             return
         self.suspects.retain(name, lane.open.header.book_version)
         del lane.waiting[: len(ticks)]

@@ -85,6 +85,22 @@ def test_ticks_wait_for_the_first_compiled_book_and_it_is_asked_for(rig):
     assert rig.seq() == 1
 
 
+def test_a_redis_that_loses_its_books_twice_within_a_minute_is_asked_for_them_twice(rig):
+    """Who has just asked waits with the next request, but not after a book has come."""
+    made = store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    for times in (1, 2):
+        rig.client.flushall()
+        rig.run(lambda times=times: rig.asked == times, seconds=10)
+        rig.rounds(bridge)
+        assert rig.asked == times, "once is enough until the book is there"
+        store(rig.books, swap(), number=made.number + times)
+        rig.send(rig.tick(1 + times))
+        rig.run(at_rest(bridge, 1 + times))
+
+
 def test_a_book_that_has_gone_is_asked_for_and_the_frame_opened_anew(rig):
     """Its tick is not at fault, and must neither be buried nor wait for ever."""
     made = store(rig.books, swap())
