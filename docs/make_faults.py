@@ -1,6 +1,6 @@
-"""A report of ``make faults`` in; the measured table of docs/reliability.md out, between its marks.
+"""Reports of ``make faults`` and ``make soak`` in; the tables of docs/reliability.md out.
 
-Run from the root of the repository: ``python -m docs.make_faults``.
+Run from the root of the repository: ``python -m docs.make_faults [FAULTS.json] [SOAK.json]``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 PAGE = Path(__file__).with_name("reliability.md")
 REPORT = Path(".local/test-faults.json")
-MARKED = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
+SOAKS = Path(".local/soak")
+EDGES_MS = (250, 500, 1000, 2000, 5000, 15_000)
 HEAD = ("fault", "done", "recovery ms: median / worst", "aim ms", "held", "verdict")
 
 
@@ -42,12 +43,70 @@ def _taken(recovery_ms: list[float]) -> str:
     return f"{statistics.median(recovery_ms):,.0f} / {max(recovery_ms):,.0f}"
 
 
-def page(report: dict[str, Any]) -> str:
-    """The page with the table of a report."""
-    table = "\n".join([f"Seed {report['seed']}, {report['broker']}.", "", *rows(report)])
-    return MARKED.sub(lambda m: f"{m[1]}{table}\n{m[2]}", PAGE.read_text())
+def faults(report: dict[str, Any]) -> str:
+    """The table, and where it was made."""
+    return "\n".join([f"Seed {report['seed']}, {report['broker']}.", "", *rows(report)])
+
+
+def soak(report: dict[str, Any]) -> str:
+    """What was done, what held, how long recoveries took: all, and by fault."""
+    taken = report["recovery_ms"]
+    every = [ms for some in taken.values() for ms in some]
+    text = (
+        f"Seed {report['seed']}, {report['minutes']} minutes, {report['trades']:,} trades,"
+        f" {report['broker']}: {len(every)} rounds of faults, {report['ticks_in_kafka']:,} ticks,"
+        f" {report['frames_seen']:,} frames, {report['frames_compared']:,} of them and"
+        f" {report['trades_compared']:,} trades priced again by one process, largest difference"
+        f" {report['largest_difference']}. Broken: {len(report['broken']) or 'nothing'}."
+    )
+    return "\n".join([text, "", *_histogram(every), "", *_by_fault(taken)])
+
+
+def _histogram(every: list[float]) -> list[str]:
+    lows, heads = (0, *EDGES_MS), [f"to {edge / 1000:g} s" for edge in EDGES_MS]
+    heads.append(f"over {EDGES_MS[-1] / 1000:g} s")
+    highs = (*EDGES_MS, float("inf"))
+    counts = [sum(low < ms <= high for ms in every) for low, high in zip(lows, highs, strict=True)]
+    return [
+        f"| recovery | {' | '.join(heads)} |",
+        f"|---|{'--:|' * len(heads)}",
+        f"| rounds | {' | '.join(map(str, counts))} |",
+    ]
+
+
+def _by_fault(taken: dict[str, list[float]]) -> list[str]:
+    """One fault a row; pairs together, for there are many."""
+    found: dict[str, list[float]] = {}
+    for name, some in taken.items():
+        found.setdefault("two at once" if " + " in name else name, []).extend(some)
+    lines = ["| fault | rounds | median ms | worst ms |", "|---|--:|--:|--:|"]
+    for name in sorted(found, key=_number):
+        half, worst = statistics.median(found[name]), max(found[name])
+        lines.append(f"| {name} | {len(found[name])} | {half:,.0f} | {worst:,.0f} |")
+    return lines
+
+
+def _number(name: str) -> int:
+    found = re.match(r"F(\d+) ", name)
+    return int(found[1]) if found else 99
+
+
+def put(page: str, mark: str, text: str) -> str:
+    """The page with a text between ``<!-- mark -->`` and the next ``<!-- end -->``."""
+    place = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not place.search(page):
+        raise ValueError(f"{PAGE}: there is no <!-- {mark} --> with an <!-- end -->")
+    return place.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page)
+
+
+def main(words: list[str]) -> None:
+    """Write the page from both reports: those named, or the newest."""
+    found = [*words, *map(str, [REPORT, *sorted(SOAKS.glob("soak-*.json"))[-1:]][len(words) :])]
+    page = PAGE.read_text()
+    for mark, made, file in zip(("measured", "soak"), (faults, soak), found, strict=False):
+        page = put(page, mark, made(json.loads(Path(file).read_text())))
+    PAGE.write_text(page)
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else REPORT
-    PAGE.write_text(page(json.loads(file.read_text())))
+    main(sys.argv[1:])
