@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 
@@ -89,7 +90,8 @@ def test_records_that_kafka_has_deleted_unread_are_counted_and_said(trial: Trial
 @pytest.mark.fault("F18")
 def test_rubbish_among_the_ticks_is_buried_and_its_neighbours_are_priced(trial: Trial):
     """One record in twenty is rubbish."""
-    seconds = 8.0
+    # Of few frames a p99 is noise: long enough in `make faults`, short in `make test`.
+    seconds = 40.0 if os.environ.get("FAULTS") else 8.0
     with trial.stream():
         before = trial.plant.pulse()
         assert before is not None
