@@ -66,10 +66,10 @@ class Ledger:
             reached = records.popitem(last=False)[0] + 1
             self._next[place[:2]] = self._reached[place[:2]] = reached
 
-    def first_open(self, partition: tuple[str, int]) -> int | None:
-        """Offset of the first record that has not ended; of the next one when all have.
+    def resume_at(self, partition: tuple[str, int]) -> int | None:
+        """Where reading would go on: the first record that has not ended, or the one after all.
 
-        None where nothing has been read. Kafka may not have heard of it yet.
+        None where nothing has been read.
         """
         return next(iter(self._open.get(partition, ())), self._reached.get(partition))
 

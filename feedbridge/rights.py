@@ -98,15 +98,13 @@ def exactly(acl: ACL) -> ACLFilter:
 
 
 def said(acl: ACL) -> str:
-    """As a Right says it, with what a Right is never: a denial, a prefix, one host."""
+    """As a Right says it, with what a Right is never: a prefix, one host."""
     pattern = acl.resource_pattern
     words = [
         f"{acl.principal.removeprefix('User:')}: {acl.operation.name}",
         pattern.resource_type.name.lower(),
         pattern.resource_name,
     ]
-    if acl.permission_type is not ACLPermissionType.ALLOW:
-        words.append("(denied)")
     if pattern.pattern_type is not ACLResourcePatternType.LITERAL:
         words.append(f"({pattern.pattern_type.name.lower()})")
     if acl.host != "*":

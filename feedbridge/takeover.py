@@ -66,7 +66,7 @@ class Takeover:
         for record in self.held:
             self._let_go_at.setdefault((record.topic, record.partition), record.offset)
         for partition in lost:
-            first = self.ledger.first_open(partition)
+            first = self.ledger.resume_at(partition)
             if first is not None:
                 self._let_go_at[partition] = first
         self._let_go_at = {p: o for p, o in self._let_go_at.items() if p in lost}

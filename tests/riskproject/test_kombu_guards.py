@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import kombu
@@ -30,14 +31,19 @@ def connection(proxy: Proxy, redis_url: str) -> Iterator[kombu.Connection]:
         yield made
 
 
+def taken(connection: kombu.Connection, channel: Any) -> Any:
+    """A message that a worker has taken and not acknowledged."""
+    kombu.Queue(QUEUE, channel=channel).declare()
+    connection.Producer().publish({"n": 1}, routing_key=QUEUE, serializer="json")
+    return channel.basic_get(QUEUE)
+
+
 def test_a_message_whose_end_redis_did_not_hear_of_does_not_use_up_the_worker(
     connection: kombu.Connection, proxy: Proxy, redis_client: redis.Redis
 ) -> None:
     channel = connection.channel()
-    kombu.Queue(QUEUE, channel=channel).declare()
-    connection.Producer().publish({"n": 1}, routing_key=QUEUE, serializer="json")
     channel.basic_qos(0, 1, False)
-    message = channel.basic_get(QUEUE)
+    message = taken(connection, channel)
     assert not channel.qos.can_consume(), "one message is all that this worker may hold"
     proxy.go_half_open()
     with pytest.raises(channel.connection_errors):
@@ -51,9 +57,7 @@ def test_one_dead_line_is_enough_to_leave_all_that_wait_in_the_pool(
     connection: kombu.Connection, proxy: Proxy, redis_client: redis.Redis
 ) -> None:
     channel = connection.channel()
-    kombu.Queue(QUEUE, channel=channel).declare()
-    connection.Producer().publish({"n": 1}, routing_key=QUEUE, serializer="json")
-    message = channel.basic_get(QUEUE)
+    message = taken(connection, channel)
     lines = [channel.pool.get_connection() for _ in range(3)]
     for line in lines:
         channel.pool.release(line)

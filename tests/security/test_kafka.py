@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from kafka.errors import TopicAuthorizationFailedError
 
 from devstack.errors import StackError
@@ -28,11 +29,12 @@ from feedbridge.door import AccessRefused, BrokerUnreachable, demand_entry
 from feedbridge.management.commands import runbridge
 from feedbridge.producer import TickProducer, connector
 from feedbridge.rebalance import Rebalance
-from feedbridge.rights import TOPIC_RIGHTS
+from feedbridge.rights import TOPIC_RIGHTS, all_acls_of, principal
 from feedbridge.topics import (
     FX_TICKS,
     YIELD_CURVE_TICKS,
     YIELD_CURVE_TICKS_DLQ,
+    connect_admin,
     demand_rights,
     ensure_topics,
 )
@@ -228,6 +230,26 @@ def test_from_an_empty_cluster_one_command_makes_topics_and_grants_once(grants: 
     assert grants.again.count("was there") == 9
 
 
+def deny(broker: Broker, account: str, topic: str) -> ACL:
+    """Writing to a topic is denied to an account, by hand."""
+    denied = ACL(
+        principal=principal(account),
+        host="*",
+        operation=ACLOperation.WRITE,
+        permission_type=ACLPermissionType.DENY,
+        resource_pattern=ResourcePattern(ResourceType.TOPIC, topic),
+    )
+    with closing(connect_admin(broker.servers, broker.access(ADMIN))) as admin:
+        admin.create_acls([denied])
+    until(lambda: denied in acls_of(broker, account))
+    return denied
+
+
+def acls_of(broker: Broker, account: str) -> set[ACL]:
+    with closing(connect_admin(broker.servers, broker.access(ADMIN))) as admin:
+        return set(admin.describe_acls(all_acls_of(account))[0])
+
+
 def test_what_an_account_has_beyond_its_role_is_said_and_revoked_on_request(
     broker: Broker, grants: Grants
 ) -> None:
@@ -239,9 +261,11 @@ def test_what_an_account_has_beyond_its_role_is_said_and_revoked_on_request(
         return broker.says(ADMIN, "kafka_grants", feed=["leaver"], **options)
 
     until(lambda: f"has more    {more}" in says())
+    denied = deny(broker, "leaver", YIELD_CURVE_TICKS_DLQ)
     assert f"has more    {more}" in says(revoke=True, dry_run=True)
     assert f"revoked     {more}" in says(revoke=True)
     until(lambda: "has more" not in says())
+    assert denied in acls_of(broker, "leaver"), "to take a denial away would give"
     assert says(revoke=True).count("was there") == 2
     assert "has more" not in broker.says(ADMIN, "kafka_grants", **ROLES)
 

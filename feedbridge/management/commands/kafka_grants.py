@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from kafka.admin import ACL
+from kafka.admin import ACL, ACLPermissionType
 from kafka.errors import AuthorizationError, KafkaError, NoError, SecurityDisabledError
 
 from feedbridge.door import AccessRefused, BrokerUnreachable, Options
@@ -43,7 +43,9 @@ class Command(BaseCommand):
         parser.add_argument("--group", default=GROUP, help="the bridges' consumer group")
         parser.add_argument("--dry-run", action="store_true", help="say what would be granted")
         parser.add_argument(
-            "--revoke", action="store_true", help="take away what the named accounts do not need"
+            "--revoke",
+            action="store_true",
+            help="take away what the accounts have beyond the roles named here",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,15 +84,19 @@ class Command(BaseCommand):
             self.stdout.write(f"{word:<12}{right}")
 
     def _revoke(self, servers: str, access: Options, rights: list[Right], *, really: bool) -> None:
-        """What the accounts have beyond their roles: by an older release, or by hand."""
+        """What the accounts have beyond their roles: by an older release, or by hand.
+
+        A denial is left: to take it away would give.
+        """
         needed = {right.acl() for right in rights}
-        more = sorted(_found(servers, access, rights) - needed, key=said)
+        beyond = _found(servers, access, rights) - needed
+        more = sorted((a for a in beyond if a.permission_type is ACLPermissionType.ALLOW), key=said)
         if really:
             _delete(servers, access, more)
         for acl in more:
             self.stdout.write(f"{'revoked' if really else 'has more':<12}{said(acl)}")
         if more and not really:
-            self.stdout.write("--revoke takes away what they have more than they need")
+            self.stdout.write("--revoke takes away what they have beyond the roles named here")
 
 
 def _found(servers: str, access: Options, rights: list[Right]) -> set[ACL]:
