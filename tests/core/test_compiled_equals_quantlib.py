@@ -13,6 +13,7 @@ from pricing.core.conventions import CURRENCIES
 from pricing.core.flows import compile_book
 from pricing.core.quotes import CurveOptions
 from pricing.core.reference import Reference
+from tests import not_run
 from tests.core import markets
 from tests.core.markets import NOTIONAL
 from tests.core.pricing_of import priced
@@ -102,7 +103,7 @@ def check(book, today, quotes, options, say=print):
         assert risk.gamma[row] == pytest.approx(truth.gamma, abs=4 * NOISE)
 
 
-@pytest.mark.skipif(not markets.SHARED_QUOTES.exists(), reason="../shared/data is not here")
+@not_run.unless(markets.SHARED_QUOTES.exists(), not_run.SAMPLE_DATA)
 def test_a_book_on_published_quotes_of_three_currencies_equals_quantlib():
     today = dt.date(2025, 2, 10)
     quotes = {

@@ -11,6 +11,7 @@ import pytest
 from devstack import kafka_libs, tansu
 from devstack.errors import StackError
 from devstack.java import find_java
+from tests import not_run
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def apache() -> dict[str, str]:
         find_java()
         kafka_libs.kafka_libs(print)
     except StackError as error:
-        pytest.skip(f"Apache Kafka cannot run here: {error}")
+        not_run.stop(not_run.APACHE_KAFKA, str(error))
     return {"KAFKA_BROKER": "apache"}
 
 
@@ -53,5 +54,5 @@ def packaged() -> dict[str, str]:
     try:
         tansu.find_binary()
     except StackError as error:
-        pytest.skip(f"the packaged broker cannot run here: {error}")
+        not_run.stop(not_run.PACKAGED_BROKER, str(error))
     return {"KAFKA_BROKER": "packaged"}

@@ -17,6 +17,7 @@ from devstack.account import server_account
 from devstack.errors import StackError
 from devstack.passwords import passwords_of
 from devstack.stack import ServerURLs, Stack, read_running, running
+from tests import not_run
 
 NOTHING_SET: dict[str, str] = {}
 TOPIC = "ticks"
@@ -166,7 +167,7 @@ def test_a_frozen_server_left_behind_is_ended_by_the_next_start(base: Path) -> N
         assert [name for name, _ in leftover.dead()] == ["redis"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives PostgreSQL to another user")
+@not_run.unless(os.geteuid() == 0, not_run.ROOT_USER)
 def test_as_root_a_closed_directory_is_replaced_by_an_open_one_and_remembered(base: Path) -> None:
     base.chmod(0o700)
     said: list[str] = []
@@ -185,7 +186,7 @@ def test_as_root_a_closed_directory_is_replaced_by_an_open_one_and_remembered(ba
         shutil.rmtree((base / "postgres-home").read_text())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives PostgreSQL to another user")
+@not_run.unless(os.geteuid() == 0, not_run.ROOT_USER)
 def test_as_root_binaries_in_a_closed_home_are_copied_to_an_open_one(base: Path) -> None:
     account = server_account()
     assert account is not None

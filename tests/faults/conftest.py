@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import not_run
 from tests.faults.plant import Plant
 from tests.faults.report import Row, table, write
 from tests.faults.trial import Trial
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if not _wanted(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+        if not CHOSEN:
+            not_run.leave_out(config, not_run.ALL_FAULTS, len(left_out))
         items[:] = [item for item in items if _wanted(item)]
 
 

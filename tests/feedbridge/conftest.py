@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from devstack import stack
 from feedbridge.history.daily import CurveHistory, stored
 from feedbridge.replay import ReplayPlan
 from feedbridge.topics import ensure_topics
@@ -65,7 +66,6 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if configured:
         yield configured
         return
-    stack = pytest.importorskip("devstack.stack", reason="no broker configured, no devstack")
     base = tmp_path_factory.mktemp("kafka")
     with stack.running(base, durable=False, want=("kafka",), environ=packaged()) as urls:
         yield urls.kafka_bootstrap
@@ -73,7 +73,6 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def mortal_broker(tmp_path: Path) -> Iterator[MortalBroker]:
-    stack = pytest.importorskip("devstack.stack", reason="no devstack to start a broker with")
     mine = stack.Stack(tmp_path, durable=False, want=("kafka",), environ=packaged())
     urls = mine.start()
     try:

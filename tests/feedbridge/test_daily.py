@@ -14,6 +14,7 @@ from feedbridge.history.daily import SOFR_SPREAD_BP, CurveHistory
 from feedbridge.history.terms import interpolate, years_of
 from pricing.core.errors import BadInput
 from pricing.core.messages import check_quotes
+from tests import not_run
 
 REFERENCE = Path(__file__).parents[3] / "shared/data/usd_treasury_par_yields_1990_2026.csv"
 MULTICURVE = REFERENCE.with_name("multicurve_quotes_ore_2025-02-10.csv")
@@ -63,7 +64,7 @@ def test_a_holiday_without_rates_is_no_market_day(history: CurveHistory):
 
 def test_every_stored_yield_equals_an_independent_collection(history: CurveHistory):
     if not REFERENCE.exists():
-        pytest.skip(f"no reference data: {REFERENCE.name} is not beside the checkout")
+        not_run.stop(not_run.SAMPLE_DATA, REFERENCE.name)
     with REFERENCE.open() as lines:
         rows = {row.pop("Date"): row for row in csv.DictReader(lines)}
     compared = 0
@@ -115,7 +116,7 @@ def test_between_two_spreads_lies_a_straight_line(years: float, bp: float):
 
 def test_the_spread_is_what_the_market_showed_on_the_day_it_names():
     if not (MULTICURVE.exists() and REFERENCE.exists()):
-        pytest.skip(f"no reference data: {MULTICURVE.name} is not beside the checkout")
+        not_run.stop(not_run.SAMPLE_DATA, MULTICURVE.name)
     with MULTICURVE.open() as lines:
         sofr = {
             row["tenor"]: float(row["rate_decimal"])

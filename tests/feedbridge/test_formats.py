@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from feedbridge.history import formats
 from pricing.core.errors import BadInput
+from tests import not_run
 
 SAMPLES = Path(__file__).parents[3] / "shared/data/samples"
 
@@ -206,7 +207,7 @@ def test_a_loaded_file_says_where_it_came_from(tmp_path: Path):
 def test_real_files_are_read(name: str, days: int | None, publisher: str):
     path = SAMPLES / name
     if not path.exists():
-        pytest.skip(f"no sample files: {name} is not beside the checkout")
+        not_run.stop(not_run.SAMPLE_DATA, f"samples/{name}")
     table = formats.load(path)
     assert table.publisher == publisher
     assert not table.warnings

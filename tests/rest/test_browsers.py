@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from riskproject.browsers import ADMIN_POLICY, POLICY
+from tests import not_run
 from tests.rest.conftest import Live, answers, start_web, until
 from tests.riskproject.conftest import free_port
 
@@ -34,9 +35,11 @@ def test_every_page_says_what_it_may_load(client: Any, db: None, path: str, poli
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    found = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if not found:
-        pytest.fail("Chromium was not found: install it (Debian: apt install chromium)")
+        not_run.stop(not_run.CHROMIUM)
     with sync_playwright() as tools:
         started = tools.chromium.launch(executable_path=found, args=FLAGS)
         yield started

@@ -23,6 +23,7 @@ from psycopg import errors
 from instruments.models import Book, Quarantine, Swap
 from riskproject.database.rights import APP, READONLY
 from riskproject.database.urls import url_as
+from tests import not_run
 from tests.e2e.system import ROOT, System, _with_path, running_system
 from tests.instruments.test_admin import form_of
 from tests.instruments.test_api import SWAP
@@ -30,9 +31,8 @@ from tests.security.conftest import by_token
 from tests.servers import BASE
 
 VARIABLES = {APP: "DATABASE_APP_PASSWORD", READONLY: "DATABASE_READONLY_PASSWORD"}
-pytestmark = pytest.mark.skipif(
-    not all(os.environ.get(name) for name in VARIABLES.values()),
-    reason="NOT SHOWN: DATABASE_URL names a server of your own, where no roles are made",
+pytestmark = not_run.unless(
+    all(os.environ.get(name) for name in VARIABLES.values()), not_run.OWN_DATABASE
 )
 
 

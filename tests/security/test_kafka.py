@@ -41,6 +41,7 @@ from feedbridge.topics import (
 from pricing.core.messages import FxTick, MarketTick
 from pricing.pulse import alive
 from riskproject import kafka_access, readiness
+from tests import not_run
 from tests.security.guarded_kafka import (
     ADMIN,
     BRIDGE,
@@ -112,7 +113,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     try:
         kafka = guarded_kafka(base, find_java(), kafka_libs(print))
     except StackError as error:
-        pytest.skip(f"NOT RUN: accounts and rights on a real Apache Kafka, because {error}")
+        not_run.stop(not_run.APACHE_KAFKA, str(error))
     child = kafka.launch()
     try:
         kafka.ready(child)
@@ -334,7 +335,7 @@ def test_rights_are_granted_by_who_may_and_nobody_else(broker: Broker, grants: G
 
 def test_a_broker_without_an_authorizer_is_said_to_ask_nobody(kafka_bootstrap: str) -> None:
     if "Apache" not in os.environ.get("KAFKA_BROKER_NAME", ""):
-        pytest.skip("NOT RUN: the packaged broker knows no rights")
+        not_run.stop(not_run.APACHE_KAFKA, "the packaged broker knows no rights")
     with (
         override_settings(KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap),
         pytest.raises(CommandError, match="this broker asks nobody for rights: set authorizer"),
