@@ -1,8 +1,9 @@
-"""Parts of a frame and the manifest of its book in; one row per trade out."""
+"""The trades of a frame as a table: one row per trade, its order, and the table as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,61 @@ from pricing.core.results import MEASURES, LostTrade, PartColumns, Rollup
 
 TEXTS = ("trade", "currency", "desk", "book", "product", "status", "message")
 OK, FAILED, MISSING = "ok", "failed", "missing"
+
+
+TradeKey = tuple[str, str]
+"""Currency and trade id: what names a row, wherever it stands."""
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The column that rows are ordered by."""
+
+    column: str = "trade"
+    descending: bool = False
+
+    def after_click(self, column: str) -> Sort:
+        """The order after a click on a heading: the same heading again turns it round."""
+        if column == self.column:
+            return Sort(column, not self.descending)
+        return Sort(column, column not in TEXTS)
+
+    def order(self, rows: pd.DataFrame) -> list[TradeKey]:
+        """Keys of the rows in this order; a number that is missing stands last."""
+        by = [self.column, "trade"] if self.column != "trade" else ["trade"]
+        ascending = [not self.descending, True][: len(by)]
+        found = rows.sort_values(by, ascending=ascending, kind="stable", na_position="last")
+        return list(zip(found["currency"], found["trade"], strict=True))
+
+
+def in_order(rows: pd.DataFrame, keys: Sequence[TradeKey]) -> pd.DataFrame:
+    """The rows of these keys, in their order."""
+    places = dict(
+        zip(zip(rows["currency"], rows["trade"], strict=True), range(len(rows)), strict=True)
+    )
+    return rows.iloc[[places[key] for key in keys]].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the numbers of a frame were made from, for a copy that leaves the screen."""
+
+    frame: int
+    market_time: dt.datetime
+    valuation_date: dt.date
+    published_ns: int
+    labels: Mapping[str, str]
+
+    def row(self) -> dict[str, str]:
+        """Columns of a CSV file; times in UTC."""
+        published = dt.datetime.fromtimestamp(self.published_ns / 1e9, dt.UTC)
+        return {
+            "frame": str(self.frame),
+            "market_time": self.market_time.astimezone(dt.UTC).isoformat(timespec="seconds"),
+            "valuation_date": self.valuation_date.isoformat(),
+            "published_at": published.isoformat(timespec="milliseconds"),
+            "quotes": "; ".join(f"{curve} {label}" for curve, label in self.labels.items()),
+        }
 
 
 @dataclass(frozen=True)
@@ -31,10 +87,15 @@ class Trades:
     """The trades of one frame; ``table`` serves all readers: do not write to it."""
 
     currency: str
-    frame: int
+    stamp: Stamp
     keys: list[tuple[str, str]]
     table: pd.DataFrame
     parts: Mapping[int, PartColumns]
+
+    @property
+    def frame(self) -> int:
+        """Number of the frame."""
+        return self.stamp.frame
 
     def ladder(self, place: TradeRow) -> pd.DataFrame:
         """KRD and par ladder of one trade by curve and tenor; trade currency per bp."""
@@ -59,7 +120,10 @@ def trades_of(rollup: Rollup, manifest: Manifest, parts: Mapping[int, PartColumn
     table = pd.concat([block for block in blocks if len(block)] or blocks, ignore_index=True)
     table["currency"] = rollup.currency
     table["desk"] = table["book"].map(lambda book: manifest.desk_of_book.get(book, ""))
-    return Trades(rollup.currency, rollup.frame, rollup.keys, table, dict(parts))
+    stamp = Stamp(
+        rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels
+    )
+    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts))
 
 
 def _block(
@@ -99,11 +163,17 @@ def _not_compiled(failures: Iterable[Failure], lost: Mapping[str, LostTrade]) ->
     return table
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """CSV that a spreadsheet reads as text and numbers, never as formulas."""
+def csv_bytes(table: pd.DataFrame, stamps: Mapping[str, Stamp]) -> bytes:
+    """CSV that a spreadsheet reads as text and numbers, never as formulas.
+
+    Each row says of which frame, market time and quotes its numbers are (``stamps`` by currency).
+    """
     safe = table.copy()
     for column in safe.columns.intersection(list(TEXTS)):
         safe[column] = safe[column].map(_as_text)
+    made_from = {currency: stamp.row() for currency, stamp in stamps.items()}
+    for name in next(iter(made_from.values()), {}):
+        safe[name] = [made_from[currency][name] for currency in table["currency"]]
     return str(safe.to_csv(index=False)).encode()
 
 

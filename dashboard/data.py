@@ -16,7 +16,7 @@ import msgspec
 import redis
 
 from dashboard.blotter import Trades, trades_of
-from dashboard.opening import FIRST_OF_BOOK, Opening, opening_line
+from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from pricing.books import Books, Manifest
 from pricing.core.conventions import CURRENCIES
 from pricing.core.results import HistoryLine, PartColumns, Rollup, history_line
@@ -67,6 +67,12 @@ class Market:
     history: Sequence[HistoryLine] = ()
     opening: Opening | None = None
     samples: Sequence[Sample] = ()
+    comparable: frozenset[int] | None = None
+    """Frames with as many trades and priced trades as this one; None: all of them."""
+
+    def compares(self, frame: int) -> bool:
+        """Whether sums of that frame may stand beside this one's."""
+        return self.comparable is None or frame in self.comparable
 
     @property
     def currency(self) -> str:
@@ -170,7 +176,9 @@ class Reader:
     def _market(self, rollup: Rollup) -> Market:
         history = self.frames.history(rollup.currency)
         opening = self._opening(rollup, history)
-        return Market(rollup, history, opening, tuple(self._samples[rollup.currency]))
+        same = frozenset(line.frame for line in history if comparable(line, rollup))
+        samples = tuple(self._samples[rollup.currency])
+        return Market(rollup, history, opening, samples, same)
 
     def _remember(self, rollup: Rollup) -> None:
         """Keep a light copy of each frame seen."""

@@ -94,6 +94,7 @@ def own_market(market: Market, own: Own) -> Market:
         history=[own_line(line, seen) for line in market.history],
         opening=own_opening(market.opening, own) if market.opening is not None else None,
         samples=samples,
+        comparable=market.comparable,
     )
 
 

@@ -75,10 +75,11 @@ def convertible(markets: Iterable[Market]) -> list[tuple[Market, float]]:
 
 
 def total(markets: Sequence[Market], choice: Choice, measure: Measure) -> float | None:
-    """A sum in US dollars; None when there is nothing to convert."""
+    """A sum in US dollars; None when no trade passes or nothing can be converted."""
     found = [
-        rate * sum(getattr(cell, measure) for cell in choice.cells(market.rollup))
+        rate * getattr(cell, measure)
         for market, rate in convertible(markets)
+        for cell in choice.cells(market.rollup)
     ]
     return math.fsum(found) if found else None
 
@@ -140,7 +141,9 @@ def series(
 ) -> list[float]:
     """A total in US dollars over time at today's FX, for a sparkline.
 
-    With ``day`` only since the opening. A filter on trades has only what this screen saw.
+    Only frames with as many trades, as many of them priced: a booked trade, or bonds whose spread
+    is not solved yet, would draw a jump that no market made. With ``day`` only since the
+    opening. A filter on trades has only what this screen saw.
     """
     lines = {
         market.currency: [(t, v * rate) for t, v in _points(market, choice, measure, day=day)]
@@ -158,7 +161,7 @@ def _points(
     points = [
         (line.published_ns, _remembered(line, choice, measure))
         for line in found
-        if line.status == "COMPLETE" and line.published_ns >= start
+        if line.status == "COMPLETE" and line.published_ns >= start and market.compares(line.frame)
     ]
     return [(when, value) for when, value in points if math.isfinite(value)]
 

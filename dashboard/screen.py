@@ -121,7 +121,10 @@ def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
 
 def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> bool:
     if markets and choice.products:
-        return True
+        if any(choice.cells(market.rollup) for market in markets) or risk.troubles(markets):
+            return True
+        st.info(nothing_passes(markets, choice))
+        return False
     if snapshot.markets and not (choice.currencies and choice.products):
         st.info("Choose at least one currency and one product.")
     elif snapshot.down:
@@ -131,6 +134,21 @@ def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) ->
     else:
         st.info(NO_FRAME)
     return False
+
+
+def nothing_passes(markets: Sequence[Market], choice: Choice) -> str:
+    """Why a page without numbers has none: no risk and no trade are not the same."""
+    currencies = ", ".join(market.currency for market in markets)
+    if gate.viewer().desks is not None and choice.whole:
+        return f"None of your desks has a trade in {currencies}."
+    if choice.whole:
+        return (
+            f"No trades in {currencies} yet. Load a file in the admin, or a sample: "
+            "`python manage.py seed_book --trades 1000`"
+        )
+    products = " or ".join(f"{product}s" for product in choice.products)
+    desk = f" of {choice.desk}" if choice.desk is not None else ""
+    return f"No trade passes the filters: {products}{desk} in {currencies}. Choose others above."
 
 
 def _facts(

@@ -1,10 +1,16 @@
-"""Colours and small pieces of HTML: the status line, tags, headings. All data is escaped."""
+"""Colours and pieces of HTML: status line, tags, cards, small tables. All data is escaped.
+
+Cards and small tables are HTML, not Streamlit's metric and grid: the browser lays them out by
+their content, so that no number is ever cut off, and a refresh sends text alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from dashboard.status import Status
 
@@ -17,6 +23,37 @@ CURRENCY_COLORS = {"USD": "#4c9aff", "EUR": "#f5b041", "GBP": "#af7ac5"}
 PRODUCT_COLORS = {"bond": "#5dade2", "swap": "#48c9b0"}
 HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
 OTHER_COLOR = "#9aa5b8"
+
+
+SPARK_WIDTH, SPARK_HEIGHT = 100.0, 28.0
+"""Of a sparkline's own coordinates; the style sheet stretches it to its card."""
+
+Tone = Literal["", "up", "down"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number with its label, a note below it, a hint for hovering, and its recent past.
+
+    The sparkline has one colour whatever the numbers do: green and red belong to the note,
+    whose sign they show (``tone``).
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    hint: str = ""
+    tone: Tone = ""
+    points: Sequence[float] = ()
+    bars: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a small table: its title, and whether it holds numbers or signed money."""
+
+    title: str
+    kind: Literal["text", "number", "signed"] = "text"
 
 
 def currency_color(currency: str) -> str:
@@ -81,3 +118,66 @@ def refusal(sentence: str, link: str, url: str) -> str:
     """The page of who may not see risk."""
     way = f'<a href="{escape(url)}">{escape(link)}</a>' if link and url else ""
     return f'<div class="refusal"><h1>Rates Risk</h1><p>{escape(sentence)}</p>{way}</div>'
+
+
+def cards(items: Iterable[Card]) -> str:
+    """Cards in a row, as many as the width has room for."""
+    return f'<div class="cards">{"".join(map(_card, items))}</div>'
+
+
+def _card(card: Card) -> str:
+    arrow = {"up": "▲ ", "down": "▼ "}.get(card.tone, "")
+    return (
+        f'<div class="card" title="{escape(card.hint)}">'
+        f'<span class="label">{escape(card.label)}</span>'
+        f'<span class="value">{escape(card.value)}</span>'
+        f'<span class="delta {card.tone}">{arrow}{escape(card.note)}</span>'
+        f"{sparkline(card.points, bars=card.bars)}</div>"
+    )
+
+
+def sparkline(points: Sequence[float], *, bars: bool = False) -> str:
+    """Points as a small picture from left to right; a line needs two of them."""
+    if len(points) < (1 if bars else 2):
+        return ""
+    low, high = (min(0.0, *points), max(0.0, *points)) if bars else (min(points), max(points))
+    span = (high - low) or 1.0
+    heights = [(value - low) / span * SPARK_HEIGHT for value in points]
+    return (
+        f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH:g} {SPARK_HEIGHT:g}" '
+        f'preserveAspectRatio="none" aria-hidden="true">'
+        f"{_bars(heights) if bars else _line(heights)}</svg>"
+    )
+
+
+def _line(heights: Sequence[float]) -> str:
+    step = SPARK_WIDTH / (len(heights) - 1)
+    places = " ".join(f"{i * step:.1f},{SPARK_HEIGHT - h:.1f}" for i, h in enumerate(heights))
+    return f'<polyline points="{places}"></polyline>'
+
+
+def _bars(heights: Sequence[float]) -> str:
+    step = SPARK_WIDTH / len(heights)
+    return "".join(
+        f'<rect x="{i * step:.1f}" y="{SPARK_HEIGHT - h:.1f}" width="{0.8 * step:.1f}" '
+        f'height="{h:.1f}"></rect>'
+        for i, h in enumerate(heights)
+    )
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
+    """A small table of texts that are formatted already; signed money is green or red."""
+    titles = "".join(f'<th class="{c.kind}">{escape(c.title)}</th>' for c in columns)
+    lines = "".join(
+        f"<tr>{''.join(_cell(c, text) for c, text in zip(columns, row, strict=True))}</tr>"
+        for row in rows
+    )
+    return (
+        '<div class="small-table"><table>'
+        f"<thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _cell(column: Column, text: str) -> str:
+    tone = {"+": " up", "-": " down"}.get(text[:1], "") if column.kind == "signed" else ""
+    return f'<td class="{column.kind}{tone}" title="{escape(text)}">{escape(text)}</td>'

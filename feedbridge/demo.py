@@ -1,4 +1,4 @@
-"""A running system in Redis in; a few lines for a terminal, and a summary of a run, out."""
+"""What a demo shows in its terminal: published risk as it stands, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -76,13 +76,18 @@ def plain_line(frames: Frames) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What happened in a run."""
+    """What happened in a run.
+
+    ``frames`` are all published ones by currency. ``trades`` and ``failed`` are those of the
+    newest frames; percentiles are over ``measured`` frames, as many as the history keeps.
+    """
 
     ticks: int
     states: Mapping[str, int]
     frames: Mapping[str, int]
     trades: int
     failed: int
+    measured: int
     p50_ms: float
     p99_ms: float
 
@@ -98,15 +103,21 @@ class Summary:
         return [
             f"ticks in              {self.ticks} of curves and FX  ({states or 'none ended'})",
             f"frames published      {sum(self.frames.values())}  ({frames})",
-            f"trades priced         {self.trades}  ({self.failed} failed)",
-            f"tick to published     p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms",
+            f"trades in each round  {self.trades}  ({self.failed} failed)",
+            f"tick to published     p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms"
+            f"  (last {self.measured} frames)",
         ]
 
 
 def summarise(frames: Frames, since_ns: int) -> Summary:
-    """Everything published since a moment (ns since 1970), as far as history reaches."""
+    """Everything published since a moment (ns since 1970).
+
+    The history keeps the last frames only, so that they are counted by the bridges' own counts
+    where those are higher.
+    """
     lines = {name: _since(frames.history(name), since_ns) for name in CURRENCIES}
     every = [line for found in lines.values() for line in found]
+    newest = [found[-1] for found in lines.values() if found]
     taken = np.array([line.tick_to_published_ms for line in every])
     taken = taken[np.isfinite(taken)]
     pulses = alive(frames.client) or read_pulses(frames.client)[:1]
@@ -117,9 +128,13 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
     return Summary(
         ticks=sum(pulse.consumed for pulse in pulses),
         states=states,
-        frames={name: len(found) for name, found in lines.items()},
-        trades=sum(line.priced for line in every),
-        failed=sum(line.trades - line.priced for line in every),
+        frames={
+            name: max(len(found), sum(pulse.frames.get(name, 0) for pulse in pulses))
+            for name, found in lines.items()
+        },
+        trades=sum(line.trades for line in newest),
+        failed=sum(line.trades - line.priced for line in newest),
+        measured=len(taken),
         p50_ms=float(np.percentile(taken, 50)) if len(taken) else float("nan"),
         p99_ms=float(np.percentile(taken, 99)) if len(taken) else float("nan"),
     )

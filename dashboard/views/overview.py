@@ -1,12 +1,12 @@
-"""The newest frames in; one screen of levels, changes, ladders, curves and movers out."""
+"""The overview page: levels, changes, ladders, curves, desks and the biggest movers."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import charts, format, hops, risk, screen, theme
@@ -15,7 +15,7 @@ from dashboard.data import Market, Snapshot
 from dashboard.risk import Choice
 from dashboard.status import live_bridges
 
-CARD_PX, CHART_PX, TABLE_ROW_PX = 158, 268, 28
+CHART_PX, TABLE_ROW_PX = 268, 28
 TOP_PX, BOTTOM_PX = 340, 330
 LADDERS: dict[str, risk.LadderName] = {"KRD": "krd", "Par": "ladder_par"}
 CURVE_FAMILIES = (risk.OIS, risk.GOVT, risk.PROJECTION)
@@ -43,109 +43,96 @@ def head(title: str, note: str = "") -> None:
 # --- Cards -----------------------------------------------------------------------------------
 
 
-def card(label: str, value: str, delta: str | None, **more: Any) -> None:
-    """One number; grey and without arrow unless told otherwise."""
-    look: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-    points = more.pop("points", None)
-    st.metric(
-        label,
-        value,
-        delta,
-        border=True,
-        height=CARD_PX,
-        chart_data=points or None,
-        **{**look, **more},
-    )
-
-
 def cards(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> None:
-    """Six numbers."""
-    with st.container(key="cards"):
-        columns = st.columns(6, gap="small")
+    """Draw the six numbers that a desk looks at first."""
     change = risk.change(markets, choice)
-    with columns[0]:
-        npv_card(markets, choice, change)
-    with columns[1]:
-        pnl_card(markets, choice, change)
-    with columns[2]:
-        dv01_card(markets, choice)
-    with columns[3]:
-        key_rate_card(markets, choice)
-    with columns[4]:
-        latency_card(markets)
-    with columns[5]:
-        pipeline_card(snapshot, markets)
+    found = (
+        npv_card(markets, choice, change),
+        pnl_card(markets, choice, change),
+        dv01_card(markets, choice),
+        key_rate_card(markets, choice),
+        latency_card(markets),
+        pipeline_card(snapshot, markets),
+    )
+    st.html(theme.cards(found))
 
 
-def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> None:
+def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> theme.Card:
     """Value, and how it moved since the opening."""
     moved = change.usd is not None
-    look = {"delta_color": "normal", "delta_arrow": "auto", "delta_description": "vs open"}
-    card(
+    return theme.Card(
         "NPV",
         format.money(risk.total(markets, choice, "npv")),
-        format.money(change.usd) if moved else "no open to compare",
-        points=risk.series(markets, choice, "npv"),
-        help=f"In USD at each frame's own FX. {change.note}",
-        **(look if moved else {}),
+        f"{format.money(change.usd)} vs open" if moved else "no open to compare",
+        f"In USD at each frame's own FX. {change.note}",
+        _tone(change.usd),
+        risk.series(markets, choice, "npv"),
     )
 
 
-def pnl_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> None:
+def _tone(amount: float | None) -> theme.Tone:
+    """The sign of an amount as a colour; an unknown or zero amount has none."""
+    if not amount:
+        return ""
+    return "up" if amount > 0 else "down"
+
+
+def pnl_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> theme.Card:
     """Change since the opening."""
-    card(
+    known = change.usd is not None
+    return theme.Card(
         "P&L since open",
         format.money(change.usd, signed=True),
-        "NPV change at today's FX" if change.usd is not None else "opening missing",
-        points=risk.series(markets, choice, "npv", day=True) if change.usd is not None else None,
-        help="Sum of NPV changes of the trades shown, at the current FX: without FX moves, "
+        "NPV change at today's FX" if known else "opening missing",
+        "Sum of NPV changes of the trades shown, at the current FX: without FX moves, "
         f"paid coupons and new trades. {change.note}",
+        points=risk.series(markets, choice, "npv", day=True) if known else (),
     )
 
 
-def dv01_card(markets: Sequence[Market], choice: Choice) -> None:
+def dv01_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
     """What a 1 bp fall of all quotes earns."""
     trades, failed = risk.trade_counts(markets, choice)
     lost = f", {failed:,} failed" if failed else ""
-    card(
+    return theme.Card(
         "DV01 per bp",
         format.money(risk.total(markets, choice, "dv01_par")),
         f"{format.count(trades, 'trade')}{lost}",
+        "What is earned when all quotes of all curves fall by 1 bp (par DV01), in USD.",
         points=risk.series(markets, choice, "dv01_par"),
-        help="What is earned when all quotes of all curves fall by 1 bp (par DV01), in USD.",
     )
 
 
-def key_rate_card(markets: Sequence[Market], choice: Choice) -> None:
+def key_rate_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
     """Where the risk is."""
     ladder = risk.ladder(markets, choice, "krd")
     largest = risk.largest_key_rate(ladder)
     value = f"{largest.tenor} {format.money(largest.usd)}" if largest else format.NOTHING
     part = format.share(abs(largest.usd), largest.all_usd) if largest else format.NOTHING
-    card(
+    return theme.Card(
         "Largest key rate",
         value,
         f"{part} of |KRD|",
-        points=risk.thinned([abs(x) for x in ladder.net]) if largest else None,
-        chart_type="bar",
-        help="Net over currencies and curves; bars: |KRD| by tenor.",
+        "Net over currencies and curves; bars: |KRD| by tenor.",
+        points=risk.thinned([abs(x) for x in ladder.net]) if largest else (),
+        bars=True,
     )
 
 
-def latency_card(markets: Sequence[Market]) -> None:
+def latency_card(markets: Sequence[Market]) -> theme.Card:
     """How old a number is when it appears."""
     found = risk.latency(markets)
-    card(
+    return theme.Card(
         "Tick to risk, p50",
         format.milliseconds(found.p50),
         f"p99 {format.milliseconds(found.p99)}",
-        points=risk.thinned(found.recent),
-        help="From the feed's clock to the published frame, over the last "
+        "From the feed's clock to the published frame, over the last "
         f"{format.count(found.frames, 'frame')}.",
+        points=risk.thinned(found.recent),
     )
 
 
-def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> None:
+def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> theme.Card:
     """Who works, and what waits."""
     now_s = time.time()
     alive = live_bridges(snapshot, now_s)
@@ -154,14 +141,14 @@ def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> None:
     processes = sum(worker.processes for worker in snapshot.workers)
     bridges = format.count(len(alive), "bridge")
     workers = format.count(len(snapshot.workers), "worker")
-    card(
+    return theme.Card(
         "Pipeline",
         format.count(processes, "process", "processes"),
         f"lag {lag:,}, open {opened}, resent {resent:,}" if alive else "no bridge",
-        points=risk.thinned(hops.frame_rate(markets, now_s)),
-        chart_type="bar",
-        help=f"{bridges} and {workers} alive. Lag: ticks that wait in Kafka. Open: frames being "
+        f"{bridges} and {workers} alive. Lag: ticks waiting in Kafka. Open: frames being "
         "priced. Resent: blocks sent again. Bars: frames per second.",
+        points=risk.thinned(hops.frame_rate(markets, now_s)),
+        bars=True,
     )
 
 
@@ -227,31 +214,48 @@ def breakdown_panel(markets: Sequence[Market], choice: Choice) -> None:
         )
 
 
-def signed_color(value: float) -> str:
-    """Green above zero, red below: for P&L only."""
-    if pd.isna(value) or value == 0:
-        return ""
-    return f"color: {theme.GREEN if value > 0 else theme.RED}"
+def dollars(value: float | None, *, signed: bool = False) -> str:
+    """Whole US dollars with thousands; n/a when the number could not be made."""
+    if value is None or not math.isfinite(value):
+        return format.NOTHING
+    whole = round(value)
+    return f"{whole:+,d}" if signed and whole else f"{whole:,d}"
 
 
-def money_table(table: pd.DataFrame, pnl: str, money: Sequence[str], key: str, height: int) -> None:
-    """Whole dollars; P&L with sign and colour; what could not be made says n/a."""
-    formats = {**dict.fromkeys(money, "{:,.0f}"), pnl: "{:+,.0f}"}
-    styled = table.style.format(formats, na_rep=format.NOTHING).map(signed_color, subset=[pnl])
-    st.dataframe(styled, hide_index=True, height=height, key=key, row_height=TABLE_ROW_PX)
+DESK_COLUMNS = (
+    theme.Column("Desk"),
+    theme.Column("NPV", "number"),
+    theme.Column("DV01", "number"),
+    theme.Column("P&L", "signed"),
+    theme.Column("Trades", "number"),
+    theme.Column("Failed", "number"),
+)
+MOVER_COLUMNS = (
+    theme.Column("Trade"),
+    theme.Column("Ccy"),
+    theme.Column("Book"),
+    theme.Column("DV01", "number"),
+    theme.Column("P&L", "signed"),
+)
 
 
 def desks_panel(markets: Sequence[Market], choice: Choice) -> None:
     """Desks, and below them what is not in any number."""
-    rows = risk.desk_rows(markets, choice)
-    table = pd.DataFrame(
-        [(r.desk, r.npv, r.dv01, r.pnl, r.trades, r.failed) for r in rows],
-        columns=["Desk", "NPV", "DV01", "P&L", "Trades", "Failed"],
-    ).astype({"P&L": float})
+    rows = [
+        (
+            row.desk,
+            dollars(row.npv),
+            dollars(row.dv01),
+            dollars(row.pnl, signed=True),
+            f"{row.trades:,}",
+            f"{row.failed:,}",
+        )
+        for row in risk.desk_rows(markets, choice)
+    ]
     found = risk.troubles(markets)
     with st.container(key="panel-desks", border=True, height=BOTTOM_PX, gap="small"):
         head("Desks", f"USD; P&L since open{_later(markets)}")
-        money_table(table, "P&L", ["NPV", "DV01"], "desks", 118)
+        st.html(theme.table(DESK_COLUMNS, rows))
         head("Not in the numbers", _summary(markets, found))
         if found:
             screen.trouble_table(found, key="failed", height=110)
@@ -278,16 +282,11 @@ def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice
             head("Biggest movers", "USD, since open")
             by = switch("Order", ("P&L", "DV01"), "movers")
         found = risk.movers(markets, trades, choice, by="pnl" if by == "P&L" else "dv01")
-        table = pd.DataFrame(
-            {
-                "Trade": found["trade"],
-                "Ccy": found["currency"],
-                "Book": found["book"],
-                "DV01": found["dv01"].astype(float),
-                "P&L": found["pnl"].astype(float),
-            }
-        )
-        money_table(table, "P&L", ["DV01"], "movers", 256)
+        rows = [
+            (r.trade, r.currency, r.book, dollars(r.dv01), dollars(r.pnl, signed=True))
+            for r in found.itertuples(index=False)
+        ]
+        st.html(theme.table(MOVER_COLUMNS, rows))
 
 
 # --- Page ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stamps of frames and words of bridges in; where a tick's time goes, and what waits, out."""
+"""The pipeline page: where a tick's time goes, and what is waiting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.status import live_bridges
 from pricing.pulse import STALE_S, BridgePulse, ProcessPulse
 
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
-CARD_PX, PANEL_PX, CHART_PX = 104, 356, 290
+PANEL_PX, CHART_PX = 356, 290
 BELOW_PX = 384
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered")
 LINKS = {"FLOWER_URL": "Flower: workers and tasks", "API_URL": "API: documentation"}
@@ -31,24 +31,12 @@ def cards(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> None:
     values = [
         ("Bridges alive", f"{len(alive)}", f"of {len(snapshot.pulses)} ever seen"),
         ("Workers", f"{len(snapshot.workers)}", f"{processes} pricing processes"),
-        ("Lag", f"{sum(p.lag for p in alive):,}", "ticks wait in Kafka"),
+        ("Lag", f"{sum(p.lag for p in alive):,}", "ticks waiting in Kafka"),
         ("Open frames", f"{sum(p.open_frames for p in alive):,}", "being priced"),
         ("Resent", f"{sum(p.resent for p in alive):,}", "blocks sent again"),
         ("Tick to risk", format.milliseconds(latency.p50), _percentiles(latency)),
     ]
-    with st.container(key="cards"):
-        columns = st.columns(6, gap="small")
-    for column, (label, value, note) in zip(columns, values, strict=True):
-        with column:
-            st.metric(
-                label,
-                value,
-                note,
-                border=True,
-                height=CARD_PX,
-                delta_color="off",
-                delta_arrow="off",
-            )
+    st.html(theme.cards(theme.Card(label, value, note) for label, value, note in values))
 
 
 def _percentiles(latency: risk.Latency) -> str:

@@ -1,4 +1,4 @@
-"""The trades of the newest frames in; a blotter, a CSV file and one trade's ladders out."""
+"""The trades page: a table of trades, the same as CSV, and the ladders of one trade."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import blotter, charts, format, screen, theme
-from dashboard.blotter import TradeRow, Trades
+from dashboard.blotter import Sort, TradeKey, TradeRow, Trades
 from dashboard.data import Market, Snapshot
 from dashboard.risk import NO_DESK, Choice
 
 TABLE_PX, CHART_PX, LADDER_PX = 744, 300, 330
+PAGE_ROWS = 100
+"""Rows that are sent at each refresh; the others are a page, a search or the CSV file away."""
+
+SORT, TRADE, ORDER = "blotter_sort", "blotter_trade", "blotter_order"
+"""Session state: how rows are sorted, the trade in the panel, and the order that is held."""
+
 ALL_TRADES, NOT_PRICED = "All", "Not priced"
 LADDERS = {"KRD": "krd", "Par": "ladder_par"}
 
@@ -32,6 +38,7 @@ SHOWN = {
     "message": "Message",
 }
 WHOLE = ("NPV", "DV01 par", "DV01 zero")
+COLUMN_OF = {title: column for column, title in SHOWN.items()}
 
 
 class Search:
@@ -41,9 +48,9 @@ class Search:
         """Keep the books (none: all), the text in a trade's name, and the status."""
         self.books, self.text, self.status = tuple(books), text.strip(), status
 
-    def key(self, choice: Choice) -> str:
-        """Differs when other rows are shown: a selection must not move to another trade."""
-        return f"blotter-{hash((choice, self.books, self.text, self.status))}"
+    def question(self, choice: Choice) -> int:
+        """A number that differs when other rows are asked for."""
+        return hash((choice, self.books, self.text, self.status))
 
     def rows(self, table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
         """The rows that pass; a trade that never compiled has neither product nor desk."""
@@ -100,25 +107,96 @@ def held_or_new(markets: Sequence[Market], *, live: bool) -> dict[str, Trades]:
     return found
 
 
-def blotter_table(rows: pd.DataFrame, key: str) -> int | None:
-    """Draw the table; the number of the selected row."""
-    table = rows[list(SHOWN)].rename(columns=SHOWN)
-    for column in ("Ccy", "Desk", "Book", "Product", "Status"):
-        table[column] = table[column].astype("category")
-    numbers = {name: st.column_config.NumberColumn(format="%,.0f") for name in WHOLE}
-    numbers["Gamma"] = st.column_config.NumberColumn(format="%,.3f")
-    event = st.dataframe(
+def held_order(rows: pd.DataFrame, question: int) -> list[TradeKey]:
+    """Keys of the rows, in the order in which they were first shown.
+
+    Numbers change in place while rows stand still: a row that moves under the reader's eye, or
+    under a tick, is another trade. Rows are sorted anew by another sort or question, or when
+    trades came or went.
+    """
+    sort: Sort = st.session_state.setdefault(SORT, Sort())
+    keys = set(zip(rows["currency"], rows["trade"], strict=True))
+    asked, order = st.session_state.get(ORDER, (None, []))
+    if asked != (question, sort) or set(order) != keys:
+        order = sort.order(rows)
+        st.session_state[ORDER] = ((question, sort), order)
+    return order
+
+
+def sort_again() -> None:
+    """Forget the order that is held: the next one goes by the numbers of now."""
+    st.session_state.pop(ORDER, None)
+
+
+def on_click(widget: str, shown: Sequence[TradeKey]) -> None:
+    """Take a tick or a click on a heading out of the table's state."""
+    selection = st.session_state[widget].selection
+    sort: Sort = st.session_state[SORT]
+    sorted_by = {SHOWN[sort.column]}
+    if set(selection.columns) != sorted_by:
+        clicked = next(iter(set(selection.columns) - sorted_by), SHOWN[sort.column])
+        st.session_state[SORT] = sort.after_click(COLUMN_OF[clicked])
+    elif selection.rows:
+        st.session_state[TRADE] = shown[selection.rows[0]]
+    else:
+        st.session_state.pop(TRADE, None)
+
+
+def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) -> None:
+    """Draw one page of the table.
+
+    The widget is known by the keys of its rows: as long as it is the same widget, a place is the
+    same trade. Another widget gets the tick by the trade's key.
+    """
+    sort: Sort = st.session_state[SORT]
+    table = blotter.in_order(rows, shown)[list(SHOWN)].rename(columns=SHOWN)
+    formats: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="%,.0f", width=110) for name in WHOLE
+    }
+    formats["Gamma"] = st.column_config.NumberColumn(format="%,.3f", width=80)
+    widget = f"blotter-{hash((question, sort, tuple(shown)))}"
+    chosen = st.session_state.get(TRADE)
+    st.dataframe(
         table,
         hide_index=True,
         height=TABLE_PX,
-        key=key,
+        key=widget,
         row_height=28,
-        column_config=numbers,
-        on_select="rerun",
-        selection_mode="single-row",
+        column_config=formats,
+        on_select=partial(on_click, widget, shown),
+        # With columns to select, the grid does not sort by itself: its order would be its own.
+        selection_mode=["single-row", "single-column"],
+        selection_default={
+            "selection": {
+                "rows": [shown.index(chosen)] if chosen in shown else [],
+                "columns": [SHOWN[sort.column]],
+            }
+        },
     )
-    selected = event.selection.rows
-    return selected[0] if selected and selected[0] < len(table) else None
+
+
+def page_of(order: Sequence[TradeKey], question: int) -> Sequence[TradeKey]:
+    """The keys of the page that is open; a choice of pages when there is more than one."""
+    pages = -(-len(order) // PAGE_ROWS)
+    if pages <= 1:
+        return order
+    page = st.number_input(
+        "Page",
+        min_value=1,
+        max_value=pages,
+        key=f"switch-page-{question}",
+        width=120,
+        help=f"{PAGE_ROWS} rows a page, {pages:,} pages",
+        **_BARE,
+    )
+    return order[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+
+
+def chosen_row(rows: pd.DataFrame) -> pd.Series | None:
+    """The row of the trade in the panel; None when none is chosen or the filters hide it."""
+    currency, trade = st.session_state.get(TRADE, ("", ""))
+    found = rows[(rows["trade"] == trade) & (rows["currency"] == currency)]
+    return None if found.empty else found.iloc[0]
 
 
 def trade_panel(row: pd.Series | None, trades: Mapping[str, Trades]) -> None:
@@ -190,20 +268,32 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
     with st.container(key="body"):
         left, right = st.columns([66, 34], gap="small")
         with left:
+            question = search.question(choice)
+            order = held_order(rows, question)
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html(theme.heading("Blotter", summary(rows, table)))
-                download(rows)
-            selected = blotter_table(rows, search.key(choice))
+                shown = page_of(order, question)
+                st.button("Sort again", key="switch-sort", help=SORT_HINT, on_click=sort_again)
+                download(rows, trades)
+            blotter_table(rows, shown, question)
         with right:
-            trade_panel(None if selected is None else rows.iloc[selected], trades)
+            trade_panel(chosen_row(rows), trades)
 
 
-def download(rows: pd.DataFrame) -> None:
-    """CSV of the rows shown; made when it is asked for."""
+SORT_HINT = (
+    "Click a heading to sort by it, again to turn the order round. Numbers then change in place; "
+    "this sorts by the present ones."
+)
+
+
+def download(rows: pd.DataFrame, trades: Mapping[str, Trades]) -> None:
+    """CSV of all rows that pass the filters, made when it is asked for."""
+    stamps = {currency: found.stamp for currency, found in trades.items()}
+    newest = max(stamp.market_time for stamp in stamps.values())
     st.download_button(
         "CSV",
-        partial(blotter.csv_bytes, rows[list(SHOWN)]),
-        file_name="trades.csv",
+        partial(blotter.csv_bytes, rows[list(SHOWN)], stamps),
+        file_name=f"trades-{newest:%Y%m%dT%H%M%SZ}.csv",
         mime="text/csv",
         key="switch-csv",
         on_click="ignore",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,44 @@ def wait_until_it_answers(client: redis.Redis) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+CARD = re.compile(
+    r'<div class="card" title="([^"]*)"><span class="label">(.*?)</span>'
+    r'<span class="value">(.*?)</span><span class="delta (\w*)">(.*?)</span>'
+)
+
+
+@dataclass(frozen=True)
+class ShownCard:
+    """A card as the page shows it."""
+
+    hint: str
+    label: str
+    value: str
+    tone: str
+    note: str
+
+
+def shown_cards(app: AppTest) -> list[ShownCard]:
+    """The cards of a page, in their order."""
+    html = "".join(str(element.proto.body) for element in app.get("html"))
+    found = CARD.findall(html)
+    return [ShownCard(*map(unescape, card)) for card in found]
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    """Values of the cards by label."""
+    return {card.label: card.value for card in shown_cards(app)}
+
+
+def html_rows(app: AppTest, column: str) -> list[dict[str, str]]:
+    """Rows of the small HTML table that has such a column, by column title."""
+    html = "".join(str(element.proto.body) for element in app.get("html"))
+    for table in re.findall(r"<table>(.*?)</table>", html):
+        titles = [unescape(title) for title in re.findall(r"<th [^>]*>(.*?)</th>", table)]
+        if column in titles:
+            rows = re.findall(r"<tr>(<td.*?)</tr>", table)
+            cells = [re.findall(r"<td [^>]*>(.*?)</td>", row) for row in rows]
+            return [dict(zip(titles, map(unescape, row), strict=True)) for row in cells]
+    return []

@@ -10,15 +10,13 @@ import pytest
 import redis
 from streamlit.testing.v1 import AppTest
 
+from dashboard.blotter import Sort
 from pricing.core.messages import Failure
 from tests.dashboard import made
-from tests.dashboard.conftest import Open, OwnRedis
+from tests.dashboard.conftest import Open, OwnRedis, html_rows, metrics, shown_cards
 
+SORT, TRADE = "blotter_sort", "blotter_trade"
 BAD = Failure(trade_id="EUR-broken", code="BAD_TERMS", message="matures before it starts")
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def chart(app: AppTest, key: str) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def clean(app: AppTest) -> AppTest:
 def test_an_empty_store_says_what_to_run(open_app: Open, page: str) -> None:
     app = clean(open_app(page))
     assert "make demo" in app.info[0].value
-    assert not app.metric
+    assert not metrics(app)
 
 
 def test_without_redis_url_a_sentence_says_so(
@@ -116,15 +114,34 @@ def test_no_currency_asks_for_one(open_app: Open, redis_client: redis.Redis) -> 
     assert "Choose at least one currency" in clean(app).info[0].value
 
 
+def test_filters_that_no_trade_passes_show_a_sentence_and_no_zero(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    app = open_app()
+    app.get_by_key("product").set_value(["bond"])
+    app.get_by_key("desk").set_value("D2").run()  # D2 has swaps alone
+    assert metrics(clean(app)) == {}
+    assert "No trade passes the filters: bonds of D2 in USD, EUR, GBP." in app.info[0].value
+
+
+def test_profits_of_desks_keep_sign_and_digits(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client, 1)
+    open_app()
+    made.publish_all(redis_client, 2, gain=-206_821.0)
+    rows = {row["Desk"]: row["P&L"] for row in html_rows(clean(open_app()), "Failed")}
+    assert rows == {"D1": "-1,447,747", "D2": "0"}  # 7 x 206,821
+
+
 def test_profit_is_measured_from_the_first_frame(open_app: Open, redis_client: redis.Redis) -> None:
     made.publish_all(redis_client, 1)
     open_app()
     made.publish_all(redis_client, 2, gain=1000.0)
     app = clean(open_app())
     assert metrics(app)["P&L since open"] == "+$7.00k"  # 1,000 x (1 + 2 + 4)
-    npv = next(metric for metric in app.metric if metric.label == "NPV")
-    assert npv.delta == "$7.00k"
-    assert "oldest frame in the history" in npv.help
+    npv = next(metric for metric in shown_cards(app) if metric.label == "NPV")
+    assert (npv.note, npv.tone) == ("▲ $7.00k vs open", "up")
+    assert "oldest frame in the history" in npv.hint
 
 
 def test_a_currency_without_fx_is_left_out_and_said_so(
@@ -180,8 +197,8 @@ def test_failed_trades_are_named(open_app: Open, redis_client: redis.Redis) -> N
     assert tables[1].to_numpy().tolist() == [
         ["EUR-broken", "EUR", "BAD_TERMS", "matures before it starts"]
     ]
-    dv01 = next(metric for metric in app.metric if metric.label == "DV01 per bp")
-    assert dv01.delta == "7 trades, 1 failed"
+    dv01 = next(metric for metric in shown_cards(app) if metric.label == "DV01 per bp")
+    assert dv01.note == "7 trades, 1 failed"
 
 
 def test_a_partial_frame_names_its_block_and_shows_no_profit(
@@ -242,7 +259,7 @@ def test_filters_and_search_narrow_the_blotter(open_app: Open, redis_client: red
     made.publish(redis_client, "EUR", 2, not_compiled=[BAD])
     app = open_app("trades")
     app.get_by_key("text").set_value("eur-").run()
-    assert table(app, "NPV")["Trade"].tolist() == ["EUR-bond", "EUR-swap", "EUR-broken"]
+    assert table(app, "NPV")["Trade"].tolist() == ["EUR-bond", "EUR-broken", "EUR-swap"]
     app.get_by_key("only").set_value("Not priced").run()
     assert table(app, "NPV")["Trade"].tolist() == ["EUR-broken"]
     app.get_by_key("only").set_value("All")
@@ -255,9 +272,34 @@ def test_a_stopped_table_stands_still(open_app: Open, redis_client: redis.Redis)
     app = open_app("trades")
     app.get_by_key("live").set_value(False).run()
     made.publish(redis_client, "USD", 2, gain=50.0)
-    assert table(app.run(), "NPV")["NPV"].iloc[0] == 1000
+    assert 1050 not in table(app.run(), "NPV")["NPV"].tolist()
     app.get_by_key("live").set_value(True).run()
-    assert table(clean(app), "NPV")["NPV"].iloc[0] == 1050
+    assert 1050 in table(clean(app), "NPV")["NPV"].tolist()
+
+
+def test_rows_stand_still_while_numbers_change(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    app = open_app("trades")
+    app.session_state[SORT] = Sort("npv", descending=True)
+    before = table(app.run(), "NPV")["Trade"].tolist()
+    assert before[0] == "GBP-bond"
+    made.publish(redis_client, "USD", 2, gain=1e6)
+    after = table(clean(app.run()), "NPV")
+    assert after["Trade"].tolist() == before
+    assert after["NPV"].max() == 1_001_000
+    app.get_by_key("switch-sort").click().run()
+    assert table(app, "NPV")["Trade"].iloc[0] == "USD-bond"
+
+
+def test_a_trade_that_comes_keeps_the_panel_on_its_trade(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    app = open_app("trades")
+    app.session_state[TRADE] = ("EUR", "EUR-swap")
+    app.run()
+    made.publish(redis_client, "EUR", 2, not_compiled=[BAD])
+    assert "<b>EUR-swap</b>" in texts(clean(app.run()))
 
 
 # --- Pipeline --------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
-"""Parts and a manifest in, one row per trade out."""
+"""The table of trades: its rows, their order, and the CSV file."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 
 import numpy as np
 import pandas as pd
 
-from dashboard.blotter import TradeRow, csv_bytes, trades_of
+from dashboard.blotter import Sort, TradeRow, csv_bytes, in_order, trades_of
 from pricing.core.messages import Failure
 from pricing.core.results import LostTrade
 from tests.dashboard import made
@@ -62,7 +64,48 @@ def test_a_trades_ladders_by_curve_and_tenor() -> None:
     assert trades.ladder(TradeRow("gone", "EUR", 7, 0)).empty
 
 
+def rows(*named: tuple[str, str, float]) -> pd.DataFrame:
+    return pd.DataFrame(named, columns=["currency", "trade", "npv"])
+
+
+ROWS = rows(("USD", "b", 1.0), ("EUR", "c", math.nan), ("USD", "a", -5.0), ("EUR", "b", 1.0))
+
+
+def test_rows_are_ordered_by_a_column_and_missing_numbers_stand_last() -> None:
+    assert [t for _, t in Sort().order(ROWS)] == ["a", "b", "b", "c"]
+    up = [("USD", "a"), ("USD", "b"), ("EUR", "b"), ("EUR", "c")]
+    assert Sort("npv").order(ROWS) == up
+    assert Sort("npv", descending=True).order(ROWS) == [*up[1:3], up[0], up[3]]
+
+
+def test_a_click_on_a_heading_sorts_and_the_next_one_turns_round() -> None:
+    assert Sort().after_click("npv") == Sort("npv", descending=True)
+    assert Sort("npv", descending=True).after_click("npv") == Sort("npv")
+    assert Sort("npv").after_click("book") == Sort("book")
+
+
+def test_rows_are_found_by_currency_and_trade() -> None:
+    found = in_order(ROWS, [("EUR", "b"), ("USD", "a")])
+    assert found["npv"].tolist() == [1.0, -5.0]
+
+
+def test_a_csv_file_says_of_which_frame_and_quotes_its_numbers_are() -> None:
+    frame = made.make("EUR")
+    trades = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns)))
+    text = csv_bytes(trades.table[["trade", "currency", "npv"]], {"EUR": trades.stamp}).decode()
+    first = next(csv.DictReader(io.StringIO(text)))
+    assert (first["trade"], first["npv"], first["frame"]) == (
+        "EUR-bond",
+        "2000.0",
+        str(frame.rollup.frame),
+    )
+    assert first["market_time"] == frame.rollup.as_of.isoformat(timespec="seconds")
+    assert first["valuation_date"] == frame.rollup.valuation_date.isoformat()
+    assert first["published_at"].endswith("+00:00")
+    assert first["quotes"] == "; ".join(f"{c} {v}" for c, v in frame.rollup.labels.items())
+
+
 def test_a_spreadsheet_runs_no_formula_of_ours() -> None:
     table = pd.DataFrame({"trade": ["=cmd()", "-x", "+1", "@a", "ok"], "npv": [-1.5, 2, 3, 4, 5]})
-    lines = csv_bytes(table).decode().splitlines()
+    lines = csv_bytes(table, {}).decode().splitlines()
     assert lines == ["trade,npv", "'=cmd(),-1.5", "'-x,2.0", "'+1,3.0", "'@a,4.0", "ok,5.0"]

@@ -19,7 +19,7 @@ from pricing.core.messages import Failure
 from pricing.core.results import LostTrade
 from pricing.frames import key
 from tests.dashboard import made
-from tests.dashboard.conftest import LogIn, Open
+from tests.dashboard.conftest import LogIn, Open, metrics, shown_cards
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 ONE = Viewer(user="tom", roles=("trader",), desks=frozenset({"D1"}))
@@ -29,10 +29,6 @@ PAGES = ("overview", "trades", "pipeline")
 
 def lost(trade: str, book: str) -> LostTrade:
     return LostTrade(trade_id=trade, code="BAD_TERMS", message="x", book=book, product="swap")
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def everything(app: AppTest) -> str:
@@ -90,8 +86,8 @@ def test_own_failures_are_named(open_app: Open, log_in: LogIn, redis_client: red
     made.publish(redis_client, "EUR", 2, not_compiled=[lost("EUR-mine", "B")])
     app = open_app_as(open_app, log_in, ONE)
     assert "EUR-mine" in everything(app)
-    dv01 = next(metric for metric in app.metric if metric.label == "DV01 per bp")
-    assert dv01.delta == "4 trades, 1 failed"
+    dv01 = next(metric for metric in shown_cards(app) if metric.label == "DV01 per bp")
+    assert dv01.note == "4 trades, 1 failed"
 
 
 def test_profit_is_that_of_own_desks(
@@ -109,7 +105,8 @@ def test_a_trader_without_a_desk_is_told_so(
 ) -> None:
     made.publish_all(redis_client)
     app = open_app_as(open_app, log_in, Viewer(user="new", roles=("trader",), desks=frozenset()))
-    assert metrics(app)["NPV"] == "$0"
+    assert not metrics(app)
+    assert app.info[0].value == "None of your desks has a trade in USD, EUR, GBP."
     assert "no desk yet" in everything(app)
 
 
@@ -169,7 +166,7 @@ def test_who_may_not_look_gets_one_sentence_and_no_number(
     shown = everything(app)
     assert sentence in shown
     assert "USD" not in shown
-    assert not app.metric
+    assert not metrics(app)
     assert not app.dataframe
 
 
@@ -191,7 +188,7 @@ def test_without_an_address_of_web_nothing_is_shown(
         monkeypatch.setenv("WEB_URL", url)
         app = open_app()
         assert "WEB_URL is not set" in app.error[0].value
-        assert not app.metric
+        assert not metrics(app)
 
 
 # --- The reader beneath ----------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Markets and a choice in, US dollars out: the sums stand in made.py."""
+"""Sums, ladders and series of the dashboard in US dollars: the numbers stand in made.py."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,6 +203,16 @@ def test_series_follow_the_filter() -> None:
     assert risk.series(markets, ALL, "npv") == [900, 910]
     assert risk.series(markets, BONDS, "npv") == [1000, 1010]
     assert risk.series(markets, Choice(("USD",), ("swap",)), "npv") == []
+
+
+def test_a_series_leaves_out_frames_of_another_number_of_priced_trades() -> None:
+    late = market("USD", opened={}, gain=10.0)
+    assert risk.series([replace(late, comparable=frozenset({2}))], ALL, "npv") == []
+    assert risk.series([replace(late, comparable=frozenset({1, 2}))], ALL, "npv") == [900, 910]
+
+
+def test_a_choice_without_a_trade_has_no_total() -> None:
+    assert risk.total(three(), Choice(("USD",), ("bond",), "D2"), "npv") is None
 
 
 def test_percentiles_are_of_what_was_measured() -> None:

@@ -59,7 +59,7 @@ def test_a_run_is_summed_over_currencies_and_bridges(frames):
     summary = summarise(frames, since)
     assert (summary.ticks, summary.states) == (16, {"published": 11, "conflated": 5})
     assert summary.frames == {"USD": 10, "EUR": 1, "GBP": 0}
-    assert (summary.trades, summary.failed) == (33, 11)
+    assert (summary.trades, summary.failed, summary.measured) == (8, 2, 11)
     assert summary.p50_ms == pytest.approx(50.0, abs=0.1)
     assert not summary.complete
 
@@ -69,6 +69,18 @@ def test_frames_of_ticks_that_waited_before_the_run_are_not_counted(frames):
     publish(frames, 1, sent_ns=since - 10**9, taken_ms=5000.0)
     publish(frames, 2, sent_ns=since + 10**6)
     assert summarise(frames, since).frames["USD"] == 1
+
+
+def test_frames_beyond_the_history_are_counted_by_the_bridge(frames):
+    since = time.time_ns()
+    publish(frames, 1, sent_ns=since + 10**6)
+    pulse(frames, "a", 0.0, published=700)
+    raw = msgspec.json.decode(frames.client.hget(BRIDGES_KEY, "a"))
+    raw["frames"] = {"USD": 700, "EUR": 3}
+    frames.client.hset(BRIDGES_KEY, "a", msgspec.json.encode(raw))
+    summary = summarise(frames, since)
+    assert summary.frames == {"USD": 700, "EUR": 3, "GBP": 0}
+    assert "(last 1 frames)" in summary.lines()[-1]
 
 
 def test_after_the_bridge_has_stopped_its_last_word_counts(frames):
@@ -86,7 +98,9 @@ def test_a_run_without_frames_has_words_for_it(frames):
 
 def test_a_run_is_complete_when_every_currency_has_a_frame():
     counts = dict.fromkeys(CURRENCIES, 1)
-    made = Summary(ticks=3, states={}, frames=counts, trades=3, failed=0, p50_ms=1.0, p99_ms=2.0)
+    made = Summary(
+        ticks=3, states={}, frames=counts, trades=3, failed=0, measured=9, p50_ms=1.0, p99_ms=2.0
+    )
     assert made.complete
     assert "p99 2.0 ms" in made.lines()[-1]
 

@@ -124,7 +124,7 @@ def test_a_desk_taken_away_is_off_the_page_soon(
         desks["RATES"].traders.remove(users["trader"])
         page.listen("no desk yet", OUT_S)
         page.sent.clear()
-        page.listen(LAST_PANEL, OUT_S)
+        page.listen("None of your desks has a trade", OUT_S)
         assert not page.heard("USD-bond")
 
 

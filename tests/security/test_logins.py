@@ -44,6 +44,25 @@ def test_five_wrong_passwords_lock_the_name_from_that_address(staff: Any) -> Non
     assert AccessAttempt.objects.exists()  # in the database: for all processes
 
 
+def test_a_right_login_without_staff_status_is_told_why(staff: Any) -> None:
+    staff.is_staff = False
+    staff.save()
+    body = {"username": "risk_admin", "password": "right-horse-battery"}
+    assert "staff status" in Client().post(LOGIN, body).content.decode()
+    assert "staff status" not in Client().post(LOGIN, body | {"password": "wrong"}).content.decode()
+
+
+def test_who_is_logged_in_without_staff_status_is_told_why(staff: Any) -> None:
+    staff.is_staff = False
+    staff.save()
+    client = Client()
+    client.force_login(staff, "django.contrib.auth.backends.ModelBackend")
+    page = client.get("/admin/", follow=True).content.decode()
+    assert "staff status" in page
+    assert "To the dashboard" in page
+    assert "staff status" not in Client().get("/admin/", follow=True).content.decode()
+
+
 def test_a_right_password_forgives_the_wrong_ones(staff: Any) -> None:
     client = Client()
     for _ in range(3):
