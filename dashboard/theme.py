@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from dashboard.status import Status
 
@@ -25,6 +26,7 @@ HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
 OTHER_COLOR = "#9aa5b8"
 
 
+SPARK = "#4c9aff"
 SPARK_WIDTH, SPARK_HEIGHT = 100.0, 28.0
 """Of a sparkline's own coordinates; the style sheet stretches it to its card."""
 
@@ -137,30 +139,37 @@ def _card(card: Card) -> str:
 
 
 def sparkline(points: Sequence[float], *, bars: bool = False) -> str:
-    """Points as a small picture from left to right; a line needs two of them."""
+    """Points as a small picture from left to right; a line needs two of them.
+
+    An image with its data in the address: Streamlit takes SVG elements out of HTML.
+    """
     if len(points) < (1 if bars else 2):
         return ""
     low, high = (min(0.0, *points), max(0.0, *points)) if bars else (min(points), max(points))
     span = (high - low) or 1.0
     heights = [(value - low) / span * SPARK_HEIGHT for value in points]
-    return (
-        f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH:g} {SPARK_HEIGHT:g}" '
-        f'preserveAspectRatio="none" aria-hidden="true">'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" preserveAspectRatio="none" '
+        f'viewBox="0 0 {SPARK_WIDTH:g} {SPARK_HEIGHT:g}">'
         f"{_bars(heights) if bars else _line(heights)}</svg>"
     )
+    return f'<img class="spark" alt="" src="data:image/svg+xml,{quote(svg)}">'
 
 
 def _line(heights: Sequence[float]) -> str:
     step = SPARK_WIDTH / (len(heights) - 1)
     places = " ".join(f"{i * step:.1f},{SPARK_HEIGHT - h:.1f}" for i, h in enumerate(heights))
-    return f'<polyline points="{places}"></polyline>'
+    return (
+        f'<polyline points="{places}" fill="none" stroke="{SPARK}" stroke-width="1.5" '
+        'vector-effect="non-scaling-stroke"/>'
+    )
 
 
 def _bars(heights: Sequence[float]) -> str:
     step = SPARK_WIDTH / len(heights)
     return "".join(
         f'<rect x="{i * step:.1f}" y="{SPARK_HEIGHT - h:.1f}" width="{0.8 * step:.1f}" '
-        f'height="{h:.1f}"></rect>'
+        f'height="{h:.1f}" fill="{SPARK}"/>'
         for i, h in enumerate(heights)
     )
 

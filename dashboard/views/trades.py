@@ -15,11 +15,11 @@ from dashboard.data import Market, Snapshot
 from dashboard.risk import NO_DESK, Choice
 
 TABLE_PX, CHART_PX, LADDER_PX = 744, 300, 330
+# Rows that are sent at each refresh; the others are a page, a search or the CSV file away.
 PAGE_ROWS = 100
-"""Rows that are sent at each refresh; the others are a page, a search or the CSV file away."""
 
+# Session state: how rows are sorted, the trade in the panel, and the order that is held.
 SORT, TRADE, ORDER = "blotter_sort", "blotter_trade", "blotter_order"
-"""Session state: how rows are sorted, the trade in the panel, and the order that is held."""
 
 ALL_TRADES, NOT_PRICED = "All", "Not priced"
 LADDERS = {"KRD": "krd", "Par": "ladder_par"}
@@ -132,14 +132,29 @@ def on_click(widget: str, shown: Sequence[TradeKey]) -> None:
     """Take a tick or a click on a heading out of the table's state."""
     selection = st.session_state[widget].selection
     sort: Sort = st.session_state[SORT]
-    sorted_by = {SHOWN[sort.column]}
-    if set(selection.columns) != sorted_by:
-        clicked = next(iter(set(selection.columns) - sorted_by), SHOWN[sort.column])
-        st.session_state[SORT] = sort.after_click(COLUMN_OF[clicked])
+    if selection.columns:
+        st.session_state[SORT] = sort.after_click(COLUMN_OF[selection.columns[0]])
     elif selection.rows:
         st.session_state[TRADE] = shown[selection.rows[0]]
     else:
         st.session_state.pop(TRADE, None)
+
+
+def column_config(sort: Sort) -> dict[str, Any]:
+    """Formats of the numbers, and an arrow in the heading that the rows are sorted by."""
+    found = {title: _heading(title) for title in SHOWN.values()}
+    arrow = "▼" if sort.descending else "▲"
+    title = SHOWN[sort.column]
+    found[title] = _heading(title, f"{title} {arrow}")
+    return found
+
+
+def _heading(title: str, label: str | None = None) -> Any:
+    if title in WHOLE:
+        return st.column_config.NumberColumn(label, format="%,.0f", width=110)
+    if title == "Gamma":
+        return st.column_config.NumberColumn(label, format="%,.3f", width=80)
+    return st.column_config.TextColumn(label)
 
 
 def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) -> None:
@@ -150,10 +165,6 @@ def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) 
     """
     sort: Sort = st.session_state[SORT]
     table = blotter.in_order(rows, shown)[list(SHOWN)].rename(columns=SHOWN)
-    formats: dict[str, Any] = {
-        name: st.column_config.NumberColumn(format="%,.0f", width=110) for name in WHOLE
-    }
-    formats["Gamma"] = st.column_config.NumberColumn(format="%,.3f", width=80)
     widget = f"blotter-{hash((question, sort, tuple(shown)))}"
     chosen = st.session_state.get(TRADE)
     st.dataframe(
@@ -162,14 +173,14 @@ def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) 
         height=TABLE_PX,
         key=widget,
         row_height=28,
-        column_config=formats,
+        column_config=column_config(sort),
         on_select=partial(on_click, widget, shown),
         # With columns to select, the grid does not sort by itself: its order would be its own.
         selection_mode=["single-row", "single-column"],
         selection_default={
             "selection": {
                 "rows": [shown.index(chosen)] if chosen in shown else [],
-                "columns": [SHOWN[sort.column]],
+                "columns": [],
             }
         },
     )

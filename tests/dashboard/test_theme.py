@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from dashboard import theme
 
 
+def drawing(points: list[float], *, bars: bool = False) -> str:
+    """The SVG of a sparkline."""
+    found = re.fullmatch(
+        r'<img class="spark" alt="" src="data:image/svg\+xml,([^"]*)">',
+        theme.sparkline(points, bars=bars),
+    )
+    assert found is not None
+    return unquote(found[1])
+
+
 def test_a_sparkline_has_one_colour_whatever_the_numbers_do() -> None:
-    rising, falling = theme.sparkline([1.0, 2.0, 3.0]), theme.sparkline([3.0, 2.0, 1.0])
+    rising, falling = drawing([1.0, 2.0, 3.0]), drawing([3.0, 2.0, 1.0])
     assert 'points="0.0,28.0 50.0,14.0 100.0,0.0"' in rising
     assert 'points="0.0,0.0 50.0,14.0 100.0,28.0"' in falling
-    assert "up" not in rising
-    assert "down" not in falling
+    colours = [set(re.findall(r"#[0-9a-f]{6}", text)) for text in (rising, falling)]
+    assert colours == [{theme.SPARK}, {theme.SPARK}]
 
 
 def test_a_sparkline_of_nothing_or_of_one_point_is_no_picture() -> None:
     assert theme.sparkline([]) == theme.sparkline([1.0]) == ""
-    assert theme.sparkline([2.0, 2.0])  # a level line
-    assert "<rect" in theme.sparkline([1.0], bars=True)
+    assert "polyline" in drawing([2.0, 2.0])  # a level line
+    assert "<rect" in drawing([1.0], bars=True)
     assert theme.sparkline([], bars=True) == ""
 
 
@@ -34,4 +47,4 @@ def test_what_stands_in_a_card_or_table_is_text_and_no_markup() -> None:
     hostile = "<img src=x onerror=alert(1)>"
     html = theme.cards([theme.Card(hostile, hostile, hostile, hostile)])
     html += theme.table((theme.Column(hostile),), [(hostile,)])
-    assert "<img" not in html
+    assert "<img src=x" not in html

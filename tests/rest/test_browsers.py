@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from riskproject.browsers import ADMIN_POLICY, POLICY
-from tests import not_run
 from tests.rest.conftest import Live, answers, start_web, until
 from tests.riskproject.conftest import free_port
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 @pytest.mark.parametrize(
@@ -31,19 +25,6 @@ def test_every_page_says_what_it_may_load(client: Any, db: None, path: str, poli
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "http" not in policy  # nothing from elsewhere
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
-    if not found:
-        not_run.stop(not_run.CHROMIUM)
-    with sync_playwright() as tools:
-        started = tools.chromium.launch(executable_path=found, args=FLAGS)
-        yield started
-        started.close()
 
 
 def complaints(page: Page) -> list[str]:

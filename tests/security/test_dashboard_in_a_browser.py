@@ -1,0 +1,100 @@
+"""The dashboard in a real browser: a tick stays with its trade, and no number is cut off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from django.test import Client
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.dashboard import made
+from tests.security.screen import running_dashboard
+
+GRID = "[data-testid=stDataFrame] >> nth=0"
+HEADER_PX, ROW_PX, BOX_PX, NPV_X = 32, 28, 16, 420
+REFRESHES = 10
+CUT_OFF = "cells => cells.filter(c => c.scrollWidth > c.clientWidth).map(c => c.innerText)"
+
+
+@pytest.fixture
+def page(
+    live_server: Any,
+    users: dict[str, Any],
+    redis_client: redis.Redis,
+    redis_url: str,
+    browser: Browser,
+    tmp_path: Any,
+) -> Any:
+    """A tab of a user who sees all desks, logged in; frames of three currencies are there."""
+    made.publish_all(redis_client)
+    client = Client()
+    client.force_login(users["risk_admin"])
+    session = client.cookies["sessionid"].value
+    with running_dashboard(tmp_path, REDIS_URL=redis_url, WEB_URL=live_server.url) as port:
+        context = browser.new_context(base_url=f"http://127.0.0.1:{port}")
+        cookie = {"name": "sessionid", "value": session, "url": f"http://127.0.0.1:{port}"}
+        context.add_cookies([cookie])
+        tab = context.new_page()
+        tab.set_default_timeout(30_000)
+        yield tab
+        context.close()
+
+
+def rows(page: Page) -> list[list[str]]:
+    """The table as a screen reader has it: "true" where it is ticked, then its cells."""
+    found: list[list[str]] = page.locator(f"{GRID} >> table tbody tr").evaluate_all(
+        "rows => rows.map(r => [r.getAttribute('aria-selected'),"
+        " ...[...r.querySelectorAll('td')].map(c => c.innerText)])"
+    )
+    return found
+
+
+def row(page: Page, place: int) -> Locator:
+    return page.locator(f"{GRID} >> table tbody tr >> nth={place}")
+
+
+def click(page: Page, x: float, y: float) -> None:
+    box = page.locator(GRID).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + x, box["y"] + y)
+
+
+def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
+    page: Page, redis_client: redis.Redis
+) -> None:
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto("/trades")
+    page.wait_for_function("document.querySelectorAll('[data-testid=stDataFrame] tbody tr').length")
+    click(page, NPV_X, HEADER_PX / 2)  # rows by NPV, the largest first
+    expect(row(page, 0)).to_contain_text("GBP-bond")
+    expect(row(page, 2)).to_contain_text("USD-bond")
+    click(page, BOX_PX, HEADER_PX + 2.5 * ROW_PX)
+    panel = page.locator(".st-key-panel-trade .heading b").first
+    expect(panel).to_have_text("USD-bond")
+    for number in range(2, 2 + REFRESHES):
+        gain = 10_000.0 * number * (-1) ** number  # by NPV now, it would be first, last, first ...
+        made.publish(redis_client, "USD", number, gain=gain)
+        expect(row(page, 2).locator("td").nth(5)).to_have_text(f"{1000 + gain:.0f}")
+        ticked = [cells for cells in rows(page) if cells[0] == "true"]
+        assert [cells[1] for cells in ticked] == ["USD-bond"], ticked
+        assert panel.inner_text() == "USD-bond"
+
+
+@pytest.mark.parametrize("width", [1280, 1600, 1920])
+def test_no_number_is_cut_off_and_the_browser_warns_of_nothing(
+    page: Page, redis_client: redis.Redis, width: int
+) -> None:
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text) if m.type == "warning" else None)
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.goto("/")
+    page.wait_for_selector("text=Biggest movers")
+    made.publish_all(redis_client, 2, gain=-206_821_123.0)  # wider than what was drawn first
+    page.wait_for_selector("text=-1,447,747,861")
+    cells = page.locator(".small-table td.number, .small-table td.signed, .card .value")
+    assert cells.count() > 20
+    assert cells.evaluate_all(CUT_OFF) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
