@@ -116,6 +116,8 @@ def held_order(rows: pd.DataFrame, question: int) -> list[TradeKey]:
     """
     sort: Sort = st.session_state.setdefault(SORT, Sort())
     keys = set(zip(rows["currency"], rows["trade"], strict=True))
+    asked: tuple[int, Sort] | None
+    order: list[TradeKey]
     asked, order = st.session_state.get(ORDER, (None, []))
     if asked != (question, sort) or set(order) != keys:
         order = sort.order(rows)
