@@ -1,12 +1,23 @@
-#!/usr/bin/env python
-"""Commands of the project: ``python manage.py help``."""
+#!/usr/bin/env python3
+"""Commands of the project: ``python3 manage.py help``.
 
+Any Python starts it: where the packages of the project are missing, it goes on with those of
+``.venv``. Where no variable names a server, it uses the servers of this checkout's running demo.
+"""
+
+import importlib.util
 import os
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+PACKAGES = ("django", "celery", "kafka", "QuantLib")
 
 
 def main() -> None:
     """Run one command; what its caller can repair ends with one sentence, not a traceback."""
+    _use_installed_packages()
+    _use_running_demo(sys.argv[1] if len(sys.argv) > 1 else "help")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -22,6 +33,30 @@ def main() -> None:
     except OperationalError as error:
         reason = " ".join(str(error).split())
         sys.exit(f"The database of DATABASE_URL refused: {reason}")
+
+
+def _use_installed_packages() -> None:
+    """Become the Python of ``.venv`` where this one lacks the project's packages."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    python = ROOT / ".venv" / "bin" / "python"
+    if not python.exists() or Path(sys.prefix).resolve() == python.parents[1].resolve():
+        sys.exit(f"{sys.executable} has no package {missing[0]}: run `make venv`, then this again")
+    os.execv(python, [str(python), *sys.argv])  # nosec B606  # noqa: S606 - no shell
+
+
+def _use_running_demo(command: str) -> None:
+    """Set the addresses of the demo that runs in this checkout, if no variable names a server."""
+    if importlib.util.find_spec("devstack") is None:
+        return  # the container image has no launcher
+    from devstack.local_stack import base_of, environment_for
+
+    base = base_of(ROOT, os.environ)
+    found = environment_for(command, base, os.environ)
+    if found:
+        os.environ.update(found)
+        print(f"Using the demo that runs in {base}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -24,6 +25,8 @@ from pricing.core.conventions import CURRENCIES
 from pricing.frames import Frames, connect
 from pricing.pulse import alive, alive_processes, alive_workers
 
+SERVERS = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
+
 
 class Finding(NamedTuple):
     """One thing looked at. ``repair`` is the command to run when it is not well."""
@@ -42,6 +45,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print a line each; exit status 1 when something is not well."""
+        if not any(os.environ.get(name) for name in SERVERS):
+            raise CommandError(
+                "no server is named and no demo runs in this checkout: `make demo` starts "
+                f"everything, or set {', '.join(SERVERS)}"
+            )
         findings = [_looked(name, look, repair) for name, look, repair in CHECKS]
         for finding in findings:
             mark = "ok  " if finding.well else "FAIL"
