@@ -43,7 +43,7 @@ def _use_installed_packages() -> None:
     python = ROOT / ".venv" / "bin" / "python"
     if not python.exists() or Path(sys.prefix).resolve() == python.parents[1].resolve():
         sys.exit(f"{sys.executable} has no package {missing[0]}: run `make venv`, then this again")
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 - no shell
+    os.execv(python, [str(python), *sys.argv])  # nosec B606  # noqa: S606 - no shell
 
 
 def _use_running_demo(command: str) -> None:
