@@ -13,6 +13,7 @@ from devstack.doctor import examine
 from devstack.errors import StackError
 from devstack.lock import holder
 from devstack.process import stop_left_behind
+from devstack.revive import Reviver
 from devstack.stack import Stack, read_running, say_on_stderr
 from devstack.supervise import supervise
 
@@ -49,23 +50,7 @@ def run(base: Path, command: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
     with Stack(base) as stack:
-        return supervise(command, stack.urls.environment(), Watch(stack))
-
-
-class Watch:
-    """Says once of each server that it has ended by itself."""
-
-    def __init__(self, stack: Stack) -> None:
-        """Nothing is looked at yet; `stack` has the servers."""
-        self._stack = stack
-        self._told: set[str] = set()
-
-    def __call__(self) -> None:
-        """Look."""
-        for name, log in self._stack.dead():
-            if name not in self._told:
-                self._told.add(name)
-                say_on_stderr(f"devstack: {name} has stopped, see {log}")
+        return supervise(command, stack.urls.environment(), Reviver(stack))
 
 
 def end_by_signal(number: int, frame: object) -> NoReturn:

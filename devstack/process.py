@@ -89,7 +89,11 @@ class Child:
         self.log = base / "log" / f"{program.label}.log"
         self._record = base / "run" / f"{program.label}.json"
         self._popen = self._start()
-        self._write_record()
+        try:
+            self._write_record()
+        except OSError:
+            self.kill()  # nobody would find it after us
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from devstack.lock import BaseLock, holder
 from devstack.passwords import Passwords, passwords_of, write_private
 from devstack.postgres import Postgres
 from devstack.process import Child, stop_left_behind
+from devstack.tansu import Tansu
 from devstack.valkey import Valkey
 
 #: What a stack can start, by the variable that says it is already there.
@@ -149,9 +150,22 @@ class Stack:
 
     def revive(self, name: str) -> None:
         """Start a server that was killed again, at the same address, and wait until it answers."""
+        self.launch_again(name)
+        self._servers[name].ready(self._children[name])
+
+    def launch_again(self, name: str) -> None:
+        """Start a server that has ended, at the same address; this does not wait for it."""
         self._children[name].stop()
         self._children[name] = self._servers[name].launch()
-        self._servers[name].ready(self._children[name])
+
+    def keeps_data(self, name: str) -> bool:
+        """Whether a server finds its data again when it is started again."""
+        return not isinstance(self._servers[name], Tansu)
+
+    @property
+    def base(self) -> Path:
+        """The directory with the data of all servers."""
+        return self._base
 
     def dead(self) -> list[tuple[str, Path]]:
         """Servers that have ended by themselves, each with its log."""

@@ -1,0 +1,97 @@
+"""Starts a server again that has ended by itself, as soon as its disk has room for it."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from devstack.errors import StackError
+from devstack.stack import Stack, say_on_stderr
+
+DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Before each new start; the last one holds for all that follow."""
+
+STEADY_S = 60.0
+"""A server that has run so long was well: its next end begins a new count."""
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+"""Kafka halts when its disk is full, and would do so again: it makes index files of 10 MB."""
+
+
+def free_bytes(path: Path) -> int:
+    """Room on the disk that `path` lies on."""
+    return shutil.disk_usage(path).free
+
+
+class Reviver:
+    """Looks at the servers of a stack, and starts those again that have ended.
+
+    It never waits: its caller passes signals on between two looks.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        say: Callable[[str], None] = say_on_stderr,
+        free: Callable[[Path], int] = free_bytes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            stack: The servers, started.
+            say: Told each line a person should see.
+            free: How many bytes are free where a path lies.
+            clock: Seconds, to wait by.
+        """
+        self._stack, self._say, self._free, self._clock = stack, say, free, clock
+        self._due: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
+        self._started: dict[str, float] = {}
+        self._told: dict[str, str] = {}
+
+    def __call__(self) -> None:
+        """Look once. Call it from the thread that started the stack: servers end with it."""
+        dead = dict(self._stack.dead())
+        for name in set(self._told) - set(dead):
+            del self._told[name]
+        for name, log in dead.items():
+            if not self._stack.keeps_data(name):
+                self._tell(name, f"has stopped and kept nothing: make stop, make demo (log: {log})")
+            elif name not in self._due:
+                self._plan(name, f"has stopped (log: {log})")
+            elif self._clock() >= self._due[name]:
+                self._start(name)
+
+    def _plan(self, name: str, why: str) -> None:
+        steady = self._clock() - self._started.get(name, float("-inf")) > STEADY_S
+        tries = 0 if steady else self._tries[name]
+        delay_s = DELAYS_S[min(tries, len(DELAYS_S) - 1)]
+        self._tries[name], self._due[name] = tries + 1, self._clock() + delay_s
+        self._tell(name, f"{why}; it is started again in {delay_s:g} s")
+
+    def _start(self, name: str) -> None:
+        base = self._stack.base
+        free = self._free(base)
+        if free < LEAST_FREE_BYTES:
+            self._tell(
+                name,
+                f"is not started: {free >> 20} MB are free at {base}; it is started again when "
+                f"{LEAST_FREE_BYTES >> 20} MB are",
+            )
+            return
+        del self._due[name]
+        self._started[name] = self._clock()
+        try:
+            self._stack.launch_again(name)
+        except (StackError, OSError) as error:
+            self._plan(name, f"cannot be started: {error}")
+            return
+        self._told.pop(name, None)
+        self._say(f"devstack: {name} is started again, at the same address")
+
+    def _tell(self, name: str, text: str) -> None:
+        """Say it, once for as long as it stays the same."""
+        if self._told.get(name) != text:
+            self._told[name] = text
+            self._say(f"devstack: {name} {text}")
