@@ -9,10 +9,11 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 BASE := .local/demo
 ARGS ?=
+IMAGE_BASE ?=
 # In a variable, or each comma would begin another word of $(or).
 SIZES := 1000,10000,100000
 
-.PHONY: help venv dev env lock demo test faults soak lint audit clean stop doctor screenshots bench bench-rest bench-e2e
+.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +96,9 @@ bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
 
 screenshots: dev ## Take pictures of a running demo for docs/images (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
+
+image: dev ## Build the container image, run every process of compose in it (IMAGE_BASE=debootstrap)
+	@$(BIN)/python -m devstack.image --base .local/image --from "$(IMAGE_BASE)"
 
 env: ## Write .env for docker compose, with fresh secrets; an older one gets what it lacks
 	@"$(PYTHON)" -m devstack.env_file
