@@ -19,8 +19,8 @@ from devstack.stack import ServerURLs
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 URLS = ServerURLs(
-    "postgresql://risk:owner@127.0.0.1:15001/risk",
-    "redis://operator:all@127.0.0.1:15002/0",
+    "postgresql://risk:hunter@127.0.0.1:15001/risk",
+    "redis://operator:secretoperator@127.0.0.1:15002/0",
     "127.0.0.1:15003",
     "Apache Kafka",
 )

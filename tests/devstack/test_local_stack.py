@@ -20,8 +20,8 @@ from tests.devstack.conftest import open_directory
 
 ROOT = Path(__file__).parents[2]
 RUNNING = {
-    "database_url": "postgresql://risk:owner@127.0.0.1:1/risk",
-    "redis_url": "redis://operator:all@127.0.0.1:2/0",
+    "database_url": "postgresql://risk:hunter@127.0.0.1:1/risk",
+    "redis_url": "redis://operator:secretoperator@127.0.0.1:2/0",
     "kafka_bootstrap": "127.0.0.1:3",
     "kafka_name": "Apache Kafka",
     "database_app_password": "app",
@@ -58,7 +58,7 @@ def demo(tmp_path: Path) -> Iterator[Path]:
         ("replay", "risk_app:app", "replay"),
         ("doctor", "risk_readonly:readonly", "web"),
         ("export_instruments", "risk_readonly:readonly", "web"),
-        ("migrate", "risk:owner", "web"),
+        ("migrate", "risk:hunter", "web"),
     ],
 )
 def test_a_command_gets_the_least_accounts_that_serve(
@@ -68,9 +68,9 @@ def test_a_command_gets_the_least_accounts_that_serve(
     assert found["DATABASE_URL"] == f"postgresql://{database}@127.0.0.1:1/risk"
     assert found["REDIS_URL"] == f"redis://{redis}:x@127.0.0.1:2/0"
     assert found["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:3"
-    assert "all@" not in str(found)
+    assert "secretoperator" not in str(found)
     if DATABASE_ACCOUNTS.get(command) != "risk":
-        assert "owner" not in str(found)
+        assert "hunter" not in str(found)
         assert not [name for name in found if name.endswith("_PASSWORD")]
 
 
