@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
+BECAUSE = " | "
+
 
 class Need(NamedTuple):
     """What a test needs of the machine, and the command or step that provides it."""
@@ -21,7 +23,7 @@ class Need(NamedTuple):
 
     def reason(self, why: str = "") -> str:
         """One line for the list; `why` is what was found instead."""
-        return f"{self.what}{f' ({why})' if why else ''}; to run: {self.enable}"
+        return f"{self.what}; to run: {self.enable}{BECAUSE + why if why else ''}"
 
 
 CHROMIUM = Need("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
@@ -57,13 +59,19 @@ def leave_out(config: pytest.Config, need: Need, tests: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """List what was not run, by need."""
     counts = Counter(terminalreporter.config.stash.get(_left_out, Counter()))
-    counts.update(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    details: dict[str, set[str]] = {}
+    for report in terminalreporter.stats.get("skipped", ()):
+        need, _, why = _reason(report).partition(BECAUSE)
+        counts[need] += 1
+        details.setdefault(need, set()).add(why)
     if not counts:
         return
     total = sum(counts.values())
     terminalreporter.section(f"not run: {total} {_tests(total)}")
     for reason, number in counts.most_common():
         terminalreporter.write_line(f"{number:>4} {_tests(number)} for want of {reason}")
+        for why in sorted(filter(None, details.get(reason, ()))):
+            terminalreporter.write_line(f"       {why}")
 
 
 def _tests(number: int) -> str:

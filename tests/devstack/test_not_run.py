@@ -21,6 +21,7 @@ def browser():
 def test_a_page(browser): pass
 def test_another_page(browser): pass
 def test_a_broker(): not_run.stop(not_run.APACHE_KAFKA, "no Java was found")
+def test_another_broker(): not_run.stop(not_run.APACHE_KAFKA, "Java 11 is too old")
 
 @not_run.unless(False, not_run.ROOT_USER)
 def test_root(): pass
@@ -51,13 +52,15 @@ def test_tests_that_cannot_run_are_counted_by_what_they_need_and_the_run_is_gree
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if line]
-    start = next(number for number, line in enumerate(lines) if " not run: 11 tests " in line)
-    assert lines[start + 1 : start + 5] == [
+    start = next(number for number, line in enumerate(lines) if " not run: 12 tests " in line)
+    assert lines[start + 1 : start + 7] == [
         "   7 tests for want of faults beyond the short core; to run: make faults, make soak",
         "   2 tests for want of Chromium; "
         "to run: apt-get install chromium, or set CHROMIUM to its path",
-        "   1 test for want of Apache Kafka, which needs Java 17 and Maven (no Java was found); "
+        "   2 tests for want of Apache Kafka, which needs Java 17 and Maven; "
         "to run: apt-get install openjdk-17-jdk-headless maven, or set KAFKA_BOOTSTRAP_SERVERS",
+        "       Java 11 is too old",
+        "       no Java was found",
         "   1 test for want of the user root; to run: run the tests as root",
     ]
 
