@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 
 from feedbridge.deadletter import WAS_NULL
+from feedbridge.ends import ends_of
 from feedbridge.ledger import Place
 from feedbridge.topics import YIELD_CURVE_TICKS_DLQ
 
@@ -68,7 +69,7 @@ def read_letters(consumer: Any, topic: str = YIELD_CURVE_TICKS_DLQ) -> Iterator[
     """
     numbers = sorted(consumer.partitions_for_topic(topic) or ())
     places = [TopicPartition(topic, number) for number in numbers]
-    ends = consumer.end_offsets(places)
+    ends = ends_of(consumer, places)
     starts = consumer.beginning_offsets(places)
     for place in places:
         consumer.assign([place])

@@ -26,9 +26,11 @@ import psycopg
 from devstack.own_urls import own_urls
 from devstack.process import through_launcher
 from feedbridge.readiness import wait_for_system
+from feedbridge.topics import ensure_topics
 from pricing.frames import Frames, connect
 from riskproject.database.rights import APP
 from riskproject.database.urls import url_as
+from tests.feedbridge import past
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S, STOP_S = 90.0, 15.0
@@ -201,6 +203,8 @@ def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Ite
         "BRIDGE_HEARTBEAT_FILE": str(base / "bridge-heartbeat"),
     }
     connect(environment["REDIS_URL"]).flushdb()
+    ensure_topics(environment["KAFKA_BOOTSTRAP_SERVERS"])
+    past.leave_out(environment["KAFKA_BOOTSTRAP_SERVERS"], name)
     system = System(environment, base / "system.log")
     try:
         yield system

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
+from feedbridge.ends import ends_of
 from feedbridge.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
 from pricing.core.messages import CurveQuotes, MarketTick
 
@@ -67,7 +68,7 @@ class Truth:
         )
         places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]
         reader.assign(places)
-        for place, end in reader.end_offsets(places).items():
+        for place, end in ends_of(reader, places).items():
             reader.seek(place, end)
         return reader
 
@@ -88,8 +89,7 @@ class Truth:
 
     def ends(self) -> dict[TopicPartition, int]:
         """Where the topic of ticks ends."""
-        found: dict[TopicPartition, int] = self._ticks.end_offsets(list(self._ticks.assignment()))
-        return found
+        return ends_of(self._ticks, self._ticks.assignment())
 
     def _judge(self, record: Any, bad: Mapping[bytes, str]) -> None:
         self.records += 1
@@ -131,7 +131,7 @@ def _read_up(reader: Any) -> list[Any]:
     """All records up to where the partitions end now."""
     found: list[Any] = []
     places = list(reader.assignment())
-    ends = reader.end_offsets(places)
+    ends = ends_of(reader, places)
     while any(reader.position(place) < ends[place] for place in places):
         for batch in reader.poll(timeout_ms=POLL_MS).values():
             found += batch

@@ -13,11 +13,12 @@ from typing import Any
 import kombu.exceptions
 import msgspec
 import redis
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from feedbridge.consumer import Bridge
 from feedbridge.deadletter import DeadLetters
 from feedbridge.dispatch import Dispatcher, Numbers
+from feedbridge.ends import ends_of
 from feedbridge.rebalance import Rebalance
 from feedbridge.suspects import Suspects
 from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
@@ -28,6 +29,7 @@ from pricing.core.messages import FxTick, MarketTick
 from pricing.finish import publish_parts
 from pricing.frames import BOOK_GONE, Frames, connect
 from pricing.trials import Trials
+from tests.feedbridge import past
 from tests.pricing.made import as_of, columns, part
 
 WAIT_S = 30.0
@@ -73,21 +75,7 @@ class Rig:
         self.bridges: list[Bridge] = []
         self.worked, self.pretends = 0, True
         self.idle_blocks: set[int] = set()
-        self._leave_out_other_tests()
-
-    def _leave_out_other_tests(self) -> None:
-        """The group has read all that stands in the topics before this test."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.servers, group_id=self.group, enable_auto_commit=False
-        )
-        places = [
-            TopicPartition(topic, number)
-            for topic in (YIELD_CURVE_TICKS, FX_TICKS)
-            for number in consumer.partitions_for_topic(topic)
-        ]
-        ends = consumer.end_offsets(places)
-        consumer.commit({p: OffsetAndMetadata(offset, "", -1) for p, offset in ends.items()})
-        consumer.close()
+        past.leave_out(self.servers, self.group)
 
     def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
         rebalance = Rebalance()
@@ -211,7 +199,7 @@ class Rig:
     def ends(self) -> int:
         consumer = KafkaConsumer(bootstrap_servers=self.servers)
         numbers = consumer.partitions_for_topic(YIELD_CURVE_TICKS)
-        ends = consumer.end_offsets([TopicPartition(YIELD_CURVE_TICKS, n) for n in numbers])
+        ends = ends_of(consumer, [TopicPartition(YIELD_CURVE_TICKS, n) for n in numbers])
         consumer.close()
         return sum(ends.values())
 
