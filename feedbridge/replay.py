@@ -68,6 +68,8 @@ class ReplayPlan:
         for option, day in (("--from", self.start), ("--to", self.end)):
             if not history.first <= day <= history.last:
                 raise BadInput(option, day.isoformat(), history.covers())
+        for currency in self.currencies:
+            history.check_range(currency, self.start, self.end)
         if not history.between(self.start, self.end):
             raise BadInput("--from", self.start.isoformat(), f"no market day up to {self.end}")
 

@@ -158,6 +158,23 @@ class CurveHistory:
         if currency not in self.CURRENCIES:
             raise BadInput("currency", currency, f"allowed: {', '.join(self.CURRENCIES)}")
 
+    def check_range(self, currency: str, start: dt.date, end: dt.date) -> None:
+        """Refuse market days on which a currency has no curves.
+
+        Raises:
+            BadInput: The invented curves of EUR and GBP begin later or end earlier.
+        """
+        days = self.between(start, end)
+        if currency == "USD" or not days:
+            return
+        for day in (days[0], days[-1]):
+            if not synthetic.FIRST <= day <= synthetic.LAST:
+                allowed = (
+                    f"the invented curves of {currency} cover {synthetic.FIRST} to "
+                    f"{synthetic.LAST}; --currency USD plays the file alone"
+                )
+                raise BadInput("market day", day.isoformat(), allowed)
+
 
 def usd_day(day: dt.date, treasury: Quotes) -> DailyCurves:
     """A day's Treasury par yields (decimals by tenor) and the SOFR proxy on top of them."""

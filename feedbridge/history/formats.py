@@ -7,9 +7,12 @@ import datetime as dt
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Literal
 from xml.etree import ElementTree  # nosec B405
 
@@ -21,7 +24,7 @@ MAX_MOVE_BP = 150.0
 
 TREASURY_LABEL = re.compile(r"^([\d.]+)\s*(Mo|Month|Yr|Year)s?$", re.IGNORECASE)
 XML_TAG = re.compile(r"^BC_([\d_]+)(MONTH|YEAR)$")
-FRED_COLUMN = re.compile(r"^DGS([\d.]+)(MO)?$")
+FRED_COLUMN = re.compile(r"^DGS([\d.]+)(MO)?$", re.IGNORECASE)
 ECB_SPOT = re.compile(r"^SR_(?:(\d+)Y)?(?:(\d+)M)?$")
 
 ATOM_PROPERTIES = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}properties"
@@ -32,6 +35,17 @@ DECIMALS = 8
 
 GAP = dt.timedelta(days=7)
 """After a longer gap, two rates of a tenor are no daily move."""
+
+REAL_YIELD_TENORS = frozenset(("5Y", "7Y", "10Y", "20Y", "30Y"))
+"""Columns of the Treasury's "Par Real Yield Curve Rates" (TIPS), which it heads "5 YR" to "30 YR".
+The nominal file has its name, and always has shorter tenors."""
+
+LEAST_PERCENT = 0.25
+"""A file whose largest rate is below this holds decimals when it has tenors from 7Y on or more than
+two decimal places: the lowest 7Y par yield that the Treasury published is 0.36 (2020-08-04)."""
+LONG_DAYS = 7 * 365
+
+SLASHED = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{2}|[0-9]{4})")
 
 Quotes = Mapping[str, float]
 Rows = Mapping[dt.date, Quotes]
@@ -74,27 +88,31 @@ def load(path: Path, *, retrieved: dt.date | None = None, force: bool = False) -
 
 def parse(raw: bytes, *, force: bool = False) -> RateTable:
     """The rates in the bytes of a file; see ``load``."""
-    head = raw[:4000].decode("utf-8-sig", errors="replace").lstrip()
+    head = raw[:4000].decode("utf-8-sig", errors="replace").lstrip("\ufeff \t\r\n")
     try:
         table = _reader_for(head)(raw)
     except csv.Error as error:
         raise BadInput("history", str(error), "lines of comma-separated values") from None
     if not table.rows:
         raise BadInput("history", table.publisher, "the file holds no rate at all")
+    _refuse_weekends(table.rows)
     if not force:
         refuse_jumps(table.rows)
     return replace(table, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def read_treasury_csv(raw: bytes) -> RateTable:
-    """US Treasury daily par yields: ``Date,"1 Mo",...,"30 Yr"`` in percent, newest first."""
-    return _treasury(*_wide(raw, "Date", _treasury_tenor))
+    """US Treasury daily par yields: ``Date,"1 Mo",...,"30 Yr"`` in percent, newest first.
+
+    The Treasury's own archive of 1990 to 2021 writes the same header in small letters.
+    """
+    return _treasury(*_wide(raw, ("date",), _treasury_tenor))
 
 
 def read_fred_csv(raw: bytes) -> RateTable:
     """FRED ``fredgraph.csv`` with DGS columns: the same par yields; ``.`` is a missing one."""
-    date = "observation_date" if raw.lstrip(b"\xef\xbb\xbf").startswith(b"obs") else "DATE"
-    return replace(_treasury(*_wide(raw, date, _fred_tenor)), publisher="Federal Reserve, FRED")
+    table = _treasury(*_wide(raw, ("observation_date", "date"), _fred_tenor))
+    return replace(table, publisher="Federal Reserve, FRED")
 
 
 def read_treasury_xml(raw: bytes) -> RateTable:
@@ -117,7 +135,13 @@ def read_ecb_csv(raw: bytes) -> RateTable:
     """ECB data portal, ``format=csvdata``: one row a date and tenor; spot rates are read."""
     cells: list[Cell] = []
     other: set[str] = set()
-    for row in _csv(raw, "KEY", "TIME_PERIOD", "OBS_VALUE"):
+    columns = ("KEY", "TIME_PERIOD", "OBS_VALUE")
+    header, lines = _csv(raw)
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise BadInput("history", ", ".join(missing), "a column of that name is needed")
+    for _, line in lines:
+        row = dict(zip(header, line, strict=True))
         kind = row["KEY"].rpartition(".")[2]
         tenor = _ecb_tenor(kind)
         if tenor is None:
@@ -169,16 +193,38 @@ def _table(cells: Iterable[Cell]) -> Rows:
     return {day: _by_length(days[day]) for day in sorted(days) if any(days[day].values())}
 
 
-def _csv(raw: bytes, *columns: str) -> csv.DictReader[str]:
+Lines = Iterator[tuple[int, list[str]]]
+"""Line number of the file, and the cells of that line."""
+
+
+def _csv(raw: bytes) -> tuple[list[str], Lines]:
+    """Return the header of a CSV file and an iterator over its other lines; blank ones are skipped.
+
+    Raises:
+        BadInput: Not UTF-8, a column that stands twice, or a line with more or fewer cells than
+            the header has (raised while iterating).
+    """
     try:
-        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), restval="")
-        names = reader.fieldnames or ()
+        text = raw.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
         raise BadInput("history", str(error), "text in UTF-8") from None
-    missing = [name for name in columns if name not in names]
-    if missing:
-        raise BadInput("history", ", ".join(missing), "a column of that name is needed")
-    return reader
+    reader = csv.reader(io.StringIO(text, newline=""))
+    rows = ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+    _, first = next(rows, (0, []))
+    header = [name.strip() for name in first]
+    doubled = [name for name, count in Counter(header).items() if name and count > 1]
+    if doubled:
+        raise BadInput("header", ", ".join(doubled), "a column may stand once")
+    return header, _whole_lines(rows, len(header))
+
+
+def _whole_lines(rows: Lines, width: int) -> Lines:
+    for number, row in rows:
+        if len(row) != width:
+            what = "a cell too many" if len(row) > width else "cells are missing, is it cut off?"
+            allowed = f"as many cells as the header has, {width} ({what})"
+            raise BadInput(f"line {number}", f"{len(row)} cells", allowed)
+        yield number, row
 
 
 def _by_length(quotes: Quotes) -> Quotes:
@@ -211,14 +257,18 @@ def _date(text: str, where: str) -> dt.date:
 
 
 def _reader_for(head: str) -> Callable[[bytes], RateTable]:
+    if head.lower().startswith(("<!doctype html", "<html")):
+        allowed = "a file of rates; a page that a site sends instead of one says why it was refused"
+        raise BadInput("history", "an HTML page", allowed)
     if head.startswith("<"):
         return read_treasury_xml
-    header = head.partition("\n")[0].strip()
-    if "OBS_VALUE" in header:
+    header = head.splitlines()[0].strip() if head else ""
+    names = [name.strip(' "').lower() for name in header.split(",")]
+    if "obs_value" in names:
         return read_ecb_csv
-    if "DGS" in header:
+    if any(name.startswith("dgs") for name in names):
         return read_fred_csv
-    if header.startswith(("Date", '"Date"')):
+    if names[0] == "date" and "time period" not in names:
         return read_treasury_csv
     known = "US Treasury CSV or XML, FRED DGS columns or ECB csvdata"
     raise BadInput("history", header[:60], f"layouts that are read: {known}")
@@ -236,20 +286,89 @@ def _treasury(rows: Rows, warnings: tuple[str, ...]) -> RateTable:
 
 
 def _wide(
-    raw: bytes, date: str, tenor_of: Callable[[str], str | None]
+    raw: bytes, dates: tuple[str, ...], tenor_of: Callable[[str], str | None]
 ) -> tuple[Rows, tuple[str, ...]]:
-    reader = _csv(raw, date)
-    names = {name: tenor_of(name) for name in reader.fieldnames or () if name != date}
-    tenors = {name: tenor for name, tenor in names.items() if tenor is not None}
-    warnings = tuple(f"column {name} is not known" for name in names if name not in tenors)
-    cells = (
-        (day, tenor, row[name])
-        for row in reader
-        if any(row[name].strip() for name in tenors)
-        for day in (_date(row[date], f"line {reader.line_num}"),)
-        for name, tenor in tenors.items()
-    )
-    return _table(cells), warnings
+    """Read a file with one line a date and one column a tenor, in percent."""
+    header, lines = _csv(raw)
+    places = [place for place, name in enumerate(header) if name.lower() in dates]
+    if len(places) != 1:
+        raise BadInput("header", ", ".join(header), f"one column named {' or '.join(dates)}")
+    tenors = {place: tenor_of(name) for place, name in enumerate(header) if place not in places}
+    known = {place: tenor for place, tenor in tenors.items() if tenor is not None}
+    doubled = [tenor for tenor, count in Counter(known.values()).items() if count > 1]
+    if doubled:
+        raise BadInput("header", ", ".join(doubled), "a tenor may stand once")
+    _refuse_real_yields([header[place] for place in known], set(known.values()))
+    named = [
+        (
+            f"line {number}",
+            line[places[0]],
+            [(tenor, line[place]) for place, tenor in known.items()],
+        )
+        for number, line in lines
+    ]
+    filled = [row for row in named if any(text.strip() for _, text in row[2])]
+    _refuse_day_first([date for _, date, _ in filled])
+    cells = [
+        (day, tenor, text)
+        for where, date, rates in filled
+        for day in (_date(date, where),)
+        for tenor, text in rates
+    ]
+    table = _table(cells)
+    _refuse_decimals(cells, table)
+    unknown = (header[place] or "without a name" for place in tenors if place not in known)
+    return table, tuple(f"column {name} is not known" for name in unknown)
+
+
+# --- What looks right and is not -------------------------------------------------------------
+
+
+def _refuse_weekends(rows: Rows) -> None:
+    """Refuse a table with rates of a Saturday or Sunday: no publisher has one."""
+    for day in rows:
+        if day.weekday() >= 5:
+            allowed = "Monday to Friday: no curve is published on a weekend"
+            raise BadInput("date", f"{day} ({day:%A})", allowed)
+
+
+def _refuse_real_yields(labels: list[str], tenors: set[str]) -> None:
+    if tenors == REAL_YIELD_TENORS or any(label.endswith("YR") for label in labels):
+        allowed = "nominal par yields; these are the columns of the Treasury's real yields (TIPS)"
+        raise BadInput("header", ", ".join(labels), allowed)
+
+
+def _refuse_day_first(dates: list[str]) -> None:
+    """Refuse dates written day/month/year, also where every day is a possible month."""
+    found = [match for text in dates if (match := SLASHED.fullmatch(text.strip()))]
+    allowed = "month/day/year, as the Treasury writes dates; these look like day/month/year"
+    for match in found:
+        if int(match[1]) > 12 >= int(match[2]):
+            raise BadInput("date", match[0], allowed)
+    as_written = _typical_gap_days([(m[3], m[1], m[2]) for m in found])
+    swapped = _typical_gap_days([(m[3], m[2], m[1]) for m in found])
+    if as_written is not None and swapped is not None and as_written > 20 > 7 >= swapped:
+        raise BadInput("date", found[0][0], allowed)
+
+
+def _typical_gap_days(dates: list[tuple[str, str, str]]) -> float | None:
+    """Return the median distance of neighbours, in days; None when there are not two dates."""
+    try:
+        days = sorted({dt.date(int(y), int(m), int(d)) for y, m, d in dates})
+    except ValueError:
+        return None
+    return median((b - a).days for a, b in pairwise(days)) if len(days) > 1 else None
+
+
+def _refuse_decimals(cells: list[Cell], rows: Rows) -> None:
+    rates = [rate for quotes in rows.values() for rate in quotes.values()]
+    if not rates or max(rates) * 100 >= LEAST_PERCENT or min(rates) < 0:
+        return
+    long = any(tenor_days(tenor) >= LONG_DAYS for quotes in rows.values() for tenor in quotes)
+    fine = any(len(text.strip().rpartition(".")[2].rstrip("0")) > 2 for _, _, text in cells)
+    if long or fine:
+        day, tenor, text = next(cell for cell in cells if cell[2].strip().upper() not in MISSING)
+        raise BadInput(f"{day} {tenor}", text, "a percentage (4.25 for 4.25 %), not a decimal")
 
 
 def _treasury_tenor(label: str) -> str | None:

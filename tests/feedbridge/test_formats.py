@@ -185,6 +185,52 @@ def test_any_bytes_are_read_or_refused(raw: bytes):
             continue
 
 
+HEADER = 'Date,"1 Mo","1 Yr","10 Yr"\n'
+UK_DATES = "".join(f"{day:02}/03/2025,4.36,4.07,4.31\n" for day in (12, 11, 10, 7, 6, 5, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('Date,"10 Yr","1 Yr","10 Yr"\n03/14/2025,4.3,4.1,9.9\n', "10 Yr.*may stand once"),
+        ('Date,"10 Yr","10 Year"\n03/14/2025,4.3,9.9\n', "10Y.*may stand once"),
+        (HEADER + "03/14/2025,,4.37,4.09,4.31\n", "line 2: '5 cells'.*4 .a cell too many"),
+        (HEADER + "03/14/2025,4.37,4.09,4.31\n03/13/2025,4.37\n", "line 3: '2 cells'.*cut off"),
+        ('Date,"5 YR","7 YR","10 YR","20 YR","30 YR"\n05/27/2025,1,2,2,2,3\n', "real yields"),
+        ("Date,5 Yr,7 Yr,10 Yr,20 Yr,30 Yr\n05/27/2025,1,2,2,2,3\n", "real yields"),
+        (HEADER + UK_DATES, "look like day/month/year"),
+        (HEADER + "13/03/2025,4.36,4.07,4.31\n", "look like day/month/year"),
+        ('Date,"1 Yr","10 Yr"\n02/14/2025,0.0423,0.0447\n', "1Y: '0.0423'.*not a decimal"),
+        ('Date,"3 Mo","1 Yr"\n02/14/2025,0.0423,0.0447\n', "not a decimal"),
+        ('Date,"10 Yr"\n02/15/2025,4.5\n', "2025-02-15 .Saturday.*weekend"),
+        ("observation_date,DGS10\n2025-02-16,4.5\n", "2025-02-16 .Sunday.*weekend"),
+        ("<!DOCTYPE html>\n<html><body>Access Denied</body></html>", "an HTML page"),
+        ('DATE,TIME PERIOD,"Spot rate (YC.B.SR_10Y)"\n2022-09-19,2022-09-19,1.8\n', "layouts"),
+    ],
+)
+def test_a_file_that_could_be_misread_is_refused(text: str, sentence: str):
+    with pytest.raises(BadInput, match=sentence):
+        formats.parse(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date,10 yr\n01/02/1990,7.94\n",
+        '\r\n\r\nDate,"10 Yr"\n01/02/1990,7.94\n',
+        '"observation_date","DGS10"\n1990-01-02,7.94\n',
+        'Date,"10 Yr"\n\n01/02/1990,7.94\n\n',
+    ],
+)
+def test_spellings_of_the_publishers_are_read(text: str):
+    assert formats.parse(text.encode()).rows == {day("1990-01-02"): {"10Y": 0.0794}}
+
+
+def test_near_zero_bill_rates_of_2021_are_percentages():
+    table = formats.parse(b'Date,"1 Mo","1 Yr"\n06/03/2021,0.01,0.04\n')
+    assert table.rows == {day("2021-06-03"): {"1M": 0.0001, "1Y": 0.0004}}
+
+
 def test_a_loaded_file_says_where_it_came_from(tmp_path: Path):
     path = tmp_path / "daily-treasury-rates.csv"
     path.write_bytes(TREASURY_2021)

@@ -89,6 +89,32 @@ def test_a_downloaded_file_replaces_the_stored_yields(tmp_path: Path):
     assert "10Y 4.0100%" in text
 
 
+def test_all_days_of_a_file_are_played_and_its_warnings_shown(tmp_path: Path):
+    path = tmp_path / "treasury.csv"
+    path.write_text('Date,"10 Yr",Note\n01/03/2024,4.0,x\n12/29/2023,3.9,x\n12/28/2023,3.8,x\n')
+    errors = io.StringIO()
+    text = run("--dry-run", "--usd-file", str(path), "--ticks-per-day", "1", stderr=errors)
+    assert "2023-12-28 to 2024-01-03 (3 market days" in text
+    assert errors.getvalue() == "treasury.csv: column Note is not known; it is not read\n"
+
+
+def test_days_before_the_invented_curves_are_played_in_dollars_alone(tmp_path: Path):
+    path = tmp_path / "fred.csv"
+    path.write_text("DATE,DGS1,DGS10\n1987-10-16,7.53,10.23\n1989-12-29,7.75,7.93\n")
+    with pytest.raises(CommandError, match=r"'1987-10-16'.*EUR cover 1990.*--currency USD"):
+        run("--dry-run", "--usd-file", str(path))
+    assert "1987-10-16 to 1989-12-29 (2 market days" in run(
+        "--dry-run", "--usd-file", str(path), "--currency", "USD"
+    )
+
+
+def test_a_file_with_a_saturday_is_refused_with_a_sentence(tmp_path: Path):
+    path = tmp_path / "treasury.csv"
+    path.write_text('Date,"10 Yr"\n02/15/2025,4.5\n02/14/2025,4.5\n')
+    with pytest.raises(CommandError, match="Saturday"):
+        run("--dry-run", "--usd-file", str(path))
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

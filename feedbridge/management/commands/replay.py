@@ -52,6 +52,7 @@ examples:
   manage.py replay                                         2024, one tick a second and currency
   manage.py replay --from 2023-03-08 --to 2023-03-13 --speed 5 --loop
   manage.py replay --currency USD --max --once 10000       as fast as it goes
+  manage.py replay --usd-file daily-treasury-rates.csv     every day of a downloaded file
   manage.py replay --dry-run                               print ticks, send nothing
 """
 
@@ -76,7 +77,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, then print or play."""
         try:
-            history = _history(options["usd_file"])
+            history = self._history(options["usd_file"])
             plan = _plan(history, options)
             plan.check(history)
         except BadInput as error:
@@ -91,6 +92,14 @@ class Command(BaseCommand):
         self.stdout.write(str(summary))
         if not summary.stopped and (summary.failed or summary.unconfirmed):
             raise CommandError("not every tick was acknowledged")
+
+    def _history(self, usd_file: Path | None) -> CurveHistory:
+        if usd_file is None:
+            return daily.stored()
+        table = formats.load(usd_file)
+        for warning in table.warnings:
+            self.stderr.write(f"{usd_file.name}: {warning}; it is not read")
+        return CurveHistory(table)
 
     def _play(
         self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str, *, wait: bool
@@ -135,9 +144,9 @@ def _add_what(parser: CommandParser) -> None:
         "--from",
         dest="start",
         type=iso_date,
-        default=replay.DEFAULT_START,
         metavar="DATE",
-        help=f"first market day (default {replay.DEFAULT_START}; history starts 1990-01-02)",
+        help=f"first market day (default {replay.DEFAULT_START}, of --usd-file its first day; "
+        "the stored history starts on 1990-01-02)",
     )
     parser.add_argument(
         "--to",
@@ -157,7 +166,8 @@ def _add_what(parser: CommandParser) -> None:
         "--usd-file",
         type=Path,
         metavar="FILE",
-        help="par yields as downloaded from the US Treasury or FRED, instead of the stored ones",
+        help="nominal par yields as downloaded from the US Treasury (CSV or XML) or FRED (DGS "
+        "columns), instead of the stored ones; all its days are played",
     )
     parser.add_argument(
         "--seed", type=int, default=replay.DEFAULT_SEED, help="of the path between two closes"
@@ -200,17 +210,12 @@ def _add_where(parser: CommandParser) -> None:
     )
 
 
-def _history(usd_file: Path | None) -> CurveHistory:
-    return daily.stored() if usd_file is None else CurveHistory(formats.load(usd_file))
-
-
 def _plan(history: CurveHistory, options: dict[str, Any]) -> replay.ReplayPlan:
     if not 0 < options["speed"] < float("inf"):
         raise BadInput("--speed", options["speed"], "above 0")
     currencies = options["currencies"] or CurveHistory.CURRENCIES
-    start = options["start"]
-    if options["usd_file"] is not None and start == replay.DEFAULT_START:
-        start = min(max(start, history.first), history.last)
+    default = history.first if options["usd_file"] is not None else replay.DEFAULT_START
+    start = options["start"] or default
     return replay.ReplayPlan(
         currencies=tuple(dict.fromkeys(name.upper() for name in currencies)),
         start=start,
