@@ -22,7 +22,7 @@ from stdnum.exceptions import ValidationError as Misspelt
 
 from pricing.core import conventions
 from pricing.core.errors import BadInput
-from pricing.core.terms import BondTerms, SwapTerms, decode
+from pricing.core.terms import BondTerms, NotionalStep, SwapTerms, decode
 
 SWAP_FIELDS: tuple[str, ...] = SwapTerms.__struct_fields__
 POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
@@ -41,7 +41,10 @@ COUNTRY_HELP = "ISO 3166: two capital letters such as US; optional"
 MOST_DAYS, MOST_BP = 60, 10_000
 """Limits of lags in days and of spreads in basis points; those of Terms."""
 
-MAXYEAR = 2199
+FIRST_DATE, LAST_DATE = dt.date(1901, 1, 1), dt.date(2198, 12, 31)
+"""Dates that can be priced. QuantLib's own dates run from 1901-01-01 to 2199-12-31
+(ql/time/date.hpp, Date::minDate and Date::maxDate); the year after is for late payments.
+"""
 TENOR = re.compile(r"([0-9]{1,4})([DWMY])\Z")
 DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(10_000)
 FIXING_LEAST, FIXING_MOST = -0.2, 1.0
@@ -54,7 +57,12 @@ def swap_terms(row: Mapping[str, object]) -> SwapTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return cast(SwapTerms, decode(_given(row), SwapTerms))
+    terms = cast(SwapTerms, decode(_given(row), SwapTerms))
+    _check_dates(terms)
+    for place, step in enumerate(terms.notional_schedule or ()):
+        if isinstance(step, NotionalStep):
+            check_date(f"notional_schedule[{place}].date", step.date)
+    return terms
 
 
 def bond_terms(row: Mapping[str, object]) -> BondTerms:
@@ -63,7 +71,26 @@ def bond_terms(row: Mapping[str, object]) -> BondTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return cast(BondTerms, decode(_given(row), BondTerms))
+    terms = cast(BondTerms, decode(_given(row), BondTerms))
+    _check_dates(terms)
+    return terms
+
+
+def _check_dates(terms: SwapTerms | BondTerms) -> None:
+    for name in terms.__struct_fields__:
+        value = getattr(terms, name)
+        if isinstance(value, dt.date):
+            check_date(name, value)
+
+
+def check_date(field: str, date: dt.date) -> None:
+    """Refuse a date on which nothing can be priced.
+
+    Raises:
+        BadInput: Before ``FIRST_DATE`` or after ``LAST_DATE``.
+    """
+    if not FIRST_DATE <= date <= LAST_DATE:
+        raise BadInput(field, date.isoformat(), f"a date from {FIRST_DATE} to {LAST_DATE}")
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:
@@ -137,8 +164,8 @@ def end_after(effective_date: dt.date, tenor: str) -> dt.date:
         return effective_date + dt.timedelta(days=count * (7 if found[2] == "W" else 1))
     months = effective_date.month - 1 + count * (12 if found[2] == "Y" else 1)
     year, month = effective_date.year + months // 12, months % 12 + 1
-    if year > MAXYEAR:
-        raise BadInput("tenor", tenor, f"the swap would end after the year {MAXYEAR}")
+    if year > LAST_DATE.year:
+        raise BadInput("tenor", tenor, f"the swap would end after the year {LAST_DATE.year}")
     last = calendar.monthrange(year, month)[1]
     return dt.date(year, month, min(effective_date.day, last))
 
@@ -160,6 +187,7 @@ def check_fixing(index: str, date: dt.date, rate: Decimal) -> None:
         BadInput: Unknown index, or a rate out of range.
     """
     conventions.pick(conventions.INDICES, "index", index)
+    check_date("date", date)
     if not FIXING_LEAST <= rate <= FIXING_MOST:
         limits = f"decimal expected, {FIXING_LEAST} to {FIXING_MOST} (4.25 % is 0.0425)"
         raise BadInput("rate", float(rate), limits)

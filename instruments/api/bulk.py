@@ -37,7 +37,7 @@ class CsvParser(FileParser):
 
 
 class XlsxParser(FileParser):
-    """A workbook; its first sheet counts."""
+    """A workbook; `sheet` names the one that is meant when several hold cells."""
 
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -73,6 +73,7 @@ class BulkMixin:
         parameters=[
             _switch("dry_run", "Check and compare; write nothing"),
             _switch("partial", "Write good rows although others are bad"),
+            OpenApiParameter("sheet", str, description="Of a workbook with several sheets"),
             OpenApiParameter(HEADER, str, OpenApiParameter.HEADER),
         ],
         request={
@@ -97,7 +98,7 @@ class BulkMixin:
 
         A row whose id exists changes what it names; columns that are not there stay.
         """
-        check_query(request.query_params, ("dry_run", "partial", "format"))
+        check_query(request.query_params, ("dry_run", "partial", "sheet", "format"))
         dry_run, partial = _flag(request, "dry_run"), _flag(request, "partial")
         kind = loading.KINDS[self.bulk_kind]
         user = cast(Any, request.user)
@@ -128,12 +129,14 @@ def _flag(request: Request, name: str) -> bool:
 
 
 def _rows(request: Request, kind: loading.Kind) -> loading.Table:
-    content = request.data
+    content, sheet = request.data, request.query_params.get("sheet")
     if isinstance(content, bytes):
         try:
-            return loading.read_table(content, kind)
+            return loading.read_table(content, kind, sheet=sheet)
         except loading.BadFile as error:
             raise ParseError(str(error), code="bad_file") from None
+    if sheet is not None:
+        raise ValidationError({"sheet": [f"sheet: {sheet!r}: only a workbook has sheets"]})
     if not content and "json" not in str(request.content_type):
         raise ParseError("The file is empty", code="bad_file")
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):

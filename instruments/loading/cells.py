@@ -17,6 +17,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins like this is run by spreadsheets; exports put an apostrophe before it."""
 
+EXACT = 1e15
+"""Spreadsheets keep 15 digits of a number: a longer identifier has lost its last ones."""
+
+EXPONENT = re.compile(r"[+-]?[0-9](\.[0-9]+)?[eE][+-][0-9]{2,3}\Z")
+"""What a spreadsheet makes of the CUSIP 912828E63: 9.12828E+68."""
+
+SPREADSHEET_ERRORS = frozenset(
+    ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")
+)
+AS_TEXT = "format the column as text in the spreadsheet, and type it again"
+
 SHOWN = 60
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -141,9 +152,17 @@ def text(most: int) -> Parse:
 def _text(cell: object) -> str:
     if isinstance(cell, bool | list | dict):
         raise BadCell(f"{shown(cell)} is not text")
+    if isinstance(cell, dt.date):
+        raise BadCell(f"{shown(cell)} is a date, not text: {AS_TEXT}")
+    if isinstance(cell, float | int) and not abs(cell) < EXACT:
+        raise BadCell(f"{shown(cell)} is a number of more than 15 digits, not text: {AS_TEXT}")
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # spreadsheets make 42 of an identifier "42"
     value = str(cell).strip()
+    if EXPONENT.match(value):
+        raise BadCell(f"{shown(value)} is a number in exponent form, not text: {AS_TEXT}")
+    if value in SPREADSHEET_ERRORS:
+        raise BadCell(f"{shown(value)} is an error of a spreadsheet: give a value, or leave empty")
     if value.startswith("'") and value[1:].startswith(FORMULA):
         return value[1:]
     if value.startswith(FORMULA):

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import io
-import zipfile
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import openpyxl
-
+from instruments import workbook
 from instruments.loading import cells
 from instruments.loading.errors import BadFile
 from instruments.loading.kind import Kind
 
 MOST_ROWS = 200_000
 MOST_BYTES = 40 * 2**20
-MOST_UNPACKED_BYTES = 512 * 2**20
-"""Of an XLSX file: a few kilobytes can unpack to gigabytes."""
-
-MOST_CELL_CHARACTERS = 100_000
 SENTENCES = 50
-ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+"""Name of the stream that holds a workbook with a password: MS-OFFCRYPTO 2.3.4.4."""
+
+OLD_EXCEL = "This is an old Excel file (.xls): save it as .xlsx or as CSV UTF-8"
+ENCRYPTED = "The workbook is protected by a password: save it without one"
+MARKUP = (
+    "The file is HTML or XML, whatever its name says: open it in a spreadsheet and save it as "
+    ".xlsx or as CSV UTF-8"
+)
+SEPARATOR = re.compile(r"sep=([,;\t])[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
+"""A first line by which Excel is told the separator; it is no row."""
 DELIMITERS = (",", ";", "\t")
 HEADER_ROW = 1
 
@@ -44,10 +50,15 @@ class Table:
         return cls(range(first_row, first_row + len(rows)), rows)
 
 
-def read_table(content: bytes, kind: Kind) -> Table:
+def read_table(content: bytes, kind: Kind, *, sheet: str | None = None) -> Table:
     """The rows of a file; CSV and XLSX are told apart by content, not by name.
 
     CSV is UTF-8 with or without a byte order mark, separated by comma, semicolon or tab.
+
+    Args:
+        content: The bytes of the file.
+        kind: What the rows are.
+        sheet: Of a workbook; None for the only visible one with cells.
 
     Raises:
         BadFile: With sentences; nothing of the file can be used.
@@ -56,26 +67,39 @@ def read_table(content: bytes, kind: Kind) -> Table:
         raise BadFile("The file is empty")
     if len(content) > MOST_BYTES:
         raise BadFile(f"The file is larger than {MOST_BYTES // 2**20} MB: split it")
-    if content.startswith(OLD_EXCEL):
-        raise BadFile("This is an old Excel file (.xls): save it as .xlsx or as CSV UTF-8")
-    lines = _xlsx(content) if content.startswith(ZIP) else _csv(content)
+    if content.startswith(OLE):
+        raise BadFile(ENCRYPTED if ENCRYPTED_PACKAGE in content else OLD_EXCEL)
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise BadFile(MARKUP)
+    packed = content.startswith(ZIP)
+    if sheet is not None and not packed:
+        raise BadFile(f"sheet {cells.shown(sheet)}: the file is no workbook, it has no sheets")
+    lines = _xlsx(content, sheet) if packed else _csv(content)
     number, first = next(lines, (0, []))
-    header = _header(first, kind)
-    return _table(header, number, lines)
+    names = first[: _last(first)]
+    return _table(_header(names, kind), number, lines, nameless=len(first) - len(names))
 
 
-def _table(header: list[str], header_row: int, lines: Iterator[tuple[int, Cells]]) -> Table:
+def _table(
+    header: list[str], header_row: int, lines: Iterator[tuple[int, Cells]], *, nameless: int
+) -> Table:
+    """Rows under their header; ``nameless`` empty cells stand behind the header's last name."""
     numbers: list[int] = []
     rows: list[dict[str, object]] = []
     wrong: list[str] = []
+    width = len(header)
     for number, line in lines:
         if len(rows) == MOST_ROWS:
             raise BadFile(f"The file has more than {MOST_ROWS:,} rows: split it")
-        if len(line) != len(header):
-            wrong.append(_ragged(number, line, header, header_row))
+        cells_of_row = line[: max(width, _last(line))]  # empty cells behind the last name
+        if width < len(cells_of_row) <= width + nameless:
+            wrong.append(f"row {number}: a column has no name in the header")
+            continue
+        if len(cells_of_row) != width:
+            wrong.append(_ragged(number, cells_of_row, header, header_row))
             continue
         numbers.append(number)
-        rows.append(dict(zip(header, line, strict=True)))
+        rows.append(dict(zip(header, cells_of_row, strict=True)))
     if wrong:
         more = [f"and {len(wrong) - SENTENCES} more"] if len(wrong) > SENTENCES else []
         raise BadFile(*wrong[:SENTENCES], *more)
@@ -85,10 +109,21 @@ def _table(header: list[str], header_row: int, lines: Iterator[tuple[int, Cells]
 
 
 def _ragged(number: int, line: Cells, header: list[str], header_row: int) -> str:
+    why = (
+        "a cell that holds the separator must stand in double quotes"
+        if len(line) > len(header)
+        else "cells are missing at its end; Excel leaves out empty ones after 16 rows: load the "
+        "workbook itself, or move a column that is always filled to the end"
+    )
     return (
         f"row {number}: has {len(line)} cells, the header in row {header_row} has {len(header)} "
-        "(a cell that holds the separator must stand in double quotes)"
+        f"({why})"
     )
+
+
+def _last(line: Cells) -> int:
+    """The number of the last cell that holds something."""
+    return max((i for i, cell in enumerate(line, 1) if not cells.is_empty(cell)), default=0)
 
 
 # --- Header ----------------------------------------------------------------------------------
@@ -137,10 +172,9 @@ def _csv(content: bytes) -> Iterator[tuple[int, Cells]]:
     text = _decoded(content)
     if "\0" in text:
         raise BadFile("The file holds NUL characters: it is no text; save it as CSV UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     number = 0
     try:
-        for number, line in enumerate(reader, start=HEADER_ROW):
+        for number, line in _records(text, strict=True):
             if any(cell.strip() for cell in line):
                 yield number, list(line)
     except csv.Error as error:
@@ -149,11 +183,24 @@ def _csv(content: bytes) -> Iterator[tuple[int, Cells]]:
         ) from None
 
 
+def _records(text: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
+    """Number the rows as a spreadsheet does that opens the file."""
+    stated = SEPARATOR.match(text)
+    delimiter = stated[1] if stated else _delimiter(text)
+    body = io.StringIO(text[stated.end() :] if stated else text, newline="")
+    first = HEADER_ROW + 1 if stated else HEADER_ROW
+    return enumerate(csv.reader(body, delimiter=delimiter, strict=strict), start=first)
+
+
 def _decoded(content: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        # Some programs write the mark twice; Ctrl-Z ends a text file of MS-DOS.
+        return content.decode("utf-8").lstrip("\ufeff").rstrip("\x1a \t\r\n")
     except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
+        before = content[: error.start].decode("utf-8").lstrip("\ufeff")
+        row = HEADER_ROW
+        with contextlib.suppress(csv.Error):
+            row = [number for number, _ in _records(f"{before}?", strict=False)][-1]
         raise BadFile(
             f"row {row}: byte 0x{content[error.start]:02x} is not UTF-8: save the file as "
             '"CSV UTF-8"'
@@ -169,44 +216,13 @@ def _delimiter(text: str) -> str:
 # --- XLSX ------------------------------------------------------------------------------------
 
 
-def _xlsx(content: bytes) -> Iterator[tuple[int, Cells]]:
-    book = _workbook(content)
-    formulas: list[str] = []
+def _xlsx(content: bytes, sheet: str | None) -> Iterator[tuple[int, Cells]]:
+    """The rows of a sheet, all as wide as its last cell that holds something."""
     width = 0
-    for number, line in enumerate(book.worksheets[0].iter_rows(), start=HEADER_ROW):
-        formulas += [
-            f"row {number}: cell {cell.coordinate} is a formula: paste its value instead"
-            for cell in line
-            if cell.value is not None and cell.data_type == "f"
-        ]
-        values = [cell.value for cell in line]
-        if all(value is None or value == "" for value in values):
-            continue
-        width = width or _last(values)
-        # Empty cells behind the last one are the sheet's width, not the row's.
-        yield number, (values + [None] * width)[: max(width, _last(values))]
-        if len(formulas) > SENTENCES:
-            break
-    if formulas:
-        raise BadFile(*formulas[:SENTENCES])
-
-
-def _last(values: list[Any]) -> int:
-    return max((i for i, value in enumerate(values, 1) if value not in (None, "")), default=0)
-
-
-def _workbook(content: bytes) -> Any:
-    not_one = "The file is no XLSX workbook, though it is packed like one: save it as .xlsx or CSV"
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            unpacked = sum(entry.file_size for entry in packed.infolist())
-        if unpacked > MOST_UNPACKED_BYTES:
-            raise BadFile(f"The workbook unpacks to {unpacked // 2**20:,} MB: split it")
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False)
-    except BadFile:
-        raise
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever broken XML makes it raise
-        raise BadFile(f"{not_one} ({type(error).__name__})") from None
-    if not book.worksheets:
-        raise BadFile("The workbook has no sheet with cells")
-    return book
+        for number, line in workbook.read_sheet(content, sheet=sheet, most_rows=MOST_ROWS):
+            filled: Cells = list(line)
+            width = width or _last(filled)
+            yield number, filled + [None] * (width - len(filled))
+    except workbook.BadWorkbook as error:
+        raise BadFile(*error.args) from None

@@ -39,4 +39,5 @@ class FxRate(PricedRow):
         if self.date is None or self.usd is None:
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
+            rules.check_date("date", self.date)
             rules.check_fx_rate(self.currency, self.usd)

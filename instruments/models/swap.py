@@ -100,5 +100,7 @@ class Swap(Trade):
         if None in needed or self.book_id is None:
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
+            if self.trade_date is not None:
+                rules.check_date("trade_date", self.trade_date)
             own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
             rules.swap_terms({**own, "book": self.book.code})

@@ -132,12 +132,13 @@ def test_more_rows_than_can_be_loaded_at_once_are_refused(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_workbook_that_unpacks_to_too_much_is_not_unpacked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tables, "MOST_UNPACKED_BYTES", 1000)
-    with pytest.raises(BadFile, match="The workbook unpacks to"):
-        loaded(workbook(HEADER.split(",")))
+def test_a_workbook_that_unpacks_to_too_much_is_not_unpacked() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in range(9):
+            archive.writestr(f"{part}.xml", bytes(64 * 2**20))
+    with pytest.raises(BadFile, match="The workbook unpacks to 576 MB: split it"):
+        loaded(content.getvalue())
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would change; write nothing"
         )
+        parser.add_argument(
+            "--sheet",
+            metavar="NAME",
+            help="of a workbook; default: its only visible sheet with cells",
+        )
         parser.add_argument("--user", help="whom the history names; default: nobody")
 
     def handle(
@@ -43,13 +48,14 @@ class Command(BaseCommand):
         kind: str | None,
         dry_run: bool,
         user: str | None,
+        sheet: str | None = None,
         **options: object,
     ) -> None:
         """Load, and end with a status other than 0 when anything is wrong."""
         what = KINDS[kind] if kind else _kind_of(file)
         by = _user(user)
         try:
-            table = loading.read_table(_content(file), what)
+            table = loading.read_table(_content(file), what, sheet=sheet)
             result = self._load(what, table, by, file.name, dry_run)
         except (loading.BadFile, loading.Conflict) as error:
             raise CommandError(f"{file}: nothing was loaded.\n{error}") from None

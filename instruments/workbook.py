@@ -1,0 +1,291 @@
+"""Read the cells of one sheet of an XLSX workbook in a child process with limits.
+
+The parser works on outside bytes, of which a few kilobytes can ask for minutes of time or gigabytes
+of memory. It therefore runs in a process of its own, which the system stops at a limit of memory
+and processor time, and which the caller kills after ``LIMIT_S`` seconds or when it stops waiting.
+
+This file is also the program of the child: it imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import posixpath
+import re
+import resource
+import subprocess  # nosec B404
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from typing import IO, Any, TypeAlias
+from xml.etree import ElementTree  # nosec B405
+
+import python_calamine
+
+Cell: TypeAlias = str | float | int | bool | dt.date | None
+
+LIMIT_S = 8
+"""Of processor time and of the clock: 200,000 rows of 8 columns take 3 s. Less than the 10 s in
+which a process that is asked to stop has to end."""
+
+MEMORY_BYTES = 1536 * 2**20
+MOST_UNPACKED_BYTES = 512 * 2**20
+LAST_ROW = 1_048_576
+"""Of a sheet: ECMA-376 leaves it open, Excel's own limit is 2**20."""
+
+READERS, WAIT_S = 2, 2.0
+"""Children of a process at a time, and how long another one waits for its turn."""
+
+_READERS = threading.BoundedSemaphore(READERS)
+
+PIECE_BYTES = 2**20
+TAG_BYTES = 4096
+SENTENCES = 50
+SHEETS_NAMED = 10
+
+NOT_A_WORKBOOK = (
+    "The file is no XLSX workbook, though it is packed like one: save it as .xlsx or CSV"
+)
+TOO_MUCH = (
+    f"The workbook takes more than {LIMIT_S} seconds or {MEMORY_BYTES // 2**20:,} MB to read: a "
+    "cell may stand far away from the others (delete empty rows and columns), or the file is too "
+    "large; split it, or save it as CSV UTF-8"
+)
+
+SUSPECT = re.compile(
+    rb"<(?:[\w.]+:)?(?:"
+    rb"(?P<formula>f)[\s/>]"
+    rb"|c\s[^<>]*?\bt\s*=\s*[\"'](?P<error>e)[\"']"
+    rb"|row\s[^<>]*?\br\s*=\s*[\"'](?P<row>[0-9]{7,})[\"'])"
+)
+"""What the parser gives no notice of: a formula, an error value, a row behind the last one."""
+
+PLACE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
+VALUE = re.compile(rb"<(?:[\w.]+:)?v[^<>]*>([^<>]{1,20})<")
+
+
+class BadWorkbook(Exception):
+    """The workbook cannot be used; the arguments are sentences."""
+
+
+def read_sheet(
+    content: bytes, *, sheet: str | None = None, most_rows: int
+) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield the rows of a sheet that hold something, each with its number from 1.
+
+    Args:
+        content: The bytes of an XLSX file.
+        sheet: Its name; None for the only visible sheet with cells.
+        most_rows: The reader stops behind that many rows and one more.
+
+    Raises:
+        BadWorkbook: No workbook, no such sheet, several sheets to choose from, a formula, an error
+            value, or more than the limits allow.
+    """
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as rows:
+        source.write(content)
+        source.seek(0)
+        if not _READERS.acquire(timeout=WAIT_S):
+            raise BadWorkbook("Other workbooks are being read just now: try again")
+        try:
+            _run_child(source, rows, sheet, most_rows)
+        finally:
+            _READERS.release()
+        rows.seek(0)
+        for line in rows:
+            number, cells = json.loads(line)
+            if number == 0:
+                raise BadWorkbook(*cells)
+            yield number, [_decoded(cell) for cell in cells]
+
+
+def _run_child(source: IO[bytes], rows: IO[bytes], sheet: str | None, most_rows: int) -> None:
+    command = [sys.executable, "-I", __file__, str(most_rows), *([sheet] if sheet else [])]
+    process = subprocess.Popen(  # noqa: S603 - this file itself  # nosec B603
+        command, stdin=source, stdout=rows, stderr=subprocess.DEVNULL, env={}
+    )
+    try:
+        status = process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise BadWorkbook(TOO_MUCH) from None
+    finally:
+        process.kill()  # also when the caller was interrupted; nothing when it has ended
+        process.wait()
+    if status < 0:  # ended by a signal: the limits of memory and processor time send one
+        raise BadWorkbook(TOO_MUCH)
+    if status > 0:
+        raise RuntimeError(f"the reader of workbooks ended with status {status}")
+
+
+def _decoded(cell: Any) -> Cell:
+    if not isinstance(cell, dict):
+        return cell  # type: ignore[no-any-return]
+    when = dt.datetime.fromisoformat(cell["date"])
+    return when if when.time() != dt.time() else when.date()
+
+
+# --- The child -------------------------------------------------------------------------------
+
+
+def main(arguments: list[str]) -> None:
+    """Read a workbook from stdin, write a line of JSON a row to stdout."""
+    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, LIMIT_S)):
+        resource.setrlimit(what, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most_rows, sheet = int(arguments[0]), arguments[1] if len(arguments) > 1 else None
+    try:
+        for number, cells in _rows(sys.stdin.buffer, sheet, most_rows):
+            print(json.dumps([number, cells]))
+    except BadWorkbook as error:
+        print(json.dumps([0, error.args]))
+    except MemoryError:
+        print(json.dumps([0, [TOO_MUCH]]))
+    except BaseException as error:  # noqa: BLE001 - also a panic of the parser, which is in Rust
+        print(json.dumps([0, [f"{NOT_A_WORKBOOK} ({type(error).__name__})"]]))
+
+
+def _rows(source: IO[bytes], wanted: str | None, most_rows: int) -> Iterator[tuple[int, list[Any]]]:
+    try:
+        archive = zipfile.ZipFile(source)
+    except zipfile.BadZipFile:
+        raise BadWorkbook(f"{NOT_A_WORKBOOK} (BadZipFile)") from None
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MOST_UNPACKED_BYTES:
+        raise BadWorkbook(f"The workbook unpacks to {unpacked // 2**20:,} MB: split it")
+    parts = _parts(archive)
+    source.seek(0)
+    sheet, wrong = _sheet(python_calamine.load_workbook(source), archive, parts, wanted)
+    if wrong:
+        raise BadWorkbook(*wrong)
+    found = 0
+    for number, line in enumerate(sheet.iter_rows(), start=1):  # begins at A1, wherever cells do
+        if not any(_is_filled(cell) for cell in line):
+            continue
+        found += 1
+        if found > most_rows + 1:
+            return
+        yield number, [_encoded(cell, number) for cell in line]
+
+
+def _is_filled(cell: object) -> bool:
+    return bool(cell.strip()) if isinstance(cell, str) else cell is not None
+
+
+def _encoded(cell: Any, number: int) -> Any:
+    if isinstance(cell, dt.date):
+        return {"date": cell.isoformat()}
+    if isinstance(cell, dt.time | dt.timedelta):
+        raise BadWorkbook(f"row {number}: a cell holds the time {cell}: no column takes one")
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return int(cell)
+    return None if cell == "" else cell
+
+
+def _sheet(
+    workbook: Any, archive: zipfile.ZipFile, parts: dict[str, str], wanted: str | None
+) -> tuple[Any, list[str]]:
+    """Return the sheet that is meant, and what is wrong with its cells."""
+    visible = [
+        about.name
+        for about in workbook.sheets_metadata
+        if about.visible == python_calamine.SheetVisibleEnum.Visible
+        and about.typ == python_calamine.SheetTypeEnum.WorkSheet
+    ]
+    if wanted is not None and wanted not in parts:
+        names = ", ".join(visible[:SHEETS_NAMED])
+        raise BadWorkbook(f"There is no sheet {wanted[:60]!r}; there are: {names}")
+    filled = {}
+    for name in visible if wanted is None else [wanted]:
+        with archive.open(parts[name]) as part:
+            wrong = _suspects(part)  # before the parser, which makes room for every row
+        sheet = workbook.get_sheet_by_name(name)
+        if wanted is not None or wrong or _has_cells(sheet):
+            filled[name] = sheet, wrong
+    if not filled:
+        raise BadWorkbook("The workbook has no visible sheet with cells")
+    if len(filled) > 1:
+        names = ", ".join(list(filled)[:SHEETS_NAMED])
+        raise BadWorkbook(
+            f"The workbook has {len(filled)} sheets with cells ({names}): say which one is meant "
+            "(--sheet NAME for the command, ?sheet=NAME for REST), or load a workbook with one"
+        )
+    return next(iter(filled.values()))
+
+
+def _has_cells(sheet: Any) -> bool:
+    return any(_is_filled(cell) for line in sheet.iter_rows() for cell in line)
+
+
+def _parts(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the part of the archive that holds each sheet, by the sheet's name."""
+    book = next(
+        target
+        for kind, target in _relations(archive, "").values()
+        if kind.endswith("/officeDocument")
+    )
+    targets = _relations(archive, book)
+    found = {}
+    for element in ElementTree.fromstring(archive.read(book)).iter():  # nosec B314  # noqa: S314
+        if element.tag.endswith("}sheet"):
+            name = element.attrib["name"]
+            key = next(value for at, value in element.attrib.items() if at.endswith("}id"))
+            found[name] = targets[key][1]
+    return found
+
+
+def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """Return kind and target of the relations of a part, by their id."""
+    folder, name = posixpath.split(part)
+    raw = archive.read(posixpath.join(folder, "_rels", f"{name}.rels"))
+    return {
+        element.attrib["Id"]: (
+            element.attrib["Type"],
+            posixpath.normpath(posixpath.join("/", folder, element.attrib["Target"])).lstrip("/"),
+        )
+        for element in ElementTree.fromstring(raw)  # nosec B314  # noqa: S314
+    }
+
+
+def _suspects(part: IO[bytes]) -> list[str]:
+    """Return sentences on formulas and error values, which the parser shows as empty cells."""
+    wrong: list[str] = []
+    tail = b""
+    while (piece := part.read(PIECE_BYTES)) and len(wrong) < SENTENCES:
+        piece = tail + piece
+        cut = piece.rfind(b"<")
+        found = SUSPECT.finditer(piece, 0, max(cut, 0))
+        wrong += [said for match in found if (said := _sentence(match, piece)) is not None]
+        tail = piece[cut:][:TAG_BYTES] if cut >= 0 else b""
+    return wrong[:SENTENCES]
+
+
+def _sentence(match: re.Match[bytes], piece: bytes) -> str | None:
+    if match["row"]:
+        if int(match["row"][:20]) <= LAST_ROW:
+            return None
+        number = match["row"][:20].decode()
+        raise BadWorkbook(f"A row has the number {number}: the last one of a sheet is {LAST_ROW:,}")
+    if match["formula"]:
+        places = PLACE.findall(piece, max(0, match.start() - 300), match.start())
+        return f"{_cell(places[-1:])} is a formula: paste its value instead"
+    end = piece.find(b">", match.end())
+    value = VALUE.match(piece, end + 1)
+    said = value[1].decode(errors="replace") if value else "an error"
+    places = PLACE.findall(piece, match.start(), max(end, match.start()))
+    return f"{_cell(places[:1])} holds {said}: give a value, or empty the cell"
+
+
+def _cell(places: list[bytes]) -> str:
+    if not places:
+        return "a cell"
+    place = places[0].decode()
+    return f"row {place.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}: cell {place}"
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main(sys.argv[1:])
