@@ -211,7 +211,7 @@ def _sheet(
         names = ", ".join(list(filled)[:SHEETS_NAMED])
         raise BadWorkbook(
             f"The workbook has {len(filled)} sheets with cells ({names}): say which one is meant "
-            "(--sheet NAME for the command, ?sheet=NAME for REST), or load a workbook with one"
+            "(--sheet NAME for the command, ?sheet=NAME for REST, the field Sheet in the admin)"
         )
     return next(iter(filled.values()))
 

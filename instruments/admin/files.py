@@ -16,7 +16,9 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from import_export.admin import ImportExportMixin
 from import_export.formats.base_formats import Format
+from import_export.forms import ConfirmImportForm
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from instruments import access, loading
 from instruments.admin.uploads import UploadGone, Uploads
@@ -26,6 +28,8 @@ ROWS_SHOWN = 200
 """Of a difference: a page with 10,000 of them is of no use to anyone."""
 
 ROWS_READ = 1_000
+SHEET_NAME_CHARACTERS = 31
+"""Excel's limit of a sheet's name."""
 
 
 class AnyTable(Format):  # type: ignore[misc]
@@ -77,6 +81,13 @@ class Xlsx(_Written):
 class UploadForm(ImportForm):  # type: ignore[misc]
     """Refuses what is too long before it is read."""
 
+    sheet = forms.CharField(
+        required=False,
+        max_length=SHEET_NAME_CHARACTERS,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Of a workbook in which several sheets hold cells",
+    )
+
     def clean_import_file(self) -> Any:
         file = self.cleaned_data["import_file"]
         if file.size > loading.MOST_BYTES:
@@ -84,6 +95,12 @@ class UploadForm(ImportForm):  # type: ignore[misc]
                 f"The file is larger than {loading.MOST_BYTES // 2**20} MB: split it"
             )
         return file
+
+
+class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]
+    """Remembers the sheet that was checked."""
+
+    sheet = forms.CharField(required=False, widget=forms.HiddenInput())
 
 
 @dataclass
@@ -127,10 +144,17 @@ class Importer:
         return [SimpleNamespace(column_name=name) for name in self.kind.columns]
 
     def import_data(
-        self, dataset: bytes, *, dry_run: bool, user: Any, file_name: str = "", **_options: Any
+        self,
+        dataset: bytes,
+        *,
+        dry_run: bool,
+        user: Any,
+        file_name: str = "",
+        sheet: str = "",
+        **_options: Any,
     ) -> Preview:
         try:
-            table = loading.read_table(dataset, self.kind)
+            table = loading.read_table(dataset, self.kind, sheet=sheet or None)
             loaded = loading.load(
                 self.kind,
                 table,
@@ -156,6 +180,7 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
 
     import_template_name = "instruments/import.html"
     import_form_class = UploadForm
+    confirm_form_class = ConfirmForm
     export_form_class = ExportForm
     tmp_storage_class = Uploads
     skip_admin_log = True  # the history says more
@@ -218,6 +243,18 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
 
     def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_import_context_data(**kwargs), "kind": self.kind}
+
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
+        """The sheet goes along to the second step."""
+        initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
+        sheet = import_form.cleaned_data.get("sheet", "") if import_form is not None else ""
+        return {**initial, "sheet": sheet}
+
+    def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:
+        """The sheet is the only option of the importer that the forms give."""
+        sheet = kwargs["form"].cleaned_data.get("sheet", "")
+        options: dict[str, Any] = super().get_import_data_kwargs(**kwargs)
+        return {**options, "sheet": sheet}
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Write what was confirmed; everything is checked again."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
+import openpyxl
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -61,6 +63,27 @@ def test_what_is_confirmed_is_loaded_as_one_change_with_user_and_file_in_the_his
     line = Swap.history.filter(trade_id="S1").first()
     assert (line.history_user, line.history_change_reason) == (admin_user, "swaps.csv")
     assert current_version() == before + 1
+
+
+def test_one_of_several_sheets_is_checked_and_loaded(admin_client: Client, book: Book) -> None:
+    workbook, content = openpyxl.Workbook(), io.BytesIO()
+    workbook.active.append(["notes"])
+    sheet = workbook.create_sheet("Swaps")
+    for line in (HEADER, *LINES):
+        sheet.append(line.split(","))
+    workbook.save(content)
+
+    def upload_workbook(**fields: str) -> Any:
+        file = SimpleUploadedFile("swaps.xlsx", content.getvalue())
+        sent = {"import_file": file, "format": "0", "resource": "0", **fields}
+        return admin_client.post(IMPORT, sent)
+
+    assert 'name="sheet"' in admin_client.get(IMPORT).content.decode()
+    assert "has 2 sheets with cells (Sheet, Swaps)" in text_of(upload_workbook())
+    page = upload_workbook(sheet="Swaps")
+    assert "2 new, 0 changed" in text_of(page)
+    confirm(admin_client, page)
+    assert Swap.objects.count() == 2
 
 
 def test_a_file_cannot_be_confirmed_twice(admin_client: Client, book: Book) -> None:

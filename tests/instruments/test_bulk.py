@@ -77,6 +77,29 @@ def test_a_workbook_is_a_body_too(api: APIClient, db: None) -> None:
     assert Bond.objects.get().name == "Treasury"
 
 
+def test_a_sheet_of_a_workbook_is_chosen_by_name(api: APIClient, db: None) -> None:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["notes"])
+    sheet = book.create_sheet("Bonds")
+    sheet.append(list(BOND))
+    sheet.append(list(BOND.values()))
+    book.save(file)
+    address = "/api/v1/bonds/bulk/"
+    refused = api.generic("POST", address, file.getvalue(), XLSX)
+    assert refused.status_code == 400
+    assert "2 sheets with cells (Sheet, Bonds)" in refused.json()["detail"]
+    answer = api.generic("POST", f"{address}?sheet=Bonds", file.getvalue(), XLSX)
+    assert (answer.status_code, statuses(answer)) == (200, ["new"])
+    assert api.post(f"{address}?sheet=Bonds", [BOND]).status_code == 400
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
+def test_a_date_that_can_never_price_is_refused(api: APIClient, book: Book, date: str) -> None:
+    answer = api.post("/api/v1/swaps/", {**SWAP, "trade_date": date})
+    assert answer.status_code == 400
+    assert "a date from 1901-01-01 to 2198-12-31" in answer.content.decode()
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status", "words"),
     [
