@@ -47,6 +47,7 @@ def test_a_bridge_killed_again_and_again_publishes_nothing_twice(trial: Trial):
 
 
 @pytest.mark.fault("F14", budget_ms=1500)
+@pytest.mark.usefixtures("fencing_broker")
 def test_a_bridge_whose_name_another_takes_ends_and_says_why(trial: Trial):
     """A second bridge starts under the first one's name: a group knows it by that alone."""
     with trial.stream():
