@@ -144,8 +144,21 @@ def test_a_bomb_of_shared_strings_ends_at_the_limit(monkeypatch: pytest.MonkeyPa
             strings = f'<sst xmlns="{space}">{"<si><t>a</t></si>" * 15_000_000}</sst>'
             archive.writestr("xl/sharedStrings.xml", strings)
     assert len(content.getvalue()) < 2**20
-    monkeypatch.setattr(workbook, "LIMIT_S", 1)
+    monkeypatch.setattr(workbook, "CLOCK_S", 1)
     assert "to read: a cell may stand far away" in refusal(content.getvalue())
+
+
+def test_a_formula_and_a_far_row_are_found_in_a_long_sheet() -> None:
+    filler = "".join(
+        f'<row r="{n}"><c r="A{n}" t="inlineStr"><is><t>S{n}</t></is></c></row>'
+        for n in range(60, 30_000)
+    )
+    formula = '<row r="30000"><c r="C30000"><f>1</f></c></row>'
+    assert "row 30000: cell C30000 is a formula" in refusal(
+        made(*FIFTY, edit=behind(filler + formula))
+    )
+    far = '<row r="9000000"><c r="A9000000"><v>1</v></c></row>'
+    assert "A row has the number 9000000" in refusal(made(*FIFTY, edit=behind(filler + far)))
 
 
 def test_the_child_does_not_outlive_a_caller_that_is_interrupted(
