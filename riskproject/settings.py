@@ -452,6 +452,8 @@ API_RATES = {
     "upload": env_int("API_UPLOADS_PER_MINUTE", 5, least=1),
     "login": env_int("LOGINS_PER_MINUTE", 5, least=1),
 }
+STREAMS_PER_USER = env_int("STREAMS_PER_USER", 30, least=1)  # in each web process
+STREAMS_PER_PROCESS = env_int("STREAMS_PER_PROCESS", 200, least=1)
 STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then a client comes back, and is asked again
 API_BODY_BYTES, API_BULK_BYTES = 2_500_000, 20_000_000
 BODY_BYTES = 50_000_000  # of any request; files of the admin are the longest

@@ -11,6 +11,8 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
 NAMES_SHOWN = 8
+NAME_CHARACTERS = 80
+NON_FIELD = "non_field_errors"
 
 
 class StaleVersion(APIException):
@@ -31,12 +33,17 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> N
     """Refuse names that would else be ignored in silence.
 
     Raises:
-        serializers.ValidationError: A sentence for each of them.
+        serializers.ValidationError: A sentence for each of the first few, and how many more.
     """
     unknown = [name for name in given if name not in known]
     if unknown:
         code = f"unknown_{kind.replace(' ', '_')}"
-        sentences = {name: [_unknown(name, known, kind)] for name in unknown}
+        sentences = {
+            _short(name): [_unknown(_short(name), known, kind)] for name in unknown[:NAMES_SHOWN]
+        }
+        more = len(unknown) - NAMES_SHOWN
+        if more > 0:
+            sentences[NON_FIELD] = [f"{more:,} more names are unknown"]
         raise serializers.ValidationError(sentences, code=code)
 
 
@@ -47,9 +54,15 @@ def check_query(given: Mapping[str, str], known: Collection[str]) -> None:
         serializers.ValidationError: A sentence for each of them.
     """
     refuse_unknown(given, known, "query parameter")
-    empty = {name: [f"{name}: has no value; leave it out"] for name in given if not given[name]}
+    empty = {  # at most as many as there are known names
+        name: [f"{name}: has no value; leave it out"] for name in given if not given[name]
+    }
     if empty:
         raise serializers.ValidationError(empty)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS else f"{name[:NAME_CHARACTERS]}..."
 
 
 def _unknown(name: str, known: Collection[str], kind: str) -> str:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import redis.asyncio
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connections
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -35,20 +39,60 @@ from riskproject.problems import problem
 
 LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
 RETRY_MS = 2000
-MOST_STREAMS = 200
+RETRY_AFTER_S = 30
 EVENT_ID = re.compile(r"[A-Z]{3}:[0-9]{1,19}(,[A-Z]{3}:[0-9]{1,19})*")
 
 _rollup = msgspec.msgpack.Decoder(Rollup)
-_open = 0
 
 
 class TooManyStreams(APIException):
-    """This process serves as many as it should."""
+    """The user, or this web process, has as many open streams as are allowed."""
 
-    status_code = 503
+    status_code = 429
     default_code = "too_many_streams"
-    default_detail = f"{MOST_STREAMS} streams are open here: come back later, or poll"
-    wait = 30
+    wait = RETRY_AFTER_S
+
+
+class StreamSlots:
+    """Count the open event streams of this web process, by user.
+
+    A stream costs the memory, sockets and the idle thread of one process, so each process counts
+    its own: a process that dies leaves nothing to be given back.
+    """
+
+    def __init__(self) -> None:
+        """Start with no open streams."""
+        self._lock = threading.Lock()
+        self._users: dict[object, object] = {}
+
+    def take(self, user: object, per_user: int, total: int) -> object:
+        """Return a slot; `release` gives it back.
+
+        Raises:
+            TooManyStreams: The user or the process has no slot left.
+        """
+        with self._lock:
+            if sum(owner == user for owner in self._users.values()) >= per_user:
+                raise TooManyStreams(
+                    f"You have {per_user} open streams, which is the limit of a user: "
+                    "close one, or poll /risk/portfolio/"
+                )
+            if len(self._users) >= total:
+                raise TooManyStreams(
+                    f"{total} streams are open, which is the limit of this web process: "
+                    "try again later, or poll /risk/portfolio/"
+                )
+            slot = object()
+            self._users[slot] = user
+            return slot
+
+    def release(self, slot: object) -> None:
+        """Give a slot back; doing it twice is harmless."""
+        with self._lock:
+            self._users.pop(slot, None)
+
+
+slots = StreamSlots()
 
 
 class EventStream(BaseRenderer):
@@ -93,14 +137,16 @@ class StreamView(RiskView):
         groups = parameters.choices(request, "group_by", sums.GROUPINGS) or ["currency"]
         wanted = parameters.currencies(request)
         seen = _seen(request.headers.get("Last-Event-ID", ""))
-        if _open >= MOST_STREAMS:
-            raise TooManyStreams
-        events = stream(settings.REDIS_URL, wanted, groups, self.desks(request), seen)
-        return StreamingHttpResponse(
-            events,
+        desks = self.desks(request)
+        slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
+        response = StreamingHttpResponse(
+            stream(slot, settings.REDIS_URL, wanted, groups, desks, seen),
             content_type=EventStream.media_type,
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
+        # The generator's own release does not run for a client that leaves before it starts.
+        weakref.finalize(response, slots.release, slot)
+        return response
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refusals are problem documents, not events."""
@@ -122,19 +168,30 @@ def _seen(event_id: str) -> dict[str, int]:
     return {name: int(frame) for name, frame in (p.split(":") for p in event_id.split(","))}
 
 
+def _close_database_connections() -> None:
+    """Close this thread's connections, but for one that is in a transaction.
+
+    Django closes them when a response ends, which for a stream is minutes later.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
 async def stream(
+    slot: object,
     url: str,
     currencies: Sequence[str],
     groups: Sequence[str],
     desks: Collection[str] | None,
     seen: Mapping[str, int],
 ) -> AsyncIterator[bytes]:
-    """Events, until the caller goes or ``STREAM_SECONDS`` are over."""
-    global _open
-    _open += 1
+    """Send events until the caller goes or ``STREAM_SECONDS`` are over, then release the slot."""
     client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
     listener = client.pubsub(ignore_subscribe_messages=True)
     try:
+        # Here all middleware has run, and this is still the thread in which it has run.
+        await sync_to_async(_close_database_connections, thread_sensitive=True)()
         yield f"retry: {RETRY_MS}\n\n".encode()
         await listener.subscribe(CHANNEL)
         async for event in _events(client, listener, currencies, groups, desks, dict(seen)):
@@ -145,7 +202,7 @@ async def stream(
         )
         yield b"event: problem\ndata: " + msgspec.json.encode(body) + b"\n\n"
     finally:
-        _open -= 1
+        slots.release(slot)
         await listener.aclose()  # type: ignore[no-untyped-call]
         await client.aclose()
 

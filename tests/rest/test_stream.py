@@ -9,11 +9,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 import requests
 
+from devstack.ports import free_port
 from pricing.frames import CHANNEL, Frames
-from tests.rest.conftest import Live, until
+from tests.rest.conftest import Live, answers, start_web, until
 
 
 @contextmanager
@@ -142,3 +144,50 @@ def test_twenty_listeners_hear_the_same_frame(live: Live) -> None:
             while risk(stream)[1] != number:
                 pass
         print(f"20 listeners had the frame after {time.monotonic() - started:.2f} s")
+
+
+def test_open_streams_hold_no_database_connection_and_their_number_is_limited(live: Live) -> None:
+    port = free_port()
+    start_web(live.system, "web-streams", port, STREAMS_PER_USER="5", STREAMS_PER_PROCESS="6")
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: answers(url))
+    token = live.system.manage("create_token", "listener", "--role", "viewer").split()[-1]
+    other = {"Authorization": f"Token {token}"}
+
+    def opened(headers: dict[str, str]) -> requests.Response:
+        address = f"{url}/api/v1/stream/risk/"
+        return requests.get(address, headers=headers, stream=True, timeout=20)
+
+    before = connections(live)
+    with ExitStack() as stack:
+        for _ in range(5):
+            answer = stack.enter_context(opened(live.headers))
+            assert answer.status_code == 200
+            risk(events(answer))
+        until(lambda: connections(live) <= before, 10)
+        with opened(live.headers) as refused:
+            assert refused.status_code == 429
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.headers["retry-after"] == "30"
+            assert "5 open streams" in refused.json()["detail"]
+        risk(events(stack.enter_context(opened(other))))
+        with opened(other) as refused:
+            assert refused.status_code == 429
+            assert "limit of this web process" in refused.json()["detail"]
+
+    def admitted() -> bool:
+        with opened(live.headers) as answer:
+            return answer.status_code == 200
+
+    until(admitted)
+
+
+def connections(live: Live) -> int:
+    """Open connections to the database, but for the one that counts."""
+    with psycopg.connect(live.system.environment["DATABASE_URL"]) as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
