@@ -277,6 +277,12 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 if env_bool("BEHIND_TLS_PROXY", False):
     # Only for a proxy that sets this header itself: anyone else could forge it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    if not DEBUG and not env_text("FORWARDED_ALLOW_IPS", ""):
+        # Read by uvicorn. Without it all callers would share the proxy's address and its limits.
+        raise ImproperlyConfigured(
+            "BEHIND_TLS_PROXY=True needs FORWARDED_ALLOW_IPS: the addresses of the proxy as web "
+            "sees them, such as 127.0.0.1 or 172.18.0.1, whose X-Forwarded-For is believed"
+        )
 
 
 # --- Django ----------------------------------------------------------------------------------

@@ -74,6 +74,15 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"IBOR_COUPONS": "par"}, "use 'at_par' or 'indexed'"),
         ({"CURVE_INTERPOLATION": "USD-SOFR=cubic"}, "use CURVE=log_linear or"),
         ({"API_USER_CALLS_PER_MINUTE": "0"}, "use a whole number, 1 or more"),
+        (
+            {
+                "DEBUG": "False",
+                "SECRET_KEY": KEY,
+                "BEHIND_TLS_PROXY": "True",
+                "FORWARDED_ALLOW_IPS": "",
+            },
+            "BEHIND_TLS_PROXY=True needs FORWARDED_ALLOW_IPS",
+        ),
     ],
 )
 def test_a_wrong_environment_is_refused_with_a_sentence(
