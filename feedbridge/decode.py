@@ -22,13 +22,16 @@ YEARS = (1950, 2150)
 """QuantLib's dates end in 2199, and the longest tenor is 60 years."""
 
 MAX_NS = 2**63 - 1
+MAX_REASON_CHARACTERS = 1000
+"""A reason may quote the record; the copy on the dead-letter topic holds the record itself."""
+
 BRACKETS = re.compile(rb"[\[\]{}]")
 
 NAMED = (
     (re.compile(r"missing required field `(\w+)`"), "MISSING"),
     (re.compile(r"unknown field"), "UNKNOWN_FIELD"),
     (re.compile(r"timezone component"), "AS_OF_NAIVE"),
-    (re.compile(r"Invalid RFC3339.*`\$\.as_of`"), "AS_OF"),
+    (re.compile(r"^Invalid RFC3339[^`]*`\$\.as_of`"), "AS_OF"),
     (re.compile(r"`\$\.(seq|epoch)`"), "SEQ"),
     (re.compile(r"Number out of range"), "NON_FINITE"),
     (re.compile(r"Expected `float`, got"), "TYPE"),
@@ -45,6 +48,8 @@ class BadTick(Exception):
     """A record that is not a tick and never will be: bury it."""
 
     def __init__(self, code: str, reason: str) -> None:
+        if len(reason) > MAX_REASON_CHARACTERS:
+            reason = f"{reason[:MAX_REASON_CHARACTERS]} ... ({len(reason)} characters)"
         super().__init__(code, reason)
         self.code, self.reason = code, reason
 

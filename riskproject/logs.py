@@ -111,7 +111,7 @@ def formatter(log_format: str, secrets: tuple[str, ...]) -> ProcessorFormatter:
 def _redacted(redact: Redaction, value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
-    return redact(value if isinstance(value, str) else str(value))
+    return redact.bounded(value if isinstance(value, str) else str(value))
 
 
 def _ordered(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

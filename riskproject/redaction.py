@@ -12,11 +12,21 @@ LEAST_CHARACTERS = 6
 
 PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/@:'\"]*):[^\s/'\"]+@")
 CREDENTIALS = re.compile(r"\b(Token|Bearer|Basic)\s+[\w.~+/=-]{16,}", re.IGNORECASE)
-NAMED = re.compile(
-    r"(?P<name>[\w-]*(?:password|passwd|secret|api_?key|authorization|csrfmiddlewaretoken)"
-    r"[\w-]*['\"]?\s*[=:]\s*b?['\"]?)(?!\*\*\*)(?:(?:Token|Bearer|Basic)\s+)?[^\s'\",;&)}\]]{3,}",
-    re.IGNORECASE,
+ASSIGNED_NAME = re.compile(r"(?<![\w-])([\w-]++)['\"]?+\s*+[=:]")
+"""A whole name and its sign; possessive, so that a name of any length is read once."""
+
+SECRET_NAME = re.compile(
+    r"password|passwd|secret|api_?key|authorization|csrfmiddlewaretoken", re.IGNORECASE
 )
+ASSIGNED_VALUE = re.compile(
+    r"(\s*b?['\"]?)(?!\*\*\*)(?:(?:Token|Bearer|Basic)\s+)?[^\s'\",;&)}\]]{3,}", re.IGNORECASE
+)
+
+MAX_CHARACTERS = 20_000
+"""Of one field of a log line; a longer one keeps its beginning and its end."""
+
+MARGIN_CHARACTERS = 500
+"""Dropped on both sides of a cut, which may have gone through a secret."""
 
 
 class Redaction:
@@ -34,8 +44,28 @@ class Redaction:
             text = self._known.sub(MASK, text)
         if "://" in text:
             text = PASSWORD_IN_URL.sub(rf"\1:{MASK}@", text)
-        text = NAMED.sub(rf"\g<name>{MASK}", text)
-        return CREDENTIALS.sub(rf"\1 {MASK}", text)
+        return CREDENTIALS.sub(rf"\1 {MASK}", _mask_named(text))
+
+    def bounded(self, text: str) -> str:
+        """Redact a text of any length; of a long one only the beginning and the end are kept."""
+        if len(text) <= MAX_CHARACTERS:
+            return self(text)
+        half = MAX_CHARACTERS // 2
+        head = self(text[:half])[:-MARGIN_CHARACTERS]
+        tail = self(text[-half:])[MARGIN_CHARACTERS:]
+        return f"{head} ... [{len(text)} characters, cut] ... {tail}"
+
+
+def _mask_named(text: str) -> str:
+    """Mask the values of names such as ``REDIS_PASSWORD=``, in time linear in the text."""
+    pieces: list[str] = []
+    done = at = 0
+    while found := ASSIGNED_NAME.search(text, at):
+        at = found.end()
+        if SECRET_NAME.search(found[1]) and (value := ASSIGNED_VALUE.match(text, at)):
+            pieces += [text[done : value.end(1)], MASK]
+            done = at = value.end()
+    return "".join((*pieces, text[done:]))
 
 
 def password_of(url: str) -> str:

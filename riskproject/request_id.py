@@ -18,6 +18,9 @@ from structlog.contextvars import bound_contextvars
 log = logging.getLogger("requests")
 HEADER = "X-Request-ID"
 ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+MAX_PATH_CHARACTERS = 500
+"""Of the path in a log line; the rest is left out."""
+
 PROBES = ("/healthz", "/readyz", "/metrics")
 """Asked every few seconds: their lines are for debugging alone."""
 
@@ -62,6 +65,6 @@ def _told(
         level = logging.DEBUG
     # Without the query, which may hold what is nobody's business; quoted, so that no path
     # can write a line of its own.
-    path = quote(request.path)
+    path = quote(request.path[:MAX_PATH_CHARACTERS])
     log.log(level, "%s %s %d %.1f ms", request.method, path, response.status_code, taken_ms)
     return response

@@ -12,7 +12,7 @@ from instruments.loading.errors import BadCell
 
 Parse = Callable[[object], object]
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\Z")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins like this is run by spreadsheets; exports put an apostrophe before it."""

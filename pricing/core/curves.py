@@ -56,7 +56,7 @@ PIECEWISE = {
     "log_linear": ql.PiecewiseLogLinearDiscount,
     "natural_log_cubic": ql.PiecewiseNaturalLogCubicDiscount,
 }
-ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th) (?:alive )?instrument")
+ORDINAL = re.compile(r"(?<!\d)(\d+)(?:st|nd|rd|th) (?:alive )?instrument")
 
 
 @dataclass(frozen=True)
