@@ -24,7 +24,7 @@ DATABASE_ACCOUNTS = {
     "showmigrations": READONLY,
 }
 #: Accounts of Redis, by the process of the Procfile that has it. All other commands: `web`.
-REDIS_ACCOUNTS = {"replay": "replay", "runbridge": "bridge"}
+REDIS_ACCOUNTS = {"replay": "replay", "runbridge": "bridge", "reset_source": "bridge"}
 
 
 def base_of(root: Path, environ: Mapping[str, str]) -> Path:

@@ -1,4 +1,4 @@
-"""Ticks in, whole markets out: the newest quote per node, by currency."""
+"""The newest market of each currency, and the order of each source's ticks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from feedbridge.resets import Resets, reset_ns
 from pricing.core.messages import CurveQuotes, Label, MarketTick
 
 
@@ -46,6 +47,7 @@ class _Mark:
     epoch: int
     seq: int
     digest: bytes | None  # None: known by number alone, from a published frame
+    since_ns: int  # when it was taken or published, by this machine's clock
 
 
 @dataclass
@@ -68,27 +70,48 @@ class Board:
         same = mark.digest in (None, _digest(tick))
         return Verdict.DUPLICATE if same else Verdict.CONFLICT
 
-    def take(self, tick: MarketTick) -> bool:
+    def last_of(self, tick: MarketTick) -> tuple[int, int] | None:
+        """Epoch and seq of the last tick of this source in this currency."""
+        mark = self._marks.get((tick.source, tick.currency))
+        return None if mark is None else (mark.epoch, mark.seq)
+
+    def with_tick(self, tick: MarketTick) -> Market:
+        """The market as it would be with this tick."""
+        last = self.last_of(tick)
+        anew = last is not None and tick.epoch > last[0]
+        return lay(None if anew else self.markets.get(tick.currency), tick)
+
+    def take(self, tick: MarketTick, now_ns: int = 0) -> bool:
         """Lay an accepted tick over the market; returns whether it starts a new one.
 
         A source that starts anew (a higher epoch) starts a new market: what it sent in
         its former life may belong to another day.
         """
         place = (tick.source, tick.currency)
-        mark = self._marks.get(place)
-        self._marks[place] = _Mark(tick.epoch, tick.seq, _digest(tick))
-        anew = mark is not None and tick.epoch > mark.epoch
-        before = None if anew else self.markets.get(tick.currency)
-        self.markets[tick.currency] = lay(before, tick)
-        return anew
+        last = self.last_of(tick)
+        self.markets[tick.currency] = self.with_tick(tick)
+        self._marks[place] = _Mark(tick.epoch, tick.seq, _digest(tick), now_ns)
+        return last is not None and tick.epoch > last[0]
 
-    def restore(self, market: Market) -> None:
+    def restore(self, market: Market, published_ns: int = 0) -> None:
         """Put back the last published market, and know its tick by number."""
         self.markets[market.currency] = market
-        place, mark = (market.source, market.currency), _Mark(market.epoch, market.seq, None)
+        place, mark = (
+            (market.source, market.currency),
+            _Mark(market.epoch, market.seq, None, published_ns),
+        )
         before = self._marks.get(place)
         if before is None or (mark.epoch, mark.seq) > (before.epoch, before.seq):
             self._marks[place] = mark
+
+    def reset(self, resets: Resets) -> None:
+        """Forget the numbers that sources had before they were reset; markets stand."""
+        if resets:
+            self._marks = {
+                (source, currency): mark
+                for (source, currency), mark in self._marks.items()
+                if mark.since_ns >= reset_ns(resets, source, currency)
+            }
 
     def replace(self, currency: str, market: Market | None) -> None:
         """After a bad tick: the market without it, or none. The tick stays known."""

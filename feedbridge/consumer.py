@@ -33,6 +33,7 @@ from feedbridge.ledger import Ledger
 from feedbridge.lifecycle import Lifecycle
 from feedbridge.limit import BadLimit
 from feedbridge.rebalance import Rebalance
+from feedbridge.resets import Resets
 from feedbridge.suspects import Suspects
 from feedbridge.takeover import Takeover
 from feedbridge.watchdog import Watchdog
@@ -130,6 +131,11 @@ class Bridge:
             if not self.halted:
                 self.intake.take(record)
                 self.halted = self.limit.exceeded()
+
+    def reset_sources(self, resets: Resets) -> None:
+        """Forget the numbers that sources had before an operator reset them."""
+        self.board.reset(resets)
+        self.intake.rates.reset(resets)
 
     def halt(self, why: str) -> None:
         """Read no more; frames that are open go on."""

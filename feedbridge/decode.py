@@ -1,4 +1,4 @@
-"""Raw bytes of the feed in; a checked tick out, or the reason why not."""
+"""Decode and check records of the feed: a typed tick, or a BadTick with code and reason."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from typing import Any
 import msgspec
 
 from pricing.core import messages
-from pricing.core.errors import BadInput
+from pricing.core.conventions import CURRENCIES, CURVES
+from pricing.core.errors import BadInput, shortened
 from pricing.core.messages import FxTick, MarketTick
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-MAX_QUOTES = 500
-"""In one tick. A curve of thousands of nodes would hold a worker up beyond its time limit."""
+MAX_CURVE_QUOTES, MAX_MARKET_QUOTES = 120, 300
+"""Quotes of one curve, and of all curves of a currency. A task has a time limit, and the cost of a
+solution rises with the cube of the quotes; the longest published curves have about 30."""
 
-YEARS = (1950, 2150)
-"""QuantLib's dates end in 2199, and the longest tenor is 60 years."""
+FIRST_YEAR = 1950
+MAX_AHEAD = dt.timedelta(days=2)
+"""How far a market may be ahead of this machine's clock: time zones and wrong clocks, no more. A
+date beyond all maturities would price the book at 0. The past is open: history is replayed."""
+
+MAX_RISE = {"epoch": 1_000, "seq": 10**9}
+"""By how much a source may raise a number at once, or by a tenth of it if that is more. Counters
+rise by ones, clocks by the time since the last tick; after a leap later ticks would be stale."""
 
 MAX_NS = 2**63 - 1
 MAX_REASON_CHARACTERS = 1000
@@ -57,8 +65,8 @@ class BadTick(Exception):
         return f"{self.code}: {self.reason}"
 
 
-def market_tick(raw: bytes | None, key: bytes | None) -> MarketTick:
-    """The tick of a record of the curve topic.
+def market_tick(raw: bytes | None, key: bytes | None, now: dt.datetime | None = None) -> MarketTick:
+    """The tick of a record of the curve topic; ``now`` is the clock's time, else today's.
 
     Raises:
         BadTick: With a stable code and a sentence that names field, value and what is allowed.
@@ -66,10 +74,11 @@ def market_tick(raw: bytes | None, key: bytes | None) -> MarketTick:
     tick: MarketTick = _decode(_market, raw)
     if key is not None and key != tick.currency.encode():
         raise BadTick("KEY_MISMATCH", f"key {key!r} of a tick of {tick.currency}; use the currency")
-    _check_times(tick.as_of, tick.sent_ns)
+    _check_times(tick.as_of, tick.sent_ns, now)
     _check_count(tick)
     try:
         messages.check_quotes(tick.currency, tick.curves)
+        _check_labels(tick)
     except BadInput as error:
         raise BadTick(_code(error), str(error)) from None
     return tick
@@ -80,35 +89,85 @@ def judged(raw: bytes) -> MarketTick:
     return _market.decode(raw)
 
 
-def fx_tick(raw: bytes | None) -> FxTick:
+def fx_tick(raw: bytes | None, now: dt.datetime | None = None) -> FxTick:
     """The tick of a record of the FX topic.
 
     Raises:
         BadTick: As ``market_tick``.
     """
     tick: FxTick = _decode(_fx, raw)
-    _check_times(tick.as_of, tick.sent_ns)
+    _check_times(tick.as_of, tick.sent_ns, now)
     if not tick.usd:
         raise BadTick("EMPTY", "usd: carries no rate")
+    unknown = [name for name in tick.usd if name not in CURRENCIES]
+    if unknown:
+        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+        found = shortened(repr(unknown[0]))
+        allowed = ", ".join(CURRENCIES)
+        raise BadTick("UNKNOWN_CURRENCY", f"usd: {found}{more} not known; allowed: {allowed}")
     if tick.usd.get("USD", 1.0) != 1.0:
         raise BadTick("RANGE", f"usd USD: {tick.usd['USD']!r} is not valid; a dollar is 1 dollar")
     return tick
 
 
-def _check_times(as_of: dt.datetime, sent_ns: int) -> None:
-    first, last = YEARS
-    if not first <= as_of.year <= last:
-        raise BadTick("AS_OF", f"as_of: {as_of.year} is not valid; years {first} to {last}")
+def check_order(tick: MarketTick | FxTick, last: tuple[int, int]) -> None:
+    """Refuse a leap of a source's numbers beyond ``last``, its last epoch and seq.
+
+    Raises:
+        BadTick: With the code EPOCH_JUMP or SEQ_JUMP.
+    """
+    epoch, seq = last
+    if tick.epoch > epoch:
+        _check_rise("epoch", tick.epoch, epoch)
+    elif tick.epoch == epoch:
+        _check_rise("seq", tick.seq, seq)
+
+
+def _check_rise(name: str, value: int, last: int) -> None:
+    highest = max(last + MAX_RISE[name], last + last // 10)
+    if value > highest:
+        why = f"{name}: {value} is too far above {last}, the source's last; at most {highest}"
+        raise BadTick(f"{name.upper()}_JUMP", f"{why}, or run manage.py reset_source")
+
+
+def check_market(curves: messages.CurveQuotes) -> None:
+    """Refuse a market that has too many quotes to be priced in time.
+
+    Raises:
+        BadTick: With the code TOO_MANY; it names the curve.
+    """
+    for curve, quotes in curves.items():
+        if len(quotes) > MAX_CURVE_QUOTES:
+            why = f"{curve}: {len(quotes)} quotes with those that stand; at most {MAX_CURVE_QUOTES}"
+            raise BadTick("TOO_MANY", why)
+    total = sum(map(len, curves.values()))
+    if total > MAX_MARKET_QUOTES:
+        why = f"curves: {total} quotes with those that stand; at most {MAX_MARKET_QUOTES}"
+        raise BadTick("TOO_MANY", why)
+
+
+def _check_labels(tick: MarketTick) -> None:
+    for curve in tick.labels:
+        row = CURVES.get(curve)
+        if row is None or row.currency != tick.currency:
+            known = ", ".join(c.name for c in CURVES.values() if c.currency == tick.currency)
+            place, allowed = shortened(repr(curve)), f"curves of {tick.currency}: {known}"
+            raise BadTick("LABEL", f"labels: {place} is not valid; {allowed}")
+
+
+def _check_times(as_of: dt.datetime, sent_ns: int, now: dt.datetime | None) -> None:
+    latest = (now or dt.datetime.now(dt.UTC)) + MAX_AHEAD
+    if not as_of.year >= FIRST_YEAR or as_of > latest:
+        limits = f"from {FIRST_YEAR} to {MAX_AHEAD.days} days ahead of the clock, {latest:%Y-%m-%d}"
+        raise BadTick("AS_OF", f"as_of: {as_of.isoformat()} is not valid; {limits}")
     if not 0 <= sent_ns <= MAX_NS:
         raise BadTick("SENT_NS", "sent_ns: nanoseconds since 1970, or 0 when not known")
 
 
 def _check_count(tick: MarketTick) -> None:
-    quotes = sum(map(len, tick.curves.values()))
-    if not quotes:
+    if not any(tick.curves.values()):
         raise BadTick("EMPTY", "curves: carries no quote")
-    if quotes > MAX_QUOTES:
-        raise BadTick("TOO_MANY", f"curves: {quotes} quotes; at most {MAX_QUOTES}")
+    check_market(tick.curves)
     for curve, tenors in tick.curves.items():
         for tenor in tenors:
             if not _is_tenor(tenor):

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 
 from feedbridge.consumer import Bridge
 from feedbridge.halt import HALTED_KEY, Halt, decode_halt
+from feedbridge.resets import RESETS_KEY, Resets, decode_resets
 from pricing.pulse import BRIDGES_KEY, BridgePulse
 
 EVERY_S = 0.25
@@ -25,7 +26,7 @@ class Heartbeat:
 
     ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
     Redis is well, one that hangs is not. ``halt`` is the mark of stopped reading, as it stood
-    at the last beat.
+    at the last beat; ``resets`` are the resets of sources that it found.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Heartbeat:
         """Beat at the first call."""
         self.client, self.name, self.broker, self.file = client, name, broker, file
         self.halt: Halt | None = None
+        self.resets: Resets = {}
         self._next = 0.0
 
     def beat(self, bridge: Bridge) -> None:
@@ -53,7 +55,10 @@ class Heartbeat:
         with self.client.pipeline(transaction=False) as pipe:
             pipe.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
             pipe.get(HALTED_KEY)
-            return decode_halt(pipe.execute()[1])
+            pipe.hgetall(RESETS_KEY)
+            _, halt, resets = pipe.execute()
+        self.resets = decode_resets(resets)
+        return decode_halt(halt)
 
     def _pulse(self, bridge: Bridge, lag: int) -> BridgePulse:
         frames = bridge.lifecycle

@@ -1,4 +1,4 @@
-"""Raw records in; ticks in their lanes, rates on their way, or dead letters out."""
+"""Validate Kafka records and route them: curve ticks, FX rates, dead letters."""
 
 from __future__ import annotations
 
@@ -58,6 +58,9 @@ class Intake:
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
         tick = decode.market_tick(record.value, record.key)
+        last = self.board.last_of(tick)
+        if last is not None:
+            decode.check_order(tick, last)
         verdict = self.board.judge(tick)
         if verdict is Verdict.CONFLICT:
             reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
@@ -66,7 +69,9 @@ class Intake:
         if verdict is not Verdict.ACCEPTED:
             self.ledger.end(place, verdict.value)
             return True
-        anew, received = self.board.take(tick), self.wall_ns()
+        decode.check_market(self.board.with_tick(tick).curves)
+        received = self.wall_ns()
+        anew = self.board.take(tick, received)
         lane = self.lanes[tick.currency]
         lane.partition, lane.guessed = place[:2], False
         lane.waiting.append(Accepted(place, record.key, record.value, received, tick.sent_ns, anew))

@@ -1,10 +1,13 @@
-"""FX ticks in; the rates that Redis has not got yet, merged, and the records they came in, out."""
+"""Exchange rates that Redis has not got yet, merged, with the records that they came in."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from feedbridge import decode
 from feedbridge.ledger import Ledger, Place
+from feedbridge.resets import ALL_CURRENCIES, Resets, reset_ns
 from pricing.core.messages import FxTick
 from pricing.fx import Fx, laid_over, write_fx
 
@@ -22,18 +25,30 @@ class WaitingRates:
         """Nothing waits."""
         self._ledger = ledger
         self._last: tuple[str, int, int] = NEVER
+        self._last_ns = 0
         self._rates = Fx(usd={})
         self._places: list[Place] = []
 
     def take(self, place: Place, tick: FxTick) -> None:
-        """Merge a tick, unless its source has sent it, or a newer one, before."""
+        """Merge a tick, unless its source has sent it, or a newer one, before.
+
+        Raises:
+            BadTick: Its number leaps: see ``decode.check_order``.
+        """
+        if tick.source == self._last[0]:
+            decode.check_order(tick, self._last[1:])
         mark = (tick.source, tick.epoch, tick.seq)
         if tick.source == self._last[0] and mark <= self._last:
             self._ledger.end(place, "duplicate" if mark == self._last else "stale")
             return
-        self._last = mark
+        self._last, self._last_ns = mark, time.time_ns()
         self._rates = laid_over(self._rates, tick)
         self._places.append(place)
+
+    def reset(self, resets: Resets) -> None:
+        """Forget the number of a source that was reset since; rates are of all currencies."""
+        if self._last_ns < reset_ns(resets, self._last[0], ALL_CURRENCIES):
+            self._last = NEVER
 
     def write(self, client: Any) -> None:
         """Merge what waits into what Redis has.

@@ -147,7 +147,7 @@ class Takeover:
                 epoch=header.epoch,
                 seq=header.seq,
             )
-            self.board.restore(market)
+            self.board.restore(market, rollup.published_ns)
             lane.published, lane.number = market, rollup.frame
             lane.book_version = header.book_version
             if lane.partition is None and alone is not None:

@@ -6,6 +6,17 @@ sentence for people is made in ``__str__``.
 
 from __future__ import annotations
 
+MAX_SHOWN = 80
+"""Characters of a value in a sentence; the sender of a value of 200,000 knows which it was."""
+
+
+def shortened(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text, cut in its middle when it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
 
 class PricingError(Exception):
     """Root of the core's errors. ``code`` is stable and machine-readable."""
@@ -23,7 +34,8 @@ class BadInput(PricingError):
         self.field, self.value, self.allowed = field, value, allowed
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.value!r} is not valid; {self.allowed}"
+        field, value = shortened(self.field), shortened(repr(self.value))
+        return f"{field}: {value} is not valid; {self.allowed}"
 
 
 class MissingFixing(PricingError):

@@ -21,6 +21,10 @@ from pricing.core.errors import BadInput
 QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
 """A rate outside is refused: 4.25 sent as percent is caught here."""
 
+FX_MIN, FX_MAX = 1e-6, 1e3
+"""US dollars per unit. The Iranian rial is worth about 2e-5 dollars, the Kuwaiti dinar 3.3: a rate
+outside is a fault of its feed, and sums converted with it would be of no use."""
+
 KEY = re.compile(rb'"\s*:')
 TENOR = re.compile(r"([1-9][0-9]{0,3})([DWMY])")
 DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
@@ -55,7 +59,7 @@ class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     as_of: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-    usd: dict[str, Annotated[float, msgspec.Meta(gt=0, lt=1e6)]]
+    usd: dict[str, Annotated[float, msgspec.Meta(ge=FX_MIN, le=FX_MAX)]]
     label: Label
     epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     sent_ns: int = 0

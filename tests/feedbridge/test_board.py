@@ -147,3 +147,37 @@ def test_the_board_holds_the_newest_quote_of_every_node(sent):
 
 def test_a_tick_on_no_market_is_the_market():
     assert lay(None, tick(1)).curves == tick(1).curves
+
+
+def test_the_market_with_a_tick_is_known_before_it_is_taken() -> None:
+    board = board_with(tick(1))
+    found = board.with_tick(tick(2, curves={"EUR-GOVT": {"5Y": 0.01}}))
+    assert found.curves == {"EUR-GOVT": {"10Y": 0.02, "5Y": 0.01}}
+    anew = board.with_tick(tick(1, epoch=1, curves={"EUR-GOVT": {"5Y": 0.01}}))
+    assert anew.curves == {"EUR-GOVT": {"5Y": 0.01}}
+    assert board.markets["EUR"].curves == {"EUR-GOVT": {"10Y": 0.02}}
+    assert board.last_of(tick(9)) == (0, 1)
+    assert board.last_of(tick(9, source="other")) is None
+
+
+def test_a_source_that_was_reset_may_begin_again_below_its_last_number() -> None:
+    board = Board()
+    board.take(tick(9, epoch=5), now_ns=100)
+    low = tick(1, epoch=0)
+    assert board.judge(low) is Verdict.STALE
+    board.reset({("feed", "USD"): 200, ("other", "*"): 200, ("feed", "EUR"): 99})
+    assert board.judge(low) is Verdict.STALE  # of another currency, source and time
+    board.reset({("feed", "EUR"): 200})
+    assert board.last_of(low) is None
+    assert board.judge(low) is Verdict.ACCEPTED
+    board.take(low, now_ns=300)
+    board.reset({("feed", "EUR"): 200})  # it stands in Redis still
+    assert board.last_of(low) == (0, 1)
+
+
+def test_a_reset_holds_for_a_bridge_that_starts_after_it() -> None:
+    board = Board()
+    board.restore(MARKET, published_ns=100)
+    board.reset({("feed", "*"): 200})
+    assert board.last_of(tick(1, source=MARKET.source, currency=MARKET.currency)) is None
+    assert MARKET.currency in board.markets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from feedbridge.decode import MAX_BYTES, BadTick, fx_tick, market_tick
+from feedbridge.decode import MAX_BYTES, BadTick, check_order, fx_tick, market_tick
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -73,8 +74,29 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
     "a curve of 1000 nodes": (
         changed(curves={"EUR-GOVT": {f"{n}D": 0.02 for n in range(1, 1001)}}),
         "TOO_MANY",
-        "500",
+        "EUR-GOVT: 1000 quotes with those that stand; at most 120",
     ),
+    "three curves of 110 nodes": (
+        changed(
+            curves={
+                name: {f"{n}D": 0.02 for n in range(1, 111)}
+                for name in ("EUR-GOVT", "EUR-ESTR", "EUR-EURIBOR6M")
+            }
+        ),
+        "TOO_MANY",
+        "curves: 330 quotes",
+    ),
+    "a label of another currency's curve": (
+        changed(labels={"USD-SOFR": "proxy"}),
+        "LABEL",
+        "labels: 'USD-SOFR' is not valid; curves of EUR",
+    ),
+    "18,000 labels": (
+        changed(labels={f"C{n}": "proxy" for n in range(9_000)}),
+        "LABEL",
+        "'C0'",
+    ),
+    "a market of the year 2120": (changed(as_of="2120-01-01T00:00:00Z"), "AS_OF", "2 days ahead"),
     "percent for a decimal": (
         changed(curves={"EUR-GOVT": {"5Y": 4.25}}),
         "RANGE",
@@ -89,7 +111,7 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
     "a time without a zone": (changed(as_of="2024-03-06T17:00:00"), "AS_OF_NAIVE", "timezone"),
     "no time": (changed(as_of="yesterday"), "AS_OF", "$.as_of"),
     "a time before QuantLib's": (changed(as_of="0001-01-01T00:00:00Z"), "AS_OF", "1950"),
-    "a time after QuantLib's": (changed(as_of="9999-01-01T00:00:00Z"), "AS_OF", "2150"),
+    "a time after QuantLib's": (changed(as_of="9999-01-01T00:00:00Z"), "AS_OF", "2 days ahead"),
     "a sender's clock of 2^70 ns": (changed(sent_ns=2**70), "SENT_NS", "1970"),
     "an unknown label": (changed(labels={"EUR-GOVT": "guess"}), "LABEL", "guess"),
 }
@@ -164,3 +186,57 @@ def test_whatever_a_line_does_to_the_bytes_only_a_bad_tick_is_raised(at, junk):
     for bytes_ in (raw[:at] + junk + raw[at:], raw[:at] + junk, junk):
         with contextlib.suppress(BadTick):
             market_tick(bytes_, None)
+
+
+NOW = dt.datetime(2024, 3, 6, 17, tzinfo=dt.UTC)
+
+
+def test_a_market_may_be_two_days_ahead_of_the_clock_and_no_more() -> None:
+    """Time zones and a wrong clock are allowed for; a date beyond all maturities is not."""
+    late = changed(as_of="2024-03-08T17:00:00Z")
+    assert market_tick(late, None, NOW).as_of.day == 8
+    with pytest.raises(BadTick, match=r"AS_OF.*2 days ahead of the clock, 2024-03-08"):
+        market_tick(changed(as_of="2024-03-08T17:00:01Z"), None, NOW)
+    with pytest.raises(BadTick, match="AS_OF"):
+        fx_tick(fx(as_of="2150-01-01T00:00:00Z"), NOW)
+
+
+def fx(**fields: Any) -> bytes:
+    usual = {"as_of": "2024-03-06T17:00:00Z", "source": "s", "seq": 1, "label": "proxy"}
+    return json.dumps({**usual, "usd": {"EUR": 1.09}, **fields}).encode()
+
+
+@pytest.mark.parametrize("rate", [5e-324, 1e-300, 9e-7, 1001.0, 999_999.0, 0.0, -1.0])
+def test_a_rate_that_no_currency_has_is_refused(rate: float) -> None:
+    with pytest.raises(BadTick, match="usd"):
+        fx_tick(fx(usd={"EUR": rate}))
+
+
+def test_a_rate_of_an_unknown_currency_is_refused_by_name_and_count() -> None:
+    invented = {f"X{n:05d}": 1.0 for n in range(9_000)}
+    with pytest.raises(BadTick) as caught:
+        fx_tick(fx(usd=invented))
+    assert caught.value.code == "UNKNOWN_CURRENCY"
+    assert caught.value.reason == ("usd: 'X00000' and 8,999 more not known; allowed: USD, EUR, GBP")
+
+
+@pytest.mark.parametrize(
+    ("last", "epoch", "seq", "code"),
+    [
+        ((0, 5), 2**53, 1, "EPOCH_JUMP"),
+        ((0, 5), 1_001, 1, "EPOCH_JUMP"),
+        ((0, 5), 0, 2**53, "SEQ_JUMP"),
+        ((1_700_000_000, 5), 2**53, 1, "EPOCH_JUMP"),
+        ((0, 5), 1_000, 1, ""),
+        ((0, 5), 0, 10**9, ""),
+        ((1_700_000_000, 5), 1_790_000_000, 1, ""),  # a clock in seconds, three years later
+        ((3, 9), 2, 2**53, ""),  # an old epoch is stale, whatever its seq
+    ],
+)
+def test_a_source_cannot_leap(last: tuple[int, int], epoch: int, seq: int, code: str) -> None:
+    tick = market_tick(changed(epoch=epoch, seq=seq), None)
+    if not code:
+        check_order(tick, last)
+        return
+    with pytest.raises(BadTick, match=f"{code}.*reset_source"):
+        check_order(tick, last)

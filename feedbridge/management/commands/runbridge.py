@@ -145,6 +145,7 @@ class Command(BaseCommand):
                 if not _round(bridge, options["instance"]):
                     stop.wait(KAFKA_RETRY_S)
                 pulse.beat(bridge)
+                bridge.reset_sources(pulse.resets)
                 if pulse.halt is not None and not options["accept_bad"]:
                     bridge.halt(pulse.halt.why)
             if bridge.halted:

@@ -1,0 +1,37 @@
+"""Resets of sources, in Redis: what an operator has told every bridge to forget.
+
+A source whose numbers have leapt, or which starts again below its last number, is known by a number
+that its next ticks do not reach. A reset makes its next tick its first. It stands in Redis with its
+time, so that it reaches bridges that run and those that start later; a number that a source sent
+after the reset is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+RESETS_KEY = "risk:resets"
+ALL_CURRENCIES = "*"
+
+Resets = dict[tuple[str, str], int]
+"""Time of the last reset (ns since 1970) by source and currency, or ALL_CURRENCIES."""
+
+
+def write_reset(client: Any, source: str, currency: str = ALL_CURRENCIES) -> None:
+    """Tell all bridges to forget the last number of a source."""
+    client.hset(RESETS_KEY, f"{currency} {source}", time.time_ns())
+
+
+def decode_resets(raw: dict[bytes, bytes]) -> Resets:
+    """The resets of a reply of HGETALL."""
+    found: Resets = {}
+    for field, value in raw.items():
+        currency, _, source = field.decode().partition(" ")
+        found[source, currency] = int(value)
+    return found
+
+
+def reset_ns(resets: Resets, source: str, currency: str) -> int:
+    """When a source was last reset in a currency; 0 when it never was."""
+    return max(resets.get((source, currency), 0), resets.get((source, ALL_CURRENCIES), 0))
