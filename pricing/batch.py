@@ -173,7 +173,10 @@ def _with_spread(terms: Terms, market: _Market) -> Terms:
         return terms
     if terms.z_spread_bp is not None:
         return terms
-    spread = PricedBond(terms, market.curves, market.solved).z_spread()
+    try:
+        spread = PricedBond(terms, market.curves, market.solved).z_spread()
+    except NothingAfterSettlement:
+        spread = 0.0  # a buyer of today gets nothing, but the holder is still paid
     return msgspec.structs.replace(terms, z_spread_bp=spread / ONE_BP)
 
 

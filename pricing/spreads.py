@@ -1,4 +1,4 @@
-"""Bonds that came with a price, and a published market, in; their z-spreads out.
+"""Solve the z-spreads of bonds that came with a price, on a published market.
 
 A price makes a spread once, on the first market after it was entered; the spread is then
 stored with the position and held while the curve moves.
@@ -10,11 +10,14 @@ from collections.abc import Iterable
 
 from pricing.core.bonds import PricedBond
 from pricing.core.curves import ONE_BP, CurveSet
-from pricing.core.errors import PricingError
+from pricing.core.errors import NothingAfterSettlement, PricingError, Unpriceable
 from pricing.core.messages import Failure
 from pricing.core.quotes import CurveOptions, shape_of
 from pricing.core.results import Rollup
 from pricing.core.terms import BondTerms
+
+MAX_SPREAD_BP = 999_999
+"""What the position's column holds: a wrong price of a bond's last days would need more."""
 
 
 def solve_spreads(
@@ -27,11 +30,24 @@ def solve_spreads(
     failures: list[Failure] = []
     for terms in bonds:
         try:
-            spreads[terms.trade_id] = PricedBond(terms, curves, solved).z_spread() / ONE_BP
+            spreads[terms.trade_id] = _spread_bp(PricedBond(terms, curves, solved))
+        except NothingAfterSettlement:
+            spreads[terms.trade_id] = 0.0  # no price explains it any more, but the holder is paid
         except PricingError as error:
             name = terms.trade_id
             failures.append(Failure(trade_id=name, code=error.code, message=str(error)))
     return spreads, failures
+
+
+def _spread_bp(bond: PricedBond) -> float:
+    """The spread, when it can be stored with the position."""
+    spread_bp = bond.z_spread() / ONE_BP
+    if abs(spread_bp) > MAX_SPREAD_BP:
+        raise Unpriceable(
+            f"clean_price: {bond.terms.clean_price:g} needs a z-spread of {spread_bp:,.0f} bp; "
+            f"at most {MAX_SPREAD_BP:,} bp: check the price"
+        )
+    return spread_bp
 
 
 def waiting(terms: object) -> bool:

@@ -22,7 +22,7 @@ from pricing.core.grid import YEAR
 from pricing.core.legs import day_number
 from pricing.core.terms import BondTerms
 
-SPREAD_LIMIT = 5.0
+SPREAD_LIMIT, EPSILON = 5.0, float(np.finfo(float).eps)
 """A z-spread beyond 500 % is no spread but a wrong price."""
 
 COMPOUNDING = {
@@ -109,9 +109,10 @@ class PricedBond:
         """The spread, decimal per year, under which the model has this clean price.
 
         Raises:
-            Unpriceable: No spread below 500 % does.
+            Unpriceable: No spread below 500 % does, by year or over the bond's whole life.
         """
         target = clean_per_100 + self.accrued_per_100
+        longest = float(self._years.max())
         spread = 0.0
         for _ in range(100):
             weights = self._amounts * self._growth * np.exp(-spread * self._years)
@@ -119,9 +120,11 @@ class PricedBond:
             # A convex, falling function: Newton comes from the left and cannot overshoot.
             step = miss / slope
             spread -= step
-            if not abs(spread) < SPREAD_LIMIT:
+            if not min(abs(spread), abs(spread) * longest) < SPREAD_LIMIT:
                 break
-            if abs(step) < 1e-14:
+            # A price is not known better than to its rounding: in the last days before maturity
+            # that alone moves the spread by more than any fixed step.
+            if abs(step) < 1e-14 or abs(miss) <= 4 * EPSILON * target:
                 return float(spread)
         reason = f"no z-spread gives a clean price of {clean_per_100:g}: check price and terms"
         raise Unpriceable(reason)

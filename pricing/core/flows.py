@@ -177,10 +177,12 @@ def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: 
 def _overnight_row(
     coupon: ql.FloatingRateCoupon, index: ql.OvernightIndex, number: int, _: bool
 ) -> Row:
-    """A compounded coupon telescopes: growth is P(start)/P(end) of its value dates."""
-    cal = index.fixingCalendar()
-    start = cal.adjust(coupon.accrualStartDate(), ql.Following)
-    end = cal.adjust(coupon.accrualEndDate(), ql.Following)
+    """A compounded coupon telescopes: growth is P(start)/P(end) of its own accrual dates.
+
+    They stand as they are where one is no fixing day, such as Good Friday under a calendar of the
+    coupon's own: so does QuantLib's ``CompoundingOvernightIndexedCouponPricer``.
+    """
+    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
     accrued = coupon.nominal() * coupon.accrualPeriod()
     scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
     first = day_number(start)
