@@ -150,9 +150,7 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     return Swap(
         terms=terms,
         index=index,
-        fixed_frequency=names.frequency(
-            _or(terms.fixed_frequency, row.fixed_frequency), "fixed_frequency"
-        ),
+        fixed_frequency=_fixed_frequency(_or(terms.fixed_frequency, row.fixed_frequency)),
         fixed_day_count=_or(terms.fixed_day_count, row.fixed_day_count),
         float_frequency=names.frequency(float_frequency, "float_frequency"),
         float_day_count=_or(terms.float_day_count, row.float_day_count),
@@ -167,6 +165,20 @@ def resolve_swap(terms: SwapTerms) -> Swap:
 
 def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
+
+
+def _fixed_frequency(value: str) -> str:
+    """A frequency that pays; a zero-coupon swap compounds its rate, which is not modelled.
+
+    Raises:
+        BadInput: It pays once at the end.
+    """
+    found = names.frequency(value, "fixed_frequency")
+    if found == "ZERO":
+        allowed = ", ".join(name for name in names.FREQUENCIES if name != "ZERO")
+        reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
+        raise BadInput("fixed_frequency", value, reason)
+    return found
 
 
 def _known_curve(field: str, value: str | None, default: str) -> str:
