@@ -54,15 +54,17 @@ class _Mark:
 class Board:
     """Newest quotes by currency, and the last tick of each source.
 
-    Order is the source's own (epoch, seq), never the clock's.
+    Order is the source's own (epoch, seq), never the clock's. ``resets`` are those that operators
+    have asked for: a number from before one counts as never sent, and markets stand.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)
+    resets: Resets = field(default_factory=dict)
     _marks: dict[tuple[str, str], _Mark] = field(default_factory=dict)
 
     def judge(self, tick: MarketTick) -> Verdict:
         """What a tick is; changes nothing."""
-        mark = self._marks.get((tick.source, tick.currency))
+        mark = self._mark(tick.source, tick.currency)
         if mark is None or (tick.epoch, tick.seq) > (mark.epoch, mark.seq):
             return Verdict.ACCEPTED
         if (tick.epoch, tick.seq) < (mark.epoch, mark.seq):
@@ -72,7 +74,7 @@ class Board:
 
     def last_of(self, tick: MarketTick) -> tuple[int, int] | None:
         """Epoch and seq of the last tick of this source in this currency."""
-        mark = self._marks.get((tick.source, tick.currency))
+        mark = self._mark(tick.source, tick.currency)
         return None if mark is None else (mark.epoch, mark.seq)
 
     def with_tick(self, tick: MarketTick) -> Market:
@@ -81,37 +83,42 @@ class Board:
         anew = last is not None and tick.epoch > last[0]
         return lay(None if anew else self.markets.get(tick.currency), tick)
 
-    def take(self, tick: MarketTick, now_ns: int = 0) -> bool:
-        """Lay an accepted tick over the market; returns whether it starts a new one.
+    def take(self, tick: MarketTick, market: Market | None = None, now_ns: int = 0) -> bool:
+        """Lay an accepted tick over the market.
 
-        A source that starts anew (a higher epoch) starts a new market: what it sent in
-        its former life may belong to another day.
+        A source that starts anew (a higher epoch) starts a new market: what it sent in its former
+        life may belong to another day.
+
+        Args:
+            tick: An accepted tick.
+            market: What ``with_tick`` has made of it, if that is known.
+            now_ns: The clock's time, ns since 1970.
+
+        Returns:
+            Whether it starts a new market.
         """
         place = (tick.source, tick.currency)
         last = self.last_of(tick)
-        self.markets[tick.currency] = self.with_tick(tick)
+        self.markets[tick.currency] = market or self.with_tick(tick)
         self._marks[place] = _Mark(tick.epoch, tick.seq, _digest(tick), now_ns)
         return last is not None and tick.epoch > last[0]
 
     def restore(self, market: Market, published_ns: int = 0) -> None:
         """Put back the last published market, and know its tick by number."""
         self.markets[market.currency] = market
-        place, mark = (
-            (market.source, market.currency),
-            _Mark(market.epoch, market.seq, None, published_ns),
-        )
-        before = self._marks.get(place)
-        if before is None or (mark.epoch, mark.seq) > (before.epoch, before.seq):
-            self._marks[place] = mark
+        source, currency = market.source, market.currency
+        before = self._mark(source, currency)
+        if before is None or (market.epoch, market.seq) > (before.epoch, before.seq):
+            mark = _Mark(market.epoch, market.seq, None, published_ns)
+            if published_ns >= reset_ns(self.resets, source, currency):
+                self._marks[source, currency] = mark
 
-    def reset(self, resets: Resets) -> None:
-        """Forget the numbers that sources had before they were reset; markets stand."""
-        if resets:
-            self._marks = {
-                (source, currency): mark
-                for (source, currency), mark in self._marks.items()
-                if mark.since_ns >= reset_ns(resets, source, currency)
-            }
+    def _mark(self, source: str, currency: str) -> _Mark | None:
+        """The last tick of a source, unless the source was reset after it."""
+        mark = self._marks.get((source, currency))
+        if mark is None or mark.since_ns < reset_ns(self.resets, source, currency):
+            return None
+        return mark
 
     def replace(self, currency: str, market: Market | None) -> None:
         """After a bad tick: the market without it, or none. The tick stays known."""

@@ -134,7 +134,7 @@ class Bridge:
 
     def reset_sources(self, resets: Resets) -> None:
         """Forget the numbers that sources had before an operator reset them."""
-        self.board.reset(resets)
+        self.board.resets = resets
         self.intake.rates.reset(resets)
 
     def halt(self, why: str) -> None:

@@ -65,6 +65,14 @@ class BadTick(Exception):
         return f"{self.code}: {self.reason}"
 
 
+class SourceLeap(BadTick):
+    """A sound record whose numbers are too far above its source's last.
+
+    It says nothing against the other records of the topic, which bridges stop reading when too
+    many are bad.
+    """
+
+
 def market_tick(raw: bytes | None, key: bytes | None, now: dt.datetime | None = None) -> MarketTick:
     """The tick of a record of the curve topic; ``now`` is the clock's time, else today's.
 
@@ -110,24 +118,31 @@ def fx_tick(raw: bytes | None, now: dt.datetime | None = None) -> FxTick:
     return tick
 
 
-def check_order(tick: MarketTick | FxTick, last: tuple[int, int]) -> None:
-    """Refuse a leap of a source's numbers beyond ``last``, its last epoch and seq.
+def check_order(tick: MarketTick | FxTick, last: tuple[int, int] | None, now_ns: int) -> None:
+    """Refuse a leap of a source's numbers.
+
+    Args:
+        tick: What it sent.
+        last: Its last epoch and seq; None for the first tick of a source.
+        now_ns: The clock's time, ns since 1970: the first epoch is a counter or a clock's time in
+            seconds, milliseconds or microseconds.
 
     Raises:
-        BadTick: With the code EPOCH_JUMP or SEQ_JUMP.
+        SourceLeap: With the code EPOCH_JUMP or SEQ_JUMP.
     """
-    epoch, seq = last
-    if tick.epoch > epoch:
-        _check_rise("epoch", tick.epoch, epoch)
-    elif tick.epoch == epoch:
-        _check_rise("seq", tick.seq, seq)
+    if last is None:
+        _check_highest("epoch", tick.epoch, "the clock's microseconds", now_ns // 1000)
+    elif tick.epoch > last[0]:
+        _check_highest("epoch", tick.epoch, "the source's last", last[0])
+    elif tick.epoch == last[0]:
+        _check_highest("seq", tick.seq, "the source's last", last[1])
 
 
-def _check_rise(name: str, value: int, last: int) -> None:
-    highest = max(last + MAX_RISE[name], last + last // 10)
+def _check_highest(name: str, value: int, what: str, base: int) -> None:
+    highest = max(base + MAX_RISE[name], base + base // 10)
     if value > highest:
-        why = f"{name}: {value} is too far above {last}, the source's last; at most {highest}"
-        raise BadTick(f"{name.upper()}_JUMP", f"{why}, or run manage.py reset_source")
+        why = f"{name}: {value} is too far above {base}, {what}; at most {highest}"
+        raise SourceLeap(f"{name.upper()}_JUMP", f"{why}, or run manage.py reset_source")
 
 
 def check_market(curves: messages.CurveQuotes) -> None:

@@ -52,15 +52,14 @@ class Intake:
                 good = self._take_market(place, record)
         except decode.BadTick as error:
             self._bury(DeadLetter(place, record.key, record.value, error.code, error.reason))
-            good = False
+            good = isinstance(error, decode.SourceLeap)
         self.limit.note(bad=not good)
 
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
         tick = decode.market_tick(record.value, record.key)
-        last = self.board.last_of(tick)
-        if last is not None:
-            decode.check_order(tick, last)
+        received = self.wall_ns()
+        decode.check_order(tick, self.board.last_of(tick), received)
         verdict = self.board.judge(tick)
         if verdict is Verdict.CONFLICT:
             reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
@@ -69,9 +68,9 @@ class Intake:
         if verdict is not Verdict.ACCEPTED:
             self.ledger.end(place, verdict.value)
             return True
-        decode.check_market(self.board.with_tick(tick).curves)
-        received = self.wall_ns()
-        anew = self.board.take(tick, received)
+        market = self.board.with_tick(tick)
+        decode.check_market(market.curves)
+        anew = self.board.take(tick, market, received)
         lane = self.lanes[tick.currency]
         lane.partition, lane.guessed = place[:2], False
         lane.waiting.append(Accepted(place, record.key, record.value, received, tick.sent_ns, anew))

@@ -33,10 +33,10 @@ class WaitingRates:
         """Merge a tick, unless its source has sent it, or a newer one, before.
 
         Raises:
-            BadTick: Its number leaps: see ``decode.check_order``.
+            SourceLeap: Its number leaps: see ``decode.check_order``.
         """
-        if tick.source == self._last[0]:
-            decode.check_order(tick, self._last[1:])
+        last = self._last[1:] if tick.source == self._last[0] else None
+        decode.check_order(tick, last, time.time_ns())
         mark = (tick.source, tick.epoch, tick.seq)
         if tick.source == self._last[0] and mark <= self._last:
             self._ledger.end(place, "duplicate" if mark == self._last else "stale")

@@ -21,7 +21,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "forecast_curve": tuple(conventions.CURVES),
     "calendar": names.CALENDARS,
     "business_day_convention": names.ROLLS,
-    **dict.fromkeys(("payment_frequency", "fixed_frequency", "float_frequency"), names.FREQUENCIES),
+    **dict.fromkeys(("payment_frequency", "float_frequency"), names.FREQUENCIES),
+    "fixed_frequency": names.PERIODIC_FREQUENCIES,
     **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), names.DAY_COUNTS),
 }
 """Fields that hold a name of a table; which row may hold which, the model's own check says."""

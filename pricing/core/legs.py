@@ -174,8 +174,8 @@ def _fixed_frequency(value: str) -> str:
         BadInput: It pays once at the end.
     """
     found = names.frequency(value, "fixed_frequency")
-    if found == "ZERO":
-        allowed = ", ".join(name for name in names.FREQUENCIES if name != "ZERO")
+    if found not in names.PERIODIC_FREQUENCIES:
+        allowed = ", ".join(names.PERIODIC_FREQUENCIES)
         reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
         raise BadInput("fixed_frequency", value, reason)
     return found

@@ -165,19 +165,18 @@ def test_a_source_that_was_reset_may_begin_again_below_its_last_number() -> None
     board.take(tick(9, epoch=5), now_ns=100)
     low = tick(1, epoch=0)
     assert board.judge(low) is Verdict.STALE
-    board.reset({("feed", "USD"): 200, ("other", "*"): 200, ("feed", "EUR"): 99})
+    board.resets = {("feed", "USD"): 200, ("other", "*"): 200, ("feed", "EUR"): 99}
     assert board.judge(low) is Verdict.STALE  # of another currency, source and time
-    board.reset({("feed", "EUR"): 200})
+    board.resets = {("feed", "EUR"): 200}
     assert board.last_of(low) is None
     assert board.judge(low) is Verdict.ACCEPTED
-    board.take(low, now_ns=300)
-    board.reset({("feed", "EUR"): 200})  # it stands in Redis still
+    board.take(low, now_ns=300)  # the reset stands in Redis still
     assert board.last_of(low) == (0, 1)
 
 
 def test_a_reset_holds_for_a_bridge_that_starts_after_it() -> None:
     board = Board()
+    board.resets = {("feed", "*"): 200}
     board.restore(MARKET, published_ns=100)
-    board.reset({("feed", "*"): 200})
     assert board.last_of(tick(1, source=MARKET.source, currency=MARKET.currency)) is None
     assert MARKET.currency in board.markets

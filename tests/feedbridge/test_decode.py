@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from feedbridge.decode import MAX_BYTES, BadTick, check_order, fx_tick, market_tick
+from feedbridge.decode import MAX_BYTES, BadTick, SourceLeap, check_order, fx_tick, market_tick
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -189,6 +189,7 @@ def test_whatever_a_line_does_to_the_bytes_only_a_bad_tick_is_raised(at, junk):
 
 
 NOW = dt.datetime(2024, 3, 6, 17, tzinfo=dt.UTC)
+CLOCK_NS = int(NOW.timestamp()) * 10**9
 
 
 def test_a_market_may_be_two_days_ahead_of_the_clock_and_no_more() -> None:
@@ -231,12 +232,17 @@ def test_a_rate_of_an_unknown_currency_is_refused_by_name_and_count() -> None:
         ((0, 5), 0, 10**9, ""),
         ((1_700_000_000, 5), 1_790_000_000, 1, ""),  # a clock in seconds, three years later
         ((3, 9), 2, 2**53, ""),  # an old epoch is stale, whatever its seq
+        (None, 2**53, 1, "EPOCH_JUMP"),
+        (None, CLOCK_NS // 1000, 1, ""),  # a new source that counts by its clock
+        (None, 0, 2**53, ""),
     ],
 )
-def test_a_source_cannot_leap(last: tuple[int, int], epoch: int, seq: int, code: str) -> None:
+def test_a_source_cannot_leap(
+    last: tuple[int, int] | None, epoch: int, seq: int, code: str
+) -> None:
     tick = market_tick(changed(epoch=epoch, seq=seq), None)
     if not code:
-        check_order(tick, last)
+        check_order(tick, last, CLOCK_NS)
         return
-    with pytest.raises(BadTick, match=f"{code}.*reset_source"):
-        check_order(tick, last)
+    with pytest.raises(SourceLeap, match=f"{code}.*reset_source"):
+        check_order(tick, last, CLOCK_NS)

@@ -73,6 +73,17 @@ def test_a_bridge_stops_at_the_limit_commits_what_has_ended_and_leaves_the_rest_
     assert counted(second) == {"published": 1, "dead_lettered": 20}
 
 
+def test_a_source_that_leaps_does_not_stop_the_others(rig):
+    """Each of its ticks is a dead letter; the feed of the other source is read on."""
+    store(rig.books, swap())
+    bridge = rig.ready(rig.bridge())
+    leaps = [rig.tick(1, epoch=2**53, source="broken", sent_ns=n) for n in range(70)]
+    rig.send(*leaps, rig.tick(1))
+    rig.run(lambda: bridge.ledger.counts.total() == 71)
+    assert bridge.halted == ""
+    assert counted(bridge) == {"published": 1, "dead_lettered": 70}
+
+
 class Process:
     """A real bridge of the rig's group, on the tests' database."""
 

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     help = (
         "Forget the last epoch and seq of a source: for one whose ticks are refused as EPOCH_JUMP "
-        "or SEQ_JUMP, or counted as stale. Its next tick is taken, whatever its numbers."
+        "or SEQ_JUMP, or counted as stale. Its next tick is taken as the first of a new source."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

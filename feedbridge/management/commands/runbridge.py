@@ -141,6 +141,8 @@ class Command(BaseCommand):
                 _wait_while_halted(bridge, pulse, stop)
             elif not _insist(lambda: clear_halt(client), stop):
                 return
+            pulse.beat(bridge)
+            bridge.reset_sources(pulse.resets)  # before the first record is judged
             while not stop.is_set() and not bridge.halted:
                 if not _round(bridge, options["instance"]):
                     stop.wait(KAFKA_RETRY_S)
