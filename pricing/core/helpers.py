@@ -13,7 +13,7 @@ from typing import Any
 import QuantLib as ql
 
 from pricing.core import conventions, legs
-from pricing.core.conventions import CurveConvention
+from pricing.core.conventions import CurveConvention, SwapConvention
 from pricing.core.messages import tenor_days
 from pricing.core.quotes import Key
 
@@ -55,9 +55,10 @@ class HelperFactory:
         if key.tenor == "1D":
             count = legs.day_counter(index.day_count)
             return self._deposit(key, quote, 0, cal, ql.Following, False, count)
-        return ql.OISRateHelper(
-            swap.spot_lag,
-            ql.Period(key.tenor),
+        start = self._spot(swap)
+        return ql.OISRateHelper.forDates(
+            start,
+            start + ql.Period(key.tenor),
             ql.QuoteHandle(quote),
             legs.make_index(index),
             telescopicValueDates=True,
@@ -80,7 +81,7 @@ class HelperFactory:
             count, lag = legs.day_counter(index.day_count), index.fixing_days
             return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
         cal = legs.calendar(swap.calendar)
-        start = cal.advance(self._open_day(cal), swap.spot_lag, ql.Days)
+        start = self._spot(swap)
         # By position, for SWIG overloads it: spread, discount curve, pillar (QuantLib's default,
         # the last relevant date), end of month, indexed coupons.
         return ql.SwapRateHelper.forDates(
@@ -103,9 +104,20 @@ class HelperFactory:
     def _open_day(self, cal: ql.Calendar) -> ql.Date:
         """Today, or the next business day: a holiday's market is that of the day after.
 
-        Counting from the holiday itself, first coupons would have fixed before it.
+        EURIBOR fixes on TARGET days only, two of them before spot (EMMI, 'Benchmark Determination
+        Methodology for EURIBOR', s. 2). Counted from the holiday itself, spot would come one day
+        earlier, and the first coupon would have fixed before the day of the quote.
         """
         return cal.adjust(legs.to_ql(self.today), ql.Following)
+
+    def _spot(self, swap: SwapConvention) -> ql.Date:
+        """The start of a quoted swap; one rule for overnight and IBOR swaps.
+
+        QuantLib's helpers of a tenor differ in this between classes and releases, so they are
+        given dates.
+        """
+        cal = legs.calendar(swap.calendar)
+        return cal.advance(self._open_day(cal), swap.spot_lag, ql.Days)
 
     def _par_yield(self, key: Key, quote: ql.SimpleQuote) -> Helper:
         row, cal = self.row, legs.calendar(self.row.calendar)
@@ -114,8 +126,10 @@ class HelperFactory:
             return self._deposit(key, quote, lag, cal, ql.Unadjusted, False, count)
         start, rule = legs.to_ql(self.today), ql.Unadjusted
         end, period = start + ql.Period(key.tenor), ql.Period(row.frequency)
-        backward = ql.DateGeneration.Backward
-        schedule = ql.Schedule(start, end, period, cal, rule, rule, backward, False)
+        # Coupons fall on the day of the month on which the bond begins, or on the month's last.
+        # Counted back from 28 February, those of 29 to 31 August would leave an odd first period.
+        forward = ql.DateGeneration.Forward
+        schedule = ql.Schedule(start, end, period, cal, rule, rule, forward, False)
         return ql.FixedRateBondHelper(
             ql.QuoteHandle(ql.SimpleQuote(100.0)),
             row.settlement_days,
