@@ -146,15 +146,19 @@ def _check_highest(name: str, value: int, what: str, base: int) -> None:
 
 
 def check_market(curves: messages.CurveQuotes) -> None:
-    """Refuse a market that has too many quotes to be priced in time.
+    """Refuse a market of too many quotes to be priced in time, or of one tenor spelt twice.
 
     Raises:
-        BadTick: With the code TOO_MANY; it names the curve.
+        BadTick: With the code TOO_MANY or UNKNOWN_TENOR; it names the curve.
     """
     for curve, quotes in curves.items():
         if len(quotes) > MAX_CURVE_QUOTES:
             why = f"{curve}: {len(quotes)} quotes with those that stand; at most {MAX_CURVE_QUOTES}"
             raise BadTick("TOO_MANY", why)
+        try:
+            messages.check_tenors(curve, quotes)
+        except BadInput as error:
+            raise BadTick(_code(error), str(error)) from None
     total = sum(map(len, curves.values()))
     if total > MAX_MARKET_QUOTES:
         why = f"curves: {total} quotes with those that stand; at most {MAX_MARKET_QUOTES}"
@@ -205,11 +209,23 @@ def _decode(decoder: Any, raw: bytes | None) -> Any:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise BadTick(_schema_code(str(error)), str(error)) from None
+        code = _schema_code(str(error))
+        raise BadTick(code, _no_number(raw) if code == "TYPE" else str(error)) from None
     except UnicodeDecodeError as error:
         raise BadTick("ENCODING", str(error)) from None
     except msgspec.DecodeError as error:
         raise BadTick("NON_FINITE" if _non_finite(raw) else "JSON", str(error)) from None
+
+
+def _no_number(raw: bytes) -> str:
+    """Name the curve and tenor, or the currency, whose rate is no number."""
+    content = msgspec.json.decode(raw)
+    try:
+        messages.check_numbers(content.get("curves"))
+        messages.check_numbers({"usd": content.get("usd", {})})
+    except BadInput as error:
+        return str(error)
+    return "a number is expected"
 
 
 def _depth(raw: bytes) -> int:

@@ -20,9 +20,9 @@ from stdnum import isin as stdnum_isin
 from stdnum import lei as stdnum_lei
 from stdnum.exceptions import ValidationError as Misspelt
 
-from pricing.core import conventions
+from pricing.core import conventions, limits
 from pricing.core.errors import BadInput
-from pricing.core.terms import BondTerms, NotionalStep, SwapTerms, decode
+from pricing.core.terms import BondTerms, SwapTerms, decode
 
 SWAP_FIELDS: tuple[str, ...] = SwapTerms.__struct_fields__
 POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
@@ -41,14 +41,8 @@ COUNTRY_HELP = "ISO 3166: two capital letters such as US; optional"
 MOST_DAYS, MOST_BP = 60, 10_000
 """Limits of lags in days and of spreads in basis points; those of Terms."""
 
-FIRST_DATE, LAST_DATE = dt.date(1901, 1, 1), dt.date(2198, 12, 31)
-"""Dates that can be priced. QuantLib's own dates run from 1901-01-01 to 2199-12-31
-(ql/time/date.hpp, Date::minDate and Date::maxDate); the year after is for late payments.
-"""
 TENOR = re.compile(r"([0-9]{1,4})([DWMY])\Z")
 DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(10_000)
-FIXING_LEAST, FIXING_MOST = -0.2, 1.0
-"""Limits of a fixing, a decimal per year: 5.31 sent as percent is caught here."""
 
 
 def swap_terms(row: Mapping[str, object]) -> SwapTerms:
@@ -57,12 +51,7 @@ def swap_terms(row: Mapping[str, object]) -> SwapTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    terms = cast(SwapTerms, decode(_given(row), SwapTerms))
-    _check_dates(terms)
-    for place, step in enumerate(terms.notional_schedule or ()):
-        if isinstance(step, NotionalStep):
-            check_date(f"notional_schedule[{place}].date", step.date)
-    return terms
+    return cast(SwapTerms, decode(_given(row), SwapTerms))
 
 
 def bond_terms(row: Mapping[str, object]) -> BondTerms:
@@ -71,26 +60,7 @@ def bond_terms(row: Mapping[str, object]) -> BondTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    terms = cast(BondTerms, decode(_given(row), BondTerms))
-    _check_dates(terms)
-    return terms
-
-
-def _check_dates(terms: SwapTerms | BondTerms) -> None:
-    for name in terms.__struct_fields__:
-        value = getattr(terms, name)
-        if isinstance(value, dt.date):
-            check_date(name, value)
-
-
-def check_date(field: str, date: dt.date) -> None:
-    """Refuse a date on which nothing can be priced.
-
-    Raises:
-        BadInput: Before ``FIRST_DATE`` or after ``LAST_DATE``.
-    """
-    if not FIRST_DATE <= date <= LAST_DATE:
-        raise BadInput(field, date.isoformat(), f"a date from {FIRST_DATE} to {LAST_DATE}")
+    return cast(BondTerms, decode(_given(row), BondTerms))
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:
@@ -164,8 +134,8 @@ def end_after(effective_date: dt.date, tenor: str) -> dt.date:
         return effective_date + dt.timedelta(days=count * (7 if found[2] == "W" else 1))
     months = effective_date.month - 1 + count * (12 if found[2] == "Y" else 1)
     year, month = effective_date.year + months // 12, months % 12 + 1
-    if year > LAST_DATE.year:
-        raise BadInput("tenor", tenor, f"the swap would end after the year {LAST_DATE.year}")
+    if year > limits.LAST_DATE.year:
+        raise BadInput("tenor", tenor, f"the swap would end after the year {limits.LAST_DATE.year}")
     last = calendar.monthrange(year, month)[1]
     return dt.date(year, month, min(effective_date.day, last))
 
@@ -178,21 +148,6 @@ def check_code(field: str, code: str) -> None:
     """
     if not CODE.match(code):
         raise BadInput(field, code, CODE_HELP)
-
-
-def check_fixing(index: str, date: dt.date, rate: Decimal) -> None:
-    """Refuse a fixing that no index could have had.
-
-    Raises:
-        BadInput: Unknown index, or a rate out of range.
-    """
-    conventions.pick(conventions.INDICES, "index", index)
-    check_date("date", date)
-    if not FIXING_LEAST <= rate <= FIXING_MOST:
-        limits = f"decimal expected, {FIXING_LEAST} to {FIXING_MOST} (4.25 % is 0.0425)"
-        raise BadInput("rate", float(rate), limits)
-    if date.weekday() >= 5:
-        raise BadInput("date", date.isoformat(), "no index fixes on a weekend")
 
 
 def check_fx_rate(currency: str, usd: Decimal) -> None:

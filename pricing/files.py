@@ -14,13 +14,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pricing.core import conventions, messages
+from pricing.core import conventions, limits, messages
 from pricing.core.errors import BadInput
 from pricing.core.messages import CurveQuotes, Failure
-from pricing.core.terms import BondTerms, SwapTerms, Terms, decode
+from pricing.core.quotes import INTERPOLATIONS
+from pricing.core.terms import BondTerms, SwapTerms, Terms, decode, value_at
 
-Rate = Annotated[float, msgspec.Meta(ge=-0.2, le=1.0)]
-
+Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
 
 FIRST_DATE, LAST_DATE = dt.date(1980, 1, 1), dt.date(2100, 12, 31)
 """Calendars and a curve of sixty years must fit into QuantLib's dates, which end in 2199."""
@@ -78,8 +78,9 @@ def read_market(path: Path) -> MarketFile:
     """
     market: MarketFile = _read(path, MarketFile)
     if not FIRST_DATE <= market.valuation_date <= LAST_DATE:
-        allowed = f"use a date from {FIRST_DATE} to {LAST_DATE}"
-        raise BadFile(str(path), f"valuation_date: {market.valuation_date}: {allowed}")
+        allowed = f"a date from {FIRST_DATE} to {LAST_DATE}"
+        fault = BadInput("valuation_date", market.valuation_date.isoformat(), allowed)
+        raise BadFile(str(path), str(fault))
     seen: set[str] = set()
     for entry in market.markets:
         if entry.currency in seen:
@@ -101,10 +102,11 @@ def _check(path: Path, entry: MarketOfCurrency) -> None:
             if not quotes:
                 raise BadInput(curve, {}, "give at least one quote")
         messages.check_quotes(entry.currency, entry.curves)
-        for name in entry.fixings:
-            conventions.pick(conventions.INDICES, "fixings", name)
     except BadInput as error:
         raise BadFile(str(path), f"{entry.currency}: {error}") from None
+    fault = _fixing_fault(entry.currency, entry.fixings)
+    if fault is not None:
+        raise BadFile(str(path), f"{entry.currency}: {fault}")
 
 
 def read_book(path: Path) -> Book:
@@ -152,18 +154,85 @@ def _read(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise BadFile(str(path), _readable(str(error))) from None
+        content = msgspec.json.decode(raw)
+        fault = _market_fault(content) if kind is MarketFile else None
+        raise BadFile(str(path), fault or _readable(str(error), content)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadFile(str(path), f"not JSON: {_where(raw) or error}") from None
 
 
-def _readable(text: str) -> str:
-    """The path at the front, where a person looks first."""
-    reason, _, path = text.partition(" - at `$.")
+def _readable(text: str, content: object) -> str:
+    """The path at the front, where a person looks first, and what stands there."""
+    reason, _, path = text.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `([^`]+)`", reason)
     if unknown:
         return f"no such field: {unknown[1]}"
-    return f"{path.rstrip('`')}: {reason}" if path else reason
+    missing = re.search(r"required field `([^`]+)`", reason)
+    if missing:
+        return f"{path + '.' if path else ''}{missing[1]}: this field is required"
+    if not path:
+        return f"an object of fields is expected: {reason}"
+    allowed = ALLOWED.get(path, reason[:1].lower() + reason[1:])
+    return str(BadInput(path, value_at(content, path), allowed))
+
+
+INTERPOLATION_NAMES = ", ".join(INTERPOLATIONS)
+ALLOWED = {
+    "valuation_date": "use a date such as 2025-02-10",
+    "ibor_coupons": "allowed: at_par, indexed",
+    "interpolation": 'an object by curve, such as {"USD-SOFR": "natural_log_cubic"}; allowed: '
+    + INTERPOLATION_NAMES,
+}
+
+
+def _market_fault(content: object) -> str | None:
+    """What the types refuse inside a market, named by curve and tenor or by index and date."""
+    if not isinstance(content, dict):
+        return None
+    markets, chosen = content.get("markets"), content.get("interpolation")
+    for place, entry in enumerate(markets if isinstance(markets, list) else ()):
+        if not isinstance(entry, dict):
+            continue
+        currency = entry.get("currency")
+        try:
+            messages.check_numbers(entry.get("curves"))
+        except BadInput as error:
+            return f"{currency or f'markets[{place}]'}: {error}"
+        fault = _fixing_fault(currency, entry.get("fixings"))
+        if fault is not None:
+            return f"{currency or f'markets[{place}]'}: {fault}"
+    for curve, name in chosen.items() if isinstance(chosen, dict) else ():
+        if name not in INTERPOLATIONS:
+            allowed = f"allowed: {INTERPOLATION_NAMES}"
+            return str(BadInput(f"interpolation of {curve}", name, allowed))
+    return None
+
+
+def _fixing_fault(currency: object, fixings: object) -> str | None:
+    """The first fixing of a market that its index could not have had, with index and date."""
+    place = "fixings"
+    try:
+        for index, rates in fixings.items() if isinstance(fixings, dict) else ():
+            place = "fixings"
+            limits.check_index(index, str(currency))
+            for day, rate in rates.items() if isinstance(rates, dict) else ():
+                place = f"fixings of {index} on {day}"
+                _check_fixing(index, day, rate)
+    except BadInput as error:
+        return f"{place}: {error}"
+    return None
+
+
+def _check_fixing(index: str, day: dt.date | str, rate: object) -> None:
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        raise BadInput("rate", rate, "a number is expected, such as 0.0425")
+    if isinstance(day, str):
+        try:
+            day = msgspec.convert(day, dt.date)
+        except msgspec.ValidationError:
+            raise BadInput("date", day, "use a date such as 2025-02-10") from None
+    limits.check_fixing(index, day, rate)
 
 
 def _where(raw: bytes) -> str:

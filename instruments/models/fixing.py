@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from instruments import rules
 from instruments.models.row import PricedRow
+from pricing.core import limits
 
 
 class Fixing(PricedRow):
@@ -35,4 +36,4 @@ class Fixing(PricedRow):
         if self.date is None or self.rate is None:
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
-            rules.check_fixing(self.index, self.date, self.rate)
+            limits.check_fixing(self.index, self.date, float(self.rate))

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from instruments import rules
 from instruments.models.row import PricedRow
+from pricing.core import limits
 
 
 class FxRate(PricedRow):
@@ -39,5 +40,5 @@ class FxRate(PricedRow):
         if self.date is None or self.usd is None:
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
-            rules.check_date("date", self.date)
+            limits.check_date("date", self.date)
             rules.check_fx_rate(self.currency, self.usd)

@@ -9,7 +9,7 @@ from instruments import rules
 from instruments.models.bond import OR_CONVENTION, RATE_HELP
 from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
-from pricing.core import conventions
+from pricing.core import conventions, limits
 
 
 class PayReceive(models.TextChoices):
@@ -101,6 +101,6 @@ class Swap(Trade):
             return  # the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
             if self.trade_date is not None:
-                rules.check_date("trade_date", self.trade_date)
+                limits.check_date("trade_date", self.trade_date)
             own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
             rules.swap_terms({**own, "book": self.book.code})

@@ -25,7 +25,7 @@ from pricing.core import conventions, legs
 from pricing.core.arrays import FloatArray
 from pricing.core.calibration import Instruments, Residuals
 from pricing.core.errors import BadInput, BootstrapFailed, MissingCurve
-from pricing.core.fixings import Fixings, day_of
+from pricing.core.fixings import Fixings, date_of, day_of
 from pricing.core.grid import YEAR, CurveNodes, Grid
 from pricing.core.helpers import Helper, HelperFactory
 from pricing.core.legs import day_number
@@ -96,7 +96,7 @@ class CurveSet:
 
         Raises:
             MissingCurve: A curve lacks the one it is discounted on.
-            BootstrapFailed: Two quotes of a curve end on the same day.
+            BootstrapFailed: Two tenors of a curve end on the same day; both are named.
         """
         self.today, self.options, self.shape = today, options, shape
         self.names = tuple(name for name, _ in shape)
@@ -146,14 +146,31 @@ class CurveSet:
 
     def _nodes(self, name: str) -> CurveNodes:
         keys, today = self.keys_of(name), legs.to_ql(self.today)
-        days = [day_number(helper.pillarDate()) for helper in self._helpers[name]]
+        helpers = self._helpers[name]
+        days = [day_number(helper.pillarDate()) for helper in helpers]
         days = days or [day_number(today + ql.Period(key.tenor)) for key in keys]
-        for key, day, before in zip(keys[1:], days[1:], days, strict=False):
-            if day <= before:
-                reason = "its last date is not after that of the tenor before it"
-                raise BootstrapFailed(name, key.tenor, float("nan"), reason)
+        ends = [day_number(helper.maturityDate()) for helper in helpers] or days
+        self._refuse_same_ends(keys, days, ends)
         interpolation = self.options.of(conventions.CURVES[name])
         return CurveNodes(name, interpolation, np.array(days, dtype=np.int64))
+
+    def _refuse_same_ends(
+        self, keys: Sequence[Key], nodes: Sequence[int], ends: Sequence[int]
+    ) -> None:
+        """Refuse an instrument that ends no later than the node of the tenor before it.
+
+        Two overnight swaps that end a day apart and pay a day later are such ones: the second
+        would say again what the first has said, and its own node would stay open.
+        """
+        for before, node, key, end in zip(keys, nodes, keys[1:], ends[1:], strict=False):
+            if end > node:
+                continue
+            ends_on, last = date_of(end), date_of(node)
+            reason = (
+                f"on {self.today} it ends on {ends_on}, and {before.tenor} reaches to {last}: a "
+                f"longer tenor must end later; give {before.tenor} or {key.tenor}, not both"
+            )
+            raise BootstrapFailed(key.curve, key.tenor, None, reason)
 
     # --- Solving -----------------------------------------------------------------------------
 

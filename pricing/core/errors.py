@@ -18,6 +18,11 @@ def shortened(text: str, limit: int = MAX_SHOWN) -> str:
     return f"{text[:half]} ... {text[-half:]}"
 
 
+def one_line(text: str) -> str:
+    """QuantLib breaks some of its texts into ten lines; a sentence of a table or log has one."""
+    return " ".join(text.split())
+
+
 class PricingError(Exception):
     """Root of the core's errors. ``code`` is stable and machine-readable."""
 
@@ -65,16 +70,20 @@ class MissingCurve(PricingError):
 
 
 class BootstrapFailed(PricingError):
-    """The quotes of one curve admit no curve: the whole frame fails, the last one stands."""
+    """The quotes of one curve admit no curve: the whole frame fails, the last one stands.
+
+    ``quote`` is a decimal per year; None where the tenors alone admit none.
+    """
 
     code = "BOOTSTRAP"
 
-    def __init__(self, curve: str, tenor: str, quote: float, reason: str) -> None:
+    def __init__(self, curve: str, tenor: str, quote: float | None, reason: str) -> None:
         super().__init__(curve, tenor, quote, reason)
         self.curve, self.tenor, self.quote, self.reason = curve, tenor, quote, reason
 
     def __str__(self) -> str:
-        return f"{self.curve} {self.tenor} at {self.quote!r} does not bootstrap: {self.reason}"
+        quote = "" if self.quote is None else f" at {self.quote!r}"
+        return f"{self.curve} {self.tenor}{quote} does not bootstrap: {one_line(self.reason)}"
 
 
 class Unpriceable(PricingError):
@@ -87,7 +96,7 @@ class Unpriceable(PricingError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return self.reason
+        return one_line(self.reason)
 
 
 class NothingAfterSettlement(Unpriceable):

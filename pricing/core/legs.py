@@ -191,6 +191,7 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     terms = swap.terms
     start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
     once = tenor == "ZERO"
+    _refuse_same_business_day(swap)
     schedule = ql.Schedule(
         start,
         end,
@@ -205,6 +206,21 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     )
     _refuse_empty_periods(schedule)
     return schedule
+
+
+def _refuse_same_business_day(swap: Swap) -> None:
+    """A swap from the last Friday of a month to the Saturday ends before it has begun."""
+    terms, cal = swap.terms, calendar(swap.calendar)
+    start, end = (
+        cal.adjust(to_ql(date), swap.roll)
+        for date in (terms.effective_date, terms.termination_date)
+    )
+    if start >= end:
+        reason = (
+            f"it falls on {end.ISO()}, as effective_date {terms.effective_date} does, by calendar "
+            f"{swap.calendar} and the business day convention: end on a later business day"
+        )
+        raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
 
 
 def _refuse_empty_periods(schedule: ql.Schedule) -> None:

@@ -10,12 +10,13 @@ import datetime as dt
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
 
-from pricing.core import conventions
+from pricing.core import conventions, limits
 from pricing.core.errors import BadInput
 
 QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
@@ -28,6 +29,7 @@ outside is a fault of its feed, and sums converted with it would be of no use.""
 KEY = re.compile(rb'"\s*:')
 TENOR = re.compile(r"([1-9][0-9]{0,3})([DWMY])")
 DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
+BASE_UNITS = {"D": (1, "D"), "W": (7, "D"), "M": (1, "M"), "Y": (12, "M")}
 MAX_TENOR_DAYS = 60.01 * 365.25
 
 Label = Literal["official", "proxy", "synthetic"]
@@ -128,6 +130,19 @@ def tenor_days(tenor: str) -> float:
     return days
 
 
+@lru_cache(maxsize=1024)
+def tenor_length(tenor: str) -> tuple[int, str]:
+    """Days or months of a tenor, with their unit: two spellings of one tenor have the same.
+
+    Raises:
+        BadInput: As ``tenor_days``.
+    """
+    tenor_days(tenor)
+    count, unit = int(tenor[:-1]), tenor[-1]
+    factor, base = BASE_UNITS[unit]
+    return count * factor, base
+
+
 def doubled_key(raw: bytes) -> str | None:
     """A key that stands twice in one JSON object: the last would win, unseen."""
     if _every_key_is_kept(raw):
@@ -167,7 +182,8 @@ def check_quotes(currency: str, curves: CurveQuotes) -> None:
     """Refuse what cannot be quotes of that currency.
 
     Raises:
-        BadInput: Unknown currency, curve of another currency, bad tenor, rate out of range.
+        BadInput: Unknown currency, curve of another currency, bad or doubled tenor, rate out of
+            range.
     """
     if currency not in conventions.CURRENCIES:
         raise BadInput("currency", currency, f"allowed: {', '.join(conventions.CURRENCIES)}")
@@ -179,5 +195,38 @@ def check_quotes(currency: str, curves: CurveQuotes) -> None:
         for tenor, rate in quotes.items():
             tenor_days(tenor)
             if not QUOTE_MIN <= rate <= QUOTE_MAX:
-                limits = f"decimal expected, {QUOTE_MIN} to {QUOTE_MAX} (4.25 % is 0.0425)"
-                raise BadInput(f"{curve} {tenor}", rate, limits)
+                allowed = limits.decimal_rate(rate, QUOTE_MIN, QUOTE_MAX)
+                raise BadInput(f"{curve} {tenor}", rate, allowed)
+        check_tenors(curve, quotes)
+
+
+def check_tenors(curve: str, tenors: Iterable[str]) -> None:
+    """Refuse two spellings of one tenor in a curve: they are two quotes of one instrument.
+
+    Tenors of days and of months can end on one day too, which depends on the date:
+    ``CurveSet`` refuses those.
+
+    Raises:
+        BadInput: Such as 12M beside 1Y, or 7D beside 1W.
+    """
+    seen: dict[tuple[int, str], str] = {}
+    for tenor in tenors:
+        other = seen.setdefault(tenor_length(tenor), tenor)
+        if other != tenor:
+            reason = f"{curve} has {other} too, which is the same tenor: give one of them"
+            raise BadInput("tenor", tenor, reason)
+
+
+def check_numbers(curves: object) -> None:
+    """Refuse quotes that are no numbers, in decoded JSON that the types have refused.
+
+    Raises:
+        BadInput: With curve, tenor and what stands there.
+    """
+    for curve, quotes in curves.items() if isinstance(curves, dict) else ():
+        if not isinstance(quotes, dict):
+            raise BadInput(curve, quotes, 'rates by tenor are expected, such as {"1Y": 0.0425}')
+        for tenor, rate in quotes.items():
+            if isinstance(rate, bool) or not isinstance(rate, int | float):
+                reason = "a number is expected; leave out what has no quote"
+                raise BadInput(f"{curve} {tenor}", rate, reason)

@@ -6,17 +6,20 @@ money in the trade's currency.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
 
-from pricing.core import conventions, names
+from pricing.core import conventions, limits, names
 from pricing.core.errors import BadInput
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Rate = Annotated[float, msgspec.Meta(ge=-0.2, le=1.0)]
+Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
+Price = Annotated[float, msgspec.Meta(ge=limits.PRICE_MIN, le=limits.PRICE_MAX)]
 Bp = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
 Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
@@ -64,9 +67,14 @@ class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __post_init__(self) -> None:
         """Check what types cannot."""
         conventions.pick(conventions.SWAPS, "convention", self.convention)
+        _check_dates(self, SWAP_DATES)
+        for place, step in enumerate(self.notional_schedule or ()):
+            if isinstance(step, NotionalStep):
+                limits.check_date(f"notional_schedule[{place}].date", step.date)
         _after("termination_date", self.termination_date, "effective_date", self.effective_date)
         for name in ("first_regular_date", "last_regular_date"):
             _between(name, getattr(self, name), self.effective_date, self.termination_date)
+        _in_order(self, "first_regular_date", "last_regular_date")
         _check_names(self, SWAP_NAMES)
         _check_index(self.floating_index, self.currency)
         _check_curves(self, ("discount_curve", "forecast_curve"))
@@ -109,7 +117,7 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     calendar: str | None = None
     business_day_convention: str | None = None
     end_of_month: bool | None = None
-    clean_price: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    clean_price: Price | None = None
     z_spread_bp: Bp | None = None
     discount_curve: str | None = None
 
@@ -128,14 +136,37 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.face_amount == 0:
             raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
         self._require_terms(row)
+        _check_dates(self, BOND_DATES)
         _after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
         for name in ("first_coupon_date", "penultimate_coupon_date"):
             _between(name, getattr(self, name), self.issue_date, self.maturity_date)
+        _in_order(self, "first_coupon_date", "penultimate_coupon_date")
         if self.dated_date is not None:
-            first = self.first_coupon_date or self.maturity_date
-            _after("first_coupon_date or maturity_date", first, "dated_date", self.dated_date)
+            name = "first_coupon_date" if self.first_coupon_date else "maturity_date"
+            _after(name, getattr(self, name), "dated_date", self.dated_date)
         _check_names(self, BOND_NAMES)
         _check_curves(self, ("discount_curve",))
+        self._check_first_coupon(row)
+
+    def _check_first_coupon(self, row: conventions.BondConvention | None) -> None:
+        """Coupons are counted back from the last regular one; the first must be one of them."""
+        frequency, end_of_month = self.payment_frequency, self.end_of_month
+        if row is not None:
+            frequency = row.payment_frequency if frequency is None else frequency
+            end_of_month = row.end_of_month if end_of_month is None else end_of_month
+        months = names.MONTHS.get(names.frequency(str(frequency)))
+        if self.first_coupon_date is None or months is None:
+            return
+        last = "penultimate_coupon_date" if self.penultimate_coupon_date else "maturity_date"
+        date = getattr(self, last)
+        allowed = _coupons_around(self.first_coupon_date, date, months, bool(end_of_month))
+        if self.first_coupon_date in allowed:
+            return
+        near = " and ".join(day.isoformat() for day in allowed)
+        reason = f"coupons every {months} months back from {last} {date} fall on {near}"
+        if self.penultimate_coupon_date is None:
+            reason += "; give penultimate_coupon_date where the last period is odd"
+        raise BadInput("first_coupon_date", self.first_coupon_date.isoformat(), reason)
 
     def _row(self) -> conventions.BondConvention | None:
         if self.convention is None:
@@ -172,6 +203,48 @@ BOND_NAMES: dict[str, NameCheck] = {
     "calendar": names.calendar,
     "business_day_convention": names.roll,
 }
+
+
+SWAP_DATES = ("effective_date", "termination_date", "first_regular_date", "last_regular_date")
+BOND_DATES = (
+    *("issue_date", "maturity_date", "dated_date"),
+    *("first_coupon_date", "penultimate_coupon_date"),
+)
+
+
+def _check_dates(terms: Terms, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        date = getattr(terms, field)
+        if date is not None:
+            limits.check_date(field, date)
+
+
+def _in_order(terms: Terms, earlier: str, later: str) -> None:
+    first, last = getattr(terms, earlier), getattr(terms, later)
+    if first is not None and last is not None and last < first:
+        raise BadInput(later, last.isoformat(), f"must not be before {earlier} {first.isoformat()}")
+
+
+def _coupons_around(
+    date: dt.date, last: dt.date, months: int, end_of_month: bool
+) -> tuple[dt.date, ...]:
+    """The dates in whole periods before ``last`` that are nearest to a date."""
+    day = 31 if end_of_month and last.day == _month_length(last.year, last.month) else last.day
+    apart = (last.year - date.year) * 12 + last.month - date.month
+    near = apart // months
+    dates = [_months_before(last, months * (near + step), day) for step in (1, 0, -1)]
+    before = [one for one in dates if one <= date][-1:]
+    after = [one for one in dates if one >= date][:1]
+    return tuple(dict.fromkeys(before + after))
+
+
+def _months_before(date: dt.date, months: int, day: int) -> dt.date:
+    year, month = divmod(date.year * 12 + date.month - 1 - months, 12)
+    return dt.date(year, month + 1, min(day, _month_length(year, month + 1)))
+
+
+def _month_length(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
 
 
 def _check_names(terms: Terms, checks: dict[str, NameCheck]) -> None:
@@ -229,8 +302,13 @@ def decode(data: object, kind: type[SwapTerms] | type[BondTerms]) -> Terms:
 
 ALLOWED = {
     "pay_receive": "use 'pay' or 'receive' (of the fixed leg)",
-    "date": "use a date such as 2025-02-10",
+    "clean_price": f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g} (99 %"
+    " of face is 99); below that give z_spread_bp instead",
 }
+RATES = ("coupon_rate", "fixed_rate")
+A_DATE = "use a date such as 2025-02-10"
+BOUND = re.compile(r"Expected `\w+` (<|<=|>|>=) ([-\d.e+]+)")
+BOUNDS = {"<": "less than", "<=": "at most", ">": "greater than", ">=": "at least"}
 
 
 def _explained(message: str, data: object) -> BadInput:
@@ -242,15 +320,22 @@ def _explained(message: str, data: object) -> BadInput:
         whole = f"{field}.{name}" if field else name
         if "required" in reason:
             return BadInput(whole, None, "this field is required")
-        return BadInput(whole, _value_of(data, whole), "no such field")
+        return BadInput(whole, value_at(data, whole), "no such field")
+    value = value_at(data, field)
     if field in ALLOWED:
-        return BadInput(field, _value_of(data, field), ALLOWED[field])
+        return BadInput(field, value, ALLOWED[field])
+    if field in RATES:
+        allowed = limits.decimal_rate(value, limits.RATE_MIN, limits.RATE_MAX)
+        return BadInput(field, value, allowed)
     if "RFC3339" in reason:
-        return BadInput(field, _value_of(data, field), ALLOWED["date"])
-    return BadInput(field or "trade", _value_of(data, field), reason[:1].lower() + reason[1:])
+        return BadInput(field, value, A_DATE)
+    bound = BOUND.fullmatch(reason)
+    if bound is not None:
+        return BadInput(field, value, f"must be {BOUNDS[bound[1]]} {float(bound[2]):,.15g}")
+    return BadInput(field or "trade", value, reason[:1].lower() + reason[1:])
 
 
-def _value_of(data: object, path: str) -> object:
+def value_at(data: object, path: str) -> object:
     """What stands at a path such as ``notional_schedule[0].date``."""
     for part in path.replace("[", ".").replace("]", "").split("."):
         if isinstance(data, dict) and part in data:

@@ -170,6 +170,17 @@ def test_indexed_coupons_are_a_choice_of_the_market_and_change_its_version(run):
             ["termination_date", "after"],
         ),
         (changed(fixed_day_count="ACT/361"), "SWAP-1", "BAD_INPUT", ["fixed_day_count", "ACT/360"]),
+        (
+            changed(
+                convention="EUR-EURIBOR-6M",
+                effective_date="2024-11-29",
+                termination_date="2024-11-30",
+            ),
+            "SWAP-1",
+            "BAD_INPUT",
+            ["termination_date: '2024-11-30'", "effective_date 2024-11-29"],
+        ),
+        (changed(termination_date="2999-10-10"), "SWAP-1", "BAD_INPUT", ["2198-12-31"]),
         (changed(couponn=1), "SWAP-1", "BAD_INPUT", ["couponn", "no such field"]),
         (changed(floating_index="SOFR"), "SWAP-1", "BAD_INPUT", ["floating_index", "EURIBOR6M"]),
         (changed(notional_schedule=[-5]), "SWAP-1", "BAD_INPUT", ["notional_schedule"]),
@@ -203,6 +214,12 @@ def market_with(curve: str, quotes: Any) -> dict[str, Any]:
     return market
 
 
+def market_with_fixing(index: str, date: str, rate: Any) -> dict[str, Any]:
+    market = copy.deepcopy(MARKET)
+    market["markets"][0]["fixings"].setdefault(index, {})[date] = rate
+    return market
+
+
 @pytest.mark.parametrize(
     ("market", "words"),
     [
@@ -214,7 +231,53 @@ def market_with(curve: str, quotes: Any) -> dict[str, Any]:
         ('{"valuation_date": "2025-02-10", "markets": [], "markets": []}', ["markets", "twice"]),
         ({**MARKET, "valuation_date": "1066-10-14"}, ["valuation_date", "1066"]),
         ({**MARKET, "ibor_cupons": "indexed"}, ["ibor_cupons", "no such field"]),
-        ({"markets": []}, ["valuation_date"]),
+        ({"markets": []}, ["valuation_date", "required"]),
+        (market_with("EUR-ESTR", {"5Y": None}), ["EUR: EUR-ESTR 5Y: None", "a number is expected"]),
+        (market_with("EUR-ESTR", {"5Y": "2 %"}), ["EUR: EUR-ESTR 5Y: '2 %'", "a number"]),
+        (market_with("EUR-ESTR", None), ["EUR: EUR-ESTR: None", "rates by tenor"]),
+        (
+            market_with("EUR-ESTR", {"1Y": 0.02, "12M": 0.02}),
+            ["EUR: tenor: '12M'", "EUR-ESTR has 1Y too", "give one of them"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "2025-02-06", 2.55),
+            ["EUR: fixings of EURIBOR6M on 2025-02-06: rate: 2.55", "write 2.55 % as 0.0255"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "2025-02-06", None),
+            ["EUR: fixings of EURIBOR6M on 2025-02-06: rate: None", "a number is expected"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "06/02/2025", 0.02),
+            ["EUR: fixings of EURIBOR6M on 06/02/2025: date", "a date such as 2025-02-10"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "2025-02-30", 0.02),
+            ["EUR: fixings of EURIBOR6M on 2025-02-30: date", "a date such as 2025-02-10"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "2999-02-06", 0.02),
+            ["EUR: fixings of EURIBOR6M on 2999-02-06: date", "to 2198-12-31"],
+        ),
+        (
+            market_with_fixing("EURIBOR6M", "2025-02-08", 0.02),
+            ["EUR: fixings of EURIBOR6M on 2025-02-08: date", "Saturday", "on a weekend"],
+        ),
+        (
+            market_with_fixing("SOFR", "2025-02-06", 0.02),
+            ["EUR: fixings: index: 'SOFR'", "an index of USD; indices of EUR: ESTR, EURIBOR3M"],
+        ),
+        (
+            {**MARKET, "interpolation": {"EUR-ESTR": "cubic"}},
+            ["interpolation of EUR-ESTR: 'cubic'", "allowed: log_linear, natural_log_cubic"],
+        ),
+        (
+            {**MARKET, "interpolation": "cubic"},
+            ["interpolation: 'cubic'", "by curve", "log_linear, natural_log_cubic"],
+        ),
+        ({**MARKET, "ibor_coupons": "par"}, ["ibor_coupons: 'par'", "allowed: at_par, indexed"]),
+        ({**MARKET, "valuation_date": "2999-01-01"}, ["valuation_date: '2999-01-01'", "2100"]),
+        ({**MARKET, "valuation_date": "10.2.2025"}, ["valuation_date: '10.2.2025'", "2025-02-10"]),
     ],
 )
 def test_a_market_file_that_cannot_be_used_is_one_sentence_and_status_2(run, market, words):
@@ -226,9 +289,9 @@ def test_a_market_file_that_cannot_be_used_is_one_sentence_and_status_2(run, mar
     assert "Traceback" not in stderr
 
 
-def test_quotes_that_admit_no_curve_fail_their_currency_with_curve_tenor_and_quantlibs_text(run):
+def test_tenors_that_end_on_one_day_fail_their_currency_with_curve_and_both_names(run):
     market = copy.deepcopy(MARKET)
-    market["markets"][0]["curves"]["EUR-ESTR"] = {"1Y": 0.02, "12M": 0.021, "10Y": 0.02}
+    market["markets"][0]["curves"]["EUR-ESTR"] = {"1Y": 0.02, "52W": 0.021, "10Y": 0.02}
     dollar = {
         **SWAP,
         "trade_id": "USD-1",
@@ -240,7 +303,8 @@ def test_quotes_that_admit_no_curve_fail_their_currency_with_curve_tenor_and_qua
     assert [trade["trade_id"] for trade in answer["trades"]] == ["USD-1"]
     (failure,) = answer["failed"]
     assert failure["code"] == "BOOTSTRAP"
-    assert "EUR-ESTR" in failure["message"]
+    assert "EUR-ESTR 1Y" in failure["message"]
+    assert "give 52W or 1Y, not both" in failure["message"]
 
 
 def test_without_servers_or_an_output_file_a_table_is_printed_and_the_status_tells(run):

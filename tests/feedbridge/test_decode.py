@@ -11,7 +11,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from feedbridge.decode import MAX_BYTES, BadTick, SourceLeap, check_order, fx_tick, market_tick
+from feedbridge.decode import (
+    MAX_BYTES,
+    BadTick,
+    SourceLeap,
+    check_market,
+    check_order,
+    fx_tick,
+    market_tick,
+)
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -53,9 +61,14 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
     "NaN": (put("0.02", "NaN"), "NON_FINITE", ""),
     "Infinity": (put("0.02", "-Infinity"), "NON_FINITE", ""),
     "1e999": (put("0.02", "1e999"), "NON_FINITE", "curves"),
-    "a bool for a rate": (put("0.02", "true"), "TYPE", "`bool`"),
-    "a text for a rate": (put("0.02", '"0.02"'), "TYPE", "`str`"),
-    "a null for a rate": (put("0.02", "null"), "TYPE", "`null`"),
+    "a bool for a rate": (put("0.02", "true"), "TYPE", "EUR-GOVT 10Y: True is not valid"),
+    "a text for a rate": (put("0.02", '"0.02"'), "TYPE", "EUR-GOVT 10Y: '0.02' is not valid"),
+    "a null for a rate": (put("0.02", "null"), "TYPE", "EUR-GOVT 10Y: None is not valid"),
+    "a tenor spelt twice": (
+        changed(curves={"EUR-GOVT": {"1Y": 0.02, "12M": 0.02}}),
+        "UNKNOWN_TENOR",
+        "tenor: '12M' is not valid; EUR-GOVT has 1Y too",
+    ),
     "a key twice": (put('"10Y": 0.02', '"10Y": 0.02, "10Y": 0.03'), "DUP_KEY", "10Y"),
     "an unknown currency": (changed(currency="XXX"), "UNKNOWN_CURRENCY", "USD"),
     "an unknown curve": (changed(curves={"EUR-LIBOR": {"1Y": 0.02}}), "UNKNOWN_CURVE", "EUR-ESTR"),
@@ -246,3 +259,11 @@ def test_a_source_cannot_leap(
         return
     with pytest.raises(SourceLeap, match=f"{code}.*reset_source"):
         check_order(tick, last, CLOCK_NS)
+
+
+def test_a_tenor_that_stands_under_another_spelling_is_refused():
+    """The curve of every later frame would have two quotes of one instrument."""
+    with pytest.raises(BadTick) as caught:
+        check_market({"EUR-GOVT": {"1Y": 0.02, "10Y": 0.02, "12M": 0.02}})
+    assert caught.value.code == "UNKNOWN_TENOR"
+    assert "EUR-GOVT has 1Y too" in caught.value.reason

@@ -120,6 +120,41 @@ def test_a_rate_in_percent_is_refused_with_the_sentence_of_the_core(
     assert not Swap.objects.exists()
 
 
+FIXING = {"index": "SOFR", "date": "2024-01-02", "rate": 0.054, "source": "NY Fed"}
+POSITION = {"trade_id": "P1", "book": "B1", "bond": "T-4.125-2032", "face_amount": 5_000_000}
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "field", "sentence"),
+    [
+        ("bonds", {**BOND, "coupon_rate": 4.25}, "coupon_rate", "write 4.25 % as 0.0425"),
+        ("bonds", {**BOND, "maturity_date": "2999-11-15"}, "maturity_date", "to 2198-12-31"),
+        ("bonds", {**BOND, "first_coupon_date": "2023-05-16"}, "first_coupon_date", "fall on"),
+        (
+            "swaps",
+            {**SWAP, "first_regular_date": "2030-03-15", "last_regular_date": "2026-03-15"},
+            "last_regular_date",
+            "must not be before first_regular_date 2030-03-15",
+        ),
+        ("bond-positions", {**POSITION, "clean_price": 0.99}, "clean_price", "per 100 of face"),
+        ("fixings", {**FIXING, "rate": 5.4}, "rate", "write 5.4 % as 0.054"),
+        ("fixings", {**FIXING, "date": "2024-01-06"}, "date", "no index fixes on a weekend"),
+        ("fixings", {**FIXING, "date": "2999-01-02"}, "date", "to 2198-12-31"),
+    ],
+)
+def test_what_files_refuse_is_refused_with_the_same_sentence(
+    api: APIClient,
+    book: Book,
+    bond: Bond,
+    table: str,
+    row: dict[str, Any],
+    field: str,
+    sentence: str,
+) -> None:
+    body = problem(api.post(f"/api/v1/{table}/", row), 400)
+    assert sentence in " ".join(body["errors"][field])
+
+
 @pytest.mark.parametrize("body", [[], [SWAP], "text", 7, None])
 def test_a_body_that_is_no_object_is_refused(api: APIClient, book: Book, body: Any) -> None:
     problem(api.post("/api/v1/swaps/", body, format="json"), 400)

@@ -142,10 +142,21 @@ def test_a_swap_never_takes_the_identifier_of_a_position(
         ({"notional": "1e19"}, "has more than 18 digits before the point"),
         ({"notional": "1.005"}, "column notional: '1.005' has more than 2 decimal places"),
         ({"notional": ""}, "column notional: is empty; allowed: a number"),
-        ({"notional": "-5"}, "column notional: -5.0 is not valid; expected `float` > 0"),
+        ({"notional": "-5"}, "column notional: -5.0 is not valid; must be greater than 0"),
         ({"fixed_rate": "4.25%"}, "column fixed_rate: '4.25%' is not a number (use 0.0425)"),
         ({"fixed_rate": "3,5"}, "column fixed_rate: '3,5' is not a number (use 3.5)"),
-        ({"fixed_rate": "4.25"}, "column fixed_rate: 4.25 is not valid; expected `float` <= 1.0"),
+        (
+            {"fixed_rate": "4.25"},
+            "column fixed_rate: 4.25 is not valid; decimal expected, -0.2 to 1 (write 4.25 % as",
+        ),
+        (
+            {"tenor": "", "termination_date": "2999-03-15"},
+            "column termination_date: '2999-03-15' is not valid; a date from 1901-01-01 to",
+        ),
+        (
+            {"first_regular_date": "2030-03-15", "last_regular_date": "2026-03-15"},
+            "column last_regular_date: '2026-03-15' is not valid; must not be before first_regular",
+        ),
         ({"effective_date": "15.03.2023"}, "'15.03.2023' is not a date (use one such as"),
         ({"effective_date": "2023-02-30"}, "'2023-02-30' is not a date"),
         ({"tenor": "ten"}, "column tenor: 'ten' is not valid; a number and D, W, M or Y"),

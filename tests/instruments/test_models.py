@@ -30,7 +30,7 @@ def refusal(row: Any) -> dict[str, str]:
         (
             {"coupon_rate": Decimal("4.125")},
             "coupon_rate",
-            "4.125 is not valid; expected `float` <=",
+            "4.125 is not valid; decimal expected, -0.2 to 1 (write 4.125 % as 0.04125)",
         ),
         ({"isin": "US91282CFV82"}, "isin", "right check digit"),
         ({"isin": "us91282cfv81"}, "isin", "write it as US91282CFV81"),
@@ -40,7 +40,21 @@ def refusal(row: Any) -> dict[str, str]:
         ({"convention": "", "currency": "USD"}, "payment_frequency", "a convention that fills it"),
         ({"first_coupon_date": dt.date(2040, 1, 1)}, "first_coupon_date", "must lie between"),
         ({"penultimate_coupon_date": dt.date(2020, 1, 1)}, "penultimate_coupon_date", "between"),
-        ({"settlement_days": 99}, "settlement_days", "<= 60"),
+        (
+            {"first_coupon_date": dt.date(2023, 5, 16)},
+            "first_coupon_date",
+            "fall on 2023-05-15 and 2023-11-15",
+        ),
+        (
+            {
+                "first_coupon_date": dt.date(2030, 5, 15),
+                "penultimate_coupon_date": dt.date(2025, 5, 15),
+            },
+            "penultimate_coupon_date",
+            "must not be before first_coupon_date 2030-05-15",
+        ),
+        ({"maturity_date": dt.date(2999, 11, 15)}, "maturity_date", "to 2198-12-31"),
+        ({"settlement_days": 99}, "settlement_days", "must be at most 60"),
         ({"code": "T 4"}, "code", "letters, digits"),
     ],
 )
@@ -70,7 +84,7 @@ def test_two_bonds_without_isin_are_no_duplicates(db: None) -> None:
     ("changes", "field", "sentence"),
     [
         ({"termination_date": dt.date(2023, 3, 15)}, "termination_date", "after effective_date"),
-        ({"notional": Decimal("-1")}, "notional", "expected `float` > 0"),
+        ({"notional": Decimal("-1")}, "notional", "must be greater than 0"),
         ({"fixed_rate": Decimal("3.5")}, "fixed_rate", "3.5 is not valid"),
         ({"pay_receive": "give"}, "pay_receive", "not valid"),
         ({"convention": "USD-LIBOR-3M"}, "convention", "allowed: USD-SOFR-OIS"),
@@ -95,9 +109,10 @@ def test_a_swap_that_cannot_be_is_refused_with_its_sentence(
     ("changes", "field", "sentence"),
     [
         ({"face_amount": Decimal(0)}, "face_amount", "use a positive (long) or negative (short)"),
-        ({"clean_price": Decimal(0)}, "clean_price", "expected `float` > 0"),
-        ({"clean_price": Decimal(1001)}, "clean_price", "<= 1000"),
-        ({"z_spread_bp": Decimal(10_001)}, "z_spread_bp", "<= 10000"),
+        ({"clean_price": Decimal(0)}, "clean_price", "a price per 100 of face, 1 to 1000"),
+        ({"clean_price": Decimal("0.99")}, "clean_price", "(99 % of face is 99)"),
+        ({"clean_price": Decimal(1001)}, "clean_price", "a price per 100 of face, 1 to 1000"),
+        ({"z_spread_bp": Decimal(10_001)}, "z_spread_bp", "must be at most 10,000"),
     ],
 )
 def test_a_position_that_cannot_be_is_refused_with_its_sentence(
@@ -112,8 +127,9 @@ def test_a_position_that_cannot_be_is_refused_with_its_sentence(
     ("changes", "field", "sentence"),
     [
         ({"index": "LIBOR"}, "index", "allowed: SOFR, ESTR"),
-        ({"rate": Decimal("5.31")}, "rate", "4.25 % is 0.0425"),
-        ({"date": dt.date(2024, 1, 6)}, "date", "weekend"),
+        ({"rate": Decimal("5.31")}, "rate", "write 5.31 % as 0.0531"),
+        ({"date": dt.date(2024, 1, 6)}, "date", "Saturday: no index fixes on a weekend"),
+        ({"date": dt.date(2999, 1, 2)}, "date", "to 2198-12-31"),
     ],
 )
 def test_a_fixing_that_cannot_be_is_refused_with_its_sentence(

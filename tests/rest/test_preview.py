@@ -69,6 +69,8 @@ def ready(answer: Any) -> Any:
     [
         ("swap", {**SWAP, "notional": -1}, 400, "notional"),
         ("swap", {**SWAP, "fixed_rate": 4.25}, 400, "fixed_rate: 4.25 is not valid"),
+        ("bond", {**BOND, "clean_price": 0.99}, 400, "a price per 100 of face"),
+        ("bond", {**BOND, "first_coupon_date": "2023-05-20"}, 400, "fall on 2023-05-15 and"),
         ("swap", {**SWAP, "fixd_rate": 0.1}, 400, "did you mean fixed_rate?"),
         ("swap", {}, 400, "convention"),
         ("swap", None, 400, "an object of the trade's fields"),
