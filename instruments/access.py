@@ -13,6 +13,8 @@ too sees all desks and changes the own ones.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -66,6 +68,15 @@ def visible(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
     return rows.filter(Q(**{desk: own_desks(user)}))
 
 
+def visible_by_trade_id(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Rows about trades, named by ``trade_id``, that the user may know of."""
+    if sees_all_desks(user):
+        return rows
+    trades = (visible(user, model.objects.all()) for model in (BondPosition, Swap))
+    named = (Q(trade_id__in=found.values("trade_id")) for found in trades)
+    return rows.filter(reduce(or_, named))
+
+
 def may_write(user: Reader, row: Model) -> bool:
     """True when the row is in the user's hands: of an own desk, or of no desk.
 
@@ -82,6 +93,13 @@ def books_written(user: Reader) -> frozenset[str] | None:
         return None
     books = Book.objects.filter(desk__in=own_desks(user))
     return frozenset(books.values_list("code", flat=True))
+
+
+def books_seen(user: Reader) -> frozenset[str] | None:
+    """Codes of the books that the user may know of; None for all of them."""
+    if sees_all_desks(user):
+        return None
+    return frozenset(visible(user, Book.objects.all()).values_list("code", flat=True))
 
 
 def rules_all_desks(user: Reader) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import ForeignKey, Model, QuerySet
@@ -46,6 +47,19 @@ class OwnDesks(Base):
 
     def _mine(self, request: HttpRequest, obj: Model | None) -> bool:
         return obj is None or access.may_write(request.user, obj)
+
+
+class SeenRowsFilter(RelatedFieldListFilter):
+    """A filter by another row that offers only rows the user may know of."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Any:
+        """Key and name of each row that may be picked."""
+        seen = access.visible(request.user, field.related_model._default_manager.all())
+        return field.get_choices(
+            include_blank=False,
+            ordering=self.field_admin_ordering(field, request, model_admin),
+            limit_choices_to={"pk__in": seen},
+        )
 
 
 class RoleUserAdmin(UserAdmin):  # type: ignore[type-arg]  # its parameter is for types only

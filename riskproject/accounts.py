@@ -18,12 +18,14 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from riskproject.browsers import policy_with_forms_to
+from riskproject.login_form import LoginForm
 
 
 class SignIn(LoginView):
     """The login of every active user; who is logged in already can log out here."""
 
     template_name = "accounts/login.html"
+    authentication_form = LoginForm
     next_page = "dashboard"
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import resolve
 from django.views import defaults
@@ -18,6 +18,9 @@ from rest_framework.views import exception_handler
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+SENTENCE_CHARACTERS = 1_200
+SENTENCES_OF_A_REFUSAL = 50
+NON_FIELD = "non_field_errors"
 Json = dict[str, Any]
 
 
@@ -51,7 +54,7 @@ def handle(error: Exception, context: Json) -> Response | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    data, code = response.data, _code(error)
+    data, code = bounded(response.data), _code(error)
     if isinstance(data, Mapping) and set(data) == {"detail"}:
         response.data = problem(response.status_code, str(data["detail"]), code=code)
     else:
@@ -63,13 +66,67 @@ def handle(error: Exception, context: Json) -> Response | None:
     return response
 
 
+def shortened(text: str, limit: int = 80) -> str:
+    """The text, or its two ends when it is longer than ``limit`` characters.
+
+    A refusal quotes the value at its start and says what is allowed at its end.
+    """
+    if len(text) <= limit:
+        return text
+    end = limit // 2
+    return f"{text[:end]} ... ({len(text) - 2 * end:,} characters left out) ... {text[-end:]}"
+
+
+def bounded(errors: Any) -> Any:
+    """The errors of a refusal with long texts shortened; the first ones, and the rest counted."""
+    return _Bounded().copy(errors)
+
+
+class _Bounded:
+    """Copies errors until `SENTENCES_OF_A_REFUSAL` of them are taken."""
+
+    def __init__(self) -> None:
+        self.left = SENTENCES_OF_A_REFUSAL
+
+    def copy(self, errors: Any) -> Any:
+        if isinstance(errors, Mapping):
+            return self._mapping(errors)
+        if isinstance(errors, list | tuple):
+            return self._list(errors)
+        self.left -= 1
+        return shortened(errors, SENTENCE_CHARACTERS) if isinstance(errors, str) else errors
+
+    def _mapping(self, errors: Mapping[Any, Any]) -> Json:
+        kept: Json = {}
+        for number, (name, error) in enumerate(errors.items()):
+            if self.left <= 0:
+                return kept | {NON_FIELD: [f"{len(errors) - number:,} more fields are wrong"]}
+            kept[shortened(str(name))] = self.copy(error)
+        return kept
+
+    def _list(self, errors: Sequence[Any]) -> list[Any]:
+        kept: list[Any] = []
+        for number, error in enumerate(errors):
+            if self.left <= 0:
+                return [*kept, f"{len(errors) - number:,} more values are wrong"]
+            kept.append(self.copy(error))
+        return kept
+
+
 def _translated(error: Exception) -> Exception:
     """Faults that are not DRF's own, but that a caller can do something about."""
     if isinstance(error, OperationalError | InterfaceError):
         return DependencyDown("database")  # its own text may name hosts and users
+    if isinstance(error, DataError):
+        return _OutOfRange("A value is outside of what its field can hold")
     if isinstance(error, RequestDataTooBig):
         return _TooBig("The body is longer than this address takes")
     return error
+
+
+class _OutOfRange(APIException):
+    status_code = 400
+    default_code = "invalid"
 
 
 class _TooBig(APIException):
@@ -100,7 +157,7 @@ def _sentences(data: object) -> Iterator[str]:
     fields = data.items() if isinstance(data, Mapping) else [("", data)]
     for field, value in fields:
         for sentence in value if isinstance(value, list) else [value]:
-            plain = not field or field == "non_field_errors" or str(sentence).startswith(str(field))
+            plain = not field or field == NON_FIELD or str(sentence).startswith(str(field))
             yield str(sentence) if plain else f"{field}: {sentence}"
 
 

@@ -315,6 +315,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "riskproject.request_id.request_id",  # first: every line below has the request's id
+    "riskproject.input_limits.InputLimits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

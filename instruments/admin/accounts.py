@@ -13,9 +13,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from rest_framework.authtoken.admin import TokenAdmin
 from rest_framework.authtoken.models import TokenProxy
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from instruments.admin.changelist import ListAdmin
 from instruments.admin_access import RoleUserAdmin
 
 
@@ -32,28 +32,28 @@ class SuperusersOnly:
         return self._is_superuser(request)
 
 
-class UserPages(RoleUserAdmin, ModelAdmin):  # type: ignore[misc]
+class UserPages(RoleUserAdmin, ListAdmin):
     form, add_form = UserChangeForm, UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
-class GroupPages(GroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupPages(GroupAdmin, ListAdmin):
     pass
 
 
-class TokenPages(SuperusersOnly, TokenAdmin, ModelAdmin):  # type: ignore[misc]
+class TokenPages(SuperusersOnly, TokenAdmin, ListAdmin):
     pass
 
 
-class AttemptPages(SuperusersOnly, axes_admin.AccessAttemptAdmin, ModelAdmin):  # type: ignore[misc]
+class AttemptPages(SuperusersOnly, axes_admin.AccessAttemptAdmin, ListAdmin):  # type: ignore[misc]
     pass
 
 
-class LogPages(SuperusersOnly, axes_admin.AccessLogAdmin, ModelAdmin):  # type: ignore[misc]
+class LogPages(SuperusersOnly, axes_admin.AccessLogAdmin, ListAdmin):  # type: ignore[misc]
     pass
 
 
-class FailurePages(SuperusersOnly, axes_admin.AccessFailureLogAdmin, ModelAdmin):  # type: ignore[misc]
+class FailurePages(SuperusersOnly, axes_admin.AccessFailureLogAdmin, ListAdmin):  # type: ignore[misc]
     pass
 
 

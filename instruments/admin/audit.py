@@ -11,14 +11,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from simple_history.utils import get_history_manager_for_model
-from unfold.admin import ModelAdmin
 
 from instruments import access
+from instruments.admin.changelist import ListAdmin
 
 WORDS = {"+": "added", "~": "changed", "-": "deleted"}
 
 
-class AuditAdmin(ModelAdmin):  # type: ignore[misc]
+class AuditAdmin(ListAdmin):
     list_display = ("when", "row", "what", "who", "why")
     list_filter = ("history_type", "history_user")
     list_select_related = ("history_user",)

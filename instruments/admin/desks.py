@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from instruments.admin.row import RowAdmin
+from instruments.admin_access import SeenRowsFilter
 from instruments.models import Book, Desk
 
 
@@ -34,7 +35,7 @@ class DeskAdmin(RowAdmin):
 @admin.register(Book)
 class BookAdmin(RowAdmin):
     list_display = ("code", "name", "desk")
-    list_filter = ("desk",)
+    list_filter = (("desk", SeenRowsFilter),)
     list_select_related = ("desk",)
     search_fields = ("code", "name")
     autocomplete_fields = ("desk",)

@@ -162,6 +162,7 @@ class Importer:
                 reason=file_name,
                 dry_run=dry_run,
                 books=access.books_written(user),
+                books_seen=access.books_seen(user),
             )
         except loading.BadFile as error:
             return Preview(refused=list(error.errors))

@@ -6,8 +6,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from unfold.forms import AuthenticationForm
 
+from riskproject.login_form import BoundedLogin
 
-class AdminLoginForm(AuthenticationForm):  # type: ignore[misc]  # unfold ships no types
+
+class AdminLoginForm(BoundedLogin, AuthenticationForm):  # type: ignore[misc]  # unfold ships no types
     """A login of staff members."""
 
     no_staff_status = (

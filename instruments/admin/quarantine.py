@@ -7,21 +7,27 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from instruments import access
+from instruments.admin.changelist import ListAdmin
 from instruments.admin.history import HistoryPages
 from instruments.models import Quarantine
 from instruments.models.book_version import bulk_change
 
 
 @admin.register(Quarantine)
-class QuarantineAdmin(HistoryPages, ModelAdmin):  # type: ignore[misc]
+class QuarantineAdmin(HistoryPages, ListAdmin):
     history_list_display = ("frame", "reason")
     list_display = ("trade_id", "currency", "since", "frame", "reason")
     list_filter = ("currency",)
     search_fields = ("trade_id", "reason")
     readonly_fields = ("trade_id", "currency", "frame", "reason", "since")
     actions = ("release",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Quarantine]:
+        """Trades that the user may know of."""
+        rows: QuerySet[Quarantine] = super().get_queryset(request)
+        return access.visible_by_trade_id(request.user, rows)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """The watchdog adds."""

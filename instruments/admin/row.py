@@ -11,9 +11,9 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from instruments.admin.changelist import ListAdmin
 from instruments.admin.files import FilesMixin
 from instruments.admin.history import HistoryPages
 from instruments.admin.panel import Panel
@@ -59,7 +59,7 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
 
-class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ModelAdmin):  # type: ignore[misc]
+class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
     """Base: names to pick, bulk deletion as one change, history with a way back."""
 
     form = RowForm

@@ -14,6 +14,7 @@ from instruments.admin.panel import Panel
 from instruments.admin.row import KeptRows, RowAdmin
 from instruments.admin.shown import money, percent
 from instruments.admin.swap_form import SwapForm
+from instruments.admin_access import SeenRowsFilter
 from instruments.models import BondPosition, Status, Swap
 from pricing.core import conventions
 
@@ -40,6 +41,7 @@ class TradeAdmin(KeptRows, RowAdmin):
             user=request.user,
             reason=f"{status.label} in the admin",
             books=access.books_written(request.user),
+            books_seen=access.books_seen(request.user),
         )
         for sentence in result.sentences(5):
             self.message_user(request, sentence, messages.ERROR)
@@ -62,7 +64,12 @@ class TradeAdmin(KeptRows, RowAdmin):
 @admin.register(BondPosition)
 class BondPositionAdmin(TradeAdmin):
     list_display = ("trade_id", "bond_code", "face", "book", "clean_price", "status")
-    list_filter = ("status", "bond__currency", "book__desk", "book")
+    list_filter = (
+        "status",
+        "bond__currency",
+        ("book__desk", SeenRowsFilter),
+        ("book", SeenRowsFilter),
+    )
     list_select_related = ("bond", "book")
     search_fields = ("trade_id", "bond__code", "bond__isin", "bond__name")
     autocomplete_fields = ("bond", "book")
@@ -95,7 +102,13 @@ class SwapAdmin(TradeAdmin):
         "book",
         "status",
     )
-    list_filter = ("status", "convention", "pay_receive", "book__desk", "book")
+    list_filter = (
+        "status",
+        "convention",
+        "pay_receive",
+        ("book__desk", SeenRowsFilter),
+        ("book", SeenRowsFilter),
+    )
     list_select_related = ("book",)
     search_fields = ("trade_id", "convention", "counterparty__code")
     date_hierarchy = "termination_date"

@@ -55,7 +55,8 @@ class BulkAnswer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     counts = serializers.DictField(child=serializers.IntegerField())
     book_version = serializers.IntegerField()
-    rows = RowAnswer(many=True)
+    rows = RowAnswer(many=True, help_text="All rows without errors, and the first with errors")
+    errors_left_out = serializers.IntegerField(help_text="Rows with errors that are not in rows")
 
 
 def _switch(name: str, text: str) -> OpenApiParameter:
@@ -111,6 +112,7 @@ class BulkMixin:
                 dry_run=dry_run,
                 partial=partial,
                 books=access.books_written(user),
+                books_seen=access.books_seen(user),
             )
         except loading.Conflict as error:
             raise Conflict(str(error)) from None
@@ -145,13 +147,30 @@ def _rows(request: Request, kind: loading.Kind) -> loading.Table:
 
 
 def _answer(result: loading.LoadResult, dry_run: bool) -> dict[str, Any]:
+    named = _named(result)
+    left_out = sum(row.status == "error" for row in result.rows) - len(named)
+    numbers = {row.row for row in named}
     return {
         "written": result.written,
         "dry_run": dry_run,
         "counts": result.counts,
         "book_version": result.book_version,
-        "rows": [_row(row) for row in result.rows],
+        "rows": [_row(r) for r in result.rows if r.status != "error" or r.row in numbers],
+        "errors_left_out": left_out,
     }
+
+
+def _named(result: loading.LoadResult) -> list[loading.RowResult]:
+    """The first rows with errors: as many as hold the sentences that are told."""
+    named: list[loading.RowResult] = []
+    sentences = 0
+    for row in result.rows:
+        if sentences >= loading.SENTENCES:
+            break
+        if row.errors:
+            named.append(row)
+            sentences += len(row.sentences())
+    return named
 
 
 def _row(row: loading.RowResult) -> dict[str, Any]:
@@ -170,5 +189,7 @@ def _refused(result: loading.LoadResult) -> Response:
     sentences = result.sentences()
     detail = f"{len(bad)} of {len(result.rows)} rows are wrong, nothing is written: {sentences[0]}"
     body = problems.problem(400, detail, sentences, "BAD_ROWS")
-    body["rows"] = [_row(row) for row in bad[: len(sentences)]]
+    named = _named(result)
+    body["rows"] = [_row(row) for row in named]
+    body["errors_left_out"] = len(bad) - len(named)
     return Response(body, status=400, content_type=problems.MEDIA_TYPE)

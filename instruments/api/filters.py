@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import OrderingFilter
+from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
@@ -24,6 +24,8 @@ from instruments.models.swap import PayReceive
 from pricing.core import conventions
 
 CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
+SEARCH_TERMS, SEARCH_CHARACTERS = 8, 200
+ORDERINGS = 8
 NOT_FILTERS = (
     "page",
     "page_size",
@@ -44,6 +46,30 @@ class StrictFilterBackend(DjangoFilterBackend):
         return super().filter_queryset(request, queryset, view)
 
 
+class BoundedSearchFilter(SearchFilter):
+    """Refuses long searches: each term is looked for in each field of each row."""
+
+    search_description = (
+        f"Terms that all must occur; at most {SEARCH_TERMS}, {SEARCH_CHARACTERS} characters in all"
+    )
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        """Split the search into terms.
+
+        Raises:
+            ValidationError: Too long, or too many terms.
+        """
+        text = request.query_params.get(self.search_param, "")
+        if len(text) > SEARCH_CHARACTERS:
+            sentence = f"has {len(text):,} characters; allowed: at most {SEARCH_CHARACTERS}"
+            raise ValidationError({self.search_param: [f"{self.search_param}: {sentence}"]})
+        terms: list[str] = super().get_search_terms(request)
+        if len(terms) > SEARCH_TERMS:
+            sentence = f"has {len(terms)} terms; allowed: at most {SEARCH_TERMS}"
+            raise ValidationError({self.search_param: [f"{self.search_param}: {sentence}"]})
+        return terms
+
+
 class StrictOrderingFilter(OrderingFilter):
     """Refuses an ordering that is not offered: it would be ignored."""
 
@@ -52,6 +78,9 @@ class StrictOrderingFilter(OrderingFilter):
     ) -> list[str]:
         """Check each name."""
         allowed = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        if len(fields) > ORDERINGS:
+            sentence = f"ordering: names {len(fields)} fields; allowed: at most {ORDERINGS}"
+            raise ValidationError({"ordering": [sentence]})
         for field in fields:
             if field.lstrip("-") not in allowed:
                 sentence = f"{field!r} is not valid; allowed: {', '.join(allowed)}"

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
 
 from instruments import access
 from instruments.api.refusals import Conflict, StaleVersion, refuse_unknown, unknown_code
@@ -24,6 +25,7 @@ from instruments.models import (
     Issuer,
     StaleRow,
     Swap,
+    Trade,
 )
 from instruments.models.row import PricedRow
 
@@ -167,6 +169,12 @@ class BondSerializer(RowSerializer):
         return {"currency": row.currency, "isin": row.isin, "cusip": row.cusip}
 
 
+def _one_trade(model: type[Trade]) -> Values:
+    """Options of ``trade_id``: the refusal is the same for a trade of any product and desk."""
+    unique = UniqueValidator(model._default_manager.all(), "another trade has this identifier")
+    return {"trade_id": {"validators": [unique]}}
+
+
 class BondPositionSerializer(RowSerializer):
     book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
     bond = CodeField(queryset=Bond.objects.all(), help_text="Code of the bond")
@@ -176,6 +184,7 @@ class BondPositionSerializer(RowSerializer):
     class Meta:
         model = BondPosition
         exclude = ("id",)
+        extra_kwargs = _one_trade(BondPosition)
         read_only_fields = ("created", "updated")
 
 
@@ -193,6 +202,7 @@ class SwapSerializer(RowSerializer):
     class Meta:
         model = Swap
         exclude = ("id",)
+        extra_kwargs = _one_trade(Swap)
         read_only_fields = ("created", "updated")
 
 

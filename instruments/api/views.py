@@ -9,7 +9,6 @@ from django.db.models import ProtectedError, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.filters import SearchFilter
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -48,7 +47,11 @@ class Rows(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewS
     """What all tables share: list and add."""
 
     permission_classes = (IsAuthenticated, RolePermissions)
-    filter_backends = (filters.StrictFilterBackend, SearchFilter, filters.StrictOrderingFilter)
+    filter_backends = (
+        filters.StrictFilterBackend,
+        filters.BoundedSearchFilter,
+        filters.StrictOrderingFilter,
+    )
 
     def get_queryset(self) -> QuerySet[Any]:
         """Rows that the user may know of."""

@@ -4,7 +4,7 @@ from instruments.loading.errors import BadFile, Conflict
 from instruments.loading.kind import Kind
 from instruments.loading.kinds import KINDS, kind_of
 from instruments.loading.loader import load
-from instruments.loading.result import LoadResult, RowResult
+from instruments.loading.result import SENTENCES, LoadResult, RowResult
 from instruments.loading.tables import MOST_BYTES, MOST_ROWS, Table, read_table
 from instruments.loading.writing import CONTENT_TYPES, FORMATS, export, template
 
@@ -14,6 +14,7 @@ __all__ = (
     "KINDS",
     "MOST_BYTES",
     "MOST_ROWS",
+    "SENTENCES",
     "BadFile",
     "Conflict",
     "Kind",

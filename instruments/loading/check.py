@@ -21,7 +21,8 @@ from instruments.models.trade import taken
 
 Key = tuple[object, ...]
 Numbered = tuple[int, Mapping[str, object]]
-NOWHERE = object()
+COLUMNS_NAMED = 8
+"""Unknown columns of one row that a refusal names; the rest is counted."""
 
 
 @dataclass(slots=True)
@@ -36,10 +37,16 @@ class Checker:
     """Checks the rows of one load, batch by batch."""
 
     def __init__(
-        self, kind: Kind, table: Table, *, books: Collection[str] | None, lock: bool
+        self,
+        kind: Kind,
+        table: Table,
+        *,
+        books: Collection[str] | None,
+        books_seen: Collection[str] | None,
+        lock: bool,
     ) -> None:
         """Look at the identities of all rows: one must not stand twice."""
-        self.kind, self.books, self.lock = kind, books, lock
+        self.kind, self.books, self.books_seen, self.lock = kind, books, books_seen, lock
         self._first: dict[Key, int] = {}
         self._again: set[Key] = set()
         self._unique: dict[tuple[str, object], int] = {}
@@ -59,7 +66,9 @@ class Checker:
         """One batch; asks the database a few questions about all of it."""
         keys = [self._key(values) for _, values in batch]
         stored = self._stored([key for key in keys if key is not None])
-        references = References(self.kind, [values for _, values in batch])
+        references = References(
+            self.kind, [values for _, values in batch], books_seen=self.books_seen
+        )
         made = [
             self._row(number, values, key, stored.get(key) if key else None, references)
             for (number, values), key in zip(batch, keys, strict=True)
@@ -75,7 +84,11 @@ class Checker:
         rows = self.kind.rows().filter(**found) if keys else self.kind.rows().none()
         if self.lock:
             rows = rows.select_for_update(of=("self",)).order_by("pk")
-        return {tuple(getattr(row, name) for name in self.kind.key): row for row in rows}
+        named = {tuple(getattr(row, name) for name in self.kind.key): row for row in rows}
+        if self.books_seen is None or not issubclass(self.kind.model, Trade):
+            return named
+        # A trade of a desk that the user may not see is answered like one that is not there.
+        return {key: row for key, row in named.items() if row.book.code in self.books_seen}
 
     # --- One row -----------------------------------------------------------------------------
 
@@ -113,10 +126,10 @@ class Checker:
         self, values: Mapping[str, object], result: RowResult, references: References
     ) -> dict[str, Any]:
         parsed: dict[str, Any] = {}
+        self._refuse_unknown_columns(values, result)
         for name, cell in values.items():
             column = self.kind.columns.get(name)
             if column is None:
-                result.refuse(WHOLE_ROW, unknown_column(str(name), self.kind))
                 continue
             if cells.is_empty(cell):
                 if not column.keeps and not column.virtual:
@@ -128,6 +141,14 @@ class Checker:
             except BadCell as error:
                 result.refuse(name, str(error))
         return parsed
+
+    def _refuse_unknown_columns(self, values: Mapping[str, object], result: RowResult) -> None:
+        unknown = [str(name) for name in values if name not in self.kind.columns]
+        for name in unknown[:COLUMNS_NAMED]:
+            result.refuse(WHOLE_ROW, unknown_column(name, self.kind))
+        if len(unknown) > COLUMNS_NAMED:
+            more = len(unknown) - COLUMNS_NAMED
+            result.refuse(WHOLE_ROW, f"{more:,} more columns are unknown")
 
     def _require(
         self,
@@ -193,21 +214,21 @@ class Checker:
     def _refuse_taken(self, made: list[Checked]) -> None:
         fresh = [c for c in made if c.row is not None and c.result.status in ("new", "update")]
         if issubclass(self.kind.model, Trade):
-            self._refuse_other_product([c for c in fresh if c.result.status == "new"])
+            self._refuse_taken_ids([c for c in fresh if c.result.status == "new"])
         for name in self._unique_columns():
             self._refuse_double(name, [c for c in fresh if name in c.result.changes])
 
-    def _refuse_other_product(self, new: list[Checked]) -> None:
+    def _refuse_taken_ids(self, new: list[Checked]) -> None:
+        """One identifier names one trade, of any product and of any desk."""
         ids = [checked.row.trade_id for checked in new]
-        for other in Trade.__subclasses__():
-            if other is self.kind.model:
-                continue
-            found = other._base_manager.filter(trade_id__in=ids)
-            held = set(found.values_list("trade_id", flat=True))
-            for checked in new:
-                if checked.row.trade_id in held:
-                    sentence = taken(checked.row.trade_id, other)
-                    checked.result.refuse("trade_id", sentence.removeprefix("trade_id: "))
+        held: set[str] = set()
+        for model in Trade.__subclasses__():
+            found = model._base_manager.filter(trade_id__in=ids)
+            held |= set(found.values_list("trade_id", flat=True))
+        for checked in new:
+            if checked.row.trade_id in held:
+                sentence = taken(checked.row.trade_id)
+                checked.result.refuse("trade_id", sentence.removeprefix("trade_id: "))
 
     def _unique_columns(self) -> list[str]:
         fields = self.kind.model._meta.get_fields()

@@ -54,6 +54,7 @@ def load(
     dry_run: bool = False,
     partial: bool = False,
     books: Collection[str] | None = None,
+    books_seen: Collection[str] | None = None,
     first_row: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> LoadResult:
@@ -68,6 +69,8 @@ def load(
         dry_run: Check and compare only.
         partial: Write the good rows though others are bad; else any error stops all.
         books: Codes of the books the user may write to; None for all.
+        books_seen: Codes of the books the user may know of; None for all. Trades of other books
+            are answered like trades that do not exist.
         first_row: Number of the first row, for mappings.
         progress: Told the number of rows done.
 
@@ -78,7 +81,7 @@ def load(
     table = rows if isinstance(rows, Table) else Table.of(rows, first_row)
     if len(table.rows) > MOST_ROWS:
         raise BadFile(f"{len(table.rows):,} rows are too many: load {MOST_ROWS:,} at a time")
-    checker = Checker(kind, table, books=books, lock=not dry_run)
+    checker = Checker(kind, table, books=books, books_seen=books_seen, lock=not dry_run)
     work = _Load(kind, checker, user, reason, partial, dry_run)
     try:
         with bulk_change(), transaction.atomic():

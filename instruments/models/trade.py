@@ -42,7 +42,7 @@ class Trade(PricedRow):
         for other in Trade.__subclasses__():
             same = other._base_manager.filter(trade_id=self.trade_id)
             if other is not type(self) and same.exists():
-                raise ValidationError({"trade_id": taken(self.trade_id, other)})
+                raise ValidationError({"trade_id": taken(self.trade_id)})
 
     def check_terms(self) -> None:
         """As `clean`, without asking the database."""
@@ -50,7 +50,6 @@ class Trade(PricedRow):
             rules.check_code("trade_id", self.trade_id)
 
 
-def taken(trade_id: str, other: type[models.Model]) -> str:
-    """Sentence for an identifier that a trade of another product has."""
-    reason = f"a {other._meta.verbose_name} has this identifier"
-    return str(BadInput("trade_id", trade_id, reason))
+def taken(trade_id: str) -> str:
+    """Sentence for an identifier that another trade has, whosoever and of whatever product."""
+    return str(BadInput("trade_id", trade_id, "another trade has this identifier"))

@@ -137,7 +137,7 @@ def test_a_trader_loads_into_books_of_the_own_desk_only(swap: Swap, django_user_
     trader.groups.add(Group.objects.get(name="trader"))
     client = Client()
     client.force_login(trader)
-    assert "is not of your desks; yours: none" in text_of(upload(client, LINES[1]))
+    assert "does not exist; there are no books yet" in text_of(upload(client, LINES[1]))
     swap.book.desk.traders.add(trader)
     assert "1 new, 0 changed" in text_of(upload(client, LINES[1]))
 

@@ -170,7 +170,7 @@ def test_a_body_that_is_no_json_is_refused(api: APIClient) -> None:
 def test_a_second_trade_of_that_name_is_refused(api: APIClient, swap: Swap, position: Any) -> None:
     assert "trade_id" in problem(api.post("/api/v1/swaps/", SWAP), 400)["errors"]
     taken = problem(api.post("/api/v1/swaps/", {**SWAP, "trade_id": "P1"}), 400)
-    assert "a bond position has this identifier" in taken["detail"]
+    assert "another trade has this identifier" in taken["detail"]
 
 
 def test_a_change_on_the_version_that_was_read_is_saved(api: APIClient, swap: Swap) -> None:
@@ -265,7 +265,7 @@ def test_ordering(api: APIClient, swap: Swap, book: Book) -> None:
         ("desk=x&desc=x", "desc: no such query parameter; did you mean desk?"),
         ("page_size=0", "'0' is not a number from 1 on"),
         ("page_size=many", "'many' is not a number from 1 on"),
-        ("search=%00", "Null characters are not allowed"),
+        ("search=%00", "no NUL characters"),
     ],
 )
 def test_a_query_that_would_be_ignored_is_refused(

@@ -127,7 +127,7 @@ def test_a_swap_never_takes_the_identifier_of_a_position(
 ) -> None:
     result = load(SWAPS, [{**ROW, "trade_id": "P1"}])
     assert result.sentences() == [
-        "row 1: column trade_id: 'P1' is not valid; a bond position has this identifier"
+        "row 1: column trade_id: 'P1' is not valid; another trade has this identifier"
     ]
 
 

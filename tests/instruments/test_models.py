@@ -141,7 +141,7 @@ def test_a_fixing_that_cannot_be_is_refused_with_its_sentence(
 
 def test_a_position_and_a_swap_never_share_an_identifier(swap: Swap, bond: Bond) -> None:
     position = BondPosition(trade_id="S1", book=swap.book, bond=bond, face_amount=Decimal(1))
-    assert "a swap has this identifier" in refusal(position)["trade_id"]
+    assert "another trade has this identifier" in refusal(position)["trade_id"]
 
 
 @pytest.mark.parametrize(

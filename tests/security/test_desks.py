@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 
 from instruments import access
-from instruments.models import Book, Swap
+from instruments.models import Book, Quarantine, Swap
 from tests.instruments.conftest import make_swap
 from tests.security.conftest import by_token
 
@@ -67,6 +67,73 @@ def test_many_rows_at_once_keep_to_the_desks_too(users: dict[str, Any]) -> None:
     (row,) = answer.json()["rows"]
     assert (row["id"], list(row["row_errors"])) == ("X", ["book"])
     assert not Swap.objects.filter(trade_id="NEW").exists()
+
+
+def refusals(answer: Any, trade_id: str) -> str:
+    """What a bulk answer says of its rows, without the trade's own name."""
+    assert answer.status_code == 400
+    return str([row["row_errors"] for row in answer.json()["rows"]]).replace(trade_id, "?")
+
+
+def test_bulk_answers_alike_to_trades_of_others_and_to_trades_there_are_not(
+    users: dict[str, Any],
+) -> None:
+    trader = by_token(users["trader"])
+    for columns in ({"status": "cancelled"}, {"book": "RATES-BOOK"}, {"version": 7}):
+        found = [
+            refusals(trader.post("/api/v1/swaps/bulk/", [{"trade_id": name, **columns}]), name)
+            for name in ("S2", "NEVER")
+        ]
+        assert found[0] == found[1]
+        assert "CREDIT" not in found[0]
+    for path in ("swaps", "bond-positions"):
+        books = [
+            refusals(trader.post(f"/api/v1/{path}/bulk/", [{"trade_id": "X", "book": code}]), code)
+            for code in ("CREDIT-BOOK", "CREDIX-BOOK")
+        ]
+        assert books[0] == books[1]
+
+
+def test_an_identifier_that_is_taken_tells_neither_desk_nor_product(users: dict[str, Any]) -> None:
+    trader = by_token(users["trader"])
+    position = {"book": "RATES-BOOK", "bond": "T1", "face_amount": 1}
+    calls = (
+        ("swaps/", {**SWAP, "trade_id": "S2"}),
+        ("swaps/bulk/", [{**SWAP, "trade_id": "S2"}]),
+        ("bond-positions/", {**position, "trade_id": "S2"}),
+        ("bond-positions/bulk/", [{**position, "trade_id": "S2"}]),
+    )
+    for path, body in calls:
+        answer = trader.post(f"/api/v1/{path}", body)
+        assert answer.status_code == 400
+        text = answer.content.decode()
+        assert "another trade has this identifier" in text
+        assert "CREDIT" not in text
+        assert "swap" not in answer.json()["detail"]
+    swap = Swap.objects.get(trade_id="S2")
+    assert (swap.book.code, swap.version) == ("CREDIT-BOOK", 1)
+
+
+def test_the_admin_offers_only_own_desks_and_books_as_filters(users: dict[str, Any]) -> None:
+    Quarantine.objects.create(trade_id="S1", currency="USD", frame=1, reason="a crash")
+    Quarantine.objects.create(trade_id="S2", currency="USD", frame=1, reason="a crash")
+    pages = ("swap", "bondposition", "book", "desk", "quarantine", "bond")
+    for name, sees_all in (("trader", False), ("both", True)):
+        users[name].is_staff = True
+        users[name].save()
+        client = Client()
+        client.force_login(users[name], "django.contrib.auth.backends.ModelBackend")
+        for page in pages:
+            text = client.get(f"/admin/instruments/{page}/").content.decode()
+            assert "Credit" not in text or sees_all, page
+            assert "CREDIT" not in text or sees_all, page
+            assert ">S2<" not in text or sees_all, page
+        quarantined = client.get("/admin/instruments/quarantine/").content.decode()
+        assert ">S1<" in quarantined
+        assert (">S2<" in quarantined) == sees_all
+        trades = client.get("/admin/instruments/swap/").content.decode()
+        assert "RATES-BOOK" in trades
+        assert ("CREDIT-BOOK" in trades) == sees_all
 
 
 def test_a_refusal_names_the_role_that_is_needed(users: dict[str, Any]) -> None:
