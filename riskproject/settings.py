@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Exchange, Queue
 
+from pricing.core.conventions import CURVES
 from riskproject import kafka_access
 from riskproject.logs import FORMATS, logging_settings
 from riskproject.redaction import password_of
@@ -227,6 +228,10 @@ def _curve_interpolation(text: str) -> dict[str, str]:
         if name not in ("log_linear", "natural_log_cubic"):
             raise ImproperlyConfigured(
                 f"CURVE_INTERPOLATION={text!r}: use CURVE=log_linear or CURVE=natural_log_cubic"
+            )
+        if curve not in CURVES:
+            raise ImproperlyConfigured(
+                f"CURVE_INTERPOLATION={text!r}: no curve {curve!r}; curves: {', '.join(CURVES)}"
             )
         chosen[curve] = name
     return chosen

@@ -65,8 +65,8 @@ class BondPosition(Trade):
     def check_terms(self) -> None:
         """Refuse what cannot become Terms."""
         super().check_terms()
-        if self.face_amount is None or self.bond_id is None or self.book_id is None:
-            return  # the form already says that they are missing
+        if self.is_over or None in (self.face_amount, self.bond_id, self.book_id):
+            return  # not priced; or the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
             rules.bond_terms({**self.bond.static(), **self._own()})
 

@@ -9,7 +9,7 @@ from instruments import rules
 from instruments.models.bond import OR_CONVENTION, RATE_HELP
 from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
-from pricing.core import conventions, limits
+from pricing.core import conventions, legs, limits
 
 
 class PayReceive(models.TextChoices):
@@ -97,10 +97,10 @@ class Swap(Trade):
         """Refuse what cannot become Terms."""
         super().check_terms()
         needed = (self.notional, self.effective_date, self.termination_date, self.fixed_rate)
-        if None in needed or self.book_id is None:
-            return  # the form already says that they are missing
+        if self.is_over or None in needed or self.book_id is None:
+            return  # not priced; or the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
             if self.trade_date is not None:
                 limits.check_date("trade_date", self.trade_date)
             own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
-            rules.swap_terms({**own, "book": self.book.code})
+            legs.check_swap(rules.swap_terms({**own, "book": self.book.code}))

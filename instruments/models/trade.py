@@ -44,6 +44,11 @@ class Trade(PricedRow):
             if other is not type(self) and same.exists():
                 raise ValidationError({"trade_id": taken(self.trade_id)})
 
+    @property
+    def is_over(self) -> bool:
+        """A stored trade that is not priced: it can be cancelled although its terms are wrong."""
+        return self.status != Status.ACTIVE and not self._state.adding
+
     def check_terms(self) -> None:
         """As `clean`, without asking the database."""
         with rules.as_form_errors(("trade_id",)):

@@ -208,8 +208,17 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     return schedule
 
 
+def check_swap(terms: SwapTerms) -> None:
+    """Refuse a swap that no market could price.
+
+    Raises:
+        BadInput: Its legs are not modelled, or both its ends fall on one business day.
+    """
+    _refuse_same_business_day(resolve_swap(terms))
+
+
 def _refuse_same_business_day(swap: Swap) -> None:
-    """A swap from the last Friday of a month to the Saturday ends before it has begun."""
+    """A swap from the last Friday of a month to the Saturday ends when it begins."""
     terms, cal = swap.terms, calendar(swap.calendar)
     start, end = (
         cal.adjust(to_ql(date), swap.roll)

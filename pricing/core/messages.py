@@ -193,11 +193,18 @@ def check_quotes(currency: str, curves: CurveQuotes) -> None:
             known = [c.name for c in conventions.CURVES.values() if c.currency == currency]
             raise BadInput("curve", curve, f"curves of {currency}: {', '.join(known)}")
         for tenor, rate in quotes.items():
-            tenor_days(tenor)
+            _check_tenor(curve, tenor)
             if not QUOTE_MIN <= rate <= QUOTE_MAX:
                 allowed = limits.decimal_rate(rate, QUOTE_MIN, QUOTE_MAX)
                 raise BadInput(f"{curve} {tenor}", rate, allowed)
         check_tenors(curve, quotes)
+
+
+def _check_tenor(curve: str, tenor: str) -> None:
+    try:
+        tenor_days(tenor)
+    except BadInput as error:
+        raise BadInput("tenor", tenor, f"{error.allowed} (quotes of {curve})") from None
 
 
 def check_tenors(curve: str, tenors: Iterable[str]) -> None:

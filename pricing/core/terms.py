@@ -142,8 +142,9 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             _between(name, getattr(self, name), self.issue_date, self.maturity_date)
         _in_order(self, "first_coupon_date", "penultimate_coupon_date")
         if self.dated_date is not None:
-            name = "first_coupon_date" if self.first_coupon_date else "maturity_date"
-            _after(name, getattr(self, name), "dated_date", self.dated_date)
+            for name in ("first_coupon_date", "penultimate_coupon_date", "maturity_date"):
+                if getattr(self, name) is not None:
+                    _after(name, getattr(self, name), "dated_date", self.dated_date)
         _check_names(self, BOND_NAMES)
         _check_curves(self, ("discount_curve",))
         self._check_first_coupon(row)

@@ -225,7 +225,7 @@ def market_with_fixing(index: str, date: str, rate: Any) -> dict[str, Any]:
     [
         ("{not json", ["market.json", "not JSON", "line 1"]),
         (market_with("EUR-ESTR", {"5Y": 2.5}), ["EUR-ESTR 5Y", "2.5", "decimal expected"]),
-        (market_with("EUR-ESTR", {"5Q": 0.025}), ["tenor", "5Q", "10Y"]),
+        (market_with("EUR-ESTR", {"5Q": 0.025}), ["tenor", "5Q", "10Y", "quotes of EUR-ESTR"]),
         (market_with("EUR-LIBOR", {"5Y": 0.025}), ["EUR-LIBOR", "EUR-ESTR"]),
         (market_with("EUR-ESTR", {}), ["EUR-ESTR", "at least one quote"]),
         ('{"valuation_date": "2025-02-10", "markets": [], "markets": []}', ["markets", "twice"]),

@@ -60,6 +60,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "first_coupon_date 2030-05-15"),
     (BOND, {"first_coupon_date": "2024-11-15", "dated_date": "2024-12-01"},
         "first_coupon_date: '2024-11-15' is not valid; must be after dated_date 2024-12-01"),
+    (BOND, {"penultimate_coupon_date": "2033-11-15", "dated_date": "2034-01-15"},
+        "penultimate_coupon_date: '2033-11-15' is not valid; must be after dated_date 2034-01-15"),
     (BOND, {"first_coupon_date": "2024-11-18"},
         "first_coupon_date: '2024-11-18' is not valid; coupons every 6 months back from "
         "maturity_date 2034-05-15 fall on 2024-11-15 and 2025-05-15; give penultimate_coupon_date "

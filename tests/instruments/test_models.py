@@ -95,6 +95,12 @@ def test_two_bonds_without_isin_are_no_duplicates(db: None) -> None:
             "use a date such as",
         ),
         ({"notional_schedule": {"date": "2025-03-17"}}, "notional_schedule", "expected `array"),
+        (
+            {"effective_date": dt.date(2024, 6, 28), "termination_date": dt.date(2024, 6, 30)},
+            "termination_date",
+            "it falls on 2024-06-28, as effective_date 2024-06-28 does",
+        ),
+        ({"fixed_frequency": "ZERO"}, "fixed_frequency", "zero-coupon swaps are not priced yet"),
         ({"trade_id": "S 1"}, "trade_id", "letters, digits"),
         ({"trade_id": "../x"}, "trade_id", "letters, digits"),
     ],
@@ -121,6 +127,27 @@ def test_a_position_that_cannot_be_is_refused_with_its_sentence(
     for name, value in changes.items():
         setattr(position, name, value)
     assert sentence in refusal(position)[field]
+
+
+def test_a_trade_that_no_longer_passes_can_be_cancelled_and_not_made_active(
+    book: Book, position: BondPosition
+) -> None:
+    """Written by an older release, whose limits were wider."""
+    swap = make_swap(book, fixed_frequency="ZERO")
+    swap.save()
+    position.clean_price = Decimal("0.5")
+    position.save()
+    for trade, field in ((swap, "fixed_frequency"), (position, "clean_price")):
+        assert field in refusal(trade)
+        trade.status = "cancelled"
+        trade.full_clean()
+        trade.save()
+        trade.status = "active"
+        assert field in refusal(trade)
+
+
+def test_a_cancelled_trade_that_is_new_is_checked(book: Book) -> None:
+    assert "fixed_rate" in refusal(make_swap(book, status="cancelled", fixed_rate=Decimal("3.5")))
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"REDIS_URL": "http://x"}, "REDIS_URL: use redis://"),
         ({"IBOR_COUPONS": "par"}, "use 'at_par' or 'indexed'"),
         ({"CURVE_INTERPOLATION": "USD-SOFR=cubic"}, "use CURVE=log_linear or"),
+        ({"CURVE_INTERPOLATION": "USD-SOFRX=log_linear"}, "no curve 'USD-SOFRX'; curves: USD-GOVT"),
         ({"API_USER_CALLS_PER_MINUTE": "0"}, "use a whole number, 1 or more"),
         (
             {
