@@ -17,6 +17,7 @@ ACCOUNT_OF = {
     "web": "web",
     "worker": "worker",
     "compiler": "worker",
+    "previewer": "worker",
     "bridge": "bridge",
     "replay": "feed",
     "dashboard": "dashboard",

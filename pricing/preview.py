@@ -1,7 +1,7 @@
 """Terms of an unsaved trade and a published market in; all its measures out.
 
-The web process asks, the compile queue answers: QuantLib's evaluation date belongs to a
-whole process, so it stays out of a process with threads, and a trade that hangs or crashes
+The web process asks, a worker of the queue `preview` answers: QuantLib's evaluation date belongs
+to a whole process, so it stays out of a process with threads, and a trade that hangs or crashes
 QuantLib ends a worker child, not the server. The question carries everything; its answer
 waits in Redis for whoever asked, and goes away by itself.
 """
@@ -22,7 +22,7 @@ from pricing.core.quotes import CurveOptions
 from pricing.core.terms import BondTerms, SwapTerms, decode
 from pricing.files import Book, MarketFile, MarketOfCurrency
 
-TASK, QUEUE = "pricing.tasks.preview_trade", "compile"
+TASK, QUEUE = "pricing.tasks.preview_trade", "preview"
 ANSWER_KEPT_S = 30
 KINDS = {"swap": SwapTerms, "bond": BondTerms}
 NAMES = {"trade_id": "preview", "book": "preview"}

@@ -82,7 +82,7 @@ class WorkerPulse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessPulse(msgspec.Struct, frozen=True, kw_only=True):
-    """One process that lives; ``kind`` is web, worker, compiler, bridge or replay."""
+    """One process that lives; ``kind`` is its name in the Procfile."""
 
     kind: str
     name: str

@@ -22,6 +22,9 @@ from pricing.pulse import Speaker, write_worker
 
 log = get_task_logger(__name__)
 PRICING_QUEUE = "pricing"
+KINDS = {PRICING_QUEUE: "worker", "compile": "compiler", "preview": "previewer"}
+"""What a worker is called, by the queue that it consumes."""
+
 HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"
 """Variable: a file that is touched, for a supervisor that cannot ask Redis."""
 
@@ -48,7 +51,9 @@ def prices(worker: Any) -> bool:
 
 
 def _speaker_of(worker: Any) -> Speaker:
-    return _speaker("worker" if prices(worker) else "compiler", worker.hostname)
+    queues = worker.app.amqp.queues.consume_from
+    kind = next((name for queue, name in KINDS.items() if queue in queues), "worker")
+    return _speaker(kind, worker.hostname)
 
 
 @worker_init.connect

@@ -466,6 +466,8 @@ API_RATES = {
 }
 STREAMS_PER_USER = env_int("STREAMS_PER_USER", 30, least=1)  # in each web process
 STREAMS_PER_PROCESS = env_int("STREAMS_PER_PROCESS", 200, least=1)
+PREVIEWS_PER_USER = env_int("PREVIEWS_PER_USER", 2, least=1)  # at once, in each web process
+PREVIEWS_PER_PROCESS = env_int("PREVIEWS_PER_PROCESS", 20, least=1)
 STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then a client comes back, and is asked again
 API_BODY_BYTES, API_BULK_BYTES = 2_500_000, 20_000_000
 BODY_BYTES = 50_000_000  # of any request; files of the admin are the longest
@@ -604,7 +606,7 @@ CELERY_EVENT_SERIALIZER = "json"  # events are looked at and run nothing
 # Each queue has its own exchange and key: what is published by key reaches one queue, not both.
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name, type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
-    for name in ("pricing", "compile")
+    for name in ("pricing", "compile", "preview")
 ]
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue is an error, not a silent new list
 CELERY_TASK_DEFAULT_QUEUE = "compile"  # what names no queue must not delay a tick
@@ -614,7 +616,7 @@ CELERY_TASK_ROUTES = {
     "pricing.tasks.price_block_carefully": {"queue": "pricing"},
     "pricing.tasks.compile_book": {"queue": "compile"},
     "pricing.tasks.check_frame": {"queue": "compile"},
-    "pricing.tasks.preview_trade": {"queue": "compile"},
+    "pricing.tasks.preview_trade": {"queue": "preview"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.

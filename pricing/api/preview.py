@@ -25,22 +25,30 @@ from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, SwapTerms
 from pricing.frames import connect
 from riskproject.problems import RETRY_AFTER_S, DependencyDown
+from riskproject.slots import Slots
 
 ANSWER_S = 5.0
-"""So long a caller waits: a compilation that is under way comes first."""
+"""So long a caller waits: previews of others may come first."""
+
+slots = Slots(
+    "previews",
+    own_hint="wait for an answer before the next one",
+    hint="try again later",
+    retry_after_s=1,
+)
 
 Json = dict[str, Any]
 
 
-class CompilerBusy(APIException):
-    """Nobody answered in time."""
+class PreviewerBusy(APIException):
+    """No worker answered in time."""
 
     status_code = 503
-    default_code = "compiler_busy"
+    default_code = "previewer_busy"
     wait = RETRY_AFTER_S
     default_detail = (
-        f"No process of the compile queue has answered within {ANSWER_S:g} s: it compiles a large"
-        " change just now, or none runs (manage.py doctor)"
+        f"No worker of the queue preview has answered within {ANSWER_S:g} s: it has many to"
+        " answer, or none runs (celery -A riskproject worker --queues preview)"
     )
 
 
@@ -96,21 +104,31 @@ class PreviewView(RiskView):
             currency = preview.currency_of(kind, terms)
         except BadInput as error:
             raise ValidationError({error.field.split(".")[0]: [str(error)]}) from None
-        (view,) = source.views((currency,))
-        question = preview.Question(
-            answer_key=preview.answer_key(uuid.uuid4().hex),
-            type=kind,
-            terms=terms,
-            currency=currency,
-            valuation_date=view.rollup.valuation_date,
-            curves=view.rollup.curves,
-            book_version=view.rollup.book_version,
+        slot = slots.take(
+            request.user.pk, settings.PREVIEWS_PER_USER, settings.PREVIEWS_PER_PROCESS
         )
-        answer = _ask(question)
-        if "failure" in answer:
-            failure = answer["failure"]
-            raise CannotBePriced(failure["message"], code=failure["code"])
-        return Response({"measures": answer["measures"], "stamp": view.stamp()})
+        try:
+            return _preview(kind, terms, currency)
+        finally:
+            slots.release(slot)
+
+
+def _preview(kind: str, terms: Json, currency: str) -> Response:
+    (view,) = source.views((currency,))
+    question = preview.Question(
+        answer_key=preview.answer_key(uuid.uuid4().hex),
+        type=kind,
+        terms=terms,
+        currency=currency,
+        valuation_date=view.rollup.valuation_date,
+        curves=view.rollup.curves,
+        book_version=view.rollup.book_version,
+    )
+    answer = _ask(question)
+    if "failure" in answer:
+        failure = answer["failure"]
+        raise CannotBePriced(failure["message"], code=failure["code"])
+    return Response({"measures": answer["measures"], "stamp": view.stamp()})
 
 
 def _asked(body: object) -> tuple[str, Json]:
@@ -138,7 +156,7 @@ def _ask(question: preview.Question) -> Json:
     except (RedisError, OperationalError, OSError) as error:
         raise DependencyDown("redis", type(error).__name__) from None
     if answer is None:
-        raise CompilerBusy
+        raise PreviewerBusy
     return answer
 
 

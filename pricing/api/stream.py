@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -24,7 +23,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from redis import RedisError
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,6 +35,7 @@ from pricing.core.conventions import CURRENCIES
 from pricing.core.results import Rollup
 from pricing.frames import CHANNEL, key
 from riskproject.problems import problem
+from riskproject.slots import Slots
 
 LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
 RETRY_MS = 2000
@@ -45,54 +45,12 @@ EVENT_ID = re.compile(r"[A-Z]{3}:[0-9]{1,19}(,[A-Z]{3}:[0-9]{1,19})*")
 _rollup = msgspec.msgpack.Decoder(Rollup)
 
 
-class TooManyStreams(APIException):
-    """The user, or this web process, has as many open streams as are allowed."""
-
-    status_code = 429
-    default_code = "too_many_streams"
-    wait = RETRY_AFTER_S
-
-
-class StreamSlots:
-    """Count the open event streams of this web process, by user.
-
-    A stream costs the memory, sockets and the idle thread of one process, so each process counts
-    its own: a process that dies leaves nothing to be given back.
-    """
-
-    def __init__(self) -> None:
-        """Start with no open streams."""
-        self._lock = threading.Lock()
-        self._users: dict[object, object] = {}
-
-    def take(self, user: object, per_user: int, total: int) -> object:
-        """Return a slot; `release` gives it back.
-
-        Raises:
-            TooManyStreams: The user or the process has no slot left.
-        """
-        with self._lock:
-            if sum(owner == user for owner in self._users.values()) >= per_user:
-                raise TooManyStreams(
-                    f"You have {per_user} open streams, which is the limit of a user: "
-                    "close one, or poll /risk/portfolio/"
-                )
-            if len(self._users) >= total:
-                raise TooManyStreams(
-                    f"{total} streams are open, which is the limit of this web process: "
-                    "try again later, or poll /risk/portfolio/"
-                )
-            slot = object()
-            self._users[slot] = user
-            return slot
-
-    def release(self, slot: object) -> None:
-        """Give a slot back; doing it twice is harmless."""
-        with self._lock:
-            self._users.pop(slot, None)
-
-
-slots = StreamSlots()
+slots = Slots(
+    "streams",
+    own_hint="close one, or poll /risk/portfolio/",
+    hint="try again later, or poll /risk/portfolio/",
+    retry_after_s=RETRY_AFTER_S,
+)
 
 
 class EventStream(BaseRenderer):

@@ -15,7 +15,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
-OURS = {"web", "worker", "compiler", "bridge", "flower", "dashboard"}
+OURS = {"web", "worker", "compiler", "previewer", "bridge", "flower", "dashboard"}
 ONE_SHOT = {"migrate"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 
@@ -89,6 +89,7 @@ def test_only_the_service_that_migrates_has_the_password_of_the_tables_owner() -
     assert {name: database_user(name) for name in sorted(OURS)} == {
         "bridge": "risk_app",
         "compiler": "risk_app",
+        "previewer": "risk_app",
         "dashboard": "",
         "flower": "",
         "web": "risk_app",

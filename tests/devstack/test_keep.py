@@ -194,5 +194,6 @@ def test_every_process_of_the_procfile_is_kept_and_only_the_replay_may_finish():
         name, _, command = line.partition(": ")
         option = "--may-finish " if name == "replay" else ""
         assert command.startswith(f"python -m devstack.keep {option}{name} -- "), line
-    compiler = next(line for line in lines if line.startswith("compiler"))
-    assert " -- nice -n 10 celery " in compiler
+    for name in ("compiler", "previewer"):
+        command = next(line for line in lines if line.startswith(name))
+        assert " -- nice -n 10 celery " in command

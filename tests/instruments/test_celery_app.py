@@ -24,14 +24,22 @@ def test_a_channel_without_a_connection_fails_as_a_lost_connection() -> None:
         redis_transport.Channel._connparams(DeadChannel())
 
 
+QUEUES = ("pricing", "compile", "preview")
+
+
 def test_a_task_goes_to_its_own_queue_and_to_no_other() -> None:
     store = redis.Redis.from_url(settings.REDIS_URL)
-    before = {queue: store.llen(queue) for queue in ("pricing", "compile")}
+    before = {queue: store.llen(queue) for queue in QUEUES}
     app.send_task("pricing.tasks.compile_book")
     app.send_task("pricing.tasks.price_block", kwargs={"job": {}})
-    after = {queue: store.llen(queue) for queue in ("pricing", "compile")}
-    assert {queue: after[queue] - before[queue] for queue in after} == {"pricing": 1, "compile": 1}
-    for queue, task in (("compile", "compile_book"), ("pricing", "price_block")):
+    app.send_task("pricing.tasks.preview_trade", args=[{}])
+    after = {queue: store.llen(queue) for queue in QUEUES}
+    assert {queue: after[queue] - before[queue] for queue in after} == dict.fromkeys(QUEUES, 1)
+    for queue, task in (
+        ("compile", "compile_book"),
+        ("pricing", "price_block"),
+        ("preview", "preview_trade"),
+    ):
         message = json.loads(store.lpop(queue))
         assert message["headers"]["task"] == f"pricing.tasks.{task}"
         assert message["content-type"] == "application/json"

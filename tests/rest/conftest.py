@@ -1,4 +1,4 @@
-"""The web server and the compile queue as processes, on a published market and a sample book."""
+"""Web server, compiler and previewer as processes, on a published market and a sample book."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             ),
         }
         system.start_worker("compile", "compile", 1)
+        system.start_worker("preview", "preview", 1)
         system.start_web()
         found = Live(system, books, made)
         for currency in made:

@@ -1,15 +1,18 @@
-"""What a trade would be worth before it is one: by the compile queue, on the published market."""
+"""What a trade would be worth before it is one, by the previewer, on the published market."""
 
 from __future__ import annotations
 
 import math
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from pricing import preview
+from pricing.api.preview import ANSWER_S
 from pricing.compiled import CompiledBooks
 from pricing.core.quotes import CurveOptions
 from pricing.frames import connect
@@ -100,19 +103,51 @@ def test_a_repeated_preview_is_answered_from_what_was_said(live: Live) -> None:
     assert again.json() == first.json()
 
 
-def test_a_compile_queue_that_does_not_answer_is_named(live: Live) -> None:
+def test_a_previewer_that_does_not_answer_is_named(live: Live) -> None:
     """Stopped, not dead: the caller is told after five seconds, and nothing is left behind."""
-    process = live.system.processes["compile"]
+    process = live.system.processes["preview"]
     os.killpg(process.pid, signal.SIGSTOP)
     try:
         answer = ask(live, "swap", SWAP)
     finally:
         os.killpg(process.pid, signal.SIGCONT)
-    assert (answer.status_code, answer.json()["code"]) == (503, "COMPILER_BUSY")
+    assert (answer.status_code, answer.json()["code"]) == (503, "PREVIEWER_BUSY")
     assert answer.headers["Retry-After"] == "5"
     until(lambda: ready(ask(live, "swap", SWAP)))
     client: Any = connect(live.system.environment["REDIS_URL"])
     until(lambda: not client.keys("risk:preview:*"))
+
+
+def test_a_viewer_s_flood_is_refused_and_neither_edits_nor_others_wait_behind_it(
+    live: Live,
+) -> None:
+    until(lambda: ready(ask(live, "swap", SWAP)))
+    token = live.system.manage("create_token", "other", "--role", "viewer").split()[-1]
+    other = {"Authorization": f"Token {token}"}
+    client: Any = connect(live.system.environment["REDIS_URL"])
+    process = live.system.processes["preview"]
+    with ThreadPoolExecutor(8) as callers:
+        os.killpg(process.pid, signal.SIGSTOP)
+        try:
+            flood = [callers.submit(ask, live, "swap", SWAP) for _ in range(6)]
+            until(lambda: sum(call.done() for call in flood) == 4)
+            begun = time.monotonic()
+            neighbour = callers.submit(ask, live, "swap", SWAP, **other)
+            until(lambda: client.llen("preview") >= 2)
+            bond = live.get("bonds/?page_size=1").json()["results"][0]["code"]
+            changed = live.call("PATCH", f"bonds/{bond}/", json={"name": "Another name"})
+            assert changed.status_code == 200
+            until(lambda: not client.llen("compile"), 3.0)
+            assert time.monotonic() - begun < ANSWER_S  # while previews were still waiting
+            refused = [call.result() for call in flood if call.done()]
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
+        assert {answer.status_code for answer in refused} == {429}
+        assert refused[0].json()["code"] == "TOO_MANY_PREVIEWS"
+        assert "2 open previews, which is the limit of a user" in refused[0].json()["detail"]
+        assert refused[0].headers["Retry-After"] == "1"
+        assert neighbour.result().status_code != 429
+    until(lambda: ready(ask(live, "swap", SWAP)))
 
 
 def test_an_answer_goes_away_when_nobody_takes_it(redis_client: Any) -> None:

@@ -186,7 +186,7 @@ def test_containers_get_the_same_rules_and_each_its_own_account() -> None:
     command = services["redis"]["command"][-1]
     rules = (ROOT / "devstack" / redis_accounts.RULES).read_text()
     assert set(re.findall(r"%(\w+)%", rules)) == set(re.findall(r"s/%(\w+)%/", command))
-    for name in ("web", "worker", "compiler", "bridge", "dashboard", "flower"):
+    for name in ("web", "worker", "compiler", "previewer", "bridge", "dashboard", "flower"):
         wanted = redis_accounts.ACCOUNT_OF[name]
         assert services[name]["environment"]["REDIS_URL"].startswith(f"redis://{wanted}:"), name
 

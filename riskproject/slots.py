@@ -1,0 +1,68 @@
+"""Count what callers have under way in this web process, and refuse what is too much."""
+
+from __future__ import annotations
+
+import threading
+
+from rest_framework.exceptions import APIException
+
+
+class TooMany(APIException):
+    """The caller, or this web process, has as much under way as is allowed."""
+
+    status_code = 429
+
+    def __init__(self, sentence: str, what: str, retry_after_s: int) -> None:
+        super().__init__(sentence, code=f"too_many_{what}")
+        self.wait = retry_after_s
+
+
+class Slots:
+    """Count what is under way, by user.
+
+    It costs the memory, sockets and threads of one process, so each process counts its own: a
+    process that dies leaves nothing to be given back.
+    """
+
+    def __init__(self, what: str, own_hint: str, hint: str, retry_after_s: int) -> None:
+        """Start with nothing under way.
+
+        Args:
+            what: What is counted, in the plural.
+            own_hint: What a user who has too many can do.
+            hint: What a user can do when the process has too many.
+            retry_after_s: Seconds after which a refused caller may ask again.
+        """
+        self._what, self._own_hint, self._hint = what, own_hint, hint
+        self._retry_after_s = retry_after_s
+        self._lock = threading.Lock()
+        self._users: dict[object, object] = {}
+
+    def take(self, user: object, per_user: int, total: int) -> object:
+        """Return a slot; `release` gives it back.
+
+        Raises:
+            TooMany: The user or the process has no slot left.
+        """
+        with self._lock:
+            if sum(owner == user for owner in self._users.values()) >= per_user:
+                raise self._refusal(
+                    f"You have {per_user} open {self._what}, which is the limit of a user: "
+                    f"{self._own_hint}"
+                )
+            if len(self._users) >= total:
+                raise self._refusal(
+                    f"{total} {self._what} are open, which is the limit of this web process: "
+                    f"{self._hint}"
+                )
+            slot = object()
+            self._users[slot] = user
+            return slot
+
+    def release(self, slot: object) -> None:
+        """Give a slot back; doing it twice is harmless."""
+        with self._lock:
+            self._users.pop(slot, None)
+
+    def _refusal(self, sentence: str) -> TooMany:
+        return TooMany(sentence, self._what, self._retry_after_s)
