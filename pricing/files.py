@@ -216,7 +216,9 @@ def _fixing_fault(currency: object, fixings: object) -> str | None:
         for index, rates in fixings.items() if isinstance(fixings, dict) else ():
             place = "fixings"
             limits.check_index(index, str(currency))
-            for day, rate in rates.items() if isinstance(rates, dict) else ():
+            if not isinstance(rates, dict):
+                raise BadInput(index, rates, 'rates by date are expected: {"2025-02-10": 0.0425}')
+            for day, rate in rates.items():
                 place = f"fixings of {index} on {day}"
                 _check_fixing(index, day, rate)
     except BadInput as error:

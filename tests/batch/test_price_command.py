@@ -214,6 +214,12 @@ def market_with(curve: str, quotes: Any) -> dict[str, Any]:
     return market
 
 
+def market_with_fixings(index: str, rates: Any) -> dict[str, Any]:
+    market = copy.deepcopy(MARKET)
+    market["markets"][0]["fixings"][index] = rates
+    return market
+
+
 def market_with_fixing(index: str, date: str, rate: Any) -> dict[str, Any]:
     market = copy.deepcopy(MARKET)
     market["markets"][0]["fixings"].setdefault(index, {})[date] = rate
@@ -266,6 +272,14 @@ def market_with_fixing(index: str, date: str, rate: Any) -> dict[str, Any]:
         (
             market_with_fixing("SOFR", "2025-02-06", 0.02),
             ["EUR: fixings: index: 'SOFR'", "an index of USD; indices of EUR: ESTR, EURIBOR3M"],
+        ),
+        (
+            market_with_fixings("EURIBOR6M", 0.02),
+            ["EUR: fixings: EURIBOR6M: 0.02", "rates by date are expected"],
+        ),
+        (
+            market_with_fixings("SONIA", {}),
+            ["EUR: fixings: index: 'SONIA'", "an index of GBP"],
         ),
         (
             {**MARKET, "interpolation": {"EUR-ESTR": "cubic"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import Any
 
@@ -10,6 +11,7 @@ import QuantLib as ql
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pricing.core import conventions, names
 from pricing.core.errors import BadInput
 from pricing.core.flows import compile_trade
 from pricing.core.terms import BondTerms, SwapTerms, decode
@@ -153,3 +155,68 @@ def test_a_swap_of_one_business_day_at_a_month_end_names_both_dates(start: str, 
         "2022-07-29 does, by calendar UK and the business day convention: end on a later business "
         "day"
     )
+
+
+PLAIN_COUNTS = [name for name in names.DAY_COUNTS if name != "ACT/ACT ICMA"]
+"""ICMA has rules of its own for odd periods."""
+
+
+def _maybe(draw: Any, values: st.SearchStrategy[Any]) -> Any:
+    return draw(st.one_of(st.none(), st.none(), values))
+
+
+@st.composite
+def random_terms(draw: Any) -> tuple[dict[str, Any], type[SwapTerms] | type[BondTerms]]:
+    start = draw(st.dates(dt.date(2018, 1, 1), dt.date(2027, 12, 31)))
+    days = draw(st.one_of(st.integers(1, 8), st.integers(1, 800), st.integers(1, 12_000)))
+    inside = st.integers(0, days).map(lambda n: (start + dt.timedelta(days=n)).isoformat())
+    common = {
+        "trade_id": "T",
+        "book": "B",
+        "calendar": _maybe(draw, st.sampled_from(names.CALENDARS)),
+        "business_day_convention": _maybe(draw, st.sampled_from(names.ROLLS)),
+        "end_of_month": _maybe(draw, st.booleans()),
+    }
+    end = (start + dt.timedelta(days=days)).isoformat()
+    frequency, count = st.sampled_from(names.FREQUENCIES), st.sampled_from(PLAIN_COUNTS)
+    if draw(st.booleans()):
+        return {
+            **common,
+            "convention": draw(st.sampled_from(list(conventions.SWAPS))),
+            "pay_receive": "pay",
+            "notional": 1e6,
+            "effective_date": start.isoformat(),
+            "termination_date": end,
+            "fixed_rate": 0.03,
+            "first_regular_date": _maybe(draw, inside),
+            "last_regular_date": _maybe(draw, inside),
+            "fixed_frequency": _maybe(draw, frequency),
+            "float_frequency": _maybe(draw, frequency),
+            "fixed_day_count": _maybe(draw, count),
+        }, SwapTerms
+    return {
+        **common,
+        "convention": draw(st.sampled_from(list(conventions.BONDS))),
+        "currency": None,
+        "face_amount": 1e6,
+        "issue_date": start.isoformat(),
+        "maturity_date": end,
+        "coupon_rate": draw(st.sampled_from([0.0, 0.03])),
+        "first_coupon_date": _maybe(draw, inside),
+        "penultimate_coupon_date": _maybe(draw, inside),
+        "dated_date": _maybe(draw, inside),
+        "payment_frequency": _maybe(draw, frequency),
+        "day_count": draw(count),
+    }, BondTerms
+
+
+@settings(max_examples=1500, deadline=None)
+@given(made=random_terms())
+def test_terms_are_priced_or_refused_with_a_field_and_never_with_quantlibs_text(
+    made: tuple[dict[str, Any], type[SwapTerms] | type[BondTerms]],
+) -> None:
+    row, kind = made
+    if row["convention"] == "CORP-30-360":
+        row = {**row, "currency": "USD"}
+    with contextlib.suppress(BadInput):
+        compile_trade(decode(row, kind))

@@ -267,3 +267,11 @@ def test_a_tenor_that_stands_under_another_spelling_is_refused():
         check_market({"EUR-GOVT": {"1Y": 0.02, "10Y": 0.02, "12M": 0.02}})
     assert caught.value.code == "UNKNOWN_TENOR"
     assert "EUR-GOVT has 1Y too" in caught.value.reason
+
+
+def test_an_exchange_rate_that_is_no_number_is_named():
+    raw = b'{"as_of": "2024-03-06T17:00:00Z", "source": "f", "seq": 1, "label": "proxy", "usd": %s}'
+    with pytest.raises(BadTick) as caught:
+        fx_tick(raw % b'{"EUR": null}')
+    assert caught.value.code == "TYPE"
+    assert caught.value.reason.startswith("usd EUR: None is not valid; a number is expected")
