@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from pricing.core import conventions
-from pricing.core.conventions import Row
+from pricing.core.conventions import Row, SettlementLag
 
 PAGE = Path(__file__).with_name("conventions.md")
 HEAD = """# Market conventions
@@ -19,9 +19,10 @@ Made by `python -m docs.make_conventions` from `pricing/core/conventions.py`; do
 of the code is a column here. After each value stands the key of the source that the row cites;
 the [sources](#sources) are listed below. A value without a key is the row's own name or kind.
 
-Lags and days are business days of the row's calendar. Names of calendars and day counts are this
-project's own; `pricing/core/legs.py` says which QuantLib object each one is. A trade may override
-what its convention says, field by field: see [file-formats.md](file-formats.md).
+Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
+`settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
+day counts are this project's own; `pricing/core/legs.py` says which QuantLib object each one is. A
+trade may override what its convention says, field by field: see [file-formats.md](file-formats.md).
 """
 TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Indices", conventions.INDICES),
@@ -57,10 +58,18 @@ def table(rows: Iterable[Row]) -> str:
 def cell(row: Row, name: str) -> str:
     """A value with the key of its source."""
     value = getattr(row, name)
+    if name == "settlement_lags":
+        return "; ".join(lag_cell(lag) for lag in value)
     source = row.sources.get(name)
     if value is None or source is None:
         return shown(value)
     return f"{shown(value)} [{KEYS[source]}]"
+
+
+def lag_cell(lag: SettlementLag) -> str:
+    """Business days, the first date of trade they hold for, and the key of their source."""
+    since = "" if lag.valid_from == conventions.ALWAYS else f" from {lag.valid_from.isoformat()}"
+    return f"{lag.days}{since} [{KEYS[lag.source]}]"
 
 
 def shown(value: object) -> str:

@@ -6,12 +6,14 @@ Run from the root of the repository: ``python -m docs.make_figures``.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from pricing.core.bonds import PricedBond
+from pricing.core.conventions import BONDS
 from pricing.core.curves import CurveSet
 from pricing.core.fixings import day_of
 from pricing.core.flows import compile_trade, make_block
@@ -67,57 +69,129 @@ def difference_table() -> str:
 # --- Published bond prices -------------------------------------------------------------------
 
 
-class PublishedBond(NamedTuple):
-    """A worked example: dirty price per 100 at a settlement date and a yield."""
+class Issue(NamedTuple):
+    """The terms of a bond that an example is about."""
 
     name: str
     convention: str
     issue: str
     maturity: str
     coupon: float
+    first_coupon: str | None = None
+    payment_frequency: str | None = None
+
+
+class PublishedBond(NamedTuple):
+    """A worked example: dirty price per 100 at a settlement date and a yield.
+
+    ``auction``: by the formula of US Treasury auctions, simple interest in the part period.
+    """
+
+    bond: Issue
     settlement: str
     ytm: float
-    compounding: str
     dirty: float
+    auction: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the bond."""
+        return self.bond.name
 
 
-CFR, DMO = "simple_then_compounded", "compounded"
-UST_2020 = ("UST 8 3/4 % 2020", "US-TREASURY", "1990-05-15", "2020-05-15", 0.0875)
-UST_1995 = ("UST 9 1/2 % 1995", "US-TREASURY", "1985-11-15", "1995-11-15", 0.095)
-GILT_2015 = ("Gilt 8 % 2015", "UK-GILT", "1995-06-07", "2015-12-07", 0.08)
-GILT_2004 = ("Gilt 6 3/4 % 2004", "UK-GILT", "1997-05-26", "2004-11-26", 0.0675)
+class PublishedYield(NamedTuple):
+    """The yield that was published of a clean price, and what its last digit is worth."""
+
+    bond: Issue
+    settlement: str
+    clean: float
+    ytm: float
+    last_digit: float
+
+    @property
+    def name(self) -> str:
+        """Name of the bond."""
+        return self.bond.name
+
+
+UST, GILT = "US-TREASURY", "UK-GILT"
+# 31 CFR Part 356, Appendix B, section II, examples A to G.
+UST_A = Issue("UST 8 3/4 % 2020 (A)", UST, "1990-05-15", "2020-05-15", 0.0875)
+UST_B = Issue("UST 8 1/2 % 1992 (B)", UST, "1990-04-02", "1992-03-31", 0.085)
+UST_C = Issue("UST 8 1/2 % 1995 (C)", UST, "1990-03-01", "1995-05-15", 0.085, "1990-11-15")
+UST_D = Issue("UST 9 1/2 % 1995 (D)", UST, "1985-11-15", "1995-11-15", 0.095)
+UST_E = Issue("UST 10 3/4 % 2005 (E)", UST, "1985-07-02", "2005-08-15", 0.1075, "1986-02-15")
+UST_F = Issue("UST 10 1/2 % 1991 (F)", UST, "1983-05-16", "1991-05-15", 0.105, "1983-11-15")
+UST_G = Issue("UST 9 3/4 % 1994 (G)", UST, "1988-10-15", "1994-12-15", 0.0975, "1989-06-15")
+GILT_2015 = Issue("Gilt 8 % 2015", GILT, "1995-06-07", "2015-12-07", 0.08)
+GILT_2004 = Issue("Gilt 6 3/4 % 2004", GILT, "1997-05-26", "2004-11-26", 0.0675)
 PUBLISHED = (
-    PublishedBond(*UST_2020, "1990-05-15", 0.0884, CFR, 99.057893),
-    # The source prints clean 99.730918 and accrued 0.367403.
-    PublishedBond(*UST_1995, "1985-11-29", 0.0954, CFR, 99.730918 + 0.367403),
-    PublishedBond(*GILT_2015, "1999-05-24", 0.04445, DMO, 145.012268),
-    PublishedBond(*GILT_2015, "1999-05-26", 0.04445, DMO, 145.047301),
-    PublishedBond(*GILT_2015, "1999-05-27", 0.04445, DMO, 141.070132),
-    PublishedBond(*GILT_2015, "1999-06-07", 0.04445, DMO, 141.257676),
-    PublishedBond(*GILT_2004, "1999-05-10", 0.04634, DMO, 113.315543),
-    PublishedBond(*GILT_2004, "1999-05-17", 0.04634, DMO, 113.415969),
-    PublishedBond(*GILT_2004, "1999-05-18", 0.04634, DMO, 110.058738),
-    PublishedBond(*GILT_2004, "1999-05-26", 0.04634, DMO, 110.170218),
+    PublishedBond(UST_A, "1990-05-15", 0.0884, 99.057893, True),
+    PublishedBond(UST_B, "1990-04-02", 0.0859, 99.838183, True),
+    PublishedBond(UST_C, "1990-03-01", 0.0853, 99.805118, True),
+    PublishedBond(UST_D, "1985-11-29", 0.0954, 100.098321, True),
+    PublishedBond(UST_E, "1985-11-04", 0.1047, 105.887384, True),
+    PublishedBond(UST_F, "1983-08-15", 0.1053, 102.373541, True),
+    PublishedBond(UST_G, "1988-11-15", 0.0979, 100.563865, True),
+    PublishedBond(GILT_2015, "1999-05-24", 0.04445, 145.012268, False),
+    PublishedBond(GILT_2015, "1999-05-26", 0.04445, 145.047301, False),
+    PublishedBond(GILT_2015, "1999-05-27", 0.04445, 141.070132, False),
+    PublishedBond(GILT_2015, "1999-06-07", 0.04445, 141.257676, False),
+    PublishedBond(GILT_2004, "1999-05-10", 0.04634, 113.315543, False),
+    PublishedBond(GILT_2004, "1999-05-17", 0.04634, 113.415969, False),
+    PublishedBond(GILT_2004, "1999-05-18", 0.04634, 110.058738, False),
+    PublishedBond(GILT_2004, "1999-05-26", 0.04634, 110.170218, False),
+)
+BUND_2024 = Issue("Bund 1 % 2024", "DE-BUND", "2014-08-15", "2024-08-15", 0.01)
+BUND_2029 = Issue("Bund 2.1 % 2029", "DE-BUND", "2022-10-20", "2029-11-15", 0.021, "2023-11-15")
+OAT_2034 = Issue("OAT 3 % 2034", "FR-OAT", "2023-11-25", "2034-11-25", 0.03)
+BTP_2033 = Issue("BTP 4.4 % 2033", "IT-BTP", "2022-11-01", "2033-05-01", 0.044)
+BANK_2028 = Issue("BNY Mellon 3.85 % 2028", "CORP-30-360", "2018-04-30", "2028-04-28", 0.0385)
+CITY_2026 = Issue("Los Angeles 5 % 2026", "CORP-30-360", "2020-11-10", "2026-07-01", 0.05)
+BILL_1990 = Issue("US bill, 20 days", UST, "1990-01-18", "1990-07-19", 0.0, None, "ZERO")
+BILL_1991 = Issue("US bill, 364 days", UST, "1990-06-07", "1991-06-06", 0.0, None, "ZERO")
+PUBLISHED_YIELDS = (
+    PublishedYield(BUND_2024, "2024-06-12", 99.555, 0.035314195, 1e-9),
+    PublishedYield(BUND_2029, "2024-06-12", 97.180, 0.0266368627, 1e-9),
+    PublishedYield(BUND_2029, "2023-11-02", 97.040, 0.02636708016, 1e-9),
+    PublishedYield(OAT_2034, "2024-06-14", 101.0, 0.02886581, 1e-8),
+    PublishedYield(OAT_2034, "2034-06-13", 101.0, 0.00769200, 1e-8),
+    PublishedYield(BTP_2033, "2024-06-14", 98.0, 0.04730058, 1e-8),
+    PublishedYield(BTP_2033, "2026-04-14", 99.0, 0.04617209, 1e-8),
+    PublishedYield(BTP_2033, "2033-03-15", 99.65, 0.06862519, 1e-7),
+    PublishedYield(BANK_2028, "2018-05-31", 101.0, 0.03728114, 1e-8),
+    PublishedYield(BANK_2028, "2025-05-06", 101.0, 0.03493237, 1e-8),
+    PublishedYield(BANK_2028, "2028-04-03", 100.05, 0.03077448, 1e-8),
+    PublishedYield(CITY_2026, "2025-05-12", 102.35, 0.02879, 1e-5),
+    PublishedYield(CITY_2026, "2026-06-30", 100.10, -0.30219, 1e-5),
+    PublishedYield(BILL_1990, "1990-06-29", 99.559444, 0.08075725, 1e-8),
+    PublishedYield(BILL_1991, "1990-06-07", 92.265, 0.082373244, 1e-9),
 )
 
 
-def priced(case: PublishedBond) -> PricedBond:
+def priced(case: PublishedBond | PublishedYield) -> PricedBond:
     """The case as our code has it; it settles on the valuation date, so no lag enters."""
-    curve = "USD-GOVT" if case.convention == "US-TREASURY" else "GBP-GOVT"
-    today = dt.date.fromisoformat(case.settlement)
-    quotes = {curve: {"1Y": 0.05, "30Y": 0.05}}
-    curves = CurveSet(today, shape_of(quotes))
+    bond, today = case.bond, dt.date.fromisoformat(case.settlement)
     terms = BondTerms(
-        trade_id=case.name,
+        trade_id=bond.name,
         book="docs",
-        convention=case.convention,
+        convention=bond.convention,
+        currency=BONDS[bond.convention].currency or "USD",
         face_amount=100.0,
-        issue_date=dt.date.fromisoformat(case.issue),
-        maturity_date=dt.date.fromisoformat(case.maturity),
-        coupon_rate=case.coupon,
+        issue_date=dt.date.fromisoformat(bond.issue),
+        maturity_date=dt.date.fromisoformat(bond.maturity),
+        first_coupon_date=_date_or_none(bond.first_coupon),
+        payment_frequency=bond.payment_frequency,
+        coupon_rate=bond.coupon,
         settlement_days=0,
     )
+    quotes = {f"{terms.currency}-GOVT": {"1Y": 0.05, "30Y": 0.05}}
+    curves = CurveSet(today, shape_of(quotes))
     return PricedBond(terms, curves, curves.solve(curves.vector(quotes)))
+
+
+def _date_or_none(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
 
 
 def bond_table() -> str:
@@ -128,7 +202,7 @@ def bond_table() -> str:
     ]
     for case in PUBLISHED:
         bond = priced(case)
-        dirty = bond.dirty_from_yield(case.ytm, case.compounding)
+        dirty = bond.dirty_from_yield(case.ytm, simple_part_period=case.auction)
         lines.append(
             f"| {case.name} | {case.settlement} | {case.ytm:.3%} | {case.dirty:.6f}"
             f" | {dirty:.6f} | {bond.accrued_per_100 + 0.0:.6f} |"
@@ -136,9 +210,29 @@ def bond_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def yield_table() -> str:
+    """As Markdown."""
+    lines = [
+        "| bond | settlement | clean price | published yield | ours |",
+        "|---|---|---|---|---|",
+    ]
+    for case in PUBLISHED_YIELDS:
+        digits = max(0, round(-math.log10(case.last_digit)) - 2)
+        found = priced(case).yield_from_clean(case.clean)
+        lines.append(
+            f"| {case.name} | {case.settlement} | {case.clean:g} | {case.ytm:.{digits}%}"
+            f" | {found:.{digits}%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 # --- Page ------------------------------------------------------------------------------------
 
-TABLES: dict[str, Callable[[], str]] = {"difference": difference_table, "bonds": bond_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "difference": difference_table,
+    "bonds": bond_table,
+    "yields": yield_table,
+}
 
 
 def with_figures(text: str) -> str:

@@ -1,19 +1,17 @@
-"""A bond and its curve in; prices per 100, yield, duration and z-spread out.
+"""Price a bond on its curve: prices per 100, yield, duration and z-spread.
 
-Model prices come from the fast path's discount factors. What depends on schedules alone
-(settlement date, accrued interest) and the yield of a price are QuantLib's.
+Model prices come from the fast path's discount factors, accrued interest from QuantLib, and
+the yield of a price from ``yields.py``.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import QuantLib as ql
 
-from pricing.core import legs
+from pricing.core import legs, yields
 from pricing.core.arrays import FloatArray, IntArray
 from pricing.core.curves import ONE_BP, CurveSet, Solved, set_date
 from pricing.core.errors import MissingCurve, NothingAfterSettlement, Unpriceable
@@ -24,11 +22,6 @@ from pricing.core.terms import BondTerms
 
 SPREAD_LIMIT, EPSILON = 5.0, float(np.finfo(float).eps)
 """A z-spread beyond 500 % is no spread but a wrong price."""
-
-COMPOUNDING = {
-    "compounded": ql.Compounded,
-    "simple_then_compounded": ql.SimpleThenCompounded,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +68,7 @@ class PricedBond:
         set_date(curves.today)
         try:
             self._ql = legs.make_bond(self.bond)
-            self._settlement = self._ql.settlementDate(legs.to_ql(curves.today))
-            self._nominal = legs.make_bond(self.bond, on_holidays=True)
+            self._settlement = legs.settlement_date(self.bond, curves.today)
             rows = np.array(fixed_leg_rows(self._ql.cashflows()), dtype=FLOW)
         except RuntimeError as error:
             raise Unpriceable(str(error)) from None
@@ -85,6 +77,9 @@ class PricedBond:
         if not alive.any():
             settles = self._settlement.ISO()
             raise NothingAfterSettlement(f"nothing is paid after settlement on {settles}")
+        self._yields = yields.yield_flows(
+            self.bond, self._ql.cashflows(), alive.tolist(), self._settlement
+        )
         self._amounts = rows["amount"][alive]
         days = rows["pay"][alive].astype(np.int64)
         self._years = (days - settled) / YEAR
@@ -134,8 +129,8 @@ class PricedBond:
         spread = self.z_spread()
         dirty = self.dirty_per_100(spread)
         clean = dirty - self.accrued_per_100
-        ytm = self._yield(clean)
-        duration, convexity = self._risk(ytm)
+        ytm = self._yields.yield_from_dirty(dirty)
+        duration, convexity = self._yields.risk(ytm)
         value = dirty / 100.0 * self.terms.face_amount
         return BondAnalytics(
             clean_per_100=clean,
@@ -156,37 +151,18 @@ class PricedBond:
             return self.z_spread_from_clean(self.terms.clean_price)
         return 0.0
 
-    def dirty_from_yield(self, ytm: float, compounding: str) -> float:
-        """Dirty price per 100 at settlement of a yield; compounding as in the bond's row."""
-        count, _, frequency = self._yield_rule()
-        rate = ql.InterestRate(ytm, count, COMPOUNDING[compounding], frequency)
-        return float(ql.CashFlows.npv(self._nominal.cashflows(), rate, False, self._settlement))
+    def dirty_from_yield(self, ytm: float, *, simple_part_period: bool = False) -> float:
+        """Dirty price per 100 at settlement of a yield in the convention of the bond's market.
 
-    def _yield_rule(self) -> tuple[ql.DayCounter, int, int]:
-        frequency = ql.Annual
-        if self.bond.frequency != "ZERO":
-            frequency = ql.Period(self.bond.frequency).frequency()
-        coupon = ql.as_coupon(self._nominal.cashflows()[0])
-        count = coupon.dayCounter() if coupon else legs.day_counter("ACT/365F")
-        return count, COMPOUNDING[self.bond.yield_compounding], frequency
+        Args:
+            ytm: Decimal per year.
+            simple_part_period: True for the formula of US Treasury auctions.
+        """
+        flows = self._yields
+        if simple_part_period:
+            flows = yields.with_simple_part_period(flows, self.bond, self._settlement)
+        return flows.dirty_from_yield(ytm)
 
-    def _yield(self, clean: float) -> float:
-        rule = self._yield_rule()
-        price = ql.BondPrice(clean, ql.BondPrice.Clean)
-        try:
-            return float(
-                ql.BondFunctions.bondYield(
-                    self._nominal, price, *rule, self._settlement, 1e-12, 200
-                )
-            )
-        except RuntimeError:
-            return math.nan  # a price that no yield explains: shown as missing
-
-    def _risk(self, ytm: float) -> tuple[float, float]:
-        if math.isnan(ytm):
-            return math.nan, math.nan
-        count, compounding, frequency = self._yield_rule()
-        rate = ql.InterestRate(ytm, count, compounding, frequency)
-        kind, day = ql.Duration.Modified, self._settlement
-        duration = ql.BondFunctions.duration(self._nominal, rate, kind, day)
-        return float(duration), float(ql.BondFunctions.convexity(self._nominal, rate, day))
+    def yield_from_clean(self, clean_per_100: float) -> float:
+        """The yield of a clean price, decimal per year; NaN when none explains it."""
+        return self._yields.yield_from_dirty(clean_per_100 + self.accrued_per_100)

@@ -7,8 +7,9 @@ QuantLib objects behind them are made in ``legs.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
@@ -33,13 +34,37 @@ BOE_SONIA = "Bank of England, 'SONIA: key features and policies' (Act/365F, publ
 BOE_RFR = "Working Group on Sterling RFRs, 'SONIA conventions', s. 2 (annual, T+0, no lag)"
 CFR = "US Treasury, 31 CFR Part 356, Appendix B, s. I-II"
 CMT = "US Treasury, 'Treasury Yield Curve Methodology' (par, semi-annual bond equivalent)"
-TPLUS1 = "SEC, Release 34-96930 (standard settlement T+1 from 2024-05-28)"
+SEC_T3 = "SEC, Rule 15c6-1 before its amendment of 2017 (82 FR 15564 describes it: T+3)"
+SEC_T2 = "SEC, Release 34-80295, 82 FR 15564 (standard settlement T+2 from 2017-09-05)"
+SEC_T1 = "SEC, Release 34-96930 (standard settlement T+1 from 2024-05-28)"
+SIFMA_GOOD_FRIDAY = (
+    "SIFMA, press releases of 2012-03-21, 2015-03-09 and 2026-03-20: Good Friday is not a good"
+    " settlement day; trades of that day in US government securities settle T+2"
+)
+TMPG = (
+    "Treasury Market Practices Group, 'White Paper on Clearing and Settlement in the Secondary"
+    " Market for U.S. Treasury Securities' (T+1)"
+)
+MAYLE = (
+    "J. Mayle, 'Standard Securities Calculation Methods' (Securities Industry Association), vol. 1:"
+    " price and yield with one coupon period or less to redemption, and with more than one"
+)
+MSRB = "MSRB Rule G-33(b)(i)(B): periodic interest, (1) six months or less to redemption, (2) more"
+CFR_BILLS = "US Treasury, 31 CFR Part 356, Appendix B, s. VI.D (coupon-equivalent yield of bills)"
 DMO = "UK DMO, 'Formulae for Calculating Gilt Prices from Yields', s. 1-2 and annex"
+GEMM = "UK DMO, 'GEMM Guidebook: a guide to the roles of the DMO and primary dealers', s. 3.5"
 BOE_CURVE = "Bank of England, 'Yield curve terminology and concepts' (zero, continuous, Act/365)"
 FINANZAGENTUR = "Finanzagentur GmbH, 'Issuance conditions, Federal securities', s. 3-5"
 AFT = "Agence France Tresor, 'OAT: technical characteristics'"
 MEF = "Ministero dell'Economia e delle Finanze, 'BTP: characteristics'"
-CSDR = "Regulation (EU) 909/2014, art. 5(2) (settlement on T+2)"
+EU_T3 = "ECSDA, 'A very smooth transition to T+2', 2014-10-20 (29 markets: T+3 before 2014-10-06)"
+EU_T2 = "Regulation (EU) 909/2014, art. 5(2) (settlement on T+2; markets moved on 2014-10-06)"
+EU_T1 = "Regulation (EU) 2025/2075, amending Regulation (EU) 909/2014 (T+1 from 2027-10-11)"
+BUNDESBANK = "Deutsche Bundesbank, 'Prices and yields of listed Federal securities'"
+BTP_YIELDS = (
+    "Borsa Italiana, 'Effective yields' of BTPs on MOT (annual compounding); published yields of"
+    " IT0005518128 are met to 1e-8 with payments on business days and simple interest at the end"
+)
 ECB_CURVE = "European Central Bank, 'Euro area yield curves: technical notes' (zero, continuous)"
 FINRA = "FINRA Rule 11620 (interest on a 30/360 basis)"
 HOUSE = "House choice: shown on screen and hashed into the curve version"
@@ -121,19 +146,56 @@ class SwapConvention:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettlementLag:
+    """Business days from trade to settlement, for trades on ``valid_from`` and after it."""
+
+    valid_from: dt.date
+    days: int
+    source: str = field(repr=False)
+
+
+ALWAYS = dt.date.min
+"""``valid_from`` of a market's first row: no earlier rule is known here."""
+
+
+def settlement_days_on(lags: Sequence[SettlementLag], trade_date: dt.date) -> int:
+    """Business days to settlement of a trade on that date; rows are in order of date."""
+    return [lag.days for lag in lags if lag.valid_from <= trade_date][-1]
+
+
+@dataclass(frozen=True, kw_only=True)
 class BondConvention:
-    """A bond market. ``ex_coupon_days`` counts business days as the market does (gilts: 7)."""
+    """A bond market.
+
+    Attributes:
+        payment_frequency: Period between coupons.
+        calendar: Business days of payments.
+        settlement_calendar: Days on which trades settle.
+        settlement_lags: Business days from trade to settlement, by date of trade.
+        ex_coupon_days: Business days as the market counts them (gilts: 7).
+        yield_frequency: Compounding period of the yield, also for strips. A bond that pays at
+            another frequency than its market has a yield of its own frequency.
+        last_period_yield: Interest in the last coupon period, simple or compounded.
+        yield_payment_dates: Dates that the yield discounts from: the nominal coupon dates, or the
+            business days on which they are paid.
+        bill_yield: Yield of a zero-coupon security issued for a year or less: ``coupon_equivalent``
+            (US Treasury bills), a day count for simple interest, or None: as other securities.
+    """
 
     name: str
     currency: str | None
     payment_frequency: str
     day_count: str
-    settlement_days: int
+    settlement_lags: tuple[SettlementLag, ...]
     calendar: str
+    settlement_calendar: str
     business_day_convention: str
     end_of_month: bool
     ex_coupon_days: int
-    yield_compounding: Literal["compounded", "simple_then_compounded"]
+    yield_frequency: str
+    last_period_yield: Literal["simple", "compounded"]
+    yield_payment_dates: Literal["nominal", "business_days"]
+    bill_yield: str | None
     discount_curve: str | None
     sources: Sources
 
@@ -417,40 +479,80 @@ SWAPS: Mapping[str, SwapConvention] = MappingProxyType(
 )
 
 
+def _lags(*rows: tuple[str | None, int, str]) -> tuple[SettlementLag, ...]:
+    """Rows of (first trade date, or None for always; business days; source)."""
+    return tuple(
+        SettlementLag(
+            valid_from=dt.date.fromisoformat(first) if first else ALWAYS, days=days, source=source
+        )
+        for first, days, source in rows
+    )
+
+
+US_TREASURY_LAGS = _lags(
+    (None, 1, TMPG),
+    ("2012-04-06", 2, SIFMA_GOOD_FRIDAY),
+    ("2012-04-07", 1, TMPG),
+    ("2015-04-03", 2, SIFMA_GOOD_FRIDAY),
+    ("2015-04-04", 1, TMPG),
+    ("2026-04-03", 2, SIFMA_GOOD_FRIDAY),
+    ("2026-04-04", 1, TMPG),
+)
+US_CORPORATE_LAGS = _lags((None, 3, SEC_T3), ("2017-09-05", 2, SEC_T2), ("2024-05-28", 1, SEC_T1))
+GILT_LAGS = _lags((None, 1, GEMM))
+EU_LAGS = _lags((None, 3, EU_T3), ("2014-10-06", 2, EU_T2), ("2027-10-11", 1, EU_T1))
+GERMAN_LAGS = _lags((None, 2, EU_T2), ("2027-10-11", 1, EU_T1))
+"""Germany settled on T+2 before the other markets of the EU did."""
+
+
 def _bond(
     name: str,
     currency: str | None,
     source: str,
     *,
     frequency: str,
-    settlement_days: int,
+    settlement_lags: tuple[SettlementLag, ...],
     calendar: str,
-    settlement_source: str,
+    yield_source: str,
+    settlement_calendar: str | None = None,
+    settlement_calendar_source: str | None = None,
     day_count: str = "ACT/ACT ICMA",
     ex_coupon_days: int = 0,
     end_of_month: bool = False,
+    yield_frequency: str | None = None,
+    last_period_yield: Literal["simple", "compounded"] = "compounded",
+    yield_payment_dates: Literal["nominal", "business_days"] = "nominal",
+    bill_yield: str | None = None,
+    bill_source: str | None = None,
 ) -> BondConvention:
     return BondConvention(
         name=name,
         currency=currency,
         payment_frequency=frequency,
         day_count=day_count,
-        settlement_days=settlement_days,
+        settlement_lags=settlement_lags,
         calendar=calendar,
+        settlement_calendar=settlement_calendar or calendar,
         business_day_convention="FOLLOWING",
         end_of_month=end_of_month,
         ex_coupon_days=ex_coupon_days,
-        yield_compounding="compounded",
+        yield_frequency=yield_frequency or frequency,
+        last_period_yield=last_period_yield,
+        yield_payment_dates=yield_payment_dates,
+        bill_yield=bill_yield,
         discount_curve=f"{currency}-GOVT" if currency else None,
         sources=_cite(
             payment_frequency=source,
             day_count=source,
-            settlement_days=settlement_source,
             calendar=source,
+            settlement_calendar=settlement_calendar_source or source,
             business_day_convention=source,
             end_of_month=source,
             ex_coupon_days=source,
-            yield_compounding=source,
+            yield_frequency=yield_source,
+            last_period_yield=yield_source,
+            yield_payment_dates=yield_source,
+            bill_yield=bill_source or source,
             discount_curve=HOUSE,
         ),
     )
@@ -465,57 +567,70 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 "USD",
                 CFR,
                 frequency="6M",
-                settlement_days=1,
+                settlement_lags=US_TREASURY_LAGS,
                 calendar="US-GOVT",
-                settlement_source=TPLUS1,
+                # The calendar of SOFR is that of US government securities without any Good Friday.
+                settlement_calendar="US-SOFR",
+                settlement_calendar_source=SIFMA_GOOD_FRIDAY,
                 end_of_month=True,
+                last_period_yield="simple",
+                yield_source=MAYLE,
+                bill_yield="coupon_equivalent",
+                bill_source=CFR_BILLS,
             ),
             _bond(
                 "UK-GILT",
                 "GBP",
                 DMO,
                 frequency="6M",
-                settlement_days=1,
+                settlement_lags=GILT_LAGS,
                 calendar="UK",
-                settlement_source=DMO,
                 ex_coupon_days=7,
+                yield_source=DMO,
             ),
             _bond(
                 "DE-BUND",
                 "EUR",
                 FINANZAGENTUR,
                 frequency="1Y",
-                settlement_days=2,
+                settlement_lags=GERMAN_LAGS,
                 calendar="TARGET",
-                settlement_source=CSDR,
+                last_period_yield="simple",
+                yield_source=BUNDESBANK,
             ),
             _bond(
                 "FR-OAT",
                 "EUR",
                 AFT,
                 frequency="1Y",
-                settlement_days=2,
+                settlement_lags=EU_LAGS,
                 calendar="TARGET",
-                settlement_source=CSDR,
+                yield_source=AFT,
             ),
             _bond(
                 "IT-BTP",
                 "EUR",
                 MEF,
                 frequency="6M",
-                settlement_days=2,
+                settlement_lags=EU_LAGS,
                 calendar="TARGET",
-                settlement_source=CSDR,
+                yield_frequency="1Y",
+                last_period_yield="simple",
+                yield_payment_dates="business_days",
+                yield_source=BTP_YIELDS,
             ),
             _bond(
                 "CORP-30-360",
                 None,
                 FINRA,
                 frequency="6M",
-                settlement_days=1,
+                settlement_lags=US_CORPORATE_LAGS,
                 calendar="US-GOVT",
-                settlement_source=TPLUS1,
+                settlement_calendar="US-SOFR",
+                settlement_calendar_source=SIFMA_GOOD_FRIDAY,
                 day_count="30/360",
+                last_period_yield="simple",
+                yield_source=MSRB,
             ),
         )
     }

@@ -16,7 +16,7 @@ from typing import Any
 import QuantLib as ql
 
 from pricing.core import conventions, names
-from pricing.core.conventions import IndexConvention
+from pricing.core.conventions import BondConvention, IndexConvention, SettlementLag
 from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, NotionalStep, SwapTerms
 
@@ -350,13 +350,24 @@ class Bond:
     terms: BondTerms
     frequency: str
     day_count: str
-    settlement_days: int
+    settlement_lags: tuple[SettlementLag, ...]
     calendar: str
+    settlement_calendar: str
     roll: int
     end_of_month: bool
     ex_coupon_days: int
-    yield_compounding: str
+    yield_frequency: str
+    yield_day_count: str
+    last_period_yield: str
+    yield_payment_dates: str
+    bill_yield: str | None
     discount_curve: str
+
+    @property
+    def matures_within_a_year(self) -> bool:
+        """Whether it was issued for a year or less, as bills are."""
+        terms = self.terms
+        return (terms.maturity_date - terms.issue_date).days <= MOST_DAYS_OF_A_BILL
 
 
 def resolve_bond(terms: BondTerms) -> Bond:
@@ -372,41 +383,63 @@ def resolve_bond(terms: BondTerms) -> Bond:
         return _or(getattr(terms, field), getattr(row, field) if row else default)
 
     default_curve = (row.discount_curve if row else None) or f"{terms.currency}-GOVT"
-    period = settled("payment_frequency", None)
+    frequency = names.frequency(settled("payment_frequency", None))
+    day_count = names.day_count(settled("day_count", None))
+    usual = _CALENDAR_OF_CURRENCY[str(terms.currency)]
     return Bond(
         terms=terms,
-        frequency=names.frequency(period),
-        day_count=names.day_count(settled("day_count", None)),
-        settlement_days=settled("settlement_days", 0),
-        calendar=settled("calendar", _CALENDAR_OF_CURRENCY[str(terms.currency)]),
+        frequency=frequency,
+        day_count=day_count,
+        settlement_lags=_settlement_lags(terms, row),
+        calendar=settled("calendar", usual),
+        settlement_calendar=_or(terms.calendar, row.settlement_calendar if row else usual),
         roll=roll(settled("business_day_convention", fallback.business_day_convention)),
         end_of_month=settled("end_of_month", False),
         ex_coupon_days=settled("ex_coupon_days", 0),
-        yield_compounding=row.yield_compounding if row else "compounded",
+        yield_frequency=_yield_frequency(frequency, row),
+        yield_day_count=day_count if row or frequency != "ZERO" else "ACT/365F",
+        last_period_yield=row.last_period_yield if row else "compounded",
+        yield_payment_dates=row.yield_payment_dates if row else "nominal",
+        bill_yield=row.bill_yield if row else None,
         discount_curve=_known_curve("discount_curve", terms.discount_curve, default_curve),
     )
 
 
 _CALENDAR_OF_CURRENCY = {"USD": "US-GOVT", "EUR": "TARGET", "GBP": "UK"}
+MOST_DAYS_OF_A_BILL = 366
 
 
-def make_bond(bond: Bond, *, on_holidays: bool = False) -> ql.Bond:
-    """QuantLib's bond with a face amount of 100.
+def _settlement_lags(terms: BondTerms, row: BondConvention | None) -> tuple[SettlementLag, ...]:
+    """The lag of the terms for all dates, else the rows of the market, else none."""
+    if terms.settlement_days is None and row is not None:
+        return row.settlement_lags
+    days = terms.settlement_days or 0
+    return (SettlementLag(valid_from=conventions.ALWAYS, days=days, source=""),)
 
-    Args:
-        bond: A resolved bond.
-        on_holidays: True to leave payments on their nominal dates, as street yields do.
-    """
-    payment_roll = ql.Unadjusted if on_holidays else bond.roll
+
+def _yield_frequency(frequency: str, row: BondConvention | None) -> str:
+    """The market's, unless the bond pays coupons at another frequency than its market."""
+    if row is not None and frequency in (row.payment_frequency, "ZERO"):
+        return row.yield_frequency
+    return "1Y" if frequency == "ZERO" else frequency
+
+
+def settlement_date(bond: Bond, trade_date: dt.date) -> ql.Date:
+    """The day on which a trade of that date settles, not before the issue of the bond."""
+    days = conventions.settlement_days_on(bond.settlement_lags, trade_date)
+    settles = calendar(bond.settlement_calendar).advance(to_ql(trade_date), days, ql.Days)
+    return max(settles, to_ql(bond.terms.dated_date or bond.terms.issue_date))
+
+
+def make_bond(bond: Bond) -> ql.Bond:
+    """QuantLib's bond with a face amount of 100; its trades settle by ``settlement_date``."""
     terms, cal = bond.terms, calendar(bond.calendar)
     issue = to_ql(terms.dated_date or terms.issue_date)
     maturity = to_ql(terms.maturity_date)
     if bond.frequency == "ZERO":
         if terms.coupon_rate:
             raise BadInput("payment_frequency", "ZERO", "a coupon needs a payment frequency")
-        return ql.ZeroCouponBond(
-            bond.settlement_days, cal, 100.0, maturity, payment_roll, 100.0, issue
-        )
+        return ql.ZeroCouponBond(0, cal, 100.0, maturity, bond.roll, 100.0, issue)
     schedule = ql.Schedule(
         issue,
         maturity,
@@ -423,12 +456,12 @@ def make_bond(bond: Bond, *, on_holidays: bool = False) -> ql.Bond:
     # does not (UK DMO, annex: seven business days are six here).
     ex_days = max(bond.ex_coupon_days - 1, 0)
     return ql.FixedRateBond(
-        bond.settlement_days,
+        0,
         100.0,
         schedule,
         [terms.coupon_rate],
         _leg_day_counter(bond.day_count, schedule, "day_count"),
-        payment_roll,
+        bond.roll,
         100.0,
         issue,
         cal,

@@ -28,8 +28,16 @@ def test_every_field_of_every_convention_has_a_source_or_is_a_name():
                 for name, value in vars(row).items()
                 if name not in row.sources and name != "sources" and value is not None
             }
-            assert unsourced <= {"name", "currency", "kind"}
-            assert set(row.sources.values()) <= make_conventions.KEYS.keys()
+            assert unsourced <= {"name", "currency", "kind", "settlement_lags"}
+            # A field of rows has a source in each of them.
+            nested = {lag.source for lag in getattr(row, "settlement_lags", ())}
+            assert {*row.sources.values(), *nested} <= make_conventions.KEYS.keys()
+
+
+def test_settlement_lags_are_rows_with_their_first_date_and_source():
+    corporate = conventions.BONDS["CORP-30-360"]
+    shown = make_conventions.cell(corporate, "settlement_lags")
+    assert shown == "3 [SEC_T3]; 2 from 2017-09-05 [SEC_T2]; 1 from 2024-05-28 [SEC_T1]"
 
 
 def test_a_rule_of_0_or_1_days_is_not_shown_as_no_or_yes():
@@ -55,8 +63,16 @@ def test_the_figures_of_the_pricing_page_are_what_the_code_gives():
 )
 def test_a_published_bond_price_comes_out_to_its_last_digit(case):
     bond = make_figures.priced(case)
-    dirty = bond.dirty_from_yield(case.ytm, case.compounding)
+    dirty = bond.dirty_from_yield(case.ytm, simple_part_period=case.auction)
     assert dirty == pytest.approx(case.dirty, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "case", make_figures.PUBLISHED_YIELDS, ids=lambda case: f"{case.name}, {case.settlement}"
+)
+def test_a_published_yield_comes_out_to_its_last_digit(case):
+    found = make_figures.priced(case).yield_from_clean(case.clean)
+    assert found == pytest.approx(case.ytm, abs=case.last_digit)
 
 
 def test_a_gilt_is_ex_dividend_from_the_day_after_seven_business_days_before_payment():

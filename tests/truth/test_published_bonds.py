@@ -43,13 +43,13 @@ class TestTreasury:
     def test_a_thirty_year_bond_at_issue(self):
         terms = government_bond("US-TREASURY", "1990-05-15", "2020-05-15", 0.0875)
         bond = bond_on("1990-05-15", terms, self.QUOTES)
-        dirty = bond.dirty_from_yield(0.0884, "simple_then_compounded")
+        dirty = bond.dirty_from_yield(0.0884, simple_part_period=True)
         assert dirty == pytest.approx(99.057893, abs=LAST_DIGIT)
 
     def test_a_reopened_note_within_its_period(self):
         terms = government_bond("US-TREASURY", "1985-11-15", "1995-11-15", 0.095)
         bond = bond_on("1985-11-29", terms, self.QUOTES)
-        dirty = bond.dirty_from_yield(0.0954, "simple_then_compounded")
+        dirty = bond.dirty_from_yield(0.0954, simple_part_period=True)
         assert bond.accrued_per_100 == pytest.approx(0.367403, abs=LAST_DIGIT)
         assert dirty - bond.accrued_per_100 == pytest.approx(99.730918, abs=LAST_DIGIT)
 
@@ -71,7 +71,7 @@ class TestGilts:
     def test_eight_percent_december_2015(self, settlement, dirty):
         terms = government_bond("UK-GILT", "1995-06-07", "2015-12-07", 0.08)
         bond = bond_on(settlement, terms, self.QUOTES)
-        found = bond.dirty_from_yield(0.04445, "compounded")
+        found = bond.dirty_from_yield(0.04445)
         assert found == pytest.approx(dirty, abs=LAST_DIGIT)
 
     @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ class TestGilts:
     def test_six_and_three_quarters_november_2004(self, settlement, dirty):
         terms = government_bond("UK-GILT", "1997-05-26", "2004-11-26", 0.0675)
         bond = bond_on(settlement, terms, self.QUOTES)
-        found = bond.dirty_from_yield(0.04634, "compounded")
+        found = bond.dirty_from_yield(0.04634)
         assert found == pytest.approx(dirty, abs=LAST_DIGIT)
 
     def test_accrued_interest_is_negative_after_the_ex_dividend_date(self):
