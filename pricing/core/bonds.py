@@ -77,9 +77,7 @@ class PricedBond:
         if not alive.any():
             settles = self._settlement.ISO()
             raise NothingAfterSettlement(f"nothing is paid after settlement on {settles}")
-        self._yields = yields.yield_flows(
-            self.bond, self._ql.cashflows(), alive.tolist(), self._settlement
-        )
+        self._alive = alive
         self._amounts = rows["amount"][alive]
         days = rows["pay"][alive].astype(np.int64)
         self._years = (days - settled) / YEAR
@@ -90,6 +88,11 @@ class PricedBond:
         curve = np.full(len(days), place)
         grid = self._curves.grid
         return grid.discount(grid.tables(curve, days), self._solved.x)
+
+    @cached_property
+    def _yields(self) -> yields.YieldFlows:
+        leg = self._ql.cashflows()
+        return yields.yield_flows(self.bond, leg, self._alive.tolist(), self._settlement)
 
     @cached_property
     def accrued_per_100(self) -> float:

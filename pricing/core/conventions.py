@@ -35,7 +35,10 @@ BOE_RFR = "Working Group on Sterling RFRs, 'SONIA conventions', s. 2 (annual, T+
 CFR = "US Treasury, 31 CFR Part 356, Appendix B, s. I-II"
 CMT = "US Treasury, 'Treasury Yield Curve Methodology' (par, semi-annual bond equivalent)"
 SEC_T3 = "SEC, Rule 15c6-1 before its amendment of 2017 (82 FR 15564 describes it: T+3)"
-SEC_T2 = "SEC, Release 34-80295, 82 FR 15564 (standard settlement T+2 from 2017-09-05)"
+SEC_T2 = (
+    "SEC, Release 34-80295, 82 FR 15564, and MSRB Notice 2017-17 for municipal bonds (standard"
+    " settlement T+2 from 2017-09-05)"
+)
 SEC_T1 = "SEC, Release 34-96930 (standard settlement T+1 from 2024-05-28)"
 SIFMA_GOOD_FRIDAY = (
     "SIFMA, press releases of 2012-03-21, 2015-03-09 and 2026-03-20: Good Friday is not a good"
@@ -156,6 +159,15 @@ class SettlementLag:
 
 ALWAYS = dt.date.min
 """``valid_from`` of a market's first row: no earlier rule is known here."""
+
+
+def settlement_calendar(calendar: str) -> str:
+    """The days on which trades settle, by the calendar of payments.
+
+    They differ for US government securities: the calendar of SOFR is theirs with every Good
+    Friday closed, also those of a payroll report, on which they trade and pay (SIFMA).
+    """
+    return "US-SOFR" if calendar == "US-GOVT" else calendar
 
 
 def settlement_days_on(lags: Sequence[SettlementLag], trade_date: dt.date) -> int:
@@ -514,8 +526,6 @@ def _bond(
     settlement_lags: tuple[SettlementLag, ...],
     calendar: str,
     yield_source: str,
-    settlement_calendar: str | None = None,
-    settlement_calendar_source: str | None = None,
     day_count: str = "ACT/ACT ICMA",
     ex_coupon_days: int = 0,
     end_of_month: bool = False,
@@ -532,7 +542,7 @@ def _bond(
         day_count=day_count,
         settlement_lags=settlement_lags,
         calendar=calendar,
-        settlement_calendar=settlement_calendar or calendar,
+        settlement_calendar=settlement_calendar(calendar),
         business_day_convention="FOLLOWING",
         end_of_month=end_of_month,
         ex_coupon_days=ex_coupon_days,
@@ -545,7 +555,7 @@ def _bond(
             payment_frequency=source,
             day_count=source,
             calendar=source,
-            settlement_calendar=settlement_calendar_source or source,
+            settlement_calendar=SIFMA_GOOD_FRIDAY if calendar == "US-GOVT" else source,
             business_day_convention=source,
             end_of_month=source,
             ex_coupon_days=source,
@@ -569,9 +579,6 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 frequency="6M",
                 settlement_lags=US_TREASURY_LAGS,
                 calendar="US-GOVT",
-                # The calendar of SOFR is that of US government securities without any Good Friday.
-                settlement_calendar="US-SOFR",
-                settlement_calendar_source=SIFMA_GOOD_FRIDAY,
                 end_of_month=True,
                 last_period_yield="simple",
                 yield_source=MAYLE,
@@ -626,8 +633,6 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 frequency="6M",
                 settlement_lags=US_CORPORATE_LAGS,
                 calendar="US-GOVT",
-                settlement_calendar="US-SOFR",
-                settlement_calendar_source=SIFMA_GOOD_FRIDAY,
                 day_count="30/360",
                 last_period_yield="simple",
                 yield_source=MSRB,

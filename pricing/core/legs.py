@@ -385,14 +385,14 @@ def resolve_bond(terms: BondTerms) -> Bond:
     default_curve = (row.discount_curve if row else None) or f"{terms.currency}-GOVT"
     frequency = names.frequency(settled("payment_frequency", None))
     day_count = names.day_count(settled("day_count", None))
-    usual = _CALENDAR_OF_CURRENCY[str(terms.currency)]
+    calendar_name = names.calendar(settled("calendar", _CALENDAR_OF_CURRENCY[str(terms.currency)]))
     return Bond(
         terms=terms,
         frequency=frequency,
         day_count=day_count,
         settlement_lags=_settlement_lags(terms, row),
-        calendar=settled("calendar", usual),
-        settlement_calendar=_or(terms.calendar, row.settlement_calendar if row else usual),
+        calendar=calendar_name,
+        settlement_calendar=conventions.settlement_calendar(calendar_name),
         roll=roll(settled("business_day_convention", fallback.business_day_convention)),
         end_of_month=settled("end_of_month", False),
         ex_coupon_days=settled("ex_coupon_days", 0),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import QuantLib as ql
@@ -183,6 +184,7 @@ def _positions(bond: Bond) -> Callable[[ql.Date], float]:
     months = 12 // per_year
     by_month = legs.day_counter(bond.yield_day_count) if "30" in bond.yield_day_count else None
 
+    @cache
     def coupon_date(number: int) -> ql.Date:
         return null.advance(last, number * months, ql.Months, ql.Unadjusted, bond.end_of_month)
 

@@ -82,7 +82,14 @@ def test_a_trade_settles_by_the_rule_of_its_date(
 def test_a_lag_or_a_calendar_of_the_terms_goes_before_the_markets() -> None:
     assert settles("CORP-30-360", "2017-09-01", settlement_days=0) == "2017-09-01"
     assert settles("US-TREASURY", "2026-04-03", settlement_days=1) == "2026-04-06"
-    assert settles("US-TREASURY", "2026-04-02", calendar="US-GOVT") == "2026-04-03"
+    assert settles("US-TREASURY", "2026-04-02", calendar="WEEKENDS") == "2026-04-03"
+
+
+def test_who_names_the_calendar_of_payments_does_not_settle_on_good_friday() -> None:
+    own = {"payment_frequency": "6M", "day_count": "ACT/365F", "settlement_days": 1}
+    assert settles("US-TREASURY", "2026-04-02", calendar="us govt") == "2026-04-06"
+    assert settles(None, "2026-04-02", **own) == "2026-04-06"
+    assert legs.resolve_bond(terms("US-TREASURY")).calendar == "US-GOVT"
 
 
 def test_no_trade_settles_before_the_issue_of_the_bond() -> None:
