@@ -32,4 +32,4 @@ RUN RISK_ENV=production SECRET_KEY="$(python -c 'import secrets; print(secrets.t
 
 USER risk
 EXPOSE 8000 5555 8501
-CMD ["uvicorn", "riskproject.asgi:application", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "riskproject.web_server", "--host", "0.0.0.0", "--port", "8000"]

@@ -10,10 +10,12 @@ This file is also the program of the child: it imports nothing of the project.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime as dt
 import posixpath
 import re
 import resource
+import signal
 import subprocess  # nosec B404
 import sys
 import tempfile
@@ -39,6 +41,9 @@ LAST_ROW = 1_048_576
 
 READERS, WAIT_S = 2, 2.0
 """Children of a process at a time, and how long another one waits for its turn."""
+
+PR_SET_PDEATHSIG = 1
+"""From <linux/prctl.h>."""
 
 _READERS = threading.BoundedSemaphore(READERS)
 
@@ -302,6 +307,12 @@ def _cell(places: list[bytes]) -> str:
     return f"row {place.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}: cell {place}"
 
 
+def _end_with_the_caller() -> None:
+    """Have the kernel kill this process when the thread that waits for it has ended."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 if __name__ == "__main__":
+    _end_with_the_caller()
     with contextlib.suppress(BrokenPipeError):
         main(sys.argv[1:])

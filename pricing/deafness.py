@@ -6,7 +6,6 @@ on Redis has ways to look alive and do nothing. Whoever keeps the process runnin
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from django.conf import settings
 
 from pricing.frames import connect
 from pricing.worker_pulse import PRICING_QUEUE, prices
+from pricing.worker_stop import end_now
 
 log = get_task_logger(__name__)
 LOOK_EVERY_S, DEAF_S = 1.0, 15.0
@@ -76,12 +76,4 @@ def _watch(worker: Any) -> None:
                 "%s took no task for %g s while %d wait: it ends, to be started again",
                 *(worker.hostname, DEAF_S, waiting),
             )
-            _end(worker)
-
-
-def _end(worker: Any) -> None:
-    """At once: a worker in this state does not stop when told to."""
-    processes = getattr(getattr(worker.pool, "_pool", None), "_pool", ())
-    for process in list(processes):
-        process.terminate()
-    os._exit(EX_FAILURE)
+            end_now(worker, EX_FAILURE)  # a worker in this state does not stop when told to

@@ -27,6 +27,7 @@ from pricing import (
     preview,
     warmup,
     worker_pulse,  # noqa: F401
+    worker_stop,  # noqa: F401
 )
 from pricing.compiled import CompiledBooks, StaleBook
 from pricing.compiler import Compiler, waits_for_market

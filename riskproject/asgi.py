@@ -1,4 +1,4 @@
-"""The ASGI application: ``uvicorn riskproject.asgi:application``."""
+"""The ASGI application; ``python -m riskproject.web_server`` serves it."""
 
 import atexit
 import os

@@ -1,8 +1,10 @@
-"""ASGI calls in; calls whose bodies end before they fill the disk out."""
+"""Refuse request bodies that are too long or come too slowly, before Django keeps them on disk."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -10,13 +12,22 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+BODY_S, BYTES_A_SECOND = 20.0, 50_000
+"""A body may take so long, and a second more for each so many bytes that have come."""
+
 
 class BodyLimit:
-    """ASGI: refuses bodies that nothing here takes, before Django keeps them on disk."""
+    """ASGI middleware that bounds the length of a body and the time that it takes to come."""
 
-    def __init__(self, app: Any, limit: int) -> None:
-        """Wrap an application."""
-        self.app, self.limit = app, limit
+    def __init__(self, app: Any, limit: int, body_s: float = BODY_S) -> None:
+        """Wrap an application.
+
+        Args:
+            app: The application.
+            limit: Greatest length of a body in bytes.
+            body_s: Seconds that even an empty body may take.
+        """
+        self.app, self.limit, self.body_s = app, limit, body_s
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the call on, counting what it sends."""
@@ -25,35 +36,68 @@ class BodyLimit:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.limit:
-            await _refuse(send, self.limit)
+            await _refuse(send, 413, self._too_long())
             return
-        seen = 0
+        body = _Body(receive, send, self)
+        await self.app(scope, body.receive, body.send)
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.limit:  # in chunks, without a length: the sender hears no more of us
-                return {"type": "http.disconnect"}
-            return message
-
-        await self.app(scope, counted, send)
+    def _too_long(self) -> str:
+        return f"The body is longer than {self.limit:,} bytes: send it in parts"
 
 
-async def _refuse(send: Send, limit: int) -> None:
+class _Body:
+    """The body of one request, as it comes.
+
+    Where it is refused the application is told that the caller has gone: it has not begun to
+    answer, and nothing that it says now would be an answer to the whole body.
+    """
+
+    def __init__(self, receive: Receive, send: Send, limits: BodyLimit) -> None:
+        self._receive, self._send, self._limits = receive, send, limits
+        self._seen, self._begun_s = 0, time.monotonic()
+        self._complete = self._refused = self._answered = False
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()  # no body any more: the end of the connection
+        allowed_s = self._limits.body_s + self._seen / BYTES_A_SECOND
+        left_s = self._begun_s + allowed_s - time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(left_s, 0.0))
+        except TimeoutError:
+            return await self._refusal(
+                408, f"The body did not come to its end within {allowed_s:.0f} s: send it again"
+            )
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limits.limit:
+            return await self._refusal(413, self._limits._too_long())
+        self._complete = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self._refused:
+            self._answered = True
+            await self._send(message)
+
+    async def _refusal(self, status: int, detail: str) -> Message:
+        if not self._answered:
+            await _refuse(self._send, status, detail)
+        self._refused = self._complete = True
+        return {"type": "http.disconnect"}
+
+
+TITLES = {408: ("Request Timeout", "REQUEST_TIMEOUT"), 413: ("Content Too Large", "TOO_LARGE")}
+
+
+async def _refuse(send: Send, status: int, detail: str) -> None:
+    title, code = TITLES[status]
     body = json.dumps(
-        {
-            "type": "about:blank",
-            "title": "Content Too Large",
-            "status": 413,
-            "detail": f"The body is longer than {limit:,} bytes: send it in parts",
-            "code": "TOO_LARGE",
-        }
+        {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
     ).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -119,7 +119,7 @@ class System:
         self.start(name, *command, "--instance", name, *options, kind="bridge", **variables)
 
     def start_web(self) -> None:
-        command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
+        command = (sys.executable, "-m", "riskproject.web_server")
         self.start("web", *command, "--port", self.environment["WEB_PORT"])
 
     def wait(self) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
 import re
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Callable
 from decimal import Decimal
@@ -16,6 +20,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from devstack.supervise import children_of
 from instruments import workbook
 from instruments.loading import KINDS, BadFile, LoadResult, load, read_table
 from instruments.models import Book, Swap
@@ -125,7 +130,8 @@ def test_what_the_reader_would_lose_is_refused(cells: str, sentence: str) -> Non
     assert sentence in refusal(made(*FIFTY, edit=behind(cells)))
 
 
-def test_a_bomb_of_shared_strings_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def bomb() -> bytes:
+    """Fifteen million shared strings in less than a megabyte."""
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
     link = f'<Relationship Id="rId99" Type="{kind}" Target="sharedStrings.xml"/></Relationships>'
@@ -144,8 +150,43 @@ def test_a_bomb_of_shared_strings_ends_at_the_limit(monkeypatch: pytest.MonkeyPa
             strings = f'<sst xmlns="{space}">{"<si><t>a</t></si>" * 15_000_000}</sst>'
             archive.writestr("xl/sharedStrings.xml", strings)
     assert len(content.getvalue()) < 2**20
+    return content.getvalue()
+
+
+def test_a_bomb_of_shared_strings_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "CLOCK_S", 1)
-    assert "to read: a cell may stand far away" in refusal(content.getvalue())
+    assert "to read: a cell may stand far away" in refusal(bomb())
+
+
+def processor_time_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_child_does_not_outlive_a_process_that_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "bomb.xlsx"
+    file.write_bytes(bomb())
+    program = (
+        "import sys, instruments.workbook as workbook;"
+        "list(workbook.read_sheet(open(sys.argv[1], 'rb').read(), sheet=None, most_rows=9))"
+    )
+    caller = subprocess.Popen((sys.executable, "-c", program, str(file)))
+    try:
+        while not (children := children_of(caller.pid)):
+            assert caller.poll() is None
+            time.sleep(0.02)
+        (child,) = children
+        while processor_time_s(child) < 0.5:  # it reads; seconds of work lie before it
+            time.sleep(0.02)
+    finally:
+        caller.kill()
+        caller.wait()
+    deadline = time.monotonic() + workbook.CPU_S / 2
+    while Path(f"/proc/{child}/cmdline").exists() and (
+        Path(f"/proc/{child}/cmdline").read_bytes()  # a zombie has none
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_formula_and_a_far_row_are_found_in_a_long_sheet() -> None:

@@ -96,7 +96,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 def start_web(system: System, name: str, port: int, **variables: str) -> None:
     """Another web process, with other settings."""
-    command = (sys.executable, "-m", "uvicorn", "riskproject.asgi:application")
+    command = (sys.executable, "-m", "riskproject.web_server")
     system.start(
         name, *command, "--port", str(port), "--log-level", "warning", kind="web", **variables
     )

@@ -1,4 +1,4 @@
-"""Real web processes: uvicorn on a free port, with an environment of the test's choice."""
+"""Real web processes on a free port, with an environment of the test's choice."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def running_web(base: Path, name: str = "web", **environment: str) -> Iterator[W
     port, log = free_port(), base / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            (sys.executable, "-m", "uvicorn", "riskproject.asgi:application", "--port", str(port)),
+            (sys.executable, "-m", "riskproject.web_server", "--port", str(port)),
             env={**os.environ, "RISK_LOCAL_DIR": str(base), **environment},
             cwd=ROOT,
             stdout=output,
