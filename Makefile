@@ -56,7 +56,7 @@ lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer 
 BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
 	riskproject instruments pricing feedbridge dashboard devstack manage.py
 
-demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself)
+demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself, REPLAY=0 for own ticks)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo
 
 test: dev ## Run the tests (ARGS="-k frames -x")

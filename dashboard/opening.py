@@ -6,11 +6,11 @@ frame shown: otherwise a booked trade would look like a profit.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from pricing.core.business_dates import business_date
 from pricing.core.results import HistoryLine, Rollup
 
 FIRST_OF_DAY = "first frame of the market day"
@@ -48,7 +48,7 @@ def opening_line(history: Sequence[HistoryLine], now: Rollup) -> tuple[HistoryLi
     """The line to measure from, and why this one; None when nothing compares with ``now``."""
     if now.status != "COMPLETE":
         return None
-    day = _today(history, now.as_of.date())
+    day = _today(history, now)
     same = [line for line in day if comparable(line, now)]
     if not same:
         return None
@@ -63,7 +63,10 @@ def comparable(line: HistoryLine, now: Rollup) -> bool:
     return same and line.status == "COMPLETE"
 
 
-def _today(history: Sequence[HistoryLine], day: dt.date) -> list[HistoryLine]:
+def _today(history: Sequence[HistoryLine], now: Rollup) -> list[HistoryLine]:
     """The run of lines of one date at the end; a replay that loops has the date before too."""
-    newest_first = takewhile(lambda line: line.as_of.date() == day, reversed(history))
+    newest_first = takewhile(
+        lambda line: business_date(now.currency, line.as_of) == now.valuation_date,
+        reversed(history),
+    )
     return list(newest_first)[::-1]

@@ -106,8 +106,8 @@ def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
 def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
     """Title, pill, times, labels. Returns the markets to draw; [] after saying why not."""
     now_s = time.time()
-    status = status_of(snapshot, now_s)
     markets = choice.markets(snapshot.markets)
+    status = status_of(snapshot, now_s, markets)
     with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
             f'<div class="line"><h1>{title}</h1>{theme.pill(status, int(now_s * 10))}'

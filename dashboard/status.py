@@ -1,17 +1,18 @@
-"""A snapshot and the time in; one word for the state of the feed, and the reason, out."""
+"""The state of the feed in one word, and the reason for it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from dashboard import format
-from dashboard.data import Snapshot
+from dashboard.data import Market, Snapshot
 from pricing.pulse import STALE_S, BridgePulse
 
 QUIET_S = 5.0
 
-Word = Literal["LIVE", "QUIET", "STALE", "DOWN"]
+Word = Literal["LIVE", "QUIET", "MIXED", "STALE", "DOWN"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,24 @@ class Status:
         return self.word in ("STALE", "DOWN")
 
 
-def status_of(snapshot: Snapshot, now_s: float) -> Status:
-    """The state of the feed."""
+def status_of(
+    snapshot: Snapshot, now_s: float, markets: Collection[Market] | None = None
+) -> Status:
+    """The state of the feed.
+
+    ``markets`` are those on the screen, or all. Their sums are of no one date when their valuation
+    dates differ; that is MIXED, though each of the numbers is of now.
+    """
+    found = _feed(snapshot, now_s)
+    shown = snapshot.markets.values() if markets is None else markets
+    dates = {market.currency: market.rollup.valuation_date for market in shown}
+    if found.old or len(set(dates.values())) < 2:
+        return found
+    named = ", ".join(f"{name} {date}" for name, date in sorted(dates.items()))
+    return Status("MIXED", f"Sums over currencies are of no one date: {named}.")
+
+
+def _feed(snapshot: Snapshot, now_s: float) -> Status:
     if snapshot.down:
         return Status("DOWN", f"{snapshot.down} What you see was read before.")
     alive = live_bridges(snapshot, now_s)

@@ -65,8 +65,8 @@ class BadTick(Exception):
         return f"{self.code}: {self.reason}"
 
 
-class SourceLeap(BadTick):
-    """A sound record whose numbers are too far above its source's last.
+class SourceRefused(BadTick):
+    """A sound record that its source may not send: a leap of its numbers, or another's quotes.
 
     It says nothing against the other records of the topic, which bridges stop reading when too
     many are bad.
@@ -128,7 +128,7 @@ def check_order(tick: MarketTick | FxTick, last: tuple[int, int] | None, now_ns:
             seconds, milliseconds or microseconds.
 
     Raises:
-        SourceLeap: With the code EPOCH_JUMP or SEQ_JUMP.
+        SourceRefused: With the code EPOCH_JUMP or SEQ_JUMP.
     """
     if last is None:
         _check_highest("epoch", tick.epoch, "the clock's microseconds", now_ns // 1000)
@@ -142,7 +142,7 @@ def _check_highest(name: str, value: int, what: str, base: int) -> None:
     highest = max(base + MAX_RISE[name], base + base // 10)
     if value > highest:
         why = f"{name}: {value} is too far above {base}, {what}; at most {highest}"
-        raise SourceLeap(f"{name.upper()}_JUMP", f"{why}, or run manage.py reset_source")
+        raise SourceRefused(f"{name.upper()}_JUMP", f"{why}, or run manage.py reset_source")
 
 
 def check_market(curves: messages.CurveQuotes) -> None:

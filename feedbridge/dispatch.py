@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from feedbridge import decode
-from feedbridge.board import Market, lay
+from feedbridge.board import Board, Market
 from feedbridge.deadletter import DeadLetter
 from feedbridge.ledger import Place
 from pricing.books import BookRef, Books
@@ -42,15 +42,20 @@ class Accepted:
         """The tick of these bytes, which was judged before."""
         return decode.judged(self.value)
 
+    @property
+    def since_ns(self) -> int:
+        """When it was sent, or received if the sender's clock is later or not known."""
+        return min(self.received_ns, self.sent_ns or self.received_ns)
+
     def letter(self, code: str, reason: str) -> DeadLetter:
         """This tick as a dead letter."""
         return DeadLetter(self.place, self.key, self.value, code, reason)
 
 
-def laid(market: Market | None, ticks: Iterable[Accepted]) -> Market | None:
+def laid(board: Board, market: Market | None, ticks: Iterable[Accepted]) -> Market | None:
     """A market with some waiting ticks laid over it."""
     for waiting in ticks:
-        market = lay(None if waiting.anew else market, waiting.tick)
+        market = board.lay(market, waiting.tick, waiting.since_ns, waiting.anew)
     return market
 
 
@@ -195,7 +200,7 @@ class Dispatcher:
         return FrameHeader(
             frame=self.numbers.next(),
             currency=market.currency,
-            as_of=market.as_of,
+            as_of=market.last.as_of,
             valuation_date=market.date,
             curves=market.curves,
             labels=market.labels,
@@ -204,10 +209,11 @@ class Dispatcher:
             opened_ns=now,
             received_ns=last.received_ns if last else now,
             sent_ns=last.sent_ns if last else 0,
-            source=market.source,
-            epoch=market.epoch,
-            seq=market.seq,
+            source=market.newest,
+            epoch=market.last.epoch,
+            seq=market.last.seq,
             ticks=len(ticks),
             fx=fx.usd,
             fx_label=fx.label,
+            sources=market.sources(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from feedbridge.ledger import Ledger, Place
 from feedbridge.limit import BadLimit
 from feedbridge.rates import WaitingRates
 from feedbridge.topics import FX_TICKS
+from pricing.core.messages import MarketTick
 
 log = logging.getLogger(__name__)
 
 CONFLICT = "CONFLICT"
+SAID = 100
 
 
 class Intake:
@@ -39,6 +42,7 @@ class Intake:
         self.board, self.ledger, self.lanes = board, ledger, lanes
         self.letters, self.wall_ns = letters, wall_ns
         self.rates = WaitingRates(ledger)
+        self._said: set[tuple[str, str, dt.date]] = set()
 
     def take(self, record: Any) -> None:
         """Judge one record of Kafka."""
@@ -52,7 +56,7 @@ class Intake:
                 good = self._take_market(place, record)
         except decode.BadTick as error:
             self._bury(DeadLetter(place, record.key, record.value, error.code, error.reason))
-            good = isinstance(error, decode.SourceLeap)
+            good = isinstance(error, decode.SourceRefused)
         self.limit.note(bad=not good)
 
     def _take_market(self, place: Place, record: Any) -> bool:
@@ -65,16 +69,31 @@ class Intake:
             reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
             self._bury(DeadLetter(place, record.key, record.value, CONFLICT, reason))
             return False
+        if verdict is Verdict.NOT_WHOLE:
+            self._say_not_whole(tick)
         if verdict is not Verdict.ACCEPTED:
             self.ledger.end(place, verdict.value)
             return True
-        market = self.board.with_tick(tick)
+        anew = self.board.starts_anew(tick)
+        waits = Accepted(place, record.key, record.value, received, tick.sent_ns, anew)
+        market = self.board.with_tick(tick, waits.since_ns)
         decode.check_market(market.curves)
-        anew = self.board.take(tick, market, received)
+        self.board.take(tick, market, waits.since_ns)
         lane = self.lanes[tick.currency]
         lane.partition, lane.guessed = place[:2], False
-        lane.waiting.append(Accepted(place, record.key, record.value, received, tick.sent_ns, anew))
+        lane.waiting.append(waits)
         return True
+
+    def _say_not_whole(self, tick: MarketTick) -> None:
+        """Once for each source and date; the bridges' counts have the number."""
+        missed = tick.currency, tick.source, tick.as_of.date()
+        if missed not in self._said:
+            self._said = {*list(self._said)[-SAID:], missed}
+            log.warning(
+                "%s: ticks of %s of %s wait for a whole market of that date: its first tick carries"
+                ' "whole": true, or all quotes of the date before',
+                *missed,
+            )
 
     def _bury(self, letter: DeadLetter) -> None:
         log.warning("dead letter %s: %s: %s", letter.place, letter.code, letter.reason)

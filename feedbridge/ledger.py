@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered")
+STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
 """Every consumed tick ends in exactly one of these."""
 
 

@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from feedbridge.board import Board
+from feedbridge.board import Board, Market
 from feedbridge.deadletter import DeadLetters
-from feedbridge.dispatch import Dispatcher, NoBook, OpenFrame, laid
+from feedbridge.dispatch import Accepted, Dispatcher, NoBook, OpenFrame, laid
 from feedbridge.hops import Hops
 from feedbridge.lane import Lane
 from feedbridge.ledger import Ledger
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 RETRY_EVERY_S, BOOKS_EVERY_S, LOOK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
+MISSING_EVERY_S = 1.0
+
+MOST_BEHIND = 1000
+"""Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
 RUN_S = 3.0
 """Longer than Celery lets an ordinary run take: it can no longer be at work."""
@@ -60,7 +64,7 @@ class Lifecycle:
         self.states: Counter[str] = Counter()
         self.hops = Hops()
         self.resent = 0
-        self._books_at = 0.0
+        self._books_at = self._missing_at = 0.0
         self._compile_at: dict[str, float] = {}
 
     @property
@@ -70,7 +74,10 @@ class Lifecycle:
 
     @property
     def waiting_for(self) -> str:
-        """What an open frame waits for beyond all patience; "" when none does."""
+        """What frames wait for beyond all patience; "" when none does."""
+        behind = self.board.waiting_for()
+        if behind:
+            return behind
         untouched = [name for name, frame in self.open.items() if frame.untouched]
         return f"pricing workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
 
@@ -102,7 +109,7 @@ class Lifecycle:
         self._compile_at.pop(name, None)  # a book was there: if it goes, ask at once
         self._count(name, frame, line)
         lane.open, lane.published, lane.number = None, frame.market, frame.number
-        lane.book_version, lane.at_most = frame.header.book_version, None
+        lane.book_version, lane.at_most, lane.base = frame.header.book_version, None, None
         if frame.partial:
             # Once more on the same quotes: in a quiet market nothing else would complete it.
             lane.book_version, lane.book_at = "", self.clock() + PARTIAL_AGAIN_S
@@ -128,16 +135,18 @@ class Lifecycle:
         log.warning("frame %s %s refused: %s", name, frame.number, message)
         self.states["REFUSED"] += 1
         lane = self.lanes[name]
+        divisible = lane.at_most is None or len(frame.ticks) <= lane.at_most
         lane.open, lane.at_most = None, None
         lane.book_version = frame.header.book_version  # the same book would fare no better
-        if len(frame.ticks) > 1:
+        if len(frame.ticks) > 1 and divisible:
             lane.waiting[:0] = frame.ticks
             lane.at_most = len(frame.ticks) // 2
             return
         for tick in frame.ticks:
             self.letters.bury(tick.letter(code, message))
             self.limit.note(bad=True)
-        self.board.replace(name, laid(lane.published, lane.waiting))
+        lane.base = None
+        self.board.replace(name, laid(self.board, lane.published, lane.waiting))
 
     def _reopen(self, name: str, frame: OpenFrame, reason: str) -> None:
         """The frame will never be published, which is no tick's fault: open another."""
@@ -242,15 +251,33 @@ class Lifecycle:
         """Open a frame where ticks wait, or the book has moved, and none is open."""
         if self.suspects.wait_for_book():
             self.ask_for_book()
+        self._ask_for_missing_books()
         idle = {
             name: lane
             for name, lane in self.lanes.items()
             if lane.open is None and self.clock() >= lane.not_before
         }
-        moved = self._moved({name: lane for name, lane in idle.items() if not lane.waiting})
+        behind = {name for name in idle if self.board.ready(name) is None}
+        quiet = {name: lane for name, lane in idle.items() if not lane.waiting or name in behind}
+        moved = self._moved(quiet)
+        for name in behind:
+            self._conflate(name, idle[name])
         for name, lane in idle.items():
-            if lane.waiting or name in moved:
-                self._open(name, lane)
+            if name in moved:
+                self._open(name, lane, lane.published, [])
+            elif lane.waiting and name not in behind:
+                self._open(name, lane, *self._next(name, lane))
+
+    def _ask_for_missing_books(self) -> None:
+        """Redis may have lost all books while no bridge ran: feeds that wait for them send nothing.
+
+        One request compiles all currencies; it is repeated as long as it brings none.
+        """
+        if self.clock() < self._missing_at:
+            return
+        self._missing_at = self.clock() + MISSING_EVERY_S
+        if not any(self.books.newest_of(list(self.lanes)).values()):
+            self.ask_for_book(next(iter(self.lanes)))
 
     def _moved(self, quiet: dict[str, Lane]) -> set[str]:
         """Of lanes where no tick waits: those whose book has moved, or whose frame is lost.
@@ -277,10 +304,27 @@ class Lifecycle:
             and (book.version != quiet[name].book_version or pointers[name] < quiet[name].number)
         }
 
-    def _open(self, name: str, lane: Lane) -> None:
-        ticks = lane.waiting[: lane.at_most]
-        whole = len(ticks) == len(lane.waiting)
-        market = self.board.markets.get(name) if whole else laid(lane.published, ticks)
+    def _next(self, name: str, lane: Lane) -> tuple[Market | None, list[Accepted]]:
+        """The market of the next frame, and the ticks that it stands for.
+
+        Never one in which a source is behind: then more ticks belong to it than ``at_most``.
+        """
+        for count in range(lane.at_most or len(lane.waiting), len(lane.waiting)):
+            ticks = lane.waiting[:count]
+            market = laid(self.board, lane.base or lane.published, ticks)
+            if market is not None and not market.behind:
+                return market, ticks
+        return self.board.ready(name), lane.waiting[:]
+
+    def _conflate(self, name: str, lane: Lane) -> None:
+        """Keep a bounded number of ticks while one of the sources is behind."""
+        if len(lane.waiting) > MOST_BEHIND:
+            lane.base = self.board.markets[name]
+            for tick in lane.waiting[:-1]:
+                self.ledger.end(tick.place, "conflated")
+            del lane.waiting[:-1]
+
+    def _open(self, name: str, lane: Lane, market: Market | None, ticks: list[Accepted]) -> None:
         if market is None:
             return
         try:

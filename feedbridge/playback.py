@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from feedbridge.history.fx import fx_tick
 from feedbridge.producer import TickProducer
 from feedbridge.replay import Due
+from pricing.core.business_dates import business_date
 from pricing.core.messages import MarketTick
 
 OUTAGE_S = 2.0
@@ -127,7 +128,7 @@ class Playback:
             self._sink.send(tick)
             self._sink.settle()
             handed_over += 1
-            last_day = tick.as_of.date()
+            last_day = business_date(tick.currency, tick.as_of)
             self._watcher.tick(handed_over, tick)
         self._finish()
         return Summary(

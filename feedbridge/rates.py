@@ -33,7 +33,7 @@ class WaitingRates:
         """Merge a tick, unless its source has sent it, or a newer one, before.
 
         Raises:
-            SourceLeap: Its number leaps: see ``decode.check_order``.
+            SourceRefused: Its number leaps: see ``decode.check_order``.
         """
         last = self._last[1:] if tick.source == self._last[0] else None
         decode.check_order(tick, last, time.time_ns())

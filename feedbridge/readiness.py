@@ -1,14 +1,18 @@
-"""A Redis in; the moment at which a bridge and a worker run and books are compiled, out."""
+"""Whether ticks sent now would be priced: who runs, and which sources publish already."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from redis import RedisError
 
+from feedbridge.board import market_of
+from feedbridge.resets import read_resets, reset_ns
 from pricing.books import Books
 from pricing.core.conventions import CURRENCIES
+from pricing.frames import Frames
 from pricing.pulse import alive, alive_workers
 
 LOOK_EVERY_S = 0.2
@@ -23,6 +27,21 @@ def system_is_up(client: Any) -> bool:
         return compiled and listening and bool(alive_workers(client))
     except RedisError:
         return False
+
+
+def owners_of(frames: Frames, currencies: Sequence[str]) -> set[tuple[str, str]]:
+    """Source and currency of all that publish, and were not released.
+
+    Raises:
+        redis.RedisError: It is away.
+    """
+    resets = read_resets(frames.client)
+    found = set()
+    for name, frame in frames.pointers(currencies).items():
+        header = frames.header(name, frame)
+        parts = market_of(header).parts.values() if header else ()
+        found |= {(p.source, name) for p in parts if p.since_ns >= reset_ns(resets, p.source, name)}
+    return found
 
 
 def wait_for_system(client: Any, stop: threading.Event) -> None:

@@ -1,7 +1,8 @@
 """A range of history in, market ticks with the second at which each is due out.
 
 Pure: no clock, no broker. One round is one tick of every currency, spread evenly over the
-interval; a market day is ``ticks_per_day`` rounds, the last of which is the day's close.
+interval; a market day is ``ticks_per_day`` rounds, the last of which is the day's close. Every
+tick is a whole market: a tenor that was not published on its day is not in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from feedbridge.history.daily import CurveHistory, DailyCurves, Tenors
+from feedbridge.history.daily import CurveHistory, DailyCurves
 from feedbridge.history.intraday import intraday_curves
 from pricing.core.errors import BadInput
 from pricing.core.messages import CurveQuotes, MarketTick
@@ -53,6 +54,11 @@ class ReplayPlan:
     seed: int = DEFAULT_SEED
     loop: bool = False
     limit: int | None = None
+
+    @property
+    def source(self) -> str:
+        """`source` of its ticks."""
+        return f"replay-{self.run_id}"
 
     def check(self, history: CurveHistory) -> None:
         """Refuse what cannot be replayed.
@@ -129,8 +135,6 @@ class _Feed:
 
     def __init__(self, history: CurveHistory, plan: ReplayPlan, currency: str) -> None:
         self._history, self._plan, self._currency = history, plan, currency
-        self._tenors: Tenors = history.steady_tenors(currency, plan.start, plan.end)
-        self._source = f"replay-{plan.run_id}"
         self._seq = 0
 
     def day(self, date: dt.date) -> Iterator[MarketTick]:
@@ -142,15 +146,16 @@ class _Feed:
             yield MarketTick(
                 currency=self._currency,
                 as_of=as_of,
-                source=self._source,
+                source=self._plan.source,
                 seq=self._seq,
                 epoch=self._plan.epoch,
                 curves=curves,
                 labels=close.labels,
+                whole=True,
             )
 
     def _close(self, date: dt.date) -> DailyCurves:
-        return self._history.day(self._currency, date).only(self._tenors)
+        return self._history.day(self._currency, date)
 
     def _previous(self, date: dt.date) -> CurveQuotes:
         if date == self._history.first:

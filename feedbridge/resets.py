@@ -1,9 +1,9 @@
 """Resets of sources, in Redis: what an operator has told every bridge to forget.
 
 A source whose numbers have leapt, or which starts again below its last number, is known by a number
-that its next ticks do not reach. A reset makes its next tick its first. It stands in Redis with its
-time, so that it reaches bridges that run and those that start later; a number that a source sent
-after the reset is kept.
+that its next ticks do not reach. A reset makes its next tick its first, and lets another source
+publish the quotes that were its own. It stands in Redis with its time, so that it reaches bridges
+that run and those that start later; what a source sent after the reset counts.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ Resets = dict[tuple[str, str], int]
 
 
 def write_reset(client: Any, source: str, currency: str = ALL_CURRENCIES) -> None:
-    """Tell all bridges to forget the last number of a source."""
+    """Tell all bridges to forget the last number of a source, and to release its quotes."""
     client.hset(RESETS_KEY, f"{currency} {source}", time.time_ns())
+
+
+def read_resets(client: Any) -> Resets:
+    """All resets.
+
+    Raises:
+        redis.RedisError: It is away.
+    """
+    return decode_resets(client.hgetall(RESETS_KEY))
 
 
 def decode_resets(raw: dict[bytes, bytes]) -> Resets:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from feedbridge.board import Board, Market
+from feedbridge.board import Board, market_of
 from feedbridge.dispatch import Dispatcher
 from feedbridge.lane import Lane
 from feedbridge.ledger import Ledger
@@ -138,16 +138,8 @@ class Takeover:
             header = frames.header(name, rollup.frame)
             if header is None:
                 continue
-            market = Market(
-                currency=name,
-                curves=header.curves,
-                labels=header.labels,
-                as_of=header.as_of,
-                source=header.source,
-                epoch=header.epoch,
-                seq=header.seq,
-            )
-            self.board.restore(market, rollup.published_ns)
+            market = market_of(header)
+            self.board.restore(market)
             lane.published, lane.number = market, rollup.frame
             lane.book_version = header.book_version
             if lane.partition is None and alone is not None:

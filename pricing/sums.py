@@ -19,6 +19,8 @@ def portfolio(
 ) -> list[dict[str, Any]]:
     """Sums by groups. Currencies are added only when converted, by each frame's own FX.
 
+    A group names the valuation dates of the frames that went in: a sum over two is of no one date.
+
     Args:
         rollups: One frame per currency.
         group_by: Any of GROUPINGS; without ``currency`` a reporting currency is needed.
@@ -76,6 +78,7 @@ def _empty(
         **labels,
         "amounts_in": reporting or rollup.currency,
         "reporting_currency": reporting,
+        "valuation_dates": [],
         "trades": 0,
         "failed": 0,
         **dict.fromkeys(SUMMED, 0.0),
@@ -85,6 +88,8 @@ def _empty(
 
 
 def _add(group: dict[str, Any], rollup: Rollup, cell: Cell, factor: float) -> None:
+    if rollup.valuation_date not in group["valuation_dates"]:
+        group["valuation_dates"] = sorted([*group["valuation_dates"], rollup.valuation_date])
     group["trades"] += cell.trades
     group["failed"] += cell.failed
     for name in SUMMED:

@@ -19,7 +19,7 @@ from pricing.pulse import STALE_S, BridgePulse, ProcessPulse
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
 PANEL_PX, CHART_PX = 356, 290
 BELOW_PX = 384
-STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered")
+STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
 LINKS = {"FLOWER_URL": "Flower: workers and tasks", "API_URL": "API: documentation"}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,11 +37,6 @@ Under two years it tapers to 0: on that day 1M and 3M lay within 6 bp of the Tre
 """
 
 SOFR_TENORS = frozenset(("1M", "3M", "6M", "1Y", "2Y", "3Y", "5Y", "7Y", "10Y", "20Y", "30Y"))
-MAX_BLANK_DAYS = 5
-"""A tenor blank for longer within a range is left out of the whole range."""
-
-Tenors = Mapping[str, tuple[str, ...]]
-"""Tenors by curve."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +47,6 @@ class DailyCurves:
     currency: str
     curves: CurveQuotes
     labels: dict[str, Label]
-
-    def only(self, tenors: Tenors) -> DailyCurves:
-        """The same day with these tenors alone; one that is blank today stays absent."""
-        curves = {
-            name: {tenor: quotes[tenor] for tenor in tenors[name] if tenor in quotes}
-            for name, quotes in self.curves.items()
-        }
-        return DailyCurves(
-            date=self.date, currency=self.currency, curves=curves, labels=self.labels
-        )
 
 
 class CurveHistory:
@@ -124,30 +109,8 @@ class CurveHistory:
         )
 
     def days(self, currency: str, start: dt.date, end: dt.date) -> Iterator[DailyCurves]:
-        """Every market day of a range, whole; see ``steady_tenors`` for a replay."""
+        """Every market day of a range."""
         return (self.day(currency, day) for day in self.between(start, end))
-
-    def steady_tenors(self, currency: str, start: dt.date, end: dt.date) -> Tenors:
-        """Tenors that hold through a range, so that a curve keeps its pillars in a replay.
-
-        A tenor counts when it is published on the first day and never blank for more than
-        ``MAX_BLANK_DAYS`` market days in a row: 3M stays through its three blank days of
-        December 2008, 30Y is out of a range that spans 2002 to 2006.
-
-        Raises:
-            BadInput: Unknown currency, or no market day in the range.
-        """
-        days = self.between(start, end)
-        if not days:
-            raise BadInput("dates", f"{start} to {end}", f"no market day; {self.covers()}")
-        curves = self.day(currency, days[0]).curves
-        if currency == "USD":
-            steady = _steady([self._rows[day] for day in days])
-            curves = {
-                name: {tenor: rate for tenor, rate in quotes.items() if tenor in steady}
-                for name, quotes in curves.items()
-            }
-        return {name: tuple(quotes) for name, quotes in curves.items()}
 
     def check_currency(self, currency: str) -> None:
         """Refuse a currency without curves.
@@ -195,13 +158,3 @@ def usd_day(day: dt.date, treasury: Quotes) -> DailyCurves:
 def stored() -> CurveHistory:
     """The history that ships with the project, 1990-01-02 to 2024-09-24."""
     return CurveHistory(formats.load(STORED))
-
-
-def _steady(rows: list[Quotes]) -> set[str]:
-    steady, blank = set(rows[0]), dict.fromkeys(rows[0], 0)
-    for row in rows:
-        for tenor in blank:
-            blank[tenor] = 0 if tenor in row else blank[tenor] + 1
-            if blank[tenor] > MAX_BLANK_DAYS:
-                steady.discard(tenor)
-    return steady

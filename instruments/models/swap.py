@@ -9,7 +9,7 @@ from instruments import rules
 from instruments.models.bond import OR_CONVENTION, RATE_HELP
 from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
-from pricing.core import conventions, legs, limits
+from pricing.core import conventions, limits
 
 
 class PayReceive(models.TextChoices):
@@ -103,4 +103,7 @@ class Swap(Trade):
             if self.trade_date is not None:
                 limits.check_date("trade_date", self.trade_date)
             own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
+            # Its calendars need QuantLib, which takes a second to load: only where it is used.
+            from pricing.core import legs
+
             legs.check_swap(rules.swap_terms({**own, "book": self.book.code}))

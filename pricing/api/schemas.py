@@ -17,6 +17,7 @@ from rest_framework.serializers import (
     DictField,
     FloatField,
     IntegerField,
+    ListField,
 )
 
 from pricing.core.results import MEASURES
@@ -117,6 +118,9 @@ class Group(Answer):
     type = CharField(required=False)
     amounts_in = CharField(help_text="Currency of the sums")
     reporting_currency = CharField(allow_null=True)
+    valuation_dates = ListField(
+        child=DateField(), help_text="Of the frames summed; more than one: a sum of no one date"
+    )
     trades = IntegerField()
     failed = IntegerField()
     npv = FloatField()

@@ -40,9 +40,11 @@ CurveQuotes = dict[str, dict[str, float]]
 class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One message of a feed: the moved quotes of one currency. What is absent stands.
 
+    ``whole`` says that this is all the source publishes of the currency: what it carried before
+    and does not carry now leaves the market. The first tick of a business date must be whole.
     ``seq`` rises per source and currency; ``epoch`` rises when a source restarts from 0.
-    ``as_of`` is the market's time; its date is the valuation date. ``sent_ns`` is the
-    sender's wall clock (ns since 1970), for latency only.
+    ``as_of`` is the market's time; its date in the currency's own time zone is the valuation date.
+    ``sent_ns`` is the sender's wall clock (ns since 1970), for latency and for releases of sources.
     """
 
     currency: str
@@ -53,6 +55,7 @@ class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     labels: dict[str, Label] = {}
     epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     sent_ns: int = 0
+    whole: bool = False
 
 
 class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,8 +87,24 @@ class PriceJob(msgspec.Struct, frozen=True, kw_only=True):
     thorough: bool = False
 
 
+class SourceQuotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source publishes of a currency: tenors by curve, and its last tick.
+
+    ``since_ns`` is when that was sent or received, ns since 1970.
+    """
+
+    epoch: int
+    seq: int
+    as_of: dt.datetime
+    since_ns: int
+    curves: dict[str, list[str]]
+
+
 class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame was made from: one quote vector, one date, one book version."""
+    """What a frame was made from: one quote vector, one date, one book version.
+
+    ``source``, ``epoch`` and ``seq`` are of the newest tick; ``sources`` has all that publish.
+    """
 
     frame: int
     currency: str
@@ -104,6 +123,7 @@ class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int = 1
     fx: dict[str, float] = {}
     fx_label: str = ""
+    sources: dict[str, SourceQuotes] = {}
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

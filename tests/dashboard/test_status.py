@@ -47,8 +47,8 @@ def test_one_live_bridge_is_enough() -> None:
 
 
 def test_only_old_numbers_are_grey() -> None:
-    words = ("LIVE", "QUIET", "STALE", "DOWN")
-    assert [Status(word, "").old for word in words] == [False, False, True, True]
+    words = ("LIVE", "QUIET", "MIXED", "STALE", "DOWN")
+    assert [Status(word, "").old for word in words] == [False, False, False, True, True]
 
 
 def test_what_comes_from_data_is_escaped() -> None:
@@ -66,3 +66,15 @@ def test_what_comes_from_data_is_escaped() -> None:
 
 def test_every_refresh_redraws_the_pill() -> None:
     assert theme.pill(Status("LIVE", ""), 1) != theme.pill(Status("LIVE", ""), 2)
+
+
+def test_a_sum_over_two_dates_is_not_live() -> None:
+    usd = snapshot()
+    rollup = made.make("EUR").rollup
+    other = msgspec.structs.replace(rollup, valuation_date=rollup.valuation_date.replace(day=1))
+    both = replace(usd, markets={**usd.markets, "EUR": Market(other)})
+    found = status_of(both, NOW_S)
+    assert (found.word, found.old) == ("MIXED", False)
+    assert f"EUR {other.valuation_date}, USD {rollup.valuation_date}" in found.reason
+    assert status_of(both, NOW_S, [usd.markets["USD"]]).word == "LIVE"
+    assert status_of(replace(both, pulses=[]), NOW_S).word == "STALE"

@@ -6,6 +6,7 @@ A second opinion, written from the documents and not from the bridge: it shares 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Truth:
 
     def __post_init__(self) -> None:
         """Stand at the end of both topics."""
-        self._market: dict[str, CurveQuotes] = {}
+        self._published: dict[tuple[str, str], tuple[dt.date, CurveQuotes]] = {}
         self._marks: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
         self._ticks = self._reader(YIELD_CURVE_TICKS)
         self._dead = self._reader(YIELD_CURVE_TICKS_DLQ)
@@ -111,20 +112,54 @@ class Truth:
                 return "duplicate"
             self.bad[record.partition, record.offset] = "CONFLICT"
             return "conflict"
+        owner = self._owner(tick)
+        if owner:
+            self.bad[record.partition, record.offset] = "OWNED"
+            return "dead_lettered"
         anew = before is not None and tick.epoch > before[0][0]
+        if not anew and self._begins_a_date_in_part(tick):
+            return "not_whole"
         self._marks[source] = order, record.value
         self._lay(tick, anew)
         return "accepted"
 
+    def _owner(self, tick: MarketTick) -> str:
+        """Another source of this trial that publishes one of these quotes."""
+        sent = {(curve, tenor) for curve, found in tick.curves.items() for tenor in found}
+        for (currency, source), (_, quotes) in self._published.items():
+            owned = {(curve, tenor) for curve, found in quotes.items() for tenor in found}
+            if currency == tick.currency and source != tick.source and sent & owned:
+                return source
+        return ""
+
+    def _begins_a_date_in_part(self, tick: MarketTick) -> bool:
+        date, quotes = self._published.get((tick.currency, tick.source), (None, {}))
+        if tick.whole or date in (None, _date(tick)):
+            return False
+        return any(set(found) - set(tick.curves.get(c, {})) for c, found in quotes.items())
+
     def _lay(self, tick: MarketTick, anew: bool) -> None:
-        """What a tick does not carry stands; a source that starts anew starts a market."""
-        before = {} if anew else self._market.get(tick.currency, {})
-        market = {name: dict(quotes) for name, quotes in before.items()}
-        for curve, quotes in tick.curves.items():
-            market.setdefault(curve, {}).update(quotes)
-        self._market[tick.currency] = market
+        """What a tick does not carry stands, on its date and from its source's one life."""
+        place = tick.currency, tick.source
+        date, quotes = self._published.get(place, (None, {}))
+        if anew or tick.whole or date != _date(tick):
+            quotes = {}
+        mine = {name: dict(found) for name, found in quotes.items()}
+        for curve, found in tick.curves.items():
+            mine.setdefault(curve, {}).update(found)
+        self._published[place] = _date(tick), mine
+        market: CurveQuotes = {}
+        for (currency, _), (_, found_by_curve) in self._published.items():
+            if currency == tick.currency:
+                for curve, found in found_by_curve.items():
+                    market.setdefault(curve, {}).update(found)
         name = Name(tick.currency, tick.source, tick.epoch, tick.seq)
         self.vectors[name], self.last[tick.currency] = market, name
+
+
+def _date(tick: MarketTick) -> dt.date:
+    """The business date; the feeds of these trials send at noon UTC, the same date everywhere."""
+    return tick.as_of.date()
 
 
 def _read_up(reader: Any) -> list[Any]:

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from feedbridge.board import Board, Market, Verdict, lay
+from feedbridge.board import MAX_SOURCES, Board, Market, Part, Verdict
+from feedbridge.decode import SourceRefused
 from pricing.core.messages import MarketTick
 
 
@@ -68,7 +69,7 @@ def test_what_a_tick_does_not_carry_stands():
     market = board.markets["EUR"]
     assert market.curves == {"EUR-GOVT": {"5Y": 0.01, "10Y": 0.03}, "EUR-ESTR": {"1Y": 0.04}}
     assert market.labels == {"EUR-GOVT": "official"}
-    assert (market.seq, market.date) == (2, dt.date(2024, 1, 2))
+    assert (market.last.seq, market.date) == (2, dt.date(2024, 1, 2))
 
 
 def test_a_market_that_a_frame_has_is_never_changed():
@@ -81,19 +82,29 @@ def test_a_market_that_a_frame_has_is_never_changed():
 
 def test_a_source_that_starts_anew_starts_a_new_market():
     board = board_with(tick(1, curves={"EUR-ESTR": {"1Y": 0.04}}))
-    assert board.take(tick(1, epoch=1)) is True
+    assert board.starts_anew(tick(1, epoch=1))
+    board.take(tick(1, epoch=1))
     assert set(board.markets["EUR"].curves) == {"EUR-GOVT"}
-    assert board.take(tick(2, epoch=1)) is False
+    assert not board.starts_anew(tick(2, epoch=1))
 
 
-MARKET = Market(
-    currency="EUR",
-    curves={"EUR-GOVT": {"5Y": 0.01}},
-    labels={},
-    as_of=dt.datetime(2024, 1, 2, tzinfo=dt.UTC),
-    source="feed",
-    epoch=0,
-    seq=7,
+DAY, NEXT_DAY = dt.date(2024, 1, 2), dt.date(2024, 1, 3)
+MARKET = Market.of(
+    "EUR",
+    DAY,
+    "feed",
+    {
+        "feed": Part(
+            source="feed",
+            epoch=0,
+            seq=7,
+            as_of=dt.datetime(2024, 1, 2, 9, tzinfo=dt.UTC),
+            date=DAY,
+            curves={"EUR-GOVT": {"5Y": 0.01}},
+            labels={},
+            since_ns=100,
+        )
+    },
 )
 
 
@@ -146,7 +157,7 @@ def test_the_board_holds_the_newest_quote_of_every_node(sent):
 
 
 def test_a_tick_on_no_market_is_the_market():
-    assert lay(None, tick(1)).curves == tick(1).curves
+    assert Board().lay(None, tick(1)).curves == tick(1).curves
 
 
 def test_the_market_with_a_tick_is_known_before_it_is_taken() -> None:
@@ -162,7 +173,7 @@ def test_the_market_with_a_tick_is_known_before_it_is_taken() -> None:
 
 def test_a_source_that_was_reset_may_begin_again_below_its_last_number() -> None:
     board = Board()
-    board.take(tick(9, epoch=5), now_ns=100)
+    board.take(tick(9, epoch=5), since_ns=100)
     low = tick(1, epoch=0)
     assert board.judge(low) is Verdict.STALE
     board.resets = {("feed", "USD"): 200, ("other", "*"): 200, ("feed", "EUR"): 99}
@@ -170,13 +181,142 @@ def test_a_source_that_was_reset_may_begin_again_below_its_last_number() -> None
     board.resets = {("feed", "EUR"): 200}
     assert board.last_of(low) is None
     assert board.judge(low) is Verdict.ACCEPTED
-    board.take(low, now_ns=300)  # the reset stands in Redis still
+    board.take(low, since_ns=300)  # the reset stands in Redis still
     assert board.last_of(low) == (0, 1)
 
 
 def test_a_reset_holds_for_a_bridge_that_starts_after_it() -> None:
     board = Board()
     board.resets = {("feed", "*"): 200}
-    board.restore(MARKET, published_ns=100)
-    assert board.last_of(tick(1, source=MARKET.source, currency=MARKET.currency)) is None
+    board.restore(MARKET)
+    assert board.last_of(tick(1, source="feed", currency=MARKET.currency)) is None
     assert MARKET.currency in board.markets
+
+
+# --- Whole markets and business dates -----------------------------------------------------------
+
+
+def noon(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(12), tzinfo=dt.UTC)
+
+
+FOUR = {"EUR-GOVT": {"3M": 0.01, "4M": 0.02, "6M": 0.03}, "EUR-ESTR": {"1Y": 0.04}}
+THREE = {"EUR-GOVT": {"3M": 0.03, "6M": 0.04}}
+
+
+def test_a_whole_market_replaces_the_one_before():
+    board = board_with(tick(1, curves=FOUR), tick(2, curves=THREE, whole=True))
+    assert board.markets["EUR"].curves == THREE
+
+
+def test_what_is_whole_belongs_to_the_content_of_a_tick():
+    assert board_with(tick(5)).judge(tick(5, whole=True)) is Verdict.CONFLICT
+
+
+@pytest.mark.parametrize("day", [NEXT_DAY, DAY - dt.timedelta(days=500)])
+def test_a_business_date_begins_with_a_whole_market(day):
+    board = board_with(tick(1, curves=FOUR))
+    moved = tick(2, curves={"EUR-GOVT": {"3M": 0.02}}, as_of=noon(day))
+    assert board.judge(moved) is Verdict.NOT_WHOLE
+    whole = tick(3, curves=THREE, as_of=noon(day), whole=True)
+    assert board.judge(whole) is Verdict.ACCEPTED
+    board.take(whole)
+    assert (board.markets["EUR"].date, board.markets["EUR"].curves) == (day, THREE)
+    later = tick(4, curves={"EUR-GOVT": {"3M": 0.05}}, as_of=noon(day))
+    assert board.judge(later) is Verdict.ACCEPTED
+
+
+def test_all_quotes_of_the_date_before_make_a_whole_market_too():
+    board = board_with(tick(1, curves=THREE))
+    whole = tick(2, curves=FOUR, as_of=noon(NEXT_DAY))
+    assert board.judge(whole) is Verdict.ACCEPTED
+    board.take(whole)
+    assert board.markets["EUR"].curves == FOUR
+
+
+@pytest.mark.parametrize(
+    ("currency", "as_of", "date"),
+    [
+        ("USD", "2024-03-06T01:30:00+00:00", "2024-03-05"),  # 20:30 in New York
+        ("USD", "2024-03-06T05:00:00+00:00", "2024-03-06"),
+        ("EUR", "2024-03-05T22:59:59+00:00", "2024-03-05"),
+        ("EUR", "2024-03-05T23:00:00+00:00", "2024-03-06"),
+        ("GBP", "2024-07-01T23:00:00+00:00", "2024-07-02"),  # summer time
+        ("GBP", "2024-03-05T20:00:00-05:00", "2024-03-06"),
+    ],
+)
+def test_the_valuation_date_is_the_date_in_the_currencys_own_time_zone(currency, as_of, date):
+    curves = {f"{currency}-GOVT": {"10Y": 0.02}}
+    board = board_with(
+        tick(1, currency=currency, as_of=dt.datetime.fromisoformat(as_of), curves=curves)
+    )
+    assert board.markets[currency].date == dt.date.fromisoformat(date)
+
+
+# --- Sources ------------------------------------------------------------------------------------
+
+ESTR = {"EUR-ESTR": {"1Y": 0.04}}
+
+
+def test_a_source_owns_its_quotes():
+    board = board_with(tick(1))
+    with pytest.raises(
+        SourceRefused, match=r"OWNED: EUR-GOVT 10Y: .*source feed.*by other.*reset_s"
+    ):
+        board.with_tick(tick(1, source="other"))
+
+
+def test_two_sources_publish_different_curves_and_instruments_of_a_currency():
+    board = board_with(
+        tick(1),
+        tick(1, source="other", curves=ESTR),
+        tick(2, source="other", curves={"EUR-GOVT": {"30Y": 0.03}}),
+        tick(2, curves={"EUR-GOVT": {"10Y": 0.05}}, whole=True),
+    )
+    market = board.markets["EUR"]
+    assert market.curves == {"EUR-GOVT": {"10Y": 0.05, "30Y": 0.03}} | ESTR
+    assert (market.newest, market.last.seq) == ("feed", 2)
+
+
+def test_a_released_source_is_replaced_curve_by_curve():
+    board = Board()
+    board.take(tick(1, curves=FOUR), since_ns=100)
+    board.resets = {("feed", "*"): 200}
+    board.take(tick(1, source="other", curves=THREE), since_ns=300)
+    assert board.markets["EUR"].curves == THREE | ESTR
+    with pytest.raises(SourceRefused, match="OWNED"):
+        board.with_tick(tick(2, curves=THREE), since_ns=400)
+
+
+def test_a_second_source_joins_on_the_date_of_the_market():
+    board = board_with(tick(1))
+    with pytest.raises(SourceRefused, match="OTHER_DATE: as_of: 2024-01-03 is not 2024-01-02"):
+        board.with_tick(tick(1, source="other", curves=ESTR, as_of=noon(NEXT_DAY)))
+
+
+def test_a_date_waits_for_all_sources():
+    board = board_with(tick(1), tick(1, source="other", curves=ESTR))
+    board.take(tick(2, as_of=noon(NEXT_DAY), whole=True))
+    assert board.ready("EUR") is None
+    assert board.waiting_for() == "the whole market of EUR of 2024-01-03 from other"
+    board.take(tick(2, source="other", curves=ESTR))  # still of the day before
+    assert board.ready("EUR") is None
+    board.take(tick(3, source="other", curves={"EUR-ESTR": {"1Y": 0.05}}, as_of=noon(NEXT_DAY)))
+    market = board.ready("EUR")
+    assert (market.date, market.curves["EUR-ESTR"]) == (NEXT_DAY, {"1Y": 0.05})
+    assert board.waiting_for() == ""
+
+
+def test_a_released_source_keeps_no_date_waiting():
+    board = board_with(tick(1), tick(1, source="other", curves=ESTR))
+    board.take(tick(2, as_of=noon(NEXT_DAY), whole=True), since_ns=10)
+    board.resets = {("other", "EUR"): 5}
+    assert set(board.ready("EUR").curves) == {"EUR-GOVT"}
+
+
+def test_the_sources_of_a_currency_are_bounded():
+    board = Board()
+    for n in range(MAX_SOURCES):
+        board.take(tick(1, source=f"s{n}", curves={"EUR-GOVT": {f"{n + 1}Y": 0.02}}))
+    with pytest.raises(SourceRefused, match=f"TOO_MANY: source: .*{MAX_SOURCES} sources of EUR"):
+        board.with_tick(tick(1, source="more", curves={"EUR-GOVT": {"50Y": 0.02}}))

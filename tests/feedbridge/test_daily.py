@@ -160,22 +160,6 @@ def test_every_day_of_the_history_is_accepted_by_the_core(history: CurveHistory,
         assert all(len(quotes) >= 8 for quotes in day.curves.values())
 
 
-def test_a_tenor_that_is_not_there_all_along_is_left_out_of_the_range(history: CurveHistory):
-    tenors = history.steady_tenors("USD", dt.date(2022, 10, 3), dt.date(2022, 10, 31))
-    assert "4M" not in tenors["USD-GOVT"]  # begins on the 19th
-    tenors = history.steady_tenors("USD", dt.date(2001, 1, 2), dt.date(2007, 1, 3))
-    assert "30Y" not in tenors["USD-SOFR"]
-    assert "20Y" in tenors["USD-SOFR"]
-
-
-def test_a_blank_day_does_not_throw_a_tenor_out_of_the_range(history: CurveHistory):
-    start, end = dt.date(2008, 12, 1), dt.date(2008, 12, 31)
-    tenors = history.steady_tenors("USD", start, end)
-    assert "3M" in tenors["USD-GOVT"]
-    blank = history.day("USD", dt.date(2008, 12, 10)).only(tenors)
-    assert "3M" not in blank.curves["USD-GOVT"]
-
-
 def test_what_is_not_there_is_refused_with_a_sentence(history: CurveHistory):
     with pytest.raises(BadInput, match="allowed: USD, EUR, GBP"):
         history.day("JPY", history.last)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from feedbridge.decode import (
     MAX_BYTES,
     BadTick,
-    SourceLeap,
+    SourceRefused,
     check_market,
     check_order,
     fx_tick,
@@ -257,7 +257,7 @@ def test_a_source_cannot_leap(
     if not code:
         check_order(tick, last, CLOCK_NS)
         return
-    with pytest.raises(SourceLeap, match=f"{code}.*reset_source"):
+    with pytest.raises(SourceRefused, match=f"{code}.*reset_source"):
         check_order(tick, last, CLOCK_NS)
 
 

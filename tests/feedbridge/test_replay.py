@@ -78,13 +78,19 @@ def test_a_day_has_the_same_ticks_in_any_range(history: CurveHistory, plan_of: P
     assert [t.curves for t in long] == [t.curves for t in short]
 
 
-def test_pillars_hold_through_a_range_in_which_a_tenor_begins(
-    history: CurveHistory, plan_of: PlanOf
-):
-    plan = plan_of(currencies=("USD",), start=dt.date(2022, 10, 3), end=dt.date(2022, 10, 31))
-    sets = {tuple(d.tick.curves["USD-GOVT"]) for d in ticks(history, plan)}
-    assert len(sets) == 1
-    assert "4M" not in sets.pop()
+def test_each_tick_is_the_whole_market_of_its_day(history: CurveHistory, plan_of: PlanOf):
+    plan = plan_of(currencies=("USD",), start=dt.date(2022, 10, 18), end=dt.date(2022, 10, 19))
+    before, after = (
+        {
+            t
+            for d in ticks(history, plan)
+            if d.tick.as_of.day == day
+            for t in d.tick.curves["USD-GOVT"]
+        }
+        for day in (18, 19)
+    )
+    assert after - before == {"4M"}  # the Treasury publishes it from the 19th on
+    assert all(due.tick.whole for due in ticks(history, plan))
 
 
 def test_the_first_day_of_all_can_be_replayed(history: CurveHistory, plan_of: PlanOf):

@@ -9,7 +9,7 @@ from feedbridge.dispatch import OpenFrame
 from feedbridge.watchdog import Patience, Watchdog
 from tests.pricing.made import as_of, header
 
-MARKET = Market("USD", {}, {}, as_of(), "feed", 0, 1)
+MARKET = Market.of("USD", as_of().date(), "feed", {})
 PATIENCE = Patience(resend_s=0.5, give_up_s=3.0)
 
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kafka.errors import KafkaError
+from redis import RedisError
 
 from feedbridge import replay
 from feedbridge.door import AccessRefused, BrokerUnreachable
@@ -29,13 +30,15 @@ from feedbridge.management.options import iso_date
 from feedbridge.playback import FxFeed, Playback, Summary
 from feedbridge.producer import TickProducer, connector
 from feedbridge.progress import Progress, progress_for
-from feedbridge.readiness import wait_for_system
+from feedbridge.readiness import owners_of, wait_for_system
+from feedbridge.resets import write_reset
 from feedbridge.topics import YIELD_CURVE_TICKS
 from pricing.core.errors import BadInput
-from pricing.frames import connect
+from pricing.frames import Frames, connect
 from pricing.pulse import speaking
 
 DRY_RUN_TICKS = 9
+RESETS_ARE_READ_S = 1.0
 
 HELP = """
 Replays stored curves as live market ticks onto the Kafka topic yield_curve_ticks.
@@ -88,7 +91,8 @@ class Command(BaseCommand):
             self._print_ticks(history, plan)
             return
         with _quiet_client(options["verbosity"]):
-            summary = self._play(history, plan, _bootstrap(options), wait=options["wait"])
+            how = {"wait": options["wait"], "take_over": options["take_over"]}
+            summary = self._play(history, plan, _bootstrap(options), **how)
         self.stdout.write(str(summary))
         if not summary.stopped and (summary.failed or summary.unconfirmed):
             raise CommandError("not every tick was acknowledged")
@@ -102,12 +106,19 @@ class Command(BaseCommand):
         return CurveHistory(table)
 
     def _play(
-        self, history: CurveHistory, plan: replay.ReplayPlan, bootstrap: str, *, wait: bool
+        self,
+        history: CurveHistory,
+        plan: replay.ReplayPlan,
+        bootstrap: str,
+        *,
+        wait: bool,
+        take_over: bool,
     ) -> Summary:
         client = connect(settings.REDIS_URL)
         with _stop_signals() as stop, speaking(client, "replay"):
             if wait:
                 wait_for_system(client, stop)
+            _release_others(client, plan, stop, take_over=take_over)
             producer = _producer(bootstrap)
             self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
             try:
@@ -115,6 +126,7 @@ class Command(BaseCommand):
                     return _run(producer, progress, stop, history, plan)
             finally:
                 producer.close(timeout_s=0)
+                _release(client, plan)
 
     def _print_ticks(self, history: CurveHistory, plan: replay.ReplayPlan) -> None:
         self.stdout.write(f"would send {_headline(history, plan)}")
@@ -124,6 +136,43 @@ class Command(BaseCommand):
         if total is None or total > shown:
             more = "without end" if total is None else f"{total - shown} more"
             self.stdout.write(f"... {more} (--once N prints N)")
+
+
+# --- Sources ---------------------------------------------------------------------------------
+
+
+def _release_others(
+    client: Any, plan: replay.ReplayPlan, stop: threading.Event, *, take_over: bool
+) -> None:
+    """Refuse to send what bridges would refuse: another source publishes a currency.
+
+    Raises:
+        CommandError: Names the source and what to run.
+    """
+    try:
+        owners = owners_of(Frames(client), plan.currencies) - {
+            (plan.source, c) for c in plan.currencies
+        }
+        if not owners:
+            return
+        if not take_over:
+            source, currency = min(owners)
+            raise CommandError(
+                f"{currency} is published by the source {source}: stop it and add --take-over, or"
+                f" run manage.py reset_source {source} first; --run-id goes on under a known name"
+            )
+        for source, currency in owners:
+            write_reset(client, source, currency)
+    except RedisError:
+        return  # bridges say it, if it is so
+    stop.wait(RESETS_ARE_READ_S)
+
+
+def _release(client: Any, plan: replay.ReplayPlan) -> None:
+    """Nothing more will come from this replay: another source may publish."""
+    with contextlib.suppress(RedisError):
+        for currency in plan.currencies:
+            write_reset(client, plan.source, currency)
 
 
 def _run(
@@ -203,6 +252,11 @@ def _add_where(parser: CommandParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print ticks, send nothing")
     parser.add_argument(
         "--wait", action="store_true", help="first wait until a bridge and a pricing worker run"
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="release the source that publishes these currencies now; stop it first",
     )
     parser.add_argument("--bootstrap", metavar="HOST:PORT", help="instead of the configured broker")
     parser.add_argument(

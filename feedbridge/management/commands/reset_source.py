@@ -17,8 +17,9 @@ class Command(BaseCommand):
     """Forget the last epoch and seq of a source, in all bridges, now and after a restart."""
 
     help = (
-        "Forget the last epoch and seq of a source: for one whose ticks are refused as EPOCH_JUMP "
-        "or SEQ_JUMP, or counted as stale. Its next tick is taken as the first of a new source."
+        "Forget the last epoch and seq of a source, and release its quotes: for one whose ticks "
+        "are refused as EPOCH_JUMP or SEQ_JUMP, or counted as stale, and for one that another "
+        "replaces. Its next tick is taken as the first of a new source."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,4 +37,7 @@ class Command(BaseCommand):
         except RedisError as error:
             raise CommandError(f"Redis does not answer: {error}") from None
         where = currency or "all currencies"
-        self.stdout.write(f"{source} is reset in {where}: bridges take its next tick as its first")
+        self.stdout.write(
+            f"{source} is reset in {where}: bridges take its next tick as its first, and "
+            "its quotes from another source"
+        )

@@ -1,0 +1,112 @@
+"""Several sources, business dates and whole markets, through real Kafka and Redis."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from feedbridge.lifecycle import MOST_BEHIND
+from feedbridge.readiness import owners_of
+from feedbridge.resets import read_resets, write_reset
+from tests.feedbridge.rig import at_rest, counted
+from tests.pricing.made import store, swap
+
+GOVT = {"USD-GOVT": {"10Y": 0.042}}
+
+
+def letters(rig):
+    return [headers["reason"].decode() for _, headers in rig.letters()]
+
+
+def shown(rig):
+    return rig.frames.current("USD").curves
+
+
+def next_day(rig, seq, rate=0.04, **changes):
+    return rig.tick(seq, rate, as_of=rig.tick(seq).as_of + dt.timedelta(days=1), **changes)
+
+
+@pytest.fixture
+def bridge(rig):
+    store(rig.books, swap())
+    return rig.ready(rig.bridge())
+
+
+def test_a_second_source_of_a_curve_is_refused_by_name(rig, bridge):
+    rig.send(rig.tick(1), rig.tick(1, 0.09, source="rogue"), rig.tick(2, 0.05))
+    rig.run(at_rest(bridge, 3))
+    assert shown(rig) == {"USD-SOFR": {"1Y": 0.05}}
+    assert counted(bridge)["dead_lettered"] == 1
+    assert "OWNED" in letters(rig)
+    assert not bridge.limit.exceeded()
+
+
+def test_sources_of_two_curves_make_one_market_also_after_a_restart(rig, bridge):
+    rig.send(rig.tick(1), rig.tick(7, source="govt", curves=GOVT))
+    rig.run(at_rest(bridge, 2))
+    assert shown(rig) == {"USD-SOFR": {"1Y": 0.04}} | GOVT
+    assert owners_of(rig.frames, ["USD"]) == {("feed", "USD"), ("govt", "USD")}
+    bridge.close()
+    rig.bridges.clear()
+    again = rig.ready(rig.bridge())
+    rig.send(
+        rig.tick(1),
+        rig.tick(7, source="govt", curves=GOVT),
+        rig.tick(1, source="rogue", curves=GOVT),
+        rig.tick(2, 0.05),
+    )
+    rig.run(at_rest(again, 4))
+    assert counted(again) == {"duplicate": 2, "dead_lettered": 1, "published": 1}
+    assert shown(rig) == {"USD-SOFR": {"1Y": 0.05}} | GOVT
+
+
+def test_a_released_source_makes_room_for_another(rig, bridge):
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    write_reset(rig.client, "feed", "USD")
+    bridge.reset_sources(read_resets(rig.client))
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"5Y": 0.03}}, source="new"), rig.tick(2))
+    rig.run(at_rest(bridge, 3))
+    assert shown(rig) == {"USD-SOFR": {"5Y": 0.03, "1Y": 0.04}}
+
+
+def test_a_new_business_date_begins_with_a_whole_market(rig, bridge):
+    rig.send(rig.tick(1, curves={"USD-SOFR": {"1Y": 0.04, "5Y": 0.03}}), next_day(rig, 2, 0.05))
+    rig.run(at_rest(bridge, 2))
+    assert counted(bridge) == {"published": 1, "not_whole": 1}
+    assert rig.frames.current("USD").valuation_date == rig.tick(1).as_of.date()
+    rig.send(next_day(rig, 3, 0.06, whole=True))
+    rig.run(at_rest(bridge, 3))
+    assert shown(rig) == {"USD-SOFR": {"1Y": 0.06}}
+    assert rig.frames.current("USD").valuation_date == next_day(rig, 3).as_of.date()
+
+
+def test_a_date_that_only_one_source_has_begun_waits_and_edits_are_priced(rig, bridge):
+    rig.send(rig.tick(1), rig.tick(1, source="govt", curves=GOVT))
+    rig.run(at_rest(bridge, 2))
+    before = rig.frames.current("USD")
+    count = MOST_BEHIND + 5
+    rig.send(*(next_day(rig, n, 0.05 + n / 1e6, whole=True) for n in range(2, 2 + count)))
+    rig.run(lambda: bridge.ledger.consumed == 2 + count)
+    rig.rounds(bridge)
+    assert rig.frames.current("USD").valuation_date == before.valuation_date
+    assert "whole market of USD" in bridge.waiting_for
+    assert bridge.waiting_for.endswith("from govt")
+    assert len(bridge.lanes["USD"].waiting) <= MOST_BEHIND
+    edited = store(rig.books, swap(), swap("S2"), number=2)
+    rig.run(lambda: rig.frames.current("USD").book_version == edited.version)
+    assert shown(rig) == before.curves
+    rig.send(next_day(rig, 2, source="govt", curves=GOVT))
+    rig.run(at_rest(bridge, 3 + count))
+    assert rig.frames.current("USD").valuation_date == next_day(rig, 2).as_of.date()
+    assert shown(rig) == {"USD-SOFR": {"1Y": pytest.approx(0.05 + (1 + count) / 1e6)}} | GOVT
+    assert bridge.waiting_for == ""
+
+
+def test_books_are_asked_for_though_no_feed_sends(rig):
+    """Redis was emptied while no bridge ran; the feed waits for books, the bridge for the feed."""
+    bridge = rig.ready(rig.bridge())
+    rig.run(lambda: rig.asked == 1, seconds=10)
+    rig.rounds(bridge)
+    assert rig.asked == 1
