@@ -27,7 +27,7 @@ from pricing.core.terms import BondTerms, SwapTerms, Terms
 WORTH_A_PROCESS = 1_000
 """Trades below which starting Python and QuantLib takes as long as compiling."""
 
-SOURCES = ("conventions", "flows", "legs", "names", "terms")
+SOURCES = ("accrual", "conventions", "flows", "legs", "names", "terms")
 Outcome = CompiledTrade | Failure
 
 

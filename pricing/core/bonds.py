@@ -1,6 +1,6 @@
 """Price a bond on its curve: prices per 100, yield, duration and z-spread.
 
-Model prices come from the fast path's discount factors, accrued interest from QuantLib, and
+Model prices come from the fast path's discount factors, accrued interest from ``legs.py``, and
 the yield of a price from ``yields.py``.
 """
 
@@ -97,7 +97,7 @@ class PricedBond:
     @cached_property
     def accrued_per_100(self) -> float:
         """Accrued interest at settlement; negative when the bond trades ex-dividend."""
-        return float(self._ql.accruedAmount(self._settlement))
+        return legs.accrued_per_100(self.bond, self._ql.cashflows(), self._settlement)
 
     def dirty_per_100(self, z_spread: float) -> float:
         """Model dirty price at settlement under a continuous spread (decimal per year)."""

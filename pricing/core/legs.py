@@ -16,6 +16,7 @@ from typing import Any
 import QuantLib as ql
 
 from pricing.core import conventions, names
+from pricing.core.accrual import Accrual, RegularDates
 from pricing.core.conventions import BondConvention, IndexConvention, SettlementLag
 from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, NotionalStep, SwapTerms
@@ -296,19 +297,25 @@ def swap_legs(
     float_schedule = _schedule(swap, swap.float_frequency)
     cal, lag = calendar(swap.calendar), swap.payment_lag
     payment_roll = ql.Following if lag else swap.roll
+    notionals = _notionals(swap, fixed_schedule, fixed_schedule)
+    count, notionals = _accruing(
+        swap, swap.fixed_day_count, swap.fixed_frequency, fixed_schedule, notionals
+    )
     fixed = ql.FixedRateLeg(
         fixed_schedule,
-        _leg_day_counter(swap.fixed_day_count, fixed_schedule, "fixed_day_count"),
-        _notionals(swap, fixed_schedule, fixed_schedule),
+        count,
+        notionals,
         [swap.terms.fixed_rate],
         paymentAdjustment=payment_roll,
         paymentCalendar=cal,
         paymentLag=lag,
     )
     notionals = _notionals(swap, float_schedule, fixed_schedule)
+    count, notionals = _accruing(
+        swap, swap.float_day_count, swap.float_frequency, float_schedule, notionals
+    )
     spreads = [swap.terms.spread_bp * 1e-4] * len(notionals)
     index = make_index(swap.index, forecast)
-    count = _leg_day_counter(swap.float_day_count, float_schedule, "float_day_count")
     if swap.index.kind == "overnight":
         floating = ql.OvernightLeg(
             notionals,
@@ -336,11 +343,44 @@ def swap_legs(
     return fixed, floating
 
 
-def _leg_day_counter(name: str, schedule: ql.Schedule, field: str) -> ql.DayCounter:
-    """ICMA needs the schedule: without it, stubs and long periods accrue wrongly."""
-    if names.day_count(name, field) == "ACT/ACT ICMA":
-        return ql.ActualActual(ql.ActualActual.ISMA, schedule)
-    return day_counter(name, field)
+def _accruing(
+    swap: Swap, day_count: str, frequency: str, schedule: ql.Schedule, notionals: list[float]
+) -> tuple[ql.DayCounter, list[float]]:
+    """A day counter and notionals under which a leg of these notionals accrues.
+
+    QuantLib's ACT/ACT ICMA is wrong where both ends of a schedule are odd, and refuses long first
+    periods: each notional is multiplied by the years that its period pays for, which then counts
+    as one year.
+    """
+    if names.day_count(day_count) != "ACT/ACT ICMA":
+        return day_counter(day_count), notionals
+    years = _icma_years(swap, frequency, schedule)
+    return ql.OneDayCounter(), [n * y for n, y in zip(notionals, years, strict=True)]
+
+
+def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float]:
+    """The years of interest of each period of a leg; see ``accrual``.
+
+    A floating leg of one period takes the quasi-coupon dates of the fixed leg.
+    """
+    terms = swap.terms
+    months = names.MONTHS[swap.fixed_frequency if frequency == "ZERO" else frequency]
+
+    def regular_dates(anchor: dt.date) -> RegularDates:
+        return RegularDates(
+            anchor=to_ql(anchor),
+            months=months,
+            end_of_month=swap.end_of_month,
+            calendar=calendar(swap.calendar),
+            roll=swap.roll,
+        )
+
+    last = terms.last_regular_date or terms.termination_date
+    # A first period counts back from its own end, even off the regular dates of the rest.
+    dates = [regular_dates(terms.first_regular_date or last)]
+    periods = list(itertools.pairwise(list(schedule)))
+    dates += [regular_dates(last)] * (len(periods) - 1)
+    return [grid.years(start, end) for grid, (start, end) in zip(dates, periods, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,7 +472,11 @@ def settlement_date(bond: Bond, trade_date: dt.date) -> ql.Date:
 
 
 def make_bond(bond: Bond) -> ql.Bond:
-    """QuantLib's bond with a face amount of 100; its trades settle by ``settlement_date``."""
+    """QuantLib's bond with a face amount of 100; its trades settle by ``settlement_date``.
+
+    Its coupons pay and count as ``accrual.py`` says; QuantLib's own accrued interest is not valid,
+    ``accrued_per_100`` is.
+    """
     terms, cal = bond.terms, calendar(bond.calendar)
     issue = to_ql(terms.dated_date or terms.issue_date)
     maturity = to_ql(terms.maturity_date)
@@ -455,21 +499,68 @@ def make_bond(bond: Bond) -> ql.Bond:
     # The market counts the last day that still carries the coupon; QuantLib the first that
     # does not (UK DMO, annex: seven business days are six here).
     ex_days = max(bond.ex_coupon_days - 1, 0)
-    return ql.FixedRateBond(
-        0,
-        100.0,
+    # Each coupon stands on 100 times the years that it pays for, and counts as one year.
+    coupons = ql.FixedRateLeg(
         schedule,
+        ql.OneDayCounter(),
+        [100.0 * years for years in _years_of_periods(bond, schedule)],
         [terms.coupon_rate],
-        _leg_day_counter(bond.day_count, schedule, "day_count"),
-        bond.roll,
-        100.0,
-        issue,
-        cal,
-        ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
-        cal,
-        ql.Unadjusted,
-        False,
+        paymentAdjustment=bond.roll,
+        exCouponPeriod=ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
+        exCouponCalendar=cal,
+        exCouponConvention=ql.Unadjusted,
+        exCouponEndOfMonth=False,
+        paymentCalendar=cal,
     )
+    redemption = ql.Redemption(100.0, cal.adjust(maturity, bond.roll))
+    return ql.Bond(0, cal, 100.0, maturity, issue, [*coupons, redemption])
+
+
+def bond_accrual(bond: Bond) -> Accrual:
+    """How the coupons of a bond that pays coupons accrue.
+
+    Its regular dates count from the penultimate coupon where that is given, else from maturity.
+    """
+    terms = bond.terms
+    return Accrual(
+        day_count=bond.day_count,
+        counter=day_counter(bond.day_count),
+        dates=RegularDates(
+            anchor=to_ql(terms.penultimate_coupon_date or terms.maturity_date),
+            months=names.MONTHS[bond.frequency],
+            end_of_month=bond.end_of_month,
+        ),
+    )
+
+
+def _years_of_periods(bond: Bond, schedule: ql.Schedule) -> list[float]:
+    accrual = bond_accrual(bond)
+    periods = itertools.pairwise(list(schedule))
+    return [accrual.of_period(start, end) for start, end in periods]
+
+
+def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
+    """Accrued interest of the next coupon of a bond, per 100 of face.
+
+    Args:
+        bond: A resolved bond.
+        leg: Its cash flows, from ``make_bond``.
+        settlement: The day on which a trade settles.
+
+    Returns:
+        What has accrued from the last coupon to settlement; where the seller keeps the coupon
+        (ex-dividend), what accrues from settlement to the next one, negative.
+    """
+    coupons = [c for c in map(ql.as_coupon, leg) if c and c.date() > settlement]
+    if not coupons:
+        return 0.0
+    coupon, accrual = coupons[0], bond_accrual(bond)
+    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
+    years = accrual.until(settlement, start, end)
+    ex_date = coupon.exCouponDate()
+    if ex_date != ql.Date() and ex_date <= settlement:
+        years -= accrual.of_period(start, end)
+    return 100.0 * bond.terms.coupon_rate * years
 
 
 def business_days(name: str, first: int, last: int) -> list[int]:

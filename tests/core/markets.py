@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from pricing.core import conventions
+from pricing.core import conventions, names
 from pricing.core.messages import CurveQuotes, tenor_days
 from pricing.core.terms import BondTerms, NotionalStep, SwapTerms, Terms
 
@@ -18,6 +18,7 @@ SHARED_QUOTES = (
     Path(__file__).resolve().parents[3] / "shared" / "data" / "multicurve_quotes_ore_2025-02-10.csv"
 )
 NOTIONAL = 1_000_000.0
+DAY_COUNTS = names.DAY_COUNTS
 
 TENORS = {
     "ois": ("1D", "1W", "1M", "6M", "1Y", "2Y", "5Y", "10Y", "30Y", "50Y"),
@@ -117,7 +118,7 @@ def swaps(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
         optional["first_regular_date"] = start + dt.timedelta(days=draw(st.integers(20, 200)))
     if draw(st.integers(0, 3)) == 0:
         optional["fixed_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
-        optional["fixed_day_count"] = draw(st.sampled_from(["30/360", "ACT/360", "ACT/365F"]))
+        optional["fixed_day_count"] = draw(st.sampled_from(DAY_COUNTS))
     return SwapTerms(
         trade_id=f"S{number}",
         book="book",
@@ -152,8 +153,13 @@ def bonds(draw, currency: str, today: dt.date, number: int) -> BondTerms:
     if draw(st.integers(0, 4)) == 0:
         optional |= {"coupon_rate": 0.0, "payment_frequency": "ZERO"}
     elif draw(st.integers(0, 3)) == 0:
-        optional["day_count"] = draw(st.sampled_from(["30E/360", "ACT/365F", "ACT/ACT ISDA"]))
+        optional["day_count"] = draw(st.sampled_from(DAY_COUNTS))
         optional["payment_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
+    if draw(st.integers(0, 3)) == 0:
+        days = draw(st.integers(5, 900))
+        optional["penultimate_coupon_date"] = max(
+            issue + dt.timedelta(days=1), maturity - dt.timedelta(days=days)
+        )
     if draw(st.booleans()):
         optional["z_spread_bp"] = draw(st.floats(-80, 400))
     if draw(st.integers(0, 3)) == 0:

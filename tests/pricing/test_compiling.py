@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from pricing import compiling
-from pricing.compiling import CompilingFailed, compile_all, name_of
+from pricing.compiling import SOURCES, CompilingFailed, compile_all, name_of
 from pricing.core.flows import CompiledTrade
 from pricing.core.messages import Failure
 from tests.pricing.made import bond, swap
@@ -53,3 +55,20 @@ def test_terms_and_coupon_style_and_code_are_in_the_name(monkeypatch):
     monkeypatch.setattr(compiling, "release", lambda: b"other")
     others.append(name_of(swap(), indexed=False))
     assert len({first, *others}) == 4
+
+
+def test_the_name_of_the_code_covers_all_that_makes_flows_by_quantlib() -> None:
+    """A kept trade is compiled again when a file changes that decides on its flows."""
+    core = resources.files("pricing.core")
+    found, left = set(), {"flows"}
+    while left:
+        name = left.pop()
+        text = (core / f"{name}.py").read_text()
+        found.add(name)
+        imported = set(re.findall(r"from pricing\.core\.(\w+) import", text))
+        for names in re.findall(r"from pricing\.core import (.+)", text):
+            imported |= set(names.split(", "))
+        left |= imported - found
+    by_quantlib = {n for n in found if "import QuantLib" in (core / f"{n}.py").read_text()}
+    assert by_quantlib >= {"accrual", "flows", "legs"}
+    assert by_quantlib <= set(SOURCES)
