@@ -19,9 +19,9 @@ import numpy as np
 from pricing.core.arrays import FloatArray
 from pricing.core.bonds import PricedBond
 from pricing.core.curves import ONE_BP, CurveSet, Solved
-from pricing.core.errors import MissingCurve, NothingAfterSettlement, PricingError
-from pricing.core.fixings import Fixings, day_of
-from pricing.core.flows import FlowBlock, compile_book, make_block
+from pricing.core.errors import Matured, MissingCurve, NothingAfterSettlement, PricingError
+from pricing.core.fixings import Fixings, date_of, day_of
+from pricing.core.flows import CompiledTrade, FlowBlock, compile_book, make_block
 from pricing.core.measures import make_ready, price_block
 from pricing.core.messages import CurveQuotes, Failure
 from pricing.core.quotes import CurveOptions, Key, curve_version, shape_of
@@ -188,6 +188,7 @@ Numbers = tuple[dict[str, TradeNumbers], list[Failure]]
 def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
     curves, solved = market.curves, market.solved
     good, lost = compile_book(trades, indexed=market.options.indexed)
+    good, matured = _unmatured(good, curves.today)
     block = make_block(good)
     dated = roll_to(block, day_of(curves.today), market.fixings, curves.names)
     risk = price_block(make_ready(dated, curves.grid), curves, solved)
@@ -209,7 +210,22 @@ def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
         for i, name in enumerate(block.trade_ids)
         if name not in failed
     }
-    return found, [*lost, *risk.failures]
+    return found, [*lost, *matured, *risk.failures]
+
+
+def _unmatured(
+    trades: Sequence[CompiledTrade], today: dt.date
+) -> tuple[list[CompiledTrade], list[Failure]]:
+    """Trades without the bonds that have made their last payment, and those as failures."""
+    left: list[CompiledTrade] = []
+    failed: list[Failure] = []
+    for trade in trades:
+        if trade.product == "bond" and trade.last_payment <= day_of(today):
+            error = Matured(date_of(trade.last_payment).isoformat())
+            failed.append(Failure(trade_id=trade.trade_id, code=error.code, message=str(error)))
+        else:
+            left.append(trade)
+    return left, failed
 
 
 def _theta_or_nothing(block: FlowBlock, npv: FloatArray, market: _Market) -> FloatArray:
@@ -282,7 +298,8 @@ def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
         row["par_rate"] = terms.fixed_rate - numbers.npv / unit if unit else None
         return row
     row |= _analytics(terms, market)
-    row["krd_duration"] = _ladder(market.curves.keys, numbers.krd * 1e4 / numbers.npv)
+    by_value = 1e4 / numbers.npv if numbers.npv else math.nan
+    row["krd_duration"] = _ladder(market.curves.keys, numbers.krd * by_value)
     return row
 
 

@@ -41,6 +41,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ``fixings`` are the index histories its trades need, so that a frame is one book version with
     all that belongs to it. ``notional`` is unsigned, by block and trade as ``trade_ids``;
     ``failures`` are the trades that are in no block; ``fixings_name`` names the histories.
+
+    Trades that had made their last payment by the valuation date are left out. The book is thus
+    complete for valuation dates from ``valid_from`` (None: from any) until before
+    ``valid_until``, the first date on which another trade has made its last payment.
     """
 
     version: str
@@ -56,6 +60,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     notional: list[list[float]] = []
     fixings_name: str = ""
     content: str = ""
+    valid_from: dt.date | None = None
+    valid_until: dt.date | None = None
+
+    def is_for(self, valuation_date: dt.date) -> bool:
+        """Whether a book compiled on this valuation date would hold the same trades."""
+        if self.valid_from is not None and valuation_date < self.valid_from:
+            return False
+        return self.valid_until is None or valuation_date < self.valid_until
 
     @property
     def trades(self) -> int:

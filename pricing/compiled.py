@@ -17,6 +17,7 @@ import numpy as np
 import redis
 
 from pricing.books import BookRef, Books, Manifest, decode_ref
+from pricing.core.fixings import date_of
 from pricing.core.flows import (
     CURVE_NAMES,
     FLOW,
@@ -162,11 +163,13 @@ class CompiledBooks(Books):
         desk_of_book: dict[str, str],
         failures: Sequence[Failure],
         fixings: dict[str, dict[dt.date, float]],
+        valid_from: dt.date | None = None,
     ) -> Manifest:
         """Write a version's blobs, then make it the newest unless a newer one is there.
 
         A book that is what it was keeps its version, so that an edit elsewhere makes no frame
         of it; the newest book's ``number`` says which database version it has been held to.
+        ``valid_from`` is the last payment among the trades that were left out as matured.
         """
         piles = split_evenly(trades, blocks)
         made = [self._made(currency, place, pile) for place, pile in enumerate(piles)]
@@ -174,7 +177,7 @@ class CompiledBooks(Books):
         lost = [_lost(failure) for failure in failures]
         self._keep(currency, made)
         before = self._stored.get(currency)
-        content = _content(names, fixings, desk_of_book, lost)
+        content = _content(names, fixings, desk_of_book, lost, valid_from)
         if before and before.content == content and self._is_newest(currency, before):
             self._name_newest(currency, number, before)
             return before
@@ -192,6 +195,8 @@ class CompiledBooks(Books):
             notional=[[trade.notional for trade in pile] for pile in piles],
             fixings_name=hashlib.sha256(_encode(fixings)).hexdigest()[:NAME_LENGTH],
             content=content,
+            valid_from=valid_from,
+            valid_until=_first_end(trades),
         )
         with self.client.pipeline(transaction=False) as pipe:
             for block, name in enumerate(names):
@@ -299,13 +304,19 @@ def _lost(failure: Failure) -> LostTrade:
     return LostTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)
 
 
+def _first_end(trades: Sequence[CompiledTrade]) -> dt.date | None:
+    """The first date on which one of these trades has made its last payment."""
+    return date_of(min(trade.last_payment for trade in trades)) if trades else None
+
+
 def _content(
     blocks: Sequence[str],
     fixings: dict[str, dict[dt.date, float]],
     desk_of_book: dict[str, str],
     failures: Sequence[LostTrade],
+    valid_from: dt.date | None,
 ) -> str:
     """A fingerprint of all that a book holds; its number is no part of it."""
     digest = hashlib.sha256(" ".join(blocks).encode())
-    digest.update(_encode((fixings, sorted(desk_of_book.items()), failures)))
+    digest.update(_encode((fixings, sorted(desk_of_book.items()), failures, valid_from)))
     return digest.hexdigest()

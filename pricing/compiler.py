@@ -11,6 +11,7 @@ from pricing.compiled import CompiledBooks
 from pricing.compiling import Outcome, compile_all, name_of
 from pricing.core import conventions
 from pricing.core.errors import SpreadNotSolved
+from pricing.core.fixings import date_of, day_of
 from pricing.core.flows import CompiledTrade
 from pricing.core.messages import Failure
 from pricing.core.quotes import CurveOptions
@@ -104,7 +105,8 @@ class Compiler:
         fixings: dict[str, dict[dt.date, float]],
     ) -> Manifest:
         made = [(trade.terms, self._done[trade.terms.trade_id][1]) for trade in mine]
-        good = [trade for _, trade in made if isinstance(trade, CompiledTrade)]
+        compiled = [trade for _, trade in made if isinstance(trade, CompiledTrade)]
+        good, valid_from = self._unmatured(currency, compiled)
         bad = [_lost(terms, found) for terms, found in made if isinstance(found, Failure)]
         if currency == conventions.CURRENCIES[0]:
             # A row that makes no terms has no currency either; it must be named somewhere.
@@ -118,7 +120,25 @@ class Compiler:
             desk_of_book={trade.terms.book: trade.desk for trade in mine},
             failures=bad,
             fixings={name: fixings[name] for name in own if name in fixings},
+            valid_from=valid_from,
         )
+
+    def _unmatured(
+        self, currency: str, trades: list[CompiledTrade]
+    ) -> tuple[list[CompiledTrade], dt.date | None]:
+        """The trades that still pay after the valuation date; the last payment of the others.
+
+        Without a market there is no valuation date, and all trades stay.
+        """
+        market = self.frames.current(currency)
+        if market is None:
+            return trades, None
+        today = day_of(market.valuation_date)
+        left_out = [trade.last_payment for trade in trades if trade.last_payment <= today]
+        if not left_out:
+            return trades, None
+        good = [trade for trade in trades if trade.last_payment > today]
+        return good, date_of(max(left_out))
 
 
 def _same(before: tuple[Terms, Outcome] | None, terms: Terms) -> bool:

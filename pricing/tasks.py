@@ -210,6 +210,8 @@ def _price(job: PriceJob) -> str:
     code = publish_parts(frames, header, manifest)
     if code == "PUBLISHED" and waits_for_market(manifest.failures):
         _ask_to_compile(manifest.version)  # a market is there now: prices become spreads
+    if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
+        _ask_to_compile(manifest.version)  # trades have made their last payment
     if code == "PUBLISHED" and _check_is_due(job.currency):
         check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code

@@ -99,6 +99,14 @@ class Unpriceable(PricingError):
         return one_line(self.reason)
 
 
+class Matured(Unpriceable):
+    """A bond has made its last payment; ``date`` is the day of it, as 2024-05-15."""
+
+    def __init__(self, date: str) -> None:
+        super().__init__(date)
+        self.reason = f"maturity_date: the bond has matured; it pays nothing after {date}"
+
+
 class NothingAfterSettlement(Unpriceable):
     """A bond still has a value, but no price: whoever buys it now receives nothing."""
 

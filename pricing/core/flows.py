@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import QuantLib as ql
@@ -69,6 +70,11 @@ class CompiledTrade:
     notional: float
     z_spread: float = 0.0
     made_from: bytes = b""
+
+    @cached_property
+    def last_payment(self) -> int:
+        """Day number of the last payment; on that day and later the trade is worth nothing."""
+        return int(self.flows["pay"].max())
 
 
 @dataclass(frozen=True)

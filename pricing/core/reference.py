@@ -21,7 +21,7 @@ import QuantLib as ql
 from pricing.core import conventions, legs
 from pricing.core.arrays import FloatArray
 from pricing.core.curves import ONE_BP, CurveSet, set_date
-from pricing.core.errors import MissingCurve, MissingFixing, PricingError, Unpriceable
+from pricing.core.errors import Matured, MissingCurve, MissingFixing, PricingError, Unpriceable
 from pricing.core.fixings import Fixings
 from pricing.core.messages import CurveQuotes, Failure
 from pricing.core.quotes import CurveOptions, shape_of
@@ -105,7 +105,7 @@ class Reference:
     def price(self, book: Sequence[Terms], *, ladders: bool = True) -> list[TradeRisk]:
         """All measures of each trade; a failure is a value with a reason."""
         with self.history():
-            priced = [self._instrument(terms) for terms in book]
+            priced = [self._unmatured(terms) for terms in book]
             alive = [(r, i) for r, i in priced if i is not None]
             for risk, instrument in alive:
                 instrument.fill(risk)
@@ -123,6 +123,16 @@ class Reference:
         """Only the values; NaN where a trade cannot be priced."""
         with self.history():
             return [_value(i) if i else float("nan") for _, i in map(self._instrument, book)]
+
+    def _unmatured(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
+        """The instrument of a trade; a bond that has made its last payment fails."""
+        risk, instrument = self._instrument(terms)
+        last = instrument.last_payment if instrument else None
+        if last is not None and last <= legs.to_ql(self.today):
+            error = Matured(last.ISO())
+            risk.failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
+            return risk, None
+        return risk, instrument
 
     def _instrument(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
         risk = TradeRisk(terms.trade_id)
@@ -183,7 +193,7 @@ class Reference:
             risk.leg_npv = (risk.npv, 0.0)
             risk.pv01 = scale * ql.CashFlows.bps(made.cashflows(), spreaded, False)
 
-        return _Instrument(value, fill)
+        return _Instrument(value, fill, made.cashflows()[-1].date())
 
     def _parallel(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
         ones = np.ones(len(self.quotes))
@@ -245,6 +255,7 @@ class _Instrument:
 
     npv: Callable[[], float]
     fill: Callable[[TradeRisk], None]
+    last_payment: ql.Date | None = None
 
 
 def _value(instrument: _Instrument) -> float:

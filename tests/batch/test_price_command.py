@@ -345,3 +345,32 @@ def test_theta_of_a_friday_reaches_over_the_weekend(run):
     for ours, slow in zip(answer["trades"], truth["trades"], strict=True):
         assert ours["theta"] == pytest.approx(slow["theta"], abs=0.01)
         assert ours["theta"] is not None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("engine", ["compiled", "quantlib"])
+def test_a_matured_bond_fails_with_the_date_of_its_last_payment(run, engine):
+    """Until the day before, it is worth what it pays; 15 February 2025 is a Saturday."""
+    dates = {"issue_date": "2015-02-15", "maturity_date": "2025-02-15"}
+    bond = {k: v for k, v in BOND.items() if k not in ("first_coupon_date", "clean_price")} | dates
+    priced = {**bond, "trade_id": "BOND-2", "clean_price": 99.9}
+    ended = SWAP | {"effective_date": "2020-01-10", "termination_date": "2025-01-10"}
+
+    def found(date: str) -> tuple[dict[str, Any], dict[str, str]]:
+        market = copy.deepcopy(MARKET) | {"valuation_date": date}
+        market["markets"][0]["fixings"]["EURIBOR6M"] = {}
+        book = {"swaps": [ended], "bonds": [bond, priced]}
+        _, answer, _ = run(book, market, "--engine", engine)
+        trades = {row["trade_id"]: row for row in answer["trades"]}
+        return trades, {f["trade_id"]: f"{f['code']}: {f['message']}" for f in answer["failed"]}
+
+    sentence = "UNPRICEABLE: maturity_date: the bond has matured; it pays nothing after 2025-02-17"
+    trades, failed = found("2025-02-16")
+    assert failed == {}
+    assert trades["BOND-1"]["npv"] == pytest.approx(5_115_000, rel=1e-3)
+    # Tomorrow's payment has left the value of tomorrow.
+    assert trades["BOND-1"]["theta"] == pytest.approx(-trades["BOND-1"]["npv"], rel=1e-12)
+    for date in ("2025-02-17", "2025-02-18"):
+        trades, failed = found(date)
+        assert failed == {"BOND-1": sentence, "BOND-2": sentence}
+        assert trades["SWAP-1"]["npv"] == 0

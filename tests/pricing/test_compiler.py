@@ -16,7 +16,7 @@ from pricing.core.quotes import CurveOptions
 from pricing.finish import publish_parts
 from pricing.frames import Frames
 from pricing.session import Session
-from tests.pricing.made import QUOTES, header, job
+from tests.pricing.made import DATE, QUOTES, header, job
 
 
 @pytest.fixture(autouse=True)
@@ -73,12 +73,14 @@ def manifests(compiler):
     return {m.currency: m for m in compiler.run()}
 
 
-def publish(compiler, number, curves=QUOTES["USD"]):
+def publish(compiler, number, curves=QUOTES["USD"], date=DATE):
     """A frame of the newest book, as a worker and the bridge would make it."""
     made = compiler.books.manifest("USD", compiler.books.newest("USD").version)
-    opened = header(number, made.blocks, book_version=made.version, curves=curves)
+    opened = header(
+        number, made.blocks, book_version=made.version, curves=curves, valuation_date=date
+    )
     assert compiler.frames.open(opened)
-    a_job = job(made.version, number, curves=curves, blocks=made.blocks)
+    a_job = job(made.version, number, curves=curves, blocks=made.blocks, valuation_date=date)
     sums, columns = Session(compiler.books).price(a_job)
     compiler.frames.put("USD", number, sums, columns)
     assert publish_parts(compiler.frames, opened, made) == "PUBLISHED"
@@ -267,3 +269,33 @@ def test_a_quarantined_trade_is_left_out_and_counts_in_its_book_until_it_is_rele
     usd = {m.currency: m for m in compiler.run()}["USD"]
     assert usd.trade_ids == [["S1", "S2"]]
     assert usd.failures == []
+
+
+def test_trades_that_have_made_their_last_payment_are_left_out_and_not_failed(
+    compiler, book, position
+):
+    """By the valuation date of the market; a replay of earlier days has them again."""
+    make_swap(book, "S1")
+    BondPosition.objects.update(z_spread_bp=Decimal("0"))
+    short = make_swap(book, "S2")
+    # One overnight coupon, paid two business days after 4 March 2024: on 6 March.
+    Swap.objects.filter(pk=short.pk).update(
+        effective_date=dt.date(2024, 2, 5), termination_date=dt.date(2024, 3, 4)
+    )
+    before = manifests(compiler)["USD"]
+    assert before.trade_ids == [["P1", "S1", "S2"]]
+    assert (before.valid_from, before.valid_until) == (None, dt.date(2024, 3, 6))
+    assert before.is_for(dt.date(2024, 3, 5))
+    assert not before.is_for(dt.date(2024, 3, 6))
+    publish(compiler, 1)
+    assert manifests(compiler)["USD"].version == before.version
+    publish(compiler, 2, date=dt.date(2024, 3, 6))
+    after = manifests(compiler)["USD"]
+    assert after.trade_ids == [["P1", "S1"]]
+    assert after.failures == []
+    assert (after.valid_from, after.valid_until) == (dt.date(2024, 3, 6), dt.date(2029, 3, 9))
+    assert after.is_for(dt.date(2024, 3, 6))
+    assert not after.is_for(dt.date(2024, 3, 5))
+    assert compiler.books.newest("USD").version == after.version
+    publish(compiler, 3)
+    assert manifests(compiler)["USD"].trade_ids == [["P1", "S1", "S2"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import msgspec
 import pytest
 import redis
@@ -12,7 +14,7 @@ from pricing.core.flows import compile_book, make_block
 from pricing.frames import Frames, key
 from pricing.session import Session
 from pricing.trials import Trials
-from tests.pricing.made import bond, header, job, store, swap
+from tests.pricing.made import DATE, bond, header, job, store, swap
 
 
 @pytest.fixture
@@ -60,6 +62,22 @@ def test_a_task_that_runs_twice_changes_nothing(frames, books):
     assert run(made.version, blocks=2, block=1) == "PUBLISHED"
     assert run(made.version, blocks=2, block=1) == "LATE"
     assert len(frames.history("USD")) == 1
+
+
+def test_a_date_on_which_a_trade_has_ended_asks_for_a_compilation_once(frames, books):
+    """The frame of that date has no failure: what has ended is worth 0."""
+    end = DATE + dt.timedelta(days=30)
+    made = store(books, swap("A", effective_date=DATE, termination_date=end), swap("B"))
+    until = made.valid_until
+    assert until is not None
+    assert end < until < end + dt.timedelta(days=7)
+    dates = [until - dt.timedelta(days=1), until, until]
+    for frame, date in enumerate(dates, start=1):
+        opened = header(frame, 1, book_version=made.version, valuation_date=date)
+        assert frames.open(opened)
+        assert run(made.version, frame=frame, valuation_date=date) == "PUBLISHED"
+        assert asked == ([1] if frame > 1 else [])
+    assert [f.trade_id for f in frames.current("USD").failures if f.trade_id == "A"] == []
 
 
 def test_a_late_task_prices_nothing(frames, books):
