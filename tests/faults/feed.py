@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -88,7 +89,7 @@ class Feed:
     def send(self, currency: str, *, whole: bool | None = None) -> MarketTick:
         """The next tick of a currency."""
         whole = self.rng.random() >= self.partial if whole is None else whole
-        tick = self._tick(currency, self._moved(currency, whole))
+        tick = self._tick(currency, self._moved(currency, whole), whole=whole)
         self.times[currency].append((tick.sent_ns, (tick.epoch, tick.seq)))
         self.put(currency, msgspec.json.encode(tick))
         return tick
@@ -106,6 +107,15 @@ class Feed:
             if marks:
                 found[name] = marks[0]
         return found
+
+    def change_market(self, currency: str, curves: CurveQuotes) -> None:
+        """Go on with other instruments; a whole tick is due."""
+        self.base[currency] = replace(self.base[currency], curves=curves)
+        self.quotes[currency] = _copy(curves)
+
+    def bury(self, currency: str, changes: dict[str, Any], code: str) -> None:
+        """A tick with something wrong, that must become a dead letter with this code."""
+        self._bury(currency, changes, code)
 
     def poison(self) -> None:
         """A record that must become a dead letter."""
@@ -133,7 +143,7 @@ class Feed:
             return
         future.add_callback(lambda _: self.acknowledged.add(value))
 
-    def _tick(self, currency: str, curves: CurveQuotes) -> MarketTick:
+    def _tick(self, currency: str, curves: CurveQuotes, *, whole: bool = False) -> MarketTick:
         self.seq += 1
         return MarketTick(
             currency=currency,
@@ -145,6 +155,7 @@ class Feed:
             curves=curves,
             labels=self.base[currency].labels,
             sent_ns=time.time_ns(),
+            whole=whole,
         )
 
     def _moved(self, currency: str, whole: bool) -> CurveQuotes:
