@@ -66,7 +66,8 @@ class OpenFrame:
     ``partial`` is set when the watchdog has published it with parts missing. ``held_back``
     are blocks that it goes without, ``look_at`` when what is missing is looked at again, and
     ``tried_s`` when a block was first seen to have had all its ordinary runs; ``untouched``
-    is set when it is late and no worker has begun any block.
+    is set when it is late and no worker has begun any block. ``unsent`` are blocks of a slow
+    currency that wait for the one before.
     """
 
     header: FrameHeader
@@ -80,6 +81,7 @@ class OpenFrame:
     look_at: float = 0.0
     tried_s: dict[int, float] = field(default_factory=dict)
     untouched: bool = False
+    unsent: list[int] = field(default_factory=list)
 
     @property
     def number(self) -> int:
@@ -154,6 +156,8 @@ class Dispatcher:
         market: Market,
         ticks: list[Accepted],
         held_back: Callable[[str, str], set[int]] = lambda currency, version: set(),
+        *,
+        one_by_one: bool = False,
     ) -> OpenFrame:
         """Open a frame of a market for the ticks it stands for, and send its blocks.
 
@@ -161,6 +165,7 @@ class Dispatcher:
             market: All quotes of a currency.
             ticks: What the frame stands for; none when the book has moved.
             held_back: Blocks of a currency's book version that are not to be sent.
+            one_by_one: Send the first block only; ``send_next`` sends the others.
 
         Raises:
             NoBook: Nothing is compiled for the currency.
@@ -176,10 +181,18 @@ class Dispatcher:
         if not self.frames.open(header):
             raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
         frame.held_back = held_back(header.currency, header.book_version)
-        for block in range(header.blocks):
-            if block not in frame.held_back:
-                self._send_block(frame, block)
+        blocks = [block for block in range(header.blocks) if block not in frame.held_back]
+        now = blocks[:1] if one_by_one else blocks
+        frame.unsent = blocks[len(now) :]
+        for block in now:
+            self._send_block(frame, block)
         return frame
+
+    def send_next(self, frame: OpenFrame) -> None:
+        """Send the next block of a frame sent one by one; its time to be late begins anew."""
+        self._send_block(frame, frame.unsent[0])
+        del frame.unsent[0]
+        frame.opened_s = self.clock()
 
     def send_again(self, frame: OpenFrame, blocks: Iterable[int]) -> None:
         """Send blocks that have put no part; the frame's header may have expired meanwhile."""

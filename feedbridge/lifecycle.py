@@ -32,6 +32,10 @@ RETRY_EVERY_S, BOOKS_EVERY_S, LOOK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 MISSING_EVERY_S = 1.0
 
+SLOW_NS, SLOW_FRAMES = 100_000_000, 10
+"""A block usually takes milliseconds; one that takes longer has new instruments, or very many. Its
+currency counts as slow until so many frames in a row were quick."""
+
 MOST_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
@@ -64,6 +68,7 @@ class Lifecycle:
         self.states: Counter[str] = Counter()
         self.hops = Hops()
         self.resent = 0
+        self.slow: Counter[str] = Counter()
         self._books_at = self._missing_at = 0.0
         self._compile_at: dict[str, float] = {}
 
@@ -108,6 +113,9 @@ class Lifecycle:
         self.watchdog.published(frame, self.clock())
         self._compile_at.pop(name, None)  # a book was there: if it goes, ask at once
         self._count(name, frame, line)
+        if line is not None and line.frame == frame.number:
+            slow = line.slowest_ns > SLOW_NS
+            self.slow[name] = SLOW_FRAMES if slow else max(0, self.slow[name] - 1)
         lane.open, lane.published, lane.number = None, frame.market, frame.number
         lane.book_version, lane.at_most, lane.base = frame.header.book_version, None, None
         if frame.partial:
@@ -178,7 +186,19 @@ class Lifecycle:
         for name, block in self._cleared():
             self._send_cleared(name, block)
         for name, frame in self.open.items():
+            if frame.unsent:
+                self._send_next(name, frame)
             self._look_after(name, frame, self.clock())
+
+    def _send_next(self, name: str, frame: OpenFrame) -> None:
+        """The next block, when the ones that were sent are there.
+
+        A currency that is slow to price has one block on its way, so that it holds one worker and
+        the others serve the other currencies.
+        """
+        present = self.frames.blocks_present(name, frame.number, frame.header.blocks)
+        if all(present[block] or block in frame.held_back for block in frame.sent_s):
+            self.dispatcher.send_next(frame)
 
     def _look_after(self, name: str, frame: OpenFrame, now: float) -> None:
         due, given_up = self.watchdog.overdue(frame, now), self.watchdog.given_up(frame, now)
@@ -328,7 +348,9 @@ class Lifecycle:
         if market is None:
             return
         try:
-            lane.open = self.dispatcher.open(market, ticks, self.suspects.blocks)
+            lane.open = self.dispatcher.open(
+                market, ticks, self.suspects.blocks, one_by_one=self.slow[name] > 0
+            )
         except NoBook:
             self.ask_for_book(name)  # ticks wait for it
             return

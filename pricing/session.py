@@ -71,7 +71,8 @@ class Session:
         self._manifests, self._names, self._blocks = Kept(2), Kept(2), Kept(2)
         # Each also on the date that it rolls to.
         self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
-        self._first = True  # whether the block priced last was new
+        self._first = True  # whether the block priced last was new, or its instruments were
+        self._last_day: dict[Hashable, Hashable] = {}
         self._solved = Kept(1)  # blocks of one frame that this process prices
 
     def price(self, job: PriceJob) -> tuple[PartSums, PartColumns]:
@@ -82,7 +83,9 @@ class Session:
             BookGone: The book version is no longer there.
         """
         started = time.time_ns()
-        self._first = not self._ready.has((job.currency, job.block), self._day(job))
+        place, day = (job.currency, job.block), self._day(job)
+        self._first = not self._ready.has(place, day) or self._last_day.get(place) != day
+        self._last_day[place] = day
         curves, ready, groups = self.prepare(job)
         solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
@@ -112,7 +115,7 @@ class Session:
     def prepare_next_day(self, job: PriceJob) -> None:
         """Prepare a priced block for the next weekday: its first tick need not wait for that.
 
-        Not after the first frame of a block, which has taken long enough.
+        Not after the first frame of a block or of its instruments, which has taken long enough.
         """
         if not self._first:
             date = next_weekday(job.valuation_date)

@@ -142,6 +142,7 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int
     source: str
     node_days: list[int] = []
+    slowest_ns: int = 0
 
     @property
     def tick_to_published_ms(self) -> float:
@@ -169,6 +170,7 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     opened_ns: int = 0
     started_ns: int = 0
     finished_ns: int = 0
+    slowest_ns: int = 0
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +328,7 @@ def roll_up(
         ticks=header.ticks,
         source=header.source,
         node_days=first.node_days,
+        slowest_ns=max(part.finished_ns - part.started_ns for part in parts),
     )
 
 
@@ -348,4 +351,5 @@ def history_line(rollup: Rollup) -> HistoryLine:
         opened_ns=rollup.opened_ns,
         started_ns=rollup.started_ns,
         finished_ns=rollup.finished_ns,
+        slowest_ns=rollup.slowest_ns,
     )

@@ -21,7 +21,7 @@ from pricing.frames import Frames, connect
 from pricing.session import BookGone, Session
 from tests.faults.watch import Seen
 
-CLOCKS = ("started_ns", "finished_ns", "published_ns")
+CLOCKS = ("started_ns", "finished_ns", "published_ns", "slowest_ns")
 """What two runs of the same frame cannot share."""
 
 

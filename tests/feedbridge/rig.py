@@ -75,6 +75,7 @@ class Rig:
         self.bridges: list[Bridge] = []
         self.worked, self.pretends = 0, True
         self.idle_blocks: set[int] = set()
+        self.block_ns = 10
         past.leave_out(self.servers, self.group)
 
     def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
@@ -148,7 +149,9 @@ class Rig:
         if BAD_RATE in job["curves"].get("USD-SOFR", {}).values():
             self.frames.fail(name, number, "BOOTSTRAP", "USD-SOFR does not bootstrap")
             return
-        result = self.frames.put(name, number, part(block), columns(block))
+        result = self.frames.put(
+            name, number, part(block, finished_ns=10 + self.block_ns), columns(block)
+        )
         if result.present == job["blocks"]:
             header = self.frames.header(name, number)
             assert header is not None
