@@ -84,6 +84,12 @@ class Accrual:
         if self.day_count == "ACT/ACT ICMA":
             return self.dates.years(start, end)
         if self.day_count in THIRTY_360 and self.dates.are_neighbours(start, end):
+            return self.of_regular_period(start, end)
+        return float(self.counter.yearFraction(start, end))
+
+    def of_regular_period(self, start: ql.Date, end: ql.Date) -> float:
+        """The same, when start to end is known to be one regular period."""
+        if self.day_count == "ACT/ACT ICMA" or self.day_count in THIRTY_360:
             return self.dates.months / 12.0
         return float(self.counter.yearFraction(start, end))
 

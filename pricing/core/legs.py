@@ -513,7 +513,7 @@ def make_bond(bond: Bond) -> ql.Bond:
         paymentCalendar=cal,
     )
     redemption = ql.Redemption(100.0, cal.adjust(maturity, bond.roll))
-    return ql.Bond(0, cal, 100.0, maturity, issue, [*coupons, redemption])
+    return ql.Bond(0, cal, 100.0, maturity, issue, (*coupons, redemption))
 
 
 def bond_accrual(bond: Bond) -> Accrual:
@@ -535,8 +535,12 @@ def bond_accrual(bond: Bond) -> Accrual:
 
 def _years_of_periods(bond: Bond, schedule: ql.Schedule) -> list[float]:
     accrual = bond_accrual(bond)
-    periods = itertools.pairwise(list(schedule))
-    return [accrual.of_period(start, end) for start, end in periods]
+    periods = list(itertools.pairwise(schedule.dates()))
+    years = [accrual.of_regular_period(start, end) for start, end in periods]
+    for place in {0, len(periods) - 1}:  # the terms refuse a first coupon off the regular dates
+        if not schedule.isRegular(place + 1):  # odd, or regular between two stated dates
+            years[place] = accrual.of_period(*periods[place])
+    return years
 
 
 def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
