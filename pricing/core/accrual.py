@@ -38,20 +38,30 @@ class RegularDates:
     end_of_month: bool
     calendar: ql.Calendar = field(default_factory=ql.NullCalendar)
     roll: int = ql.Unadjusted
+    _made: dict[int, ql.Date] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def date(self, number: int) -> ql.Date:
         """The date so many periods after the anchor; before it where negative."""
-        months = number * self.months
-        return self.calendar.advance(self.anchor, months, ql.Months, self.roll, self.end_of_month)
+        if number not in self._made:
+            period = (number * self.months, ql.Months)
+            self._made[number] = self.calendar.advance(
+                self.anchor, *period, self.roll, self.end_of_month
+            )
+        return self._made[number]
 
-    def position(self, date: ql.Date) -> float:
-        """Periods from the anchor to a date; a part of a period counts by its days."""
+    def before(self, date: ql.Date) -> int:
+        """The number of the last regular date that is on or before a date."""
         apart = 12 * (date.year() - self.anchor.year()) + date.month() - self.anchor.month()
         number = apart // self.months
         while self.date(number) > date:
             number -= 1
         while self.date(number + 1) <= date:
             number += 1
+        return number
+
+    def position(self, date: ql.Date) -> float:
+        """Periods from the anchor to a date; a part of a period counts by its days."""
+        number = self.before(date)
         before, after = self.date(number), self.date(number + 1)
         return float(number + (date - before) / (after - before))
 

@@ -517,19 +517,20 @@ def make_bond(bond: Bond) -> ql.Bond:
 
 
 def bond_accrual(bond: Bond) -> Accrual:
-    """How the coupons of a bond that pays coupons accrue.
-
-    Its regular dates count from the penultimate coupon where that is given, else from maturity.
-    """
-    terms = bond.terms
+    """How the coupons of a bond that pays coupons accrue."""
     return Accrual(
         day_count=bond.day_count,
         counter=day_counter(bond.day_count),
-        dates=RegularDates(
-            anchor=to_ql(terms.penultimate_coupon_date or terms.maturity_date),
-            months=names.MONTHS[bond.frequency],
-            end_of_month=bond.end_of_month,
-        ),
+        dates=regular_dates(bond, names.MONTHS[bond.frequency]),
+    )
+
+
+def regular_dates(bond: Bond, months: int) -> RegularDates:
+    """Coupon dates so many months apart from the penultimate one if given, else from maturity."""
+    return RegularDates(
+        anchor=to_ql(bond.terms.penultimate_coupon_date or bond.terms.maturity_date),
+        months=months,
+        end_of_month=bond.end_of_month,
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import QuantLib as ql
@@ -177,32 +176,21 @@ def _positions(bond: Bond) -> Callable[[ql.Date], float]:
     The dates go on beyond issue and maturity, so that odd periods and payments after a holiday
     have a place too.
     """
-    terms = bond.terms
-    last = legs.to_ql(terms.penultimate_coupon_date or terms.maturity_date)
-    dated = legs.to_ql(terms.dated_date or terms.issue_date)
-    null, per_year = ql.NullCalendar(), _periods_a_year(bond)
-    months = 12 // per_year
-    by_month = legs.day_counter(bond.yield_day_count) if "30" in bond.yield_day_count else None
-
-    @cache
-    def coupon_date(number: int) -> ql.Date:
-        return null.advance(last, number * months, ql.Months, ql.Unadjusted, bond.end_of_month)
+    per_year = _periods_a_year(bond)
+    dates = legs.regular_dates(bond, 12 // per_year)
+    if "30" not in bond.yield_day_count:
+        return dates.position
+    count = legs.day_counter(bond.yield_day_count)
+    dated = legs.to_ql(bond.terms.dated_date or bond.terms.issue_date)
 
     def position(date: ql.Date) -> float:
-        apart = 12 * (date.year() - last.year()) + date.month() - last.month()
-        number = apart // months
-        while coupon_date(number) > date:
-            number -= 1
-        while coupon_date(number + 1) <= date:
-            number += 1
-        before, after = coupon_date(number), coupon_date(number + 1)
-        if by_month and before < dated < date:
+        number = dates.before(date)
+        before, after = dates.date(number), dates.date(number + 1)
+        if before < dated < date:
             # An odd first period: what is left of it is its length less what has accrued.
-            left = by_month.dayCount(dated, after) - by_month.dayCount(dated, date)
+            left = count.dayCount(dated, after) - count.dayCount(dated, date)
             return float(number + 1.0 - max(left * per_year / 360.0, 0.0))
-        if by_month:
-            return float(number + min(by_month.dayCount(before, date) * per_year / 360.0, 1.0))
-        return float(number + (date - before) / (after - before))
+        return float(number + min(count.dayCount(before, date) * per_year / 360.0, 1.0))
 
     return position
 
