@@ -57,7 +57,7 @@ class RegularDates:
             number -= 1
         while self.date(number + 1) <= date:
             number += 1
-        return number
+        return int(number)
 
     def position(self, date: ql.Date) -> float:
         """Periods from the anchor to a date; a part of a period counts by its days."""
