@@ -26,6 +26,7 @@ from kafka.errors import KafkaError
 from feedbridge.board import Board
 from feedbridge.commits import Commits
 from feedbridge.deadletter import DeadLetters
+from feedbridge.decode import TimeLimits
 from feedbridge.dispatch import Dispatcher, Overtaken
 from feedbridge.intake import Intake
 from feedbridge.lane import Lane
@@ -79,6 +80,7 @@ class Bridge:
         wall_ns: Callable[[], int] = time.time_ns,
         ask_to_compile: Callable[[], None] = lambda: None,
         limit: BadLimit | None = None,
+        times: TimeLimits = TimeLimits(),
     ) -> None:
         """Start with an empty board; the first assignment fills it from published frames."""
         self.consumer, self.dispatcher, self.letters = consumer, dispatcher, letters
@@ -87,7 +89,7 @@ class Bridge:
         self.lanes = {name: Lane() for name in CURRENCIES}
         board, ledger, lanes = self.board, self.ledger, self.lanes
         self.limit = limit or BadLimit()
-        self.intake = Intake(board, ledger, lanes, letters, self.limit, wall_ns)
+        self.intake = Intake(board, ledger, lanes, letters, self.limit, wall_ns, times)
         self.takeover = Takeover(consumer, dispatcher, board, ledger, lanes, self.intake.rates)
         self.lifecycle = Lifecycle(
             *(lanes, board, ledger, dispatcher, letters, watchdog, suspects),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,9 +22,6 @@ MAX_CURVE_QUOTES, MAX_MARKET_QUOTES = 120, 300
 solution rises with the cube of the quotes; the longest published curves have about 30."""
 
 FIRST_YEAR = 1950
-MAX_AHEAD = dt.timedelta(days=2)
-"""How far a market may be ahead of this machine's clock: time zones and wrong clocks, no more. A
-date beyond all maturities would price the book at 0. The past is open: history is replayed."""
 
 MAX_RISE = {"epoch": 1_000, "seq": 10**9}
 """By how much a source may raise a number at once, or by a tenth of it if that is more. Counters
@@ -52,6 +50,23 @@ _market = msgspec.json.Decoder(MarketTick)
 _fx = msgspec.json.Decoder(FxTick)
 
 
+@dataclass(frozen=True)
+class TimeLimits:
+    """How far the `as_of` of a tick may be from this machine's clock.
+
+    ``ahead`` leaves room for time zones and wrong clocks: a date beyond all maturities would price
+    the book at 0. ``age`` is open unless it is set, as history is replayed.
+    """
+
+    ahead: dt.timedelta = dt.timedelta(days=2)
+    age: dt.timedelta | None = None
+
+    def earliest(self, now: dt.datetime) -> dt.datetime:
+        """The first time that is taken."""
+        first = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC)
+        return first if self.age is None else max(first, now - self.age)
+
+
 class BadTick(Exception):
     """A record that is not a tick and never will be: bury it."""
 
@@ -73,7 +88,12 @@ class SourceRefused(BadTick):
     """
 
 
-def market_tick(raw: bytes | None, key: bytes | None, now: dt.datetime | None = None) -> MarketTick:
+def market_tick(
+    raw: bytes | None,
+    key: bytes | None,
+    now: dt.datetime | None = None,
+    times: TimeLimits = TimeLimits(),
+) -> MarketTick:
     """The tick of a record of the curve topic; ``now`` is the clock's time, else today's.
 
     Raises:
@@ -82,7 +102,7 @@ def market_tick(raw: bytes | None, key: bytes | None, now: dt.datetime | None = 
     tick: MarketTick = _decode(_market, raw)
     if key is not None and key != tick.currency.encode():
         raise BadTick("KEY_MISMATCH", f"key {key!r} of a tick of {tick.currency}; use the currency")
-    _check_times(tick.as_of, tick.sent_ns, now)
+    _check_times(tick.as_of, tick.sent_ns, now, times)
     _check_count(tick)
     try:
         messages.check_quotes(tick.currency, tick.curves)
@@ -97,14 +117,16 @@ def judged(raw: bytes) -> MarketTick:
     return _market.decode(raw)
 
 
-def fx_tick(raw: bytes | None, now: dt.datetime | None = None) -> FxTick:
+def fx_tick(
+    raw: bytes | None, now: dt.datetime | None = None, times: TimeLimits = TimeLimits()
+) -> FxTick:
     """The tick of a record of the FX topic.
 
     Raises:
         BadTick: As ``market_tick``.
     """
     tick: FxTick = _decode(_fx, raw)
-    _check_times(tick.as_of, tick.sent_ns, now)
+    _check_times(tick.as_of, tick.sent_ns, now, times)
     if not tick.usd:
         raise BadTick("EMPTY", "usd: carries no rate")
     unknown = [name for name in tick.usd if name not in CURRENCIES]
@@ -174,10 +196,14 @@ def _check_labels(tick: MarketTick) -> None:
             raise BadTick("LABEL", f"labels: {place} is not valid; {allowed}")
 
 
-def _check_times(as_of: dt.datetime, sent_ns: int, now: dt.datetime | None) -> None:
-    latest = (now or dt.datetime.now(dt.UTC)) + MAX_AHEAD
-    if not as_of.year >= FIRST_YEAR or as_of > latest:
-        limits = f"from {FIRST_YEAR} to {MAX_AHEAD.days} days ahead of the clock, {latest:%Y-%m-%d}"
+def _check_times(
+    as_of: dt.datetime, sent_ns: int, now: dt.datetime | None, times: TimeLimits
+) -> None:
+    now = now or dt.datetime.now(dt.UTC)
+    earliest, latest = times.earliest(now), now + times.ahead
+    if not earliest <= as_of <= latest:
+        ahead = f"{times.ahead.days} days ahead of the clock"
+        limits = f"from {earliest:%Y-%m-%d} to {ahead}, {latest:%Y-%m-%d}"
         raise BadTick("AS_OF", f"as_of: {as_of.isoformat()} is not valid; {limits}")
     if not 0 <= sent_ns <= MAX_NS:
         raise BadTick("SENT_NS", "sent_ns: nanoseconds since 1970, or 0 when not known")

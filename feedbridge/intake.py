@@ -36,8 +36,10 @@ class Intake:
         letters: DeadLetters,
         limit: BadLimit,
         wall_ns: Callable[[], int] = time.time_ns,
+        times: decode.TimeLimits = decode.TimeLimits(),
     ) -> None:
         """Nothing has been read."""
+        self.times = times
         self.limit = limit
         self.board, self.ledger, self.lanes = board, ledger, lanes
         self.letters, self.wall_ns = letters, wall_ns
@@ -50,7 +52,7 @@ class Intake:
         self.ledger.begin(place)
         try:
             if record.topic == FX_TICKS:
-                self.rates.take(place, decode.fx_tick(record.value))
+                self.rates.take(place, decode.fx_tick(record.value, times=self.times))
                 good = True
             else:
                 good = self._take_market(place, record)
@@ -61,7 +63,7 @@ class Intake:
 
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
-        tick = decode.market_tick(record.value, record.key)
+        tick = decode.market_tick(record.value, record.key, times=self.times)
         received = self.wall_ns()
         decode.check_order(tick, self.board.last_of(tick), received)
         verdict = self.board.judge(tick)

@@ -20,7 +20,7 @@ from stdnum import isin as stdnum_isin
 from stdnum import lei as stdnum_lei
 from stdnum.exceptions import ValidationError as Misspelt
 
-from pricing.core import conventions, limits
+from pricing.core import conventions, limits, messages
 from pricing.core.errors import BadInput
 from pricing.core.terms import BondTerms, SwapTerms, decode
 
@@ -42,7 +42,7 @@ MOST_DAYS, MOST_BP = 60, 10_000
 """Limits of lags in days and of spreads in basis points; those of Terms."""
 
 TENOR = re.compile(r"([0-9]{1,4})([DWMY])\Z")
-DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(10_000)
+DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(int(messages.FX_MAX))
 
 
 def swap_terms(row: Mapping[str, object]) -> SwapTerms:

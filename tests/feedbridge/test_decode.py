@@ -15,6 +15,7 @@ from feedbridge.decode import (
     MAX_BYTES,
     BadTick,
     SourceRefused,
+    TimeLimits,
     check_market,
     check_order,
     fx_tick,
@@ -275,3 +276,18 @@ def test_an_exchange_rate_that_is_no_number_is_named():
         fx_tick(raw % b'{"EUR": null}')
     assert caught.value.code == "TYPE"
     assert caught.value.reason.startswith("usd EUR: None is not valid; a number is expected")
+
+
+@pytest.mark.parametrize(
+    ("days", "taken"), [(-30, False), (-6, False), (-4, True), (0, True), (2, True), (3, False)]
+)
+def test_the_age_of_a_tick_can_be_bounded(days, taken):
+    now = dt.datetime(2024, 3, 6, 17, 30, tzinfo=dt.UTC)
+    as_of = (now + dt.timedelta(days=days)).isoformat()
+    raw = json.dumps({**GOOD, "as_of": as_of}).encode()
+    times = TimeLimits(age=dt.timedelta(days=5))
+    if taken:
+        market_tick(raw, None, now, times)
+        return
+    with pytest.raises(BadTick, match=r"AS_OF: as_of: .* is not valid; from 2024-03-01 to 2 days"):
+        market_tick(raw, None, now, times)

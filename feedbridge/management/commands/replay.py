@@ -161,8 +161,8 @@ def _release_others(
                 f"{currency} is published by the source {source}: stop it and add --take-over, or"
                 f" run manage.py reset_source {source} first; --run-id goes on under a known name"
             )
-        for source, currency in owners:
-            write_reset(client, source, currency)
+        for source in {source for source, _ in owners}:
+            write_reset(client, source)
     except RedisError:
         return  # bridges say it, if it is so
     stop.wait(RESETS_ARE_READ_S)
@@ -171,8 +171,7 @@ def _release_others(
 def _release(client: Any, plan: replay.ReplayPlan) -> None:
     """Nothing more will come from this replay: another source may publish."""
     with contextlib.suppress(RedisError):
-        for currency in plan.currencies:
-            write_reset(client, plan.source, currency)
+        write_reset(client, plan.source)
 
 
 def _run(

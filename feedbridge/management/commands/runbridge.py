@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from redis import RedisError
 
 from feedbridge.consumer import Bridge
 from feedbridge.deadletter import DeadLetters
+from feedbridge.decode import TimeLimits
 from feedbridge.dispatch import Dispatcher, Numbers
 from feedbridge.door import AccessRefused, BrokerUnreachable, Options
 from feedbridge.epoch import next_epoch
@@ -79,6 +81,17 @@ class Command(BaseCommand):
             "--give-up-ms", type=int, default=3000, help="publish a frame as PARTIAL after this"
         )
         parser.add_argument(
+            "--max-ahead-days",
+            type=int,
+            default=2,
+            help="refuse ticks whose as_of is further ahead of this machine's clock",
+        )
+        parser.add_argument(
+            "--max-age-days",
+            type=int,
+            help="refuse ticks whose as_of is older; default: any age, as history is replayed",
+        )
+        parser.add_argument(
             "--bad-in-a-row", type=int, default=50, help="stop reading after so many bad records"
         )
         parser.add_argument(
@@ -130,6 +143,7 @@ class Command(BaseCommand):
             *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
             ask_to_compile=ask_to_compile,
             limit=_limit(options),
+            times=_times(options),
         )
         name = f"{socket.gethostname()}:{os.getpid()}"
         health = os.environ.get("BRIDGE_HEARTBEAT_FILE", "")
@@ -186,6 +200,13 @@ def _limit(options: dict[str, Any]) -> BadLimit:
     if options["accept_bad"]:
         return NoLimit()
     return BadLimit(in_a_row=options["bad_in_a_row"], share=options["bad_share"])
+
+
+def _times(options: dict[str, Any]) -> TimeLimits:
+    ahead, age = options["max_ahead_days"], options["max_age_days"]
+    if ahead < 0 or (age is not None and age < 0):
+        raise CommandError("--max-ahead-days and --max-age-days: 0 or more days")
+    return TimeLimits(dt.timedelta(days=ahead), None if age is None else dt.timedelta(days=age))
 
 
 def _wait_while_halted(bridge: Bridge, pulse: Heartbeat, stop: threading.Event) -> None:
