@@ -81,6 +81,7 @@ class Heartbeat:
             split=frames.suspects.split,
             halted=bridge.halted,
             gap=bridge.takeover.gap,
+            refused=bridge.intake.refused,
         )
 
 

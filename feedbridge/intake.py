@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 from collections.abc import Callable
@@ -22,7 +21,18 @@ from pricing.core.messages import MarketTick
 log = logging.getLogger(__name__)
 
 CONFLICT = "CONFLICT"
-SAID = 100
+
+REFUSED_IN_A_ROW, MOST_REFUSED = 10, 100
+"""After so many a source is named in the bridge's pulse; so many sources are remembered."""
+
+REFUSALS = {
+    Verdict.STALE: "stale",
+    Verdict.NOT_WHOLE: "they wait for a whole market of their business date, `whole`: true",
+}
+
+
+def _sentence(currency: str, source: str, why: str, count: int) -> str:
+    return f"the last {count} ticks of {currency} from {source} were refused: {why}"
 
 
 class Intake:
@@ -44,7 +54,7 @@ class Intake:
         self.board, self.ledger, self.lanes = board, ledger, lanes
         self.letters, self.wall_ns = letters, wall_ns
         self.rates = WaitingRates(ledger)
-        self._said: set[tuple[str, str, dt.date]] = set()
+        self._refused: dict[tuple[str, str], tuple[str, int]] = {}
 
     def take(self, record: Any) -> None:
         """Judge one record of Kafka."""
@@ -64,6 +74,13 @@ class Intake:
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
         tick = decode.market_tick(record.value, record.key, times=self.times)
+        try:
+            return self._judge(place, record, tick)
+        except decode.SourceRefused as error:
+            self._note_refusal(tick, error.code)
+            raise
+
+    def _judge(self, place: Place, record: Any, tick: MarketTick) -> bool:
         received = self.wall_ns()
         decode.check_order(tick, self.board.last_of(tick), received)
         verdict = self.board.judge(tick)
@@ -71,8 +88,8 @@ class Intake:
             reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
             self._bury(DeadLetter(place, record.key, record.value, CONFLICT, reason))
             return False
-        if verdict is Verdict.NOT_WHOLE:
-            self._say_not_whole(tick)
+        if verdict in REFUSALS:
+            self._note_refusal(tick, REFUSALS[verdict])
         if verdict is not Verdict.ACCEPTED:
             self.ledger.end(place, verdict.value)
             return True
@@ -81,21 +98,30 @@ class Intake:
         market = self.board.with_tick(tick, waits.since_ns)
         decode.check_market(market.curves)
         self.board.take(tick, market, waits.since_ns)
+        self._refused.pop((tick.currency, tick.source), None)
         lane = self.lanes[tick.currency]
         lane.partition, lane.guessed = place[:2], False
         lane.waiting.append(waits)
         return True
 
-    def _say_not_whole(self, tick: MarketTick) -> None:
-        """Once for each source and date; the bridges' counts have the number."""
-        missed = tick.currency, tick.source, tick.as_of.date()
-        if missed not in self._said:
-            self._said = {*list(self._said)[-SAID:], missed}
-            log.warning(
-                "%s: ticks of %s of %s wait for a whole market of that date: its first tick carries"
-                ' "whole": true, or all quotes of the date before',
-                *missed,
-            )
+    def _note_refusal(self, tick: MarketTick, why: str) -> None:
+        """Count what was refused in a row; said once, and shown until a tick is accepted."""
+        key = tick.currency, tick.source
+        count = self._refused.pop(key, ("", 0))[1] + 1
+        self._refused[key] = why, count
+        if len(self._refused) > MOST_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        if count == REFUSED_IN_A_ROW:
+            log.warning("%s", _sentence(tick.currency, tick.source, why, count))
+
+    @property
+    def refused(self) -> list[str]:
+        """Sources of which nothing has been accepted for a while, each with the reason."""
+        return [
+            _sentence(*key, why, count)
+            for key, (why, count) in self._refused.items()
+            if count >= REFUSED_IN_A_ROW
+        ]
 
     def _bury(self, letter: DeadLetter) -> None:
         log.warning("dead letter %s: %s: %s", letter.place, letter.code, letter.reason)

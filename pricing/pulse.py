@@ -40,7 +40,8 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     the next (each frame in one place; the last place is longer than all), with ``hop_sums_ms``
     their total; ``split`` counts blocks that were priced trade by trade to find one that kills
     its worker; ``halted`` says why the bridge has stopped reading for good (most input was bad);
-    ``gap`` counts records that Kafka had deleted before anybody read them.
+    ``gap`` counts records that Kafka had deleted before anybody read them; ``refused`` names the
+    sources of which nothing was accepted lately.
     """
 
     name: str
@@ -61,6 +62,7 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     split: int = 0
     halted: str = ""
     gap: int = 0
+    refused: list[str] = []
 
     @property
     def age_s(self) -> float:

@@ -176,8 +176,11 @@ def _bridge(bridges: list[BridgePulse]) -> Check:
     if all(pulse.halted for pulse in bridges):
         return Check("bridge", False, "; ".join(halted))
     waiting = sorted({pulse.waiting_for for pulse in bridges if pulse.waiting_for})
-    said = f"{len(bridges)} alive, lag {sum(pulse.lag for pulse in bridges)}"
-    return Check("bridge", True, said + (f", waiting for {', '.join(waiting)}" if waiting else ""))
+    said = [f"{len(bridges)} alive, lag {sum(pulse.lag for pulse in bridges)}"]
+    said += [f"waiting for {', '.join(waiting)}"] if waiting else []
+    # No failure of ours: a stranger who sends rubbish must not take this system out of service.
+    said += [sentence for pulse in bridges for sentence in pulse.refused]
+    return Check("bridge", True, ", ".join(said))
 
 
 def _workers(workers: list[WorkerPulse]) -> Check:

@@ -110,3 +110,18 @@ def test_books_are_asked_for_though_no_feed_sends(rig):
     rig.run(lambda: rig.asked == 1, seconds=10)
     rig.rounds(bridge)
     assert rig.asked == 1
+
+
+def test_a_source_of_which_nothing_is_accepted_is_named_until_something_is(rig, bridge):
+    old = [rig.tick(n) for n in range(1, 11)]
+    rig.send(rig.tick(100), *old, *(rig.tick(n, source="rogue") for n in range(1, 12)))
+    rig.run(at_rest(bridge, 22))
+    assert bridge.intake.refused == [
+        "the last 10 ticks of USD from feed were refused: stale",
+        "the last 11 ticks of USD from rogue were refused: OWNED",
+    ]
+    rig.send(rig.tick(101))
+    rig.run(at_rest(bridge, 23))
+    assert [text.split(" from ")[1] for text in bridge.intake.refused] == [
+        "rogue were refused: OWNED"
+    ]
