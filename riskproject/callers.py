@@ -7,9 +7,10 @@ from secrets import compare_digest
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
-from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
+
+from riskproject.tokens import TokenAuthentication
 
 LOOPBACK = ("127.0.0.1", "::1")
 

@@ -54,7 +54,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Users", "auth.user", "person"),
             ("Roles", "auth.group", "badge"),
-            ("Tokens", "authtoken.tokenproxy", "key"),
+            ("Tokens", "knox.authtoken", "key"),
             ("Failed logins", "axes.accessattempt", "lock"),
         ),
     ),
@@ -62,7 +62,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 """Title, model and icon of each page, by group."""
 
 VIEW_ALL_DESKS = "instruments.view_all_desks"
-SUPERUSERS_ONLY = ("authtoken.tokenproxy", "axes.accessattempt")
+SUPERUSERS_ONLY = ("knox.authtoken", "axes.accessattempt")
 
 
 def menu(request: HttpRequest) -> list[Item]:

@@ -310,7 +310,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
+    "knox",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -475,7 +475,7 @@ JSON_ONLY = ["rest_framework.renderers.JSONRenderer"]
 REST_FRAMEWORK = {
     # The token stands first: its challenge makes an anonymous call 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "riskproject.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -494,6 +494,7 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+REST_KNOX = {"TOKEN_TTL": None}  # a token is good until it is renewed or deleted
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fixed-income risk",
     "VERSION": "1",

@@ -6,17 +6,19 @@ from typing import Any
 
 from axes import admin as axes_admin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
-from rest_framework.authtoken.admin import TokenAdmin
-from rest_framework.authtoken.models import TokenProxy
+from knox.admin import AuthTokenAdmin
+from knox.models import AuthToken
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from instruments.admin.changelist import ListAdmin
 from instruments.admin_access import RoleUserAdmin
+
+TOKEN_CHARACTERS_SHOWN = 6
 
 
 class SuperusersOnly:
@@ -41,8 +43,27 @@ class GroupPages(GroupAdmin, ListAdmin):
     pass
 
 
-class TokenPages(SuperusersOnly, TokenAdmin, ListAdmin):
-    pass
+class TokenPages(SuperusersOnly, AuthTokenAdmin, ListAdmin):  # type: ignore[misc]
+    """Tokens can be made and deleted; only their hashes are stored, so they are shown once."""
+
+    list_display = ("user", "begins_with", "created", "expiry")
+    search_fields = ("user__username",)
+
+    @admin.display(description="begins with")
+    def begins_with(self, token: AuthToken) -> str:
+        """Enough to tell two tokens of a user apart."""
+        return f"{token.token_key[:TOKEN_CHARACTERS_SHOWN]}..."
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("user", "expiry") if obj is None else ("user", "begins_with", "created", "expiry")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: AuthToken, form: Any, change: bool) -> None:
+        obj.save()
+        sentence = f"The token of {obj.user}, which is shown only this once: {form.token}"
+        self.message_user(request, sentence, messages.WARNING)
 
 
 class AttemptPages(SuperusersOnly, axes_admin.AccessAttemptAdmin, ListAdmin):  # type: ignore[misc]
@@ -60,7 +81,7 @@ class FailurePages(SuperusersOnly, axes_admin.AccessFailureLogAdmin, ListAdmin):
 PAGES: dict[type[Model], Any] = {
     User: UserPages,
     Group: GroupPages,
-    TokenProxy: TokenPages,
+    AuthToken: TokenPages,
     AccessAttempt: AttemptPages,
     AccessLog: LogPages,
     AccessFailureLog: FailurePages,

@@ -188,7 +188,7 @@ def test_who_may_only_read_brings_no_older_state_back(swap: Swap, django_user_mo
     assert Swap.objects.get().version == 1
 
 
-@pytest.mark.parametrize("table", ["axes/accessattempt", "axes/accesslog", "authtoken/tokenproxy"])
+@pytest.mark.parametrize("table", ["axes/accessattempt", "axes/accesslog", "knox/authtoken"])
 def test_logins_and_tokens_are_for_superusers(
     admin_client: Client, django_user_model: Any, db: None, table: str
 ) -> None:

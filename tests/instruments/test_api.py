@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap
@@ -61,7 +61,7 @@ def test_nobody_reads_without_a_login(db: None, table: str) -> None:
 
 def test_a_token_in_the_header_is_a_login(admin_user: Any) -> None:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=admin_user).key}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {AuthToken.objects.create(user=admin_user)[1]}")
     assert client.get("/api/v1/desks/").status_code == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from io import StringIO
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from instruments.book import current_version, load_trades
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
@@ -108,11 +109,23 @@ def test_an_ordinary_user_of_that_name_is_not_promoted(db: None) -> None:
         run("create_admin")
 
 
-def test_a_token_is_made_once_and_renewed_on_demand(admin_user: Any) -> None:
+def test_a_token_is_shown_once_and_only_its_hash_is_kept(admin_user: Any) -> None:
     first = run("create_token", "admin").strip()
-    assert first == Token.objects.get(user=admin_user).key
-    assert run("create_token", "admin").strip() == first
-    assert run("create_token", "admin", renew=True).strip() != first
+    (stored,) = AuthToken.objects.values()
+    assert first not in str(stored)
+    assert stored["digest"] == hashlib.sha512(first.encode()).hexdigest()
+    second = run("create_token", "admin").strip()
+    assert second != first
+    assert AuthToken.objects.filter(user=admin_user).count() == 2
+    run("create_token", "admin", renew=True)
+    assert AuthToken.objects.filter(user=admin_user).count() == 1
+
+
+def test_a_user_has_so_many_tokens_at_the_most(admin_user: Any) -> None:
+    for _ in range(20):
+        run("create_token", "admin")
+    with pytest.raises(CommandError, match="has 20 tokens, which is the limit: --renew"):
+        run("create_token", "admin")
 
 
 def test_a_token_for_nobody_names_who_there_is(admin_user: Any) -> None:

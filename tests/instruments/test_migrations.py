@@ -8,8 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
+from knox.models import AuthToken
 
 from instruments.models import BondPosition, Desk, Quarantine, Swap
 from tests.instruments.conftest import BOND, SWAP
@@ -52,3 +55,26 @@ def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) ->
     assert (Desk.history.get().version, Quarantine.history.count()) == (3, 1)
     row.save()
     assert row.history.count() == 2
+
+
+def test_tokens_are_hashed_where_they_are_and_clients_keep_them(transactional_db: None) -> None:
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
+    migrate([("instruments", "0006_see_all_desks")])
+    user = get_user_model().objects.create_superuser("client", "client@example.com")
+    key = "0123456789abcdef0123456789abcdef01234567"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, created timestamptz NOT"
+            " NULL, user_id integer NOT NULL UNIQUE REFERENCES auth_user (id) DEFERRABLE INITIALLY"
+            " DEFERRED)"
+        )
+        cursor.execute(
+            "INSERT INTO authtoken_token VALUES (%s, '2024-03-01T00:00:00Z', %s)", [key, user.pk]
+        )
+    migrate(newest)
+    stored = AuthToken.objects.get()
+    assert (stored.user, stored.created.year, stored.expiry) == (user, 2024, None)
+    assert key not in str(vars(stored))
+    headers = {"Authorization": f"Token {key}"}
+    assert Client().get("/api/v1/swaps/", headers=headers).status_code == 200
+    assert "authtoken_token" not in connection.introspection.table_names()

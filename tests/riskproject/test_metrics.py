@@ -11,9 +11,9 @@ import pytest
 import redis
 from django.contrib.auth.models import User
 from django.db import connection
+from knox.models import AuthToken
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from rest_framework.authtoken.models import Token
 
 from pricing.pulse import HOP_BUCKETS_MS, HOPS
 from tests.riskproject import pulses
@@ -178,7 +178,7 @@ def test_a_scrape_while_redis_and_the_database_are_away_says_so(tmp_path: Path) 
 
 def test_a_user_with_a_token_may_scrape_until_the_account_is_closed(web: Web) -> None:
     user = User.objects.create_user("scraper")
-    header = f"Token {Token.objects.create(user=user).key}"
+    header = f"Token {AuthToken.objects.create(user=user)[1]}"
     assert web.get("/metrics", Host="localhost", Authorization=header).status == 200
     user.is_active = False
     user.save()

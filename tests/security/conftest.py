@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from instruments.models import Book, Desk, Swap
@@ -27,7 +27,7 @@ def a_user(name: str, *roles: str) -> Any:
 def by_token(user: Any) -> APIClient:
     client = APIClient()
     if user is not None:
-        key = Token.objects.get_or_create(user=user)[0].key
+        key = AuthToken.objects.create(user=user)[1]
         client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
     return client
 

@@ -139,7 +139,7 @@ LOOKING_MAY_NOT = [
     "UPDATE instruments_swap SET notional = 1",
     "DELETE FROM instruments_swap",
     "SELECT nextval('feedbridge_epoch')",
-    "SELECT * FROM authtoken_token",
+    "SELECT * FROM knox_authtoken",
     "SELECT * FROM django_session",
     "SELECT * FROM auth_user",
     "SELECT password FROM auth_user",
@@ -293,13 +293,13 @@ def test_a_right_that_another_than_the_owner_gave_is_told_and_nothing_changes(
     system: System, roles: Callable[..., list[str]]
 ) -> None:
     """Revoking it takes the one who gave it, so its owner's word alone does not."""
-    ask(system, "", "GRANT SELECT ON authtoken_token TO risk_app WITH GRANT OPTION")
-    ask(system, APP, "GRANT SELECT ON authtoken_token TO risk_readonly")
+    ask(system, "", "GRANT SELECT ON knox_authtoken TO risk_app WITH GRANT OPTION")
+    ask(system, APP, "GRANT SELECT ON knox_authtoken TO risk_readonly")
     try:
         with pytest.raises(CommandError, match=r"^1 rights are not as .* Nothing was changed"):
             roles()
     finally:
-        ask(system, "", "REVOKE GRANT OPTION FOR SELECT ON authtoken_token FROM risk_app CASCADE")
+        ask(system, "", "REVOKE GRANT OPTION FOR SELECT ON knox_authtoken FROM risk_app CASCADE")
     assert roles()[-1] == "rights: unchanged"
 
 

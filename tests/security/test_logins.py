@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.test import Client
 from django.urls import clear_url_caches
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from instruments.models import Desk
 from riskproject import urls
@@ -228,7 +229,7 @@ def test_a_session_needs_the_form_token_on_rest_too(users: dict[str, Any]) -> No
 
 
 def test_a_token_counts_in_the_header_alone(users: dict[str, Any]) -> None:
-    key = Token.objects.create(user=users["viewer"]).key
+    key = AuthToken.objects.create(user=users["viewer"])[1]
     client = Client()
     assert client.get(f"/api/v1/swaps/?token={key}").status_code == 401
     assert client.get(f"/api/v1/swaps/?auth_token={key}").status_code == 401
@@ -247,10 +248,36 @@ def test_an_inactive_user_and_a_renewed_token_are_out(users: dict[str, Any]) -> 
     assert client.get("/api/v1/swaps/").status_code == 401
     users["viewer"].is_active = True
     users["viewer"].save()
-    Token.objects.all().delete()
+    AuthToken.objects.all().delete()
     assert client.get("/api/v1/swaps/").status_code == 401
 
 
 def test_no_address_gives_a_token_for_a_password(client: Any, db: None) -> None:
     for path in ("api/token/", "api/v1/token/", "api/auth/", "api-token-auth/"):
         assert client.post(f"/{path}", {"username": "a", "password": "b"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "key", ["x" * 1_000, "\xff" * 20, "a b", "", "\xe9", "Token", "x" * 255], ids=range(7)
+)
+def test_what_is_no_token_is_refused_like_a_wrong_one(users: dict[str, Any], key: str) -> None:
+    headers = {"Authorization": f"Token {key}"}
+    answer = Client(raise_request_exception=False).get("/api/v1/swaps/", headers=headers)
+    assert answer.status_code == 401
+
+
+def test_the_admin_shows_a_token_once_and_lists_only_its_beginning(users: dict[str, Any]) -> None:
+    client = Client()
+    client.force_login(users["superuser"], "django.contrib.auth.backends.ModelBackend")
+    pages = "/admin/knox/authtoken/"
+    answer = client.post(f"{pages}add/", {"user": users["viewer"].pk}, follow=True)
+    found = re.search(r"shown only this once: ([0-9a-f]{64})", answer.content.decode())
+    assert found is not None
+    api = {"Authorization": f"Token {found[1]}"}
+    assert Client().get("/api/v1/swaps/", headers=api).status_code == 200
+    stored = AuthToken.objects.get()
+    assert found[1] not in str(vars(stored))
+    for address in (pages, f"{pages}{stored.pk}/change/"):
+        page = client.get(address).content.decode()
+        assert found[1][:6] in page
+        assert found[1][:15] not in page

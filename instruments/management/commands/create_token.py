@@ -1,4 +1,4 @@
-"""A user name in; its API token out, and on request the user, its roles and its desks."""
+"""Make an API token for a user, and on request the user, its roles and its desks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from instruments import access
 from instruments.models import Desk
 
+MAX_TOKENS = 20
+"""Of one user."""
+
 
 class Command(BaseCommand):
-    """Prints the token that is there, or a new one."""
+    """Prints a new token, this once: only its hash is stored."""
 
-    help = "Print the API token of a user: `Authorization: Token <key>`."
+    help = "Print a new API token of a user: `Authorization: Token <key>`. It is shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Options."""
         parser.add_argument("user")
-        parser.add_argument("--renew", action="store_true", help="replace the token that is there")
+        parser.add_argument(
+            "--renew", action="store_true", help="delete the tokens that the user has"
+        )
         parser.add_argument(
             "--role",
             action="append",
@@ -52,8 +57,12 @@ class Command(BaseCommand):
         for one in desks:
             one.traders.add(found)
         if renew:
-            Token.objects.filter(user=found).delete()
-        self.stdout.write(Token.objects.get_or_create(user=found)[0].key)
+            AuthToken.objects.filter(user=found).delete()
+        if AuthToken.objects.filter(user=found).count() >= MAX_TOKENS:
+            raise CommandError(
+                f"{user} has {MAX_TOKENS} tokens, which is the limit: --renew replaces them all"
+            )
+        self.stdout.write(AuthToken.objects.create(user=found)[1])
 
 
 def _user(name: str, *, make: bool) -> Any:
