@@ -468,6 +468,7 @@ STREAMS_PER_USER = env_int("STREAMS_PER_USER", 30, least=1)  # in each web proce
 STREAMS_PER_PROCESS = env_int("STREAMS_PER_PROCESS", 200, least=1)
 PREVIEWS_PER_USER = env_int("PREVIEWS_PER_USER", 2, least=1)  # at once, in each web process
 PREVIEWS_PER_PROCESS = env_int("PREVIEWS_PER_PROCESS", 20, least=1)
+STREAM_CHECK_SECONDS = env_int("STREAM_CHECK_SECONDS", 60, least=1)  # of its permissions
 STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then a client comes back, and is asked again
 API_BODY_BYTES, API_BULK_BYTES = 2_500_000, 20_000_000
 BODY_BYTES = 50_000_000  # of any request; files of the admin are the longest

@@ -11,23 +11,27 @@ import asyncio
 import re
 import time
 import weakref
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 import redis.asyncio
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
-from django.db import connections
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connections
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from knox.models import AuthToken
 from redis import RedisError
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from instruments import access
+from instruments.api.permissions import READS_MASTER
 from pricing import reading, sums
 from pricing.api import parameters
 from pricing.api.views import RiskView
@@ -37,6 +41,7 @@ from pricing.frames import CHANNEL, key
 from riskproject.problems import problem
 from riskproject.slots import Slots
 
+T = TypeVar("T")
 LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
 RETRY_MS = 2000
 RETRY_AFTER_S = 30
@@ -98,7 +103,9 @@ class StreamView(RiskView):
         desks = self.desks(request)
         slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
         response = StreamingHttpResponse(
-            stream(slot, settings.REDIS_URL, wanted, groups, desks, seen),
+            stream(
+                slot, settings.REDIS_URL, wanted, groups, desks, seen, Permission(request, desks)
+            ),
             content_type=EventStream.media_type,
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
@@ -126,6 +133,48 @@ def _seen(event_id: str) -> dict[str, int]:
     return {name: int(frame) for name, frame in (p.split(":") for p in event_id.split(","))}
 
 
+class Permission:
+    """What a stream was opened with: its user, the login, and the desks that the user may read."""
+
+    def __init__(self, request: Request, desks: Collection[str] | None) -> None:
+        """Remember what the request was let in by."""
+        self._user_pk, self._desks = cast(int, request.user.pk), desks
+        self._token_pk = getattr(request.auth, "pk", None)
+        self._session_hash = self._hash(cast(Any, request.user))
+        session = None if request.auth else getattr(request, "session", None)
+        self._session = session if session is not None and session.session_key else None
+
+    def stands(self) -> bool:
+        """Whether a new request would be let in, and would read the same desks.
+
+        A database that is away says nothing: the stream goes on to its ordinary end.
+        """
+        try:
+            return self._stands()
+        except DatabaseError:
+            return True
+        finally:
+            _close_database_connections()
+
+    def _stands(self) -> bool:
+        user = get_user_model().objects.filter(pk=self._user_pk, is_active=True).first()
+        if user is None or not user.has_perm(READS_MASTER):
+            return False
+        if self._token_pk and not AuthToken.objects.filter(pk=self._token_pk).exists():
+            return False
+        if self._session is not None and not (
+            self._session.exists(self._session.session_key)
+            and self._hash(user) == self._session_hash
+        ):
+            return False
+        return access.desks_seen(user) == self._desks
+
+    @staticmethod
+    def _hash(user: Any) -> str:
+        """Changes with the password."""
+        return str(user.get_session_auth_hash())
+
+
 def _close_database_connections() -> None:
     """Close this thread's connections, but for one that is in a transaction.
 
@@ -136,6 +185,20 @@ def _close_database_connections() -> None:
             connection.close()
 
 
+async def _in_a_thread(work: Callable[[], T]) -> T:
+    """Run in the request's own thread, and give the thread back.
+
+    Django keeps one thread for each request until its response has ended. asgiref starts another
+    one when it is needed again.
+    """
+    result = await sync_to_async(work, thread_sensitive=True)()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        executor.shutdown(wait=False)
+    return result
+
+
 async def stream(
     slot: object,
     url: str,
@@ -143,16 +206,22 @@ async def stream(
     groups: Sequence[str],
     desks: Collection[str] | None,
     seen: Mapping[str, int],
+    permission: Permission,
 ) -> AsyncIterator[bytes]:
-    """Send events until the caller goes or ``STREAM_SECONDS`` are over, then release the slot."""
+    """Send events until the caller goes or ``STREAM_SECONDS`` are over, then release the slot.
+
+    It ends early when the permission has gone: a client that comes back is told why.
+    """
     client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
     listener = client.pubsub(ignore_subscribe_messages=True)
     try:
         # Here all middleware has run, and this is still the thread in which it has run.
-        await sync_to_async(_close_database_connections, thread_sensitive=True)()
+        await _in_a_thread(_close_database_connections)
         yield f"retry: {RETRY_MS}\n\n".encode()
         await listener.subscribe(CHANNEL)
-        async for event in _events(client, listener, currencies, groups, desks, dict(seen)):
+        async for event in _events(
+            client, listener, currencies, groups, desks, dict(seen), permission
+        ):
             yield event
     except RedisError as error:
         body = problem(
@@ -172,9 +241,15 @@ async def _events(
     groups: Sequence[str],
     desks: Collection[str] | None,
     seen: dict[str, int],
+    permission: Permission,
 ) -> AsyncIterator[bytes]:
-    end, beat = time.monotonic() + settings.STREAM_SECONDS, time.monotonic()
+    begun = time.monotonic()
+    end, beat, checked = begun + settings.STREAM_SECONDS, begun, begun
     while time.monotonic() < end:
+        if time.monotonic() - checked >= settings.STREAM_CHECK_SECONDS:
+            if not await _in_a_thread(permission.stands):
+                return
+            checked = time.monotonic()
         async for rollup in _newer(client, currencies, seen):
             seen[rollup.currency] = rollup.frame
             yield _event(rollup, groups, desks, seen)

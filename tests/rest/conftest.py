@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -94,10 +95,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield found
 
 
-def start_web(system: System, name: str, port: int, **variables: str) -> None:
+def start_web(system: System, name: str, port: int, **variables: str) -> subprocess.Popen[bytes]:
     """Another web process, with other settings."""
     command = (sys.executable, "-m", "riskproject.web_server")
-    system.start(
+    return system.start(
         name, *command, "--port", str(port), "--log-level", "warning", kind="web", **variables
     )
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -183,6 +184,73 @@ def test_open_streams_hold_no_database_connection_and_their_number_is_limited(li
             return answer.status_code == 200
 
     until(admitted)
+
+
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def test_ninety_seven_streams_hold_no_thread_and_no_connection_and_other_calls_answer(
+    live: Live,
+) -> None:
+    port = free_port()
+    process = start_web(live.system, "web-many", port, STREAMS_PER_USER="97")
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: answers(url))
+    before = connections(live), threads(process.pid)
+    with ExitStack() as stack:
+        for _ in range(97):
+            answer = requests.get(
+                f"{url}/api/v1/stream/risk/", headers=live.headers, stream=True, timeout=20
+            )
+            assert stack.enter_context(answer).status_code == 200
+        until(lambda: connections(live) <= before[0], 10)
+        until(lambda: threads(process.pid) <= before[1] + 10, 10)
+        for path in ("swaps/", "risk/portfolio/", "bonds/"):
+            found = requests.get(f"{url}/api/v1/{path}", headers=live.headers, timeout=20)
+            assert found.status_code == 200
+
+
+MANAGE = """
+from django.contrib.auth.models import User
+from knox.models import AuthToken
+from instruments.models import Desk
+user = User.objects.get(username={name!r})
+"""
+LOST = {
+    "deactivated": "user.is_active = False; user.save()",
+    "taken off the desk": "[desk.traders.remove(user) for desk in user.desks.all()]",
+    "put on another desk": "Desk.objects.create(code='NEW-DESK', name='New').traders.add(user)",
+    "without a role": "user.groups.clear()",
+    "without the token": "AuthToken.objects.filter(user=user).delete()",
+}
+
+
+def test_a_stream_ends_when_its_user_may_read_it_no_more(live: Live) -> None:
+    port = free_port()
+    start_web(live.system, "web-checks", port, STREAM_CHECK_SECONDS="1")
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: answers(url))
+    desk = live.get("desks/").json()["results"][0]["code"]
+    with ExitStack() as stack:
+        streams = {}
+        for number, what in enumerate(("nothing", *LOST)):
+            words = (f"reader{number}", "--role", "trader", "--desk", desk)
+            key = live.system.manage("create_token", *words).split()[-1]
+            answer = requests.get(
+                f"{url}/api/v1/stream/risk/",
+                headers={"Authorization": f"Token {key}"},
+                stream=True,
+                timeout=20,
+            )
+            streams[what] = events(stack.enter_context(answer))
+            risk(streams[what])
+        for number, (what, program) in enumerate(LOST.items(), 1):
+            live.system.manage("shell", "-c", MANAGE.format(name=f"reader{number}") + program)
+            assert all("event" in event or "comment" in event for event in streams[what])
+        frame = live.publish("USD")
+        while risk(streams["nothing"])[1] != frame:
+            pass
 
 
 def connections(live: Live) -> int:
