@@ -513,7 +513,9 @@ def make_bond(bond: Bond) -> ql.Bond:
         paymentCalendar=cal,
     )
     redemption = ql.Redemption(100.0, cal.adjust(maturity, bond.roll))
-    return ql.Bond(0, cal, 100.0, maturity, issue, (*coupons, redemption))
+    # With an issue date QuantLib refuses a short first coupon that is paid on that day, as one
+    # that ends on the weekend after it is by PRECEDING; nothing here asks it for that date.
+    return ql.Bond(0, cal, 100.0, maturity, ql.Date(), (*coupons, redemption))
 
 
 def bond_accrual(bond: Bond) -> Accrual:

@@ -157,10 +157,6 @@ def test_a_swap_of_one_business_day_at_a_month_end_names_both_dates(start: str, 
     )
 
 
-PLAIN_COUNTS = [name for name in names.DAY_COUNTS if name != "ACT/ACT ICMA"]
-"""ICMA has rules of its own for odd periods."""
-
-
 def _maybe(draw: Any, values: st.SearchStrategy[Any]) -> Any:
     return draw(st.one_of(st.none(), st.none(), values))
 
@@ -178,7 +174,7 @@ def random_terms(draw: Any) -> tuple[dict[str, Any], type[SwapTerms] | type[Bond
         "end_of_month": _maybe(draw, st.booleans()),
     }
     end = (start + dt.timedelta(days=days)).isoformat()
-    frequency, count = st.sampled_from(names.FREQUENCIES), st.sampled_from(PLAIN_COUNTS)
+    frequency, count = st.sampled_from(names.FREQUENCIES), st.sampled_from(names.DAY_COUNTS)
     if draw(st.booleans()):
         return {
             **common,

@@ -197,3 +197,21 @@ def test_both_engines_agree_on_legs_that_count_so() -> None:
     found = priced([terms], today, quotes).risk
     assert found.npv[0] == pytest.approx(risk.npv, abs=1e-10)
     assert found.pv01[0] == pytest.approx(risk.pv01, abs=1e-12)
+
+
+def test_a_first_coupon_may_be_paid_on_the_day_that_interest_starts() -> None:
+    """From a Friday to the Sunday after it, paid on the business day before."""
+    terms = BondTerms(
+        trade_id="b",
+        book="b",
+        face_amount=100.0,
+        convention="DE-BUND",
+        coupon_rate=0.05,
+        issue_date=dt.date(2018, 1, 5),
+        first_coupon_date=dt.date(2018, 1, 7),
+        maturity_date=dt.date(2020, 1, 7),
+        business_day_convention="PRECEDING",
+    )
+    assert coupons(terms) == pytest.approx([5 * 2 / 365, 5.0, 5.0], rel=1e-13)
+    (risk,) = Reference(dt.date(2018, 1, 4), {"EUR-GOVT": ZERO_RATES}).price([terms], ladders=False)
+    assert risk.npv == pytest.approx(100 + sum(coupons(terms)), rel=1e-12)
