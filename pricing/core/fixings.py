@@ -54,9 +54,34 @@ class IndexHistory:
             place += 1
         return int(self.days[min(place, len(self.days) - 1)])
 
+    def growth_from(self, day: IntArray) -> FloatArray:
+        """``growth`` at the start of an accrual; on no business day the fixing before counts."""
+        place = self.fixing_of(day)
+        rest = self.days[place + 1] - day
+        whole = self.days[place] == day
+        before = self.growth[place + 1] / (1.0 + self._rate(place) * rest / self._year)
+        return np.where(whole, self.growth[place], before)
+
+    def growth_to(self, day: IntArray) -> FloatArray:
+        """``growth`` at the end of an accrual; on no business day the fixing before counts."""
+        place = self.fixing_of(day)
+        spent = (day - self.days[place]) / self._year
+        return np.asarray(self.growth[place] * (1.0 + self._rate(place) * spent))
+
+    def fixing_of(self, day: IntArray) -> IntArray:
+        """Place of the fixing that counts on a day: its own or the one before."""
+        return np.asarray(np.searchsorted(self.days, day, side="right") - 1)
+
+    def _rate(self, place: IntArray) -> FloatArray:
+        return np.nan_to_num(self.rates[place])
+
+    @property
+    def _year(self) -> float:
+        return YEAR.get(self.row.day_count, 360.0)
+
     def first_gap(self, start: int, end: int) -> int:
-        """The first business day in [start, end) that has no fixing."""
-        a, b = np.searchsorted(self.days, (start, end))
+        """The first business day without a fixing of those that count in [start, end)."""
+        a, b = np.searchsorted(self.days, start, side="right") - 1, np.searchsorted(self.days, end)
         missing = np.flatnonzero(np.isnan(self.rates[a:b]))
         return int(self.days[a + missing[0]])
 
@@ -72,8 +97,8 @@ def index_history(
         first: Day number from which coupons accrue.
         today: The valuation date.
     """
-    # Ten days on: today may be a holiday before a weekend, and growth needs the next day.
-    days = np.array(legs.business_days(row.calendar, first, today + 10), dtype=np.int64)
+    # Ten days more on both sides: either may be a holiday beside a weekend.
+    days = np.array(legs.business_days(row.calendar, first - 10, today + 10), dtype=np.int64)
     known = {day_of(d): r for d, r in fixings.items() if day_of(d) <= today}
     rates = np.array([known.get(int(day), np.nan) for day in days])
     span = np.diff(days, append=days[-1]) / YEAR.get(row.day_count, 360.0)

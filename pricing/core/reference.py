@@ -165,14 +165,22 @@ class Reference:
         signs = (swap.sign, -swap.sign)
         instrument = ql.Swap(list(made), [s < 0 for s in signs])
         instrument.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
+        off = _off_fixing_days(made[1], swap.index, self.today)
+
+        def gap() -> float:
+            """By how much less QuantLib values the floating leg than one of its own dates."""
+            return sum(coupon.gap(forecast) * discount.discount(coupon.paid) for coupon in off)
+
+        def value() -> float:
+            return float(instrument.NPV() + signs[1] * gap())
 
         def fill(risk: TradeRisk) -> None:
-            risk.npv = instrument.NPV()
-            risk.leg_npv = (instrument.legNPV(0), instrument.legNPV(1))
+            risk.npv = value()
+            risk.leg_npv = (instrument.legNPV(0), instrument.legNPV(1) + signs[1] * gap())
             curve = self.base[swap.discount_curve]
             risk.pv01 = signs[0] * ql.CashFlows.bps(made[0], curve, False)
 
-        return _Instrument(instrument.NPV, fill)
+        return _Instrument(value, fill)
 
     def _bond(self, terms: Terms) -> _Instrument:
         bond = legs.resolve_bond(terms)  # type: ignore[arg-type]
@@ -256,6 +264,64 @@ class _Instrument:
     npv: Callable[[], float]
     fill: Callable[[TradeRisk], None]
     last_payment: ql.Date | None = None
+
+
+@dataclass(frozen=True)
+class _OffFixingDays:
+    """An overnight coupon whose accrual starts or ends on a day without a fixing.
+
+    QuantLib grows it at simple interest within the fixing that begins before that day, and so
+    differs by about (rate x days / 360)^2 of notional from P(start) / P(end) of its own dates.
+    ``starts`` and ``ends`` are the fixing's first and last day around each such date, or None.
+    """
+
+    coupon: ql.FloatingRateCoupon
+    starts: tuple[ql.Date, ql.Date] | None
+    ends: tuple[ql.Date, ql.Date] | None
+
+    @property
+    def paid(self) -> ql.Date:
+        """The day of payment."""
+        return self.coupon.date()
+
+    def gap(self, forecast: ql.YieldTermStructureHandle) -> float:
+        """Amount between its own dates, less QuantLib's."""
+        p, factor = forecast.discount, 1.0
+        if self.starts is not None:
+            (v0, v1), own = self.starts, self.coupon.accrualStartDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (v1 - own) / (v1 - v0)
+            factor *= p(own) / p(v1) / simple
+        if self.ends is not None:
+            (v0, v1), own = self.ends, self.coupon.accrualEndDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (own - v0) / (v1 - v0)
+            factor *= p(v0) / p(own) / simple
+        coupon = self.coupon
+        growth = 1.0 + (coupon.rate() - coupon.spread()) * coupon.accrualPeriod()
+        return float(coupon.nominal() * growth * (factor - 1.0))
+
+
+def _off_fixing_days(
+    leg: Sequence[ql.CashFlow], row: conventions.IndexConvention, today: dt.date
+) -> list[_OffFixingDays]:
+    """The coupons of a floating leg that start or end, from today on, on no fixing day."""
+    if row.kind != "overnight":
+        return []
+    index, now = legs.make_index(row), legs.to_ql(today)
+    calendar = index.fixingCalendar()
+
+    def around(day: ql.Date) -> tuple[ql.Date, ql.Date] | None:
+        if calendar.isBusinessDay(day):
+            return None
+        first = calendar.adjust(day, ql.Preceding)
+        return (first, calendar.adjust(day, ql.Following)) if first >= now else None
+
+    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
+    found = [
+        _OffFixingDays(c, around(c.accrualStartDate()), around(c.accrualEndDate()))
+        for c in coupons
+        if c.date() > now
+    ]
+    return [coupon for coupon in found if coupon.starts or coupon.ends]
 
 
 def _value(instrument: _Instrument) -> float:

@@ -177,11 +177,11 @@ def _fix_overnight(
     """A coupon in progress keeps what it has compounded; the rest still telescopes."""
     first, last = flows["start"][mine], flows["end"][mine]
     until = np.minimum(history.first_unknown(today), last)
-    a, b = np.searchsorted(history.days, first), np.searchsorted(history.days, until)
+    a, b = history.fixing_of(first), np.searchsorted(history.days, until)
     lacking = history.gaps[b] > history.gaps[a]
     for i, u in zip(mine[lacking], until[lacking], strict=True):
         date = date_of(history.first_gap(int(flows["start"][i]), int(u))).isoformat()
         failures.setdefault(int(trade[i]), MissingFixing(history.row.name, date))
-    alpha[mine] *= history.growth[b] / history.growth[a]
+    alpha[mine] *= history.growth_to(until) / history.growth_from(first)
     # All of it known, payment still to come: growth from a point to itself is 1.
     start[mine] = np.maximum(until, today)
