@@ -169,7 +169,7 @@ class Reference:
 
         def gap() -> float:
             """By how much less QuantLib values the floating leg than one of its own dates."""
-            return sum(coupon.gap(forecast) * discount.discount(coupon.paid) for coupon in off)
+            return float(sum(c.gap(forecast) * discount.discount(c.paid) for c in off))
 
         def value() -> float:
             return float(instrument.NPV() + signs[1] * gap())

