@@ -495,7 +495,8 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-REST_KNOX = {"TOKEN_TTL": None}  # a token is good until it is renewed or deleted
+# A token is good until it is renewed or deleted.
+REST_KNOX = {"TOKEN_TTL": None}  # nosec B105
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fixed-income risk",
     "VERSION": "1",
