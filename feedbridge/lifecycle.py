@@ -228,11 +228,20 @@ class Lifecycle:
                 self.suspects.accuse(frame, block)
                 frame.held_back.add(block)
         died = {block for block in missing if runs[block].died}
-        again = sorted((due | died) - tried - frame.held_back)
+        at_work = {block for block in due if self._is_at_work(name, frame, block, runs[block])}
+        again = sorted(((due - at_work) | died) - tried - frame.held_back)
         if again and name in self.open:
             self.dispatcher.send_again(frame, again)
             self.resent += len(again)
         frame.untouched = given_up and not any(run.begun for run in runs.values())
+
+    def _is_at_work(self, name: str, frame: OpenFrame, block: int, runs: Runs) -> bool:
+        """Whether a worker still prices a block of a slow currency.
+
+        Sent again, it would take another worker too; any other block costs less than its delay.
+        """
+        begun = runs.begun >= frame.attempts[block] and not runs.died
+        return self.slow[name] > 0 and begun and self.clock() - frame.sent_s[block] < RUN_S
 
     def _has_died(self, frame: OpenFrame, block: int, runs: Runs) -> bool:
         since = frame.tried_s.setdefault(block, self.clock())

@@ -43,6 +43,7 @@ class WaitingRates:
     def __init__(self, ledger: Ledger) -> None:
         """Nothing waits."""
         self._ledger = ledger
+        self._resets: Resets = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -87,7 +88,7 @@ class WaitingRates:
     def _check_owner(self, tick: FxTick) -> None:
         for name in tick.usd:
             owner = self._owners.get(name, tick.source)
-            if owner != tick.source:
+            if owner != tick.source and not self._released(owner):
                 raise SourceRefused(
                     "OWNED",
                     f"usd {name}: published by the source {owner}, not to be sent by {tick.source};"
@@ -109,11 +110,16 @@ class WaitingRates:
 
     def reset(self, resets: Resets) -> None:
         """Forget the numbers and release the rates of sources that were reset since."""
-        for source, mark in list(self._marks.items()):
-            if mark.since_ns < reset_ns(resets, source, ALL_CURRENCIES):
+        self._resets = resets
+        for source in list(self._marks):
+            if self._released(source):
                 del self._marks[source]
                 for name in [n for n, owner in self._owners.items() if owner == source]:
                     del self._owners[name], self._standing[name]
+
+    def _released(self, source: str) -> bool:
+        mark = self._marks.get(source)
+        return mark is None or mark.since_ns < reset_ns(self._resets, source, ALL_CURRENCIES)
 
     def write(self, client: Any) -> None:
         """Merge what waits into what Redis has.

@@ -18,9 +18,15 @@ Resets = dict[tuple[str, str], int]
 """Time of the last reset (ns since 1970) by source and currency, or ALL_CURRENCIES."""
 
 
-def write_reset(client: Any, source: str, currency: str = ALL_CURRENCIES) -> None:
-    """Tell all bridges to forget the last number of a source, and to release its quotes."""
-    client.hset(RESETS_KEY, f"{currency} {source}", time.time_ns())
+def write_reset(
+    client: Any, source: str, currency: str = ALL_CURRENCIES, for_s: float = 0.0
+) -> None:
+    """Tell all bridges to forget the last number of a source, and to release its quotes.
+
+    ``for_s`` seconds long what it sends is released too, so that another source can take the
+    quotes over from one that goes on sending.
+    """
+    client.hset(RESETS_KEY, f"{currency} {source}", time.time_ns() + int(for_s * 1e9))
 
 
 def read_resets(client: Any) -> Resets:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from feedbridge.lifecycle import SLOW_FRAMES, SLOW_NS
+from feedbridge.watchdog import Patience
+from pricing.core.messages import PriceJob
+from pricing.trials import Trials
 from tests.feedbridge.rig import at_rest, counted
 from tests.pricing.made import store, swap
 
@@ -52,3 +57,20 @@ def test_a_block_that_is_lost_among_those_sent_one_by_one_is_sent_again(rig):
     rig.run(at_rest(bridge, 2))
     assert rig.frames.current("USD").missing == []
     assert rig.frames.current("USD").frame == rig.frames.pointer("USD")
+
+
+def test_a_block_that_a_worker_is_at_is_not_sent_again(rig):
+    store(rig.books, *(swap(f"S{n}") for n in range(3)), blocks=3)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 5.0)))
+    rig.block_ns = 2 * SLOW_NS
+    rig.send(rig.tick(1, 0.01))
+    rig.run(at_rest(bridge, 1))
+    rig.send(rig.tick(2, 0.02))
+    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    job = msgspec.convert(rig.queue.jobs[-1], PriceJob)
+    Trials(rig.client).start(job)
+    rig.rounds(bridge, 1.0, works=False)
+    assert blocks_on_their_way(rig, 2) == [0]
+    Trials(rig.client).run_died(job)
+    rig.run(lambda: blocks_on_their_way(rig, 2) == [0, 0], works=False)
+    rig.run(at_rest(bridge, 2))

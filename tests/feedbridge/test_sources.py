@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 
 import pytest
+from django.core.management import CommandError
 
 from feedbridge.lifecycle import MOST_BEHIND
+from feedbridge.management.commands import replay
 from feedbridge.readiness import owners_of
+from feedbridge.replay import ReplayPlan
 from feedbridge.resets import read_resets, write_reset
 from tests.feedbridge.rig import at_rest, counted
 from tests.pricing.made import store, swap
@@ -125,3 +130,41 @@ def test_a_source_of_which_nothing_is_accepted_is_named_until_something_is(rig, 
     assert [text.split(" from ")[1] for text in bridge.intake.refused] == [
         "rogue were refused: OWNED"
     ]
+
+
+def test_a_source_takes_over_from_one_that_goes_on_sending_and_gives_back(rig, bridge):
+    """As `replay --take-over` does beside the replay of a demo."""
+    now = time.time_ns()
+    rig.send(rig.tick(1, sent_ns=now))
+    rig.run(at_rest(bridge, 1))
+    write_reset(rig.client, "feed", for_s=5.0)
+    bridge.reset_sources(read_resets(rig.client))
+    rig.send(rig.tick(2, 0.041, sent_ns=now + 10**9))  # it is not told of it
+    rig.run(at_rest(bridge, 2))
+    other = {"USD-SOFR": {"1Y": 0.06, "5Y": 0.05}}
+    rig.send(
+        next_day(rig, 1, source="replay", curves=other, whole=True),
+        rig.tick(3, 0.042, sent_ns=now + 2 * 10**9, whole=True),
+    )
+    rig.run(at_rest(bridge, 4))
+    assert shown(rig) == other
+    write_reset(rig.client, "replay")
+    bridge.reset_sources(read_resets(rig.client))
+    rig.send(rig.tick(4, 0.043, sent_ns=now + 3 * 10**9, whole=True))
+    rig.run(at_rest(bridge, 5))
+    assert shown(rig) == {"USD-SOFR": {"1Y": 0.043}}
+    assert counted(bridge)["dead_lettered"] == 1
+
+
+def test_a_replay_is_refused_where_another_source_publishes(rig, bridge):
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    day = dt.date(2024, 1, 2)
+    plan = ReplayPlan(currencies=("USD", "EUR"), start=day, end=day, run_id="x", epoch=1)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(CommandError, match="USD is published by the source feed: add --take-over"):
+        replay._release_others(rig.client, plan, stop, take_over=False)
+    replay._release_others(rig.client, plan, stop, take_over=True)
+    assert owners_of(rig.frames, ["USD"]) == set()
+    replay._release_others(rig.client, plan, stop, take_over=False)

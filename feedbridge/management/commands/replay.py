@@ -38,7 +38,7 @@ from pricing.frames import Frames, connect
 from pricing.pulse import speaking
 
 DRY_RUN_TICKS = 9
-RESETS_ARE_READ_S = 1.0
+RESETS_ARE_READ_S, TAKE_OVER_S = 1.0, 5.0
 
 HELP = """
 Replays stored curves as live market ticks onto the Kafka topic yield_curve_ticks.
@@ -158,11 +158,11 @@ def _release_others(
         if not take_over:
             source, currency = min(owners)
             raise CommandError(
-                f"{currency} is published by the source {source}: stop it and add --take-over, or"
-                f" run manage.py reset_source {source} first; --run-id goes on under a known name"
+                f"{currency} is published by the source {source}: add --take-over to publish"
+                " instead of it, until this replay ends"
             )
         for source in {source for source, _ in owners}:
-            write_reset(client, source)
+            write_reset(client, source, for_s=TAKE_OVER_S)
     except RedisError:
         return  # bridges say it, if it is so
     stop.wait(RESETS_ARE_READ_S)
@@ -255,7 +255,7 @@ def _add_where(parser: CommandParser) -> None:
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="release the source that publishes these currencies now; stop it first",
+        help="publish instead of the source that publishes these currencies now, until the end",
     )
     parser.add_argument("--bootstrap", metavar="HOST:PORT", help="instead of the configured broker")
     parser.add_argument(
