@@ -14,6 +14,7 @@ import QuantLib as ql
 
 from pricing.core import conventions, legs
 from pricing.core.conventions import CurveConvention, SwapConvention
+from pricing.core.errors import BootstrapFailed
 from pricing.core.messages import tenor_days
 from pricing.core.quotes import Key
 
@@ -55,10 +56,15 @@ class HelperFactory:
         if key.tenor == "1D":
             count = legs.day_counter(index.day_count)
             return self._deposit(key, quote, 0, cal, ql.Following, False, count)
-        start = self._spot(swap)
+        start, rule = self._spot(swap), legs.roll(swap.business_day_convention)
+        end = start + ql.Period(key.tenor)
+        if cal.adjust(end, rule) <= start:
+            # Two days to the end of a month may roll back to where they begin.
+            why = f"on {self.today} it begins on {start.ISO()}, and ends there as {end.ISO()} rolls"
+            raise BootstrapFailed(key.curve, key.tenor, None, f"{why} back; leave it out")
         return ql.OISRateHelper.forDates(
             start,
-            start + ql.Period(key.tenor),
+            end,
             ql.QuoteHandle(quote),
             legs.make_index(index),
             telescopicValueDates=True,
@@ -69,7 +75,7 @@ class HelperFactory:
             endOfMonth=swap.end_of_month,
             fixedPaymentFrequency=ql.Annual,
             fixedCalendar=cal,
-            convention=legs.roll(swap.business_day_convention),
+            convention=rule,
             fixedDayCount=legs.day_counter(swap.fixed_day_count),
         )
 
