@@ -495,8 +495,8 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-LIFETIME = None  # of a token: it is good until it is renewed or deleted
-REST_KNOX = {"TOKEN_TTL": LIFETIME}
+_token_lifetime = None  # a token is good until it is renewed or deleted
+REST_KNOX = {"TOKEN_TTL": _token_lifetime}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fixed-income risk",
     "VERSION": "1",
