@@ -218,15 +218,17 @@ class Board:
             part = replace(
                 part, curves=_merged(old.curves, part.curves), labels={**old.labels, **tick.labels}
             )
-        newest = tick.source
-        if before is not None and moves and date != before.date:
-            date, newest = before.date, before.newest  # it is behind, and stays so
+        behind = before is not None and moves and date != before.date
+        market_date = before.date if before is not None and behind else date
         kept = {}
         for name, other in parts.items():
-            left = self._left_of(other, tick, date)
+            left = self._left_of(other, tick, market_date)
             if left.curves:
                 kept[name] = left
-        return Market.of(tick.currency, date, newest, {**kept, tick.source: part})
+        newest = before.newest if before is not None and behind else tick.source
+        if newest not in kept:  # its own tick, or nobody else is left on the market's date
+            market_date, newest = date, tick.source
+        return Market.of(tick.currency, market_date, newest, {**kept, tick.source: part})
 
     def ready(self, currency: str) -> Market | None:
         """The market to be priced; None while one of its sources is behind."""

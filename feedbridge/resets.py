@@ -14,6 +14,9 @@ from typing import Any
 RESETS_KEY = "risk:resets"
 ALL_CURRENCIES = "*"
 
+KEPT_DAYS = 30
+"""Every replay leaves a reset behind; older ones go when another is written."""
+
 Resets = dict[tuple[str, str], int]
 """Time of the last reset (ns since 1970) by source and currency, or ALL_CURRENCIES."""
 
@@ -26,7 +29,12 @@ def write_reset(
     ``for_s`` seconds long what it sends is released too, so that another source can take the
     quotes over from one that goes on sending.
     """
-    client.hset(RESETS_KEY, f"{currency} {source}", time.time_ns() + int(for_s * 1e9))
+    now_ns = time.time_ns()
+    oldest_ns = now_ns - KEPT_DAYS * 86_400 * 10**9
+    old = [key for key, value in client.hgetall(RESETS_KEY).items() if int(value) < oldest_ns]
+    if old:
+        client.hdel(RESETS_KEY, *old)
+    client.hset(RESETS_KEY, f"{currency} {source}", now_ns + int(for_s * 1e9))
 
 
 def read_resets(client: Any) -> Resets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -10,6 +12,9 @@ from instruments.models.bond import OR_CONVENTION, RATE_HELP
 from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
 from pricing.core import conventions, limits
+
+LONGEST_CLOSURE = dt.timedelta(days=14)
+"""No calendar is closed for longer: dates further apart cannot fall on one business day."""
 
 
 class PayReceive(models.TextChoices):
@@ -103,7 +108,10 @@ class Swap(Trade):
             if self.trade_date is not None:
                 limits.check_date("trade_date", self.trade_date)
             own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
-            # Its calendars need QuantLib, which takes a second to load: only where it is used.
-            from pricing.core import legs
+            terms = rules.swap_terms({**own, "book": self.book.code})
+            length = terms.termination_date - terms.effective_date
+            if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
+                # Calendars need QuantLib, which takes a second to load: not for every swap.
+                from pricing.core import legs
 
-            legs.check_swap(rules.swap_terms({**own, "book": self.book.code}))
+                legs.check_swap(terms)

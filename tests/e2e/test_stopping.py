@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from devstack.ports import free_port
 from devstack.supervise import children_of
 from pricing.frames import connect
 from tests.e2e.system import ROOT, System, running_system
+from tests.waiting import until
 
 STOP_S, READY_S = 10.0, 40.0
 PROCESSES = {
@@ -61,16 +62,6 @@ def begin(system: System, name: str) -> Started:
         words = [word.replace(f"${kind}", port) for word in words]
     process = system.start(f"stopping-{name}", *words, kind=name, **variables)
     return Started(process, ports.get(f"{name.upper()}_PORT", ""))
-
-
-def until(condition: Callable[[], Any], seconds: float = READY_S) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {condition}")
 
 
 def family(pid: int) -> set[int]:

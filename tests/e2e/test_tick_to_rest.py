@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pricing.core.reference import Reference
 from pricing.core.terms import BondTerms, Terms
 from pricing.pulse import alive
 from tests.e2e.system import System, running_system
+from tests.waiting import until
 
 MARKET_DATE = dt.date(2024, 3, 5)
 NPV_TOLERANCE = 1e-8
@@ -83,16 +84,6 @@ def feed() -> Iterator[Feed]:
     made = Feed()
     yield made
     made.producer.close()
-
-
-def until(condition: Callable[[], Any], seconds: float = 40.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {condition}")
 
 
 def published(system: System, day: dt.date, failed: int = 0) -> bool:

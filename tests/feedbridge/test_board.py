@@ -320,3 +320,14 @@ def test_the_sources_of_a_currency_are_bounded():
         board.take(tick(1, source=f"s{n}", curves={"EUR-GOVT": {f"{n + 1}Y": 0.02}}))
     with pytest.raises(SourceRefused, match=f"TOO_MANY: source: .*{MAX_SOURCES} sources of EUR"):
         board.with_tick(tick(1, source="more", curves={"EUR-GOVT": {"50Y": 0.02}}))
+
+
+def test_a_source_that_takes_over_while_it_is_behind_makes_its_own_date_the_markets():
+    board = board_with(tick(1), tick(1, source="other", curves=ESTR))
+    board.take(tick(2, as_of=noon(NEXT_DAY), whole=True), since_ns=10)
+    board.resets = {("feed", "EUR"): 20}
+    board.take(tick(2, source="other"), since_ns=30)
+    market = board.ready("EUR")
+    assert (market.date, market.newest) == (DAY, "other")
+    assert market.last.seq == 2
+    assert market.curves == {"EUR-GOVT": {"10Y": 0.02}} | ESTR

@@ -10,7 +10,14 @@ import redis
 from django.core.management import CommandError, call_command
 
 from feedbridge.heartbeat import Heartbeat
-from feedbridge.resets import RESETS_KEY, decode_resets, reset_ns
+from feedbridge.resets import (
+    KEPT_DAYS,
+    RESETS_KEY,
+    decode_resets,
+    read_resets,
+    reset_ns,
+    write_reset,
+)
 
 
 def test_the_command_tells_bridges_of_a_reset(
@@ -51,3 +58,11 @@ def test_a_bridge_hears_of_resets_with_its_heartbeat(
     pulse.beat(bridge)
     bridge.reset_sources(pulse.resets)
     assert reset_ns(pulse.resets, "feed", "EUR") > 0
+
+
+def test_resets_of_long_ago_go_when_another_is_written(redis_client: redis.Redis) -> None:
+    day_ns, now_ns = 86_400 * 10**9, time.time_ns()
+    for source, days in (("old", KEPT_DAYS + 1), ("young", KEPT_DAYS - 1)):
+        redis_client.hset(RESETS_KEY, f"* {source}", now_ns - days * day_ns)
+    write_reset(redis_client, "new")
+    assert {source for source, _ in read_resets(redis_client)} == {"young", "new"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +20,7 @@ from pricing.frames import Frames, connect
 from pricing.session import Session
 from tests.e2e.system import System, running_system
 from tests.pricing.made import QUOTES, bond, header, job, store, swap
+from tests.waiting import until
 
 READY_S = 60.0
 CURVES = QUOTES | {"GBP": {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}}
@@ -108,13 +108,3 @@ def answers(url: str) -> bool:
         return requests.get(f"{url}/healthz", timeout=5).status_code == 200
     except requests.ConnectionError:
         return False
-
-
-def until(condition: Callable[[], Any], seconds: float = READY_S) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {condition}")

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from riskproject.browsers import ADMIN_POLICY, POLICY
-from tests.rest.conftest import Live, answers, start_web, until
+from tests.rest.conftest import Live, answers, start_web
 from tests.riskproject.conftest import free_port
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from django.core.management import call_command
 
-from tests.rest.conftest import Live, answers, start_web, until
+from tests.rest.conftest import Live, answers, start_web
+from tests.waiting import until
 
 DEEP = bool(os.environ.get("REST_DEEP"))
 PHASES, EXAMPLES = ("coverage,fuzzing,stateful", "20") if DEEP else ("fuzzing,stateful", "5")

@@ -17,7 +17,8 @@ from pricing.compiled import CompiledBooks
 from pricing.core.quotes import CurveOptions
 from pricing.frames import connect
 from tests.pricing.made import DATE
-from tests.rest.conftest import Live, until
+from tests.rest.conftest import Live
+from tests.waiting import until
 
 SWAP = {
     "convention": "USD-SOFR-OIS",

@@ -16,7 +16,8 @@ import requests
 
 from devstack.ports import free_port
 from pricing.frames import CHANNEL, Frames
-from tests.rest.conftest import Live, answers, start_web, until
+from tests.rest.conftest import Live, answers, start_web
+from tests.waiting import until
 
 
 @contextmanager
