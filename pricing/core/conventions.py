@@ -20,8 +20,9 @@ CURRENCIES = ("USD", "EUR", "GBP")
 
 # --- Primary sources -------------------------------------------------------------------------
 
-ARRC = (
-    "ARRC, 'SOFR Swap Conventions' and CFTC MAT filings (ISDA Definitions, USD-SOFR-OIS Compound)"
+CFTC = (
+    "CFTC, Release 8745-23 of 2023-07-07, trade execution requirement for overnight index swaps"
+    " (SOFR: T+2, annual, Act/360, payment lag 2 days; SONIA: T+0, annual, Act/365F, no lag)"
 )
 NYFED = "Federal Reserve Bank of New York, 'Additional Information about Reference Rates', SOFR"
 SIFMA = "SIFMA, 'US Holiday Recommendations', US Government Securities business days"
@@ -31,7 +32,6 @@ LCH = "LCH Ltd, 'SwapClear product specific contract terms', OIS eligibility tab
 EMMI = "EMMI, 'Benchmark Determination Methodology for EURIBOR', s. 2 (T+2, Act/360, TARGET)"
 ISDA = "ISDA, '2021 Interest Rate Derivatives Definitions', s. 4 (day counts, business days)"
 BOE_SONIA = "Bank of England, 'SONIA: key features and policies' (Act/365F, published next day)"
-BOE_RFR = "Working Group on Sterling RFRs, 'SONIA conventions', s. 2 (annual, T+0, no lag)"
 CFR = "US Treasury, 31 CFR Part 356, Appendix B, s. I-II"
 CMT = "US Treasury, 'Treasury Yield Curve Methodology' (par, semi-annual bond equivalent)"
 SEC_T3 = "SEC, Rule 15c6-1 before its amendment of 2017 (82 FR 15564 describes it: T+3)"
@@ -39,14 +39,17 @@ SEC_T2 = (
     "SEC, Release 34-80295, 82 FR 15564, and MSRB Notice 2017-17 for municipal bonds (standard"
     " settlement T+2 from 2017-09-05)"
 )
-SEC_T1 = "SEC, Release 34-96930 (standard settlement T+1 from 2024-05-28)"
+SEC_T1 = (
+    "SEC, Release 34-96930, and 88 FR 35961 for municipal bonds (MSRB Rules G-12 and G-15; standard"
+    " settlement T+1 from 2024-05-28)"
+)
 SIFMA_GOOD_FRIDAY = (
     "SIFMA, press releases of 2012-03-21, 2015-03-09 and 2026-03-20: Good Friday is not a good"
     " settlement day; trades of that day in US government securities settle T+2"
 )
 TMPG = (
     "Treasury Market Practices Group, 'White Paper on Clearing and Settlement in the Secondary"
-    " Market for U.S. Treasury Securities' (T+1)"
+    " Market for U.S. Treasury Securities', July 2019 (T+1)"
 )
 MAYLE = (
     "J. Mayle, 'Standard Securities Calculation Methods' (Securities Industry Association), vol. 1:"
@@ -55,11 +58,17 @@ MAYLE = (
 MSRB = "MSRB Rule G-33(b)(i)(B): periodic interest, (1) six months or less to redemption, (2) more"
 CFR_BILLS = "US Treasury, 31 CFR Part 356, Appendix B, s. VI.D (coupon-equivalent yield of bills)"
 DMO = "UK DMO, 'Formulae for Calculating Gilt Prices from Yields', s. 1-2 and annex"
-GEMM = "UK DMO, 'GEMM Guidebook: a guide to the roles of the DMO and primary dealers', s. 3.5"
+GEMM = "UK DMO, 'GEMM Guidebook', August 2011, s. 3.5, 'Settlement' (T+1)"
+UK_BILLS = (
+    "UK DMO, 'UK Treasury Bills: Information Memorandum', and results of tenders (simple, Act/365F)"
+)
 BOE_CURVE = "Bank of England, 'Yield curve terminology and concepts' (zero, continuous, Act/365)"
 FINANZAGENTUR = "Finanzagentur GmbH, 'Issuance conditions, Federal securities', s. 3-5"
+BUBILLS = "Finanzagentur GmbH, 'Treasury discount paper', fact sheets (interest: actual/360)"
 AFT = "Agence France Tresor, 'OAT: technical characteristics'"
+BTF = "Agence France Tresor, 'BTFs' (yields for the exact number of days out of 360)"
 MEF = "Ministero dell'Economia e delle Finanze, 'BTP: characteristics'"
+BOT = "Dipartimento del Tesoro, 'Treasury Bills (BOTs)', main features (actual/360 for yields)"
 EU_T3 = "ECSDA, 'A very smooth transition to T+2', 2014-10-20 (29 markets: T+3 before 2014-10-06)"
 EU_T2 = "Regulation (EU) 909/2014, art. 5(2) (settlement on T+2; markets moved on 2014-10-06)"
 EU_T1 = "Regulation (EU) 2025/2075, amending Regulation (EU) 909/2014 (T+1 from 2027-10-11)"
@@ -481,11 +490,11 @@ SWAPS: Mapping[str, SwapConvention] = MappingProxyType(
     {
         row.name: row
         for row in (
-            _ois("USD-SOFR-OIS", "SOFR", 2, 2, "USD-SOFR", ARRC),
+            _ois("USD-SOFR-OIS", "SOFR", 2, 2, "USD-SOFR", CFTC),
             _ois("EUR-ESTR-OIS", "ESTR", 2, 1, "EUR-ESTR", LCH),
             _euribor("3M"),
             _euribor("6M"),
-            _ois("GBP-SONIA-OIS", "SONIA", 0, 0, "GBP-SONIA", BOE_RFR),
+            _ois("GBP-SONIA-OIS", "SONIA", 0, 0, "GBP-SONIA", CFTC),
         )
     }
 )
@@ -594,6 +603,8 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 calendar="UK",
                 ex_coupon_days=7,
                 yield_source=DMO,
+                bill_yield="ACT/365F",
+                bill_source=UK_BILLS,
             ),
             _bond(
                 "DE-BUND",
@@ -604,6 +615,8 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 calendar="TARGET",
                 last_period_yield="simple",
                 yield_source=BUNDESBANK,
+                bill_yield="ACT/360",
+                bill_source=BUBILLS,
             ),
             _bond(
                 "FR-OAT",
@@ -613,6 +626,8 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 settlement_lags=EU_LAGS,
                 calendar="TARGET",
                 yield_source=AFT,
+                bill_yield="ACT/360",
+                bill_source=BTF,
             ),
             _bond(
                 "IT-BTP",
@@ -625,6 +640,8 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(
                 last_period_yield="simple",
                 yield_payment_dates="business_days",
                 yield_source=BTP_YIELDS,
+                bill_yield="ACT/360",
+                bill_source=BOT,
             ),
             _bond(
                 "CORP-30-360",

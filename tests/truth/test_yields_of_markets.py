@@ -198,6 +198,39 @@ def test_a_bill_of_a_leap_year_counts_366_days() -> None:
     assert made.yield_from_clean(99.2) == pytest.approx(wanted, rel=1e-12)
 
 
+PUBLISHED_BILLS = (
+    # Results of the UK DMO's tenders of 2024-07-26 and 2024-06-28.
+    ("UK-GILT", "2024-07-29", "2025-01-27", 97.544, 0.0505),
+    ("UK-GILT", "2024-07-01", "2024-09-30", 98.737, 0.0513),
+    # Decree of the Italian Treasury of 2015-04-01: average yield and price of 183-day BOTs.
+    ("IT-BTP", "2015-03-31", "2015-09-30", 99.980, 0.00040),
+)
+
+
+@pytest.mark.parametrize(
+    ("convention", "settles", "maturity", "price", "published"), PUBLISHED_BILLS
+)
+def test_bills_have_the_yield_of_published_auctions(
+    convention: str, settles: str, maturity: str, price: float, published: float
+) -> None:
+    zero = {"payment_frequency": "ZERO", "coupon_rate": 0.0}
+    issue = dt.date.fromisoformat(settles)
+    made = bond(convention, settles, maturity, issue_date=issue, **zero)
+    assert made.dirty_from_yield(published) == pytest.approx(price, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("convention", "year"),
+    [("UK-GILT", 365), ("DE-BUND", 360), ("FR-OAT", 360), ("IT-BTP", 360)],
+)
+def test_bills_outside_the_us_have_simple_yields(convention: str, year: int) -> None:
+    zero = {"payment_frequency": "ZERO", "coupon_rate": 0.0}
+    issue = dt.date(2024, 3, 20)
+    made = bond(convention, "2024-04-17", "2025-03-19", issue_date=issue, **zero)
+    wanted = 100 / (1 + 0.035 * 336 / year)
+    assert made.dirty_from_yield(0.035) == pytest.approx(wanted, rel=1e-13)
+
+
 def test_a_bond_that_pays_at_another_frequency_than_its_market_yields_at_its_own() -> None:
     quarterly = bond("CORP-30-360", "2024-02-15", "2034-02-15", payment_frequency="3M")
     assert quarterly.yield_from_clean(100.0) == pytest.approx(0.04, abs=1e-12)
