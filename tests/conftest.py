@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from pricing.frames import connect
 from tests import not_run
+
+# A busy machine takes longer than Hypothesis's 0.2 s for an example: no test fails for that.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",

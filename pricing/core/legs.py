@@ -144,16 +144,12 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     row = conventions.pick(conventions.SWAPS, "convention", terms.convention)
     name = terms.floating_index or row.index
     index = conventions.pick(conventions.INDICES, "floating_index", name)
-    float_frequency = terms.float_frequency
-    if float_frequency is None:
-        # An IBOR override brings its own period; an overnight one keeps the row's.
-        float_frequency = index.tenor if index.kind == "ibor" else row.float_frequency
     return Swap(
         terms=terms,
         index=index,
         fixed_frequency=_fixed_frequency(_or(terms.fixed_frequency, row.fixed_frequency)),
         fixed_day_count=_or(terms.fixed_day_count, row.fixed_day_count),
-        float_frequency=names.frequency(float_frequency, "float_frequency"),
+        float_frequency=names.frequency(terms.own_float_frequency, "float_frequency"),
         float_day_count=_or(terms.float_day_count, row.float_day_count),
         payment_lag=_or(terms.payment_lag, row.payment_lag),
         calendar=_or(terms.calendar, row.calendar),
@@ -364,23 +360,14 @@ def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float
     A floating leg of one period takes the quasi-coupon dates of the fixed leg.
     """
     terms = swap.terms
-    months = names.MONTHS[swap.fixed_frequency if frequency == "ZERO" else frequency]
-
-    def regular_dates(anchor: dt.date) -> RegularDates:
-        return RegularDates(
-            anchor=to_ql(anchor),
-            months=months,
-            end_of_month=swap.end_of_month,
-            calendar=calendar(swap.calendar),
-            roll=swap.roll,
-        )
-
-    last = terms.last_regular_date or terms.termination_date
-    # A first period counts back from its own end, even off the regular dates of the rest.
-    dates = [regular_dates(terms.first_regular_date or last)]
-    periods = list(itertools.pairwise(list(schedule)))
-    dates += [regular_dates(last)] * (len(periods) - 1)
-    return [grid.years(start, end) for grid, (start, end) in zip(dates, periods, strict=True)]
+    dates = RegularDates(
+        anchor=to_ql(terms.last_regular_date or terms.termination_date),
+        months=names.MONTHS[swap.fixed_frequency if frequency == "ZERO" else frequency],
+        end_of_month=swap.end_of_month,
+        calendar=calendar(swap.calendar),
+        roll=swap.roll,
+    )
+    return [dates.years(start, end) for start, end in itertools.pairwise(list(schedule))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,36 @@ class SwapTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         _check_names(self, SWAP_NAMES)
         _check_index(self.floating_index, self.currency)
         _check_curves(self, ("discount_curve", "forecast_curve"))
+        self._check_first_regular_date()
+
+    def _check_first_regular_date(self) -> None:
+        """Periods of both legs are counted back; a first period must end on one of their dates.
+
+        Else that leg would have a second odd period, after the first.
+        """
+        if self.first_regular_date is None:
+            return
+        row = conventions.SWAPS[self.convention]
+        end_of_month = row.end_of_month if self.end_of_month is None else self.end_of_month
+        last = "last_regular_date" if self.last_regular_date else "termination_date"
+        for field, frequency in self._frequencies(row).items():
+            months = names.MONTHS.get(names.frequency(str(frequency), field))
+            if months is not None:
+                reason = f"by {field}, periods of {months} months"
+                _check_regular(self, "first_regular_date", last, months, end_of_month, reason)
+
+    def _frequencies(self, row: conventions.SwapConvention) -> dict[str, str | int]:
+        fixed = row.fixed_frequency if self.fixed_frequency is None else self.fixed_frequency
+        return {"fixed_frequency": fixed, "float_frequency": self.own_float_frequency}
+
+    @property
+    def own_float_frequency(self) -> str | int:
+        """As stated; else an IBOR index brings its period, an overnight one keeps the row's."""
+        row = conventions.SWAPS[self.convention]
+        if self.float_frequency is not None:
+            return self.float_frequency
+        index = conventions.INDICES[self.floating_index or row.index]
+        return index.tenor if index.kind == "ibor" else row.float_frequency
 
     @property
     def currency(self) -> str:
@@ -159,15 +189,8 @@ class BondTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.first_coupon_date is None or months is None:
             return
         last = "penultimate_coupon_date" if self.penultimate_coupon_date else "maturity_date"
-        date = getattr(self, last)
-        allowed = _coupons_around(self.first_coupon_date, date, months, bool(end_of_month))
-        if self.first_coupon_date in allowed:
-            return
-        near = " and ".join(day.isoformat() for day in allowed)
-        reason = f"coupons every {months} months back from {last} {date} fall on {near}"
-        if self.penultimate_coupon_date is None:
-            reason += "; give penultimate_coupon_date where the last period is odd"
-        raise BadInput("first_coupon_date", self.first_coupon_date.isoformat(), reason)
+        reason = f"coupons every {months} months"
+        _check_regular(self, "first_coupon_date", last, months, bool(end_of_month), reason)
 
     def _row(self) -> conventions.BondConvention | None:
         if self.convention is None:
@@ -224,6 +247,25 @@ def _in_order(terms: Terms, earlier: str, later: str) -> None:
     first, last = getattr(terms, earlier), getattr(terms, later)
     if first is not None and last is not None and last < first:
         raise BadInput(later, last.isoformat(), f"must not be before {earlier} {first.isoformat()}")
+
+
+ODD_LAST = {
+    "maturity_date": "; give penultimate_coupon_date where the last period is odd",
+    "termination_date": "; give last_regular_date where the last period is odd",
+}
+
+
+def _check_regular(
+    terms: Terms, first: str, last: str, months: int, end_of_month: bool, reason: str
+) -> None:
+    """Refuse a date ``first`` that lies no number of whole periods before the date ``last``."""
+    date, end = getattr(terms, first), getattr(terms, last)
+    allowed = _coupons_around(date, end, months, end_of_month)
+    if date in allowed:
+        return
+    near = " and ".join(day.isoformat() for day in allowed)
+    hint = ODD_LAST.get(last, "")
+    raise BadInput(first, date.isoformat(), f"{reason} back from {last} {end} fall on {near}{hint}")
 
 
 def _coupons_around(

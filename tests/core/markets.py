@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pricing.core import conventions, names
 from pricing.core.messages import CurveQuotes, tenor_days
 from pricing.core.terms import BondTerms, NotionalStep, SwapTerms, Terms
+from tests.truth.flows_by_dates import shifted
 
 SHARED_QUOTES = (
     Path(__file__).resolve().parents[3] / "shared" / "data" / "multicurve_quotes_ore_2025-02-10.csv"
@@ -115,7 +116,8 @@ def swaps(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
     if draw(st.integers(0, 3)) == 0:
         optional["notional_schedule"] = _steps(draw, start, end)
     if draw(st.integers(0, 3)) == 0 and (end - start).days > 500:
-        optional["first_regular_date"] = start + dt.timedelta(days=draw(st.integers(20, 200)))
+        last = optional.get("termination_date", end)
+        optional["first_regular_date"] = _years_before(last, start + dt.timedelta(days=20))
     if draw(st.integers(0, 3)) == 0:
         optional["fixed_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
         optional["fixed_day_count"] = draw(st.sampled_from(DAY_COUNTS))
@@ -137,6 +139,13 @@ def _steps(draw, start: dt.date, end: dt.date) -> list[NotionalStep]:
         NotionalStep(date=start + dt.timedelta(days=d), notional=NOTIONAL * (0.8 - 0.2 * i))
         for i, d in enumerate(days)
     ]
+
+
+def _years_before(end: dt.date, after: dt.date) -> dt.date:
+    """The earliest date in whole years before the end that is after another."""
+    years = end.year - after.year
+    found = shifted(end, -12 * years, False)
+    return found if found > after else shifted(end, -12 * (years - 1), False)
 
 
 def _month_end(date: dt.date) -> dt.date:

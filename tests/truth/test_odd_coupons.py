@@ -7,6 +7,7 @@ period that it lies in; no schedule of the product is in them.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ import QuantLib as ql
 from pricing.core.accrual import RegularDates
 from pricing.core.bonds import PricedBond
 from pricing.core.curves import CurveSet
+from pricing.core.errors import BadInput
 from pricing.core.flows import compile_trade
 from pricing.core.quotes import CurveOptions, shape_of
 from pricing.core.reference import Reference
@@ -179,12 +181,44 @@ def test_a_swap_s_odd_periods_are_counted_as_a_bond_s_are() -> None:
     assert fixed.tolist() == pytest.approx(expected, rel=1e-13)
 
 
-def test_a_first_period_counts_back_from_its_own_end_off_the_other_dates() -> None:
-    odd = SWAP | {"first_regular_date": dt.date(2020, 8, 1)}
-    flows = compile_trade(SwapTerms(**odd, convention="EUR-ESTR-OIS")).flows
-    fixed = flows["amount"][flows["leg"] == 0]
-    # 1 March to 1 August 2020 is 153 of 366 days; the next, to 15 June 2021, 318 of 365.
-    assert fixed[:3].tolist() == pytest.approx([5 * 153 / 366, 5 * 318 / 365, 5.0], rel=1e-13)
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"first_regular_date": dt.date(2020, 8, 1)},
+            "by fixed_frequency, periods of 12 months back from last_regular_date 2024-06-15 fall "
+            "on 2020-06-15 and 2021-06-15",
+        ),
+        (
+            {"first_regular_date": dt.date(2021, 6, 14), "last_regular_date": None},
+            "by fixed_frequency, periods of 12 months back from termination_date 2024-12-20 fall "
+            "on 2020-12-20 and 2021-12-20; give last_regular_date where the last period is odd",
+        ),
+        (
+            {"fixed_frequency": "3M", "first_regular_date": dt.date(2020, 9, 15)},
+            "by float_frequency, periods of 12 months back from last_regular_date 2024-06-15 fall "
+            "on 2020-06-15 and 2021-06-15",
+        ),
+    ],
+)
+def test_a_first_period_ends_on_a_regular_date_of_both_legs(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        SwapTerms(**SWAP | changes, convention="EUR-ESTR-OIS")
+    assert refused.value.field == "first_regular_date"
+    assert str(refused.value).endswith(sentence)
+
+
+def test_an_index_with_its_own_period_decides_the_regular_dates_of_its_leg() -> None:
+    half_years = SWAP | {"fixed_frequency": "6M", "first_regular_date": dt.date(2020, 12, 15)}
+    SwapTerms(**half_years, convention="EUR-EURIBOR-3M", floating_index="EURIBOR6M")
+    with pytest.raises(BadInput, match="by float_frequency, periods of 6 months"):
+        SwapTerms(
+            **half_years | {"fixed_frequency": "3M", "first_regular_date": dt.date(2020, 9, 15)},
+            convention="EUR-EURIBOR-3M",
+            floating_index="EURIBOR6M",
+        )
 
 
 def test_both_engines_agree_on_legs_that_count_so() -> None:
