@@ -15,7 +15,7 @@ from pricing.compiled import CompiledBooks, StaleBook
 from pricing.core import conventions
 from pricing.core.arrays import FloatArray, IntArray
 from pricing.core.fixings import date_of, public_on
-from pricing.core.flows import CURVE_NAMES, FlowBlock
+from pricing.core.flows import FlowBlock, only
 from pricing.core.quotes import CurveOptions
 from pricing.core.roll import DatedBlock, roll_to
 from pricing.frame_curves import FrameCurves, curves_of
@@ -48,13 +48,13 @@ def cash_flows(
     place = view.manifest.place_of(trade_id)
     if place is None:
         return None
-    block = _one(_block(books, view, place[0]), place[1])
+    block = only(_block(books, view, place[0]), place[1])
     curves = curves_of(view.rollup, options)
     dated = roll_to(block, curves.grid.today, _fixings(view), curves.names)
     rows = [] if dated.failures else _rows(dated, curves)
     names = {
-        "discount": CURVE_NAMES[block.discount[0]],
-        "forecast": CURVE_NAMES[block.forecast[0]],
+        "discount": block.curves[block.discount[0]],
+        "forecast": block.curves[block.forecast[0]],
     }
     return TradeFlows(names, sorted(rows, key=lambda row: (row["pay_date"], row["leg"])))
 
@@ -67,23 +67,6 @@ def _block(books: CompiledBooks, view: FrameView, number: int) -> FlowBlock:
     if found is None:
         raise FrameMoved(f"{view.rollup.currency} book {view.rollup.book_version}")
     return found
-
-
-def _one(block: FlowBlock, row: int) -> FlowBlock:
-    """A block of one trade."""
-    start, end = int(block.ptr[row]), int(block.ptr[row + 1])
-    mine = slice(row, row + 1)
-    return FlowBlock(
-        trade_ids=block.trade_ids[mine],
-        products=block.products[mine],
-        books=block.books[mine],
-        ptr=np.array([0, end - start], dtype=np.int64),
-        flows=block.flows[start:end],
-        discount=block.discount[mine],
-        forecast=block.forecast[mine],
-        notional=block.notional[mine],
-        z_spread=block.z_spread[mine],
-    )
 
 
 def _fixings(view: FrameView) -> dict[str, dict[Any, float]]:

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -17,15 +18,15 @@ import numpy as np
 import redis
 
 from pricing.books import BookRef, Books, Manifest, decode_ref
+from pricing.core.conventions import CURVES, INDICES
 from pricing.core.fixings import date_of
 from pricing.core.flows import (
-    CURVE_NAMES,
     FLOW,
-    INDEX_NAMES,
     CompiledTrade,
     FlowBlock,
     make_block,
     split_evenly,
+    trades_of,
 )
 from pricing.core.messages import Failure
 from pricing.core.results import LostTrade
@@ -37,7 +38,7 @@ KEEP_OLD_SECONDS = 600
 
 
 class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
-    """A FlowBlock as bytes. Names travel along: a reader of other rows refuses it."""
+    """A FlowBlock as bytes, with the names of the curves and indices that it uses."""
 
     trade_ids: list[str]
     products: list[str]
@@ -64,8 +65,8 @@ def encode_block(block: FlowBlock, made_from: bytes = b"") -> bytes:
             trade_ids=list(block.trade_ids),
             products=list(block.products),
             books=list(block.books),
-            curves=list(CURVE_NAMES),
-            indices=list(INDEX_NAMES),
+            curves=list(block.curves),
+            indices=list(block.indices),
             ptr=block.ptr.astype(np.int64).tobytes(),
             flows=block.flows.tobytes(),
             discount=block.discount.astype(np.int32).tobytes(),
@@ -85,7 +86,7 @@ def decode_block(raw: bytes) -> FlowBlock:
     """The block of these bytes.
 
     Raises:
-        StaleBook: It was made with other tables of curves or indices.
+        StaleBook: It uses a curve or an index that this process does not know.
     """
     return _block_of(_blob.decode(raw))
 
@@ -94,34 +95,28 @@ def decode_trades(raw: bytes) -> list[CompiledTrade]:
     """The trades of a block's bytes, each by itself, with the names of their terms.
 
     Raises:
-        StaleBook: It was made with other tables of curves or indices.
+        StaleBook: It uses a curve or an index that this process does not know.
     """
     blob = _blob.decode(raw)
     block = _block_of(blob)
     size = len(blob.made_from) // max(len(block), 1)
     return [
-        CompiledTrade(
-            trade_id=block.trade_ids[row],
-            product=block.products[row],
-            book=block.books[row],
-            flows=block.flows[block.ptr[row] : block.ptr[row + 1]],
-            discount=int(block.discount[row]),
-            forecast=int(block.forecast[row]),
-            notional=float(block.notional[row]),
-            z_spread=float(block.z_spread[row]),
-            made_from=blob.made_from[row * size : (row + 1) * size],
-        )
-        for row in range(len(block))
+        replace(trade, made_from=blob.made_from[row * size : (row + 1) * size])
+        for row, trade in enumerate(trades_of(block))
     ]
 
 
 def _block_of(blob: BlockBlob) -> FlowBlock:
-    if tuple(blob.curves) != CURVE_NAMES or tuple(blob.indices) != INDEX_NAMES:
-        raise StaleBook("made by another release: it must be compiled again")
+    unknown = [*set(blob.curves) - CURVES.keys(), *set(blob.indices) - INDICES.keys()]
+    if unknown:
+        reason = f"it uses {', '.join(sorted(unknown))}, which this process does not know"
+        raise StaleBook(f"{reason}: it must be compiled again")
     return FlowBlock(
         trade_ids=tuple(blob.trade_ids),
         products=tuple(blob.products),
         books=tuple(blob.books),
+        curves=tuple(blob.curves),
+        indices=tuple(blob.indices),
         ptr=np.frombuffer(blob.ptr, dtype=np.int64),
         flows=np.frombuffer(blob.flows, dtype=FLOW),
         discount=np.frombuffer(blob.discount, dtype=np.int32),

@@ -19,6 +19,7 @@ from importlib.metadata import version
 import msgspec
 
 from pricing.compiled import decode_trades, encode_block
+from pricing.core import conventions
 from pricing.core.errors import PricingError
 from pricing.core.flows import CompiledTrade, compile_trade, make_block
 from pricing.core.messages import Failure
@@ -27,7 +28,9 @@ from pricing.core.terms import BondTerms, SwapTerms, Terms
 WORTH_A_PROCESS = 1_000
 """Trades below which starting Python and QuantLib takes as long as compiling."""
 
-SOURCES = ("accrual", "conventions", "flows", "legs", "names", "terms")
+SOURCES = ("accrual", "flows", "legs", "names", "terms")
+"""Modules of the core that make flows of terms; conventions count by their rows."""
+
 Outcome = CompiledTrade | Failure
 
 
@@ -86,8 +89,9 @@ def compile_one(terms: Terms, *, indexed: bool) -> Outcome:
 
 
 def name_of(terms: Terms, *, indexed: bool) -> bytes:
-    """Sixteen bytes that change when terms do, or the code that compiles them."""
-    content = (type(terms).__name__, indexed, terms)
+    """Sixteen bytes that change with terms, their currency's conventions, or the code."""
+    rules = conventions.digest(str(terms.currency))
+    content = (type(terms).__name__, indexed, rules, terms)
     return hashlib.blake2b(_encode(content), digest_size=16, key=release()).digest()
 
 

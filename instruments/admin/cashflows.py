@@ -12,7 +12,7 @@ from instruments.admin.shown import MISSING, amount
 from pricing.core import conventions
 from pricing.core.errors import PricingError
 from pricing.core.fixings import date_of
-from pricing.core.flows import FIXED, INDEX_NAMES, CompiledTrade, compile_trade
+from pricing.core.flows import FIXED, CompiledTrade, compile_trade
 
 HEADERS = ("Pays on", "What", "Amount")
 PERIOD = ("From", "To")
@@ -45,16 +45,16 @@ def rows(trade: CompiledTrade) -> list[list[str]]:
     """Date, kind, amount and accrual of each flow, by date of payment."""
     flows = sorted(trade.flows, key=lambda flow: (int(flow["pay"]), int(flow["leg"])))
     width = len(HEADERS) + len(PERIOD) if trade.product == "swap" else len(HEADERS)
-    return [_row(flow)[:width] for flow in flows]
+    return [_row(flow, trade.indices)[:width] for flow in flows]
 
 
-def _row(flow: Any) -> list[str]:
+def _row(flow: Any, indices: tuple[str, ...]) -> list[str]:
     pays = date_of(int(flow["pay"])).isoformat()
     if flow["kind"] == FIXED:
         what = "coupon" if flow["unit"] else "redemption"
         return [pays, what, amount(float(flow["amount"])), "", ""]
     start, end = (_day(flow[name]) for name in ("start", "end"))
-    index = INDEX_NAMES[int(flow["index"])]
+    index = indices[int(flow["index"])]
     return [pays, f"floating, {index}", MISSING, start, end]
 
 

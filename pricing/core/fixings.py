@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import QuantLib as ql
 
-from pricing.core import legs
+from pricing.core import legs, names
 from pricing.core.arrays import FloatArray, IntArray
 from pricing.core.conventions import IndexConvention
 
 EPOCH = dt.date(1970, 1, 1)
 Fixings = Mapping[str, Mapping[dt.date, float]]
 """Decimal rates by index name and fixing date."""
-
-YEAR = {"ACT/360": 360.0, "ACT/365F": 365.0}
 
 
 def day_of(date: dt.date) -> int:
@@ -77,7 +76,7 @@ class IndexHistory:
 
     @property
     def _year(self) -> float:
-        return YEAR.get(self.row.day_count, 360.0)
+        return names.YEAR_DAYS[self.row.day_count]
 
     def first_gap(self, start: int, end: int) -> int:
         """The first business day without a fixing of those that count in [start, end)."""
@@ -101,7 +100,7 @@ def index_history(
     days = np.array(legs.business_days(row.calendar, first - 10, today + 10), dtype=np.int64)
     known = {day_of(d): r for d, r in fixings.items() if day_of(d) <= today}
     rates = np.array([known.get(int(day), np.nan) for day in days])
-    span = np.diff(days, append=days[-1]) / YEAR.get(row.day_count, 360.0)
+    span = np.diff(days, append=days[-1]) / names.YEAR_DAYS[row.day_count]
     steps = 1.0 + np.nan_to_num(rates) * span
     growth = np.concatenate(([1.0], np.cumprod(steps)[:-1]))
     gaps = np.concatenate(([0], np.cumsum(np.isnan(rates))[:-1]))
@@ -113,8 +112,10 @@ def public_on(
 ) -> dict[dt.date, float]:
     """The fixings that were published by the start of ``today``'s trading.
 
-    A replay must not know SOFR of its own day: it is published on the next one.
+    A replay must not know SOFR of its own day: it is published one business day later. A day on
+    which the index's calendar is closed counts as the next business day, as it does for quotes.
     """
-    if row.publication_lag == 0:
-        return {d: r for d, r in fixings.items() if d <= today}
-    return {d: r for d, r in fixings.items() if d < today}
+    cal = legs.calendar(row.calendar)
+    day = cal.adjust(legs.to_ql(today), ql.Following)
+    last = date_of(legs.day_number(cal.advance(day, -row.publication_lag, ql.Days)))
+    return {date: rate for date, rate in fixings.items() if date <= min(last, today)}

@@ -24,14 +24,12 @@ from pricing.core.terms import BondTerms, SwapTerms, Terms
 FIXED, IBOR, OVERNIGHT = 0, 1, 2
 NO_INDEX = 255
 NEVER = 0
-INDEX_NAMES = tuple(conventions.INDICES)
-CURVE_NAMES = tuple(conventions.CURVES)
 
 FLOW = np.dtype(
     [
         ("kind", "u1"),
         ("leg", "u1"),  # 0 fixed, 1 floating
-        ("index", "u1"),  # place in INDEX_NAMES
+        ("index", "u1"),  # place in the indices of the trade or block; NO_INDEX: none
         ("pay", "i4"),  # day numbers from here
         ("start", "i4"),
         ("end", "i4"),
@@ -54,8 +52,9 @@ class CompiledTrade:
         product: bond or swap.
         book: Its book.
         flows: Records of type FLOW, in payment order by leg.
-        discount: Place of its discount curve in CURVE_NAMES.
-        forecast: Place of its projection curve in CURVE_NAMES.
+        discount: Name of its discount curve.
+        forecast: Name of its projection curve.
+        indices: Names of the indices that its flows depend on.
         notional: Present size, for shares of coverage; trade currency, unsigned.
         z_spread: Continuous spread over the discount curve, decimal per year.
         made_from: A name of the terms it was compiled from; empty when nobody asked.
@@ -65,9 +64,10 @@ class CompiledTrade:
     product: str
     book: str
     flows: RecordArray
-    discount: int
-    forecast: int
+    discount: str
+    forecast: str
     notional: float
+    indices: tuple[str, ...] = ()
     z_spread: float = 0.0
     made_from: bytes = b""
 
@@ -79,11 +79,18 @@ class CompiledTrade:
 
 @dataclass(frozen=True)
 class FlowBlock:
-    """Many compiled trades of one currency, side by side. ``ptr`` has one entry more."""
+    """Many compiled trades of one currency, side by side.
+
+    ``ptr`` has one entry more. ``curves`` and ``indices`` are the names that its trades use and no
+    others: ``discount`` and ``forecast`` are places in ``curves``, a flow's ``index`` one in
+    ``indices``.
+    """
 
     trade_ids: tuple[str, ...]
     products: tuple[str, ...]
     books: tuple[str, ...]
+    curves: tuple[str, ...]
+    indices: tuple[str, ...]
     ptr: IntArray
     flows: RecordArray
     discount: IntArray
@@ -127,9 +134,10 @@ def _compile_swap(terms: SwapTerms, indexed: bool) -> CompiledTrade:
         product=terms.product,
         book=terms.book,
         flows=flows,
-        discount=CURVE_NAMES.index(swap.discount_curve),
-        forecast=CURVE_NAMES.index(swap.forecast_curve),
+        discount=swap.discount_curve,
+        forecast=swap.forecast_curve,
         notional=terms.notional,
+        indices=(swap.index.name,),
     )
 
 
@@ -140,14 +148,13 @@ def _compile_bond(terms: BondTerms) -> CompiledTrade:
     flows = np.array(fixed_leg_rows(legs.make_bond(bond).cashflows()), dtype=FLOW)
     for column in ("amount", "unit"):
         flows[column] *= terms.face_amount / 100.0
-    curve = CURVE_NAMES.index(bond.discount_curve)
     return CompiledTrade(
         trade_id=terms.trade_id,
         product=terms.product,
         book=terms.book,
         flows=flows,
-        discount=curve,
-        forecast=curve,
+        discount=bond.discount_curve,
+        forecast=bond.discount_curve,
         notional=abs(terms.face_amount),
         z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
     )
@@ -173,11 +180,10 @@ def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
 
 
 def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
-    """Rows of FLOW of a leg of IBOR or compounded overnight coupons."""
+    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index."""
     make = _overnight_row if index.kind == "overnight" else _ibor_row
     ql_index = legs.make_index(index)
-    number = INDEX_NAMES.index(index.name)
-    return [make(ql.as_floating_rate_coupon(flow), ql_index, number, indexed) for flow in leg]
+    return [make(ql.as_floating_rate_coupon(flow), ql_index, 0, indexed) for flow in leg]
 
 
 def _overnight_row(
@@ -246,17 +252,63 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
         raise BadInput("trade_id", twice, "each trade id may stand once in a book")
     ptr = np.zeros(len(trades) + 1, dtype=np.int64)
     np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
+    curves = tuple(sorted({name for t in trades for name in (t.discount, t.forecast)}))
+    indices = tuple(sorted({name for t in trades for name in t.indices}))
+    # As bytes: numpy joins records field by field, twenty times slower.
+    flows = np.frombuffer(bytearray().join(t.flows.tobytes() for t in trades), dtype=FLOW)
+    _number_indices(flows, ptr, trades, indices)
     return FlowBlock(
         trade_ids=ids,
         products=tuple(t.product for t in trades),
         books=tuple(t.book for t in trades),
+        curves=curves,
+        indices=indices,
         ptr=ptr,
-        # As bytes: numpy joins records field by field, twenty times slower.
-        flows=np.frombuffer(b"".join(t.flows.tobytes() for t in trades), dtype=FLOW),
-        discount=np.array([t.discount for t in trades], dtype=np.int32),
-        forecast=np.array([t.forecast for t in trades], dtype=np.int32),
+        flows=flows,
+        discount=np.array([curves.index(t.discount) for t in trades], dtype=np.int32),
+        forecast=np.array([curves.index(t.forecast) for t in trades], dtype=np.int32),
         notional=np.array([t.notional for t in trades], dtype=np.float64),
         z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
+    )
+
+
+def _number_indices(
+    flows: RecordArray, ptr: IntArray, trades: Sequence[CompiledTrade], indices: tuple[str, ...]
+) -> None:
+    """Make the index of each flow, a place in its trade's indices, one in those of the block."""
+    if all(trade.indices in ((), indices) for trade in trades):
+        return
+    places = np.array([indices.index(n) for t in trades for n in t.indices], dtype=np.uint8)
+    first = np.cumsum([0, *(len(t.indices) for t in trades)])[:-1]
+    floating = np.flatnonzero(flows["index"] != NO_INDEX)
+    trade = np.searchsorted(ptr, floating, side="right") - 1
+    flows["index"][floating] = places[first[trade] + flows["index"][floating]]
+
+
+def trades_of(block: FlowBlock) -> list[CompiledTrade]:
+    """The trades of a block, each by itself."""
+    return [_trade_of(block, row) for row in range(len(block))]
+
+
+def _trade_of(block: FlowBlock, row: int) -> CompiledTrade:
+    flows, indices = block.flows[block.ptr[row] : block.ptr[row + 1]], block.indices
+    if indices:
+        numbers = flows["index"]
+        used = np.unique(numbers[numbers != NO_INDEX])
+        if len(used) < len(indices):
+            indices, flows = tuple(indices[number] for number in used), flows.copy()
+            floating = numbers != NO_INDEX
+            flows["index"][floating] = np.searchsorted(used, numbers[floating])
+    return CompiledTrade(
+        trade_id=block.trade_ids[row],
+        product=block.products[row],
+        book=block.books[row],
+        flows=flows,
+        discount=block.curves[block.discount[row]],
+        forecast=block.curves[block.forecast[row]],
+        notional=float(block.notional[row]),
+        indices=indices,
+        z_spread=float(block.z_spread[row]),
     )
 
 
@@ -267,6 +319,8 @@ def only(block: FlowBlock, row: int) -> FlowBlock:
         trade_ids=block.trade_ids[one],
         products=block.products[one],
         books=block.books[one],
+        curves=block.curves,
+        indices=block.indices,
         ptr=block.ptr[row : row + 2] - block.ptr[row],
         flows=block.flows[flows],
         discount=block.discount[one],

@@ -55,7 +55,8 @@ class HelperFactory:
         cal = legs.calendar(swap.calendar)
         if key.tenor == "1D":
             count = legs.day_counter(index.day_count)
-            return self._deposit(key, quote, 0, cal, ql.Following, False, count)
+            rule, lag = legs.roll(index.business_day_convention), index.fixing_days
+            return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
         start, rule = self._spot(swap), legs.roll(swap.business_day_convention)
         end = start + ql.Period(key.tenor)
         if cal.adjust(end, rule) <= start:
@@ -69,11 +70,11 @@ class HelperFactory:
             legs.make_index(index),
             telescopicValueDates=True,
             paymentLag=swap.payment_lag,
-            paymentConvention=ql.Following if swap.payment_lag else ql.ModifiedFollowing,
-            paymentFrequency=ql.Annual,
+            paymentConvention=rule,
+            paymentFrequency=_payments(swap.float_frequency),
             paymentCalendar=cal,
             endOfMonth=swap.end_of_month,
-            fixedPaymentFrequency=ql.Annual,
+            fixedPaymentFrequency=_payments(swap.fixed_frequency),
             fixedCalendar=cal,
             convention=rule,
             fixedDayCount=legs.day_counter(swap.fixed_day_count),
@@ -95,7 +96,7 @@ class HelperFactory:
             start,
             start + ql.Period(key.tenor),
             cal,
-            ql.Period(swap.fixed_frequency).frequency(),
+            _payments(swap.fixed_frequency),
             legs.roll(swap.business_day_convention),
             legs.day_counter(swap.fixed_day_count),
             legs.make_index(index),
@@ -159,6 +160,11 @@ class HelperFactory:
         period, currency = ql.Period(key.tenor), legs.currency(self.row.currency)
         index = ql.IborIndex("simple", period, lag, currency, cal, rule, end_of_month, count)
         return ql.DepositRateHelper(ql.QuoteHandle(quote), self._open_day(cal), index)
+
+
+def _payments(frequency: str) -> int:
+    """QuantLib's payments per year; ZERO pays once, at the end."""
+    return ql.Once if frequency == "ZERO" else int(ql.Period(frequency).frequency())
 
 
 def deposit_day_counter(row: CurveConvention) -> ql.DayCounter:

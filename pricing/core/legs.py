@@ -87,8 +87,9 @@ def ql_of_day(day: int) -> ql.Date:
 
 
 def currency(name: str) -> ql.Currency:
-    """QuantLib's currency of that name."""
-    return {"USD": ql.USDCurrency, "EUR": ql.EURCurrency, "GBP": ql.GBPCurrency}[name]()
+    """QuantLib's currency of that code; one that QuantLib does not know is made of its code."""
+    known = getattr(ql, f"{name}Currency", None)
+    return known() if known else ql.Currency(name, name, 0, name, "", 100, ql.Rounding())
 
 
 def make_index(row: IndexConvention, forecast: Handle | None = None) -> ql.IborIndex:
@@ -409,17 +410,18 @@ def resolve_bond(terms: BondTerms) -> Bond:
     def settled(field: str, default: Any) -> Any:
         return _or(getattr(terms, field), getattr(row, field) if row else default)
 
-    default_curve = (row.discount_curve if row else None) or f"{terms.currency}-GOVT"
+    currency_row = conventions.CURRENCY_ROWS[str(terms.currency)]
+    default_curve = (row.discount_curve if row else None) or currency_row.bond_discount_curve
     frequency = names.frequency(settled("payment_frequency", None))
     day_count = names.day_count(settled("day_count", None))
-    calendar_name = names.calendar(settled("calendar", _CALENDAR_OF_CURRENCY[str(terms.currency)]))
+    calendar_name = names.calendar(settled("calendar", currency_row.bond_calendar))
     return Bond(
         terms=terms,
         frequency=frequency,
         day_count=day_count,
         settlement_lags=_settlement_lags(terms, row),
         calendar=calendar_name,
-        settlement_calendar=conventions.settlement_calendar(calendar_name),
+        settlement_calendar=_settlement_calendar(calendar_name, row),
         roll=roll(settled("business_day_convention", fallback.business_day_convention)),
         end_of_month=settled("end_of_month", False),
         ex_coupon_days=settled("ex_coupon_days", 0),
@@ -432,8 +434,14 @@ def resolve_bond(terms: BondTerms) -> Bond:
     )
 
 
-_CALENDAR_OF_CURRENCY = {"USD": "US-GOVT", "EUR": "TARGET", "GBP": "UK"}
 MOST_DAYS_OF_A_BILL = 366
+
+
+def _settlement_calendar(calendar_name: str, row: BondConvention | None) -> str:
+    """The row's, unless the terms name another calendar of payments than the row."""
+    if row is not None and calendar_name == row.calendar:
+        return row.settlement_calendar
+    return conventions.settlement_calendar(calendar_name)
 
 
 def _settlement_lags(terms: BondTerms, row: BondConvention | None) -> tuple[SettlementLag, ...]:

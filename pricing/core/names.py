@@ -7,6 +7,7 @@ mean to QuantLib stands in ``legs.py``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from pricing.core.errors import BadInput
@@ -21,6 +22,9 @@ DAY_COUNTS = (
     "30/360 US",
     "30E/360",
 )
+YEAR_DAYS: Mapping[str, float] = {"ACT/360": 360.0, "ACT/365F": 365.0}
+"""Days of a year, by day count, of those that divide days by one number: indices use these."""
+
 ROLLS = ("FOLLOWING", "MODIFIED_FOLLOWING", "PRECEDING", "MODIFIED_PRECEDING", "UNADJUSTED")
 MONTHS = {"1M": 1, "2M": 2, "3M": 3, "4M": 4, "6M": 6, "1Y": 12}
 """Months of a period, by frequency."""

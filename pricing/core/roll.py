@@ -17,9 +17,7 @@ from pricing.core.arrays import FloatArray, IntArray, RecordArray
 from pricing.core.errors import MissingCurve, MissingFixing, PricingError
 from pricing.core.fixings import Fixings, IndexHistory, date_of, index_history
 from pricing.core.flows import (
-    CURVE_NAMES,
     FIXED,
-    INDEX_NAMES,
     NEVER,
     FlowBlock,
 )
@@ -63,7 +61,7 @@ def roll_to(block: FlowBlock, today: int, fixings: Fixings, curves: tuple[str, .
     failures: dict[int, PricingError] = {}
     place = _curve_places(block, trade, curves, failures)
     alive = (flows["pay"] > today) & ((flows["ex"] == NEVER) | (flows["ex"] > today))
-    start, alpha, beta = _float_columns(flows, trade, alive, today, fixings, failures)
+    start, alpha, beta = _float_columns(block, trade, alive, today, fixings, failures)
     alive &= ~np.isin(trade, list(failures))
     fixed = np.flatnonzero(alive & (flows["kind"] == FIXED))
     floating = np.flatnonzero(alive & (flows["kind"] != FIXED))
@@ -103,19 +101,19 @@ def _pointer(trade: IntArray, trades: int) -> IntArray:
 def _curve_places(
     block: FlowBlock, trade: IntArray, curves: tuple[str, ...], failures: dict[int, PricingError]
 ) -> IntArray:
-    """Place of each known curve in the market's list; trades on an absent one fail."""
+    """Place of each of the block's curves in the market's list; trades on an absent one fail."""
     place = np.array(
-        [curves.index(name) if name in curves else -1 for name in CURVE_NAMES], dtype=np.int64
+        [curves.index(name) if name in curves else -1 for name in block.curves], dtype=np.int64
     )
     for column in (block.discount, block.forecast):
         for row in np.flatnonzero(place[column] < 0):
-            name = CURVE_NAMES[column[row]]
+            name = block.curves[column[row]]
             failures.setdefault(int(row), MissingCurve(name, ", ".join(curves)))
     return place
 
 
 def _float_columns(
-    flows: RecordArray,
+    block: FlowBlock,
     trade: IntArray,
     alive: FloatArray,
     today: int,
@@ -123,6 +121,7 @@ def _float_columns(
     failures: dict[int, PricingError],
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Start day, alpha and beta of every flow, as of today."""
+    flows = block.flows
     start = flows["start"].astype(np.int64)
     alpha = flows["scale"].copy()
     beta = flows["amount"] - flows["scale"]
@@ -130,7 +129,7 @@ def _float_columns(
         mine = np.flatnonzero(alive & (flows["index"] == number) & (flows["fixing"] <= today))
         if not len(mine):
             continue
-        row = conventions.INDICES[INDEX_NAMES[number]]
+        row = conventions.INDICES[block.indices[number]]
         known = fixings.get(row.name, {})
         history = index_history(row, known, int(flows["fixing"][mine].min()), today)
         fix = _fix_overnight if row.kind == "overnight" else _fix_ibor

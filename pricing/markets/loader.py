@@ -1,0 +1,474 @@
+"""Load the market files of this package, and those of ``MARKETS_DIR``, and check them.
+
+A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]`` and,
+by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]`` and ``[bonds.X]``. ``any.toml`` has bond
+conventions of no single currency. A row names its sources by their keys in ``[sources]``.
+
+A file in the directory that ``MARKETS_DIR`` names adds to the file of the same name here: a row of
+the same name takes the place of the whole row, and all other rows stay.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from pricing.core import names
+from pricing.markets.rows import (
+    ALWAYS,
+    READ_BY_QUOTES,
+    BondConvention,
+    CurrencyConvention,
+    CurveConvention,
+    IndexConvention,
+    Row,
+    SwapConvention,
+)
+
+PACKAGED = Path(__file__).parent
+VARIABLE = "MARKETS_DIR"
+ANY = "any"
+"""Name of the file whose bond conventions hold for bonds of every currency."""
+
+SHOWN_FIRST = ("USD", "EUR", "GBP")
+"""Currencies that lists begin with; the others follow by alphabet."""
+
+TABLES: Mapping[str, type[Row]] = {
+    "indices": IndexConvention,
+    "curves": CurveConvention,
+    "swaps": SwapConvention,
+    "bonds": BondConvention,
+}
+CURRENCY_CODE = re.compile(r"[a-z]{3}")
+ROW_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
+INDEX_TENOR = re.compile(r"[1-9]\d?[DWMY]")
+COUPON_EQUIVALENT = "coupon_equivalent"
+
+Table = dict[str, Any]
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class BadMarketFile(Exception):
+    """A market file that cannot be used: file, table, field, value and what is allowed."""
+
+    def __init__(self, place: Place, field: str, value: object, allowed: str) -> None:
+        """Compose the sentence."""
+        shown = f"{field} = {value!r}" if field else f"{value!r}"
+        table = f"[{place.table}] " if place.table else ""
+        super().__init__(f"{place.file}: {table}{shown}: {allowed}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands: the file as people name it, and the table in it."""
+
+    file: str
+    table: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Markets:
+    """All rows by name, each with the place it came from.
+
+    ``sources`` are the texts of all files by key; ``files`` are those that were read, by currency.
+    """
+
+    currencies: Mapping[str, CurrencyConvention]
+    indices: Mapping[str, IndexConvention]
+    curves: Mapping[str, CurveConvention]
+    swaps: Mapping[str, SwapConvention]
+    bonds: Mapping[str, BondConvention]
+    sources: Mapping[str, str]
+    files: Mapping[str, tuple[Path, ...]]
+    places: Mapping[tuple[str, str], Place]
+
+    def rows_of(self, currency: str) -> Iterator[Row]:
+        """All rows that a currency's trades and curves may use."""
+        yield self.currencies[currency]
+        for table in (self.indices, self.curves, self.swaps, self.bonds):
+            yield from (row for row in table.values() if row.currency in (currency, None))
+
+    @cached_property
+    def text_keys(self) -> Mapping[str, str]:
+        """The key of each source, by its text."""
+        return {text: key for key, text in self.sources.items()}
+
+
+def load(directory: str | None = None) -> Markets:
+    """The packaged markets, with the files of a directory over them.
+
+    Args:
+        directory: Path of a site's own files; None or empty: none.
+
+    Raises:
+        BadMarketFile: With file, table, field, value and what is allowed.
+    """
+    files = sorted(PACKAGED.glob("*.toml"), key=_order)
+    if directory:
+        own = Path(directory)
+        if not own.is_dir():
+            raise BadMarketFile(Place(VARIABLE), "", directory, "the path of a directory")
+        files += sorted(own.glob("*.toml"), key=_order)
+    return read(files)
+
+
+def load_configured() -> Markets:
+    """The packaged markets with those of ``MARKETS_DIR``; errors as in ``load``."""
+    return load(os.environ.get(VARIABLE, "").strip())
+
+
+def read(files: Iterable[Path]) -> Markets:
+    """The rows of these files; a later file's row takes the place of one of the same name.
+
+    Raises:
+        BadMarketFile: With file, table, field, value and what is allowed.
+    """
+    found = _Reader()
+    for file in files:
+        found.take(file)
+    return found.markets()
+
+
+def _order(file: Path) -> tuple[int, str]:
+    code = file.stem.upper()
+    if file.stem == ANY:
+        return len(SHOWN_FIRST) + 1, code
+    return (SHOWN_FIRST.index(code) if code in SHOWN_FIRST else len(SHOWN_FIRST)), code
+
+
+class _Reader:
+    """Takes files one after another; rows of the same name are replaced in their place."""
+
+    def __init__(self) -> None:
+        self.currencies: dict[str, CurrencyConvention] = {}
+        self.rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        self.sources: dict[str, dict[str, str]] = {}  # by file stem
+        self.files: dict[str, tuple[Path, ...]] = {}
+        self.places: dict[tuple[str, str], Place] = {}
+
+    def take(self, file: Path) -> None:
+        place = Place(_shown(file))
+        if file.stem != ANY and not CURRENCY_CODE.fullmatch(file.stem):
+            allowed = "the code of a currency in lower case, such as usd.toml, or any.toml"
+            raise BadMarketFile(place, "name", file.name, allowed)
+        document = _parsed(file, place)
+        code = None if file.stem == ANY else file.stem.upper()
+        allowed_tables = ("sources", "bonds") if code is None else ("currency", "sources", *TABLES)
+        for name, value in document.items():
+            if name not in allowed_tables:
+                raise BadMarketFile(place, "table", name, f"allowed: {', '.join(allowed_tables)}")
+            if not isinstance(value, dict):
+                raise BadMarketFile(place, name, value, f"a table, such as [{name}.NAME]")
+        self.files[file.stem.upper()] = (*self.files.get(file.stem.upper(), ()), file)
+        self._take_sources(file.stem, document.get("sources", {}), place)
+        keys = self.sources[file.stem]
+        if code is not None and "currency" in document:
+            at = Place(place.file, "currency")
+            self.places["currency", code] = at
+            self.currencies[code] = _row(
+                CurrencyConvention, document["currency"], {"name": code}, keys, at
+            )
+        for table, kind in TABLES.items():
+            for name, values in document.get(table, {}).items():
+                self._take_row(table, kind, name, values, code, keys, place)
+
+    def _take_sources(self, stem: str, table: Table, place: Place) -> None:
+        at = Place(place.file, "sources")
+        for key, text in table.items():
+            if not isinstance(text, str) or not text.strip():
+                raise BadMarketFile(at, key, text, "a text: publisher, document, section")
+        self.sources[stem] = self.sources.get(stem, {}) | table
+
+    def _take_row(
+        self,
+        table: str,
+        kind: type[Row],
+        name: str,
+        values: object,
+        code: str | None,
+        keys: Mapping[str, str],
+        place: Place,
+    ) -> None:
+        at = Place(place.file, f"{table}.{name}")
+        if not ROW_NAME.fullmatch(name):
+            allowed = "a name of at most 32 capital letters, digits and hyphens"
+            raise BadMarketFile(at, "name", name, allowed)
+        if not isinstance(values, dict):
+            raise BadMarketFile(Place(place.file, table), name, values, "a table of fields")
+        row = _row(kind, values, {"name": name, "currency": code}, keys, at)
+        before = self.rows[table].get(name)
+        if before is not None and before.currency != code:
+            other = self.places[table, name].file
+            raise BadMarketFile(at, "name", name, f"it stands in {other}; a name is given once")
+        self.rows[table][name] = row
+        self.places[table, name] = at
+
+    def markets(self) -> Markets:
+        found = Markets(
+            currencies=self.currencies,
+            indices=self.rows["indices"],
+            curves=self.rows["curves"],
+            swaps=self.rows["swaps"],
+            bonds=self.rows["bonds"],
+            sources={key: text for table in self.sources.values() for key, text in table.items()},
+            files=self.files,
+            places=self.places,
+        )
+        _check_all(found)
+        return found
+
+
+def _shown(file: Path) -> str:
+    """The file as people know it: packaged ones by name, others by path."""
+    return file.name if file.parent == PACKAGED else str(file)
+
+
+def _parsed(file: Path, place: Place) -> Table:
+    try:
+        found = msgspec.toml.decode(file.read_bytes())
+    except OSError as error:
+        raise BadMarketFile(place, "", file.name, f"it cannot be read: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMarketFile(place, "", file.name, f"it is no TOML: {error}") from None
+    return dict(found)
+
+
+# --- One row ---------------------------------------------------------------------------------
+
+
+def _row(
+    kind: type[AnyRow],
+    values: Table,
+    given: Mapping[str, object],
+    keys: Mapping[str, str],
+    place: Place,
+) -> AnyRow:
+    """A row of its table, with the texts of its sources."""
+    fields = {name: value for name, value in values.items() if name != "sources"}
+    known = [name for name in kind.__struct_fields__ if name not in (*given, "sources")]
+    for name, value in fields.items():
+        if name not in known:
+            raise BadMarketFile(place, name, value, f"no such field; fields: {', '.join(known)}")
+    sources = values.get("sources", {})
+    _check_sources(fields, sources, keys, place)
+    if "settlement_lags" in fields:
+        fields["settlement_lags"] = _lags(fields["settlement_lags"], keys, place)
+    texts = {name: keys[key] for name, key in sources.items()}
+    try:
+        return msgspec.convert({**fields, **given, "sources": texts}, kind)
+    except msgspec.ValidationError as error:
+        raise _explained(kind, fields, str(error), place) from None
+
+
+def _check_sources(fields: Table, sources: object, keys: Mapping[str, str], place: Place) -> None:
+    at = Place(place.file, f"{place.table}.sources")
+    if not isinstance(sources, dict):
+        raise BadMarketFile(place, "sources", sources, "a table: the key of a source by field")
+    for name, key in sources.items():
+        if name not in fields or name == "settlement_lags":
+            raise BadMarketFile(at, name, key, "the row has no such field to give a source for")
+        if key not in keys:
+            known = ", ".join(keys) or "none"
+            raise BadMarketFile(at, name, key, f"a key of the table [sources]: {known}")
+    for name, value in fields.items():
+        if name not in sources and name not in UNSOURCED:
+            reason = f"it has no source: give {name} in [{at.table}] a key of the table [sources]"
+            raise BadMarketFile(place, name, value, reason)
+
+
+UNSOURCED = ("kind", "place", "settlement_lags")
+"""Fields without a source of their own; each row of ``settlement_lags`` names its source."""
+
+
+def _lags(value: object, keys: Mapping[str, str], place: Place) -> list[Table]:
+    """Settlement lags with the texts of their sources."""
+    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
+        allowed = 'a list of rows such as { days = 1, source = "KEY" }, the first always valid'
+        raise BadMarketFile(place, "settlement_lags", value, allowed)
+    for number, lag in enumerate(value):
+        if lag.get("source") not in keys:
+            allowed = f"a key of the table [sources]: {', '.join(keys) or 'none'}"
+            field = f"settlement_lags[{number}].source"
+            raise BadMarketFile(place, field, lag.get("source"), allowed)
+    return [lag | {"source": keys[lag["source"]]} for lag in value]
+
+
+def _explained(kind: type[Row], fields: Table, message: str, place: Place) -> BadMarketFile:
+    """Msgspec says 'Expected `int`, got `str` - at `$.spot_lag`': name field, value, allowed."""
+    reason, _, path = message.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".")
+    if "required field" in reason or "unknown field" in reason:
+        name = reason.split("`")[1]
+        whole = f"{field}.{name}" if field else name
+        allowed = "this field is required" if "required" in reason else "no such field"
+        return BadMarketFile(place, whole, None, allowed)
+    top = field.partition("[")[0]
+    value = fields.get(top)
+    return BadMarketFile(place, field, value, _allowed(kind, top) or reason)
+
+
+WORDS = {bool: "true or false", str: "a text", int: "a whole number, 0 or more"}
+
+
+def _allowed(kind: type[Row], field: str) -> str:
+    """What a field may be, from its type; "" where that says little."""
+    hint = get_type_hints(kind).get(field)
+    if get_origin(hint) is Literal:
+        return f"allowed: {', '.join(map(str, get_args(hint)))}"
+    plain = hint if isinstance(hint, type) else None
+    if plain is None and get_args(hint):
+        plain = next((part for part in get_args(hint) if part in WORDS), None)
+    if field in DAYS:
+        return "a whole number of business days, 0 to 60"
+    return WORDS.get(plain, "") if plain else ""
+
+
+DAYS = (
+    *("fixing_days", "publication_lag", "settlement_days", "spot_lag", "payment_lag"),
+    "ex_coupon_days",
+)
+
+# --- All rows --------------------------------------------------------------------------------
+
+
+class _Check:
+    """Checks fields of one row; each refusal names the row's place."""
+
+    def __init__(self, row: Row, place: Place) -> None:
+        self.row, self.place = row, place
+
+    def fail(self, field: str, allowed: str) -> BadMarketFile:
+        return BadMarketFile(self.place, field, getattr(self.row, field), allowed)
+
+    def one_of(self, field: str, allowed: Iterable[str]) -> None:
+        known = list(allowed)
+        if getattr(self.row, field) not in known:
+            raise self.fail(field, f"allowed: {', '.join(known) or 'none in this file'}")
+
+    def same(self, field: str, value: object, of: str) -> None:
+        if getattr(self.row, field) != value:
+            raise self.fail(field, f"it must be {value!r}, that of {of}")
+
+
+def _check_all(markets: Markets) -> None:
+    for table, check in _CHECKS.items():
+        rows: Mapping[str, Any] = getattr(markets, table)
+        place_of = "currency" if table == "currencies" else table
+        for name, row in rows.items():
+            currency = getattr(row, "currency", name)
+            at = markets.places[place_of, name]
+            if currency is not None and currency not in markets.currencies:
+                allowed = "the file has no table [currency]: every currency needs one"
+                raise BadMarketFile(at, "currency", currency, allowed)
+            check(_Check(row, at), row, markets)
+
+
+def _names_in(rows: Mapping[str, Any], currency: str | None) -> list[str]:
+    return [name for name, row in rows.items() if row.currency == currency]
+
+
+def _check_currency(check: _Check, row: CurrencyConvention, markets: Markets) -> None:
+    check.one_of("bond_calendar", names.CALENDARS)
+    check.one_of("bond_discount_curve", _names_in(markets.curves, row.name))
+    try:
+        ZoneInfo(row.time_zone)
+    except (KeyError, OSError, ValueError):  # unknown, a directory, no relative path
+        allowed = "a name of the IANA time zone database, such as Europe/London"
+        raise check.fail("time_zone", allowed) from None
+
+
+def _check_index(check: _Check, row: IndexConvention, markets: Markets) -> None:
+    check.one_of("calendar", names.CALENDARS)
+    check.one_of("day_count", names.YEAR_DAYS)
+    check.one_of("business_day_convention", names.ROLLS)
+    check.one_of("forecast_curve", _names_in(markets.curves, row.currency))
+    if not INDEX_TENOR.fullmatch(row.tenor):
+        raise check.fail("tenor", "a number and D, W, M or Y, such as 1D or 3M")
+    if (row.kind == "overnight") != (row.tenor == "1D"):
+        raise check.fail("tenor", "1D for an overnight index, 1W or longer for an ibor index")
+
+
+def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:
+    needed = READ_BY_QUOTES[row.quotes]
+    for field in {f for fields in READ_BY_QUOTES.values() for f in fields}:
+        given = getattr(row, field) is not None
+        if given and field not in needed:
+            raise check.fail(field, f"nothing reads it with quotes = {row.quotes!r}: leave it out")
+        if field in needed and not given:
+            raise check.fail(field, f"this field is required with quotes = {row.quotes!r}")
+    if row.calendar is not None:
+        check.one_of("calendar", names.CALENDARS)
+    if row.frequency is not None:
+        check.one_of("frequency", names.PERIODIC_FREQUENCIES)
+    if row.discount_curve is not None:
+        own = _names_in(markets.curves, row.currency)
+        check.one_of("discount_curve", own[: own.index(row.name)])  # those that stand before it
+    if row.index is not None:
+        check.one_of("index", _names_in(markets.indices, row.currency))
+        _check_calibration(check, row, markets)
+
+
+def _check_calibration(check: _Check, row: CurveConvention, markets: Markets) -> None:
+    """The instruments of a curve are made of its index and its swap convention."""
+    check.one_of("swap_convention", _names_in(markets.swaps, row.currency))
+    index, swap = markets.indices[str(row.index)], markets.swaps[str(row.swap_convention)]
+    kind = {"ois": "overnight", "ibor": "ibor"}[row.quotes]
+    at = _Check(index, markets.places["indices", index.name])
+    at.same("kind", kind, f"indices of {row.quotes} curves such as {row.name}")
+    at.same("forecast_curve", row.name, f"the curve that is made of {index.name}")
+    at = _Check(swap, markets.places["swaps", swap.name])
+    at.same("index", index.name, f"curve {row.name}, which is made of these swaps")
+    at.same("float_day_count", index.day_count, f"index {index.name}")
+    if row.quotes == "ibor":
+        at.same("float_frequency", index.tenor, f"index {index.name}")
+        at.same("business_day_convention", index.business_day_convention, f"index {index.name}")
+        at.same("payment_lag", 0, "swaps that an ibor curve is made of")
+        at.same("discount_curve", row.discount_curve, f"curve {row.name}")
+    else:
+        at.same("discount_curve", row.name, f"curve {row.name}, which is made of these swaps")
+
+
+def _check_swap(check: _Check, row: SwapConvention, markets: Markets) -> None:
+    check.one_of("index", _names_in(markets.indices, row.currency))
+    check.one_of("fixed_frequency", names.PERIODIC_FREQUENCIES)
+    check.one_of("float_frequency", names.FREQUENCIES)
+    check.one_of("fixed_day_count", names.DAY_COUNTS)
+    check.one_of("float_day_count", names.DAY_COUNTS)
+    check.one_of("calendar", names.CALENDARS)
+    check.one_of("business_day_convention", names.ROLLS)
+    check.one_of("discount_curve", _names_in(markets.curves, row.currency))
+
+
+def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
+    check.one_of("payment_frequency", names.FREQUENCIES)
+    check.one_of("yield_frequency", names.PERIODIC_FREQUENCIES)
+    check.one_of("day_count", names.DAY_COUNTS)
+    check.one_of("calendar", names.CALENDARS)
+    check.one_of("settlement_calendar", names.CALENDARS)
+    check.one_of("business_day_convention", names.ROLLS)
+    if row.bill_yield is not None:
+        check.one_of("bill_yield", (COUPON_EQUIVALENT, *names.DAY_COUNTS))
+    if row.discount_curve is not None:
+        check.one_of("discount_curve", _names_in(markets.curves, row.currency))
+    dates = [lag.valid_from for lag in row.settlement_lags]
+    if dates[0] != ALWAYS or dates != sorted(set(dates)):
+        shown = [date.isoformat() for date in dates[1:]]
+        allowed = "rows in order of valid_from; the first has none, for it holds from the beginning"
+        raise BadMarketFile(check.place, "settlement_lags.valid_from", shown, allowed)
+
+
+_CHECKS: Mapping[str, Any] = {
+    "currencies": _check_currency,
+    "indices": _check_index,
+    "curves": _check_curve,
+    "swaps": _check_swap,
+    "bonds": _check_bond,
+}

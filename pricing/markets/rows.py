@@ -1,0 +1,162 @@
+"""The types of market rows: indices, curves, swaps, bonds, and a currency's own settings.
+
+A file of a market gives every field but ``name`` and ``currency``, which are the name of its table
+and the name of its file. A field that is not listed here is refused when the file is loaded.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import msgspec
+
+Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
+Sources = dict[str, str]
+"""The primary source of each field: publisher, document, section."""
+
+ALWAYS = dt.date.min
+"""``valid_from`` of a market's first settlement lag: no earlier rule is known."""
+
+
+class IndexConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A floating rate index.
+
+    ``publication_lag`` counts business days from the fixing date to the day on which the fixing is
+    public: a replay may not use it before. ``business_day_convention`` and ``end_of_month`` are of
+    the index's own period, for an overnight index of its deposit.
+    """
+
+    name: str
+    currency: str
+    kind: Literal["overnight", "ibor"]
+    tenor: str
+    fixing_days: Days
+    calendar: str
+    day_count: str
+    business_day_convention: str
+    end_of_month: bool
+    publication_lag: Days
+    forecast_curve: str
+    sources: Sources
+
+
+class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A curve and how its quotes are read.
+
+    ``quotes``: ``ois`` (overnight deposit for 1D, else OIS), ``ibor`` (below one year simple
+    rates on the curve itself, else swap against the index, discounted on ``discount_curve``),
+    ``par_yield`` (par bonds; below one year simple money-market yields) or ``zero``
+    (continuously compounded zero rates, Act/365F). ``READ_BY_QUOTES`` says which of the other
+    fields belong to which.
+    """
+
+    name: str
+    currency: str
+    quotes: Literal["ois", "ibor", "par_yield", "zero"]
+    index: str | None = None
+    discount_curve: str | None = None
+    swap_convention: str | None = None
+    settlement_days: Days | None = None
+    calendar: str | None = None
+    frequency: str | None = None
+    interpolation: Literal["log_linear", "natural_log_cubic"]
+    sources: Sources
+
+
+READ_BY_QUOTES: dict[str, tuple[str, ...]] = {
+    "ois": ("index", "swap_convention"),
+    "ibor": ("index", "discount_curve", "swap_convention"),
+    "par_yield": ("settlement_days", "calendar", "frequency"),
+    "zero": (),
+}
+"""Optional fields of a curve that its kind of quotes needs; it may have no other."""
+
+
+class SwapConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A standard fixed-floating swap of one currency."""
+
+    name: str
+    currency: str
+    index: str
+    spot_lag: Days
+    fixed_frequency: str
+    fixed_day_count: str
+    float_frequency: str
+    float_day_count: str
+    payment_lag: Days
+    calendar: str
+    business_day_convention: str
+    end_of_month: bool
+    discount_curve: str
+    sources: Sources
+
+
+class SettlementLag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Business days from trade to settlement, for trades on ``valid_from`` and after it."""
+
+    days: Days
+    source: str
+    valid_from: dt.date = ALWAYS
+
+
+class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bond market.
+
+    Attributes:
+        currency: None for a convention of bonds in any currency.
+        payment_frequency: Period between coupons.
+        calendar: Business days of payments.
+        settlement_calendar: Days on which trades settle.
+        settlement_lags: Business days from trade to settlement, by date of trade.
+        ex_coupon_days: Business days as the market counts them (gilts: 7).
+        yield_frequency: Compounding period of the yield, also for strips. A bond that pays at
+            another frequency than its market has a yield of its own frequency.
+        last_period_yield: Interest in the last coupon period, simple or compounded.
+        yield_payment_dates: Dates that the yield discounts from: the nominal coupon dates, or the
+            business days on which they are paid.
+        bill_yield: Yield of a zero-coupon security issued for a year or less: ``coupon_equivalent``
+            (US Treasury bills), a day count for simple interest, or None: as other securities.
+        discount_curve: None: the ``bond_discount_curve`` of the bond's currency.
+    """
+
+    name: str
+    currency: str | None
+    payment_frequency: str
+    day_count: str
+    settlement_lags: tuple[SettlementLag, ...]
+    calendar: str
+    settlement_calendar: str
+    business_day_convention: str
+    end_of_month: bool
+    ex_coupon_days: Days
+    yield_frequency: str
+    last_period_yield: Literal["simple", "compounded"]
+    yield_payment_dates: Literal["nominal", "business_days"]
+    bill_yield: str | None = None
+    discount_curve: str | None = None
+    sources: Sources
+
+
+class CurrencyConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What belongs to a currency and to no single instrument.
+
+    Attributes:
+        bond_calendar: Business days of payments of a bond without a convention.
+        bond_discount_curve: Discount curve of a bond whose convention names none.
+        time_zone: Name in the IANA time zone database; the business date is the local date there.
+        place: The place of that time zone, for people.
+        business_day_begins: Local time at which a business date begins: midnight, or an hour of
+            the evening before, from which on trades are booked on the next date.
+    """
+
+    name: str
+    bond_calendar: str
+    bond_discount_curve: str
+    time_zone: str
+    place: str
+    business_day_begins: dt.time = dt.time(0)
+    sources: Sources
+
+
+Row = IndexConvention | CurveConvention | SwapConvention | BondConvention | CurrencyConvention
