@@ -1,4 +1,4 @@
-"""The rows of ``pricing/core/conventions.py`` in; docs/conventions.md out, a source per field.
+"""Write docs/conventions.md: every market convention with the source of each field.
 
 Run from the root of the repository: ``python -m docs.make_conventions``.
 """
@@ -6,7 +6,6 @@ Run from the root of the repository: ``python -m docs.make_conventions``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 from pricing.core import conventions
@@ -15,9 +14,16 @@ from pricing.core.conventions import Row, SettlementLag
 PAGE = Path(__file__).with_name("conventions.md")
 HEAD = """# Market conventions
 
-Made by `python -m docs.make_conventions` from `pricing/core/conventions.py`; do not edit. A row
-of the code is a column here. After each value stands the key of the source that the row cites;
-the [sources](#sources) are listed below. A value without a key is the row's own name or kind.
+Made by `python -m docs.make_conventions` from the files in `pricing/markets`; do not edit. A table
+of a file is a column here. After each value stands the key of the source that the file gives for
+it; the [sources](#sources) are listed below. A value without a key needs no source.
+
+`python manage.py markets` lists the rows that are loaded and the files they come from; with
+`--check FILE` it checks a file that is not in use yet. A directory named by the environment
+variable `MARKETS_DIR` adds a site's own files: `pln.toml` adds a currency, `usd.toml` adds rows to
+USD, and a row of a name that is there already takes the place of the whole row. All processes of a
+system must see the same files; they read them when they start. Each published frame names, as
+`conventions`, a hash of the rules of its currency; sources and comments do not change it.
 
 Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
 `settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
@@ -25,16 +31,13 @@ day counts are this project's own; `pricing/core/legs.py` says which QuantLib ob
 trade may override what its convention says, field by field: see [file-formats.md](file-formats.md).
 """
 TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
+    ("Currencies", conventions.CURRENCY_ROWS),
     ("Indices", conventions.INDICES),
     ("Curves", conventions.CURVES),
     ("Swaps", conventions.SWAPS),
     ("Bonds", conventions.BONDS),
 )
-KEYS = {
-    text: name
-    for name, text in vars(conventions).items()
-    if name.isupper() and isinstance(text, str)
-}
+KEYS = conventions.MARKETS.text_keys
 
 
 def page() -> str:
@@ -46,7 +49,8 @@ def page() -> str:
 def table(rows: Iterable[Row]) -> str:
     """One line a field, one column a row."""
     columns = list(rows)
-    names = [field.name for field in fields(columns[0]) if field.name not in ("name", "sources")]
+    fields = columns[0].__struct_fields__
+    names = [name for name in fields if name not in ("name", "sources")]
     lines = [
         ["field", *(f"`{row.name}`" for row in columns)],
         ["---"] * (len(columns) + 1),

@@ -55,6 +55,7 @@ def stamp(rollup: Rollup) -> dict[str, Any]:
         "as_of": rollup.as_of,
         "valuation_date": rollup.valuation_date,
         "curve_version": rollup.curve_version,
+        "conventions": rollup.conventions,
         "book_version": rollup.book_version,
         "labels": rollup.labels,
         "status": rollup.status,

@@ -101,6 +101,7 @@ class Session:
             cells=sum_cells(groups, risk),
             failures=list(risk.failures),
             node_days=curves.grid.node_days().tolist(),
+            conventions=conventions.digest(job.currency),
         )
         return sums, pack_columns(job.block, risk)
 

@@ -17,7 +17,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Exchange, Queue
 
-from pricing.core.conventions import CURVES
+from pricing.markets.loader import BadMarketFile
+
+try:
+    from pricing.core.conventions import CURVES
+except BadMarketFile as error:
+    raise ImproperlyConfigured(str(error)) from None
 from riskproject import kafka_access
 from riskproject.logs import FORMATS, logging_settings
 from riskproject.redaction import password_of

@@ -45,6 +45,7 @@ class Stamp(Answer):
     as_of = DateTimeField(help_text="The market's time")
     valuation_date = DateField()
     curve_version = CharField(help_text="Name of quotes, date and conventions")
+    conventions = CharField(help_text="Hash of the currency's market conventions")
     book_version = CharField(help_text="Name of the compiled book")
     labels = DictField(child=CharField(), help_text="official, proxy or synthetic, by curve")
     status = CharField(help_text="COMPLETE or PARTIAL")

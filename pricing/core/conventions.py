@@ -47,6 +47,7 @@ __all__ = [
     "SwapConvention",
     "canonical",
     "digest",
+    "digest_of",
     "pick",
     "settlement_calendar",
     "settlement_days_on",
@@ -105,10 +106,15 @@ def _rule(value: object) -> object:
 
 @cache
 def digest(currency: str) -> str:
-    """A short name of all conventions of a currency: it changes when any rule of a row does.
+    """A short name of a currency's conventions: it changes when any rule of one of its rows does.
 
     Raises:
         KeyError: No such currency.
     """
-    lines = [f"{type(row).__name__};{canonical(row)}" for row in MARKETS.rows_of(currency)]
+    return digest_of(MARKETS, currency)
+
+
+def digest_of(markets: loader.Markets, currency: str) -> str:
+    """The same of any markets."""
+    lines = [f"{type(row).__name__};{canonical(row)}" for row in markets.rows_of(currency)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]

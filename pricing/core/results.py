@@ -57,7 +57,10 @@ class LostTrade(Failure, frozen=True, kw_only=True):
 
 
 class PartSums(msgspec.Struct, frozen=True, kw_only=True):
-    """The small half of a part: what the roll-up needs."""
+    """The small half of a part: what the roll-up needs.
+
+    ``conventions`` is the hash of the currency's market conventions in the worker that made it.
+    """
 
     block: int
     worker: str
@@ -70,6 +73,7 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[CellSums]
     failures: list[Failure]
     node_days: list[int] = []
+    conventions: str = ""
 
 
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +113,9 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and their trades are
     failures and count as failed in their cells. ``coverage`` is the share of notional priced.
     ``node_days`` are where ``keys`` have their nodes, days since
-    1970. Times are ns since 1970, of the hosts that took them.
+    1970. Times are ns since 1970, of the hosts that took them. ``conventions`` is the hash of the
+    market conventions that the frame was made with; several joined by ``+`` where workers had
+    different ones, as while a system is restarted with new market files.
     """
 
     frame: int
@@ -143,6 +149,7 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     node_days: list[int] = []
     slowest_ns: int = 0
+    conventions: str = ""
 
     @property
     def tick_to_published_ms(self) -> float:
@@ -329,6 +336,7 @@ def roll_up(
         source=header.source,
         node_days=first.node_days,
         slowest_ns=max(part.finished_ns - part.started_ns for part in parts),
+        conventions="+".join(sorted({part.conventions for part in parts if part.conventions})),
     )
 
 

@@ -1,8 +1,8 @@
 """Load the market files of this package, and those of ``MARKETS_DIR``, and check them.
 
-A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]`` and,
-by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]`` and ``[bonds.X]``. ``any.toml`` has bond
-conventions of no single currency. A row names its sources by their keys in ``[sources]``.
+A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]``
+and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]`` and ``[bonds.X]``. ``any.toml`` has
+bond conventions of no single currency. A row names its sources by their keys in ``[sources]``.
 
 A file in the directory that ``MARKETS_DIR`` names adds to the file of the same name here: a row of
 the same name takes the place of the whole row, and all other rows stay.
@@ -111,13 +111,18 @@ def load(directory: str | None = None) -> Markets:
     Raises:
         BadMarketFile: With file, table, field, value and what is allowed.
     """
-    files = sorted(PACKAGED.glob("*.toml"), key=_order)
+    files = packaged()
     if directory:
         own = Path(directory)
         if not own.is_dir():
             raise BadMarketFile(Place(VARIABLE), "", directory, "the path of a directory")
         files += sorted(own.glob("*.toml"), key=_order)
     return read(files)
+
+
+def packaged() -> list[Path]:
+    """The files of this package, in the order in which currencies are shown."""
+    return sorted(PACKAGED.glob("*.toml"), key=_order)
 
 
 def load_configured() -> Markets:
@@ -155,7 +160,7 @@ class _Reader:
         self.places: dict[tuple[str, str], Place] = {}
 
     def take(self, file: Path) -> None:
-        place = Place(_shown(file))
+        place = Place(shown(file))
         if file.stem != ANY and not CURRENCY_CODE.fullmatch(file.stem):
             allowed = "the code of a currency in lower case, such as usd.toml, or any.toml"
             raise BadMarketFile(place, "name", file.name, allowed)
@@ -226,7 +231,7 @@ class _Reader:
         return found
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
     """The file as people know it: packaged ones by name, others by path."""
     return file.name if file.parent == PACKAGED else str(file)
 
@@ -257,15 +262,16 @@ def _row(
     for name, value in fields.items():
         if name not in known:
             raise BadMarketFile(place, name, value, f"no such field; fields: {', '.join(known)}")
-    sources = values.get("sources", {})
-    _check_sources(fields, sources, keys, place)
     if "settlement_lags" in fields:
         fields["settlement_lags"] = _lags(fields["settlement_lags"], keys, place)
-    texts = {name: keys[key] for name, key in sources.items()}
     try:
-        return msgspec.convert({**fields, **given, "sources": texts}, kind)
+        row = msgspec.convert({**fields, **given, "sources": {}}, kind)
     except msgspec.ValidationError as error:
         raise _explained(kind, fields, str(error), place) from None
+    sources = values.get("sources", {})
+    _check_sources(fields, sources, keys, place)
+    texts = {name: keys[key] for name, key in sources.items()}
+    return msgspec.structs.replace(row, sources=texts)
 
 
 def _check_sources(fields: Table, sources: object, keys: Mapping[str, str], place: Place) -> None:
@@ -394,6 +400,12 @@ def _check_index(check: _Check, row: IndexConvention, markets: Markets) -> None:
         raise check.fail("tenor", "a number and D, W, M or Y, such as 1D or 3M")
     if (row.kind == "overnight") != (row.tenor == "1D"):
         raise check.fail("tenor", "1D for an overnight index, 1W or longer for an ibor index")
+    if row.kind == "overnight" and row.publication_lag > 1:
+        allowed = (
+            "0 or 1: a coupon of an overnight index that has begun needs the fixing of the business"
+            " day before"
+        )
+        raise check.fail("publication_lag", allowed)
 
 
 def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:

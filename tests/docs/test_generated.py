@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from docs import make_conventions, make_figures, make_schemas
 from pricing.core import conventions
+from pricing.markets import loader
 
 DOCS = Path(make_figures.__file__).parent
 
@@ -25,10 +27,10 @@ def test_every_field_of_every_convention_has_a_source_or_is_a_name():
         for row in rows.values():
             unsourced = {
                 name
-                for name, value in vars(row).items()
+                for name, value in msgspec.structs.asdict(row).items()
                 if name not in row.sources and name != "sources" and value is not None
             }
-            assert unsourced <= {"name", "currency", "kind", "settlement_lags"}
+            assert unsourced <= {"name", "currency", *loader.UNSOURCED, "business_day_begins"}
             # A field of rows has a source in each of them.
             nested = {lag.source for lag in getattr(row, "settlement_lags", ())}
             assert {*row.sources.values(), *nested} <= make_conventions.KEYS.keys()

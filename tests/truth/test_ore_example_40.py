@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -68,7 +68,7 @@ def test_values_from_quotes_are_those_of_ore(market, block):
 @pytest.fixture
 def on_grid(market, monkeypatch) -> tuple[CurveSet, Solved]:
     """ORE's curves for ladders: the same discount factors, known at the keys alone."""
-    ois = dataclasses.replace(conventions.SWAPS["EUR-ESTR-OIS"], payment_lag=0)
+    ois = msgspec.structs.replace(conventions.SWAPS["EUR-ESTR-OIS"], payment_lag=0)
     monkeypatch.setattr(conventions, "SWAPS", {**conventions.SWAPS, "EUR-ESTR-OIS": ois})
     base, solved = market
     keys = CurveSet(TODAY, tuple((name, tuple(ore.KEYS)) for name in base.names))
