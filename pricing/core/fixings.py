@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import QuantLib as ql
 
 from pricing.core import legs, names
 from pricing.core.arrays import FloatArray, IntArray
@@ -115,7 +114,5 @@ def public_on(
     A replay must not know SOFR of its own day: it is published one business day later. A day on
     which the index's calendar is closed counts as the next business day, as it does for quotes.
     """
-    cal = legs.calendar(row.calendar)
-    day = cal.adjust(legs.to_ql(today), ql.Following)
-    last = date_of(legs.day_number(cal.advance(day, -row.publication_lag, ql.Days)))
+    last = date_of(legs.business_day_before(row.calendar, day_of(today), row.publication_lag))
     return {date: rate for date, rate in fixings.items() if date <= min(last, today)}

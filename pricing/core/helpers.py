@@ -129,7 +129,7 @@ class HelperFactory:
     def _par_yield(self, key: Key, quote: ql.SimpleQuote) -> Helper:
         row, cal = self.row, legs.calendar(self.row.calendar)
         if tenor_days(key.tenor) < ONE_YEAR_DAYS:
-            count, lag = PAR_YIELD_DEPOSIT(), row.settlement_days
+            count, lag = PAR_YIELD_DEPOSIT(), row.settlement_days or 0
             return self._deposit(key, quote, lag, cal, ql.Unadjusted, False, count)
         start, rule = legs.to_ql(self.today), ql.Unadjusted
         end, period = start + ql.Period(key.tenor), ql.Period(row.frequency)

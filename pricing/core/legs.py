@@ -570,3 +570,10 @@ def business_days(name: str, first: int, last: int) -> list[int]:
     cal = calendar(name)
     days = cal.businessDayList(ql_of_day(first), ql_of_day(last))
     return [day_number(day) for day in days]
+
+
+def business_day_before(name: str, day: int, count: int) -> int:
+    """The business day so many before a day number; a closed day counts as the next open one."""
+    cal = calendar(name)
+    open_day = cal.adjust(ql_of_day(day), ql.Following)
+    return day_number(cal.advance(open_day, -count, ql.Days))

@@ -307,7 +307,7 @@ def _lags(value: object, keys: Mapping[str, str], place: Place) -> list[Table]:
     return [lag | {"source": keys[lag["source"]]} for lag in value]
 
 
-def _explained(kind: type[Row], fields: Table, message: str, place: Place) -> BadMarketFile:
+def _explained(kind: type[AnyRow], fields: Table, message: str, place: Place) -> BadMarketFile:
     """Msgspec says 'Expected `int`, got `str` - at `$.spot_lag`': name field, value, allowed."""
     reason, _, path = message.partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
@@ -324,7 +324,7 @@ def _explained(kind: type[Row], fields: Table, message: str, place: Place) -> Ba
 WORDS = {bool: "true or false", str: "a text", int: "a whole number, 0 or more"}
 
 
-def _allowed(kind: type[Row], field: str) -> str:
+def _allowed(kind: type[AnyRow], field: str) -> str:
     """What a field may be, from its type; "" where that says little."""
     hint = get_type_hints(kind).get(field)
     if get_origin(hint) is Literal:
