@@ -98,10 +98,11 @@ class Session:
             curve_version=curve_version(job.curves, job.valuation_date, self.options),
             rate_error=solved.rate_error,
             zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
-            cells=sum_cells(groups, risk),
+            cells=sum_cells(groups, risk, ready.dated.matured),
             failures=list(risk.failures),
             node_days=curves.grid.node_days().tolist(),
             conventions=conventions.digest(job.currency),
+            matured=int(ready.dated.matured.sum()),
         )
         return sums, pack_columns(job.block, risk)
 

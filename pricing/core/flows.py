@@ -101,6 +101,11 @@ class FlowBlock:
     def __len__(self) -> int:
         return len(self.trade_ids)
 
+    @property
+    def trade_of_flow(self) -> IntArray:
+        """Place of the trade that each flow belongs to; shape (flows,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.ptr))
+
 
 def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
     """The flows of one trade.

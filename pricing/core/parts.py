@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricing.core import kernel, ladders
-from pricing.core.arrays import FloatArray
+from pricing.core.arrays import BoolArray, FloatArray
 from pricing.core.flows import FlowBlock
 from pricing.core.measures import BlockRisk
 from pricing.core.results import MEASURES, CellSums, PartColumns
@@ -35,14 +35,22 @@ def make_groups(block: FlowBlock) -> Groups:
     return Groups(names, member, block.notional)
 
 
-def sum_cells(groups: Groups, risk: BlockRisk) -> list[CellSums]:
-    """Sums by group; failed trades are counted, and left out of every sum."""
+def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None) -> list[CellSums]:
+    """Sums by group; failed trades are counted, and left out of every sum.
+
+    Args:
+        groups: Of the block's trades.
+        risk: Their numbers.
+        matured: Trades that have made their last payment: they count no more, nor does their
+            notional; shape (n,). None: no trade has.
+    """
     good = np.isfinite(risk.npv)
-    member = groups.member * good
+    of_group = groups.member if matured is None else groups.member * ~matured
+    member = of_group * good
     columns = {name: member @ np.where(good, getattr(risk, name), 0.0) for name in MEASURES}
     par, krd = (member @ _or_zero(table, good) for table in (risk.ladder_par, risk.krd))
-    trades, priced = groups.member.sum(axis=1), member.sum(axis=1)
-    notional, lost = groups.member @ groups.notional, (groups.member * ~good) @ groups.notional
+    trades, priced = of_group.sum(axis=1), member.sum(axis=1)
+    notional, lost = of_group @ groups.notional, (of_group * ~good) @ groups.notional
     return [
         CellSums(
             book=book,

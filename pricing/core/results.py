@@ -74,6 +74,8 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure]
     node_days: list[int] = []
     conventions: str = ""
+    matured: int = 0
+    """Trades of the block that have made their last payment; they are in no cell."""
 
 
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,7 +294,8 @@ def roll_up(
         header: What the frame was opened with.
         parts: At least one part.
         desk_of_book: The desk of each book.
-        trades: Trades of the currency in this book version, compiled or not.
+        trades: Trades of the currency in this book version, compiled or not. Those that have
+            matured since it was compiled are left out of the count.
         not_compiled: Trades that could not be compiled.
         published_ns: The publisher's wall clock.
         not_arrived: Trades of the blocks that are missing.
@@ -304,6 +307,7 @@ def roll_up(
     present = {part.block for part in parts}
     missing = [block for block in range(header.blocks) if block not in present]
     priced = sum(cell.trades - cell.failed for cell in cells)
+    live = trades - sum(part.matured for part in parts)
     return Rollup(
         frame=header.frame,
         currency=header.currency,
@@ -316,13 +320,13 @@ def roll_up(
         keys=first.keys,
         zero_rates=first.zero_rates,
         cells=cells,
-        trades=trades,
+        trades=live,
         priced=priced,
         failures=failures,
         status="PARTIAL" if missing else "COMPLETE",
         blocks=header.blocks,
         missing=missing,
-        coverage=_coverage(cells, priced, trades),
+        coverage=_coverage(cells, priced, live),
         rate_error=max(part.rate_error for part in parts),
         fx=header.fx,
         fx_label=header.fx_label,

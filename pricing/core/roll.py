@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pricing.core import conventions
-from pricing.core.arrays import FloatArray, IntArray, RecordArray
+from pricing.core.arrays import BoolArray, FloatArray, IntArray, RecordArray
 from pricing.core.errors import MissingCurve, MissingFixing, PricingError
 from pricing.core.fixings import Fixings, IndexHistory, date_of, index_history
 from pricing.core.flows import (
@@ -46,6 +47,13 @@ class DatedBlock:
         """Ids of the failed trades."""
         return {f.trade_id for f in self.failures}
 
+    @cached_property
+    def matured(self) -> BoolArray:
+        """Trades that have made their last payment: worth 0, and no failures; shape (n,)."""
+        last = np.full(len(self.block), self.today)
+        np.maximum.at(last, self.block.trade_of_flow, self.block.flows["pay"])
+        return np.asarray(last == self.today) & ~np.isin(self.block.trade_ids, list(self.failed))
+
 
 def roll_to(block: FlowBlock, today: int, fixings: Fixings, curves: tuple[str, ...]) -> DatedBlock:
     """Bring a block to a date.
@@ -56,8 +64,7 @@ def roll_to(block: FlowBlock, today: int, fixings: Fixings, curves: tuple[str, .
         fixings: Decimal rates by index and date; those after today are not used.
         curves: Names of the market's curves, in its order.
     """
-    trade = np.repeat(np.arange(len(block)), np.diff(block.ptr))
-    flows = block.flows
+    trade, flows = block.trade_of_flow, block.flows
     failures: dict[int, PricingError] = {}
     place = _curve_places(block, trade, curves, failures)
     alive = (flows["pay"] > today) & ((flows["ex"] == NEVER) | (flows["ex"] > today))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import itertools
 import math
 
 import numpy as np
 import pytest
 
+from pricing.core.curves import CurveSet
+from pricing.core.fixings import day_of
 from pricing.core.flows import compile_book, make_block
-from pricing.core.measures import BlockRisk
+from pricing.core.measures import BlockRisk, make_ready, price_block
 from pricing.core.messages import Failure
 from pricing.core.parts import make_groups, pack_columns, sum_cells
+from pricing.core.quotes import shape_of
 from pricing.core.results import LostTrade, history_line, merge_cells, roll_up
-from tests.pricing.made import cell, header, part, swap
+from pricing.core.roll import roll_to
+from tests.pricing.made import QUOTES, cell, header, part, swap
 
 
 def rolled(*parts, blocks=2, trades=4, not_compiled=(), not_arrived=()):
@@ -124,6 +130,34 @@ def test_failed_trades_are_counted_and_never_summed():
     assert (first.notional, first.notional_failed) == (2e6, 1e6)
     assert first.ladder_par == [1.0, 1.0]
     assert (second.book, second.failed, second.npv, second.krd) == ("B9", 1, 0.0, [0.0, 0.0])
+
+
+def test_a_trade_that_has_made_its_last_payment_counts_no_more():
+    """Until the book is compiled again it is in the block, worth 0, and no failure."""
+    good, _ = compile_book([swap("A"), swap("B")])
+    ended = dataclasses.replace(good[1], flows=good[1].flows.copy())
+    ended.flows["pay"] = day_of(dt.date(2024, 3, 6))
+    block = make_block([good[0], ended])
+    curves = CurveSet(dt.date(2024, 3, 6), shape_of(QUOTES["USD"]))
+    dated = roll_to(block, day_of(curves.today), {}, curves.names)
+    solved = curves.solve(curves.vector(QUOTES["USD"]))
+    risk = price_block(make_ready(dated, curves.grid), curves, solved)
+    assert (dated.matured.tolist(), risk.npv[1], risk.failures) == ([False, True], 0.0, ())
+    (sums,) = sum_cells(make_groups(block), risk, dated.matured)
+    assert (sums.trades, sums.failed, sums.notional) == (1, 0, 1e6)
+    assert sums.npv == risk.npv[0] != 0.0
+    rollup = rolled(part(0, sums, matured=1), blocks=1, trades=2)
+    assert (rollup.trades, rollup.priced, rollup.coverage) == (1, 1, 1.0)
+
+
+def test_a_trade_that_fails_has_not_matured():
+    good, _ = compile_book([swap("A")])
+    curves = CurveSet(dt.date(2090, 3, 6), shape_of({"USD-GOVT": {"1Y": 0.03}}))
+    dated = roll_to(make_block(good), day_of(curves.today), {}, curves.names)
+    assert dated.failed == {"A"}
+    assert not dated.matured.any()
+    empty = roll_to(make_block([]), day_of(curves.today), {}, curves.names)
+    assert empty.matured.shape == (0,)
 
 
 def test_a_failed_trade_is_nan_in_the_columns():
