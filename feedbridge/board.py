@@ -18,6 +18,19 @@ from pricing.core.messages import CurveQuotes, FrameHeader, Label, MarketTick, S
 MAX_SOURCES = 8
 """Sources that may publish parts of one currency at a time."""
 
+MAX_MOVE = 0.03
+"""By how much a quote may differ from the one before, as a decimal rate. The US Treasury's par
+yields have moved by 0.0106 at most from one day to the next since 1990 (1 month, 2023-05-04), the
+ECB's AAA zero rates by 0.0094 (3 months, 2008-10-07): this is about three times that. Most wrong
+units, percent for decimals or the other way round, are further away."""
+
+ROUNDING = 1e-12
+"""Of a difference of decimal rates."""
+
+NEAR_DAYS = 7
+"""Business dates so many calendar days apart are neighbours, with holidays: their quotes are
+compared. A replay that goes to another year brings a market that says nothing of the one before."""
+
 
 class Verdict(enum.Enum):
     """What a tick is, next to what its source sent before."""
@@ -140,11 +153,13 @@ class Board:
 
     Order is the source's own (epoch, seq), never the clock's. A source owns the quotes that it
     publishes. ``resets`` are those that operators have asked for: a number from before one counts
-    as never sent, and the quotes from before it may be taken over by another source.
+    as never sent, and the quotes from before it may be taken over by another source. ``max_move``
+    is how far a quote may be from the one before, as a decimal rate; None for any distance.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)
     resets: Resets = field(default_factory=dict)
+    max_move: float | None = MAX_MOVE
     _marks: dict[tuple[str, str], _Mark] = field(default_factory=dict)
 
     def judge(self, tick: MarketTick) -> Verdict:
@@ -172,11 +187,13 @@ class Board:
 
         Raises:
             SourceRefused: Another source publishes these quotes (OWNED), or the others publish
-                another business date (OTHER_DATE), or there are too many (TOO_MANY).
+                another business date (OTHER_DATE), or there are too many (TOO_MANY), or a quote
+                is too far from the one before (QUOTE_JUMP).
         """
         market = self.markets.get(tick.currency)
         if market is not None:
             self._check_owner(market, tick)
+            self._check_moves(market, tick)
         return self.lay(market, tick, since_ns, self.starts_anew(tick))
 
     def take(self, tick: MarketTick, market: Market | None = None, since_ns: int = 0) -> None:
@@ -323,6 +340,22 @@ class Board:
             why = f"{tick.source} would be one more than {MAX_SOURCES} sources of {tick.currency}"
             raise SourceRefused("TOO_MANY", f"source: {why}; release one: manage.py reset_source")
 
+    def _check_moves(self, market: Market, tick: MarketTick) -> None:
+        """Compare with what the source itself published last; a quote that is new has no match."""
+        part = market.parts.get(tick.source)
+        if self.max_move is None or part is None or self._released(part, tick.currency):
+            return
+        date = business_date(tick.currency, tick.as_of)
+        if abs((date - part.date).days) > NEAR_DAYS:
+            return
+        most = self.max_move + ROUNDING
+        for curve, quotes in tick.curves.items():
+            before = part.curves.get(curve, {})
+            for tenor, rate in quotes.items():
+                if abs(rate - before.get(tenor, rate)) > most:
+                    was = before[tenor]
+                    raise SourceRefused("QUOTE_JUMP", _jump(tick, curve, tenor, was, self.max_move))
+
     def _left_of(self, other: Part, tick: MarketTick, date: dt.date) -> Part:
         """What another source keeps: all, unless it was released."""
         if not self._released(other, tick.currency):
@@ -338,6 +371,14 @@ def _owned(tick: MarketTick, curve: str, tenor: str, owner: Part) -> str:
         f"{curve} {tenor}: published by the source {owner.source}, not to be sent by {tick.source};"
         f" to change the source, stop {owner.source} and run manage.py reset_source"
         f" {owner.source} --currency {tick.currency}"
+    )
+
+
+def _jump(tick: MarketTick, curve: str, tenor: str, before: float, most: float) -> str:
+    return (
+        f"{curve} {tenor}: {tick.curves[curve][tenor]!r} is too far from {before!r}, the quote "
+        f"before; at most {most:g} away, or run manage.py reset_source {tick.source}"
+        f" --currency {tick.currency}"
     )
 
 

@@ -23,7 +23,7 @@ import redis
 from django.db import Error as DatabaseError
 from kafka.errors import KafkaError
 
-from feedbridge.board import Board
+from feedbridge.board import MAX_MOVE, Board
 from feedbridge.commits import Commits
 from feedbridge.deadletter import DeadLetters
 from feedbridge.decode import TimeLimits
@@ -81,11 +81,12 @@ class Bridge:
         ask_to_compile: Callable[[], None] = lambda: None,
         limit: BadLimit | None = None,
         times: TimeLimits = TimeLimits(),
+        max_move: float | None = MAX_MOVE,
     ) -> None:
         """Start with an empty board; the first assignment fills it from published frames."""
         self.consumer, self.dispatcher, self.letters = consumer, dispatcher, letters
         self.rebalance, self.clock = rebalance, clock
-        self.board, self.ledger = Board(), Ledger()
+        self.board, self.ledger = Board(max_move=max_move), Ledger()
         self.lanes = {name: Lane() for name in CURRENCIES}
         board, ledger, lanes = self.board, self.ledger, self.lanes
         self.limit = limit or BadLimit()

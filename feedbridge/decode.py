@@ -71,8 +71,9 @@ class BadTick(Exception):
     """A record that is not a tick and never will be: bury it."""
 
     def __init__(self, code: str, reason: str) -> None:
-        if len(reason) > MAX_REASON_CHARACTERS:
-            reason = f"{reason[:MAX_REASON_CHARACTERS]} ... ({len(reason)} characters)"
+        if len(reason) > MAX_REASON_CHARACTERS:  # msgspec names the field at the end
+            half = MAX_REASON_CHARACTERS // 2
+            reason = f"{reason[:half]} ... ({len(reason)} characters) ... {reason[-half:]}"
         super().__init__(code, reason)
         self.code, self.reason = code, reason
 

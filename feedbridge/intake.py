@@ -16,11 +16,13 @@ from feedbridge.ledger import Ledger, Place
 from feedbridge.limit import BadLimit
 from feedbridge.rates import WaitingRates
 from feedbridge.topics import FX_TICKS
-from pricing.core.messages import MarketTick
+from pricing.core.messages import FxTick, MarketTick
 
 log = logging.getLogger(__name__)
 
 CONFLICT = "CONFLICT"
+RATES = "exchange rates"
+"""Beside currencies, what a source may publish."""
 
 REFUSED_IN_A_ROW, MOST_REFUSED = 10, 100
 """After so many a source is named in the bridge's pulse; so many sources are remembered."""
@@ -31,8 +33,8 @@ REFUSALS = {
 }
 
 
-def _sentence(currency: str, source: str, why: str, count: int) -> str:
-    return f"the last {count} ticks of {currency} from {source} were refused: {why}"
+def _sentence(what: str, source: str, why: str, count: int) -> str:
+    return f"the last {count} ticks of {what} from {source} were refused: {why}"
 
 
 class Intake:
@@ -62,7 +64,7 @@ class Intake:
         self.ledger.begin(place)
         try:
             if record.topic == FX_TICKS:
-                self.rates.take(place, decode.fx_tick(record.value, times=self.times))
+                self._take_rates(place, decode.fx_tick(record.value, times=self.times))
                 good = True
             else:
                 good = self._take_market(place, record)
@@ -71,13 +73,21 @@ class Intake:
             good = isinstance(error, decode.SourceRefused)
         self.limit.note(bad=not good)
 
+    def _take_rates(self, place: Place, tick: FxTick) -> None:
+        try:
+            self.rates.take(place, tick)
+        except decode.SourceRefused as error:
+            self._note_refusal(RATES, tick.source, error.code)
+            raise
+        self._refused.pop((RATES, tick.source), None)
+
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
         tick = decode.market_tick(record.value, record.key, times=self.times)
         try:
             return self._judge(place, record, tick)
         except decode.SourceRefused as error:
-            self._note_refusal(tick, error.code)
+            self._note_refusal(tick.currency, tick.source, error.code)
             raise
 
     def _judge(self, place: Place, record: Any, tick: MarketTick) -> bool:
@@ -89,7 +99,7 @@ class Intake:
             self._bury(DeadLetter(place, record.key, record.value, CONFLICT, reason))
             return False
         if verdict in REFUSALS:
-            self._note_refusal(tick, REFUSALS[verdict])
+            self._note_refusal(tick.currency, tick.source, REFUSALS[verdict])
         if verdict is not Verdict.ACCEPTED:
             self.ledger.end(place, verdict.value)
             return True
@@ -104,15 +114,15 @@ class Intake:
         lane.waiting.append(waits)
         return True
 
-    def _note_refusal(self, tick: MarketTick, why: str) -> None:
+    def _note_refusal(self, what: str, source: str, why: str) -> None:
         """Count what was refused in a row; said once, and shown until a tick is accepted."""
-        key = tick.currency, tick.source
+        key = what, source
         count = self._refused.pop(key, ("", 0))[1] + 1
         self._refused[key] = why, count
         if len(self._refused) > MOST_REFUSED:
             del self._refused[next(iter(self._refused))]
         if count == REFUSED_IN_A_ROW:
-            log.warning("%s", _sentence(tick.currency, tick.source, why, count))
+            log.warning("%s", _sentence(what, source, why, count))
 
     @property
     def refused(self) -> list[str]:

@@ -31,6 +31,7 @@ HOSTILE = (
     ({"seq": 2**53}, "SEQ_JUMP"),
     ({"as_of": "2150-01-01T00:00:00Z"}, "AS_OF"),
     ({"curves": {"{ccy}-GOVT": {"10Y": 5e-324, "1e9Y": 0.01}}}, "UNKNOWN_TENOR"),
+    ({"curves": {"{ccy}-GOVT": {"10Y": 0.3}}}, "QUOTE_JUMP"),
 )
 HOSTILE_FX = (
     {f"X{n:04}": 1.0 for n in range(20_000)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import Any
 
 import hypothesis.strategies as st
@@ -10,8 +11,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from feedbridge.board import MAX_SOURCES, Board, Market, Part, Verdict
+from feedbridge.board import MAX_MOVE, MAX_SOURCES, NEAR_DAYS, Board, Market, Part, Verdict
 from feedbridge.decode import SourceRefused
+from feedbridge.history.daily import CurveHistory
 from pricing.core.messages import MarketTick
 
 
@@ -76,7 +78,7 @@ def test_a_market_that_a_frame_has_is_never_changed():
     board = board_with(tick(1))
     before = board.markets["EUR"]
     copy = msgspec.json.encode(before.curves)
-    board.take(tick(2, curves={"EUR-GOVT": {"10Y": 0.5, "5Y": 0.1}}))
+    board.take(tick(2, curves={"EUR-GOVT": {"10Y": 0.03, "5Y": 0.1}}))
     assert msgspec.json.encode(before.curves) == copy
 
 
@@ -142,7 +144,7 @@ def test_what_another_bridge_has_now_is_forgotten():
 
 QUOTES = st.dictionaries(
     st.sampled_from(["EUR-GOVT", "EUR-ESTR"]),
-    st.dictionaries(st.sampled_from(["1Y", "5Y", "10Y"]), st.floats(-0.05, 0.5)),
+    st.dictionaries(st.sampled_from(["1Y", "5Y", "10Y"]), st.floats(0.01, 0.01 + MAX_MOVE / 2)),
 )
 
 
@@ -331,3 +333,88 @@ def test_a_source_that_takes_over_while_it_is_behind_makes_its_own_date_the_mark
     assert (market.date, market.newest) == (DAY, "other")
     assert market.last.seq == 2
     assert market.curves == {"EUR-GOVT": {"10Y": 0.02}} | ESTR
+
+
+# --- Moves of quotes --------------------------------------------------------------------------
+
+TEN_YEARS = {"EUR-GOVT": {"5Y": 0.01, "10Y": 0.02}}
+
+
+@pytest.mark.parametrize("rate", [0.02 + MAX_MOVE + 1e-6, 0.02 - MAX_MOVE - 1e-6, 0.25])
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"seq": 2},
+        {"seq": 2, "whole": True},
+        {"seq": 1, "epoch": 1},
+        {"seq": 2, "whole": True, "as_of": noon(DAY + dt.timedelta(days=NEAR_DAYS))},
+        {"seq": 2, "whole": True, "as_of": noon(DAY - dt.timedelta(days=NEAR_DAYS))},
+    ],
+)
+def test_a_quote_far_from_the_one_before_is_refused_by_name(rate: float, later: Any) -> None:
+    board = board_with(tick(1, curves=TEN_YEARS))
+    leap = tick(curves={"EUR-GOVT": {"5Y": 0.011, "10Y": rate}}, **later)
+    with pytest.raises(SourceRefused) as caught:
+        board.with_tick(leap)
+    assert caught.value.code == "QUOTE_JUMP"
+    assert f"EUR-GOVT 10Y: {rate!r} is too far from 0.02" in caught.value.reason
+    assert "at most 0.03 away" in caught.value.reason
+    assert "manage.py reset_source feed --currency EUR" in caught.value.reason
+    assert board.markets["EUR"].curves == TEN_YEARS
+
+
+@pytest.mark.parametrize("rate", [0.02 + MAX_MOVE, 0.02 - MAX_MOVE])
+def test_the_greatest_move_is_taken(rate: float) -> None:
+    board = board_with(tick(1), tick(2, curves={"EUR-GOVT": {"10Y": rate}}))
+    assert board.markets["EUR"].curves["EUR-GOVT"]["10Y"] == rate
+
+
+@pytest.mark.parametrize("days", [NEAR_DAYS + 1, -NEAR_DAYS - 1, -400, 5_000])
+def test_a_whole_market_of_another_time_is_no_jump(days: int) -> None:
+    """A replay goes from 2024 to 2022, where rates were others."""
+    other = {"EUR-GOVT": {"10Y": 0.09}}
+    later = tick(2, as_of=noon(DAY + dt.timedelta(days=days)), curves=other, whole=True)
+    assert board_with(tick(1), later).markets["EUR"].curves == other
+
+
+def test_a_jump_is_taken_from_a_source_that_was_reset() -> None:
+    board = Board()
+    board.take(tick(1), since_ns=100)
+    leap = tick(2, curves={"EUR-GOVT": {"10Y": 0.09}})
+    with pytest.raises(SourceRefused, match="QUOTE_JUMP"):
+        board.with_tick(leap)
+    board.resets = {("feed", "EUR"): 200}
+    board.take(leap, since_ns=300)
+    with pytest.raises(SourceRefused, match="QUOTE_JUMP"):  # from here the new quote counts
+        board.with_tick(tick(3, curves={"EUR-GOVT": {"10Y": 0.02}}))
+
+
+def test_the_greatest_move_can_be_set_and_switched_off() -> None:
+    board = board_with(tick(1))
+    leap = tick(2, curves={"EUR-GOVT": {"10Y": 0.03}})
+    board.max_move = 0.005
+    with pytest.raises(SourceRefused, match=r"at most 0\.005 away"):
+        board.with_tick(leap)
+    board.max_move = None
+    board.take(tick(2, curves={"EUR-GOVT": {"10Y": 0.4}}))
+
+
+def test_a_jump_is_seen_after_a_restart_of_the_bridge_too() -> None:
+    board = Board()
+    board.restore(MARKET)
+    with pytest.raises(SourceRefused, match="QUOTE_JUMP"):
+        board.with_tick(tick(8, curves={"EUR-GOVT": {"5Y": 0.2}}))
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "GBP"])
+def test_no_day_of_the_stored_history_is_a_jump(history: CurveHistory, currency: str) -> None:
+    days = list(history.days(currency, dt.date(2000, 1, 3), dt.date(2024, 9, 24)))
+    moves = [
+        abs(rate - before.curves[curve][tenor])
+        for before, after in itertools.pairwise(days)
+        if (after.date - before.date).days <= NEAR_DAYS
+        for curve, quotes in after.curves.items()
+        for tenor, rate in quotes.items()
+        if tenor in before.curves[curve]
+    ]
+    assert 0 < max(moves) < MAX_MOVE / 2

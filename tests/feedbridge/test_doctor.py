@@ -96,3 +96,17 @@ def test_a_running_system_is_well_in_redis(redis_client):
     assert "b, lag 7" in found["bridge"]
     assert "USD 0 s old" in found["frames"]
     assert end == "not well: trades, fixings"
+
+
+def test_a_source_whose_ticks_are_refused_in_a_row_is_named_and_the_bridge_is_well(redis_client):
+    why = "the last 11 ticks of USD from rogue were refused: OWNED"
+    pulse = BridgePulse(
+        **{"name": "b", "sent_ns": time.time_ns(), "broker": "k", "consumed": 0, "in_flight": 0},
+        **{"states": {}, "frames": {}, "open_frames": 0, "resent": 0, "lag": 7, "waiting_for": ""},
+        refused=[why],
+    )
+    redis_client.hset(BRIDGES_KEY, "b", msgspec.json.encode(pulse))
+    line = doctor()[0]["bridge"]
+    assert line.startswith("ok")
+    assert why in line
+    assert "manage.py reset_source" in line

@@ -132,6 +132,19 @@ def test_a_source_of_which_nothing_is_accepted_is_named_until_something_is(rig, 
     ]
 
 
+def test_a_source_whose_exchange_rates_are_refused_is_named_until_one_is_taken(rig, bridge):
+    rig.send_fx(1, usd=1.1)
+    for n in range(2, 13):
+        rig.send_fx(n, usd=110.0)
+    rig.run(at_rest(bridge, 12))
+    assert bridge.intake.refused == [
+        "the last 11 ticks of exchange rates from feed were refused: FX_JUMP"
+    ]
+    rig.send_fx(13, usd=1.2)
+    rig.run(at_rest(bridge, 13))
+    assert bridge.intake.refused == []
+
+
 def test_a_source_takes_over_from_one_that_goes_on_sending_and_gives_back(rig, bridge):
     """As `replay --take-over` does beside the replay of a demo."""
     now = time.time_ns()

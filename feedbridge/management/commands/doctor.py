@@ -167,7 +167,12 @@ def _bridge() -> str:
     found = alive(connect(settings.REDIS_URL))
     if not found:
         raise Unwell("no bridge has spoken in the last seconds")
-    return ", ".join(f"{b.name}, lag {b.lag}" for b in found)
+    said = [f"{b.name}, lag {b.lag}" for b in found]
+    # Not our failure: what a stranger sends is refused, and the others are served.
+    refused = [sentence for bridge in found for sentence in bridge.refused]
+    if refused:
+        said += [*refused, "stop that source, or run: python manage.py reset_source SOURCE"]
+    return "; ".join(said)
 
 
 def _frames() -> str:

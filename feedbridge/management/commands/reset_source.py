@@ -18,8 +18,8 @@ class Command(BaseCommand):
 
     help = (
         "Forget the last epoch and seq of a source, and release its quotes: for one whose ticks "
-        "are refused as EPOCH_JUMP or SEQ_JUMP, or counted as stale, and for one that another "
-        "replaces. Its next tick is taken as the first of a new source."
+        "are refused as EPOCH_JUMP, SEQ_JUMP, QUOTE_JUMP or FX_JUMP, or counted as stale, and for "
+        "one that another replaces. Its next tick is taken as the first of a new source."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

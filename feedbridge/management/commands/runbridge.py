@@ -21,6 +21,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
 
+from feedbridge.board import MAX_MOVE
 from feedbridge.consumer import Bridge
 from feedbridge.deadletter import DeadLetters
 from feedbridge.decode import TimeLimits
@@ -92,6 +93,13 @@ class Command(BaseCommand):
             help="refuse ticks whose as_of is older; default: any age, as history is replayed",
         )
         parser.add_argument(
+            "--max-move",
+            type=float,
+            default=MAX_MOVE,
+            help="refuse ticks with a quote that is further from the one before, as a decimal rate "
+            "(%(default)s is 3 percentage points); 0: take any",
+        )
+        parser.add_argument(
             "--bad-in-a-row", type=int, default=50, help="stop reading after so many bad records"
         )
         parser.add_argument(
@@ -144,6 +152,7 @@ class Command(BaseCommand):
             ask_to_compile=ask_to_compile,
             limit=_limit(options),
             times=_times(options),
+            max_move=_max_move(options),
         )
         name = f"{socket.gethostname()}:{os.getpid()}"
         health = os.environ.get("BRIDGE_HEARTBEAT_FILE", "")
@@ -207,6 +216,13 @@ def _times(options: dict[str, Any]) -> TimeLimits:
     if ahead < 0 or (age is not None and age < 0):
         raise CommandError("--max-ahead-days and --max-age-days: 0 or more days")
     return TimeLimits(dt.timedelta(days=ahead), None if age is None else dt.timedelta(days=age))
+
+
+def _max_move(options: dict[str, Any]) -> float | None:
+    most = options["max_move"]
+    if not 0 <= most < 1:
+        raise CommandError("--max-move: a decimal rate from 0 (take any move) to 1")
+    return most or None
 
 
 def _wait_while_halted(bridge: Bridge, pulse: Heartbeat, stop: threading.Event) -> None:
