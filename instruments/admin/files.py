@@ -119,6 +119,9 @@ class Preview:
     def sentences(self) -> list[str]:
         return self.refused or self.loaded.sentences()
 
+    def doubts(self) -> list[str]:
+        return self.loaded.doubts()
+
     def differences(self) -> list[RowResult]:
         return [row for row in self.loaded.rows if row.status in ("new", "update")][:ROWS_SHOWN]
 

@@ -47,6 +47,9 @@ class RowAnswer(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.CharField(help_text="new, update, skip or error")
     row_errors = serializers.DictField(help_text="Sentences by column")
+    row_warnings = serializers.DictField(
+        help_text="Sentences by column on values that are taken and may be mistakes"
+    )
     changes = serializers.DictField(help_text="Old and new text by column")
 
 
@@ -179,6 +182,7 @@ def _row(row: loading.RowResult) -> dict[str, Any]:
         "id": row.id,
         "status": row.status,
         "row_errors": row.errors,
+        "row_warnings": row.warnings,
         "changes": {name: list(change) for name, change in row.changes.items()},
     }
 

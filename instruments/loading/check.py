@@ -205,6 +205,9 @@ class Checker:
             if new != old:
                 result.changes[column.name] = (old, new)
         result.status = "new" if stored is None else "update" if result.changes else "skip"
+        if isinstance(row, BondPosition):
+            doubts = row.doubts().items()
+            result.warnings = {name: [text] for name, text in doubts if name in result.changes}
         if result.status == "update" and version not in (None, stored.version):
             stale = StaleRow(str(stored), int(str(version)), stored.version)
             result.refuse(VERSION.name, str(stale))

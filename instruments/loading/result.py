@@ -24,6 +24,7 @@ class RowResult:
         id: What it is called; empty when that could not be read.
         status: new, update, skip (nothing would change) or error.
         errors: Sentences by column.
+        warnings: Sentences by column on values that are taken and may be mistakes.
         changes: Old and new text by column; a new row has empty old ones.
     """
 
@@ -32,6 +33,7 @@ class RowResult:
     status: str = "skip"
     errors: Errors = field(default_factory=dict)
     changes: Changes = field(default_factory=dict)
+    warnings: Errors = field(default_factory=dict)
 
     def refuse(self, column: str, sentence: str) -> None:
         """Note an error."""
@@ -40,9 +42,16 @@ class RowResult:
 
     def sentences(self) -> list[str]:
         """Each error with its place."""
+        return self._placed(self.errors)
+
+    def doubts(self) -> list[str]:
+        """Each warning with its place."""
+        return self._placed(self.warnings)
+
+    def _placed(self, by_column: Errors) -> list[str]:
         return [
             f"row {self.row}: {'' if name == WHOLE_ROW else f'column {name}: '}{sentence}"
-            for name, sentences in self.errors.items()
+            for name, sentences in by_column.items()
             for sentence in sentences
         ]
 
@@ -68,6 +77,13 @@ class LoadResult:
 
     def sentences(self, limit: int = SENTENCES) -> list[str]:
         """The first errors, each with row and column, and how many more there are."""
-        said = [sentence for row in self.rows if row.errors for sentence in row.sentences()]
-        more = len(said) - limit
-        return said[:limit] + ([f"and {more} more"] if more > 0 else [])
+        return _first([s for row in self.rows if row.errors for s in row.sentences()], limit)
+
+    def doubts(self, limit: int = SENTENCES) -> list[str]:
+        """The first warnings, each with row and column, and how many more there are."""
+        return _first([s for row in self.rows if row.warnings for s in row.doubts()], limit)
+
+
+def _first(sentences: list[str], limit: int) -> list[str]:
+    more = len(sentences) - limit
+    return sentences[:limit] + ([f"and {more} more"] if more > 0 else [])

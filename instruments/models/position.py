@@ -11,6 +11,7 @@ from django.db.models import Q
 from instruments import rules
 from instruments.models.bond import Bond
 from instruments.models.trade import Status, Trade
+from pricing.core import limits
 
 
 class BondPosition(Trade):
@@ -69,6 +70,11 @@ class BondPosition(Trade):
             return  # not priced; or the form already says that they are missing
         with rules.as_form_errors({f.name for f in self._meta.fields}):
             rules.bond_terms({**self.bond.static(), **self._own()})
+
+    def doubts(self) -> dict[str, str]:
+        """Sentences by field on values that are allowed and may be mistakes."""
+        doubt = limits.price_doubt(float(self.clean_price)) if self.clean_price else None
+        return {"clean_price": doubt} if doubt else {}
 
     def _own(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in rules.POSITION_FIELDS}

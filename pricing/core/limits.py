@@ -21,6 +21,10 @@ PRICE_MIN, PRICE_MAX = 1.0, 1000.0
 """Of a clean price per 100 of face. 0.99 is 99 % written as a fraction; a bond that trades below
 one percent of its face has a z-spread instead of a price."""
 
+PRICE_IN_DOUBT = 3.0
+"""A clean price below is taken and doubted: 1.01 is 101 % as a fraction, or a bond in default at
+one per cent of its face. No bond trades above 300 %, so a fraction is never larger."""
+
 SATURDAY = 5
 
 
@@ -32,6 +36,14 @@ def check_date(field: str, date: dt.date) -> None:
     """
     if not FIRST_DATE <= date <= LAST_DATE:
         raise BadInput(field, date.isoformat(), f"a date from {FIRST_DATE} to {LAST_DATE}")
+
+
+def price_doubt(clean_price: float) -> str | None:
+    """A sentence on a price per 100 of face that may be meant as a fraction of it, or None."""
+    if clean_price >= PRICE_IN_DOUBT:
+        return None
+    read, meant = f"{clean_price:g}", f"{clean_price * 100:g}"
+    return f"{read} is read as {read} % of face; if {meant} % is meant, write {meant}"
 
 
 def check_index(index: str, currency: str | None = None) -> None:

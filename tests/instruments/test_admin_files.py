@@ -14,7 +14,7 @@ from django.test import Client
 
 from instruments.admin.uploads import UploadGone, Uploads
 from instruments.book import current_version
-from instruments.models import Book, Swap
+from instruments.models import BondPosition, Book, Swap
 
 IMPORT = "/admin/instruments/swap/import/"
 CONFIRM = "/admin/instruments/swap/process_import/"
@@ -181,3 +181,14 @@ def test_every_table_has_templates_and_a_page_of_its_columns(
 def test_no_file_is_read_that_was_not_uploaded(name: str) -> None:
     with pytest.raises(UploadGone):
         Uploads(name).read()
+
+
+def test_a_value_that_may_be_a_mistake_is_shown_before_it_is_loaded(
+    admin_client: Client, position: BondPosition
+) -> None:
+    content = f"trade_id,clean_price\n{position.trade_id},1.01\n".encode()
+    file = SimpleUploadedFile("positions.csv", content)
+    address = "/admin/instruments/bondposition/import/"
+    page = admin_client.post(address, {"import_file": file, "format": "0", "resource": "0"})
+    assert "Look at these values before you load the file." in text_of(page)
+    assert "row 2: column clean_price: 1.01 is read as 1.01 % of face" in text_of(page)

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from rest_framework.test import APIClient
 
-from instruments.models import Bond, Book, BookVersion, Swap
+from instruments.models import Bond, BondPosition, Book, BookVersion, Swap
 from tests.instruments.test_api import BOND, SWAP
 
 BULK = "/api/v1/swaps/bulk/"
@@ -146,3 +146,13 @@ def test_the_history_names_who_loaded(api: APIClient, book: Book, admin_user: An
     record = Swap.objects.get(trade_id="S0").history.get()
     assert record.history_user == admin_user
     assert "POST /api/v1/swaps/bulk/" in record.history_change_reason
+
+
+def test_a_price_that_may_be_a_fraction_is_taken_with_a_warning(
+    api: APIClient, position: BondPosition
+) -> None:
+    rows = [{"trade_id": position.trade_id, "clean_price": 1.01}]
+    answer = api.post("/api/v1/bond-positions/bulk/", rows)
+    (row,) = answer.json()["rows"]
+    assert (answer.status_code, row["status"], row["row_errors"]) == (200, "update", {})
+    assert "if 101 % is meant, write 101" in row["row_warnings"]["clean_price"][0]

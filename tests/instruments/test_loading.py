@@ -330,3 +330,23 @@ def test_ten_thousand_rows_are_loaded_in_few_statements(
     with capsys.disabled():
         print(f" [10,000 swaps: new, changed, unchanged in {seconds} s]", end="")
     assert (Swap.objects.count(), Swap.history.count()) == (10_000, 20_000)
+
+
+@pytest.mark.parametrize(("price", "percent"), [("1.01", "101"), ("2.999", "299.9"), ("1", "100")])
+def test_a_price_that_may_be_a_fraction_is_taken_with_a_warning(
+    position: BondPosition, price: str, percent: str
+) -> None:
+    row = {"trade_id": position.trade_id, "clean_price": price}
+    result = load(KINDS["positions"], [row])
+    assert (statuses(result), result.written) == (["update"], True)
+    assert result.doubts() == [
+        f"row 1: column clean_price: {price} is read as {price} % of face; if {percent} % is meant,"
+        f" write {percent}"
+    ]
+    assert load(KINDS["positions"], [row]).doubts() == []  # it is stored so: nobody is asked again
+
+
+@pytest.mark.parametrize("price", ["3", "98.5", ""])
+def test_other_prices_have_no_warning(position: BondPosition, price: str) -> None:
+    row = {"trade_id": position.trade_id, "clean_price": price, "z_spread_bp": "10"}
+    assert load(KINDS["positions"], [row]).doubts() == []

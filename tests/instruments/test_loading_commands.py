@@ -115,3 +115,12 @@ def test_the_newest_exchange_rate_of_a_currency_counts(db: None) -> None:
         FxRate.objects.create(currency="EUR", date=date, usd=usd, source="made")
     FxRate.objects.create(currency="GBP", date="2024-01-01", usd="1.27", source="made")
     assert load_fx() == {"EUR": 1.10, "GBP": 1.27}
+
+
+def test_the_command_warns_of_a_price_that_may_be_a_fraction(
+    position: BondPosition, tmp_path: Path
+) -> None:
+    path = tmp_path / "positions.csv"
+    path.write_text(f"trade_id,clean_price\n{position.trade_id},1.01\n")
+    said = run("load_instruments", path, "--dry-run")
+    assert "Warning: row 2: column clean_price: 1.01 is read as 1.01 % of face" in said

@@ -92,6 +92,8 @@ class Command(BaseCommand):
             self.stdout.write(_difference(row))
         if len(changed) > CHANGES_SHOWN:
             self.stdout.write(f"and {len(changed) - CHANGES_SHOWN} changed rows more")
+        for sentence in result.doubts():
+            self.stderr.write(f"Warning: {sentence}")
         printed = Printed("new", "changed", "unchanged", "errors", title=kind.name)
         printed.add_row(*(str(number) for number in result.counts.values()))
         with (console := Console(width=80)).capture() as captured:
