@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pricing.core.measures import ReadyBlock
+from pricing.measures.block import ReadyBlock
 
 NUMBERS, REPEATS = 8_000_000, 7
 """64 MB a column: three of them are far beyond any cache."""

@@ -25,9 +25,9 @@ from benchmarks.machine import load_average, machine
 from benchmarks.memory import largest_child, worker_memory
 from benchmarks.system import System, running
 from benchmarks.ticks import Market, send_on_time, send_when_priced, wait_until_priced
-from feedbridge.producer import TickProducer, connector
-from pricing.core.conventions import CURRENCIES
-from pricing.core.results import HistoryLine
+from feedbridge.kafka.producer import TickProducer, connector
+from pricing.markets.conventions import CURRENCIES
+from risk.store.results import HistoryLine
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WARM_ROUNDS, DAYS, COMPILE_LIMIT_S = 5, 6, 1800.0

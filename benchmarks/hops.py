@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pricing.core.results import HistoryLine
+from risk.store.results import HistoryLine
 
 STAMPS = ("sent_ns", "received_ns", "opened_ns", "started_ns", "finished_ns", "published_ns")
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published")

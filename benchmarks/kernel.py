@@ -28,25 +28,24 @@ from benchmarks.bandwidth import bytes_a_tick, triad_gb_s
 from benchmarks.machine import machine
 from benchmarks.parts import frame_parts, pricing_parts
 from benchmarks.processes import efficiency
-from feedbridge.history.daily import stored
-from feedbridge.history.fixings import derive_fixings
-from instruments import sample
-from pricing.compiled import CompiledBooks
-from pricing.compiling import Outcome, compile_all
-from pricing.core import conventions
-from pricing.core.arrays import FloatArray
-from pricing.core.curves import ONE_BP, CurveSet
-from pricing.core.fixings import day_of, public_on
-from pricing.core.flows import CompiledTrade, make_block, split_evenly
-from pricing.core.measures import BlockRisk, ReadyBlock, make_ready, price_block
-from pricing.core.messages import CurveQuotes
-from pricing.core.parts import make_groups, pack_columns, sum_cells
-from pricing.core.quotes import shape_of
-from pricing.core.reference import Reference
-from pricing.core.results import PartColumns
-from pricing.core.roll import roll_to
-from pricing.core.terms import BondTerms, Terms
-from pricing.frames import Frames, connect
+from demo import sample
+from feedbridge.replay.history.daily import stored
+from feedbridge.replay.history.fixings import derive_fixings
+from pricing.arrays import FloatArray
+from pricing.curves.curve_set import ONE_BP, CurveSet
+from pricing.curves.fixings import day_of, public_on
+from pricing.curves.quotes import CurveQuotes, shape_of
+from pricing.markets import conventions
+from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import CompiledTrade, make_block, split_evenly
+from pricing.products.terms import BondTerms, Terms
+from pricing.reference import Reference
+from risk.store.block_result import make_groups, pack_columns, sum_cells
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames, connect
+from risk.store.results import PartColumns
+from risk.workers.parallel_compile import Outcome, compile_all
 
 TODAY = dt.date(2024, 3, 5)
 PROCESS_S = 2.0

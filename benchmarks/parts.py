@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pricing.books import Manifest
-from pricing.core import kernel
-from pricing.core.arrays import FloatArray
-from pricing.core.curves import ONE_BP, CurveSet
-from pricing.core.measures import ReadyBlock, parallel_values, price_block
-from pricing.core.messages import CurveQuotes, FrameHeader
-from pricing.core.parts import make_groups, pack_columns, sum_cells
-from pricing.core.quotes import curve_version
-from pricing.core.results import PartSums
-from pricing.finish import publish_parts
-from pricing.frames import Frames
+from pricing import kernel
+from pricing.arrays import FloatArray
+from pricing.curves.curve_set import ONE_BP, CurveSet
+from pricing.curves.quotes import CurveQuotes, curve_version
+from pricing.measures.block import ReadyBlock, parallel_values, price_block
+from risk.store.block_result import make_groups, pack_columns, sum_cells
+from risk.store.compiled_book import Manifest
+from risk.store.frames import Frames
+from risk.store.messages import FrameHeader
+from risk.store.publication import publish_parts
+from risk.store.results import PartSums
 
 REPEATS = 15
 

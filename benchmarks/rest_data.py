@@ -20,15 +20,16 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from instruments.models import Book, Desk, Swap
-from pricing.compiled import CompiledBooks
-from pricing.core.conventions import CURRENCIES
-from pricing.core.flows import CompiledTrade, compile_trade
-from pricing.core.messages import FrameHeader
-from pricing.core.parts import pack
-from pricing.core.results import MEASURES, CellSums, PartColumns, PartSums
-from pricing.core.terms import SwapTerms
-from pricing.finish import publish_parts
-from pricing.frames import Frames, connect
+from pricing.markets.conventions import CURRENCIES
+from pricing.measures.table import MEASURES
+from pricing.products.cash_flows import CompiledTrade, compile_trade
+from pricing.products.terms import SwapTerms
+from risk.store.block_result import pack
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames, connect
+from risk.store.messages import FrameHeader
+from risk.store.publication import publish_parts
+from risk.store.results import CellSums, PartColumns, PartSums
 
 CONVENTIONS = {"USD": "USD-SOFR-OIS", "EUR": "EUR-ESTR-OIS", "GBP": "GBP-SONIA-OIS"}
 DESKS, BLOCKS, KEYS = 10, 2, 20

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
-from pricing.check import check_frame
-from pricing.compiled import CompiledBooks
-from pricing.core.quotes import CurveOptions
-from pricing.frames import Frames, connect
+from pricing.curves.quotes import CurveOptions
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames, connect
+from risk.workers.crosscheck import check_frame
 
 
 def largest_differences(frames: Frames, currencies: Sequence[str], times: int) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from typing import Any
 import psycopg
 
 from benchmarks.cpu import seconds_of
-from devstack.process import through_launcher
-from feedbridge.readiness import system_is_up
-from pricing.books import Books
-from pricing.core.conventions import CURRENCIES
-from pricing.core.errors import SpreadNotSolved
-from pricing.frames import Frames, connect
+from devstack.processes.process import through_launcher
+from feedbridge.replay.readiness import system_is_up
+from pricing.errors import SpreadNotSolved
+from pricing.markets.conventions import CURRENCIES
+from risk.store.compiled_book import Books
+from risk.store.frames import Frames, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = ("compiler", "worker", "bridge")

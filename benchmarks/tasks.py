@@ -13,18 +13,18 @@ import django
 import msgspec
 
 from benchmarks.kernel import TODAY, fixings_of
-from feedbridge.history.daily import stored
-from pricing.compiling import compile_all
-from pricing.core.conventions import CURRENCIES
-from pricing.core.curves import CurveSet
-from pricing.core.fixings import day_of
-from pricing.core.flows import CompiledTrade, make_block
-from pricing.core.measures import make_ready, price_block
-from pricing.core.messages import PriceJob
-from pricing.core.parts import make_groups, sum_cells
-from pricing.core.quotes import shape_of
-from pricing.core.results import PartSums, merge_cells
-from pricing.core.roll import roll_to
+from feedbridge.replay.history.daily import stored
+from pricing.curves.curve_set import CurveSet
+from pricing.curves.fixings import day_of
+from pricing.curves.quotes import shape_of
+from pricing.markets.conventions import CURRENCIES
+from pricing.measures.block import make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import CompiledTrade, make_block
+from risk.store.block_result import make_groups, sum_cells
+from risk.store.messages import PriceJob
+from risk.store.results import PartSums, merge_cells
+from risk.workers.parallel_compile import compile_all
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TASKS, PARTS = 500, 16
@@ -45,7 +45,7 @@ def main() -> None:
 
 def send_s() -> float:
     """Processor seconds of sending one task, and of dropping it again from the queue."""
-    from feedbridge.queue import PricingQueue  # its tasks need Django's set-up
+    from feedbridge.bridge.task_queue import PricingQueue  # its tasks need Django's set-up
     from riskproject.celery import app
 
     payload = msgspec.to_builtins(_job())
@@ -85,7 +85,7 @@ def _job() -> PriceJob:
 
 
 def _part(block: int) -> PartSums:
-    from instruments import sample
+    from demo import sample
 
     currency = CURRENCIES[0]
     terms = [t for t in sample.trades(200) if t.currency == currency]

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from feedbridge import replay
-from feedbridge.history.daily import stored
-from feedbridge.producer import TickProducer
-from pricing.core.conventions import CURRENCIES
-from pricing.core.messages import MarketTick
-from pricing.frames import CHANNEL, FrameNotice, Frames
+from feedbridge.kafka.producer import TickProducer
+from feedbridge.replay import ticks
+from feedbridge.replay.history.daily import stored
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import CHANNEL, FrameNotice, Frames
+from risk.store.messages import MarketTick
 
 FIRST_DAY, LAST_DAY = dt.date(2024, 3, 5), dt.date(2024, 6, 3)
 SEED, TICKS_A_DAY = 20_240_305, 4_000
@@ -46,7 +46,7 @@ class Market:
         self._rounds = self._of_day()
 
     def _of_day(self) -> Iterator[Round]:
-        plan = replay.ReplayPlan(
+        plan = ticks.ReplayPlan(
             currencies=CURRENCIES,
             start=self._day,
             end=self._day,
@@ -56,7 +56,7 @@ class Market:
             seed=SEED,
             loop=True,
         )
-        stream = replay.ticks(stored(), plan)
+        stream = ticks.ticks(stored(), plan)
         while True:
             yield tuple(next(stream).tick for _ in CURRENCIES)
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # streamlit puts the script's own folder there, not the project's
     sys.path.insert(0, str(ROOT))
 
-from dashboard import gate, theme  # noqa: E402
+from dashboard import auth, theme  # noqa: E402
 
 st.set_page_config(page_title="Rates Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.CSS)
@@ -24,5 +24,5 @@ page = st.navigation(
     ],
     position="top",
 )
-gate.viewer(page.url_path)
+auth.viewer(page.url_path)
 page.run()

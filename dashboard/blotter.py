@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pricing.books import Manifest
-from pricing.core.messages import Failure
-from pricing.core.results import MEASURES, LostTrade, PartColumns, Rollup
+from pricing.errors import Failure
+from pricing.measures.table import MEASURES
+from risk.store.compiled_book import Manifest
+from risk.store.results import PartColumns, Rollup, UnpricedTrade
 
 TEXTS = ("trade", "currency", "desk", "book", "product", "status", "message")
 OK, FAILED, MISSING = "ok", "failed", "missing"
@@ -142,7 +143,7 @@ def _block(
     return table
 
 
-def _not_compiled(failures: Iterable[Failure], lost: Mapping[str, LostTrade]) -> pd.DataFrame:
+def _not_compiled(failures: Iterable[Failure], lost: Mapping[str, UnpricedTrade]) -> pd.DataFrame:
     """Trades that no block has, since they could not be compiled."""
     rows = [
         {

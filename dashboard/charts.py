@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import theme
 from dashboard.risk import Breakdown, CurveLine, Ladder, tenor_name
-from pricing.core.messages import tenor_days
+from pricing.curves.quotes import tenor_days
 
 Option = dict[str, Any]
 

@@ -17,11 +17,10 @@ import redis
 
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
-from pricing.books import Books, Manifest
-from pricing.core.conventions import CURRENCIES
-from pricing.core.results import HistoryLine, PartColumns, Rollup, history_line
-from pricing.frames import KEEP_PARTS_SECONDS, Frames, connect, key
-from pricing.pulse import (
+from pricing.markets.conventions import CURRENCIES
+from risk.store.compiled_book import Books, Manifest
+from risk.store.frames import KEEP_PARTS_SECONDS, Frames, connect, key
+from risk.store.heartbeats import (
     BridgePulse,
     ProcessPulse,
     WorkerPulse,
@@ -29,6 +28,7 @@ from pricing.pulse import (
     alive_workers,
     read_pulses,
 )
+from risk.store.results import HistoryLine, PartColumns, Rollup, history_line
 
 FRESH_S = 1.0
 """A snapshot younger than this is good enough for another tab."""

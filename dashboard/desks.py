@@ -1,7 +1,7 @@
 """A reader of everything in; what some desks may see of it out.
 
 The one place where desks are told apart: pages read through it and cannot forget it. The rule is
-REST's (``pricing.sums``, ``pricing.listing``): a cell or a trade is seen when its desk is among
+REST's (``risk.queries.portfolio``, ``risk.queries.trade_list``): a cell or a trade is seen when its desk is among
 the own ones, and what belongs to no desk is seen by those who see all of them.
 """
 
@@ -17,8 +17,8 @@ import msgspec
 from dashboard.blotter import Trades
 from dashboard.data import Market, Reader, Sample, Snapshot
 from dashboard.opening import FIRST_READ, Opening
-from pricing.books import Manifest
-from pricing.core.results import HistoryLine, Rollup, history_line
+from risk.store.compiled_book import Manifest
+from risk.store.results import HistoryLine, Rollup, history_line
 
 
 @dataclass(frozen=True)

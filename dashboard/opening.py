@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from pricing.core.business_dates import business_date
-from pricing.core.results import HistoryLine, Rollup
+from pricing.markets.business_dates import business_date
+from risk.store.results import HistoryLine, Rollup
 
 FIRST_OF_DAY = "first frame of the market day"
 OLDEST_KEPT = "oldest frame in the history"

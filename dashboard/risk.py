@@ -15,9 +15,9 @@ import pandas as pd
 
 from dashboard.blotter import Trades
 from dashboard.data import Market, Sample
-from pricing.core.conventions import CURVES
-from pricing.core.messages import tenor_days
-from pricing.core.results import Cell, HistoryLine, Rollup
+from pricing.curves.quotes import tenor_days
+from pricing.markets.conventions import CURVES
+from risk.store.results import BookProductTotals, HistoryLine, Rollup
 
 Measure = Literal["npv", "dv01_par", "dv01_zero", "gamma", "pv01"]
 Remembered = Literal["npv", "dv01_par"]
@@ -52,7 +52,7 @@ class Choice:
         """A cell or trade passes."""
         return product in self.products and self.desk in (None, desk or NO_DESK)
 
-    def cells(self, rollup: Rollup) -> list[Cell]:
+    def cells(self, rollup: Rollup) -> list[BookProductTotals]:
         """The cells of a frame that pass."""
         return [cell for cell in rollup.cells if self.takes(cell.desk, cell.product)]
 
@@ -359,7 +359,7 @@ def breakdown(markets: Sequence[Market], choice: Choice, by: Group) -> Breakdown
     return Breakdown(groups, {p: [sums[g].get(p, 0.0) for g in groups] for p in products})
 
 
-def _group(market: Market, cell: Cell, by: Group) -> str:
+def _group(market: Market, cell: BookProductTotals, by: Group) -> str:
     names = {
         "Ccy": market.currency,
         "Desk": cell.desk or NO_DESK,

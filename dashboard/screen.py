@@ -10,12 +10,12 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from dashboard import format, gate, risk, theme
+from dashboard import auth, format, risk, theme
 from dashboard.data import Market, Reader, Snapshot
 from dashboard.desks import OwnDesks
 from dashboard.risk import PRODUCTS, Choice
 from dashboard.status import Status, live_bridges, status_of
-from pricing.core.conventions import CURRENCIES
+from pricing.markets.conventions import CURRENCIES
 
 REFRESH_S = 2
 LATE_S = 5.0
@@ -49,7 +49,7 @@ def reader() -> Reader | OwnDesks:
 
     A page without settings ends with a sentence.
     """
-    desks = gate.viewer().desks
+    desks = auth.viewer().desks
     url = os.environ.get("REDIS_URL", "")
     try:
         if url:
@@ -115,7 +115,7 @@ def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
             width="content",
         )
         _troubles_badge(markets)
-    st.html(f'<div class="tags">{gate.who(gate.viewer())}{_reason(status)}{_labels(markets)}</div>')
+    st.html(f'<div class="tags">{auth.who(auth.viewer())}{_reason(status)}{_labels(markets)}</div>')
     return markets if _something(snapshot, markets, choice) else []
 
 
@@ -139,7 +139,7 @@ def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) ->
 def nothing_passes(markets: Sequence[Market], choice: Choice) -> str:
     """Why a page without numbers has none: no risk and no trade are not the same."""
     currencies = ", ".join(market.currency for market in markets)
-    if gate.viewer().desks is not None and choice.whole:
+    if auth.viewer().desks is not None and choice.whole:
         return f"None of your desks has a trade in {currencies}."
     if choice.whole:
         return (

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dashboard import format
 from dashboard.data import Market, Snapshot
-from pricing.pulse import STALE_S, BridgePulse
+from risk.store.heartbeats import STALE_S, BridgePulse
 
 QUIET_S = 5.0
 

@@ -11,11 +11,11 @@ from typing import NoReturn
 
 from devstack.doctor import examine
 from devstack.errors import StackError
-from devstack.lock import holder
-from devstack.process import stop_left_behind
-from devstack.revive import Reviver
+from devstack.processes.lock import holder
+from devstack.processes.process import stop_left_behind
+from devstack.processes.supervise import supervise
+from devstack.servers.revive import Reviver
 from devstack.stack import Stack, read_running, say_on_stderr
-from devstack.supervise import supervise
 
 DEFAULT_BASE = Path(".local/demo")
 STOP_TIMEOUT_S = 60.0

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import kafka, kafka_libs, postgres, tansu, valkey
 from devstack.errors import StackError
-from devstack.java import find_java
+from devstack.servers import kafka, kafka_libs, postgres, tansu, valkey
+from devstack.servers.java import find_java
 from devstack.stack import VARIABLES, ask_configured, read_running
 
 

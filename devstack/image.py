@@ -28,7 +28,7 @@ from devstack.compose import Service, services_of
 from devstack.env_file import with_secrets
 from devstack.errors import StackError
 from devstack.passwords import passwords_of, write_private
-from devstack.ports import LOOPBACK, is_free
+from devstack.processes.ports import LOOPBACK, is_free
 from devstack.stack import ServerURLs, Stack, say_on_stderr
 
 ROOT = Path(__file__).resolve().parent.parent

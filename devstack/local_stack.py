@@ -7,7 +7,7 @@ and of Redis that it needs, not the owner's, unless it changes tables or account
 from collections.abc import Mapping
 from pathlib import Path
 
-from devstack.lock import holder
+from devstack.processes.lock import holder
 
 VARIABLES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
@@ -15,7 +15,7 @@ VARIABLES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 WITHOUT_SERVERS = frozenset({"collectstatic", "demo", "help", "price", "spectacular", "version"})
 
 OWNER, APP, READONLY = "risk", "risk_app", "risk_readonly"
-#: Accounts of the database, see riskproject/database/rights.py. All other commands: `risk_app`.
+#: Accounts of the database, see ops/access/postgres/rights.py. All other commands: `risk_app`.
 DATABASE_ACCOUNTS = {
     "migrate": OWNER,
     "database_roles": OWNER,

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from devstack import kafka, postgres, valkey
-from devstack.broker import choose_broker
 from devstack.errors import StackError
-from devstack.lock import BaseLock, holder
 from devstack.passwords import Passwords, passwords_of, write_private
-from devstack.postgres import Postgres
-from devstack.process import Child, stop_left_behind
-from devstack.tansu import Tansu
-from devstack.valkey import Valkey
+from devstack.processes.lock import BaseLock, holder
+from devstack.processes.process import Child, stop_left_behind
+from devstack.servers import kafka, postgres, valkey
+from devstack.servers.broker import choose_broker
+from devstack.servers.postgres import Postgres
+from devstack.servers.tansu import Tansu
+from devstack.servers.valkey import Valkey
 
 #: What a stack can start, by the variable that says it is already there.
 VARIABLES = {

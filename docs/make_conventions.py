@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pricing.core import conventions
-from pricing.core.conventions import Row, SettlementLag
+from pricing.markets import conventions
+from pricing.markets.conventions import Row, SettlementLag
 
 PAGE = Path(__file__).with_name("conventions.md")
 HEAD = """# Market conventions
@@ -27,7 +27,7 @@ system must see the same files; they read them when they start. Each published f
 
 Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
 `settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
-day counts are this project's own; `pricing/core/legs.py` says which QuantLib object each one is. A
+day counts are this project's own; `pricing/products/schedules.py` says which QuantLib object each one is. A
 trade may override what its convention says, field by field: see [file-formats.md](file-formats.md).
 """
 TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pricing.core.bonds import PricedBond
-from pricing.core.conventions import BONDS
-from pricing.core.curves import CurveSet
-from pricing.core.fixings import day_of
-from pricing.core.flows import compile_trade, make_block
-from pricing.core.measures import make_ready, parallel_values, price_block
-from pricing.core.quotes import shape_of
-from pricing.core.roll import roll_to
-from pricing.core.terms import BondTerms, SwapTerms
+from pricing.curves.curve_set import CurveSet
+from pricing.curves.fixings import day_of
+from pricing.curves.quotes import shape_of
+from pricing.markets.conventions import BONDS
+from pricing.measures.block import make_ready, parallel_values, price_block
+from pricing.measures.bond_analytics import PricedBond
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import compile_trade, make_block
+from pricing.products.terms import BondTerms, SwapTerms
 
 PAGE = Path(__file__).with_name("pricing.md")
 MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

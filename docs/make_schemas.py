@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from pricing.core import conventions
-from pricing.core.messages import QUOTE_MAX, QUOTE_MIN, TENOR
-from pricing.core.terms import BondTerms, SwapTerms
-from pricing.files import BookFile, MarketFile
+from pricing.batch.files import BookFile, MarketFile
+from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN, TENOR
+from pricing.markets import conventions
+from pricing.products.terms import BondTerms, SwapTerms
 
 Json = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

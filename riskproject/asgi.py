@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from pricing.frames import connect
-from pricing.pulse import speaking
-from riskproject.body_limit import BodyLimit
+from risk.store.frames import connect
+from risk.store.heartbeats import speaking
+from riskproject.web.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 

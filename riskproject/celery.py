@@ -10,7 +10,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
-from riskproject import kombu_guards, worker_guards
+from riskproject.celery_patches import kombu_guards, worker_guards
 from riskproject.logs import configure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")

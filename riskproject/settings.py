@@ -20,7 +20,7 @@ from kombu.entity import Exchange, Queue
 from pricing.markets.loader import BadMarketFile
 
 try:
-    from pricing.core.conventions import CURVES
+    from pricing.markets.conventions import CURVES
 except BadMarketFile as error:
     raise ImproperlyConfigured(str(error)) from None
 from riskproject import kafka_access
@@ -324,8 +324,8 @@ INSTALLED_APPS = [
     "axes",
 ]
 MIDDLEWARE = [
-    "riskproject.request_id.request_id",  # first: every line below has the request's id
-    "riskproject.input_limits.InputLimits",
+    "riskproject.web.request_id.request_id",  # first: every line below has the request's id
+    "riskproject.web.input_limits.InputLimits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -335,9 +335,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "riskproject.browsers.content_policy",
-    "riskproject.browsers.login_brake",
-    "riskproject.browsers.anonymous_brake",
+    "riskproject.web.browser_security.content_policy",
+    "riskproject.web.browser_security.login_brake",
+    "riskproject.web.browser_security.anonymous_brake",
     "axes.middleware.AxesMiddleware",  # last: it turns a locked-out login into its answer
 ]
 TEMPLATES = [
@@ -392,7 +392,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # no collectstatic on a laptop
 
-# The admin's look; its menu is made in riskproject/navigation.py.
+# The admin's look; its menu is made in riskproject/web/navigation.py.
 UNFOLD = {
     "SITE_TITLE": "Live risk",
     "SITE_HEADER": "Live risk",
@@ -414,11 +414,11 @@ UNFOLD = {
             "950": "oklch(28.2% .091 267.935)",
         }
     },
-    "SIDEBAR": {"show_search": True, "navigation": "riskproject.navigation.menu"},
+    "SIDEBAR": {"show_search": True, "navigation": "riskproject.web.navigation.menu"},
 }
 
 # Nothing relies on it. Redis is not the cache: Django pickles into it, and whoever can write
-# to Redis must not be able to run code here. Calls are counted in riskproject/throttles.py.
+# to Redis must not be able to run code here. Calls are counted in riskproject/web/throttles.py.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
@@ -481,7 +481,7 @@ JSON_ONLY = ["rest_framework.renderers.JSONRenderer"]
 REST_FRAMEWORK = {
     # The token stands first: its challenge makes an anonymous call 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "riskproject.tokens.TokenAuthentication",
+        "riskproject.web.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -489,14 +489,14 @@ REST_FRAMEWORK = {
         *JSON_ONLY,
         *(["rest_framework.renderers.BrowsableAPIRenderer"] if DEBUG else []),
     ],
-    "DEFAULT_PARSER_CLASSES": ["riskproject.bodies.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "riskproject.paging.Pages",
+    "DEFAULT_PARSER_CLASSES": ["riskproject.web.json_parser.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "riskproject.web.paging.Pages",
     "DEFAULT_THROTTLE_CLASSES": [
-        "riskproject.throttles.PerAddress",
-        "riskproject.throttles.PerUser",
+        "riskproject.web.throttles.PerAddress",
+        "riskproject.web.throttles.PerUser",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "riskproject.problems.handle",
+    "EXCEPTION_HANDLER": "riskproject.web.problems.handle",
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -524,7 +524,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "riskproject.documented.document",
+        "riskproject.web.openapi_errors.document",
     ],
 }
 
@@ -581,7 +581,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # Wait for Redis for ever, also at start; the default gives up after 100 tries.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_WORKER_CONSUMER = "riskproject.reconnect:SoonBack"  # ... and be back soon after it is
+CELERY_WORKER_CONSUMER = (
+    "riskproject.celery_patches.reconnect:SoonBack"  # ... and be back soon after it is
+)
 # A Redis at its memory limit refuses a worker's notes about its tasks. That must not end the
 # worker: it connects anew, once a second at most, until there is room again.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
@@ -620,15 +622,15 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue is an error, not a
 CELERY_TASK_DEFAULT_QUEUE = "compile"  # what names no queue must not delay a tick
 CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = "compile"
 CELERY_TASK_ROUTES = {
-    "pricing.tasks.price_block": {"queue": "pricing"},
-    "pricing.tasks.price_block_carefully": {"queue": "pricing"},
-    "pricing.tasks.compile_book": {"queue": "compile"},
-    "pricing.tasks.check_frame": {"queue": "compile"},
-    "pricing.tasks.preview_trade": {"queue": "preview"},
+    "risk.workers.tasks.price_block": {"queue": "pricing"},
+    "risk.workers.tasks.price_block_carefully": {"queue": "pricing"},
+    "risk.workers.tasks.compile_book": {"queue": "compile"},
+    "risk.workers.tasks.check_frame": {"queue": "compile"},
+    "risk.workers.tasks.preview_trade": {"queue": "preview"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
-    "pricing.tasks.price_block": {
+    "risk.workers.tasks.price_block": {
         "max_retries": 1,
         "default_retry_delay": 0,
         # Three events a task cost the worker's main process as much as all else that it does.
@@ -636,16 +638,16 @@ CELERY_TASK_ANNOTATIONS = {
     },
     # Acknowledged before it runs: what dies in it must not run again by itself. 5,000 trades,
     # one by one, take half a second; thoroughly, several.
-    "pricing.tasks.price_block_carefully": {
+    "risk.workers.tasks.price_block_carefully": {
         "acks_late": False,
         "time_limit": 12,
     },
     # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
-    "pricing.tasks.check_frame": {"acks_late": False, "time_limit": 60},
+    "risk.workers.tasks.check_frame": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
-    "pricing.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
-    "pricing.tasks.compile_book": {
+    "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
+    "risk.workers.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),
     },

@@ -9,9 +9,9 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from riskproject import accounts, problems
-from riskproject.health import healthz, readyz
-from riskproject.metrics import metrics
+from ops.health import healthz, readyz
+from ops.metrics import metrics
+from riskproject.web import accounts, problems
 
 if settings.ADMIN_ENABLED:
     admin.autodiscover()
@@ -30,7 +30,7 @@ urlpatterns = [
     path("dashboard/<slug:page>/", accounts.dashboard),
     *([path("admin/", admin.site.urls)] if settings.ADMIN_ENABLED else []),
     path("api/v1/", include("instruments.api.urls")),
-    path("api/v1/", include("pricing.urls")),
+    path("api/v1/", include("risk.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", problems.no_such_address),

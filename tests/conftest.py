@@ -12,7 +12,7 @@ import redis
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-from pricing.frames import connect
+from risk.store.frames import connect
 from tests import not_run
 
 # A busy machine takes longer than Hypothesis's 0.2 s for an example: no test fails for that.

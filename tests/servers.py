@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import StackError
-from devstack.lock import holder
-from devstack.process import stop_left_behind
+from devstack.processes.lock import holder
+from devstack.processes.process import stop_left_behind
 from devstack.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from instruments.admin import (
     site,
     trades,
 )
-from instruments.admin.shown import percent
+from instruments.admin.shared.display_format import percent
 
 __all__ = (
     "accounts",

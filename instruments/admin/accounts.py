@@ -15,7 +15,7 @@ from knox.admin import AuthTokenAdmin
 from knox.models import AuthToken
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from instruments.admin.changelist import ListAdmin
+from instruments.admin.shared.changelist import ListAdmin
 from instruments.admin_access import RoleUserAdmin
 
 TOKEN_CHARACTERS_SHOWN = 6

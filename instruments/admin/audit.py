@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from simple_history.utils import get_history_manager_for_model
 
 from instruments import access
-from instruments.admin.changelist import ListAdmin
+from instruments.admin.shared.changelist import ListAdmin
 
 WORDS = {"+": "added", "~": "changed", "-": "deleted"}
 

@@ -7,13 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from instruments import rules
+from instruments import validation
 from instruments.admin import cashflows, live
-from instruments.admin.panel import Panel
-from instruments.admin.row import KeptRows, RowAdmin
-from instruments.admin.shown import percent
+from instruments.admin.shared.display_format import percent
+from instruments.admin.shared.panel import Panel
+from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.models import Bond
-from pricing.core import conventions
+from pricing.markets import conventions
 
 POSITIONS_SHOWN = 20
 
@@ -55,7 +55,7 @@ class BondAdmin(KeptRows, RowAdmin):
         """What positions in it are worth, and what 100 face pays."""
         held = row.positions.order_by("trade_id")
         visible = live.visible(request.user, held)[:POSITIONS_SHOWN]
-        hundred = {**rules.A_POSITION, **row.static()}
+        hundred = {**validation.A_POSITION, **row.static()}
         return [
             live.panel([position.trade_id for position in visible], title="Positions, live"),
             cashflows.panel(hundred, title="Cash flows of 100 face"),

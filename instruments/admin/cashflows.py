@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from instruments import rules
-from instruments.admin.panel import Panel
-from instruments.admin.shown import MISSING, amount
-from pricing.core import conventions
-from pricing.core.errors import PricingError
-from pricing.core.fixings import date_of
-from pricing.core.flows import FIXED, CompiledTrade, compile_trade
+from instruments import validation
+from instruments.admin.shared.display_format import MISSING, amount
+from instruments.admin.shared.panel import Panel
+from pricing.curves.fixings import date_of
+from pricing.errors import PricingError
+from pricing.markets import conventions
+from pricing.products.cash_flows import FIXED, CompiledTrade, compile_trade
 
 HEADERS = ("Pays on", "What", "Amount")
 PERIOD = ("From", "To")
@@ -22,7 +22,7 @@ def panel(terms: Mapping[str, object], *, title: str) -> Panel:
     """A table of all flows; or why there is none."""
     try:
         is_swap = terms.get("convention") in conventions.SWAPS
-        made = rules.swap_terms(terms) if is_swap else rules.bond_terms(_priced(terms))
+        made = validation.swap_terms(terms) if is_swap else validation.bond_terms(_priced(terms))
         flows = compile_trade(made)
         headers = (*HEADERS, *PERIOD) if is_swap else HEADERS
         return Panel(title, headers=headers, rows=rows(flows), note=_note(is_swap))

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from instruments.admin.row import RowAdmin
+from instruments.admin.shared.row import RowAdmin
 from instruments.admin_access import SeenRowsFilter
 from instruments.models import Book, Desk
 

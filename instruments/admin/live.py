@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
 from instruments import access
-from instruments.admin.panel import Panel
-from instruments.admin.shown import amount
-from pricing import cashflows, reading
-from pricing.api import source
-from pricing.frame_curves import NoNodes
-from pricing.reading import FrameView
+from instruments.admin.shared.display_format import amount
+from instruments.admin.shared.panel import Panel
+from risk.api import source
+from risk.queries import cash_flows, trade_detail
+from risk.queries.curves import NoNodes
+from risk.queries.trade_detail import FrameView
 
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")
@@ -49,7 +49,7 @@ def panel(trade_ids: Sequence[str], *, title: str) -> Panel:
 def _record(trade_id: str) -> Record | None:
     def ask() -> Record | None:
         for view in source.views():
-            record = reading.trade_detail(source.frames(), view, trade_id)
+            record = trade_detail.trade_detail(source.frames(), view, trade_id)
             if record is not None:
                 return record
         return None
@@ -84,9 +84,9 @@ def _note(found: Sequence[Record], missing: int) -> str:
 def flows(trade_id: str) -> Panel | None:
     """The flows still to come, as the frame valued them; None when no frame has the trade."""
 
-    def ask() -> tuple[FrameView, cashflows.TradeFlows] | None:
+    def ask() -> tuple[FrameView, cash_flows.TradeFlows] | None:
         for view in source.views():
-            found = cashflows.cash_flows(source.books(), view, trade_id, source.options())
+            found = cash_flows.cash_flows(source.books(), view, trade_id, source.options())
             if found is not None and found.flows:
                 return view, found
         return None

@@ -6,7 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from unfold.forms import AuthenticationForm
 
-from riskproject.login_form import BoundedLogin
+from riskproject.web.login_form import BoundedLogin
 
 
 class AdminLoginForm(BoundedLogin, AuthenticationForm):  # type: ignore[misc]  # unfold ships no types

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from instruments.admin.row import RowAdmin
-from instruments.admin.shown import percent
+from instruments.admin.shared.display_format import percent
+from instruments.admin.shared.row import RowAdmin
 from instruments.models import Fixing, FxRate
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from instruments.admin.row import RowAdmin
+from instruments.admin.shared.row import RowAdmin
 from instruments.models import Counterparty, Issuer
 
 

@@ -9,8 +9,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from instruments import access
-from instruments.admin.changelist import ListAdmin
-from instruments.admin.history import HistoryPages
+from instruments.admin.shared.changelist import ListAdmin
+from instruments.admin.shared.history import HistoryPages
 from instruments.models import Quarantine
 from instruments.models.book_version import bulk_change
 

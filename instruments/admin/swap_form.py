@@ -8,9 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from instruments import rules
-from instruments.admin.row import RowForm
-from pricing.core.errors import BadInput
+from instruments import validation
+from instruments.admin.shared.row import RowForm
+from pricing.errors import BadInput
 
 
 class SwapForm(RowForm):
@@ -38,7 +38,7 @@ class SwapForm(RowForm):
         if start is None:
             return cleaned
         try:
-            made = rules.end_after(start, tenor)
+            made = validation.end_after(start, tenor)
         except BadInput as error:
             raise ValidationError({"tenor": str(error)}) from None
         # A tenor beside the date that stood there before wins over it.

@@ -8,15 +8,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from instruments import access, loading, rules
+from instruments import access, loading, validation
 from instruments.admin import cashflows, live
-from instruments.admin.panel import Panel
-from instruments.admin.row import KeptRows, RowAdmin
-from instruments.admin.shown import money, percent
+from instruments.admin.shared.display_format import money, percent
+from instruments.admin.shared.panel import Panel
+from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.admin.swap_form import SwapForm
 from instruments.admin_access import SeenRowsFilter
 from instruments.models import BondPosition, Status, Swap
-from pricing.core import conventions
+from pricing.markets import conventions
 
 
 class TradeAdmin(KeptRows, RowAdmin):
@@ -83,7 +83,7 @@ class BondPositionAdmin(TradeAdmin):
         return money(position.face_amount)
 
     def terms(self, trade: BondPosition) -> dict[str, Any]:
-        own = {name: getattr(trade, name) for name in rules.POSITION_FIELDS}
+        own = {name: getattr(trade, name) for name in validation.POSITION_FIELDS}
         return {**trade.bond.static(), **own, "book": trade.book.code}
 
 
@@ -144,5 +144,5 @@ class SwapAdmin(TradeAdmin):
         return money(swap.notional)
 
     def terms(self, trade: Swap) -> dict[str, Any]:
-        own = {name: getattr(trade, name) for name in rules.SWAP_FIELDS}
+        own = {name: getattr(trade, name) for name in validation.SWAP_FIELDS}
         return {**own, "book": trade.book.code}

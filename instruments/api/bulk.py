@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from instruments import access, loading
 from instruments.api.idempotency import HEADER, repeatable
 from instruments.api.refusals import Conflict, check_query
-from riskproject import bodies, problems
-from riskproject.throttles import PerAddress, PerUser, Uploads
+from riskproject.web import json_parser, problems
+from riskproject.web.throttles import PerAddress, PerUser, Uploads
 
 YES_NO = {"true": True, "1": True, "false": False, "0": False, "": False}
 
@@ -27,7 +27,7 @@ class FileParser(BaseParser):
 
     def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
         """All of them, unless they are too many."""
-        return bodies.read(stream, settings.API_BULK_BYTES)
+        return json_parser.read(stream, settings.API_BULK_BYTES)
 
 
 class CsvParser(FileParser):
@@ -91,7 +91,7 @@ class BulkMixin:
     @action(
         detail=False,
         methods=["post"],
-        parser_classes=(bodies.LongJSONParser, CsvParser, XlsxParser),
+        parser_classes=(json_parser.LongJSONParser, CsvParser, XlsxParser),
         throttle_classes=(PerAddress, PerUser, Uploads),
         pagination_class=None,
         filter_backends=(),
@@ -133,7 +133,7 @@ def _flag(request: Request, name: str) -> bool:
     return YES_NO[word]
 
 
-def _rows(request: Request, kind: loading.Kind) -> loading.Table:
+def _rows(request: Request, kind: loading.TableSpec) -> loading.Table:
     content, sheet = request.data, request.query_params.get("sheet")
     if isinstance(content, bytes):
         try:

@@ -17,11 +17,11 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from instruments import rules
+from instruments import validation
 from instruments.api.refusals import check_query
 from instruments.models import Bond, BondPosition, Book, Fixing, FxRate, Status, Swap
 from instruments.models.swap import PayReceive
-from pricing.core import conventions
+from pricing.markets import conventions
 
 CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
 SEARCH_TERMS, SEARCH_CHARACTERS = 8, 200
@@ -155,7 +155,7 @@ class SwapFilter(TradeFilter):
 
     def in_currency(self, queryset: QuerySet[Swap], name: str, value: str) -> QuerySet[Swap]:
         """A swap's currency is its convention's."""
-        return queryset.filter(convention__in=rules.swaps_in(value))
+        return queryset.filter(convention__in=validation.swaps_in(value))
 
 
 class FixingFilter(filters.FilterSet):

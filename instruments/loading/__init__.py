@@ -1,10 +1,10 @@
 """Files and rows into the security master, and out of it: one way for admin, commands and REST."""
 
 from instruments.loading.errors import BadFile, Conflict
-from instruments.loading.kind import Kind
-from instruments.loading.kinds import KINDS, kind_of
 from instruments.loading.loader import load
 from instruments.loading.result import SENTENCES, LoadResult, RowResult
+from instruments.loading.table_spec import TableSpec
+from instruments.loading.table_specs import KINDS, kind_of
 from instruments.loading.tables import MOST_BYTES, MOST_ROWS, Table, read_table
 from instruments.loading.writing import CONTENT_TYPES, FORMATS, export, template
 
@@ -17,7 +17,7 @@ __all__ = (
     "SENTENCES",
     "BadFile",
     "Conflict",
-    "Kind",
+    "TableSpec",
     "LoadResult",
     "RowResult",
     "Table",

@@ -11,9 +11,9 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from instruments.loading import cells
 from instruments.loading.errors import BadCell
-from instruments.loading.kind import VERSION, Kind
 from instruments.loading.references import References
 from instruments.loading.result import WHOLE_ROW, RowResult
+from instruments.loading.table_spec import VERSION, TableSpec
 from instruments.loading.tables import Table, unknown_column
 from instruments.models import BondPosition, Row, Trade
 from instruments.models.row import StaleRow
@@ -38,7 +38,7 @@ class Checker:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: TableSpec,
         table: Table,
         *,
         books: Collection[str] | None,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 
 from instruments.loading import cells
-from pricing.core import conventions, names
+from pricing.markets import conventions, vocabulary
 
 MOST_WHOLE = 32_767
 
@@ -19,11 +19,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "floating_index": tuple(conventions.INDICES),
     "discount_curve": tuple(conventions.CURVES),
     "forecast_curve": tuple(conventions.CURVES),
-    "calendar": names.CALENDARS,
-    "business_day_convention": names.ROLLS,
-    **dict.fromkeys(("payment_frequency", "float_frequency"), names.FREQUENCIES),
-    "fixed_frequency": names.PERIODIC_FREQUENCIES,
-    **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), names.DAY_COUNTS),
+    "calendar": vocabulary.CALENDARS,
+    "business_day_convention": vocabulary.ROLLS,
+    **dict.fromkeys(("payment_frequency", "float_frequency"), vocabulary.FREQUENCIES),
+    "fixed_frequency": vocabulary.PERIODIC_FREQUENCIES,
+    **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), vocabulary.DAY_COUNTS),
 }
 """Fields that hold a name of a table; which row may hold which, the model's own check says."""
 

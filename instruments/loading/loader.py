@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 
 from instruments.loading.check import Checked, Checker
 from instruments.loading.errors import BadFile, Conflict
-from instruments.loading.kind import Kind
 from instruments.loading.result import LoadResult
+from instruments.loading.table_spec import TableSpec
 from instruments.loading.tables import MOST_ROWS, Table
 from instruments.loading.write import write
 from instruments.models import BookVersion
@@ -27,7 +27,7 @@ class _Undone(Exception):
 
 @dataclass
 class _Load:
-    kind: Kind
+    kind: TableSpec
     checker: Checker
     user: Any
     reason: str
@@ -46,7 +46,7 @@ class _Load:
 
 
 def load(
-    kind: Kind,
+    kind: TableSpec,
     rows: Table | Sequence[Mapping[str, object]],
     *,
     user: Any = None,

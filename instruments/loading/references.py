@@ -9,7 +9,7 @@ from typing import Any
 from instruments.loading import cells
 from instruments.loading.columns import Column
 from instruments.loading.errors import BadCell
-from instruments.loading.kind import Kind
+from instruments.loading.table_spec import TableSpec
 from instruments.models import Bond, Book
 
 CODES_COMPARED = 2_000
@@ -23,7 +23,7 @@ class References:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: TableSpec,
         rows: Iterable[Mapping[str, object]],
         *,
         books_seen: Collection[str] | None = None,

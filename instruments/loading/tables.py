@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from instruments import workbook
-from instruments.loading import cells
+from instruments.loading import cells, workbook
 from instruments.loading.errors import BadFile
-from instruments.loading.kind import Kind
+from instruments.loading.table_spec import TableSpec
 
 MOST_ROWS = 200_000
 MOST_BYTES = 40 * 2**20
@@ -50,7 +49,7 @@ class Table:
         return cls(range(first_row, first_row + len(rows)), rows)
 
 
-def read_table(content: bytes, kind: Kind, *, sheet: str | None = None) -> Table:
+def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> Table:
     """The rows of a file; CSV and XLSX are told apart by content, not by name.
 
     CSV is UTF-8 with or without a byte order mark, separated by comma, semicolon or tab.
@@ -129,7 +128,7 @@ def _last(line: Cells) -> int:
 # --- Header ----------------------------------------------------------------------------------
 
 
-def _header(cells_of_row: Cells, kind: Kind) -> list[str]:
+def _header(cells_of_row: Cells, kind: TableSpec) -> list[str]:
     """Names of the columns, in this project's spelling."""
     names = [_spelt(cell) for cell in cells_of_row]
     wrong = [unknown_column(name, kind) for name in names if name not in kind.columns]
@@ -156,7 +155,7 @@ def _doubled(names: list[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1 and name]
 
 
-def unknown_column(name: str, kind: Kind) -> str:
+def unknown_column(name: str, kind: TableSpec) -> str:
     """Sentence for a name that no column has."""
     if not name:
         return "a column has no name in the header"

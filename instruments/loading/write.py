@@ -8,13 +8,13 @@ from typing import Any
 from simple_history.utils import bulk_create_with_history, get_history_manager_for_model
 
 from instruments.loading.check import Checked
-from instruments.loading.kind import Kind
+from instruments.loading.table_spec import TableSpec
 
 ROWS_AT_ONCE = 1_000
 REASON_CHARACTERS = 100
 
 
-def write(kind: Kind, rows: Sequence[Checked], *, user: Any, reason: str) -> None:
+def write(kind: TableSpec, rows: Sequence[Checked], *, user: Any, reason: str) -> None:
     """Insert new rows and update changed ones, inside the caller's transaction.
 
     Versions rise as if each row had been saved by itself.
@@ -30,7 +30,7 @@ def write(kind: Kind, rows: Sequence[Checked], *, user: Any, reason: str) -> Non
         history.bulk_history_create(changed, batch_size=ROWS_AT_ONCE, update=True, **said)
 
 
-def _update(kind: Kind, rows: list[Any]) -> None:
+def _update(kind: TableSpec, rows: list[Any]) -> None:
     """One upsert for many rows: far quicker than a CASE for each of them and their columns."""
     created = [row.created for row in rows]
     for row in rows:

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from instruments.loading import cells
 from instruments.loading.columns import Column
-from instruments.loading.kind import VERSION, Kind
+from instruments.loading.table_spec import VERSION, TableSpec
 
 FORMATS = ("csv", "xlsx")
 CONTENT_TYPES = {
@@ -25,14 +25,14 @@ EXACT_DIGITS = 15
 Line = Sequence[object]
 
 
-def export(kind: Kind, rows: Iterable[Any], format_name: str) -> bytes:
+def export(kind: TableSpec, rows: Iterable[Any], format_name: str) -> bytes:
     """Every row with every column."""
     columns = [*kind.stored, VERSION]
     lines = ([_cell(column, row, format_name) for column in columns] for row in rows)
     return _file([column.name for column in columns], lines, format_name)
 
 
-def template(kind: Kind, format_name: str) -> bytes:
+def template(kind: TableSpec, format_name: str) -> bytes:
     """A header with the columns that most rows need, and one row as an example."""
     return _file(list(kind.example), [list(kind.example.values())], format_name)
 

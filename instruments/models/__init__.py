@@ -6,10 +6,10 @@ from instruments.models.counterparty import Counterparty
 from instruments.models.desk import Book, Desk
 from instruments.models.fixing import Fixing
 from instruments.models.fx_rate import FxRate
+from instruments.models.idempotent_response import Reply
 from instruments.models.issuer import Issuer
 from instruments.models.position import BondPosition
 from instruments.models.quarantine import Quarantine
-from instruments.models.reply import Reply
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
 from instruments.models.trade import Status, Trade

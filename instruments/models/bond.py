@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
-from instruments import rules
+from instruments import validation
 from instruments.models.issuer import Issuer
 from instruments.models.row import PricedRow
 
@@ -18,7 +18,7 @@ RATE_HELP = "decimal per year: 4.25 % is 0.0425"
 class Bond(PricedRow):
     """A fixed-rate or zero-coupon bond. What is empty comes from its convention."""
 
-    code = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    code = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     isin = models.CharField(
         "ISIN", max_length=12, unique=True, null=True, blank=True, help_text="optional"
     )
@@ -81,19 +81,21 @@ class Bond(PricedRow):
                 name="bond_first_coupon_lies_in_its_life",
             ),
             models.CheckConstraint(
-                condition=Q(isin__isnull=True) | Q(isin__regex=rules.ISIN_SHAPE),
+                condition=Q(isin__isnull=True) | Q(isin__regex=validation.ISIN_SHAPE),
                 name="bond_isin_has_its_shape",
             ),
             models.CheckConstraint(
-                condition=Q(cusip__isnull=True) | Q(cusip__regex=rules.CUSIP_SHAPE),
+                condition=Q(cusip__isnull=True) | Q(cusip__regex=validation.CUSIP_SHAPE),
                 name="bond_cusip_has_its_shape",
             ),
             models.CheckConstraint(
-                condition=Q(settlement_days__isnull=True) | Q(settlement_days__lte=rules.MOST_DAYS),
+                condition=Q(settlement_days__isnull=True)
+                | Q(settlement_days__lte=validation.MOST_DAYS),
                 name="bond_settles_within_days",
             ),
             models.CheckConstraint(
-                condition=Q(ex_coupon_days__isnull=True) | Q(ex_coupon_days__lte=rules.MOST_DAYS),
+                condition=Q(ex_coupon_days__isnull=True)
+                | Q(ex_coupon_days__lte=validation.MOST_DAYS),
                 name="bond_is_ex_coupon_within_days",
             ),
         )
@@ -107,14 +109,16 @@ class Bond(PricedRow):
         self.isin, self.cusip = self.isin or None, self.cusip or None
         if None in (self.issue_date, self.maturity_date, self.coupon_rate):
             return  # the form already says that they are missing
-        with rules.as_form_errors({f.name for f in self._meta.fields}):
-            rules.check_code("code", self.code)
+        with validation.as_form_errors({f.name for f in self._meta.fields}):
+            validation.check_code("code", self.code)
             if self.cusip:
-                self.isin = rules.isin_with_cusip(self.isin, self.cusip)
+                self.isin = validation.isin_with_cusip(self.isin, self.cusip)
             if self.isin:
-                rules.check_isin(self.isin)
-            self.currency = rules.bond_terms({**rules.A_POSITION, **self.static()}).currency or ""
+                validation.check_isin(self.isin)
+            self.currency = (
+                validation.bond_terms({**validation.A_POSITION, **self.static()}).currency or ""
+            )
 
     def static(self) -> dict[str, Any]:
         """The fields of BondTerms that the bond itself gives."""
-        return {name: getattr(self, name) for name in rules.STATIC_FIELDS}
+        return {name: getattr(self, name) for name in validation.STATIC_FIELDS}

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
-COMPILE_TASK, COMPILE_QUEUE = "pricing.tasks.compile_book", "compile"
+COMPILE_TASK, COMPILE_QUEUE = "risk.workers.tasks.compile_book", "compile"
 ONLY = 1
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.db import models
 
-from instruments import rules
+from instruments import validation
 from instruments.models.row import PricedRow, Row
 
 
 class Coded(Row):
     """A code for addresses and files, and a name for screens."""
 
-    code = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    code = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     name = models.CharField(max_length=120)
 
     class Meta:
@@ -24,8 +24,8 @@ class Coded(Row):
     def clean(self) -> None:
         """Refuse a code that cannot stand in an address."""
         super().clean()
-        with rules.as_form_errors(("code",)):
-            rules.check_code("code", self.code)
+        with validation.as_form_errors(("code",)):
+            validation.check_code("code", self.code)
 
 
 class PricedCode(Coded, PricedRow):
@@ -39,7 +39,7 @@ class LegalEntity(Coded):
     """A party with a legal entity identifier."""
 
     lei = models.CharField(
-        "LEI", max_length=20, unique=True, null=True, blank=True, help_text=rules.LEI_HELP
+        "LEI", max_length=20, unique=True, null=True, blank=True, help_text=validation.LEI_HELP
     )
 
     class Meta(Coded.Meta):
@@ -50,5 +50,5 @@ class LegalEntity(Coded):
         super().clean()
         self.lei = self.lei or None
         if self.lei:
-            with rules.as_form_errors(("lei",)):
-                rules.check_lei(self.lei)
+            with validation.as_form_errors(("lei",)):
+                validation.check_lei(self.lei)

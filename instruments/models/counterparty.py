@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from instruments import rules
+from instruments import validation
 from instruments.models.coded import LegalEntity
 
 
@@ -17,7 +17,7 @@ class Counterparty(LegalEntity):
         constraints = (
             models.CheckConstraint(condition=~Q(code=""), name="counterparty_has_a_code"),
             models.CheckConstraint(
-                condition=Q(lei__isnull=True) | Q(lei__regex=rules.LEI_SHAPE),
+                condition=Q(lei__isnull=True) | Q(lei__regex=validation.LEI_SHAPE),
                 name="counterparty_lei_has_its_shape",
             ),
         )

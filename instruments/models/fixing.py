@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from instruments import rules
+from instruments import validation
 from instruments.models.row import PricedRow
-from pricing.core import limits
+from pricing import limits
 
 
 class Fixing(PricedRow):
@@ -35,5 +35,5 @@ class Fixing(PricedRow):
         super().clean()
         if self.date is None or self.rate is None:
             return  # the form already says that they are missing
-        with rules.as_form_errors({f.name for f in self._meta.fields}):
+        with validation.as_form_errors({f.name for f in self._meta.fields}):
             limits.check_fixing(self.index, self.date, float(self.rate))

@@ -8,10 +8,10 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from instruments import rules
+from instruments import validation
 from instruments.models.bond import Bond
 from instruments.models.trade import Status, Trade
-from pricing.core import limits
+from pricing import limits
 
 
 class BondPosition(Trade):
@@ -68,8 +68,8 @@ class BondPosition(Trade):
         super().check_terms()
         if self.is_over or None in (self.face_amount, self.bond_id, self.book_id):
             return  # not priced; or the form already says that they are missing
-        with rules.as_form_errors({f.name for f in self._meta.fields}):
-            rules.bond_terms({**self.bond.static(), **self._own()})
+        with validation.as_form_errors({f.name for f in self._meta.fields}):
+            validation.bond_terms({**self.bond.static(), **self._own()})
 
     def doubts(self) -> dict[str, str]:
         """Sentences by field on values that are allowed and may be mistakes."""
@@ -77,5 +77,5 @@ class BondPosition(Trade):
         return {"clean_price": doubt} if doubt else {}
 
     def _own(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in rules.POSITION_FIELDS}
+        own = {name: getattr(self, name) for name in validation.POSITION_FIELDS}
         return {**own, "book": self.book.code}

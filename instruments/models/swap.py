@@ -7,11 +7,12 @@ import datetime as dt
 from django.db import models
 from django.db.models import F, Q
 
-from instruments import rules
+from instruments import validation
 from instruments.models.bond import OR_CONVENTION, RATE_HELP
 from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
-from pricing.core import conventions, limits
+from pricing import limits
+from pricing.markets import conventions
 
 LONGEST_CLOSURE = dt.timedelta(days=14)
 """No calendar is closed for longer: dates further apart cannot fall on one business day."""
@@ -83,11 +84,11 @@ class Swap(Trade):
                 condition=Q(status__in=Status.values), name="swap_status_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(spread_bp__gte=-rules.MOST_BP, spread_bp__lte=rules.MOST_BP),
+                condition=Q(spread_bp__gte=-validation.MOST_BP, spread_bp__lte=validation.MOST_BP),
                 name="swap_spread_is_in_bp",
             ),
             models.CheckConstraint(
-                condition=Q(payment_lag__isnull=True) | Q(payment_lag__lte=rules.MOST_DAYS),
+                condition=Q(payment_lag__isnull=True) | Q(payment_lag__lte=validation.MOST_DAYS),
                 name="swap_pays_within_days",
             ),
         )
@@ -104,14 +105,14 @@ class Swap(Trade):
         needed = (self.notional, self.effective_date, self.termination_date, self.fixed_rate)
         if self.is_over or None in needed or self.book_id is None:
             return  # not priced; or the form already says that they are missing
-        with rules.as_form_errors({f.name for f in self._meta.fields}):
+        with validation.as_form_errors({f.name for f in self._meta.fields}):
             if self.trade_date is not None:
                 limits.check_date("trade_date", self.trade_date)
-            own = {name: getattr(self, name) for name in rules.SWAP_FIELDS}
-            terms = rules.swap_terms({**own, "book": self.book.code})
+            own = {name: getattr(self, name) for name in validation.SWAP_FIELDS}
+            terms = validation.swap_terms({**own, "book": self.book.code})
             length = terms.termination_date - terms.effective_date
             if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
                 # Calendars need QuantLib, which takes a second to load: not for every swap.
-                from pricing.core import legs
+                from pricing.products import schedules
 
-                legs.check_swap(terms)
+                schedules.check_swap(terms)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from instruments import rules
+from instruments import validation
 from instruments.models.desk import Book
 from instruments.models.row import PricedRow
-from pricing.core.errors import BadInput
+from pricing.errors import BadInput
 
 
 class Status(models.TextChoices):
@@ -22,7 +22,7 @@ class Status(models.TextChoices):
 class Trade(PricedRow):
     """Base of positions and swaps."""
 
-    trade_id = models.CharField(max_length=64, unique=True, help_text=rules.CODE_HELP)
+    trade_id = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(
         max_length=9, choices=Status, default=Status.ACTIVE, help_text="only active ones are priced"
@@ -51,8 +51,8 @@ class Trade(PricedRow):
 
     def check_terms(self) -> None:
         """As `clean`, without asking the database."""
-        with rules.as_form_errors(("trade_id",)):
-            rules.check_code("trade_id", self.trade_id)
+        with validation.as_form_errors(("trade_id",)):
+            validation.check_code("trade_id", self.trade_id)
 
 
 def taken(trade_id: str) -> str:

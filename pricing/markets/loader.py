@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from pricing.core import names
+from pricing.markets import vocabulary
 from pricing.markets.rows import (
     ALWAYS,
     READ_BY_QUOTES,
@@ -382,7 +382,7 @@ def _names_in(rows: Mapping[str, Any], currency: str | None) -> list[str]:
 
 
 def _check_currency(check: _Check, row: CurrencyConvention, markets: Markets) -> None:
-    check.one_of("bond_calendar", names.CALENDARS)
+    check.one_of("bond_calendar", vocabulary.CALENDARS)
     check.one_of("bond_discount_curve", _names_in(markets.curves, row.name))
     try:
         ZoneInfo(row.time_zone)
@@ -392,9 +392,9 @@ def _check_currency(check: _Check, row: CurrencyConvention, markets: Markets) ->
 
 
 def _check_index(check: _Check, row: IndexConvention, markets: Markets) -> None:
-    check.one_of("calendar", names.CALENDARS)
-    check.one_of("day_count", names.YEAR_DAYS)
-    check.one_of("business_day_convention", names.ROLLS)
+    check.one_of("calendar", vocabulary.CALENDARS)
+    check.one_of("day_count", vocabulary.YEAR_DAYS)
+    check.one_of("business_day_convention", vocabulary.ROLLS)
     check.one_of("forecast_curve", _names_in(markets.curves, row.currency))
     if not INDEX_TENOR.fullmatch(row.tenor):
         raise check.fail("tenor", "a number and D, W, M or Y, such as 1D or 3M")
@@ -417,9 +417,9 @@ def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:
         if field in needed and not given:
             raise check.fail(field, f"this field is required with quotes = {row.quotes!r}")
     if row.calendar is not None:
-        check.one_of("calendar", names.CALENDARS)
+        check.one_of("calendar", vocabulary.CALENDARS)
     if row.frequency is not None:
-        check.one_of("frequency", names.PERIODIC_FREQUENCIES)
+        check.one_of("frequency", vocabulary.PERIODIC_FREQUENCIES)
     if row.discount_curve is not None:
         own = _names_in(markets.curves, row.currency)
         check.one_of("discount_curve", own[: own.index(row.name)])  # those that stand before it
@@ -450,24 +450,24 @@ def _check_calibration(check: _Check, row: CurveConvention, markets: Markets) ->
 
 def _check_swap(check: _Check, row: SwapConvention, markets: Markets) -> None:
     check.one_of("index", _names_in(markets.indices, row.currency))
-    check.one_of("fixed_frequency", names.PERIODIC_FREQUENCIES)
-    check.one_of("float_frequency", names.FREQUENCIES)
-    check.one_of("fixed_day_count", names.DAY_COUNTS)
-    check.one_of("float_day_count", names.DAY_COUNTS)
-    check.one_of("calendar", names.CALENDARS)
-    check.one_of("business_day_convention", names.ROLLS)
+    check.one_of("fixed_frequency", vocabulary.PERIODIC_FREQUENCIES)
+    check.one_of("float_frequency", vocabulary.FREQUENCIES)
+    check.one_of("fixed_day_count", vocabulary.DAY_COUNTS)
+    check.one_of("float_day_count", vocabulary.DAY_COUNTS)
+    check.one_of("calendar", vocabulary.CALENDARS)
+    check.one_of("business_day_convention", vocabulary.ROLLS)
     check.one_of("discount_curve", _names_in(markets.curves, row.currency))
 
 
 def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
-    check.one_of("payment_frequency", names.FREQUENCIES)
-    check.one_of("yield_frequency", names.PERIODIC_FREQUENCIES)
-    check.one_of("day_count", names.DAY_COUNTS)
-    check.one_of("calendar", names.CALENDARS)
-    check.one_of("settlement_calendar", names.CALENDARS)
-    check.one_of("business_day_convention", names.ROLLS)
+    check.one_of("payment_frequency", vocabulary.FREQUENCIES)
+    check.one_of("yield_frequency", vocabulary.PERIODIC_FREQUENCIES)
+    check.one_of("day_count", vocabulary.DAY_COUNTS)
+    check.one_of("calendar", vocabulary.CALENDARS)
+    check.one_of("settlement_calendar", vocabulary.CALENDARS)
+    check.one_of("business_day_convention", vocabulary.ROLLS)
     if row.bill_yield is not None:
-        check.one_of("bill_yield", (COUPON_EQUIVALENT, *names.DAY_COUNTS))
+        check.one_of("bill_yield", (COUPON_EQUIVALENT, *vocabulary.DAY_COUNTS))
     if row.discount_curve is not None:
         check.one_of("discount_curve", _names_in(markets.curves, row.currency))
     dates = [lag.valid_from for lag in row.settlement_lags]

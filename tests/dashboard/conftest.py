@@ -17,9 +17,9 @@ import redis
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import gate
+from dashboard import auth
 from dashboard.login import Answer, Viewer, Web
-from pricing.frames import connect
+from risk.store.frames import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "dashboard" / "app.py"
@@ -33,7 +33,7 @@ LogIn = Callable[[Answer], None]
 def log_in(monkeypatch: pytest.MonkeyPatch) -> LogIn:
     """Sets what web says of the browser's cookie; tests/security asks a real one."""
     monkeypatch.setenv("WEB_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr(gate, "cookie", lambda: "k" * 32)
+    monkeypatch.setattr(auth, "cookie", lambda: "k" * 32)
     monkeypatch.setattr("dashboard.login.CHECK_S", 0.0)
     said: list[Answer] = []
     monkeypatch.setattr(Web, "ask", lambda self, key: said[-1])

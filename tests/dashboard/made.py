@@ -20,12 +20,13 @@ import msgspec
 import numpy as np
 import redis
 
-from pricing.books import Manifest
-from pricing.core.messages import Failure, FrameHeader
-from pricing.core.parts import pack
-from pricing.core.results import CellSums, PartColumns, PartSums, Rollup, roll_up
-from pricing.frames import Frames, key
-from pricing.pulse import BRIDGES_KEY, BridgePulse, write_worker
+from pricing.errors import Failure
+from risk.store.block_result import pack
+from risk.store.compiled_book import Manifest
+from risk.store.frames import Frames, key
+from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
+from risk.store.messages import FrameHeader
+from risk.store.results import CellSums, PartColumns, PartSums, Rollup, roll_up
 
 DAY = dt.date(2024, 3, 5)
 FX = {"USD": 1.0, "EUR": 2.0, "GBP": 4.0}

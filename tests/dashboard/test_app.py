@@ -11,7 +11,7 @@ import redis
 from streamlit.testing.v1 import AppTest
 
 from dashboard.blotter import Sort
-from pricing.core.messages import Failure
+from pricing.errors import Failure
 from tests.dashboard import made
 from tests.dashboard.conftest import Open, OwnRedis, html_rows, metrics, shown_cards
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard.blotter import Sort, TradeRow, csv_bytes, in_order, trades_of
-from pricing.core.messages import Failure
-from pricing.core.results import LostTrade
+from pricing.errors import Failure
+from risk.store.results import UnpricedTrade
 from tests.dashboard import made
 
 
@@ -35,7 +35,7 @@ def test_a_failed_trade_says_why_and_has_no_number() -> None:
 
 
 def test_a_trade_that_did_not_compile_stands_in_its_book() -> None:
-    lost = LostTrade(
+    lost = UnpricedTrade(
         trade_id="EUR-late", code="BAD_TERMS", message="no coupon", book="EUR-B", product="swap"
     )
     frame = made.make("EUR", not_compiled=[lost])

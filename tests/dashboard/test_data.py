@@ -7,7 +7,7 @@ import redis
 
 from dashboard.data import Reader
 from dashboard.opening import FIRST_OF_BOOK
-from pricing.frames import key
+from risk.store.frames import key
 from tests.dashboard import made
 from tests.dashboard.conftest import OwnRedis
 

@@ -10,14 +10,14 @@ import redis
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import gate
+from dashboard import auth
 from dashboard.data import Reader
 from dashboard.desks import OwnDesks
 from dashboard.login import Refusal, Viewer
 from dashboard.opening import FIRST_READ
-from pricing.core.messages import Failure
-from pricing.core.results import LostTrade
-from pricing.frames import key
+from pricing.errors import Failure
+from risk.store.frames import key
+from risk.store.results import UnpricedTrade
 from tests.dashboard import made
 from tests.dashboard.conftest import LogIn, Open, metrics, shown_cards
 
@@ -27,8 +27,8 @@ TWO = Viewer(user="tina", roles=("trader",), desks=frozenset({"D2"}))
 PAGES = ("overview", "trades", "pipeline")
 
 
-def lost(trade: str, book: str) -> LostTrade:
-    return LostTrade(trade_id=trade, code="BAD_TERMS", message="x", book=book, product="swap")
+def lost(trade: str, book: str) -> UnpricedTrade:
+    return UnpricedTrade(trade_id=trade, code="BAD_TERMS", message="x", book=book, product="swap")
 
 
 def everything(app: AppTest) -> str:
@@ -172,12 +172,12 @@ def test_who_may_not_look_gets_one_sentence_and_no_number(
 
 def test_the_login_leads_back_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_URL", "http://web:8000")
-    assert gate.login_address() == "http://web:8000/accounts/login/?next=/dashboard/"
+    assert auth.login_address() == "http://web:8000/accounts/login/?next=/dashboard/"
     monkeypatch.setenv("WEB_PUBLIC_URL", "https://risk.example.com/")
     page = "https://risk.example.com/accounts/login/?next=/dashboard/trades/"
-    assert gate.login_address("trades") == page
+    assert auth.login_address("trades") == page
     monkeypatch.setenv("WEB_PUBLIC_URL", "javascript:alert(1)")
-    assert gate.login_address().startswith("http://web:8000/")
+    assert auth.login_address().startswith("http://web:8000/")
 
 
 def test_without_an_address_of_web_nothing_is_shown(

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard import hops
 from dashboard.data import Market, Sample, sample_of
-from pricing.core.results import history_line
+from risk.store.results import history_line
 from tests.dashboard import made
 
 MS = 1_000_000

@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 
 from dashboard.opening import FIRST_OF_BOOK, FIRST_OF_DAY, OLDEST_KEPT, opening_line
-from pricing.core.results import HistoryLine, history_line
+from risk.store.results import HistoryLine, history_line
 from tests.dashboard import made
 
 NOW = made.make("USD", 9).rollup

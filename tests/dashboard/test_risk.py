@@ -12,8 +12,8 @@ from dashboard.blotter import trades_of
 from dashboard.data import Market, sample_of
 from dashboard.opening import FIRST_OF_DAY, Opening
 from dashboard.risk import Choice
-from pricing.core.messages import Failure
-from pricing.core.results import history_line
+from pricing.errors import Failure
+from risk.store.results import history_line
 from tests.dashboard import made
 
 ALL = Choice(("USD", "EUR", "GBP"))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack import kafka_libs, tansu
 from devstack.errors import StackError
-from devstack.java import find_java
+from devstack.servers import kafka_libs, tansu
+from devstack.servers.java import find_java
 from tests import not_run
 
 

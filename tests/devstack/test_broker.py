@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.broker import choose_broker
 from devstack.errors import StackError
-from devstack.kafka import Kafka, new_cluster_id
-from devstack.tansu import Tansu
+from devstack.servers.broker import choose_broker
+from devstack.servers.kafka import Kafka, new_cluster_id
+from devstack.servers.tansu import Tansu
 
 JAVA_17 = "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"
 JAVA_8 = "echo 'java version \"1.8.0_392\"' >&2"

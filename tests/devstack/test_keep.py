@@ -1,4 +1,4 @@
-"""``python -m devstack.keep``: who dies is there again, who is told to stop stays stopped."""
+"""``python -m devstack.processes.keep``: who dies is there again, who is told to stop stays stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.process import start_ticks
+from devstack.processes.process import start_ticks
 
 PATIENCE_S = 20.0
 BACK_WITHIN_S = 5.0
@@ -44,7 +44,7 @@ def kept(
     tmp_path: Path, *words: str, options: tuple[str, ...] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A keeper in a group of its own; its lines go to ``tmp_path/said``."""
-    command = (sys.executable, "-m", "devstack.keep", *options, "thing", "--", *words)
+    command = (sys.executable, "-m", "devstack.processes.keep", *options, "thing", "--", *words)
     with (tmp_path / "said").open("wb") as output:
         keeper = subprocess.Popen(command, stderr=output, start_new_session=True)
     try:
@@ -193,7 +193,7 @@ def test_every_process_of_the_procfile_is_kept_and_only_the_replay_may_finish():
     for line in lines:
         name, _, command = line.partition(": ")
         option = "--may-finish " if name == "replay" else ""
-        assert command.startswith(f"python -m devstack.keep {option}{name} -- "), line
+        assert command.startswith(f"python -m devstack.processes.keep {option}{name} -- "), line
     for name in ("compiler", "previewer"):
         command = next(line for line in lines if line.startswith(name))
         assert " -- nice -n 10 celery " in command

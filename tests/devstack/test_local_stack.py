@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devstack.local_stack import DATABASE_ACCOUNTS, VARIABLES, environment_for
-from devstack.lock import BaseLock
+from devstack.processes.lock import BaseLock
 from devstack.stack import Stack
 from tests.devstack.conftest import open_directory
 

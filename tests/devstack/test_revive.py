@@ -14,8 +14,8 @@ import redis
 from kafka.errors import KafkaError
 
 from devstack.errors import StackError
-from devstack.kafka import ask
-from devstack.revive import LEAST_FREE_BYTES, Reviver, free_bytes
+from devstack.servers.kafka import ask
+from devstack.servers.revive import LEAST_FREE_BYTES, Reviver, free_bytes
 from devstack.stack import Stack
 from tests import not_run
 from tests.devstack.test_stack import NOTHING_SET, consume, produce

@@ -12,10 +12,10 @@ import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
-from devstack import postgres
 from devstack.account import server_account
 from devstack.errors import StackError
 from devstack.passwords import passwords_of
+from devstack.servers import postgres
 from devstack.stack import ServerURLs, Stack, read_running, running
 from tests import not_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.urls import Resolver404, resolve
 
-from riskproject import problems
+from riskproject.web import problems
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

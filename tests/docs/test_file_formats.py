@@ -13,9 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from docs import make_schemas
-from pricing.core import conventions, names
-from pricing.core.terms import BondTerms, SwapTerms
-from pricing.files import BookFile, MarketFile, MarketOfCurrency, read_book, read_market
+from pricing.batch.files import BookFile, MarketFile, MarketOfCurrency, read_book, read_market
+from pricing.markets import conventions, vocabulary
+from pricing.products.terms import BondTerms, SwapTerms
 
 DOCS = Path(make_schemas.__file__).parent
 PAGE = (DOCS / "file-formats.md").read_text()
@@ -133,7 +133,12 @@ def test_every_field_of_the_answer_stands_on_the_page(compiled):
 
 
 def test_every_word_that_is_allowed_stands_on_the_page():
-    words = [*names.CALENDARS, *names.DAY_COUNTS, *names.ROLLS, *names.FREQUENCIES]
+    words = [
+        *vocabulary.CALENDARS,
+        *vocabulary.DAY_COUNTS,
+        *vocabulary.ROLLS,
+        *vocabulary.FREQUENCIES,
+    ]
     words += [*conventions.CURVES, *conventions.INDICES, *conventions.SWAPS, *conventions.BONDS]
     assert [word for word in words if f"`{word}`" not in PAGE] == []
 

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from docs import make_conventions, make_figures, make_schemas
-from pricing.core import conventions
-from pricing.markets import loader
+from pricing.markets import conventions, loader
 
 DOCS = Path(make_figures.__file__).parent
 

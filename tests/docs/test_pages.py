@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from feedbridge.ledger import STATES
-from feedbridge.topics import TOPICS
+from feedbridge.bridge.ledger import STATES
+from feedbridge.kafka.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -67,7 +67,9 @@ def test_every_variable_of_the_env_example_stands_in_the_reference():
 
 
 def test_every_topic_state_key_and_process_stands_on_the_architecture_page():
-    frames = (ROOT / "pricing/frames.py").read_text() + (ROOT / "pricing/books.py").read_text()
+    frames = (ROOT / "risk/store/frames.py").read_text() + (
+        ROOT / "risk/store/compiled_book.py"
+    ).read_text()
     keys = re.findall(r"^ *(risk:\{USD\}:\S+)  ", frames, re.MULTILINE)
     assert len(keys) >= 10
     processes = re.findall(r"^(\w+):", (ROOT / "Procfile").read_text(), re.MULTILINE)

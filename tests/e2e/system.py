@@ -24,12 +24,12 @@ import msgspec
 import psycopg
 
 from devstack.own_urls import own_urls
-from devstack.process import through_launcher
-from feedbridge.readiness import wait_for_system
-from feedbridge.topics import ensure_topics
-from pricing.frames import Frames, connect
-from riskproject.database.rights import APP
-from riskproject.database.urls import url_as
+from devstack.processes.process import through_launcher
+from feedbridge.kafka.topics import ensure_topics
+from feedbridge.replay.readiness import wait_for_system
+from ops.access.postgres.rights import APP
+from ops.access.postgres.urls import url_as
+from risk.store.frames import Frames, connect
 from tests.feedbridge import past
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,4 +1,4 @@
-"""A Celery worker below ``devstack.keep``, as the Procfile runs it: killed, back, told to stop."""
+"""A Celery worker below ``devstack.processes.keep``, as the Procfile runs it: killed, back, told to stop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import redis
 
-from devstack.process import start_ticks
-from devstack.supervise import children_of
-from pricing.frames import connect
-from pricing.pulse import ProcessPulse, alive_processes
+from devstack.processes.process import start_ticks
+from devstack.processes.supervise import children_of
+from risk.store.frames import connect
+from risk.store.heartbeats import ProcessPulse, alive_processes
 from tests.e2e.system import redis_urls
 
 ROOT = Path(__file__).resolve().parents[2]

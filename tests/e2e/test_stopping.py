@@ -18,9 +18,9 @@ import psycopg
 import pytest
 import requests
 
-from devstack.ports import free_port
-from devstack.supervise import children_of
-from pricing.frames import connect
+from devstack.processes.ports import free_port
+from devstack.processes.supervise import children_of
+from risk.store.frames import connect
 from tests.e2e.system import ROOT, System, running_system
 from tests.waiting import until
 
@@ -173,7 +173,7 @@ def test_a_worker_whose_process_hangs(system: System, name: str) -> None:
     hanging = family(process.pid) - {process.pid}
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
-    send = f"from riskproject.celery import app; app.send_task('pricing.tasks.{task}', args=[{{}}])"
+    send = f"from riskproject.celery import app; app.send_task('risk.workers.tasks.{task}', args=[{{}}])"
     system.manage("shell", "-c", send)
     until(lambda: not client.llen(queue))
     assert_ends(process)

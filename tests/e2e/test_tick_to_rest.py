@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from feedbridge.history.daily import stored
-from feedbridge.history.fixings import derive_fixings
-from feedbridge.producer import TickProducer, connector
-from feedbridge.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
-from instruments import sample
-from pricing.core import conventions
-from pricing.core.conventions import CURRENCIES
-from pricing.core.fixings import public_on
-from pricing.core.messages import MarketTick
-from pricing.core.reference import Reference
-from pricing.core.terms import BondTerms, Terms
-from pricing.pulse import alive
+from demo import sample
+from feedbridge.kafka.producer import TickProducer, connector
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from feedbridge.replay.history.daily import stored
+from feedbridge.replay.history.fixings import derive_fixings
+from pricing.curves.fixings import public_on
+from pricing.markets import conventions
+from pricing.markets.conventions import CURRENCIES
+from pricing.products.terms import BondTerms, Terms
+from pricing.reference import Reference
+from risk.store.heartbeats import alive
+from risk.store.messages import MarketTick
 from tests.e2e.system import System, running_system
 from tests.waiting import until
 
@@ -50,7 +50,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         made.start_worker("compile", "compile", 1)
         made.start_bridge()
         made.start_web()
-        made.manage("shell", "-c", "from pricing.tasks import compile_book; compile_book.delay()")
+        made.manage(
+            "shell", "-c", "from risk.workers.tasks import compile_book; compile_book.delay()"
+        )
         made.wait()
         yield made
 

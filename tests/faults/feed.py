@@ -17,10 +17,11 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from feedbridge.history.daily import stored
-from feedbridge.topics import YIELD_CURVE_TICKS
-from pricing.core.conventions import CURRENCIES
-from pricing.core.messages import CurveQuotes, MarketTick
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from feedbridge.replay.history.daily import stored
+from pricing.curves.quotes import CurveQuotes
+from pricing.markets.conventions import CURRENCIES
+from risk.store.messages import MarketTick
 
 MARKET_DATE = dt.date(2024, 3, 5)
 STEP = 0.0001

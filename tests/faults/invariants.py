@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from pricing.core.results import Rollup
+from risk.store.results import Rollup
 from tests.faults.oracle import Oracle
 from tests.faults.truth import Name, Truth
 from tests.faults.watch import Seen

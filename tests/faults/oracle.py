@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from feedbridge.dispatch import job_of
-from pricing.books import Books, Manifest
-from pricing.compiled import CompiledBooks
-from pricing.core.messages import FrameHeader
-from pricing.core.results import PartColumns, PartSums, Rollup
-from pricing.finish import publish_parts
-from pricing.frames import Frames, connect
-from pricing.session import BookGone, Session
+from feedbridge.bridge.dispatch import job_of
+from risk.store.compiled_book import Books, Manifest
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames, connect
+from risk.store.messages import FrameHeader
+from risk.store.publication import publish_parts
+from risk.store.results import PartColumns, PartSums, Rollup
+from risk.workers.session import BookGone, Session
 from tests.faults.watch import Seen
 
 CLOCKS = ("started_ns", "finished_ns", "published_ns", "slowest_ns")

@@ -17,9 +17,9 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS
-from pricing.frames import Frames, connect
-from pricing.pulse import BridgePulse, alive, alive_workers
+from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS
+from risk.store.frames import Frames, connect
+from risk.store.heartbeats import BridgePulse, alive, alive_workers
 from tests.e2e.system import System, _free_port
 from tests.faults.orders import ORDERS, RUNNING
 from tests.faults.servers import Servers

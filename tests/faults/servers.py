@@ -10,15 +10,15 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from devstack.broker import APACHE
 from devstack.errors import StackError
-from devstack.java import find_java
-from devstack.kafka import LABEL, Kafka
-from devstack.kafka_libs import kafka_libs
-from devstack.ports import LOOPBACK, free_port
-from devstack.process import Child, stop_left_behind
+from devstack.processes.ports import LOOPBACK, free_port
+from devstack.processes.process import Child, stop_left_behind
+from devstack.servers.broker import APACHE
+from devstack.servers.java import find_java
+from devstack.servers.kafka import LABEL, Kafka
+from devstack.servers.kafka_libs import kafka_libs
+from devstack.servers.tansu import Tansu
 from devstack.stack import Stack, say_on_stderr
-from devstack.tansu import Tansu
 from tests.faults.proxy import Proxy
 
 

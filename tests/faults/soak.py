@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-from pricing.pulse import BridgePulse, read_pulses
+from risk.store.heartbeats import BridgePulse, read_pulses
 from tests.faults.nemesis import Nemesis
 from tests.faults.plant import TRADES, Plant
 from tests.faults.report import Row

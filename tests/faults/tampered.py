@@ -15,9 +15,9 @@ import time
 from functools import cache
 from typing import Any
 
-from pricing import session
-from pricing.core.messages import PriceJob
-from pricing.frames import connect
+from risk.store.frames import connect
+from risk.store.messages import PriceJob
+from risk.workers import session
 from riskproject.celery import app
 from tests.faults.orders import ORDERS, RUNNING
 

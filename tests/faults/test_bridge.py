@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pricing.pulse import alive
+from risk.store.heartbeats import alive
 from tests.faults.plant import until
 from tests.faults.trial import Trial
 

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-from feedbridge.history.terms import years_of
-from feedbridge.topics import FX_TICKS
-from pricing.core.messages import CurveQuotes, FxTick
-from pricing.fx import read_fx
+from feedbridge.kafka.topics import FX_TICKS
+from feedbridge.replay.history.terms import years_of
+from pricing.curves.quotes import CurveQuotes
+from risk.store.fx import read_fx
+from risk.store.messages import FxTick
 from tests.faults.feed import Feed
 from tests.faults.test_kafka import p99_ms
 from tests.faults.trial import Trial

@@ -9,8 +9,8 @@ import time
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from feedbridge.topics import YIELD_CURVE_TICKS
-from pricing.core.conventions import CURRENCIES
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from pricing.markets.conventions import CURRENCIES
 from tests.faults.plant import until
 from tests.faults.trial import Trial
 from tests.faults.watch import Seen

@@ -182,9 +182,9 @@ def send_odd_tasks(url: str) -> None:
     queue = Queue("pricing", Exchange("pricing", type="direct"), routing_key="pricing")
     job = {"currency": "USD", "frame": 1, "block": 0, "blocks": 1, "book_version": "none"}
     whole = {**job, "valuation_date": "2024-03-05", "curves": {}}
-    app.send_task("pricing.tasks.price_block", args=[{**whole, "colour": "red"}], queue=queue)
-    app.send_task("pricing.tasks.price_block", args=[job], queue=queue)
-    app.send_task("pricing.tasks.price_cheese", args=[whole], queue=queue)
+    app.send_task("risk.workers.tasks.price_block", args=[{**whole, "colour": "red"}], queue=queue)
+    app.send_task("risk.workers.tasks.price_block", args=[job], queue=queue)
+    app.send_task("risk.workers.tasks.price_cheese", args=[whole], queue=queue)
     app.close()
 
 

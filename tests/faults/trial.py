@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from feedbridge.readiness import owners_of
-from feedbridge.resets import write_reset
-from pricing.core.conventions import CURRENCIES
-from pricing.frames import Frames
-from pricing.pulse import BridgePulse
+from feedbridge.handover.resets import write_reset
+from feedbridge.replay.readiness import owners_of
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import Frames
+from risk.store.heartbeats import BridgePulse
 from tests.faults.feed import Feed
 from tests.faults.invariants import Invariants
 from tests.faults.oracle import Oracle

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
-from feedbridge.ends import ends_of
-from feedbridge.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
-from pricing.core.messages import CurveQuotes, MarketTick
+from feedbridge.kafka.end_offsets import ends_of
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from pricing.curves.quotes import CurveQuotes
+from risk.store.messages import MarketTick
 
 POLL_MS = 200
 

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 import redis
 
-from pricing.core.conventions import CURRENCIES
-from pricing.core.messages import FrameHeader
-from pricing.core.results import Rollup
-from pricing.frames import connect, key
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import connect, key
+from risk.store.messages import FrameHeader
+from risk.store.results import Rollup
 
 LOOK_EVERY_S = 0.01
 _rollup = msgspec.msgpack.Decoder(Rollup).decode

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from devstack import stack
-from feedbridge.history.daily import CurveHistory, stored
-from feedbridge.replay import ReplayPlan
-from feedbridge.topics import ensure_topics
-from pricing.core.messages import MarketTick
+from feedbridge.kafka.topics import ensure_topics
+from feedbridge.replay.history.daily import CurveHistory, stored
+from feedbridge.replay.ticks import ReplayPlan
+from risk.store.messages import MarketTick
 from tests.feedbridge.cut import Proxy
 from tests.feedbridge.rig import Rig
 

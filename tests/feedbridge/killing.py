@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pricing import rehearsal, session
-from pricing.core import kernel
+from pricing import kernel
+from risk.workers import isolation, session
 from riskproject.celery import app
 
 __all__ = ["app"]
@@ -47,6 +47,6 @@ def _kills_in_roll(block: Any, *args: Any, **options: Any) -> Any:
 
 
 if WAY == "roll":
-    session.roll_to = rehearsal.roll_to = _kills_in_roll  # type: ignore[attr-defined]
+    session.roll_to = isolation.roll_to = _kills_in_roll  # type: ignore[attr-defined]
 else:
     kernel.value_and_gradients = _kills_in_kernel  # type: ignore[assignment]

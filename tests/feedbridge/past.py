@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from feedbridge.ends import ends_of
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS
+from feedbridge.kafka.end_offsets import ends_of
+from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS
 
 
 def leave_out(servers: str, group: str) -> None:

@@ -15,22 +15,22 @@ import msgspec
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from feedbridge.consumer import Bridge
-from feedbridge.deadletter import DeadLetters
-from feedbridge.dispatch import Dispatcher, Numbers
-from feedbridge.ends import ends_of
-from feedbridge.rebalance import Rebalance
-from feedbridge.suspects import Suspects
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
-from feedbridge.watchdog import Patience, Watchdog
-from pricing.books import Books
-from pricing.compiled import CompiledBooks
-from pricing.core.messages import FxTick, MarketTick
-from pricing.finish import publish_parts
-from pricing.frames import BOOK_GONE, Frames, connect
-from pricing.trials import Trials
+from feedbridge.bridge.dispatch import Dispatcher, Numbers
+from feedbridge.bridge.loop import Bridge
+from feedbridge.bridge.poison_trades import PoisonTradeDetector
+from feedbridge.bridge.watchdog import Patience, Watchdog
+from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.handover.rebalance import Rebalance
+from feedbridge.kafka.end_offsets import ends_of
+from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from risk.store.compiled_book import Books
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import BOOK_GONE, Frames, connect
+from risk.store.messages import FxTick, MarketTick
+from risk.store.publication import publish_parts
+from risk.store.run_registry import RunRegistry
 from tests.feedbridge import past
-from tests.pricing.made import as_of, columns, part
+from tests.risk.made import as_of, columns, part
 
 WAIT_S = 30.0
 BAD_RATE = 0.4999
@@ -94,7 +94,7 @@ class Rig:
         numbers = Numbers(new_epoch(), new_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
         letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
-        suspects = Suspects(Trials(client), self.send_carefully, self.keep_out)
+        suspects = PoisonTradeDetector(RunRegistry(client), self.send_carefully, self.keep_out)
         made = Bridge(
             *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
             ask_to_compile=self._ask,

@@ -11,10 +11,18 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from feedbridge.board import MAX_MOVE, MAX_SOURCES, NEAR_DAYS, Board, Market, Part, Verdict
-from feedbridge.decode import SourceRefused
-from feedbridge.history.daily import CurveHistory
-from pricing.core.messages import MarketTick
+from feedbridge.bridge.decode import SourceRefused
+from feedbridge.bridge.market_state import (
+    MAX_MOVE,
+    MAX_SOURCES,
+    NEAR_DAYS,
+    Board,
+    Market,
+    Part,
+    Verdict,
+)
+from feedbridge.replay.history.daily import CurveHistory
+from risk.store.messages import MarketTick
 
 
 def tick(seq: int = 1, epoch: int = 0, **changes: Any) -> MarketTick:

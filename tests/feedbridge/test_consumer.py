@@ -7,13 +7,13 @@ import uuid
 
 import pytest
 
-from feedbridge import lifecycle
-from feedbridge.dispatch import EPOCH_SHIFT
-from feedbridge.topics import YIELD_CURVE_TICKS
-from feedbridge.watchdog import Patience
-from pricing.fx import read_fx
+from feedbridge.bridge import frame_lifecycle
+from feedbridge.bridge.dispatch import EPOCH_SHIFT
+from feedbridge.bridge.watchdog import Patience
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from risk.store.fx import read_fx
 from tests.feedbridge.rig import BAD_RATE, at_rest, counted
-from tests.pricing.made import store, swap
+from tests.risk.made import store, swap
 
 
 def test_a_burst_becomes_one_frame_and_every_tick_of_it_is_counted(rig):
@@ -137,7 +137,7 @@ def test_a_lost_task_is_sent_again(rig):
 
 
 def test_a_block_that_never_comes_makes_a_partial_frame_that_is_tried_again(rig, monkeypatch):
-    monkeypatch.setattr(lifecycle, "PARTIAL_AGAIN_S", 0.5)
+    monkeypatch.setattr(frame_lifecycle, "PARTIAL_AGAIN_S", 0.5)
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge())
     rig.idle_blocks = {1}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from feedbridge.history import daily
-from feedbridge.history.daily import SOFR_SPREAD_BP, CurveHistory
-from feedbridge.history.terms import interpolate, years_of
-from pricing.core.errors import BadInput
-from pricing.core.messages import check_quotes
+from feedbridge.replay.history import daily
+from feedbridge.replay.history.daily import SOFR_SPREAD_BP, CurveHistory
+from feedbridge.replay.history.terms import interpolate, years_of
+from pricing.curves.quotes import check_quotes
+from pricing.errors import BadInput
 from tests import not_run
 
 REFERENCE = Path(__file__).parents[3] / "shared/data/usd_treasury_par_yields_1990_2026.csv"

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from kafka import KafkaConsumer, KafkaProducer
 
-from feedbridge.deadletter import MAX_COPY_BYTES, DeadLetter, DeadLetters
-from feedbridge.ledger import Place
-from feedbridge.topics import YIELD_CURVE_TICKS, ensure_topics
+from feedbridge.bridge.ledger import Place
+from feedbridge.dead_letters.producer import MAX_COPY_BYTES, DeadLetter, DeadLetters
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS, ensure_topics
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from feedbridge.decode import (
+from feedbridge.bridge.decode import (
     MAX_BYTES,
     BadTick,
     SourceRefused,

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from feedbridge.demo import Summary, live_table, plain_line, summarise
-from pricing.core.conventions import CURRENCIES
-from pricing.core.results import roll_up
-from pricing.frames import Frames
-from pricing.pulse import BRIDGES_KEY, BridgePulse
-from tests.pricing.made import cell, columns, header, part
+from demo.summary import Summary, live_table, plain_line, summarise
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import Frames
+from risk.store.heartbeats import BRIDGES_KEY, BridgePulse
+from risk.store.results import roll_up
+from tests.risk.made import cell, columns, header, part
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
-from feedbridge.topics import ensure_topics
-from pricing.compiled import CompiledBooks
-from pricing.core.conventions import CURRENCIES
-from pricing.finish import publish_parts
-from pricing.frames import Frames
-from pricing.pulse import BRIDGES_KEY, BridgePulse, write_worker
-from tests.pricing.made import columns, header, part, store
+from feedbridge.kafka.topics import ensure_topics
+from pricing.markets.conventions import CURRENCIES
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames
+from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
+from risk.store.publication import publish_parts
+from tests.risk.made import columns, header, part, store
 
 pytestmark = pytest.mark.django_db
 

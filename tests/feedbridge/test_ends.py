@@ -8,8 +8,8 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from feedbridge.ends import ends_of
-from feedbridge.topics import connect_admin
+from feedbridge.kafka.end_offsets import ends_of
+from feedbridge.kafka.topics import connect_admin
 
 
 @pytest.fixture(params=["configured", "packaged"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from feedbridge.dispatch import EPOCH_SHIFT, Numbers
-from feedbridge.epoch import next_epoch
+from feedbridge.bridge.dispatch import EPOCH_SHIFT, Numbers
+from feedbridge.bridge.epoch import next_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

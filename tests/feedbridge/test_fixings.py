@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedbridge.history.daily import CurveHistory, DailyCurves, stored
-from feedbridge.history.fixings import derive_fixings, fixing_on
-from pricing.core.conventions import INDICES
-from pricing.core.errors import BadInput
+from feedbridge.replay.history.daily import CurveHistory, DailyCurves, stored
+from feedbridge.replay.history.fixings import derive_fixings, fixing_on
+from pricing.errors import BadInput
+from pricing.markets.conventions import INDICES
 
 MONDAY = dt.date(2024, 3, 4)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedbridge.history import formats
-from pricing.core.errors import BadInput
+from feedbridge.replay.history import formats
+from pricing.errors import BadInput
 from tests import not_run
 
 SAMPLES = Path(__file__).parents[3] / "shared/data/samples"

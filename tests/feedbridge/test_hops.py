@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from feedbridge.hops import Hops
-from pricing.core.results import HistoryLine
-from pricing.pulse import HOP_BUCKETS_MS, HOPS
-from tests.pricing.made import as_of
+from feedbridge.bridge.latency import Hops
+from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS
+from risk.store.results import HistoryLine
+from tests.risk.made import as_of
 
 MS = 1_000_000
 

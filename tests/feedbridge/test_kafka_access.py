@@ -18,10 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from kafka.errors import TopicAuthorizationFailedError
 
-from feedbridge import topics
-from feedbridge.door import AccessRefused, BrokerUnreachable, demand_entry
-from feedbridge.management.commands.kafka_grants import account
-from feedbridge.rights import TOPIC_RIGHTS, rights_of
+from feedbridge.kafka import topics
+from feedbridge.kafka.acl import TOPIC_RIGHTS, rights_of
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, demand_entry
+from ops.management.commands.kafka_grants import account
 from riskproject import kafka_access
 from riskproject.kafka_access import KafkaAccess
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from feedbridge.ledger import STATES, Ledger, Place
+from feedbridge.bridge.ledger import STATES, Ledger, Place
 
 PARTITIONS = st.sampled_from([("ticks", 0), ("ticks", 1), ("fx", 0)])
 

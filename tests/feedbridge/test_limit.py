@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
-from feedbridge.halt import clear_halt, read_halt, write_halt
-from feedbridge.limit import BadLimit, NoLimit
-from feedbridge.topics import YIELD_CURVE_TICKS
+from feedbridge.dead_letters.consumption_halt import clear_halt, read_halt, write_halt
+from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit, NoLimit
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
 from tests.feedbridge.rig import counted
-from tests.pricing.made import store, swap
+from tests.risk.made import store, swap
 
 PROCESS_S = 180.0
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,21 +33,21 @@ def after(limit, records):
 
 
 def test_fifty_bad_records_in_a_row_are_too_many_and_a_good_one_between_starts_the_count_anew():
-    assert after(BadLimit(), "b" * 60) == 50
-    assert after(BadLimit(), "g" * 400 + "b" * 49 + "g" + "b" * 49) is None
+    assert after(InvalidRecordLimit(), "b" * 60) == 50
+    assert after(InvalidRecordLimit(), "g" * 400 + "b" * 49 + "g" + "b" * 49) is None
 
 
 def test_a_fifth_of_the_last_five_hundred_may_be_bad_and_not_one_more():
-    assert after(BadLimit(), "ggggb" * 200) is None
-    assert after(BadLimit(), "g" * 400 + "bg" * 101) == 601  # 101 of the last 500
+    assert after(InvalidRecordLimit(), "ggggb" * 200) is None
+    assert after(InvalidRecordLimit(), "g" * 400 + "bg" * 101) == 601  # 101 of the last 500
 
 
 def test_a_handful_of_records_says_nothing_about_a_feed():
-    assert after(BadLimit(), "bbbggg" * 10) is None
+    assert after(InvalidRecordLimit(), "bbbggg" * 10) is None
 
 
 def test_old_records_leave_the_window():
-    limit = BadLimit()
+    limit = InvalidRecordLimit()
     after(limit, "g" * 410 + "b" * 45 + "g" * 45)
     assert after(limit, "g" * 500 + "b" * 45) is None
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer
 
-from feedbridge.membership import leave
-from feedbridge.topics import YIELD_CURVE_TICKS, connect_admin, ensure_topics
+from feedbridge.kafka.membership import leave
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS, connect_admin, ensure_topics
 from tests import not_run
 
 NAME = "bridge-1"

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from feedbridge.board import MAX_MOVE, MAX_SOURCES, Board
-from feedbridge.decode import (
+from feedbridge.bridge.decode import (
     MAX_BYTES,
     MAX_CURVE_QUOTES,
     MAX_DEPTH,
@@ -30,12 +29,15 @@ from feedbridge.decode import (
     fx_tick,
     market_tick,
 )
-from feedbridge.ledger import Ledger, Place
-from feedbridge.limit import NoLimit
-from feedbridge.rates import MAX_FACTOR, WaitingRates
-from feedbridge.rates import MAX_SOURCES as MAX_FX_SOURCES
-from feedbridge.topics import FX_TICKS, YIELD_CURVE_TICKS
-from pricing.core.messages import FX_MAX, FX_MIN, QUOTE_MAX, FxTick, MarketTick
+from feedbridge.bridge.fx_rates import MAX_FACTOR, WaitingRates
+from feedbridge.bridge.fx_rates import MAX_SOURCES as MAX_FX_SOURCES
+from feedbridge.bridge.ledger import Ledger, Place
+from feedbridge.bridge.market_state import MAX_MOVE, MAX_SOURCES, Board
+from feedbridge.dead_letters.invalid_record_limit import NoLimit
+from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS
+from pricing.curves.quotes import QUOTE_MAX
+from pricing.limits import FX_MAX, FX_MIN
+from risk.store.messages import FxTick, MarketTick
 from tests.feedbridge.rig import Rig, at_rest
 
 TIMES = (1, 10, 100)

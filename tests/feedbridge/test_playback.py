@@ -6,10 +6,10 @@ import datetime as dt
 import threading
 from collections.abc import Callable
 
-from feedbridge.history.daily import CurveHistory
-from feedbridge.playback import MAX_PENDING, Playback
-from feedbridge.replay import Due, ReplayPlan, ticks
-from pricing.core.messages import MarketTick
+from feedbridge.replay.history.daily import CurveHistory
+from feedbridge.replay.playback import MAX_PENDING, Playback
+from feedbridge.replay.ticks import Due, ReplayPlan, ticks
+from risk.store.messages import MarketTick
 
 PlanOf = Callable[..., ReplayPlan]
 

@@ -20,14 +20,14 @@ from kafka.errors import (
 )
 from kafka.future import Future
 
-from feedbridge import topics
-from feedbridge.door import BrokerUnreachable
-from feedbridge.history.daily import CurveHistory
-from feedbridge.playback import Playback
-from feedbridge.producer import TickProducer, connector
-from feedbridge.progress import Progress
-from feedbridge.replay import ReplayPlan, ticks
-from pricing.core.messages import MarketTick
+from feedbridge.kafka import topics
+from feedbridge.kafka.connection import BrokerUnreachable
+from feedbridge.kafka.producer import TickProducer, connector
+from feedbridge.replay.history.daily import CurveHistory
+from feedbridge.replay.playback import Playback
+from feedbridge.replay.progress import Progress
+from feedbridge.replay.ticks import ReplayPlan, ticks
+from risk.store.messages import MarketTick
 
 PlanOf = Callable[..., ReplayPlan]
 

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from feedbridge.decode import BadTick, SourceRefused
-from feedbridge.ledger import Ledger, Place
-from feedbridge.rates import MAX_SOURCES, WaitingRates
-from pricing.core.messages import FxTick
-from pricing.fx import read_fx
-from tests.pricing.made import as_of
+from feedbridge.bridge.decode import BadTick, SourceRefused
+from feedbridge.bridge.fx_rates import MAX_SOURCES, WaitingRates
+from feedbridge.bridge.ledger import Ledger, Place
+from risk.store.fx import read_fx
+from risk.store.messages import FxTick
+from tests.risk.made import as_of
 
 
 def tick(seq, label="official", source="feed", **usd):

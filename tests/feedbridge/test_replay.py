@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedbridge import replay
-from feedbridge.history.daily import CurveHistory, stored
-from feedbridge.replay import ReplayPlan, market_times, ticks
-from pricing.core.errors import BadInput
-from pricing.core.messages import MarketTick, check_quotes
+from feedbridge.replay import ticks as replay
+from feedbridge.replay.history.daily import CurveHistory, stored
+from feedbridge.replay.ticks import ReplayPlan, market_times, ticks
+from pricing.curves.quotes import check_quotes
+from pricing.errors import BadInput
+from risk.store.messages import MarketTick
 
 PlanOf = Callable[..., ReplayPlan]
 

@@ -17,9 +17,9 @@ from django.core.management.base import CommandError
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 
-from feedbridge.progress import BarProgress, Progress, progress_for
-from feedbridge.topics import YIELD_CURVE_TICKS
-from pricing.core.messages import MarketTick
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from feedbridge.replay.progress import BarProgress, Progress, progress_for
+from risk.store.messages import MarketTick
 
 ROOT = Path(__file__).parents[2]
 

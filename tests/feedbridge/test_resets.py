@@ -9,8 +9,8 @@ import pytest
 import redis
 from django.core.management import CommandError, call_command
 
-from feedbridge.heartbeat import Heartbeat
-from feedbridge.resets import (
+from feedbridge.bridge.heartbeat import Heartbeat
+from feedbridge.handover.resets import (
     KEPT_DAYS,
     RESETS_KEY,
     decode_resets,

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from feedbridge.history.daily import CurveHistory
+from feedbridge.replay.history.daily import CurveHistory
 from instruments.models import BookVersion, Fixing
 
 pytestmark = pytest.mark.django_db

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from feedbridge.lifecycle import SLOW_FRAMES, SLOW_NS
-from feedbridge.watchdog import Patience
-from pricing.core.messages import PriceJob
-from pricing.trials import Trials
+from feedbridge.bridge.frame_lifecycle import SLOW_FRAMES, SLOW_NS
+from feedbridge.bridge.watchdog import Patience
+from risk.store.messages import PriceJob
+from risk.store.run_registry import RunRegistry
 from tests.feedbridge.rig import at_rest, counted
-from tests.pricing.made import store, swap
+from tests.risk.made import store, swap
 
 
 def blocks_on_their_way(rig, seq):
@@ -68,9 +68,9 @@ def test_a_block_that_a_worker_is_at_is_not_sent_again(rig):
     rig.send(rig.tick(2, 0.02))
     rig.run(lambda: bridge.lanes["USD"].open, works=False)
     job = msgspec.convert(rig.queue.jobs[-1], PriceJob)
-    Trials(rig.client).start(job)
+    RunRegistry(rig.client).start(job)
     rig.rounds(bridge, 1.0, works=False)
     assert blocks_on_their_way(rig, 2) == [0]
-    Trials(rig.client).run_died(job)
+    RunRegistry(rig.client).run_died(job)
     rig.run(lambda: blocks_on_their_way(rig, 2) == [0, 0], works=False)
     rig.run(at_rest(bridge, 2))

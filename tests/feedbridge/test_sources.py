@@ -9,13 +9,13 @@ import time
 import pytest
 from django.core.management import CommandError
 
-from feedbridge.lifecycle import MOST_BEHIND
+from feedbridge.bridge.frame_lifecycle import MOST_BEHIND
+from feedbridge.handover.resets import read_resets, write_reset
 from feedbridge.management.commands import replay
-from feedbridge.readiness import owners_of
-from feedbridge.replay import ReplayPlan
-from feedbridge.resets import read_resets, write_reset
+from feedbridge.replay.readiness import owners_of
+from feedbridge.replay.ticks import ReplayPlan
 from tests.feedbridge.rig import at_rest, counted
-from tests.pricing.made import store, swap
+from tests.risk.made import store, swap
 
 GOVT = {"USD-GOVT": {"10Y": 0.042}}
 

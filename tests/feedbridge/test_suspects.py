@@ -14,16 +14,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from feedbridge import suspects as suspects_file
-from feedbridge.queue import PricingQueue
-from feedbridge.watchdog import Patience
-from instruments import book
+from feedbridge.bridge import poison_trades as suspects_file
+from feedbridge.bridge.task_queue import PricingQueue
+from feedbridge.bridge.watchdog import Patience
+from instruments import trade_repository
 from instruments.models import Quarantine, book_version
-from pricing.core.messages import Failure, PriceJob
-from pricing.trials import Trials
+from pricing.errors import Failure
+from risk.store.messages import PriceJob
+from risk.store.run_registry import RunRegistry
 from riskproject.celery import app
 from tests.feedbridge.rig import at_rest
-from tests.pricing.made import store, swap
+from tests.risk.made import store, swap
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARKED = 1e12
@@ -119,7 +120,7 @@ def begun_twice(rig, block=1):
     """Two runs of a block have begun, and Celery has seen the last of them die."""
     job = next(j for j in rig.queue.jobs if j["block"] == block)
     job = PriceJob(**{**job, "valuation_date": None})
-    trials = Trials(rig.client)
+    trials = RunRegistry(rig.client)
     trials.start(job)
     trials.start(job)
     trials.run_died(job)
@@ -239,7 +240,7 @@ def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
     bridge = rig.ready(rig.bridge(url=proxy.url, patience=Patience(0.1, 1.0)))
     rig.send(rig.tick(1))
     rig.run(lambda: rig.queue.jobs, works=False)
-    Trials(rig.client).start(PriceJob(**{**rig.queue.jobs[-1], "valuation_date": None}))
+    RunRegistry(rig.client).start(PriceJob(**{**rig.queue.jobs[-1], "valuation_date": None}))
     proxy.cut()
     rig.run(lambda: bridge.away, works=False)
     sent = len(rig.queue.jobs)
@@ -255,19 +256,19 @@ def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
 def test_a_quarantined_trade_is_written_once(monkeypatch):
     asked = []
     monkeypatch.setattr(book_version, "ask_to_compile", lambda: asked.append(1))
-    assert book.quarantine("D", "USD", 7, "ended its process")
-    assert not book.quarantine("D", "USD", 8, "ended its process")
+    assert trade_repository.quarantine("D", "USD", 7, "ended its process")
+    assert not trade_repository.quarantine("D", "USD", 8, "ended its process")
     assert Quarantine.objects.get().frame == 7
-    before = book.current_version()
-    assert book.release("D")
-    assert not book.release("D")
-    assert book.current_version() > before
+    before = trade_repository.current_version()
+    assert trade_repository.release("D")
+    assert not trade_repository.release("D")
+    assert trade_repository.current_version() > before
 
 
 @pytest.mark.django_db
 def test_the_command_lists_what_is_kept_out_and_releases_it(monkeypatch):
     monkeypatch.setattr(book_version, "ask_to_compile", lambda: None)
-    book.quarantine("D", "USD", 7, "ended its process")
+    trade_repository.quarantine("D", "USD", 7, "ended its process")
     assert "D  USD  since" in told()
     assert "D is released" in told("--release", "D")
     assert "no trade is in quarantine" in told()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedbridge.history import synthetic
-from feedbridge.history.daily import CurveHistory
-from feedbridge.history.synthetic import ANCHOR, FIRST, LAST, curves_on, weekdays
-from pricing.core.errors import BadInput
+from feedbridge.replay.history import synthetic
+from feedbridge.replay.history.daily import CurveHistory
+from feedbridge.replay.history.synthetic import ANCHOR, FIRST, LAST, curves_on, weekdays
+from pricing.errors import BadInput
 
 
 def changes_bp(currency: str, curve: str, tenor: str) -> list[float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from feedbridge.board import Market
-from feedbridge.dispatch import OpenFrame
-from feedbridge.watchdog import Patience, Watchdog
-from tests.pricing.made import as_of, header
+from feedbridge.bridge.dispatch import OpenFrame
+from feedbridge.bridge.market_state import Market
+from feedbridge.bridge.watchdog import Patience, Watchdog
+from tests.risk.made import as_of, header
 
 MARKET = Market.of("USD", as_of().date(), "feed", {})
 PATIENCE = Patience(resend_s=0.5, give_up_s=3.0)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from instruments.admin import percent
-from instruments.book import current_version
 from instruments.models import BondPosition, Book, Swap
+from instruments.trade_repository import current_version
 from tests.instruments.conftest import make_swap
 
 TABLES = ("desk", "book", "bond", "bondposition", "swap", "fixing")

@@ -12,9 +12,9 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from instruments.admin.uploads import UploadGone, Uploads
-from instruments.book import current_version
+from instruments.admin.shared.uploads import UploadGone, Uploads
 from instruments.models import BondPosition, Book, Swap
+from instruments.trade_repository import current_version
 
 IMPORT = "/admin/instruments/swap/import/"
 CONFIRM = "/admin/instruments/swap/process_import/"

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from instruments import rules
+from instruments import validation
 from instruments.admin import cashflows
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
 from tests.instruments.conftest import SWAP, make_swap
@@ -31,7 +31,7 @@ def text_of(page: Any) -> str:
 
 @pytest.fixture
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pricing.api import source
+    from risk.api import source
 
     monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
     source.frames.cache_clear()
@@ -109,7 +109,9 @@ def test_a_convention_fills_what_is_left_empty_as_if_it_had_been_given(book: Boo
         forecast_curve="USD-SOFR",
     )
     panels = [
-        cashflows.panel({**{n: getattr(row, n) for n in rules.SWAP_FIELDS}, "book": "B1"}, title="")
+        cashflows.panel(
+            {**{n: getattr(row, n) for n in validation.SWAP_FIELDS}, "book": "B1"}, title=""
+        )
         for row in (short, full)
     ]
     assert len(panels[0].rows) == 20

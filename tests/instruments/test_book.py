@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from instruments import book as module
-from instruments.book import current_version, load_fixings, load_trades
+from instruments import trade_repository as module
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap
-from pricing.core.terms import BondTerms, SwapTerms
+from instruments.trade_repository import current_version, load_fixings, load_trades
+from pricing.products.terms import BondTerms, SwapTerms
 from tests.instruments.conftest import make_bond, make_swap
 
 

@@ -10,12 +10,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from kombu.exceptions import OperationalError
 
-from instruments.book import current_version
 from instruments.models import BondPosition, Book, BookVersion, Desk, Swap
 from instruments.models.book_version import book_changed, bulk_change
+from instruments.trade_repository import current_version
 from tests.instruments.conftest import FakeBroker, make_swap
 
-ASKED = ("pricing.tasks.compile_book", "compile")
+ASKED = ("risk.workers.tasks.compile_book", "compile")
 
 
 def test_a_book_without_changes_has_version_0(db: None) -> None:

@@ -30,9 +30,9 @@ QUEUES = ("pricing", "compile", "preview")
 def test_a_task_goes_to_its_own_queue_and_to_no_other() -> None:
     store = redis.Redis.from_url(settings.REDIS_URL)
     before = {queue: store.llen(queue) for queue in QUEUES}
-    app.send_task("pricing.tasks.compile_book")
-    app.send_task("pricing.tasks.price_block", kwargs={"job": {}})
-    app.send_task("pricing.tasks.preview_trade", args=[{}])
+    app.send_task("risk.workers.tasks.compile_book")
+    app.send_task("risk.workers.tasks.price_block", kwargs={"job": {}})
+    app.send_task("risk.workers.tasks.preview_trade", args=[{}])
     after = {queue: store.llen(queue) for queue in QUEUES}
     assert {queue: after[queue] - before[queue] for queue in after} == dict.fromkeys(QUEUES, 1)
     for queue, task in (
@@ -41,13 +41,13 @@ def test_a_task_goes_to_its_own_queue_and_to_no_other() -> None:
         ("preview", "preview_trade"),
     ):
         message = json.loads(store.lpop(queue))
-        assert message["headers"]["task"] == f"pricing.tasks.{task}"
+        assert message["headers"]["task"] == f"risk.workers.tasks.{task}"
         assert message["content-type"] == "application/json"
 
 
 def test_a_mistyped_queue_is_an_error() -> None:
     with pytest.raises(QueueNotFound):
-        app.send_task("pricing.tasks.compile_book", queue="compil")
+        app.send_task("risk.workers.tasks.compile_book", queue="compil")
 
 
 def test_settings_arrive_in_the_app() -> None:
@@ -57,4 +57,4 @@ def test_settings_arrive_in_the_app() -> None:
     assert app.conf.accept_content == ["json"]
     assert app.conf.task_acks_late
     assert app.conf.worker_prefetch_multiplier == 1
-    assert not app.conf.task_annotations["pricing.tasks.compile_book"]["acks_late"]
+    assert not app.conf.task_annotations["risk.workers.tasks.compile_book"]["acks_late"]

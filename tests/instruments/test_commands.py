@@ -13,9 +13,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from knox.models import AuthToken
 
-from instruments.book import current_version, load_trades
+from demo.sample import SAMPLE_SIZE, trades
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
-from instruments.sample import SAMPLE_SIZE, trades
+from instruments.trade_repository import current_version, load_trades
 from tests.instruments.conftest import make_swap
 
 TABLES = (Desk, Book, Bond, BondPosition, Swap)
@@ -70,7 +70,7 @@ def test_seeding_fails_whole(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("instruments.management.commands.seed_book._insert", fails)
+    monkeypatch.setattr("demo.management.commands.seed_book._insert", fails)
     with pytest.raises(RuntimeError):
         run("seed_book")
     assert all(table == [] for table in rows())

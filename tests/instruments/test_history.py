@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 from django.test import Client
 
-from instruments import book as master
-from instruments.book import current_version
+from instruments import trade_repository as master
 from instruments.models import BondPosition, Book, Desk, Quarantine, Swap
+from instruments.trade_repository import current_version
 from tests.instruments.test_admin import form_of
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from instruments import book as master
 from instruments import loading
+from instruments import trade_repository as master
 from instruments.loading import KINDS, load
 from instruments.models import Bond, BondPosition, Book, Fixing, FxRate, Issuer, Swap
 from tests.instruments.conftest import FakeBroker, make_swap

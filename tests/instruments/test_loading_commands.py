@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from instruments.book import current_version, load_fx
 from instruments.models import BondPosition, Book, FxRate, Swap
+from instruments.trade_repository import current_version, load_fx
 from tests.instruments.conftest import make_swap
 
 HEADER = "trade_id,convention,pay_receive,notional,effective_date,tenor,fixed_rate,book"

@@ -188,7 +188,7 @@ def test_a_row_of_a_file_is_counted_as_a_spreadsheet_does(book: Book) -> None:
 @pytest.mark.parametrize("format_name", loading.FORMATS)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_every_template_loads_and_its_export_comes_back_unchanged(
-    db: None, kind: loading.Kind, format_name: str
+    db: None, kind: loading.TableSpec, format_name: str
 ) -> None:
     usd = Desk.objects.create(code="USD-RATES", name="USD Rates")
     if kind.name != "books":

@@ -20,9 +20,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from devstack.supervise import children_of
-from instruments import workbook
-from instruments.loading import KINDS, BadFile, LoadResult, load, read_table
+from devstack.processes.supervise import children_of
+from instruments.loading import KINDS, BadFile, LoadResult, load, read_table, workbook
 from instruments.models import Book, Swap
 
 SWAPS = KINDS["swaps"]
@@ -167,7 +166,7 @@ def test_the_child_does_not_outlive_a_process_that_is_killed(tmp_path: Path) -> 
     file = tmp_path / "bomb.xlsx"
     file.write_bytes(bomb())
     program = (
-        "import sys, instruments.workbook as workbook;"
+        "import sys, instruments.loading.workbook as workbook;"
         "list(workbook.read_sheet(open(sys.argv[1], 'rb').read(), sheet=None, most_rows=9))"
     )
     caller = subprocess.Popen((sys.executable, "-c", program, str(file)))

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from stdnum import isin
 
-from instruments.sample import BOOKS, DESKS, SAMPLE_SIZE, trades
-from instruments.sample_bonds import bonds
-from pricing.core import legs
-from pricing.core.terms import BondTerms, SwapTerms, decode
+from demo.sample import BOOKS, DESKS, SAMPLE_SIZE, trades
+from demo.sample_bonds import bonds
+from pricing.products import schedules
+from pricing.products.terms import BondTerms, SwapTerms, decode
 
 GENERATED = list(trades(3_000))
 SWAPS = [trade for trade in GENERATED if isinstance(trade, SwapTerms)]
@@ -84,11 +84,11 @@ def test_swaps_start_and_bonds_are_issued_on_business_days() -> None:
     swap_days = {"USD": "US-SOFR", "EUR": "TARGET", "GBP": "UK"}
     bond_days = {**swap_days, "USD": "US-GOVT"}
     for swap in SWAPS:
-        calendar = legs.calendar(swap_days[swap.currency])
-        assert calendar.isBusinessDay(legs.to_ql(swap.effective_date)), swap
+        calendar = schedules.calendar(swap_days[swap.currency])
+        assert calendar.isBusinessDay(schedules.to_ql(swap.effective_date)), swap
     for bond in bonds():
-        calendar = legs.calendar(bond_days[bond.currency])
-        assert calendar.isBusinessDay(legs.to_ql(bond.static["issue_date"])), bond
+        calendar = schedules.calendar(bond_days[bond.currency])
+        assert calendar.isBusinessDay(schedules.to_ql(bond.static["issue_date"])), bond
 
 
 def test_an_invented_bond_says_so_and_has_no_isin() -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import redis
 
-from pricing.frames import connect
+from risk.store.frames import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0

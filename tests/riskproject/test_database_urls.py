@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskproject.database.urls import url_as
+from ops.access.postgres.urls import url_as
 
 
 @pytest.mark.parametrize(

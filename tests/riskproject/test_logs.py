@@ -160,12 +160,12 @@ def test_a_worker_s_line_says_which_frame_it_was_for(
         **{"frame": 7, "currency": "USD", "block": 0, "blocks": 1, "book_version": "gone"},
         **{"valuation_date": "2024-06-03", "curves": {"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}},
     }
-    app.send_task("pricing.tasks.price_block", kwargs={"payload": job})
+    app.send_task("risk.workers.tasks.price_block", kwargs={"payload": job})
     text = output_of(
-        tmp_path, *WORKER, tells='"pricing.tasks"', LOG_FORMAT="json", LOG_LEVEL="INFO"
+        tmp_path, *WORKER, tells='"risk.workers.tasks"', LOG_FORMAT="json", LOG_LEVEL="INFO"
     )
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    found = [line for line in lines if line["logger"] == "pricing.tasks"]
+    found = [line for line in lines if line["logger"] == "risk.workers.tasks"]
     assert found, text[-2000:]
     assert (found[0]["currency"], found[0]["frame"], found[0]["block"]) == ("USD", 7, 0)
     assert found[0]["task_id"]

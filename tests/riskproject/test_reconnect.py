@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
 
 from riskproject.celery import app
-from riskproject.reconnect import SoonBack
+from riskproject.celery_patches.reconnect import SoonBack
 from tests.riskproject.conftest import free_port
 
 

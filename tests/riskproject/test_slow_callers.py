@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from riskproject import web_server
-from riskproject.body_limit import BodyLimit
+from riskproject.web.body_limit import BodyLimit
 from tests.riskproject.conftest import Web, running_web
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"

@@ -11,8 +11,8 @@ from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from instruments.models import Book, Desk, Swap
-from pricing.api import source
-from riskproject import throttles
+from risk.api import source
+from riskproject.web import throttles
 from tests.instruments.conftest import make_bond, make_swap
 
 ROLES = ("viewer", "trader", "risk_admin")

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 from devstack.errors import StackError
-from devstack.java import Java
-from devstack.kafka import Door, Kafka
+from devstack.servers.java import Java
+from devstack.servers.kafka import Door, Kafka
 
 ADMIN, BRIDGE, FEED, OPERATOR, STRANGER = "admin", "bridge", "feed", "operator", "stranger"
 ACCOUNTS = (ADMIN, BRIDGE, FEED, OPERATOR, STRANGER)

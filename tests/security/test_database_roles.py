@@ -21,8 +21,8 @@ from django.test import Client
 from psycopg import errors
 
 from instruments.models import Book, Quarantine, Swap
-from riskproject.database.rights import APP, READONLY
-from riskproject.database.urls import url_as
+from ops.access.postgres.rights import APP, READONLY
+from ops.access.postgres.urls import url_as
 from tests import not_run
 from tests.e2e.system import ROOT, System, _with_path, running_system
 from tests.instruments.test_admin import form_of

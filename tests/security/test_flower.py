@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from devstack.ports import free_port
-from devstack.process import through_launcher
+from devstack.processes.ports import free_port
+from devstack.processes.process import through_launcher
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "celery", "-A", "riskproject", "flower")

@@ -17,13 +17,13 @@ from rest_framework.serializers import CharField
 from rest_framework.test import APIClient
 
 import instruments.admin  # noqa: F401  # registers the pages
-from instruments.admin.changelist import ListAdmin
+from instruments.admin.shared.changelist import ListAdmin
 from instruments.api.filters import ORDERINGS, SEARCH_CHARACTERS, SEARCH_TERMS
 from instruments.api.refusals import NAMES_SHOWN
 from instruments.api.urls import router
 from instruments.loading import SENTENCES
-from riskproject.input_limits import QUERY_VALUE_CHARACTERS
-from riskproject.login_form import MAX_PASSWORD_CHARACTERS
+from riskproject.web.input_limits import QUERY_VALUE_CHARACTERS
+from riskproject.web.login_form import MAX_PASSWORD_CHARACTERS
 
 ANSWER_BYTES = 40_000
 """Of a refusal: fifty sentences, each with what is allowed."""

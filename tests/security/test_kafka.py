@@ -23,14 +23,13 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from kafka.errors import TopicAuthorizationFailedError
 
 from devstack.errors import StackError
-from devstack.java import find_java
-from devstack.kafka_libs import kafka_libs
-from feedbridge.door import AccessRefused, BrokerUnreachable, demand_entry
-from feedbridge.management.commands import runbridge
-from feedbridge.producer import TickProducer, connector
-from feedbridge.rebalance import Rebalance
-from feedbridge.rights import TOPIC_RIGHTS, all_acls_of, principal
-from feedbridge.topics import (
+from devstack.servers.java import find_java
+from devstack.servers.kafka_libs import kafka_libs
+from feedbridge.handover.rebalance import Rebalance
+from feedbridge.kafka.acl import TOPIC_RIGHTS, all_acls_of, principal
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, demand_entry
+from feedbridge.kafka.producer import TickProducer, connector
+from feedbridge.kafka.topics import (
     FX_TICKS,
     YIELD_CURVE_TICKS,
     YIELD_CURVE_TICKS_DLQ,
@@ -38,9 +37,11 @@ from feedbridge.topics import (
     demand_rights,
     ensure_topics,
 )
-from pricing.core.messages import FxTick, MarketTick
-from pricing.pulse import alive
-from riskproject import kafka_access, readiness
+from feedbridge.management.commands import runbridge
+from ops import readiness
+from risk.store.heartbeats import alive
+from risk.store.messages import FxTick, MarketTick
+from riskproject import kafka_access
 from tests import not_run
 from tests.security.guarded_kafka import (
     ADMIN,

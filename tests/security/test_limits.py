@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.db import OperationalError
 
 from instruments.models import Desk
-from riskproject.body_limit import BodyLimit
+from riskproject.web.body_limit import BodyLimit
 from tests.security.conftest import by_token
 
 SWAPS = "/api/v1/swaps/"
@@ -69,9 +69,9 @@ def test_without_redis_nobody_is_refused_and_the_log_says_so_once(
     settings.REDIS_URL = "redis://:secret@127.0.0.1:1/0"
     rates(settings, user=1)
     client = by_token(users["viewer"])
-    with caplog.at_level(logging.WARNING, logger="riskproject.throttles"):
+    with caplog.at_level(logging.WARNING, logger="riskproject.web.throttles"):
         assert [client.get(SWAPS).status_code for _ in range(3)] == [200] * 3
-    said = [r.getMessage() for r in caplog.records if r.name == "riskproject.throttles"]
+    said = [r.getMessage() for r in caplog.records if r.name == "riskproject.web.throttles"]
     assert len(said) == 1
     assert "Redis does not answer" in said[0]
     assert "secret" not in said[0]

@@ -17,9 +17,9 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.retry import Retry
 
 from devstack import redis_accounts
-from devstack.ports import free_port
+from devstack.processes.ports import free_port
+from devstack.servers.valkey import find_binary
 from devstack.stack import Stack
-from devstack.valkey import find_binary
 
 ROOT = Path(__file__).parents[2]
 HEADER, POINTER, CALLS = "risk:{USD}:frame:1", "risk:{USD}:pointer", "risk:calls:user:1:1"

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from devstack.process import through_launcher
-from pricing.frames import connect
+from devstack.processes.process import through_launcher
+from risk.store.frames import connect
 from tests.security.certificates import make_certificate
 
 ROOT = Path(__file__).parents[2]

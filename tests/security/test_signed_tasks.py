@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from devstack.process import through_launcher
+from devstack.processes.process import through_launcher
 from tests.e2e.system import redis_urls
 from tests.security.certificates import make_certificate
 
@@ -22,7 +22,7 @@ DATABASE = 13
 READY_S, WAIT_S = 40.0, 20.0
 SEND = """
 from riskproject.celery import app
-app.send_task('pricing.tasks.price_block', args=[{job}])
+app.send_task('risk.workers.tasks.price_block', args=[{job}])
 """
 NO_JOB = "{'said': 'no job'}"  # the task says what is wrong with it: it has begun
 

@@ -18,10 +18,10 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from feedbridge.door import AccessRefused, BrokerUnreachable, Options
-from feedbridge.letterbox import StoredLetter, read_letters, send_again
-from feedbridge.rights import TOPIC_RIGHTS
-from feedbridge.topics import YIELD_CURVE_TICKS_DLQ, demand_rights
+from feedbridge.dead_letters.reader import StoredLetter, read_letters, send_again
+from feedbridge.kafka.acl import TOPIC_RIGHTS
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS_DLQ, demand_rights
 
 COLUMNS = ("letter", "time", "reason", "detail", "key", "came from", "first bytes")
 SHOWN_BYTES = 60

@@ -22,20 +22,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kafka.errors import KafkaError
 from redis import RedisError
 
-from feedbridge import replay
-from feedbridge.door import AccessRefused, BrokerUnreachable
-from feedbridge.history import daily, formats
-from feedbridge.history.daily import CurveHistory
+from feedbridge.handover.resets import write_reset
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable
+from feedbridge.kafka.producer import TickProducer, connector
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS
 from feedbridge.management.options import iso_date
-from feedbridge.playback import FxFeed, Playback, Summary
-from feedbridge.producer import TickProducer, connector
-from feedbridge.progress import Progress, progress_for
-from feedbridge.readiness import owners_of, wait_for_system
-from feedbridge.resets import write_reset
-from feedbridge.topics import YIELD_CURVE_TICKS
-from pricing.core.errors import BadInput
-from pricing.frames import Frames, connect
-from pricing.pulse import speaking
+from feedbridge.replay import ticks
+from feedbridge.replay.history import daily, formats
+from feedbridge.replay.history.daily import CurveHistory
+from feedbridge.replay.playback import FxFeed, Playback, Summary
+from feedbridge.replay.progress import Progress, progress_for
+from feedbridge.replay.readiness import owners_of, wait_for_system
+from pricing.errors import BadInput
+from risk.store.frames import Frames, connect
+from risk.store.heartbeats import speaking
 
 DRY_RUN_TICKS = 9
 RESETS_ARE_READ_S, TAKE_OVER_S = 1.0, 5.0
@@ -108,7 +108,7 @@ class Command(BaseCommand):
     def _play(
         self,
         history: CurveHistory,
-        plan: replay.ReplayPlan,
+        plan: ticks.ReplayPlan,
         bootstrap: str,
         *,
         wait: bool,
@@ -128,10 +128,10 @@ class Command(BaseCommand):
                 producer.close(timeout_s=0)
                 _release(client, plan)
 
-    def _print_ticks(self, history: CurveHistory, plan: replay.ReplayPlan) -> None:
+    def _print_ticks(self, history: CurveHistory, plan: ticks.ReplayPlan) -> None:
         self.stdout.write(f"would send {_headline(history, plan)}")
         total, shown = plan.total(history), plan.limit or DRY_RUN_TICKS
-        for due in itertools.islice(replay.ticks(history, plan), shown):
+        for due in itertools.islice(ticks.ticks(history, plan), shown):
             self.stdout.write(_line(due))
         if total is None or total > shown:
             more = "without end" if total is None else f"{total - shown} more"
@@ -142,7 +142,7 @@ class Command(BaseCommand):
 
 
 def _release_others(
-    client: Any, plan: replay.ReplayPlan, stop: threading.Event, *, take_over: bool
+    client: Any, plan: ticks.ReplayPlan, stop: threading.Event, *, take_over: bool
 ) -> None:
     """Refuse to send what bridges would refuse: another source publishes a currency.
 
@@ -168,7 +168,7 @@ def _release_others(
     stop.wait(RESETS_ARE_READ_S)
 
 
-def _release(client: Any, plan: replay.ReplayPlan) -> None:
+def _release(client: Any, plan: ticks.ReplayPlan) -> None:
     """Nothing more will come from this replay: another source may publish."""
     with contextlib.suppress(RedisError):
         write_reset(client, plan.source)
@@ -179,9 +179,9 @@ def _run(
     progress: Progress,
     stop: threading.Event,
     history: CurveHistory,
-    plan: replay.ReplayPlan,
+    plan: ticks.ReplayPlan,
 ) -> Summary:
-    return Playback(FxFeed(producer), progress, stop).run(replay.ticks(history, plan))
+    return Playback(FxFeed(producer), progress, stop).run(ticks.ticks(history, plan))
 
 
 # --- Options ---------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def _add_what(parser: CommandParser) -> None:
         dest="start",
         type=iso_date,
         metavar="DATE",
-        help=f"first market day (default {replay.DEFAULT_START}, of --usd-file its first day; "
+        help=f"first market day (default {ticks.DEFAULT_START}, of --usd-file its first day; "
         "the stored history starts on 1990-01-02)",
     )
     parser.add_argument(
@@ -218,7 +218,7 @@ def _add_what(parser: CommandParser) -> None:
         "columns), instead of the stored ones; all its days are played",
     )
     parser.add_argument(
-        "--seed", type=int, default=replay.DEFAULT_SEED, help="of the path between two closes"
+        "--seed", type=int, default=ticks.DEFAULT_SEED, help="of the path between two closes"
     )
 
 
@@ -226,14 +226,14 @@ def _add_pace(parser: CommandParser) -> None:
     parser.add_argument(
         "--interval-ms",
         type=float,
-        default=replay.DEFAULT_INTERVAL_MS,
+        default=ticks.DEFAULT_INTERVAL_MS,
         metavar="MS",
         help="between two ticks of a currency (default %(default)g)",
     )
     parser.add_argument(
         "--ticks-per-day",
         type=int,
-        default=replay.DEFAULT_TICKS_PER_DAY,
+        default=ticks.DEFAULT_TICKS_PER_DAY,
         metavar="N",
         help="ticks of a currency in a market day; 1 sends closes alone (default %(default)s)",
     )
@@ -263,13 +263,13 @@ def _add_where(parser: CommandParser) -> None:
     )
 
 
-def _plan(history: CurveHistory, options: dict[str, Any]) -> replay.ReplayPlan:
+def _plan(history: CurveHistory, options: dict[str, Any]) -> ticks.ReplayPlan:
     if not 0 < options["speed"] < float("inf"):
         raise BadInput("--speed", options["speed"], "above 0")
     currencies = options["currencies"] or CurveHistory.CURRENCIES
-    default = history.first if options["usd_file"] is not None else replay.DEFAULT_START
+    default = history.first if options["usd_file"] is not None else ticks.DEFAULT_START
     start = options["start"] or default
-    return replay.ReplayPlan(
+    return ticks.ReplayPlan(
         currencies=tuple(dict.fromkeys(name.upper() for name in currencies)),
         start=start,
         end=options["end"] or history.last,
@@ -340,7 +340,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 # --- Text ------------------------------------------------------------------------------------
 
 
-def _headline(history: CurveHistory, plan: replay.ReplayPlan) -> str:
+def _headline(history: CurveHistory, plan: ticks.ReplayPlan) -> str:
     days = len(history.between(plan.start, plan.end))
     pace = f"every {plan.interval_s * 1000:g} ms" if plan.interval_s else "as fast as possible"
     loop = ", looping" if plan.loop else ""
@@ -350,7 +350,7 @@ def _headline(history: CurveHistory, plan: replay.ReplayPlan) -> str:
     )
 
 
-def _line(due: replay.Due) -> str:
+def _line(due: ticks.Due) -> str:
     tick = due.tick
     curves = ", ".join(
         f"{name} {len(quotes)} quotes {tick.labels[name]}, 10Y {quotes['10Y']:.4%}"

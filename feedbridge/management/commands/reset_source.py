@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis import RedisError
 
-from feedbridge.resets import ALL_CURRENCIES, write_reset
-from pricing.core.conventions import CURRENCIES
-from pricing.frames import connect
+from feedbridge.handover.resets import ALL_CURRENCIES, write_reset
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import connect
 
 
 class Command(BaseCommand):

@@ -21,29 +21,29 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
 
-from feedbridge.board import MAX_MOVE
-from feedbridge.consumer import Bridge
-from feedbridge.deadletter import DeadLetters
-from feedbridge.decode import TimeLimits
-from feedbridge.dispatch import Dispatcher, Numbers
-from feedbridge.door import AccessRefused, BrokerUnreachable, Options
-from feedbridge.epoch import next_epoch
-from feedbridge.halt import Halt, clear_halt, write_halt
-from feedbridge.heartbeat import Heartbeat
-from feedbridge.limit import BadLimit, NoLimit
-from feedbridge.membership import leave
-from feedbridge.queue import PricingQueue
-from feedbridge.rebalance import Rebalance
-from feedbridge.rights import GROUP, TOPIC_RIGHTS
-from feedbridge.suspects import Suspects
-from feedbridge.topics import FX_TICKS, GRANT, YIELD_CURVE_TICKS, ensure_topics
-from feedbridge.watchdog import Patience, Watchdog
-from instruments import book
+from feedbridge.bridge.decode import TimeLimits
+from feedbridge.bridge.dispatch import Dispatcher, Numbers
+from feedbridge.bridge.epoch import next_epoch
+from feedbridge.bridge.heartbeat import Heartbeat
+from feedbridge.bridge.loop import Bridge
+from feedbridge.bridge.market_state import MAX_MOVE
+from feedbridge.bridge.poison_trades import PoisonTradeDetector
+from feedbridge.bridge.task_queue import PricingQueue
+from feedbridge.bridge.watchdog import Patience, Watchdog
+from feedbridge.dead_letters.consumption_halt import ConsumptionHalt, clear_halt, write_halt
+from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit, NoLimit
+from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.handover.rebalance import Rebalance
+from feedbridge.kafka.acl import GROUP, TOPIC_RIGHTS
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
+from feedbridge.kafka.membership import leave
+from feedbridge.kafka.topics import FX_TICKS, GRANT, YIELD_CURVE_TICKS, ensure_topics
+from instruments import trade_repository
 from instruments.models.book_version import ask_to_compile
-from pricing.books import Books
-from pricing.frames import Frames, connect
-from pricing.pulse import speaking
-from pricing.trials import Trials
+from risk.store.compiled_book import Books
+from risk.store.frames import Frames, connect
+from risk.store.heartbeats import speaking
+from risk.store.run_registry import RunRegistry
 from riskproject.celery import app
 
 log = logging.getLogger("feedbridge")
@@ -146,7 +146,7 @@ class Command(BaseCommand):
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         letters = DeadLetters(lambda: _letter_producer(servers, access))
         consumer = _consumer(servers, access, options, rebalance)
-        suspects = Suspects(Trials(client), queue.send_carefully, _keep_out)
+        suspects = PoisonTradeDetector(RunRegistry(client), queue.send_carefully, _keep_out)
         bridge = Bridge(
             *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
             ask_to_compile=ask_to_compile,
@@ -182,7 +182,7 @@ class Command(BaseCommand):
         counts = ", ".join(f"{n} {s}" for s, n in sorted(bridge.ledger.counts.items())) or "none"
         self.stdout.write(f"bridge stopped: {bridge.ledger.consumed} ticks, {counts}")
         if bridge.halted:
-            raise CommandError(str(Halt(bridge=name, why=bridge.halted, since_ns=0)))
+            raise CommandError(str(ConsumptionHalt(bridge=name, why=bridge.halted, since_ns=0)))
 
 
 def _topics_and_epoch(servers: str, access: Options, stop: threading.Event) -> int | None:
@@ -205,10 +205,10 @@ def _topics_and_epoch(servers: str, access: Options, stop: threading.Event) -> i
             return None
 
 
-def _limit(options: dict[str, Any]) -> BadLimit:
+def _limit(options: dict[str, Any]) -> InvalidRecordLimit:
     if options["accept_bad"]:
         return NoLimit()
-    return BadLimit(in_a_row=options["bad_in_a_row"], share=options["bad_share"])
+    return InvalidRecordLimit(in_a_row=options["bad_in_a_row"], share=options["bad_share"])
 
 
 def _times(options: dict[str, Any]) -> TimeLimits:
@@ -251,7 +251,7 @@ def _insist(work: Callable[[], object], stop: threading.Event) -> bool:
 
 def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
     try:
-        book.quarantine(trade_id, currency, frame, reason)
+        trade_repository.quarantine(trade_id, currency, frame, reason)
     finally:
         connection.close()  # the bridge does not need the database while it runs
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Printed
 
 from instruments import loading
-from instruments.loading import KINDS, Kind, LoadResult, RowResult
+from instruments.loading import KINDS, LoadResult, RowResult, TableSpec
 
 CHANGES_SHOWN = 20
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: nothing was loaded.\n{sentences}")
 
     def _load(
-        self, kind: Kind, table: loading.Table, user: Any, reason: str, dry_run: bool
+        self, kind: TableSpec, table: loading.Table, user: Any, reason: str, dry_run: bool
     ) -> LoadResult:
         columns = (
             TextColumn("{task.description}"),
@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 kind, table, user=user, reason=reason, dry_run=dry_run, progress=done
             )
 
-    def _say(self, kind: Kind, result: LoadResult, dry_run: bool) -> None:
+    def _say(self, kind: TableSpec, result: LoadResult, dry_run: bool) -> None:
         changed = [row for row in result.rows if row.status == "update"]
         for row in changed[:CHANGES_SHOWN]:
             self.stdout.write(_difference(row))
@@ -113,7 +113,7 @@ def _difference(row: RowResult) -> str:
     return f"row {row.row}: {row.id}: {changes}"
 
 
-def _kind_of(file: Path) -> Kind:
+def _kind_of(file: Path) -> TableSpec:
     found = difflib.get_close_matches(file.stem.lower(), KINDS, n=1, cutoff=0.75)
     if not found:
         raise CommandError(f"{file.name} names no kind of rows: add --kind, of {', '.join(KINDS)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from instruments import book
+from instruments import trade_repository
 from instruments.models import Quarantine
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         if trade_id is None:
             self._list()
             return
-        if not book.release(trade_id):
+        if not trade_repository.release(trade_id):
             raise CommandError(f"{trade_id} is not in quarantine; see `manage.py quarantine`")
         self.stdout.write(f"{trade_id} is released: the next book has it")
 

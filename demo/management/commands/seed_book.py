@@ -1,0 +1,130 @@
+"""A number of trades in; the sample book and generated trades in the database."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from itertools import islice
+
+from django.core.management.base import BaseCommand
+from django.db.models import Q
+from rich.progress import Progress
+from simple_history.utils import bulk_create_with_history
+
+from demo import sample, sample_bonds
+from instruments import trade_repository
+from instruments.models import Bond, BondPosition, Book, Desk, Swap
+from instruments.models.book_version import book_changed, bulk_change
+from pricing.products.terms import BondTerms, SwapTerms
+
+ROWS_AT_ONCE = 1_000
+REASON = "manage.py seed_book"
+OURS = Q(trade_id__startswith=sample.SAMPLE_PREFIX) | Q(
+    trade_id__startswith=sample.GENERATED_PREFIX
+)
+
+
+class Command(BaseCommand):
+    """All or nothing, and safe to run again: what is there stays as it is."""
+
+    help = "Load the sample book (200 trades), or more trades in the same manner."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Options."""
+        parser.add_argument(
+            "--trades", type=int, default=sample.SAMPLE_SIZE, help="how many in all"
+        )
+        parser.add_argument(
+            "--seed", type=int, default=sample.SEED, help="of the trades after the first 200"
+        )
+        parser.add_argument(
+            "--clear",
+            action="store_true",
+            help="remove sample and generated trades, and bonds nobody else holds; add nothing",
+        )
+
+    def handle(self, *args: object, trades: int, seed: int, clear: bool, **options: object) -> None:
+        """Seed or clear, as one change of the book."""
+        with bulk_change():
+            said = _clear() if clear else _seed(trades, seed)
+        self.stdout.write(f"{said} Book version {trade_repository.current_version()}.")
+
+
+def _clear() -> str:
+    removed = sum(model.objects.filter(OURS).delete()[0] for model in (BondPosition, Swap))
+    codes = [bond.code for bond in sample_bonds.bonds()]
+    bonds, _ = Bond.objects.filter(code__in=codes, positions__isnull=True).delete()
+    return f"{removed} trades and {bonds} bonds removed; desks and books stay."
+
+
+def _seed(count: int, seed: int) -> str:
+    books = _books()
+    bonds = _bonds()
+    have = {
+        trade_id
+        for model in (BondPosition, Swap)
+        for trade_id in model.objects.filter(OURS).values_list("trade_id", flat=True)
+    }
+    added = 0
+    with Progress(disable=not sys.stdout.isatty()) as progress:
+        task = progress.add_task("Trades", total=count)
+        for batch in _batches(sample.trades(count, seed)):
+            new = [terms for terms in batch if terms.trade_id not in have]
+            _insert(new, books, bonds)
+            added += len(new)
+            progress.advance(task, len(batch))
+    if added:
+        book_changed()  # bulk_create does not say so by itself
+    return f"{added} trades added, {count - added} were there."
+
+
+def _batches(trades: Iterator[SwapTerms | BondTerms]) -> Iterator[list[SwapTerms | BondTerms]]:
+    while batch := list(islice(trades, ROWS_AT_ONCE)):
+        yield batch
+
+
+def _books() -> dict[str, int]:
+    """Primary keys by code."""
+    desks = {
+        code: Desk.objects.get_or_create(code=code, defaults={"name": name})[0]
+        for code, name in sample.DESKS.items()
+    }
+    return {
+        code: Book.objects.get_or_create(code=code, defaults={"name": name, "desk": desks[desk]})[
+            0
+        ].pk
+        for code, (desk, name) in sample.BOOKS.items()
+    }
+
+
+def _bonds() -> dict[str, int]:
+    """Primary keys by name."""
+    universe = sample_bonds.bonds()
+    have = set(Bond.objects.values_list("code", flat=True))
+    rows = [
+        trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
+        for bond in universe
+        if bond.code not in have
+    ]
+    bulk_create_with_history(rows, Bond, default_change_reason=REASON)
+    if rows:
+        book_changed()
+    keys = dict(Bond.objects.values_list("code", "pk"))
+    return {bond.static["name"]: keys[bond.code] for bond in universe}
+
+
+def _insert(
+    trades: list[SwapTerms | BondTerms], books: dict[str, int], bonds: dict[str, int]
+) -> None:
+    swaps = [
+        trade_repository.swap_row(t, books[t.book]) for t in trades if isinstance(t, SwapTerms)
+    ]
+    positions = [
+        trade_repository.position_row(t, books[t.book], bonds[t.name or ""])
+        for t in trades
+        if isinstance(t, BondTerms)
+    ]
+    for model, rows in ((Swap, swaps), (BondPosition, positions)):
+        if rows:
+            bulk_create_with_history(rows, model, default_change_reason=REASON)

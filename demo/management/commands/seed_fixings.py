@@ -1,0 +1,59 @@
+"""Dates in, derived fixings of every index in the fixing store out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feedbridge.management.options import iso_date
+from feedbridge.replay import fixing_store
+from feedbridge.replay.history.daily import CurveHistory, stored
+from feedbridge.replay.history.fixings import derive_fixings
+from pricing.errors import BadInput
+
+DEFAULT_START = dt.date(2018, 1, 1)
+
+
+class Command(BaseCommand):
+    """``manage.py seed_fixings``."""
+
+    help = (
+        "Writes a fixing of SOFR (proxy), ESTR, EURIBOR6M and SONIA (synthetic) for every "
+        "weekday, derived from the stored curve history. Fixings of another source stay as "
+        "they are; doing it twice changes nothing. Later dates than a market date do no harm: "
+        "pricing uses a fixing from its publication on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The range."""
+        parser.add_argument(
+            "--from",
+            dest="start",
+            type=iso_date,
+            default=DEFAULT_START,
+            metavar="DATE",
+            help=f"first fixing date (default {DEFAULT_START})",
+        )
+        parser.add_argument(
+            "--to",
+            dest="end",
+            type=iso_date,
+            metavar="DATE",
+            help="last fixing date (default: the end of the history, 2024-09-24)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Derive and store."""
+        start, end = options["start"], options["end"] or stored().last
+        try:
+            derived = [derive_fixings(currency, start, end) for currency in CurveHistory.CURRENCIES]
+        except BadInput as error:
+            raise CommandError(str(error)) from error
+        result = fixing_store.store(itertools.chain.from_iterable(derived))
+        self.stdout.write(
+            f"fixings {start} to {end}: {result.written} written, {result.unchanged} unchanged, "
+            f"{result.kept} of another source kept"
+        )

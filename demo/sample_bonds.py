@@ -1,0 +1,184 @@
+"""Nothing in, the bonds of the sample book out: a few real ones, the others invented.
+
+A bond with an ISIN is real, and its terms are the issuer's. Every other bond says in its name
+that it is invented. The same ones every time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from demo.sample_market import (
+    FIRST_ISSUE_YEAR,
+    FIRST_MATURITY,
+    LAST_YEAR,
+    MARKET_DATE,
+    level,
+    months_after,
+    open_day,
+)
+from pricing.products.terms import BondTerms
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleBond:
+    """A bond of the sample book: ``static`` holds the fields of BondTerms."""
+
+    code: str
+    currency: str
+    static: dict[str, Any]
+
+    @property
+    def is_sample(self) -> bool:
+        """Invented."""
+        return "isin" not in self.static
+
+    def terms(self) -> BondTerms:
+        """A position of 100 in no book: for its static data."""
+        return BondTerms(trade_id="-", book="-", face_amount=100.0, **self.static)
+
+
+def _real(
+    isin: str, convention: str, rate: float, issue: str, maturity: str, first: str = ""
+) -> SampleBond:
+    market, matures = MARKETS[convention], dt.date.fromisoformat(maturity)
+    static: dict[str, Any] = {
+        "isin": isin,
+        "name": f"{market.label} {rate * 100:g}% {matures.day} {matures:%b %Y}",
+        "convention": convention,
+        "coupon_rate": rate,
+        "issue_date": dt.date.fromisoformat(issue),
+        "maturity_date": matures,
+    }
+    if first:
+        static["first_coupon_date"] = dt.date.fromisoformat(first)
+    return SampleBond(code=isin, currency=market.currency, static=static)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Market:
+    """How invented bonds of a market look, and where they traded on `MARKET_DATE`."""
+
+    currency: str
+    label: str
+    payments: int
+    cycles: tuple[tuple[int, int], ...]  # month and day of maturity
+    bond_yield: float
+    z_spread_bp: float  # over the government curve of the currency
+    dated_on_cycle: bool  # accrual starts on a coupon date; else at issue, with a long first one
+
+
+MARKETS = {
+    "US-TREASURY": _Market(
+        currency="USD",
+        label="Treasury",
+        payments=2,
+        cycles=((2, 15), (5, 15), (8, 15), (11, 15)),
+        bond_yield=0.040,
+        z_spread_bp=0.0,
+        dated_on_cycle=True,
+    ),
+    "DE-BUND": _Market(
+        currency="EUR",
+        label="Bund",
+        payments=1,
+        cycles=((2, 15), (7, 4), (8, 15)),
+        bond_yield=0.0205,
+        z_spread_bp=-5.0,
+        dated_on_cycle=False,
+    ),
+    "FR-OAT": _Market(
+        currency="EUR",
+        label="OAT",
+        payments=1,
+        cycles=((5, 25), (11, 25)),
+        bond_yield=0.026,
+        z_spread_bp=45.0,
+        dated_on_cycle=True,
+    ),
+    "IT-BTP": _Market(
+        currency="EUR",
+        label="BTP",
+        payments=2,
+        cycles=((3, 1), (9, 1)),
+        bond_yield=0.0365,
+        z_spread_bp=150.0,
+        dated_on_cycle=True,
+    ),
+    "UK-GILT": _Market(
+        currency="GBP",
+        label="Gilt",
+        payments=2,
+        cycles=((1, 31), (3, 7), (7, 22), (10, 22)),
+        bond_yield=0.0375,
+        z_spread_bp=0.0,
+        dated_on_cycle=False,
+    ),
+}
+INVENTED = {"US-TREASURY": 26, "DE-BUND": 9, "FR-OAT": 9, "IT-BTP": 9, "UK-GILT": 13}
+"""How many of each market."""
+
+REAL = (
+    _real("US91282CFF32", "US-TREASURY", 0.0275, "2022-08-15", "2032-08-15"),
+    _real("US91282CFV81", "US-TREASURY", 0.04125, "2022-11-15", "2032-11-15"),
+    _real("US91282CHT18", "US-TREASURY", 0.03875, "2023-08-15", "2033-08-15"),
+    _real("US91282CJJ18", "US-TREASURY", 0.045, "2023-11-15", "2033-11-15"),
+    _real("DE0001102622", "DE-BUND", 0.021, "2022-10-20", "2029-11-15", "2023-11-15"),
+    _real("DE000BU27006", "DE-BUND", 0.024, "2023-07-28", "2030-11-15", "2024-11-15"),
+    _real("GB00BMV7TC88", "UK-GILT", 0.0325, "2023-01-11", "2033-01-31", "2023-07-31"),
+    _real("GB00B6460505", "UK-GILT", 0.0425, "2010-06-30", "2040-12-07"),
+)
+"""Sources: TreasuryDirect auction results; Finanzagentur factsheets (interest calculated from,
+first interest payment); UK DMO gilts in issue."""
+
+
+def _invented(convention: str, count: int) -> Iterator[SampleBond]:
+    rng = random.Random(f"bonds {convention}")  # nosec B311  # noqa: S311 - a sample, no secret
+    market = MARKETS[convention]
+    seen: set[tuple[str, int]] = set()
+    while len(seen) < count:
+        life = rng.choice((5, 7, 10, 10, 20, 30))
+        month, day = rng.choice(market.cycles)
+        first = max(FIRST_MATURITY.year, FIRST_ISSUE_YEAR + life)
+        last = min(LAST_YEAR[market.currency], MARKET_DATE.year - 1 + life)
+        if first > last:
+            continue
+        maturity = dt.date(rng.randint(first, last), month, day)
+        issue_yield = level(market.currency, maturity.year - life) + market.z_spread_bp / 10_000
+        eighths = round(issue_yield * 800) + rng.choice((-1, 0, 1, 2))
+        rate = max(eighths, 0) / 800
+        if (key := (f"{rate * 100:g}", maturity.year)) in seen:
+            continue
+        seen.add(key)
+        yield _invented_bond(convention, maturity, life, rate)
+
+
+def _invented_bond(convention: str, maturity: dt.date, life: int, rate: float) -> SampleBond:
+    market = MARKETS[convention]
+    coupon = f"{rate * 100:g}"
+    start = maturity.replace(year=maturity.year - life)
+    static: dict[str, Any] = {
+        "name": f"Sample {market.label} {coupon}% {maturity.year} (invented)",
+        "convention": convention,
+        "coupon_rate": round(rate, 6),
+        "maturity_date": maturity,
+    }
+    if market.dated_on_cycle:
+        static["issue_date"] = open_day(start)
+        if static["issue_date"] != start:
+            static["dated_date"] = start
+    else:  # issued some weeks before a coupon date, so that the first coupon is a long one
+        static["issue_date"] = open_day(start - dt.timedelta(days=33))
+        static["first_coupon_date"] = months_after(start, 12 // market.payments)
+    code = f"SAMPLE-{market.label.upper()}-{coupon}-{maturity.year}"
+    return SampleBond(code=code, currency=market.currency, static=static)
+
+
+def bonds() -> list[SampleBond]:
+    """All bonds, real ones first. Names and codes are unique."""
+    made = [bond for name, count in INVENTED.items() for bond in _invented(name, count)]
+    return [*REAL, *made]

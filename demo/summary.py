@@ -1,0 +1,147 @@
+"""What a demo shows in its terminal: published risk as it stands, and a summary at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table
+
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import Frames
+from risk.store.heartbeats import alive, read_pulses
+from risk.store.results import HistoryLine, Rollup
+
+
+def live_table(frames: Frames) -> Table:
+    """Published risk by currency, as it stands now."""
+    table = Table(title="Live risk (trade currency)", title_justify="left")
+    for name in (
+        "Ccy",
+        "Market time",
+        "Status",
+        "Trades",
+        "NPV",
+        "DV01",
+        "Largest key rate",
+        "Tick to risk",
+        "Age",
+    ):
+        table.add_column(name, justify="left" if name in ("Ccy", "Status") else "right")
+    for currency, rollup in frames.current_all(CURRENCIES).items():
+        table.add_row(currency, *live_row(rollup))
+    if not table.row_count:
+        table.caption = "no frame yet: workers are starting"
+    return table
+
+
+def live_row(rollup: Rollup) -> list[str]:
+    """One currency's line."""
+    age = time.time() - rollup.published_ns / 1e9
+    return [
+        f"{rollup.as_of:%Y-%m-%d %H:%M:%S}",
+        rollup.status if rollup.priced == rollup.trades else f"{rollup.status}*",
+        f"{rollup.priced}/{rollup.trades}",
+        f"{sum(cell.npv for cell in rollup.cells):,.0f}",
+        f"{sum(cell.dv01_par for cell in rollup.cells):,.0f}",
+        largest_key(rollup),
+        f"{rollup.tick_to_published_ms:.1f} ms",
+        f"{age:.1f} s",
+    ]
+
+
+def largest_key(rollup: Rollup) -> str:
+    """The key rate with the largest KR01, over all cells."""
+    if not rollup.cells or not rollup.keys:
+        return "-"
+    total = np.sum([cell.krd for cell in rollup.cells], axis=0)
+    place = int(np.argmax(np.abs(total)))
+    curve, tenor = rollup.keys[place]
+    return f"{curve} {tenor} {total[place]:,.0f}"
+
+
+def plain_line(frames: Frames) -> str:
+    """The same in one line, for a log."""
+    parts = []
+    for name, rollup in frames.current_all(CURRENCIES).items():
+        npv = sum(cell.npv for cell in rollup.cells)
+        dv01 = sum(cell.dv01_par for cell in rollup.cells)
+        parts.append(
+            f"{name} NPV {npv:,.0f} DV01 {dv01:,.0f} ({rollup.tick_to_published_ms:.0f} ms)"
+        )
+    return "risk  " + ("  |  ".join(parts) if parts else "no frame yet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What happened in a run.
+
+    ``frames`` are all published ones by currency. ``trades`` and ``failed`` are those of the
+    newest frames; percentiles are over ``measured`` frames, as many as the history keeps.
+    """
+
+    ticks: int
+    states: Mapping[str, int]
+    frames: Mapping[str, int]
+    trades: int
+    failed: int
+    measured: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def complete(self) -> bool:
+        """Frames were published for every currency."""
+        return all(self.frames.get(name) for name in CURRENCIES)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        frames = ", ".join(f"{name} {self.frames.get(name, 0)}" for name in CURRENCIES)
+        states = ", ".join(f"{count} {name}" for name, count in sorted(self.states.items()))
+        return [
+            f"ticks in              {self.ticks} of curves and FX  ({states or 'none ended'})",
+            f"frames published      {sum(self.frames.values())}  ({frames})",
+            f"trades in each round  {self.trades}  ({self.failed} failed)",
+            f"tick to published     p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms"
+            f"  (last {self.measured} frames)",
+        ]
+
+
+def summarise(frames: Frames, since_ns: int) -> Summary:
+    """Everything published since a moment (ns since 1970).
+
+    The history keeps the last frames only, so that they are counted by the bridges' own counts
+    where those are higher.
+    """
+    lines = {name: _since(frames.history(name), since_ns) for name in CURRENCIES}
+    every = [line for found in lines.values() for line in found]
+    newest = [found[-1] for found in lines.values() if found]
+    taken = np.array([line.tick_to_published_ms for line in every])
+    taken = taken[np.isfinite(taken)]
+    pulses = alive(frames.client) or read_pulses(frames.client)[:1]
+    states: dict[str, int] = {}
+    for pulse in pulses:
+        for state, count in pulse.states.items():
+            states[state] = states.get(state, 0) + count
+    return Summary(
+        ticks=sum(pulse.consumed for pulse in pulses),
+        states=states,
+        frames={
+            name: max(len(found), sum(pulse.frames.get(name, 0) for pulse in pulses))
+            for name, found in lines.items()
+        },
+        trades=sum(line.trades for line in newest),
+        failed=sum(line.trades - line.priced for line in newest),
+        measured=len(taken),
+        p50_ms=float(np.percentile(taken, 50)) if len(taken) else float("nan"),
+        p99_ms=float(np.percentile(taken, 99)) if len(taken) else float("nan"),
+    )
+
+
+def _since(lines: Sequence[HistoryLine], since_ns: int) -> list[HistoryLine]:
+    """Frames published since, of ticks sent since: a start first clears what waited before."""
+    return [
+        line for line in lines if line.published_ns - line.tick_to_published_ms * 1e6 >= since_ns
+    ]

@@ -1,0 +1,135 @@
+"""A command in; a process that is there again after each death, until we are told to stop, out.
+
+``python -m devstack.processes.keep worker -- celery -A riskproject worker ...``: one for each line of the
+Procfile. Nothing of the command stays behind, and who gives up says so and ends with its status.
+``WORKER_DATABASE_URL`` in our environment is its DATABASE_URL, and so with REDIS_URL.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from devstack.own_urls import own_urls
+from devstack.processes.process import kill_group, through_launcher
+from devstack.processes.supervise import FORWARDED, adopt_orphans, end_orphans
+
+WATCHED = FORWARDED | {signal.SIGCHLD}
+STEADY_S = 10.0
+"""Who has run so long was well: its death begins a new count."""
+
+DELAYS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+"""Before each new start; after as many quick deaths in a row as there are delays, no more."""
+
+GRACE_S = 4.0
+"""From a signal to SIGKILL: below the five seconds that honcho waits for us."""
+
+LOOK_S, FOREVER_S = 1.0, 1e8
+NOT_FOUND = 127
+
+
+class Keeper:
+    """Runs one command again and again."""
+
+    def __init__(self, name: str, command: list[str], *, may_finish: bool = False) -> None:
+        """Nothing is started yet.
+
+        Args:
+            name: For the lines that people read, and its own URLs' names.
+            command: Program and arguments.
+            may_finish: Exit status 0 means that its work is done.
+        """
+        self.name, self.command, self.may_finish = name, command, may_finish
+        self._told: signal.Signals | None = None
+
+    def run(self) -> int:
+        """Keep it running until told to stop.
+
+        Returns:
+            0 when told to stop; else the status of the last death, at which we gave up.
+        """
+        quick = 0
+        while True:
+            began = time.monotonic()
+            status = self._run_once()
+            if self._told is not None:
+                return 0
+            if status == 0 and self.may_finish:
+                self._say("has finished and is not started again")
+                self._wait_for_signal(FORWARDED, FOREVER_S)
+                return 0
+            quick = quick + 1 if time.monotonic() - began < STEADY_S else 1
+            if quick > len(DELAYS_S) or status == NOT_FOUND:
+                return self._give_up(quick, status)
+            delay_s = DELAYS_S[quick - 1]
+            self._say(f"ended with {ending(status)}; it is started again in {delay_s:g} s")
+            self._wait_for_signal(FORWARDED, delay_s)
+            if self._told is not None:
+                return 0
+
+    def _run_once(self) -> int:
+        # Its own session: a signal to our group must not reach it beside the one we pass on.
+        child = subprocess.Popen(
+            through_launcher(self.command, signal.SIGTERM),
+            env=own_urls(self.name, os.environ),
+            start_new_session=True,
+        )
+        kill_at = float("inf")
+        while child.poll() is None:
+            number = self._wait_for_signal(WATCHED, LOOK_S)
+            if number is not None:
+                kill_at = min(kill_at, time.monotonic() + GRACE_S)
+                child.send_signal(number)
+                child.send_signal(signal.SIGCONT)  # a frozen process hears nothing else
+            if time.monotonic() > kill_at:
+                kill_group(child.pid)
+        end_orphans(set())
+        return child.returncode
+
+    def _wait_for_signal(
+        self, watched: frozenset[signal.Signals], seconds: float
+    ) -> signal.Signals | None:
+        """Sleep; returns early, with the signal if it is one that tells us to stop."""
+        info = signal.sigtimedwait(watched, seconds)
+        if info is None or info.si_signo not in FORWARDED:
+            return None
+        self._told = signal.Signals(info.si_signo)
+        return self._told
+
+    def _give_up(self, quick: int, status: int) -> int:
+        times = "at its first start" if quick == 1 else f"{quick} times within {STEADY_S:g} s"
+        self._say(
+            f"ended {times}, last with {ending(status)}: GIVEN UP. "
+            "The reason stands in the lines above; repair it and start again"
+        )
+        return status if status > 0 else 128 - status
+
+    def _say(self, text: str) -> None:
+        print(f"keep: {self.name} {text}", file=sys.stderr, flush=True)
+
+
+def ending(status: int) -> str:
+    """An exit status in words."""
+    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+
+def main(argv: list[str]) -> int:
+    """Keep the command of a command line."""
+    parser = argparse.ArgumentParser(prog="devstack.processes.keep", description=__doc__)
+    parser.add_argument("--may-finish", action="store_true", help="exit status 0 ends its work")
+    parser.add_argument("name", help="what lines about it begin with")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    arguments = parser.parse_args(argv)
+    words = arguments.command
+    command = words[1:] if words[:1] == ["--"] else words
+    if not command:
+        parser.error("no command: python -m devstack.processes.keep NAME -- COMMAND ...")
+    adopt_orphans()
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    return Keeper(arguments.name, command, may_finish=arguments.may_finish).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,132 @@
+"""A record nobody can use in; a copy with its reason on the dead-letter topic out.
+
+The copy has the original bytes and key; headers say why, and where it came from. A record
+counts as dead-lettered only when the broker has acknowledged the copy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.errors import KafkaError
+
+from feedbridge.bridge.ledger import Place
+from feedbridge.kafka.topics import YIELD_CURVE_TICKS_DLQ
+
+MAX_COPY_BYTES = 512 * 1024
+"""A longer record is cut: a copy that the broker refuses for its size would never arrive."""
+
+WAS_NULL = "was_null"
+"""Header of the copy of a record that had neither key nor value."""
+
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One refused record.
+
+    ``code`` is stable (JSON, RANGE, UNKNOWN_CURVE ...), ``reason`` a sentence for people.
+    """
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    code: str
+    reason: str
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """What travels beside the original bytes."""
+        size = len(self.value or b"")
+        return [
+            ("reason", self.code.encode()),
+            ("detail", self.reason.encode(errors="replace")[:2000]),
+            ("original_topic", self.place.topic.encode()),
+            ("original_partition", str(self.place.partition).encode()),
+            ("original_offset", str(self.place.offset).encode()),
+            *([("cut_from_bytes", str(size).encode())] if size > MAX_COPY_BYTES else []),
+            *([(WAS_NULL, b"1")] if self.key is None and self.value is None else []),
+        ]
+
+    def copy(self) -> bytes | None:
+        """The original bytes, or their beginning.
+
+        The client sends no record without key and value, though others do: its copy is empty.
+        """
+        if self.value is None:
+            return b"" if self.key is None else None
+        return self.value[:MAX_COPY_BYTES]
+
+
+@dataclass
+class _Sent:
+    letter: DeadLetter
+    future: Any
+
+
+class DeadLetters:
+    """Sends letters and tells which have arrived; a failed one is sent again."""
+
+    def __init__(
+        self,
+        producer: Callable[[], Any],
+        topic: str = YIELD_CURVE_TICKS_DLQ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep what makes a producer; nothing is connected before the first letter."""
+        self._make, self._topic, self._clock = producer, topic, clock
+        self._not_before = 0.0
+        self._producer: Any = None
+        self._waiting: list[_Sent] = []
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Send a letter; ``arrived`` will tell."""
+        self._waiting.append(_Sent(letter, self._send(letter)))
+
+    @property
+    def waiting(self) -> int:
+        """Letters that the broker has not acknowledged."""
+        return len(self._waiting)
+
+    def arrived(self) -> list[DeadLetter]:
+        """Letters that the broker has since the last call."""
+        done: list[DeadLetter] = []
+        waiting: list[_Sent] = []
+        for sent in self._waiting:
+            if sent.future is not None and not sent.future.is_done:
+                waiting.append(sent)
+            elif sent.future is not None and sent.future.succeeded():
+                done.append(sent.letter)
+            elif self._clock() < self._not_before:
+                waiting.append(_Sent(sent.letter, None))
+            else:
+                waiting.append(_Sent(sent.letter, self._send(sent.letter)))
+        self._waiting = waiting
+        return done
+
+    def close(self) -> None:
+        """Close the producer, if there is one; what it still sends, ``arrived`` tells."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=2)
+
+    def _send(self, letter: DeadLetter) -> Any:
+        try:
+            if self._producer is None:
+                self._producer = self._make()
+            return self._producer.send(
+                self._topic, value=letter.copy(), key=letter.key, headers=letter.headers()
+            )
+        except (KafkaError, OSError):
+            # Tried again with a new producer in a while; its offset stays open.
+            self._not_before = self._clock() + RETRY_S
+            self._drop_producer()
+            return None
+
+    def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=0)

@@ -1,0 +1,137 @@
+"""What the pages of every table share: names to pick, versions, history, files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from instruments.admin.shared.changelist import ListAdmin
+from instruments.admin.shared.files import FilesMixin
+from instruments.admin.shared.history import HistoryPages
+from instruments.admin.shared.panel import Panel
+from instruments.admin_access import OwnDesks
+from instruments.loading.cells import as_text
+from instruments.models import StaleRow
+from instruments.models.book_version import bulk_change
+from pricing.markets import conventions
+
+NAMES = {
+    "currency": conventions.CURRENCIES,
+    "index": conventions.INDICES,
+    "floating_index": conventions.INDICES,
+    "discount_curve": conventions.CURVES,
+    "forecast_curve": conventions.CURVES,
+}
+"""Fields that hold a name of a table; conventions differ by model."""
+
+
+class RowForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Remembers the version it was filled from; an older state, too, is saved on the newest."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_version"].initial = self._stored() or self.instance.version
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                self.initial[name] = as_text(value)  # 0.0375, not 0.0375000000
+
+    def _stored(self) -> int | None:
+        return self.instance.stored_version() if self.instance.pk else None
+
+    def clean(self) -> dict[str, Any] | None:
+        """The second of two people is told, not obeyed."""
+        cleaned, row = super().clean(), self.instance
+        seen, stored = self.cleaned_data.get("seen_version"), self._stored()
+        if stored is not None and seen is not None and seen != stored:
+            raise ValidationError(str(StaleRow(str(row), seen, stored)))
+        if stored is not None:
+            row.version = stored  # that of an older state, when it is brought back
+        return cleaned
+
+
+class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
+    """Base: names to pick, bulk deletion as one change, history with a way back."""
+
+    form = RowForm
+    readonly_fields: ClassVar[tuple[str, ...]] = ("version", "created", "updated")
+    actions: Sequence[str] = ("export_selected",)
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    compressed_fields = True
+    warn_unsaved_form = True
+    change_form_outer_after_template = "instruments/panels.html"
+    conventions: ClassVar[tuple[str, ...]] = ()
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """A list to pick from; the model still decides what is right."""
+        names = self.conventions if db_field.name == "convention" else NAMES.get(db_field.name)
+        if names:
+            choices = [("", "---------"), *((name, name) for name in names)]
+            kwargs["widget"] = UnfoldAdminSelectWidget(choices=choices)
+        found: forms.Field | None = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return found
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        """Tables below the form of a stored row."""
+        return []
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """With the tables of the row."""
+        if obj is not None and obj.pk:
+            context["panels"] = self.panels(request, obj)
+        page: HttpResponse = super().render_change_form(
+            request, context, add, change, form_url, obj
+        )
+        return page
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One change of the book, however many rows."""
+        with bulk_change():
+            super().delete_queryset(request, queryset)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """As the form's check, for two saves in the very same moment."""
+        try:
+            page: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except StaleRow as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return page
+
+
+class KeptRows:
+    """Rows that numbers of the past refer to: only a superuser deletes them."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Everyone else changes the status, or leaves the row where it is."""
+        is_superuser = bool(getattr(request.user, "is_superuser", False))
+        return is_superuser and super().has_delete_permission(request, obj)  # type: ignore[misc]

@@ -1,0 +1,208 @@
+"""The kinds of rows that there are, by name, in the order in which they need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from django.db import models
+
+from instruments import validation
+from instruments.loading.table_spec import TENOR, TableSpec
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    Counterparty,
+    Desk,
+    Fixing,
+    FxRate,
+    Issuer,
+    Swap,
+)
+from pricing.markets import conventions
+
+NAME = {"name": "for screens"}
+OTHERWISE = "; empty: as the convention says"
+SCHEDULE = {
+    "calendar": f"of business days{OTHERWISE}",
+    "business_day_convention": f"where a date falls on a holiday{OTHERWISE}",
+    "end_of_month": f"whether dates stay at the ends of months{OTHERWISE}",
+    "discount_curve": f"what its flows are discounted on{OTHERWISE}",
+}
+TRADE = {
+    "trade_id": f"identifier, unique among all trades; {validation.CODE_HELP}",
+    "book": "the book that holds the trade",
+}
+BOND_FIELDS = (
+    "code", "isin", "cusip", "name", "issuer", "convention", "coupon_rate", "issue_date",
+    "maturity_date", "currency", "dated_date", "first_coupon_date", "penultimate_coupon_date",
+    "payment_frequency", "day_count", "settlement_days", "ex_coupon_days", "calendar",
+    "business_day_convention", "end_of_month", "discount_curve", "is_sample",
+)  # fmt: skip
+SWAP_FIELDS = (
+    "trade_id", "convention", "pay_receive", "notional", "effective_date", "tenor",
+    "termination_date", "fixed_rate", "book", "status", "counterparty", "trade_date",
+    "clearing_house", "spread_bp", "payment_lag", "first_regular_date", "last_regular_date",
+    "notional_schedule", "fixed_frequency", "fixed_day_count", "float_frequency",
+    "float_day_count", "floating_index", "calendar", "business_day_convention", "end_of_month",
+    "discount_curve", "forecast_curve",
+)  # fmt: skip
+
+KINDS: Mapping[str, TableSpec] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            TableSpec(
+                name="issuers",
+                model=Issuer,
+                key=("code",),
+                fields=("code", "name", "lei", "country"),
+                meanings=NAME,
+                example={
+                    "code": "UST",
+                    "name": "United States Treasury",
+                    "lei": "254900HROIFWPRGM1V77",
+                    "country": "US",
+                },
+            ),
+            TableSpec(
+                name="counterparties",
+                model=Counterparty,
+                key=("code",),
+                fields=("code", "name", "lei"),
+                meanings=NAME,
+                example={"code": "CLIENT-1", "name": "Client one", "lei": ""},
+            ),
+            TableSpec(
+                name="desks",
+                model=Desk,
+                key=("code",),
+                fields=("code", "name"),
+                meanings=NAME,
+                example={"code": "USD-RATES", "name": "USD Rates"},
+            ),
+            TableSpec(
+                name="books",
+                model=Book,
+                key=("code",),
+                fields=("code", "name", "desk"),
+                meanings={**NAME, "desk": "the desk whose traders may change its trades"},
+                example={"code": "USD-SWAPS", "name": "USD swaps", "desk": "USD-RATES"},
+            ),
+            TableSpec(
+                name="bonds",
+                model=Bond,
+                key=("code",),
+                fields=BOND_FIELDS,
+                convention_names=tuple(conventions.BONDS),
+                meanings={
+                    **NAME,
+                    "issuer": "who owes the money; optional",
+                    "maturity_date": "when the face amount is paid back",
+                    "dated_date": "where accrual starts, when that is not the issue date",
+                    "currency": f"of all its flows{OTHERWISE}",
+                    "payment_frequency": f"of coupons{OTHERWISE}",
+                    "day_count": f"of accrued interest{OTHERWISE}",
+                    "settlement_days": f"business days from trade to payment{OTHERWISE}",
+                    "ex_coupon_days": f"business days without the coupon{OTHERWISE}",
+                    **SCHEDULE,
+                    "is_sample": "true for an invented bond",
+                },
+                example={
+                    "code": "T-4.125-2032",
+                    "isin": "US91282CFV81",
+                    "name": "US Treasury 4 1/8% 15 Nov 2032",
+                    "convention": "US-TREASURY",
+                    "coupon_rate": "0.04125",
+                    "issue_date": "2022-11-15",
+                    "maturity_date": "2032-11-15",
+                },
+            ),
+            TableSpec(
+                name="positions",
+                model=BondPosition,
+                key=("trade_id",),
+                fields=(
+                    *("trade_id", "bond", "face_amount", "book"),
+                    *("clean_price", "z_spread_bp", "status"),
+                ),
+                meanings={**TRADE, "bond": "code or ISIN of the bond"},
+                example={
+                    "trade_id": "POS-1",
+                    "bond": "T-4.125-2032",
+                    "face_amount": "5000000",
+                    "book": "USD-TREASURIES",
+                    "clean_price": "98.5",
+                },
+            ),
+            TableSpec(
+                name="swaps",
+                model=Swap,
+                key=("trade_id",),
+                fields=SWAP_FIELDS,
+                convention_names=tuple(conventions.SWAPS),
+                instead={"termination_date": TENOR.name},
+                meanings={
+                    **TRADE,
+                    "convention": "fills every field of the legs that is left empty",
+                    "pay_receive": "of the fixed leg: a receiver receives fixed",
+                    "notional": "in the currency of the convention, above zero",
+                    "effective_date": "where accrual starts",
+                    "termination_date": "where it ends, unadjusted; or give tenor",
+                    "counterparty": "who stands on the other side; optional",
+                    "trade_date": "when it was dealt; optional",
+                    "payment_lag": f"business days from accrual end to payment{OTHERWISE}",
+                    "fixed_frequency": f"of the fixed leg{OTHERWISE}",
+                    "fixed_day_count": f"of the fixed leg{OTHERWISE}",
+                    "float_frequency": f"of the floating leg{OTHERWISE}",
+                    "float_day_count": f"of the floating leg{OTHERWISE}",
+                    "floating_index": f"of the floating leg{OTHERWISE}",
+                    "forecast_curve": f"what the floating leg is projected on{OTHERWISE}",
+                    **SCHEDULE,
+                },
+                example={
+                    "trade_id": "IRS-1",
+                    "convention": "USD-SOFR-OIS",
+                    "pay_receive": "receive",
+                    "notional": "10000000",
+                    "effective_date": "2024-03-20",
+                    "tenor": "10Y",
+                    "fixed_rate": "0.0385",
+                    "book": "USD-SWAPS",
+                },
+            ),
+            TableSpec(
+                name="fixings",
+                model=Fixing,
+                key=("index", "date"),
+                fields=("index", "date", "rate", "source"),
+                meanings={"index": "the floating rate index"},
+                example={
+                    "index": "SOFR",
+                    "date": "2024-01-02",
+                    "rate": "0.054",
+                    "source": "New York Fed",
+                },
+            ),
+            TableSpec(
+                name="fx_rates",
+                model=FxRate,
+                key=("currency", "date"),
+                fields=("currency", "date", "usd", "source"),
+                meanings={"currency": "not USD", "date": "the newest of a currency counts"},
+                example={
+                    "currency": "EUR",
+                    "date": "2024-01-02",
+                    "usd": "1.0956",
+                    "source": "ECB",
+                },
+            ),
+        )
+    }
+)
+
+
+def kind_of(model: type[models.Model]) -> TableSpec:
+    """The kind whose table this is."""
+    return next(kind for kind in KINDS.values() if kind.model is model)

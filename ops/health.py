@@ -1,0 +1,38 @@
+"""The addresses that probes ask: does this process answer, and can the system do its work."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ops.ops_access import may_see_inside
+from ops.readiness import details, look
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is asked."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when ticks become risk and risk can be read; 503 names what is amiss.
+
+    Everybody sees which part and what repairs it; what the parts say of themselves, ages and
+    processes only who ``may_see_inside``.
+    """
+    readiness = look()
+    body: dict[str, Any] = {
+        "status": "ready" if readiness.ready else "not ready",
+        "failing": {c.name: c.repair for c in readiness.checks if not c.well},
+    }
+    if may_see_inside(request, database_is_up=readiness.well("database")):
+        body |= details(readiness, time.time())
+    return JsonResponse(body, status=200 if readiness.ready else 503)

@@ -1,0 +1,352 @@
+"""A book and a market in, all measures of every trade out: no server, no database, no clock.
+
+Two engines give the same numbers: ``compiled`` is the fast path, ``quantlib`` is plain
+QuantLib, bump and rebuild.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from pricing.arrays import FloatArray
+from pricing.batch.files import Book, MarketFile, MarketOfCurrency
+from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
+from pricing.curves.fixings import Fixings, date_of, day_of
+from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, curve_version, shape_of
+from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlement, PricingError
+from pricing.measures.block import make_ready, price_block
+from pricing.measures.bond_analytics import PricedBond
+from pricing.measures.table import MEASURES
+from pricing.measures.theta import theta, with_forecast_of_today
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import CompiledTrade, FlowBlock, compile_book, make_block
+from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.reference import Reference
+
+Engine = Literal["compiled", "quantlib"]
+Json = dict[str, Any]
+TOTALS = (*MEASURES, "theta")
+
+BOND_ANALYTICS = (
+    "clean_per_100",
+    "dirty_per_100",
+    "accrued_per_100",
+    "ytm",
+    "modified_duration",
+    "convexity",
+    "yield_dv01",
+    "z_spread_bp",
+)
+
+
+@dataclass(frozen=True)
+class TradeNumbers:
+    """Measures of one trade, from either engine; names and signs as in definitions."""
+
+    npv: float
+    leg_npv: tuple[float, float]
+    pv01: float
+    gamma: float
+    theta: float
+    ladder_par: FloatArray
+    krd: FloatArray
+    dv01_par: float
+    dv01_zero: float
+
+
+@dataclass(frozen=True)
+class _Market:
+    """One currency's market, solved."""
+
+    curves: CurveSet
+    solved: Solved
+    fixings: Fixings
+    entry: MarketOfCurrency
+    options: CurveOptions
+
+
+def price_files(
+    book: Book,
+    market: MarketFile,
+    engine: Engine,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Json:
+    """The whole answer, as docs/file-formats.md has it.
+
+    Args:
+        book: Trades; malformed ones are among the failed.
+        market: Quotes and fixings of each currency.
+        engine: compiled or quantlib.
+        progress: Told how many trades more are done.
+    """
+    options = CurveOptions(market.ibor_coupons == "indexed", market.interpolation)
+    failed = list(book.failed)
+    rows: list[Json] = []
+    versions: dict[str, str] = {}
+    for currency in dict.fromkeys(str(t.currency) for t in book.trades):
+        mine = [t for t in book.trades if t.currency == currency]
+        try:
+            made = _solve(market, currency, options)
+        except PricingError as error:
+            failed += [_failure(t, error) for t in mine]
+            progress(len(mine))
+            continue
+        date = market.valuation_date
+        versions[currency] = curve_version(made.entry.curves, date, options)
+        done, lost = _price_currency(mine, made, engine)
+        rows += done
+        failed += lost
+        progress(len(mine))
+    place = {t.trade_id: i for i, t in enumerate(book.trades)}
+    rows.sort(key=lambda row: place[row["trade_id"]])
+    return {
+        "engine": engine,
+        "valuation_date": market.valuation_date.isoformat(),
+        "curve_version": _joined(versions),
+        "curve_versions": versions,
+        "trades": rows,
+        "failed": [msgspec.to_builtins(failure) for failure in failed],
+        "totals": _totals(rows),
+    }
+
+
+def _joined(versions: dict[str, str]) -> str:
+    if len(versions) == 1:
+        return next(iter(versions.values()))
+    return hashlib.sha256(repr(sorted(versions.items())).encode()).hexdigest()[:16]
+
+
+def _failure(terms: Terms, error: PricingError) -> Failure:
+    return Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
+
+
+def _solve(market: MarketFile, currency: str, options: CurveOptions) -> _Market:
+    entry = next((m for m in market.markets if m.currency == currency), None)
+    if entry is None:
+        have = ", ".join(m.currency for m in market.markets)
+        raise MissingCurve(f"of {currency}", f"markets of {have}" if have else "")
+    date = market.valuation_date
+    curves = CurveSet(date, shape_of(entry.curves), entry.fixings, options)
+    solved = curves.solve(curves.vector(entry.curves))
+    return _Market(curves, solved, entry.fixings, entry, options)
+
+
+def _price_currency(
+    trades: Sequence[Terms], market: _Market, engine: Engine
+) -> tuple[list[Json], list[Failure]]:
+    settled, lost = _with_spreads(trades, market)
+    numbers = _compiled if engine == "compiled" else _by_quantlib
+    found, more = numbers(settled, market)
+    rows: list[Json] = []
+    for terms in settled:
+        if terms.trade_id in found:
+            try:
+                rows.append(_row(terms, found[terms.trade_id], market))
+            except PricingError as error:
+                more.append(_failure(terms, error))
+    return rows, [*lost, *more]
+
+
+def _with_spreads(trades: Sequence[Terms], market: _Market) -> tuple[list[Terms], list[Failure]]:
+    """Turn prices into spreads on this market; after that a bond is its terms and a spread."""
+    settled: list[Terms] = []
+    lost: list[Failure] = []
+    for terms in trades:
+        try:
+            settled.append(_with_spread(terms, market))
+        except PricingError as error:
+            lost.append(_failure(terms, error))
+    return settled, lost
+
+
+def _with_spread(terms: Terms, market: _Market) -> Terms:
+    if not isinstance(terms, BondTerms) or terms.clean_price is None:
+        return terms
+    if terms.z_spread_bp is not None:
+        return terms
+    try:
+        spread = PricedBond(terms, market.curves, market.solved).z_spread()
+    except NothingAfterSettlement:
+        spread = 0.0  # a buyer of today gets nothing, but the holder is still paid
+    return msgspec.structs.replace(terms, z_spread_bp=spread / ONE_BP)
+
+
+# --- Engines ---------------------------------------------------------------------------------
+
+Numbers = tuple[dict[str, TradeNumbers], list[Failure]]
+
+
+def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
+    curves, solved = market.curves, market.solved
+    good, lost = compile_book(trades, indexed=market.options.indexed)
+    good, matured = _unmatured(good, curves.today)
+    block = make_block(good)
+    dated = roll_to(block, day_of(curves.today), market.fixings, curves.names)
+    risk = price_block(make_ready(dated, curves.grid), curves, solved)
+    passing = _theta_or_nothing(block, risk.npv, market)
+    failed = {failure.trade_id for failure in risk.failures}
+    par, zero = risk.dv01_par, risk.dv01_zero
+    found = {
+        name: TradeNumbers(
+            npv=float(risk.npv[i]),
+            leg_npv=(float(risk.leg_npv[i, 0]), float(risk.leg_npv[i, 1])),
+            pv01=float(risk.pv01[i]),
+            gamma=float(risk.gamma[i]),
+            theta=float(passing[i]),
+            ladder_par=risk.ladder_par[i],
+            krd=risk.krd[i],
+            dv01_par=float(par[i]),
+            dv01_zero=float(zero[i]),
+        )
+        for i, name in enumerate(block.trade_ids)
+        if name not in failed
+    }
+    return found, [*lost, *matured, *risk.failures]
+
+
+def _unmatured(
+    trades: Sequence[CompiledTrade], today: dt.date
+) -> tuple[list[CompiledTrade], list[Failure]]:
+    """Trades without the bonds that have made their last payment, and those as failures."""
+    left: list[CompiledTrade] = []
+    failed: list[Failure] = []
+    for trade in trades:
+        if trade.product == "bond" and trade.last_payment <= day_of(today):
+            error = Matured(date_of(trade.last_payment).isoformat())
+            failed.append(Failure(trade_id=trade.trade_id, code=error.code, message=str(error)))
+        else:
+            left.append(trade)
+    return left, failed
+
+
+def _theta_or_nothing(block: FlowBlock, npv: FloatArray, market: _Market) -> FloatArray:
+    """The same quotes may admit no curve on the next day; the other measures stand."""
+    try:
+        return theta(block, npv, market.curves, market.solved, market.fixings)
+    except PricingError:
+        return np.full(len(block), np.nan)
+
+
+def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
+    today, quotes = market.curves.today, market.entry.curves
+    reference = Reference(today, quotes, market.fixings, market.options)
+    risks = reference.price(trades)
+    later = with_forecast_of_today(market.curves, market.solved, market.fixings)
+    tomorrow = _values_on_next_day(today, quotes, later, market.options, trades)
+    lost = [risk.failure for risk in risks if risk.failure is not None]
+    found = {
+        risk.trade_id: TradeNumbers(
+            npv=risk.npv,
+            leg_npv=risk.leg_npv,
+            pv01=risk.pv01,
+            gamma=risk.gamma,
+            theta=float(value - risk.npv),
+            ladder_par=risk.ladder_par,
+            krd=risk.krd,
+            dv01_par=risk.dv01_par,
+            dv01_zero=risk.dv01_zero,
+        )
+        for risk, value in zip(risks, tomorrow, strict=True)
+        if risk.failure is None
+    }
+    return found, lost
+
+
+def _values_on_next_day(
+    today: dt.date,
+    quotes: CurveQuotes,
+    fixings: Fixings,
+    options: CurveOptions,
+    trades: Sequence[Terms],
+) -> list[float]:
+    try:
+        return Reference.on_next_day(today, quotes, fixings, options).values(trades)
+    except PricingError:
+        return [math.nan] * len(trades)
+
+
+# --- Answer ----------------------------------------------------------------------------------
+
+
+def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
+    row: Json = {
+        "trade_id": terms.trade_id,
+        "book": terms.book,
+        "type": terms.product,
+        "currency": terms.currency,
+        "npv": numbers.npv,
+        "leg_npv": _leg_values(terms, numbers),
+        "dv01_par": numbers.dv01_par,
+        "dv01_zero": numbers.dv01_zero,
+        "pv01": numbers.pv01,
+        "gamma": numbers.gamma,
+        "theta": _number(numbers.theta),
+        "ladder_par": _ladder(market.curves.keys, numbers.ladder_par),
+        "krd": _ladder(market.curves.keys, numbers.krd),
+    }
+    if isinstance(terms, SwapTerms):
+        unit = numbers.pv01 / ONE_BP
+        row["par_rate"] = terms.fixed_rate - numbers.npv / unit if unit else None
+        return row
+    row |= _analytics(terms, market)
+    by_value = 1e4 / numbers.npv if numbers.npv else math.nan
+    row["krd_duration"] = _ladder(market.curves.keys, numbers.krd * by_value)
+    return row
+
+
+def _analytics(terms: BondTerms, market: _Market) -> Json:
+    """Prices and yield; none when nothing is left for a buyer of today."""
+    try:
+        found = PricedBond(terms, market.curves, market.solved).analytics()
+    except NothingAfterSettlement:
+        return dict.fromkeys(BOND_ANALYTICS)
+    return {name: _number(getattr(found, name)) for name in BOND_ANALYTICS}
+
+
+def _leg_values(terms: Terms, numbers: TradeNumbers) -> Json:
+    if isinstance(terms, SwapTerms):
+        return {"fixed": numbers.leg_npv[0], "floating": numbers.leg_npv[1]}
+    return {"bond": numbers.npv}
+
+
+def _ladder(keys: Sequence[QuoteId], values: FloatArray) -> Json:
+    ladder: dict[str, dict[str, float | None]] = {}
+    for key, value in zip(keys, values, strict=True):
+        ladder.setdefault(key.curve, {})[key.tenor] = _number(value)
+    return ladder
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: a number that could not be made is null."""
+    return float(value) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus zero
+
+
+def _totals(rows: Sequence[Json]) -> Json:
+    """Sums by currency, ladders with them; failed trades are counted and in no sum."""
+    totals: Json = {}
+    for currency in dict.fromkeys(row["currency"] for row in rows):
+        mine = [row for row in rows if row["currency"] == currency]
+        total: Json = {"trades": len(mine)}
+        for name in TOTALS:
+            values = [row[name] for row in mine]
+            total[name] = None if None in values else float(np.sum(values))
+        for name in ("ladder_par", "krd"):
+            total[name] = _added([row[name] for row in mine])
+        totals[currency] = total
+    return totals
+
+
+def _added(ladders: Sequence[Json]) -> Json:
+    first = ladders[0]
+    return {
+        curve: {tenor: float(sum(one[curve][tenor] for one in ladders)) for tenor in tenors}
+        for curve, tenors in first.items()
+    }

@@ -1,0 +1,300 @@
+"""Quotes in; bootstrapped curves and d(node)/d(quote) out.
+
+QuantLib makes the calibrating instruments; they are compiled like trades, which gives
+
+- all nodes of all curves at once, by Newton's method on "every instrument is worth 0": four or
+  five small solves instead of a root search a quote. QuantLib's own bootstrap takes over where
+  that does not converge, and says why there is no curve where there is none. Both end at the same
+  nodes, to the 1e-12 that QuantLib's root search leaves (tests/pricing/test_curves.py);
+- the Jacobian by the implicit function theorem: at a solution ``PV_h(x, q) = 0``, so
+  ``dx/dq = -(dPV_h/dx)^-1 dPV_h/dq``: one small solve and no bumping;
+- a check that every instrument reprices to its quote.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.arrays import FloatArray
+from pricing.curves.calibration import Instruments, Residuals
+from pricing.curves.fixings import Fixings, date_of, day_of
+from pricing.curves.interpolation import YEAR, CurveNodes, Grid
+from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, Shape
+from pricing.curves.rate_helpers import Helper, HelperFactory
+from pricing.errors import BadInput, BootstrapFailed, MissingCurve
+from pricing.markets import conventions
+from pricing.products import schedules
+from pricing.products.schedules import day_number
+
+ONE_BP = 1e-4
+REPRICING_TOLERANCE = 1e-10
+"""Largest rate error of a calibrating instrument; definitions.md, check 1."""
+
+MOST_STEPS = 12
+CLOSE = 1e-8
+"""A Newton step shorter than this has squared its error below rounding."""
+
+LONGEST_STEP = 10.0
+"""Of a log discount factor. A curve that is 10 away from its start is no curve of rates."""
+
+WILD = 0.5
+"""Of a forward rate. QuantLib looks no further than 1, so it says whether this is a curve."""
+
+LEAST_START = -0.9
+"""The start of a quote below it; what becomes of such quotes is not the start's business."""
+
+CHORD_STEPS = 3
+"""From a start that is off by 1e-8 each takes off three digits, with slopes from 1 bp away."""
+
+PIECEWISE = {
+    "log_linear": ql.PiecewiseLogLinearDiscount,
+    "natural_log_cubic": ql.PiecewiseNaturalLogCubicDiscount,
+}
+ORDINAL = re.compile(r"(?<!\d)(\d+)(?:st|nd|rd|th) (?:alive )?instrument")
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A currency's curves at one quote vector.
+
+    Attributes:
+        quotes: The quotes, in the order of ``CurveSet.keys``; decimal per year.
+        x: Log discount factors at the nodes; shape (nodes,).
+        jacobian: dx/dq; shape (nodes, quotes).
+        rate_error: Largest |rate error| of a calibrating instrument; decimal per year.
+        inverse: Inverse of d(instrument's value)/dx; shape (nodes, quotes).
+    """
+
+    quotes: FloatArray
+    x: FloatArray
+    jacobian: FloatArray
+    rate_error: float
+    inverse: FloatArray
+
+
+class CurveSet:
+    """The curves of one currency on one date, ready for any quotes of the same tenors.
+
+    Holds QuantLib helpers, so it belongs to one process. QuantLib's evaluation date and
+    fixings are process-wide: ``solve`` sets them first.
+    """
+
+    def __init__(
+        self,
+        today: dt.date,
+        shape: Shape,
+        fixings: Fixings | None = None,
+        options: CurveOptions = CurveOptions(),
+    ) -> None:
+        """Build helpers and compile them.
+
+        Raises:
+            MissingCurve: A curve lacks the one it is discounted on.
+            BootstrapFailed: Two tenors of a curve end on the same day; both are named.
+        """
+        self.today, self.options, self.shape = today, options, shape
+        self.names = tuple(name for name, _ in shape)
+        self.keys = tuple(QuoteId(name, tenor) for name, tenors in shape for tenor in tenors)
+        self._require_discount_curves()
+        self._todays_fixings = self._fixings_of_today(fixings or {})
+        self._handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.names}
+        self._quotes = {key: ql.SimpleQuote(0.01) for key in self.keys}
+        self.enter()
+        self._helpers = {name: self._make_helpers(name) for name in self.names}
+        self.grid = Grid(day_of(today), tuple(self._nodes(name) for name in self.names))
+        date = schedules.to_ql(today)
+        self.instruments = Instruments(
+            self.grid, self.keys, self._helpers, date, indexed=options.indexed
+        )
+
+    # --- Set-up ------------------------------------------------------------------------------
+
+    def _require_discount_curves(self) -> None:
+        for name in self.names:
+            needed = conventions.CURVES[name].discount_curve
+            if needed is not None and needed not in self.names:
+                raise MissingCurve(needed, ", ".join(self.names))
+
+    def _fixings_of_today(self, fixings: Fixings) -> dict[str, float | None]:
+        """Fixings that instruments starting today see, of the indices behind these curves."""
+        names = [conventions.CURVES[name].index for name in self.names]
+        return {name: fixings.get(name, {}).get(self.today) for name in names if name}
+
+    def enter(self) -> None:
+        """Make QuantLib's process-wide date and fixings those of this set."""
+        set_date(self.today)
+        for name, rate in self._todays_fixings.items():
+            set_fixing(schedules.make_index(conventions.INDICES[name]), self.today, rate)
+
+    def keys_of(self, name: str) -> list[QuoteId]:
+        """The quotes of one curve, from short to long."""
+        return [key for key in self.keys if key.curve == name]
+
+    def _make_helpers(self, name: str) -> list[Helper]:
+        row = conventions.CURVES[name]
+        if row.quotes == "zero":
+            return []
+        discount = self._handles[row.discount_curve or name]
+        factory = HelperFactory(row, self.today, discount, self.options.indexed)
+        return [factory.make(key, self._quotes[key]) for key in self.keys_of(name)]
+
+    def _nodes(self, name: str) -> CurveNodes:
+        keys, today = self.keys_of(name), schedules.to_ql(self.today)
+        helpers = self._helpers[name]
+        days = [day_number(helper.pillarDate()) for helper in helpers]
+        days = days or [day_number(today + ql.Period(key.tenor)) for key in keys]
+        ends = [day_number(helper.maturityDate()) for helper in helpers] or days
+        self._refuse_same_ends(keys, days, ends)
+        interpolation = self.options.of(conventions.CURVES[name])
+        return CurveNodes(name, interpolation, np.array(days, dtype=np.int64))
+
+    def _refuse_same_ends(
+        self, keys: Sequence[QuoteId], nodes: Sequence[int], ends: Sequence[int]
+    ) -> None:
+        """Refuse an instrument that ends no later than the node of the tenor before it.
+
+        Two overnight swaps that end a day apart and pay a day later are such ones: the second
+        would say again what the first has said, and its own node would stay open.
+        """
+        for before, node, key, end in zip(keys, nodes, keys[1:], ends[1:], strict=False):
+            if end > node:
+                continue
+            ends_on, last = date_of(end), date_of(node)
+            reason = (
+                f"on {self.today} it ends on {ends_on}, and {before.tenor} reaches to {last}: a "
+                f"longer tenor must end later; give {before.tenor} or {key.tenor}, not both"
+            )
+            raise BootstrapFailed(key.curve, key.tenor, None, reason)
+
+    # --- Solving -----------------------------------------------------------------------------
+
+    def vector(self, curves: CurveQuotes) -> FloatArray:
+        """Quotes in the order of ``keys``.
+
+        Raises:
+            BadInput: A quote that the shape promises is absent.
+        """
+        try:
+            return np.array([curves[key.curve][key.tenor] for key in self.keys])
+        except KeyError as error:
+            raise BadInput("quotes", error.args[0], "every tenor of the shape is needed") from None
+
+    def solve(self, quotes: FloatArray) -> Solved:
+        """All nodes, the instruments' rate errors, and the Jacobian.
+
+        The same quotes give the same bits, in every process: nothing remembers other quotes.
+
+        Raises:
+            BootstrapFailed: Curve, tenor, quote and QuantLib's own text.
+        """
+        x = self._by_newton(self._start(quotes), quotes)
+        if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
+            x = self.bootstrap(quotes)
+            x = _newton(x, self.instruments.at(x, quotes))
+        found = self.instruments.at(x, quotes)
+        errors = np.abs(found.value / found.by_quote)
+        worst = int(np.argmax(errors))
+        if not errors[worst] < REPRICING_TOLERANCE:
+            reason = f"its instrument reprices with a rate error of {errors[worst]:.1e}"
+            raise BootstrapFailed(*self.keys[worst], float(quotes[worst]), reason)
+        jacobian = -np.linalg.solve(found.slope, np.diag(found.by_quote))
+        inverse = -jacobian / found.by_quote
+        return Solved(quotes, x, np.asarray(jacobian), float(errors[worst]), inverse)
+
+    def _start(self, quotes: FloatArray) -> FloatArray:
+        """Each quote as if it were an annual zero rate."""
+        return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years())
+
+    def _by_newton(self, x: FloatArray, quotes: FloatArray) -> FloatArray | None:
+        """Nodes at which every instrument is worth 0; None where that does not converge."""
+        for _ in range(MOST_STEPS):
+            found = self.instruments.at(x, quotes)
+            try:
+                step = np.linalg.solve(found.slope, found.value)
+            except np.linalg.LinAlgError:
+                return None
+            x = x - step
+            length = np.abs(step).max()
+            if length < CLOSE:
+                return np.asarray(x)
+            if not length < LONGEST_STEP:  # also when it is not a number
+                return None
+        return None
+
+    def shifted(self, solved: Solved, shift: FloatArray) -> FloatArray:
+        """Node values at ``quotes + shift``, from the solved ones and their slopes.
+
+        Args:
+            solved: A solution.
+            shift: Small moves of the quotes, decimal; shape (quotes,).
+        """
+        quotes = solved.quotes + shift
+        x = solved.x + solved.jacobian @ shift
+        for _ in range(CHORD_STEPS):
+            x = x - solved.inverse @ self.instruments.value(x, quotes)
+        return np.asarray(x)
+
+    def bootstrap(self, quotes: FloatArray) -> FloatArray:
+        """Log discount factors at the nodes, by QuantLib alone.
+
+        Raises:
+            BootstrapFailed: Curve, tenor, quote and QuantLib's own text.
+        """
+        self.enter()
+        for key, quote in zip(self.keys, quotes, strict=True):
+            self._quotes[key].setValue(float(quote))
+        return np.concatenate([self._bootstrap_curve(name) for name in self.names])
+
+    def _bootstrap_curve(self, name: str) -> FloatArray:
+        row, nodes = conventions.CURVES[name], self.grid.curves[self.names.index(name)]
+        keys = self.keys_of(name)
+        if row.quotes == "zero":
+            rates = np.array([self._quotes[key].value() for key in keys])
+            return np.asarray(-rates * (nodes.days - self.grid.today) / YEAR)
+        # Coupons of par bonds are the quotes themselves.
+        helpers = self._make_helpers(name) if row.quotes == "par_yield" else self._helpers[name]
+        # A new curve each time: an old one would start from its last solution, and the
+        # same quotes would then give numbers that depend on what came before.
+        piecewise = PIECEWISE[nodes.interpolation]
+        curve = piecewise(schedules.to_ql(self.today), helpers, ql.Actual365Fixed())
+        curve.enableExtrapolation()
+        try:
+            discounts = np.array(curve.data()[1:])
+        except RuntimeError as error:
+            raise self._explained(keys, str(error)) from None
+        self._handles[name].linkTo(curve)
+        return np.asarray(np.log(discounts))
+
+    def _explained(self, keys: Sequence[QuoteId], text: str) -> BootstrapFailed:
+        """QuantLib counts instruments from 1, shortest first: name the tenor and its quote."""
+        match = ORDINAL.search(text)
+        key = keys[min(int(match[1]), len(keys)) - 1 if match else 0]
+        return BootstrapFailed(key.curve, key.tenor, self._quotes[key].value(), text)
+
+
+def _newton(x: FloatArray, found: Residuals) -> FloatArray:
+    return np.asarray(x - np.linalg.solve(found.slope, found.value))
+
+
+def set_date(today: dt.date) -> None:
+    """Set QuantLib's process-wide date, if it is another: setting it wakes every helper."""
+    date = schedules.to_ql(today)
+    if ql.Settings.instance().evaluationDate != date:
+        ql.Settings.instance().evaluationDate = date
+
+
+def set_fixing(index: ql.IborIndex, date: dt.date, rate: float | None) -> None:
+    """Make QuantLib's process-wide store say this of one day; nothing when it does already."""
+    day = schedules.to_ql(date)
+    known = index.hasHistoricalFixing(day)
+    if rate is None:
+        if known:
+            index.clearFixings()
+    elif index.isValidFixingDate(day) and not (known and index.fixing(day) == rate):
+        index.addFixing(day, rate, True)

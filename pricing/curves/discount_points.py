@@ -1,0 +1,37 @@
+"""(curve, day) pairs in; each distinct pair a number, so that its factor is made once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pricing.arrays import IntArray
+
+
+class Points:
+    """Numbers distinct (curve, day) pairs by a table: faster than sorting them.
+
+    First ``mark`` all pairs, then ask for their numbers.
+    """
+
+    def __init__(self, today: int, curves: int, last: int) -> None:
+        """Pairs of ``curves`` curves and day numbers from today to last."""
+        self.today, self.span = today, last - today + 1
+        self.used = np.zeros(curves * self.span, dtype=bool)
+
+    def mark(self, curve: IntArray, day: IntArray) -> IntArray:
+        """Note pairs; returns keys to ask ``number`` with."""
+        key = np.asarray(curve * self.span + (day - self.today))
+        self.used[key] = True
+        return key
+
+    def number(self, key: IntArray) -> IntArray:
+        """The numbers of noted pairs."""
+        return (np.cumsum(self.used, dtype=np.int32) - 1)[key]
+
+    def curve(self) -> IntArray:
+        """Curve of each numbered pair."""
+        return np.flatnonzero(self.used) // self.span
+
+    def day(self) -> IntArray:
+        """Day of each numbered pair."""
+        return np.flatnonzero(self.used) % self.span + self.today

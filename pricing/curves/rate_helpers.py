@@ -1,0 +1,177 @@
+"""A curve's row and tenors in; QuantLib's bootstrap helpers out.
+
+``ois`` and ``ibor`` helpers read live quotes; a par bond's coupon is its quote, so its helper
+is made anew for every rate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import QuantLib as ql
+
+from pricing.curves.quotes import QuoteId, tenor_days
+from pricing.errors import BootstrapFailed
+from pricing.markets import conventions
+from pricing.markets.conventions import CurveConvention, SwapConvention
+from pricing.products import schedules
+
+ONE_YEAR_DAYS = 364.0
+"""12M counts as a year: tenors below are simple rates, from there on bonds and swaps."""
+
+PAR_YIELD_DEPOSIT = ql.Actual365Fixed
+"""Day count of par yields below one year: simple money-market yields."""
+
+Helper = Any
+"""A ql.RateHelper: QuantLib ships no types."""
+
+
+@dataclass(frozen=True)
+class HelperFactory:
+    """Makes the helpers of one curve on one date.
+
+    Attributes:
+        row: The curve's rules.
+        today: Valuation date; QuantLib's own must be the same.
+        discount: Handle of the curve that swaps are discounted on, for ``ibor`` curves.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+    """
+
+    row: CurveConvention
+    today: dt.date
+    discount: ql.YieldTermStructureHandle
+    indexed: bool
+
+    def make(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
+        """The helper of one quote. Zero rates have none."""
+        makers = {"ois": self._ois, "ibor": self._ibor, "par_yield": self._par_yield}
+        return makers[self.row.quotes](key, quote)
+
+    def _ois(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        index = conventions.INDICES[str(self.row.index)]
+        cal = schedules.calendar(swap.calendar)
+        if key.tenor == "1D":
+            count = schedules.day_counter(index.day_count)
+            rule, lag = schedules.roll(index.business_day_convention), index.fixing_days
+            return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
+        start, rule = self._spot(swap), schedules.roll(swap.business_day_convention)
+        end = start + ql.Period(key.tenor)
+        if cal.adjust(end, rule) <= start:
+            # Two days to the end of a month may roll back to where they begin.
+            why = f"on {self.today} it begins on {start.ISO()}, and ends there as {end.ISO()} rolls"
+            raise BootstrapFailed(key.curve, key.tenor, None, f"{why} back; leave it out")
+        return ql.OISRateHelper.forDates(
+            start,
+            end,
+            ql.QuoteHandle(quote),
+            schedules.make_index(index),
+            telescopicValueDates=True,
+            paymentLag=swap.payment_lag,
+            paymentConvention=rule,
+            paymentFrequency=_payments(swap.float_frequency),
+            paymentCalendar=cal,
+            endOfMonth=swap.end_of_month,
+            fixedPaymentFrequency=_payments(swap.fixed_frequency),
+            fixedCalendar=cal,
+            convention=rule,
+            fixedDayCount=schedules.day_counter(swap.fixed_day_count),
+        )
+
+    def _ibor(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        index = conventions.INDICES[str(self.row.index)]
+        if tenor_days(key.tenor) < ONE_YEAR_DAYS:
+            cal, rule = (
+                schedules.calendar(index.calendar),
+                schedules.roll(index.business_day_convention),
+            )
+            count, lag = schedules.day_counter(index.day_count), index.fixing_days
+            return self._deposit(key, quote, lag, cal, rule, index.end_of_month, count)
+        cal = schedules.calendar(swap.calendar)
+        start = self._spot(swap)
+        # By position, for SWIG overloads it: spread, discount curve, pillar (QuantLib's default,
+        # the last relevant date), end of month, indexed coupons.
+        return ql.SwapRateHelper.forDates(
+            ql.QuoteHandle(quote),
+            start,
+            start + ql.Period(key.tenor),
+            cal,
+            _payments(swap.fixed_frequency),
+            schedules.roll(swap.business_day_convention),
+            schedules.day_counter(swap.fixed_day_count),
+            schedules.make_index(index),
+            ql.QuoteHandle(),
+            self.discount,
+            ql.Pillar.LastRelevantDate,
+            ql.Date(),
+            swap.end_of_month,
+            self.indexed,
+        )
+
+    def _open_day(self, cal: ql.Calendar) -> ql.Date:
+        """Today, or the next business day: a holiday's market is that of the day after.
+
+        EURIBOR fixes on TARGET days only, two of them before spot (EMMI, 'Benchmark Determination
+        Methodology for EURIBOR', s. 2). Counted from the holiday itself, spot would come one day
+        earlier, and the first coupon would have fixed before the day of the quote.
+        """
+        return cal.adjust(schedules.to_ql(self.today), ql.Following)
+
+    def _spot(self, swap: SwapConvention) -> ql.Date:
+        """The start of a quoted swap; one rule for overnight and IBOR swaps.
+
+        QuantLib's helpers of a tenor differ in this between classes and releases, so they are
+        given dates.
+        """
+        cal = schedules.calendar(swap.calendar)
+        return cal.advance(self._open_day(cal), swap.spot_lag, ql.Days)
+
+    def _par_yield(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
+        row, cal = self.row, schedules.calendar(self.row.calendar)
+        if tenor_days(key.tenor) < ONE_YEAR_DAYS:
+            count, lag = PAR_YIELD_DEPOSIT(), row.settlement_days or 0
+            return self._deposit(key, quote, lag, cal, ql.Unadjusted, False, count)
+        start, rule = schedules.to_ql(self.today), ql.Unadjusted
+        end, period = start + ql.Period(key.tenor), ql.Period(row.frequency)
+        # Coupons fall on the day of the month on which the bond begins, or on the month's last.
+        # Counted back from 28 February, those of 29 to 31 August would leave an odd first period.
+        forward = ql.DateGeneration.Forward
+        schedule = ql.Schedule(start, end, period, cal, rule, rule, forward, False)
+        return ql.FixedRateBondHelper(
+            ql.QuoteHandle(ql.SimpleQuote(100.0)),
+            row.settlement_days,
+            100.0,
+            schedule,
+            [quote.value()],
+            ql.ActualActual(ql.ActualActual.ISMA, schedule),
+            ql.Unadjusted,
+        )
+
+    def _deposit(
+        self,
+        key: QuoteId,
+        quote: ql.SimpleQuote,
+        lag: int,
+        cal: ql.Calendar,
+        rule: int,
+        end_of_month: bool,
+        count: ql.DayCounter,
+    ) -> Helper:
+        period, currency = ql.Period(key.tenor), schedules.currency(self.row.currency)
+        index = ql.IborIndex("simple", period, lag, currency, cal, rule, end_of_month, count)
+        return ql.DepositRateHelper(ql.QuoteHandle(quote), self._open_day(cal), index)
+
+
+def _payments(frequency: str) -> int:
+    """QuantLib's payments per year; ZERO pays once, at the end."""
+    return ql.Once if frequency == "ZERO" else int(ql.Period(frequency).frequency())
+
+
+def deposit_day_counter(row: CurveConvention) -> ql.DayCounter:
+    """The day count of a curve's simple rates."""
+    if row.index is None:
+        return PAR_YIELD_DEPOSIT()
+    return schedules.day_counter(conventions.INDICES[row.index].day_count)

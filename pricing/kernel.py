@@ -1,0 +1,228 @@
+"""Flows and discount factors in; values and gradients out. Arrays only.
+
+One loop per trade. A fixed flow is ``amount * P(pay)``; a floating one
+``(alpha * P(start)/P(end) + beta) * P(pay)``. Gradients with respect to the log discount
+factors of the points fall out of the same loop and are scattered at once to curve nodes
+(for par ladders) and to tents on zero rates (for key rates).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from pricing.arrays import FloatArray, IntArray, SingleArray
+
+
+class Flows(NamedTuple):
+    """Flows to come, trade after trade, as flat columns.
+
+    Attributes:
+        fixed_ptr: First fixed flow of each trade, and the end; shape (n + 1,).
+        fixed_pay: Point of each fixed flow's payment.
+        fixed_amount: Money paid.
+        fixed_unit: Money paid per unit of coupon rate.
+        float_ptr: First floating flow of each trade, and the end; shape (n + 1,).
+        float_pay: Point of each floating flow's payment.
+        float_start: Point at which its growth starts.
+        float_end: Point at which its growth ends.
+        float_alpha: Money per unit of growth.
+        float_beta: Money that does not grow.
+    """
+
+    fixed_ptr: IntArray
+    fixed_pay: IntArray
+    fixed_amount: FloatArray
+    fixed_unit: FloatArray
+    float_ptr: IntArray
+    float_pay: IntArray
+    float_start: IntArray
+    float_end: IntArray
+    float_alpha: FloatArray
+    float_beta: FloatArray
+
+
+class Tables(NamedTuple):
+    """How points depend on curves.
+
+    Attributes:
+        node: Curve nodes a point depends on; shape (points, k).
+        node_weight: d log P(point) / d x(node), x the log discount factor; shape as node.
+        tent: Keys a point lies under; shape (points, 2). With two nodes a point, those nodes.
+        tent_weight: d log P(point) / d z(key), z a continuous zero rate; shape as tent.
+    """
+
+    node: IntArray
+    node_weight: FloatArray
+    tent: IntArray
+    tent_weight: FloatArray
+
+
+class Gradients(NamedTuple):
+    """What comes out, by trade.
+
+    Attributes:
+        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        annuity: Value of 1.0 of coupon rate; shape (n,).
+        node: dPV/dx; shape (n, nodes).
+        tent: dPV/dz; shape (n, keys).
+    """
+
+    leg_npv: FloatArray
+    annuity: FloatArray
+    node: FloatArray
+    tent: FloatArray
+
+
+def value_and_gradients(
+    flows: Flows, discount: FloatArray, tables: Tables, nodes: int
+) -> Gradients:
+    """Value every trade, with its gradients.
+
+    Args:
+        flows: Flows of n trades.
+        discount: Discount factor of each point.
+        tables: Dependence of each point on ``nodes`` nodes and as many keys.
+        nodes: Number of nodes.
+    """
+    n = len(flows.fixed_ptr) - 1
+    # One row of both gradients a trade: what a trade touches lies together.
+    both = np.empty((n, 2 * nodes))
+    out = Gradients(np.empty((n, 2)), np.empty(n), both[:, :nodes], both[:, nodes:])
+    if tables.node.shape[1] == 2:
+        # One line of the processor's cache a point, instead of five.
+        points = np.column_stack([discount, tables.node_weight, tables.tent_weight])
+        _two_nodes(flows, points, tables.node, out.leg_npv, out.annuity, both)
+    else:
+        both[:] = 0.0
+        _many_nodes(flows, discount, tables, out)
+    return out
+
+
+def value(flows: Flows, discount: FloatArray) -> FloatArray:
+    """Value every trade; shape (n,)."""
+    npv = np.empty(len(flows.fixed_ptr) - 1)
+    _value(flows, discount, npv)
+    return npv
+
+
+def not_zero(table: FloatArray) -> SingleArray:
+    """What is not 0 in single precision, row after row, as float32."""
+    flat = table.ravel()
+    found = np.empty(len(flat) + 1, dtype=np.float32)
+    return found[: _not_zero(flat, found)]
+
+
+@njit(cache=True, nogil=True)
+def _not_zero(flat: FloatArray, found: SingleArray) -> int:
+    count = 0
+    for number in flat:
+        # Written always, kept only if the place moves on: a branch here costs five times more.
+        value = np.float32(number)
+        found[count] = value
+        count += value != 0.0
+    return count
+
+
+# Division as in numpy: a factor of 0 makes one trade not a number, and stops no other.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _two_nodes(
+    flows: Flows,
+    points: FloatArray,
+    node: IntArray,
+    leg_npv: FloatArray,
+    annuity: FloatArray,
+    both: FloatArray,
+) -> None:
+    """The loop where every curve is log-linear: a point lies between two nodes.
+
+    Its two keys are the same two. ``points`` has discount factor, two weights of nodes and two
+    of tents; ``both`` is a trade's node gradient, then its tent gradient.
+    """
+    nodes = both.shape[1] // 2
+    for trade in range(flows.fixed_ptr.shape[0] - 1):
+        out = both[trade]
+        out[:] = 0.0
+        total = 0.0
+        coupons = 0.0
+        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            p = flows.fixed_pay[i]
+            paid = flows.fixed_amount[i] * points[p, 0]
+            total += paid
+            coupons += flows.fixed_unit[i] * points[p, 0]
+            _add(out, nodes, points, node, p, paid)
+        leg_npv[trade, 0] = total
+        annuity[trade] = coupons
+        total = 0.0
+        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            p, s, e = flows.float_pay[i], flows.float_start[i], flows.float_end[i]
+            grown = flows.float_alpha[i] * points[s, 0] / points[e, 0] * points[p, 0]
+            paid = grown + flows.float_beta[i] * points[p, 0]
+            total += paid
+            _add(out, nodes, points, node, p, paid)
+            _add(out, nodes, points, node, s, grown)
+            _add(out, nodes, points, node, e, -grown)
+        leg_npv[trade, 1] = total
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(
+    out: FloatArray, nodes: int, points: FloatArray, node: IntArray, p: int, money: float
+) -> None:
+    a, b = node[p, 0], node[p, 1]
+    out[a] += money * points[p, 1]
+    out[b] += money * points[p, 2]
+    out[nodes + a] += money * points[p, 3]
+    out[nodes + b] += money * points[p, 4]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _many_nodes(flows: Flows, discount: FloatArray, tables: Tables, out: Gradients) -> None:
+    width = tables.node.shape[1]
+    node, node_weight = tables.node, tables.node_weight
+    tent, tent_weight = tables.tent, tables.tent_weight
+    for trade in range(flows.fixed_ptr.shape[0] - 1):
+        node_out, tent_out = out.node[trade], out.tent[trade]
+        total = 0.0
+        coupons = 0.0
+        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            p = flows.fixed_pay[i]
+            paid = flows.fixed_amount[i] * discount[p]
+            total += paid
+            coupons += flows.fixed_unit[i] * discount[p]
+            for k in range(width):
+                node_out[node[p, k]] += paid * node_weight[p, k]
+            for k in range(2):
+                tent_out[tent[p, k]] += paid * tent_weight[p, k]
+        out.leg_npv[trade, 0] = total
+        out.annuity[trade] = coupons
+        total = 0.0
+        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            p, s, e = flows.float_pay[i], flows.float_start[i], flows.float_end[i]
+            grown = flows.float_alpha[i] * discount[s] / discount[e] * discount[p]
+            paid = grown + flows.float_beta[i] * discount[p]
+            total += paid
+            for k in range(width):
+                node_out[node[p, k]] += paid * node_weight[p, k]
+                node_out[node[s, k]] += grown * node_weight[s, k]
+                node_out[node[e, k]] -= grown * node_weight[e, k]
+            for k in range(2):
+                tent_out[tent[p, k]] += paid * tent_weight[p, k]
+                tent_out[tent[s, k]] += grown * tent_weight[s, k]
+                tent_out[tent[e, k]] -= grown * tent_weight[e, k]
+        out.leg_npv[trade, 1] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
+    for trade in range(flows.fixed_ptr.shape[0] - 1):
+        total = 0.0
+        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            total += flows.fixed_amount[i] * discount[flows.fixed_pay[i]]
+        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            growth = discount[flows.float_start[i]] / discount[flows.float_end[i]]
+            paid = flows.float_alpha[i] * growth + flows.float_beta[i]
+            total += paid * discount[flows.float_pay[i]]
+        npv[trade] = total

@@ -1,0 +1,119 @@
+"""Names as people write them in; this project's one spelling of each out.
+
+Of day counts, calendars, business day conventions and payment frequencies. Pure: what they
+mean to QuantLib stands in ``legs.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from pricing.errors import BadInput
+
+CALENDARS = ("NONE", "TARGET", "UK", "US", "US-GOVT", "US-SOFR", "WEEKENDS")
+DAY_COUNTS = (
+    "ACT/360",
+    "ACT/365F",
+    "ACT/ACT ICMA",
+    "ACT/ACT ISDA",
+    "30/360",
+    "30/360 US",
+    "30E/360",
+)
+YEAR_DAYS: Mapping[str, float] = {"ACT/360": 360.0, "ACT/365F": 365.0}
+"""Days of a year, by day count, of those that divide days by one number: indices use these."""
+
+ROLLS = ("FOLLOWING", "MODIFIED_FOLLOWING", "PRECEDING", "MODIFIED_PRECEDING", "UNADJUSTED")
+MONTHS = {"1M": 1, "2M": 2, "3M": 3, "4M": 4, "6M": 6, "1Y": 12}
+"""Months of a period, by frequency."""
+
+PERIODIC_FREQUENCIES = tuple(MONTHS)
+FREQUENCIES = (*PERIODIC_FREQUENCIES, "ZERO")
+
+_DAY_COUNT_ALIASES = {
+    "ACTUAL360": "ACT/360",
+    "A360": "ACT/360",
+    "ACT365": "ACT/365F",
+    "ACT365FIXED": "ACT/365F",
+    "ACTUAL365F": "ACT/365F",
+    "ACTUAL365FIXED": "ACT/365F",
+    "A365F": "ACT/365F",
+    "ACTACT": "ACT/ACT ICMA",
+    "ACTACTISMA": "ACT/ACT ICMA",
+    "ACTUALACTUAL": "ACT/ACT ICMA",
+    "ACTUALACTUALICMA": "ACT/ACT ICMA",
+    "ACTUALACTUALISMA": "ACT/ACT ICMA",
+    "ACTUALACTUALISDA": "ACT/ACT ISDA",
+    "30360BONDBASIS": "30/360",
+    "BONDBASIS": "30/360",
+    "30360ISDA": "30/360",
+    "30U360": "30/360 US",
+    "30360EUROPEAN": "30E/360",
+    "EUROBONDBASIS": "30E/360",
+    "30E360ISMA": "30E/360",
+}
+_ROLL_ALIASES = {
+    "MODFOLLOWING": "MODIFIED_FOLLOWING",
+    "MF": "MODIFIED_FOLLOWING",
+    "F": "FOLLOWING",
+    "NONE": "UNADJUSTED",
+}
+_FREQUENCY_ALIASES = {
+    "ANNUAL": "1Y",
+    "YEARLY": "1Y",
+    "SEMIANNUAL": "6M",
+    "QUARTERLY": "3M",
+    "MONTHLY": "1M",
+    "1": "1Y",
+    "2": "6M",
+    "4": "3M",
+    "12": "1M",
+    "12M": "1Y",
+    "NONE": "ZERO",
+    "0": "ZERO",
+    "ONCE": "ZERO",
+}
+
+
+def _squash(name: object) -> str:
+    return re.sub(r"[^A-Z0-9]", "", str(name).upper())
+
+
+def _known(field: str, name: object, table: tuple[str, ...], aliases: dict[str, str]) -> str:
+    squashed = _squash(name)
+    for known in table:
+        if squashed == _squash(known):
+            return known
+    if squashed in aliases:
+        return aliases[squashed]
+    raise BadInput(field, name, f"allowed: {', '.join(table)}")
+
+
+@cache
+def day_count(name: str, field: str = "day_count") -> str:
+    """One of DAY_COUNTS.
+
+    Raises:
+        BadInput: No such day count; the message lists them. So below.
+    """
+    return _known(field, name, DAY_COUNTS, _DAY_COUNT_ALIASES)
+
+
+@cache
+def calendar(name: str, field: str = "calendar") -> str:
+    """One of CALENDARS."""
+    return _known(field, name, CALENDARS, {})
+
+
+@cache
+def roll(name: str, field: str = "business_day_convention") -> str:
+    """One of ROLLS."""
+    return _known(field, name, ROLLS, _ROLL_ALIASES)
+
+
+@cache
+def frequency(value: str | int, field: str = "payment_frequency") -> str:
+    """One of FREQUENCIES, from a tenor, a word or payments per year."""
+    return _known(field, value, FREQUENCIES, _FREQUENCY_ALIASES)

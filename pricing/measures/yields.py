@@ -1,0 +1,217 @@
+"""Prices, yields, durations and convexities of a bond in the yield convention of its market.
+
+A yield discounts from the settlement date, in coupon periods: whole periods count one each, a
+part of a period counts as the day count of the bond says (days over days of the period for
+ACT/ACT ICMA, over 360 / frequency for 30/360). What differs by market is a row of
+``conventions.BONDS``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.arrays import FloatArray
+from pricing.products import schedules
+from pricing.products.schedules import Bond
+
+EPSILON = float(np.finfo(float).eps)
+BY_PERIODS = ("ACT/ACT ICMA", "30/360", "30/360 US", "30E/360")
+"""Day counts under which all coupon periods of a bond are equally long."""
+
+Derivatives = tuple[FloatArray, FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class YieldFlows:
+    """The payments that a buyer receives, and how a yield discounts them.
+
+    Attributes:
+        amounts: Per 100 of face; shape (n,).
+        years: From settlement to each payment, as the yield counts them; shape (n,).
+        simple_years: The share of these years that earns simple interest; the rest compounds.
+        frequency: Compoundings a year.
+    """
+
+    amounts: FloatArray
+    years: FloatArray
+    simple_years: FloatArray
+    frequency: int
+
+    def dirty_from_yield(self, ytm: float) -> float:
+        """Dirty price per 100 of a yield, decimal per year."""
+        return float(self.amounts @ self._discounts(ytm)[0])
+
+    def yield_from_dirty(self, dirty_per_100: float) -> float:
+        """The yield, decimal per year; NaN for a price that no yield explains."""
+        if not dirty_per_100 > 0 or not self.amounts.sum() > 0:
+            return math.nan
+        if np.all(self.simple_years == self.years) and np.ptp(self.years) == 0:
+            return float((self.amounts.sum() / dirty_per_100 - 1.0) / self.years[0])
+        try:
+            with np.errstate(over="raise", divide="raise", invalid="raise"):
+                return self._solved(math.log(dirty_per_100))
+        except (FloatingPointError, OverflowError):
+            return math.nan  # a yield beyond all floats, such as that of 300 in the last days
+
+    def _solved(self, log_target: float) -> float:
+        """Newton's method on the log of the price over the log of 1 + yield / frequency.
+
+        Under compound interest that function is convex and nearly a straight line, so Newton
+        converges from anywhere.
+        """
+        x = 0.0
+        for _ in range(200):
+            ytm = self.frequency * math.expm1(x)
+            factors, slopes, _ = self._discounts(ytm)
+            price = float(self.amounts @ factors)
+            slope = float(self.amounts @ slopes) / price * (self.frequency + ytm)
+            miss = math.log(price) - log_target
+            step = miss / slope
+            x -= step
+            if abs(step) <= 1e-15 * (1.0 + abs(x)) or abs(miss) <= EPSILON:
+                return self.frequency * math.expm1(x)
+        return self.frequency * math.expm1(x) if abs(step) < 1e-12 else math.nan
+
+    def risk(self, ytm: float) -> tuple[float, float]:
+        """Modified duration (years) and convexity (years squared): -dP/dy / P, d2P/dy2 / P."""
+        if math.isnan(ytm):
+            return math.nan, math.nan
+        price, slope, bend = (float(self.amounts @ part) for part in self._discounts(ytm))
+        return -slope / price, bend / price
+
+    def _discounts(self, ytm: float) -> Derivatives:
+        """Discount factors of the payments and their first two derivatives to the yield."""
+        compound = _compound(ytm, self.years - self.simple_years, self.frequency)
+        return _product(compound, _simple(ytm, self.simple_years))
+
+
+def _compound(ytm: float, years: FloatArray, frequency: int) -> Derivatives:
+    growth, periods = 1.0 + ytm / frequency, years * frequency
+    factors = growth**-periods
+    slopes = -years * factors / growth
+    return factors, slopes, -slopes * (periods + 1.0) / (frequency * growth)
+
+
+def _simple(ytm: float, years: FloatArray) -> Derivatives:
+    factors = 1.0 / (1.0 + ytm * years)
+    return factors, -years * factors**2, 2.0 * years**2 * factors**3
+
+
+def _product(one: Derivatives, two: Derivatives) -> Derivatives:
+    (a, da, dda), (b, db, ddb) = one, two
+    return a * b, da * b + a * db, dda * b + 2.0 * da * db + a * ddb
+
+
+def yield_flows(bond: Bond, leg: ql.Leg, alive: Sequence[bool], settlement: ql.Date) -> YieldFlows:
+    """The flows of a bond after settlement in the yield convention of its market.
+
+    Args:
+        bond: A resolved bond.
+        leg: Its cash flows per 100 of face.
+        alive: For each flow, whether a buyer receives it.
+        settlement: The date to discount to.
+    """
+    kept = [flow for flow, here in zip(leg, alive, strict=True) if here]
+    amounts = np.array([flow.amount() for flow in kept])
+    dates = [_yield_date(bond, flow) for flow in kept]
+    frequency = _per_year(bond.yield_frequency)
+    if bond.frequency == "ZERO" and bond.bill_yield and bond.matures_within_a_year:
+        return _bill_flows(bond, amounts, dates, settlement)
+    years_of = _years_from(bond, settlement)
+    years = np.array([years_of(date) for date in dates])
+    simple = bond.last_period_yield == "simple" and _in_last_period(bond, leg, settlement, years)
+    return YieldFlows(
+        amounts=amounts,
+        years=years,
+        simple_years=years if simple else np.zeros_like(years),
+        frequency=frequency,
+    )
+
+
+def with_simple_part_period(flows: YieldFlows, bond: Bond, settlement: ql.Date) -> YieldFlows:
+    """The same flows with simple interest up to the next coupon date, compound after it.
+
+    So do the US Treasury's auctions (31 CFR Part 356, Appendix B, section II). Where the first
+    period is long, the next date is the one on which a coupon would be paid if it were not.
+    """
+    position = _positions(bond)(settlement)
+    part = (math.floor(position) + 1.0 - position) / _periods_a_year(bond)
+    return replace(flows, simple_years=np.minimum(part, flows.years))
+
+
+def _per_year(frequency: str) -> int:
+    return int(ql.Period(frequency).frequency())
+
+
+def _periods_a_year(bond: Bond) -> int:
+    """Coupon periods a year; of a bond without coupons, those of its yield."""
+    return _per_year(bond.yield_frequency if bond.frequency == "ZERO" else bond.frequency)
+
+
+def _yield_date(bond: Bond, flow: ql.CashFlow) -> ql.Date:
+    """The day on which the yield has the flow paid."""
+    if bond.yield_payment_dates == "business_days":
+        return flow.date()
+    coupon = ql.as_coupon(flow)
+    return coupon.accrualEndDate() if coupon else schedules.to_ql(bond.terms.maturity_date)
+
+
+def _years_from(bond: Bond, settlement: ql.Date) -> Callable[[ql.Date], float]:
+    if bond.yield_day_count not in BY_PERIODS:
+        count = schedules.day_counter(bond.yield_day_count)
+        return lambda date: float(count.yearFraction(settlement, date))
+    position, per_year = _positions(bond), _periods_a_year(bond)
+    start = position(settlement)
+    return lambda date: (position(date) - start) / per_year
+
+
+def _positions(bond: Bond) -> Callable[[ql.Date], float]:
+    """A date's place on the bond's regular coupon dates, in periods from the last of them.
+
+    The dates go on beyond issue and maturity, so that odd periods and payments after a holiday
+    have a place too.
+    """
+    per_year = _periods_a_year(bond)
+    dates = schedules.regular_dates(bond, 12 // per_year)
+    if "30" not in bond.yield_day_count:
+        return dates.position
+    count = schedules.day_counter(bond.yield_day_count)
+    dated = schedules.to_ql(bond.terms.dated_date or bond.terms.issue_date)
+
+    def position(date: ql.Date) -> float:
+        number = dates.before(date)
+        before, after = dates.date(number), dates.date(number + 1)
+        if before < dated < date:
+            # An odd first period: what is left of it is its length less what has accrued.
+            left = count.dayCount(dated, after) - count.dayCount(dated, date)
+            return float(number + 1.0 - max(left * per_year / 360.0, 0.0))
+        return float(number + min(count.dayCount(before, date) * per_year / 360.0, 1.0))
+
+    return position
+
+
+def _in_last_period(bond: Bond, leg: ql.Leg, settlement: ql.Date, years: FloatArray) -> bool:
+    coupons = [coupon for coupon in map(ql.as_coupon, leg) if coupon]
+    if not coupons:
+        return bool(years.max() * _periods_a_year(bond) <= 1.0)
+    return bool(settlement >= max(coupon.accrualStartDate() for coupon in coupons))
+
+
+def _bill_flows(
+    bond: Bond, amounts: FloatArray, dates: Sequence[ql.Date], settlement: ql.Date
+) -> YieldFlows:
+    """A bill: simple interest; the coupon-equivalent yield compounds once beyond half a year."""
+    days = np.array([float(date - settlement) for date in dates])
+    if bond.bill_yield != "coupon_equivalent":
+        count = schedules.day_counter(str(bond.bill_yield))
+        years = np.array([float(count.yearFraction(settlement, date)) for date in dates])
+        return YieldFlows(amounts=amounts, years=years, simple_years=years, frequency=1)
+    issue = schedules.to_ql(bond.terms.issue_date)
+    years = days / float(issue + ql.Period(1, ql.Years) - issue)
+    simple = np.where(years > 0.5, years - 0.5, years)
+    return YieldFlows(amounts=amounts, years=years, simple_years=simple, frequency=2)

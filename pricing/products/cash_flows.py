@@ -1,0 +1,349 @@
+"""Terms in; flat arrays of dated cash flows out: once per trade version, without a market.
+
+A compiled flow knows no date of today. ``roll.py`` turns a block of them into what a day
+needs: which flows are still to come, which coupons have fixed, at what.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.arrays import FloatArray, IntArray, RecordArray
+from pricing.errors import BadInput, Failure, PricingError, SpreadNotSolved, Unpriceable
+from pricing.markets import conventions
+from pricing.products import schedules
+from pricing.products.schedules import day_number
+from pricing.products.terms import BondTerms, SwapTerms, Terms
+
+FIXED, IBOR, OVERNIGHT = 0, 1, 2
+NO_INDEX = 255
+NEVER = 0
+
+FLOW = np.dtype(
+    [
+        ("kind", "u1"),
+        ("leg", "u1"),  # 0 fixed, 1 floating
+        ("index", "u1"),  # place in the indices of the trade or block; NO_INDEX: none
+        ("pay", "i4"),  # day numbers from here
+        ("start", "i4"),
+        ("end", "i4"),
+        ("fixing", "i4"),
+        ("ex", "i4"),  # first day that no longer carries the flow; NEVER: none
+        ("scale", "f8"),  # money per unit of (growth - 1) from start to end
+        ("accrued", "f8"),  # money per unit of fixing (IBOR)
+        ("amount", "f8"),  # money that does not depend on the index
+        ("unit", "f8"),  # money per unit of fixed rate
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CompiledTrade:
+    """The flows of one trade version, signed: what is received is positive.
+
+    Attributes:
+        trade_id: Its name.
+        product: bond or swap.
+        book: Its book.
+        flows: Records of type FLOW, in payment order by leg.
+        discount: Name of its discount curve.
+        forecast: Name of its projection curve.
+        indices: Names of the indices that its flows depend on.
+        notional: Present size, for shares of coverage; trade currency, unsigned.
+        z_spread: Continuous spread over the discount curve, decimal per year.
+        made_from: A name of the terms it was compiled from; empty when nobody asked.
+    """
+
+    trade_id: str
+    product: str
+    book: str
+    flows: RecordArray
+    discount: str
+    forecast: str
+    notional: float
+    indices: tuple[str, ...] = ()
+    z_spread: float = 0.0
+    made_from: bytes = b""
+
+    @cached_property
+    def last_payment(self) -> int:
+        """Day number of the last payment; on that day and later the trade is worth nothing."""
+        return int(self.flows["pay"].max())
+
+
+@dataclass(frozen=True)
+class FlowBlock:
+    """Many compiled trades of one currency, side by side.
+
+    ``ptr`` has one entry more. ``curves`` and ``indices`` are the names that its trades use and no
+    others: ``discount`` and ``forecast`` are places in ``curves``, a flow's ``index`` one in
+    ``indices``.
+    """
+
+    trade_ids: tuple[str, ...]
+    products: tuple[str, ...]
+    books: tuple[str, ...]
+    curves: tuple[str, ...]
+    indices: tuple[str, ...]
+    ptr: IntArray
+    flows: RecordArray
+    discount: IntArray
+    forecast: IntArray
+    notional: FloatArray
+    z_spread: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.trade_ids)
+
+    @property
+    def trade_of_flow(self) -> IntArray:
+        """Place of the trade that each flow belongs to; shape (flows,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.ptr))
+
+
+def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
+    """The flows of one trade.
+
+    Args:
+        terms: What the contract says.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+
+    Raises:
+        BadInput: A field is wrong; the message says which and what is allowed.
+        Unpriceable: QuantLib makes no schedule of the terms.
+    """
+    try:
+        if isinstance(terms, SwapTerms):
+            return _compile_swap(terms, indexed)
+        return _compile_bond(terms)
+    except RuntimeError as error:  # QuantLib's only exception type
+        raise Unpriceable(str(error)) from None
+
+
+def _compile_swap(terms: SwapTerms, indexed: bool) -> CompiledTrade:
+    swap = schedules.resolve_swap(terms)
+    fixed, floating = schedules.swap_legs(swap, indexed=indexed)
+    rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
+    flows = np.array(rows, dtype=FLOW)
+    sign = np.where(flows["leg"] == 0, swap.sign, -swap.sign)
+    for column in ("scale", "accrued", "amount", "unit"):
+        flows[column] *= sign
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=swap.discount_curve,
+        forecast=swap.forecast_curve,
+        notional=terms.notional,
+        indices=(swap.index.name,),
+    )
+
+
+def _compile_bond(terms: BondTerms) -> CompiledTrade:
+    if terms.clean_price is not None and terms.z_spread_bp is None:
+        raise SpreadNotSolved(terms.clean_price)
+    bond = schedules.resolve_bond(terms)
+    flows = np.array(fixed_leg_rows(schedules.make_bond(bond).cashflows()), dtype=FLOW)
+    for column in ("amount", "unit"):
+        flows[column] *= terms.face_amount / 100.0
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=bond.discount_curve,
+        forecast=bond.discount_curve,
+        notional=abs(terms.face_amount),
+        z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
+    )
+
+
+Row = tuple[int, int, int, int, int, int, int, int, float, float, float, float]
+
+
+def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
+    """Rows of FLOW of a leg of fixed coupons and redemptions."""
+    rows: list[Row] = []
+    for flow in leg:
+        coupon = ql.as_coupon(flow)
+        pay = day_number(flow.date())
+        if coupon is None:
+            rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, NEVER, 0.0, 0.0, flow.amount(), 0.0))
+            continue
+        ex_date = coupon.exCouponDate()
+        ex = NEVER if ex_date == ql.Date() else day_number(ex_date)
+        unit = coupon.nominal() * coupon.accrualPeriod()
+        rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, ex, 0.0, 0.0, flow.amount(), unit))
+    return rows
+
+
+def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
+    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index."""
+    make = _overnight_row if index.kind == "overnight" else _ibor_row
+    ql_index = schedules.make_index(index)
+    return [make(ql.as_floating_rate_coupon(flow), ql_index, 0, indexed) for flow in leg]
+
+
+def _overnight_row(
+    coupon: ql.FloatingRateCoupon, index: ql.OvernightIndex, number: int, _: bool
+) -> Row:
+    """A compounded coupon telescopes: growth is P(start)/P(end) of its own accrual dates.
+
+    They stand as they are where one is no fixing day, such as Good Friday under a calendar of the
+    coupon's own: so does QuantLib's ``CompoundingOvernightIndexedCouponPricer``.
+    """
+    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
+    accrued = coupon.nominal() * coupon.accrualPeriod()
+    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
+    first = day_number(start)
+    amount = accrued * coupon.spread()
+    return (
+        *(OVERNIGHT, 1, number, day_number(coupon.date()), first, day_number(end), first, NEVER),
+        *(scale, 0.0, amount, 0.0),
+    )
+
+
+def _ibor_row(
+    coupon: ql.FloatingRateCoupon, index: ql.IborIndex, number: int, indexed: bool
+) -> Row:
+    """An IBOR coupon grows over the index's dates; at par, over its own period's."""
+    cal, lag = index.fixingCalendar(), index.fixingDays()
+    fixing = coupon.fixingDate()
+    start = cal.advance(fixing, lag, ql.Days)
+    if indexed:
+        end = index.maturityDate(start)
+    else:
+        next_fixing = cal.advance(coupon.accrualEndDate(), -int(coupon.fixingDays()), ql.Days)
+        end = max(cal.advance(next_fixing, lag, ql.Days), start + 1)
+    accrued = coupon.nominal() * coupon.accrualPeriod()
+    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
+    return (
+        *(IBOR, 1, number, day_number(coupon.date()), day_number(start), day_number(end)),
+        *(day_number(fixing), NEVER, scale, accrued * coupon.gearing()),
+        *(accrued * coupon.spread(), 0.0),
+    )
+
+
+def compile_book(
+    book: Sequence[Terms], *, indexed: bool = False
+) -> tuple[list[CompiledTrade], list[Failure]]:
+    """Compile what compiles; name what does not. One bad trade never stops the rest."""
+    good: list[CompiledTrade] = []
+    failed: list[Failure] = []
+    for terms in book:
+        try:
+            good.append(compile_trade(terms, indexed=indexed))
+        except PricingError as error:
+            failed.append(Failure(trade_id=terms.trade_id, code=error.code, message=str(error)))
+    return good, failed
+
+
+def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
+    """Lay compiled trades side by side.
+
+    Raises:
+        BadInput: Two trades have the same id.
+    """
+    ids = tuple(t.trade_id for t in trades)
+    if len(set(ids)) != len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise BadInput("trade_id", twice, "each trade id may stand once in a book")
+    ptr = np.zeros(len(trades) + 1, dtype=np.int64)
+    np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
+    curves = tuple(sorted({name for t in trades for name in (t.discount, t.forecast)}))
+    indices = tuple(sorted({name for t in trades for name in t.indices}))
+    # As bytes: numpy joins records field by field, twenty times slower.
+    flows = np.frombuffer(bytearray().join(t.flows.tobytes() for t in trades), dtype=FLOW)
+    _number_indices(flows, ptr, trades, indices)
+    return FlowBlock(
+        trade_ids=ids,
+        products=tuple(t.product for t in trades),
+        books=tuple(t.book for t in trades),
+        curves=curves,
+        indices=indices,
+        ptr=ptr,
+        flows=flows,
+        discount=np.array([curves.index(t.discount) for t in trades], dtype=np.int32),
+        forecast=np.array([curves.index(t.forecast) for t in trades], dtype=np.int32),
+        notional=np.array([t.notional for t in trades], dtype=np.float64),
+        z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
+    )
+
+
+def _number_indices(
+    flows: RecordArray, ptr: IntArray, trades: Sequence[CompiledTrade], indices: tuple[str, ...]
+) -> None:
+    """Make the index of each flow, a place in its trade's indices, one in those of the block."""
+    if all(trade.indices in ((), indices) for trade in trades):
+        return
+    places = np.array([indices.index(n) for t in trades for n in t.indices], dtype=np.uint8)
+    first = np.cumsum([0, *(len(t.indices) for t in trades)])[:-1]
+    floating = np.flatnonzero(flows["index"] != NO_INDEX)
+    trade = np.searchsorted(ptr, floating, side="right") - 1
+    flows["index"][floating] = places[first[trade] + flows["index"][floating]]
+
+
+def trades_of(block: FlowBlock) -> list[CompiledTrade]:
+    """The trades of a block, each by itself."""
+    return [_trade_of(block, row) for row in range(len(block))]
+
+
+def _trade_of(block: FlowBlock, row: int) -> CompiledTrade:
+    flows, indices = block.flows[block.ptr[row] : block.ptr[row + 1]], block.indices
+    if indices:
+        numbers = flows["index"]
+        used = np.unique(numbers[numbers != NO_INDEX])
+        if len(used) < len(indices):
+            indices, flows = tuple(indices[number] for number in used), flows.copy()
+            floating = numbers != NO_INDEX
+            flows["index"][floating] = np.searchsorted(used, numbers[floating])
+    return CompiledTrade(
+        trade_id=block.trade_ids[row],
+        product=block.products[row],
+        book=block.books[row],
+        flows=flows,
+        discount=block.curves[block.discount[row]],
+        forecast=block.curves[block.forecast[row]],
+        notional=float(block.notional[row]),
+        indices=indices,
+        z_spread=float(block.z_spread[row]),
+    )
+
+
+def only(block: FlowBlock, row: int) -> FlowBlock:
+    """A block of one trade of a block."""
+    one, flows = slice(row, row + 1), slice(block.ptr[row], block.ptr[row + 1])
+    return FlowBlock(
+        trade_ids=block.trade_ids[one],
+        products=block.products[one],
+        books=block.books[one],
+        curves=block.curves,
+        indices=block.indices,
+        ptr=block.ptr[row : row + 2] - block.ptr[row],
+        flows=block.flows[flows],
+        discount=block.discount[one],
+        forecast=block.forecast[one],
+        notional=block.notional[one],
+        z_spread=block.z_spread[one],
+    )
+
+
+def split_evenly(trades: Sequence[CompiledTrade], blocks: int) -> list[list[CompiledTrade]]:
+    """Deal trades into blocks of about the same number of flows, the same way every time."""
+    if blocks <= 1:
+        return [list(trades)]
+    piles: list[list[CompiledTrade]] = [[] for _ in range(blocks)]
+    total = sum(len(t.flows) for t in trades)
+    seen = 0
+    for trade in trades:
+        place = math.floor(seen * blocks / total) if total else 0
+        piles[min(place, blocks - 1)].append(trade)
+        seen += len(trade.flows)
+    return piles

@@ -1,0 +1,376 @@
+"""The slow truth: the same measures by plain QuantLib, bump and rebuild, one market at a time.
+
+Shares with the fast path only the schedules that QuantLib makes of the terms
+(``legs.py``) and the helpers that define a curve; values, curves and differences are
+QuantLib's own. It referees the tests, checks a sample of every frame and prices what does
+not compile.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.arrays import FloatArray
+from pricing.curves.curve_set import ONE_BP, CurveSet, set_date
+from pricing.curves.fixings import Fixings
+from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
+from pricing.errors import Failure, Matured, MissingCurve, MissingFixing, PricingError, Unpriceable
+from pricing.markets import conventions
+from pricing.products import schedules
+from pricing.products.terms import SwapTerms, Terms
+
+Curves = Mapping[str, ql.YieldTermStructure]
+
+
+@dataclass
+class TradeRisk:
+    """Measures of one trade, trade currency; names and signs as in ``BlockRisk``."""
+
+    trade_id: str
+    npv: float = float("nan")
+    leg_npv: tuple[float, float] = (float("nan"), float("nan"))
+    pv01: float = float("nan")
+    ladder_par: FloatArray = field(default_factory=lambda: np.empty(0))
+    krd: FloatArray = field(default_factory=lambda: np.empty(0))
+    dv01_par: float = float("nan")
+    dv01_zero: float = float("nan")
+    gamma: float = float("nan")
+    failure: Failure | None = None
+
+
+class Reference:
+    """One currency's market on one date, in plain QuantLib."""
+
+    def __init__(
+        self,
+        today: dt.date,
+        curves: CurveQuotes,
+        fixings: Fixings | None = None,
+        options: CurveOptions = CurveOptions(),
+    ) -> None:
+        """Build the curves at the given quotes; nothing is compiled."""
+        self.today, self.options = today, options
+        self.fixings = fixings or {}
+        self.set = CurveSet(today, shape_of(curves), self.fixings, options)
+        self.quotes = self.set.vector(curves)
+        self.base = self.rebuild(self.quotes)
+        self.handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.set.names}
+        self.link(self.base)
+
+    @classmethod
+    def on_next_day(
+        cls, today: dt.date, curves: CurveQuotes, fixings: Fixings, options: CurveOptions
+    ) -> Reference:
+        """The same quotes one calendar day later."""
+        return cls(today + dt.timedelta(days=1), curves, fixings, options)
+
+    def rebuild(self, quotes: FloatArray) -> Curves:
+        """QuantLib's bootstrap at any quotes: real curves, not nodes."""
+        x = self.set.bootstrap(quotes)
+        made: dict[str, ql.YieldTermStructure] = {}
+        for name, nodes, offset in zip(
+            self.set.names, self.set.grid.curves, self.set.grid.offsets, strict=False
+        ):
+            days = [self.set.grid.today, *nodes.days.tolist()]
+            factors = [1.0, *np.exp(x[offset : offset + len(nodes)]).tolist()]
+            made[name] = _interpolated(days, factors, nodes.interpolation)
+        return made
+
+    def link(self, curves: Curves) -> None:
+        """Let every trade see these curves."""
+        for name, curve in curves.items():
+            self.handles[name].linkTo(curve)
+
+    @contextmanager
+    def history(self) -> Iterator[None]:
+        """All known fixings in QuantLib's process-wide store, and out again."""
+        set_date(self.today)
+        indices = {name: schedules.make_index(row) for name, row in conventions.INDICES.items()}
+        try:
+            for name, index in indices.items():
+                _fill(index, self.fixings.get(name, {}), self.today)
+            yield
+        finally:
+            for index in indices.values():
+                index.clearFixings()  # a curve set puts back what it needs
+
+    def price(self, book: Sequence[Terms], *, ladders: bool = True) -> list[TradeRisk]:
+        """All measures of each trade; a failure is a value with a reason."""
+        with self.history():
+            priced = [self._unmatured(terms) for terms in book]
+            alive = [(r, i) for r, i in priced if i is not None]
+            for risk, instrument in alive:
+                instrument.fill(risk)
+            self._parallel(alive)
+            if ladders:
+                self._ladders(alive)
+            self.link(self.base)
+        return [risk for risk, _ in priced]
+
+    def instruments(self, book: Sequence[Terms]) -> list[tuple[TradeRisk, _Instrument]]:
+        """QuantLib's instruments of the trades that can be priced, within ``history``."""
+        return [(r, i) for r, i in map(self._instrument, book) if i is not None]
+
+    def values(self, book: Sequence[Terms]) -> list[float]:
+        """Only the values; NaN where a trade cannot be priced."""
+        with self.history():
+            return [_value(i) if i else float("nan") for _, i in map(self._instrument, book)]
+
+    def _unmatured(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
+        """The instrument of a trade; a bond that has made its last payment fails."""
+        risk, instrument = self._instrument(terms)
+        last = instrument.last_payment if instrument else None
+        if last is not None and last <= schedules.to_ql(self.today):
+            error = Matured(last.ISO())
+            risk.failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
+            return risk, None
+        return risk, instrument
+
+    def _instrument(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
+        risk = TradeRisk(terms.trade_id)
+        try:
+            instrument = self._make(terms)
+            instrument.npv()  # a missing fixing or curve shows here
+        except PricingError as error:
+            risk.failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
+            return risk, None
+        except RuntimeError as error:
+            known = _missing_fixing(str(error)) or Unpriceable(str(error))
+            risk.failure = Failure(trade_id=terms.trade_id, code=known.code, message=str(known))
+            return risk, None
+        return risk, instrument
+
+    def _make(self, terms: Terms) -> _Instrument:
+        if isinstance(terms, SwapTerms):
+            return self._swap(terms)
+        return self._bond(terms)
+
+    def _handle(self, name: str) -> ql.YieldTermStructureHandle:
+        if name not in self.handles:
+            raise MissingCurve(name, ", ".join(self.set.names))
+        return self.handles[name]
+
+    def _swap(self, terms: SwapTerms) -> _Instrument:
+        swap = schedules.resolve_swap(terms)
+        discount, forecast = self._handle(swap.discount_curve), self._handle(swap.forecast_curve)
+        made = schedules.swap_legs(swap, forecast, indexed=self.options.indexed, telescopic=False)
+        signs = (swap.sign, -swap.sign)
+        instrument = ql.Swap(list(made), [s < 0 for s in signs])
+        instrument.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
+        off = _off_fixing_days(made[1], swap.index, self.today)
+
+        def gap() -> float:
+            """By how much less QuantLib values the floating leg than one of its own dates."""
+            return float(sum(c.gap(forecast) * discount.discount(c.paid) for c in off))
+
+        def value() -> float:
+            return float(instrument.NPV() + signs[1] * gap())
+
+        def fill(risk: TradeRisk) -> None:
+            risk.npv = value()
+            risk.leg_npv = (instrument.legNPV(0), instrument.legNPV(1) + signs[1] * gap())
+            curve = self.base[swap.discount_curve]
+            risk.pv01 = signs[0] * ql.CashFlows.bps(made[0], curve, False)
+
+        return _Instrument(value, fill)
+
+    def _bond(self, terms: Terms) -> _Instrument:
+        bond = schedules.resolve_bond(terms)  # type: ignore[arg-type]
+        made = schedules.make_bond(bond)
+        spread = ql.QuoteHandle(ql.SimpleQuote((bond.terms.z_spread_bp or 0.0) * ONE_BP))
+        handle = self._handle(bond.discount_curve)
+        spreaded = ql.ZeroSpreadedTermStructure(handle, spread, ql.Continuous)
+        spreaded.enableExtrapolation()
+        face = ql.YieldTermStructureHandle(spreaded)
+        made.setPricingEngine(ql.DiscountingBondEngine(face))
+        scale = bond.terms.face_amount / 100.0
+
+        def value() -> float:
+            return float(made.NPV() * scale)
+
+        def fill(risk: TradeRisk) -> None:
+            risk.npv = value()
+            risk.leg_npv = (risk.npv, 0.0)
+            risk.pv01 = scale * ql.CashFlows.bps(made.cashflows(), spreaded, False)
+
+        return _Instrument(value, fill, made.cashflows()[-1].date())
+
+    def _parallel(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
+        ones = np.ones(len(self.quotes))
+        up, down = (self._at_quotes(alive, s * ONE_BP * ones) for s in (1.0, -1.0))
+        base = np.array([r.npv for r, _ in alive])
+        half = self._difference(partial(self._along, alive, ones))
+        for (risk, _), u, d, b, slope in zip(alive, up, down, base, half, strict=True):
+            risk.gamma, risk.dv01_par = float(u - 2.0 * b + d), float(slope)
+
+    def _ladders(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
+        eye, keys = np.eye(len(self.quotes)), range(len(self.quotes))
+        par = [self._difference(partial(self._along, alive, row)) for row in eye]
+        krd = [self._difference(partial(self._under_tent, alive, key)) for key in keys]
+        for number, (risk, _) in enumerate(alive):
+            risk.ladder_par = np.array([column[number] for column in par])
+            risk.krd = np.array([column[number] for column in krd])
+            risk.dv01_zero = float(risk.krd.sum())
+
+    def _difference(self, values: Callable[[float], FloatArray]) -> FloatArray:
+        """What a fall of 1 bp earns: central differences over 1 and 2 bp, extrapolated.
+
+        The third-order term of a central difference, (T x 1 bp)^2 / 6, cancels; see
+        ``measures``.
+        """
+        one = (values(-ONE_BP) - values(ONE_BP)) / 2.0
+        two = (values(-2.0 * ONE_BP) - values(2.0 * ONE_BP)) / 4.0
+        return (4.0 * one - two) / 3.0
+
+    def _along(
+        self, alive: Sequence[tuple[TradeRisk, _Instrument]], direction: FloatArray, shift: float
+    ) -> FloatArray:
+        return self._at_quotes(alive, shift * direction)
+
+    def _at_quotes(
+        self, alive: Sequence[tuple[TradeRisk, _Instrument]], shift: FloatArray
+    ) -> FloatArray:
+        self.link(self.rebuild(self.quotes + shift))
+        return np.array([i.npv() for _, i in alive])
+
+    def _under_tent(
+        self, alive: Sequence[tuple[TradeRisk, _Instrument]], key: int, shift: float
+    ) -> FloatArray:
+        name = self.set.keys[key].curve
+        place = self.set.names.index(name)
+        nodes, offset = self.set.grid.curves[place], self.set.grid.offsets[place]
+        dates = [schedules.ql_of_day(day) for day in nodes.days]
+        spreads = [
+            ql.QuoteHandle(ql.SimpleQuote(shift if offset + i == key else 0.0))
+            for i in range(len(dates))
+        ]
+        self.link(self.base)
+        self.handles[name].linkTo(_tented(self.base[name], spreads, dates))
+        return np.array([i.npv() for _, i in alive])
+
+
+@dataclass(frozen=True)
+class _Instrument:
+    """How to value one trade again, and how to fill in what needs no bump."""
+
+    npv: Callable[[], float]
+    fill: Callable[[TradeRisk], None]
+    last_payment: ql.Date | None = None
+
+
+@dataclass(frozen=True)
+class _OffFixingDays:
+    """An overnight coupon whose accrual starts or ends on a day without a fixing.
+
+    QuantLib grows it at simple interest within the fixing that begins before that day, and so
+    differs by about (rate x days / 360)^2 of notional from P(start) / P(end) of its own dates.
+    ``starts`` and ``ends`` are the fixing's first and last day around each such date, or None.
+    """
+
+    coupon: ql.FloatingRateCoupon
+    starts: tuple[ql.Date, ql.Date] | None
+    ends: tuple[ql.Date, ql.Date] | None
+
+    @property
+    def paid(self) -> ql.Date:
+        """The day of payment."""
+        return self.coupon.date()
+
+    def gap(self, forecast: ql.YieldTermStructureHandle) -> float:
+        """Amount between its own dates, less QuantLib's."""
+        p, factor = forecast.discount, 1.0
+        if self.starts is not None:
+            (v0, v1), own = self.starts, self.coupon.accrualStartDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (v1 - own) / (v1 - v0)
+            factor *= p(own) / p(v1) / simple
+        if self.ends is not None:
+            (v0, v1), own = self.ends, self.coupon.accrualEndDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (own - v0) / (v1 - v0)
+            factor *= p(v0) / p(own) / simple
+        coupon = self.coupon
+        growth = 1.0 + (coupon.rate() - coupon.spread()) * coupon.accrualPeriod()
+        return float(coupon.nominal() * growth * (factor - 1.0))
+
+
+def _off_fixing_days(
+    leg: Sequence[ql.CashFlow], row: conventions.IndexConvention, today: dt.date
+) -> list[_OffFixingDays]:
+    """The coupons of a floating leg that start or end, from today on, on no fixing day."""
+    if row.kind != "overnight":
+        return []
+    index, now = schedules.make_index(row), schedules.to_ql(today)
+    calendar = index.fixingCalendar()
+
+    def around(day: ql.Date) -> tuple[ql.Date, ql.Date] | None:
+        if calendar.isBusinessDay(day):
+            return None
+        first = calendar.adjust(day, ql.Preceding)
+        return (first, calendar.adjust(day, ql.Following)) if first >= now else None
+
+    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
+    found = [
+        _OffFixingDays(c, around(c.accrualStartDate()), around(c.accrualEndDate()))
+        for c in coupons
+        if c.date() > now
+    ]
+    return [coupon for coupon in found if coupon.starts or coupon.ends]
+
+
+def _value(instrument: _Instrument) -> float:
+    return instrument.npv()
+
+
+def _fill(index: ql.IborIndex, fixings: Mapping[dt.date, float], today: dt.date) -> None:
+    index.clearFixings()
+    known = [(schedules.to_ql(d), r) for d, r in fixings.items() if d <= today]
+    known = [(d, r) for d, r in known if index.isValidFixingDate(d)]
+    if known:
+        index.addFixings([d for d, _ in known], [r for _, r in known], True)
+
+
+def _interpolated(days: list[int], factors: list[float], interpolation: str) -> ql.DiscountCurve:
+    dates = [schedules.ql_of_day(day) for day in days]
+    make = {
+        "log_linear": ql.DiscountCurve,
+        "natural_log_cubic": ql.NaturalLogCubicDiscountCurve,
+    }[interpolation]
+    curve = make(dates, factors, ql.Actual365Fixed())
+    curve.enableExtrapolation()
+    return curve
+
+
+def _tented(
+    base: ql.YieldTermStructure, spreads: list[ql.QuoteHandle], dates: list[ql.Date]
+) -> ql.YieldTermStructure:
+    """QuantLib's own linear spread on continuous zero rates, flat outside."""
+    handle = ql.YieldTermStructureHandle(base)
+    if len(dates) == 1:
+        curve = ql.ZeroSpreadedTermStructure(handle, spreads[0], ql.Continuous)
+    else:
+        curve = ql.SpreadedLinearZeroInterpolatedTermStructure(handle, spreads, dates)
+    curve.enableExtrapolation()
+    return curve
+
+
+def _missing_fixing(text: str) -> MissingFixing | None:
+    """QuantLib says 'Missing SOFRON Actual/360 fixing for February 7th, 2025'."""
+    if "Missing" not in text or "fixing for" not in text:
+        return None
+    head, _, date = text.partition(" fixing for ")
+    name = head.split("Missing ")[1].split()[0]
+    row = next((r for r in conventions.INDICES if name.upper().startswith(r.upper())), name)
+    return MissingFixing(row, _iso(date.strip()))
+
+
+def _iso(date: str) -> str:
+    """QuantLib's 'February 7th, 2025' as 2025-02-07."""
+    plain = re.sub(r"(\d+)(st|nd|rd|th)", r"\1", date)
+    return dt.datetime.strptime(plain, "%B %d, %Y").date().isoformat()  # noqa: DTZ007

@@ -1,0 +1,42 @@
+"""Sums by group over REST."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from pricing.markets.conventions import CURRENCIES
+from risk.api import parameters, schemas, source
+from risk.api.views import RiskView
+from risk.queries import portfolio
+
+
+class PortfolioView(RiskView):
+    """NPV, DV01 and ladders summed by group, of the frames published now."""
+
+    @extend_schema(
+        operation_id="risk_portfolio",
+        parameters=[
+            parameters.CURRENCY,
+            parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
+            parameters.parameter(
+                "reporting_currency", "Convert sums with the frames' own FX", allowed=CURRENCIES
+            ),
+        ],
+        responses=schemas.Portfolio,
+    )
+    def get(self, request: Request) -> Response:
+        """Sums by group; every frame that went in is named under `frames`."""
+        parameters.known_only(request, "currency", "group_by", "reporting_currency")
+        groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
+        reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
+        views = source.views(parameters.currencies(request))
+        rollups = [view.rollup for view in views]
+        try:
+            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request))
+            fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}
+        except ValueError as error:
+            raise ValidationError({"reporting_currency": str(error)}) from None
+        return Response({"frames": [view.stamp() for view in views], "fx": fx, "groups": rows})

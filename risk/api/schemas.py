@@ -1,0 +1,187 @@
+"""What answers look like: only the schema is made from these; tests hold the answers to it."""
+
+# Fields of a serializer are its documentation here:
+# ruff: noqa: D101
+# mypy: disable-error-code="type-arg"
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.serializers import (
+    BooleanField,
+    CharField,
+    DateField,
+    DateTimeField,
+    DictField,
+    FloatField,
+    IntegerField,
+    ListField,
+)
+
+from pricing.measures.table import MEASURES
+
+
+class Answer(serializers.Serializer):
+    """Base: documents, never validates."""
+
+
+def money(text: str = "Trade currency") -> FloatField:
+    """An amount that may be missing."""
+    return FloatField(allow_null=True, help_text=text)
+
+
+def ladder() -> DictField:
+    """DV01 by curve and tenor."""
+    return DictField(
+        child=DictField(child=FloatField(allow_null=True)), help_text="By curve and tenor"
+    )
+
+
+class Stamp(Answer):
+    currency = CharField()
+    frame = IntegerField(help_text="Number of the frame; only rises")
+    as_of = DateTimeField(help_text="The market's time")
+    valuation_date = DateField()
+    curve_version = CharField(help_text="Name of quotes, date and conventions")
+    conventions = CharField(help_text="Hash of the currency's market conventions")
+    book_version = CharField(help_text="Name of the compiled book")
+    labels = DictField(child=CharField(), help_text="official, proxy or synthetic, by curve")
+    status = CharField(help_text="COMPLETE or PARTIAL")
+    priced = IntegerField()
+    total = IntegerField()
+    coverage = FloatField()
+    age_s = FloatField(help_text="Seconds since publication")
+    stale = BooleanField()
+    fx_usd = FloatField(allow_null=True, help_text="US dollars per unit; null: not known")
+    fx_label = CharField()
+
+
+class Failure(Answer):
+    code = CharField()
+    message = CharField()
+
+
+def measures() -> dict[str, Any]:
+    """A field a measure."""
+    return {name: money() for name in MEASURES}
+
+
+class _TradeHead(Answer):
+    trade_id = CharField()
+    currency = CharField()
+    desk = CharField()
+    book = CharField()
+    type = CharField(help_text="bond or swap")
+    status = CharField(help_text="priced or failed")
+    failure = Failure(allow_null=True)
+    frame = IntegerField()
+
+
+TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(), "__module__": __name__})
+
+
+class Trades(Answer):
+    frames = Stamp(many=True)
+    count = IntegerField()
+    page = IntegerField()
+    page_size = IntegerField()
+    results = TradeRisk(many=True)
+
+
+class CashFlow(Answer):
+    pay_date = DateField()
+    leg = CharField(help_text="bond, fixed or floating")
+    amount = FloatField(help_text="Trade currency; what is received is positive")
+    projected = BooleanField(help_text="The amount depends on the curves")
+    discount_factor = FloatField()
+    present_value = FloatField(help_text="With the bond's z-spread")
+
+
+class TradeCurves(Answer):
+    discount = CharField()
+    forecast = CharField()
+
+
+class TradeDetail(TradeRisk):  # type: ignore[valid-type,misc]
+    ladder_par = ladder()
+    krd = ladder()
+    curves = TradeCurves(allow_null=True)
+    cash_flows = CashFlow(many=True, allow_null=True)
+    stamp = Stamp()
+
+
+class Group(Answer):
+    currency = CharField(required=False)
+    desk = CharField(required=False)
+    book = CharField(required=False)
+    type = CharField(required=False)
+    amounts_in = CharField(help_text="Currency of the sums")
+    reporting_currency = CharField(allow_null=True)
+    valuation_dates = ListField(
+        child=DateField(), help_text="Of the frames summed; more than one: a sum of no one date"
+    )
+    trades = IntegerField()
+    failed = IntegerField()
+    npv = FloatField()
+    dv01_par = FloatField()
+    dv01_zero = FloatField()
+    gamma = FloatField()
+    pv01 = FloatField()
+    notional = FloatField()
+    ladder_par = ladder()
+    krd = ladder()
+
+
+class Portfolio(Answer):
+    frames = Stamp(many=True)
+    fx = DictField(
+        child=FloatField(), help_text="Units of the reporting currency per unit, by currency"
+    )
+    groups = Group(many=True)
+
+
+class HistoryRow(Answer):
+    currency = CharField()
+    frame = IntegerField()
+    published = DateTimeField()
+    as_of = DateTimeField()
+    book_version = CharField()
+    curve_version = CharField()
+    status = CharField()
+    npv = FloatField()
+    dv01_par = FloatField()
+    priced = IntegerField()
+    total = IntegerField()
+    tick_to_published_ms = FloatField(allow_null=True)
+
+
+class History(Answer):
+    count = IntegerField()
+    results = HistoryRow(many=True)
+
+
+class Node(Answer):
+    tenor = CharField()
+    date = DateField(allow_null=True)
+    quote = FloatField(help_text="Decimal per year")
+    zero_rate = FloatField(allow_null=True, help_text="Continuous, Act/365F; decimal per year")
+    discount_factor = FloatField(allow_null=True)
+
+
+class Curve(Answer):
+    curve = CharField()
+    # A field's own attribute is called so too, but a declared field is not on the class:
+    label = CharField()  # type: ignore[assignment]
+    nodes = Node(many=True)
+    stamp = Stamp()
+
+
+class Curves(Answer):
+    curves = Curve(many=True)
+
+
+class Preview(Answer):
+    measures = DictField(help_text="As `manage.py price` writes them for a trade")
+    stamp = Stamp()

@@ -1,0 +1,298 @@
+"""Published frames as server-sent events: what is newer than the caller has, as it comes.
+
+The notice on ``risk:frames`` can be lost, so the pointers are looked at every second
+whatever is heard. Frames that come faster than they are sent are skipped: an event is the
+newest frame of its currency, never an old one late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+import redis.asyncio
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connections
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from knox.models import AuthToken
+from redis import RedisError
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from instruments import access
+from instruments.api.permissions import READS_MASTER
+from pricing.markets.conventions import CURRENCIES
+from risk.api import parameters
+from risk.api.views import RiskView
+from risk.queries import portfolio, trade_detail
+from risk.store.frames import CHANNEL, key
+from risk.store.results import Rollup
+from riskproject.web.problems import problem
+from riskproject.web.slots import Slots
+
+T = TypeVar("T")
+LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
+RETRY_MS = 2000
+RETRY_AFTER_S = 30
+EVENT_ID = re.compile(r"[A-Z]{3}:[0-9]{1,19}(,[A-Z]{3}:[0-9]{1,19})*")
+
+_rollup = msgspec.msgpack.Decoder(Rollup)
+
+
+slots = Slots(
+    "streams",
+    own_hint="close one, or poll /risk/portfolio/",
+    hint="try again later, or poll /risk/portfolio/",
+    retry_after_s=RETRY_AFTER_S,
+)
+
+
+class EventStream(BaseRenderer):
+    """For the Accept header; the stream renders itself."""
+
+    media_type, format, charset = "text/event-stream", "event-stream", "utf-8"
+
+    def render(self, data: Any, *_: Any, **__: Any) -> bytes:
+        """Only what is no stream comes here."""
+        return JSONRenderer().render(data)
+
+
+class StreamView(RiskView):
+    """Risk as it is published."""
+
+    renderer_classes = (EventStream,)
+
+    @extend_schema(
+        operation_id="stream_risk",
+        parameters=[
+            parameters.CURRENCY,
+            parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
+            OpenApiParameter(
+                "Last-Event-ID",
+                str,
+                OpenApiParameter.HEADER,
+                description="`id` of the last event you have, such as USD:7,EUR:9",
+            ),
+        ],
+        responses={
+            (200, EventStream.media_type): OpenApiResponse(
+                str,
+                description="Events `risk`: {stamp, groups} of one currency, as in "
+                "/risk/portfolio/. The first come at once. Comments keep the line open; it ends "
+                "after ten minutes, and a browser comes back by itself",
+            )
+        },
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Server-sent events, from now on or from the event that `Last-Event-ID` names."""
+        parameters.known_only(request, "currency", "group_by")
+        groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
+        wanted = parameters.currencies(request)
+        seen = _seen(request.headers.get("Last-Event-ID", ""))
+        desks = self.desks(request)
+        slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
+        response = StreamingHttpResponse(
+            stream(
+                slot, settings.REDIS_URL, wanted, groups, desks, seen, Permission(request, desks)
+            ),
+            content_type=EventStream.media_type,
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+        # The generator's own release does not run for a client that leaves before it starts.
+        weakref.finalize(response, slots.release, slot)
+        return response
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refusals are problem documents, not events."""
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+
+def _seen(event_id: str) -> dict[str, int]:
+    """Frames by currency that the caller has.
+
+    Raises:
+        ValidationError: It is no id of ours.
+    """
+    if not event_id:
+        return {}
+    if not EVENT_ID.fullmatch(event_id):
+        raise ValidationError({"Last-Event-ID": "Last-Event-ID: send an event's id, or none"})
+    return {name: int(frame) for name, frame in (p.split(":") for p in event_id.split(","))}
+
+
+class Permission:
+    """What a stream was opened with: its user, the login, and the desks that the user may read."""
+
+    def __init__(self, request: Request, desks: Collection[str] | None) -> None:
+        """Remember what the request was let in by."""
+        self._user_pk, self._desks = cast(int, request.user.pk), desks
+        self._token_pk = getattr(request.auth, "pk", None)
+        self._session_hash = self._hash(cast(Any, request.user))
+        session = None if request.auth else getattr(request, "session", None)
+        self._session = session if session is not None and session.session_key else None
+
+    def stands(self) -> bool:
+        """Whether a new request would be let in, and would read the same desks.
+
+        A database that is away says nothing: the stream goes on to its ordinary end.
+        """
+        try:
+            return self._stands()
+        except DatabaseError:
+            return True
+        finally:
+            _close_database_connections()
+
+    def _stands(self) -> bool:
+        user = get_user_model().objects.filter(pk=self._user_pk, is_active=True).first()
+        if user is None or not user.has_perm(READS_MASTER):
+            return False
+        if self._token_pk and not AuthToken.objects.filter(pk=self._token_pk).exists():
+            return False
+        if self._session is not None and not (
+            self._session.exists(self._session.session_key)
+            and self._hash(user) == self._session_hash
+        ):
+            return False
+        return access.desks_seen(user) == self._desks
+
+    @staticmethod
+    def _hash(user: Any) -> str:
+        """Changes with the password."""
+        return str(user.get_session_auth_hash())
+
+
+def _close_database_connections() -> None:
+    """Close this thread's connections, but for one that is in a transaction.
+
+    Django closes them when a response ends, which for a stream is minutes later.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+async def _in_a_thread(work: Callable[[], T]) -> T:
+    """Run in the request's own thread, and give the thread back.
+
+    Django keeps one thread for each request until its response has ended. asgiref starts another
+    one when it is needed again.
+    """
+    result = await sync_to_async(work, thread_sensitive=True)()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        executor.shutdown(wait=False)
+    return result
+
+
+async def stream(
+    slot: object,
+    url: str,
+    currencies: Sequence[str],
+    groups: Sequence[str],
+    desks: Collection[str] | None,
+    seen: Mapping[str, int],
+    permission: Permission,
+) -> AsyncIterator[bytes]:
+    """Send events until the caller goes or ``STREAM_SECONDS`` are over, then release the slot.
+
+    It ends early when the permission has gone: a client that comes back is told why.
+    """
+    client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    listener = client.pubsub(ignore_subscribe_messages=True)
+    try:
+        # Here all middleware has run, and this is still the thread in which it has run.
+        await _in_a_thread(_close_database_connections)
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        await listener.subscribe(CHANNEL)
+        async for event in _events(
+            client, listener, currencies, groups, desks, dict(seen), permission
+        ):
+            yield event
+    except RedisError as error:
+        body = problem(
+            503, f"redis does not answer: {type(error).__name__}", code="dependency_down"
+        )
+        yield b"event: problem\ndata: " + msgspec.json.encode(body) + b"\n\n"
+    finally:
+        slots.release(slot)
+        await listener.aclose()  # type: ignore[no-untyped-call]
+        await client.aclose()
+
+
+async def _events(
+    client: Any,
+    listener: Any,
+    currencies: Sequence[str],
+    groups: Sequence[str],
+    desks: Collection[str] | None,
+    seen: dict[str, int],
+    permission: Permission,
+) -> AsyncIterator[bytes]:
+    begun = time.monotonic()
+    end, beat, checked = begun + settings.STREAM_SECONDS, begun, begun
+    while time.monotonic() < end:
+        if time.monotonic() - checked >= settings.STREAM_CHECK_SECONDS:
+            if not await _in_a_thread(permission.stands):
+                return
+            checked = time.monotonic()
+        async for rollup in _newer(client, currencies, seen):
+            seen[rollup.currency] = rollup.frame
+            yield _event(rollup, groups, desks, seen)
+            beat = time.monotonic()
+        if time.monotonic() - beat >= HEARTBEAT_S:
+            beat = time.monotonic()
+            yield b": alive\n\n"
+        await _notice(listener)
+
+
+async def _newer(
+    client: Any, currencies: Sequence[str], seen: Mapping[str, int]
+) -> AsyncIterator[Rollup]:
+    """Frames that the caller does not have."""
+    for name, raw in zip(currencies, await _pointers(client, currencies), strict=True):
+        frame = int(raw or 0)
+        if frame > seen.get(name, 0):
+            found = await client.get(key(name, "rollup", frame))
+            if found:  # else it has moved on: the next look finds it
+                yield _rollup.decode(found)
+
+
+async def _pointers(client: Any, currencies: Sequence[str]) -> Any:
+    async with client.pipeline(transaction=False) as pipe:
+        for name in currencies:
+            pipe.get(key(name, "pointer"))
+        return await pipe.execute()
+
+
+async def _notice(listener: Any) -> None:
+    """Wait for a notice or a second; what came meanwhile is one notice."""
+    await asyncio.sleep(GAP_S)
+    wait = LOOK_S - GAP_S
+    while await listener.get_message(timeout=wait):
+        wait = 0.0
+
+
+def _event(
+    rollup: Rollup, groups: Sequence[str], desks: Collection[str] | None, seen: Mapping[str, int]
+) -> bytes:
+    event_id = ",".join(f"{name}:{frame}" for name, frame in seen.items() if name in CURRENCIES)
+    body = {
+        "stamp": trade_detail.stamp(rollup),
+        "groups": portfolio.portfolio([rollup], groups, None, desks),
+    }
+    return f"event: risk\nid: {event_id}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"

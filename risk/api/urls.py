@@ -1,0 +1,23 @@
+"""Addresses of the risk API, below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from risk.api.curves import CurvesView, CurveView
+from risk.api.history import HistoryView
+from risk.api.portfolio import PortfolioView
+from risk.api.preview import PreviewView
+from risk.api.stream import StreamView
+from risk.api.trades import TradesView, TradeView
+
+urlpatterns = [
+    path("risk/portfolio/", PortfolioView.as_view()),
+    path("risk/trades/", TradesView.as_view()),
+    path("risk/trades/<str:trade_id>/", TradeView.as_view()),
+    path("risk/history/", HistoryView.as_view()),
+    path("curves/", CurvesView.as_view()),
+    path("curves/<str:curve>/", CurveView.as_view()),
+    path("pricing/preview/", PreviewView.as_view()),
+    path("stream/risk/", StreamView.as_view()),
+]

@@ -1,0 +1,73 @@
+"""Exchange rates in Redis: ticks laid over one another by a bridge, stamped into every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import redis
+
+from risk.store.messages import FxTick
+
+FX_KEY = "risk:{fx}:usd"
+
+STORED = "stored"
+"""Label of rates that the security master holds, until a tick brings newer ones."""
+
+LEAST_REAL_FIRST = ("synthetic", STORED, "proxy", "official")
+
+
+class Fx(msgspec.Struct, frozen=True):
+    """US dollars per unit of each currency, and how real they are.
+
+    ``labels`` holds the label that each rate came with; ``label`` is the least real of them,
+    for whoever shows one word for all. The dollar's own rate has none.
+    """
+
+    usd: dict[str, float] = msgspec.field(default_factory=lambda: {"USD": 1.0})
+    label: str = ""
+    labels: dict[str, str] = {}
+
+
+_decoder = msgspec.msgpack.Decoder(Fx)
+
+
+def laid_over(before: Fx, newer: FxTick | Fx) -> Fx:
+    """Newer rates over those before; what they do not carry stands, with its label."""
+    labels = newer.labels if isinstance(newer, Fx) else dict.fromkeys(newer.usd, newer.label)
+    merged = {**before.labels, **labels}
+    merged.pop("USD", None)  # a dollar is a dollar, whoever says so
+    return Fx({**before.usd, **newer.usd}, _least_real(merged), merged)
+
+
+def _least_real(labels: dict[str, str]) -> str:
+    return next((label for label in LEAST_REAL_FIRST if label in labels.values()), "")
+
+
+def read_fx(client: redis.Redis) -> Fx:
+    """The newest rates; only the dollar's own when none have come."""
+    raw: Any = client.get(FX_KEY)
+    return _decoder.decode(raw) if raw else Fx()
+
+
+def write_fx(client: redis.Redis, newer: FxTick | Fx) -> None:
+    """Lay rates over those that stand. One bridge reads the FX topic, and judges order."""
+    merged = laid_over(read_fx(client), newer)
+    client.set(FX_KEY, msgspec.msgpack.encode(merged))
+
+
+def stand_in(client: redis.Redis, usd: Mapping[str, float]) -> None:
+    """Lay the master's rates under those of ticks: for currencies that no tick has brought."""
+
+    def write(pipe: Any) -> None:
+        raw = pipe.get(FX_KEY)
+        before = _decoder.decode(raw) if raw else Fx()
+        free = [name for name in usd if before.labels.get(name, STORED) == STORED]
+        ours = [name for name in free if name in before.labels or name not in before.usd]
+        newer = Fx({name: usd[name] for name in ours}, STORED, dict.fromkeys(ours, STORED))
+        pipe.multi()
+        if ours:
+            pipe.set(FX_KEY, msgspec.msgpack.encode(laid_over(before, newer)))
+
+    client.transaction(write, FX_KEY)  # again, when a tick comes in between

@@ -1,0 +1,116 @@
+"""A published frame in; how far a sample of its trades lies from plain QuantLib, out.
+
+Runs beside the pricing workers, on the queue of compilations: the fast path is held to the
+slow truth at run time too. A breach is an alarm, never a crash.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from instruments import trade_repository as master
+from pricing.curves.fixings import public_on
+from pricing.curves.quotes import CurveOptions
+from pricing.markets import conventions
+from pricing.products.terms import BondTerms, Terms
+from pricing.reference import Reference, TradeRisk
+from risk.store.compiled_book import Manifest
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames
+from risk.store.results import CheckResult, PartColumns, Rollup
+
+SAMPLE = 4
+"""Trades a check: a few milliseconds each, and another few at the next frame."""
+
+NPV_LIMIT, LADDER_LIMIT = 1e-8, 1e-5
+"""Of notional, and of gross DV01 (per-trade ladders are kept in single precision)."""
+
+
+def check_frame(
+    frames: Frames,
+    books: CompiledBooks,
+    options: CurveOptions,
+    currency: str,
+    load: Callable[[], master.LoadedBook] = master.load_trades,
+) -> CheckResult | None:
+    """Price a sample of the current frame by QuantLib alone, and keep what came out.
+
+    Args:
+        frames: Where the frame is.
+        books: Where its book is.
+        options: How its curves were made.
+        currency: Whose frame.
+        load: Gives the database's trades; a compiler reads only what has changed.
+
+    Returns:
+        None when there is nothing to check: no frame, or trades have moved on since.
+    """
+    rollup = frames.current(currency)
+    manifest = books.manifest(currency, rollup.book_version) if rollup else None
+    if rollup is None or manifest is None:
+        return None
+    loaded, newest = load(), books.newest(currency)
+    if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
+        return None  # an edit is under way; the next frame will match
+    found = _sample(rollup, manifest, [trade.terms for trade in loaded.trades])
+    columns = {block: frames.columns(currency, rollup.frame, block) for _, block, _ in found}
+    if not found or None in columns.values():
+        return None
+    truths = _reference(rollup, manifest, options).price([terms for terms, _, _ in found])
+    result = _compare(rollup, found, truths, columns)
+    frames.keep_check(result)
+    return result
+
+
+Place = tuple[Terms, int, int]
+
+
+def _sample(rollup: Rollup, manifest: Manifest, trades: Sequence[Terms]) -> list[Place]:
+    """Other trades at every frame, by the frame's number; failed ones have nothing to check."""
+    failed = {failure.trade_id for failure in rollup.failures}
+    mine = [t for t in trades if t.currency == rollup.currency and t.trade_id not in failed]
+    picked = [mine[(rollup.frame * SAMPLE + i) % len(mine)] for i in range(min(SAMPLE, len(mine)))]
+    places = [(terms, manifest.place_of(terms.trade_id)) for terms in picked]
+    return [(terms, *place) for terms, place in places if place and place[0] not in rollup.missing]
+
+
+def _reference(rollup: Rollup, manifest: Manifest, options: CurveOptions) -> Reference:
+    fixings = {
+        name: public_on(conventions.INDICES[name], rates, rollup.valuation_date)
+        for name, rates in manifest.fixings.items()
+    }
+    return Reference(rollup.valuation_date, rollup.curves, fixings, options)
+
+
+def _compare(
+    rollup: Rollup,
+    places: Sequence[Place],
+    truths: Sequence[TradeRisk],
+    columns: dict[int, PartColumns | None],
+) -> CheckResult:
+    npv_error = ladder_error = 0.0
+    worst = ""
+    for (terms, block, row), truth in zip(places, truths, strict=True):
+        part = columns[block]
+        if part is None or truth.failure is not None:
+            continue
+        size = abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
+        gross = float(np.abs(truth.ladder_par).sum()) or 1.0
+        error = abs(float(part.column("npv")[row]) - truth.npv) / size
+        if error >= npv_error:
+            npv_error, worst = error, terms.trade_id
+        moved = np.abs(part.ladder("ladder_par")[row] - truth.ladder_par).max() / gross
+        ladder_error = max(ladder_error, float(moved))
+    return CheckResult(
+        currency=rollup.currency,
+        frame=rollup.frame,
+        trades=len(places),
+        npv_error=npv_error,
+        ladder_error=ladder_error,
+        worst=worst,
+        checked_ns=time.time_ns(),
+        breach=npv_error > NPV_LIMIT or ladder_error > LADDER_LIMIT,
+    )

@@ -1,0 +1,83 @@
+"""Celery's signals of a worker in; its pulse in Redis and its heartbeat file out.
+
+All of it happens in a worker's main process, every two seconds: a pool that hangs is seen by
+its frames, a main process that hangs by its silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown
+from celery.utils.log import get_task_logger
+from django.conf import settings
+
+from risk.store.frames import connect
+from risk.store.heartbeats import HeartbeatWriter, write_worker
+
+log = get_task_logger(__name__)
+PRICING_QUEUE = "pricing"
+KINDS = {PRICING_QUEUE: "worker", "compile": "compiler", "preview": "previewer"}
+"""What a worker is called, by the queue that it consumes."""
+
+HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"
+"""Variable: a file that is touched, for a supervisor that cannot ask Redis."""
+
+WAIT_S = 0.3
+"""For Redis: the worker takes no task meanwhile."""
+
+_workers: list[Any] = []
+"""The Celery worker of this process, once it has started."""
+
+
+@cache
+def _client() -> redis.Redis:
+    return connect(settings.REDIS_URL, timeout_s=WAIT_S)
+
+
+@cache
+def _speaker(kind: str, name: str) -> HeartbeatWriter:
+    return HeartbeatWriter(_client(), kind, name)
+
+
+def prices(worker: Any) -> bool:
+    """Whether it takes pricing tasks."""
+    return PRICING_QUEUE in worker.app.amqp.queues.consume_from
+
+
+def _speaker_of(worker: Any) -> HeartbeatWriter:
+    queues = worker.app.amqp.queues.consume_from
+    kind = next((name for queue, name in KINDS.items() if queue in queues), "worker")
+    return _speaker(kind, worker.hostname)
+
+
+@worker_init.connect
+def _meet(sender: Any, **_: Any) -> None:
+    _workers.append(sender)
+
+
+@worker_ready.connect
+@heartbeat_sent.connect
+def _say_alive(**_: Any) -> None:
+    file = os.environ.get(HEARTBEAT_FILE, "")
+    if file:
+        Path(file).touch()
+    for worker in _workers:
+        try:
+            _speaker_of(worker).speak()
+            if prices(worker):
+                write_worker(_client(), worker.hostname, worker.concurrency)
+        except redis.RedisError as error:
+            log.warning("no heartbeat: %s", error)
+
+
+@worker_shutdown.connect
+def _say_goodbye(**_: Any) -> None:
+    with contextlib.suppress(redis.RedisError):
+        for worker in _workers:
+            _speaker_of(worker).leave()

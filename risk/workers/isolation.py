@@ -1,0 +1,105 @@
+"""A block that has killed its process in; each of its trades priced alone, named before, out.
+
+Nothing is kept: who survives this prices the block as always, with the same numbers to the
+last bit. The quick way takes slices of the prepared block through the kernel, about 0.1 ms a
+trade; the thorough one takes each trade through everything that a block goes through, for
+what dies before the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pricing import kernel
+from pricing.arrays import IntArray
+from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.fixings import day_of
+from pricing.kernel import Flows, Tables
+from pricing.measures.block import ReadyBlock, make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import FlowBlock, only
+from risk.store.messages import PriceJob
+from risk.workers.session import Session
+
+
+def rehearse(
+    session: Session, job: PriceJob, say: Callable[[str], None], *, thorough: bool = False
+) -> None:
+    """Price every trade of a block alone.
+
+    Args:
+        session: What the process holds.
+        job: The block and its quotes.
+        say: Called with each trade's id before it is priced, and with "" after the last.
+        thorough: Everything for each trade, not the kernel alone.
+
+    Raises:
+        BootstrapFailed: The quotes admit no curve.
+        BookGone: The book version is no longer there.
+    """
+    curves = session.curves(job)
+    solved = session.solve(job, curves)
+    if thorough:
+        for block in _each(session.block(job)):
+            say(block.trade_ids[0])
+            _price_one(session, job, block, curves, solved)
+    else:
+        _, ready, _ = session.prepare(job)
+        _through_the_kernel(ready, solved, say)
+    say("")
+
+
+def _through_the_kernel(ready: ReadyBlock, solved: Solved, say: Callable[[str], None]) -> None:
+    discount = ready.grid.discount(ready.tables, solved.x)
+    for row, name in enumerate(ready.dated.block.trade_ids):
+        say(name)
+        flows, points = _flows_of(ready.dated.flows, row)
+        tables = _tables_of(ready.tables, points)
+        kernel.value_and_gradients(flows, discount[points], tables, ready.grid.size)
+
+
+def _price_one(
+    session: Session, job: PriceJob, block: FlowBlock, curves: CurveSet, solved: Solved
+) -> None:
+    fixings = session.fixings(job)
+    dated = roll_to(block, day_of(job.valuation_date), fixings, curves.names)
+    price_block(make_ready(dated, curves.grid), curves, solved)
+
+
+def _each(block: FlowBlock) -> Iterator[FlowBlock]:
+    return (only(block, row) for row in range(len(block)))
+
+
+def _tables_of(tables: Tables, points: IntArray) -> Tables:
+    return Tables(
+        tables.node[points],
+        tables.node_weight[points],
+        tables.tent[points],
+        tables.tent_weight[points],
+    )
+
+
+def _flows_of(flows: Flows, row: int) -> tuple[Flows, IntArray]:
+    """One trade's flows over its own points, and which of the block's points those are."""
+    fixed = slice(flows.fixed_ptr[row], flows.fixed_ptr[row + 1])
+    floating = slice(flows.float_ptr[row], flows.float_ptr[row + 1])
+    parts = [flows.fixed_pay[fixed], flows.float_pay[floating]]
+    parts += [flows.float_start[floating], flows.float_end[floating]]
+    points, places = np.unique(np.concatenate(parts), return_inverse=True)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    pay, float_pay, start, end = np.split(places.astype(parts[0].dtype), ends)
+    one = Flows(
+        fixed_ptr=flows.fixed_ptr[row : row + 2] - fixed.start,
+        fixed_pay=pay,
+        fixed_amount=flows.fixed_amount[fixed],
+        fixed_unit=flows.fixed_unit[fixed],
+        float_ptr=flows.float_ptr[row : row + 2] - floating.start,
+        float_pay=float_pay,
+        float_start=start,
+        float_end=end,
+        float_alpha=flows.float_alpha[floating],
+        float_beta=flows.float_beta[floating],
+    )
+    return one, points

@@ -1,0 +1,214 @@
+"""What one worker process holds: curve sets by date, compiled blocks by version.
+
+A job in, a part out. Everything here is derived and can be thrown away: a new process
+fetches the compiled book by its version and builds the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import msgspec
+
+from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.fixings import Fixings, day_of, public_on
+from pricing.curves.quotes import CurveOptions, curve_version, shape_of
+from pricing.markets import conventions
+from pricing.measures.block import ReadyBlock, make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import FlowBlock
+from risk.store.block_result import Groups, make_groups, pack_columns, sum_cells
+from risk.store.compiled_book import Manifest
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.messages import PriceJob
+from risk.store.results import PartColumns, PartSums
+
+T = TypeVar("T")
+
+
+class BookGone(Exception):
+    """The book version of a job is no longer in Redis: the bridge opens the next frame anew."""
+
+
+class Kept:
+    """The last few things made for each place: what it holds grows with places, not with time."""
+
+    def __init__(self, size: int) -> None:
+        """Keep at most ``size`` a place."""
+        self.size = size
+        self._made: dict[Hashable, OrderedDict[Hashable, Any]] = {}
+
+    def get_or(self, place: Hashable, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for the key, or made now."""
+        here = self._made.setdefault(place, OrderedDict())
+        if key in here:
+            here.move_to_end(key)
+            return here[key]  # type: ignore[no-any-return]
+        made = here[key] = make()
+        while len(here) > self.size:
+            here.popitem(last=False)
+        return made
+
+    def has(self, place: Hashable, key: Hashable) -> bool:
+        """Whether it is there already."""
+        return key in self._made.get(place, ())
+
+
+class Session:
+    """State of one worker process; not for threads (QuantLib's date is process-wide)."""
+
+    def __init__(self, books: CompiledBooks, options: CurveOptions = CurveOptions()) -> None:
+        """Hold nothing yet."""
+        self.books, self.options = books, options
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        # Frames of the version before an edit may still be open.
+        self._manifests, self._names, self._blocks = Kept(2), Kept(2), Kept(2)
+        # Each also on the date that it rolls to.
+        self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
+        self._first = True  # whether the block priced last was new, or its instruments were
+        self._last_day: dict[Hashable, Hashable] = {}
+        self._solved = Kept(1)  # blocks of one frame that this process prices
+
+    def price(self, job: PriceJob) -> tuple[PartSums, PartColumns]:
+        """Price one block of one frame.
+
+        Raises:
+            BootstrapFailed: The quotes admit no curve.
+            BookGone: The book version is no longer there.
+        """
+        started = time.time_ns()
+        place, day = (job.currency, job.block), self._day(job)
+        self._first = not self._ready.has(place, day) or self._last_day.get(place) != day
+        self._last_day[place] = day
+        curves, ready, groups = self.prepare(job)
+        solved = self.solve(job, curves)
+        risk = price_block(ready, curves, solved)
+        sums = PartSums(
+            block=job.block,
+            worker=self.name,
+            started_ns=started,
+            finished_ns=time.time_ns(),
+            keys=[(key.curve, key.tenor) for key in curves.keys],
+            curve_version=curve_version(job.curves, job.valuation_date, self.options),
+            rate_error=solved.rate_error,
+            zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
+            cells=sum_cells(groups, risk, ready.dated.matured),
+            failures=list(risk.failures),
+            node_days=curves.grid.node_days().tolist(),
+            conventions=conventions.digest(job.currency),
+            matured=int(ready.dated.matured.sum()),
+        )
+        return sums, pack_columns(job.block, risk)
+
+    def prepare(self, job: PriceJob) -> tuple[CurveSet, ReadyBlock, Groups]:
+        """All that a job needs besides its quotes; made once per date and version."""
+        place, curves = (job.currency, job.block), self.curves(job)
+        ready = self._ready.get_or(place, self._day(job), lambda: self._make_ready(job, curves))
+        name = self.block_name(job)
+        groups = self._groups.get_or(place, name, lambda: make_groups(self.block(job)))
+        return curves, ready, groups
+
+    def prepare_next_day(self, job: PriceJob) -> None:
+        """Prepare a priced block for the next weekday: its first tick need not wait for that.
+
+        Not after the first frame of a block or of its instruments, which has taken long enough.
+        """
+        if not self._first:
+            date = next_weekday(job.valuation_date)
+            self.prepare(msgspec.structs.replace(job, valuation_date=date))
+
+    def _day(self, job: PriceJob) -> Hashable:
+        """All that a block with its weights depends on."""
+        return (self.block_name(job), *self._curves_of(job))
+
+    def _curves_of(self, job: PriceJob) -> tuple[Hashable, ...]:
+        """All that a job's curves depend on besides quotes."""
+        manifest = self.manifest(job.currency, job.book_version)
+        history = manifest.fixings_name or manifest.version
+        return (history, job.valuation_date, shape_of(job.curves))
+
+    def solve(self, job: PriceJob, curves: CurveSet) -> Solved:
+        """The curves at a job's quotes."""
+        vector = curves.vector(job.curves)
+        key = (*self._curves_of(job), vector.tobytes())
+        return self._solved.get_or(job.currency, key, lambda: curves.solve(vector))
+
+    def curves(self, job: PriceJob) -> CurveSet:
+        """The curves of a job's date, without its quotes; made once."""
+        date, shape = job.valuation_date, shape_of(job.curves)
+        return self._curves.get_or(
+            job.currency,
+            self._curves_of(job),
+            lambda: CurveSet(date, shape, self.fixings(job), self.options),
+        )
+
+    def manifest(self, currency: str, version: str) -> Manifest:
+        """What a book version holds.
+
+        Raises:
+            BookGone: It is no longer there.
+        """
+
+        def fetch() -> Manifest:
+            found = self.books.manifest(currency, version)
+            if found is None:
+                raise BookGone(f"{currency} book {version} is not in Redis")
+            return found
+
+        return self._manifests.get_or(currency, version, fetch)
+
+    def fixings(self, job: PriceJob) -> Fixings:
+        """The fixings of a job's book version that are public on its date."""
+        stored = self.manifest(job.currency, job.book_version).fixings
+        return {
+            name: public_on(conventions.INDICES[name], rates, job.valuation_date)
+            for name, rates in stored.items()
+        }
+
+    def block(self, job: PriceJob) -> FlowBlock:
+        """The compiled block of a job.
+
+        Raises:
+            BookGone: It is no longer there.
+        """
+        name = self.block_name(job)
+
+        def fetch() -> FlowBlock:
+            found = self.books.block_named(job.currency, name)
+            if found is None:
+                raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
+            return found
+
+        return self._blocks.get_or((job.currency, job.block), name, fetch)
+
+    def block_name(self, job: PriceJob) -> str:
+        """What the job's block is kept under: an edit elsewhere leaves it as it is.
+
+        Raises:
+            BookGone: It is no longer there.
+        """
+
+        def fetch() -> str:
+            found = self.books.block_name(job.currency, job.book_version, job.block)
+            if found is None:
+                raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
+            return found
+
+        return self._names.get_or((job.currency, job.block), job.book_version, fetch)
+
+    def _make_ready(self, job: PriceJob, curves: CurveSet) -> ReadyBlock:
+        dated = roll_to(
+            self.block(job), day_of(job.valuation_date), self.fixings(job), curves.names
+        )
+        return make_ready(dated, curves.grid)
+
+
+def next_weekday(date: dt.date) -> dt.date:
+    """The next day that is no Saturday or Sunday; whether it is a holiday matters little here."""
+    return date + dt.timedelta(days={4: 3, 5: 2}.get(date.weekday(), 1))

@@ -1,0 +1,264 @@
+"""Celery's door: decode a job, price it, put the part; whoever puts the last one publishes.
+
+Losing or repeating a task is harmless: parts and publication are fenced by the frame's
+number, and the bridge's watchdog sends again what is missing.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+import msgspec
+from celery import shared_task
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import task_failure, worker_init, worker_process_init
+from celery.utils.log import get_task_logger
+from django.conf import settings
+from redis import RedisError
+
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import PricingError
+from risk.store.compiled_book_store import CompiledBooks, StaleBook
+from risk.store.frames import BOOK_GONE, Frames, connect
+from risk.store.messages import PriceJob
+from risk.store.publication import publish_parts
+from risk.store.run_registry import RunRegistry
+from risk.workers import crosscheck, preview, warmup
+from risk.workers.book_compiler import Compiler, waits_for_market
+from risk.workers.isolation import rehearse
+from risk.workers.session import BookGone, Session
+
+log = get_task_logger(__name__)
+CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
+"""A check that nobody has begun by then would only keep compilations waiting."""
+MOST_STARTS = 2
+"""Of a block in a frame. A third run would be the third death of a process: it must be the
+careful one, which leaves the name of the trade behind."""
+REDIS_S = 0.75
+"""A wait for Redis and one more after it are shorter than a task may take: its process would
+else be ended for the silence of a connection."""
+_check_at: dict[str, float] = {}
+
+NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
+"""The compiled book is not in Redis, or not in this release's form."""
+
+CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
+"""What pricing raises when it is at fault itself (RuntimeError is QuantLib's). The frame must
+say so: one that stays silent would be sent again for ever."""
+
+EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
+DEATHS = (WorkerLostError, TimeLimitExceeded)
+"""How Celery says that a run has ended with its process, or was ended for its length."""
+
+
+@cache
+def _frames() -> Frames:
+    return Frames(connect(settings.REDIS_URL, timeout_s=REDIS_S))
+
+
+@cache
+def _trials() -> RunRegistry:
+    return RunRegistry(_frames().client)
+
+
+@cache
+def _books() -> CompiledBooks:
+    return CompiledBooks(connect(settings.REDIS_URL, timeout_s=10.0))
+
+
+@cache
+def _session() -> Session:
+    return Session(CompiledBooks(_frames().client), _options())
+
+
+@cache
+def _compiler() -> Compiler:
+    return Compiler(_books(), _frames(), _options(), settings.PRICING_PROCESSES)
+
+
+def _options() -> CurveOptions:
+    return CurveOptions(
+        indexed=settings.IBOR_COUPONS == "indexed", interpolation=settings.CURVE_INTERPOLATION
+    )
+
+
+@worker_init.connect
+def _warm(**_: Any) -> None:
+    """Compile the kernel before the pool forks, so that no frame waits for it."""
+    warmup.compile_kernel()
+
+
+@worker_process_init.connect
+def _settle(**_: Any) -> None:
+    """What was imported never becomes garbage: keep the collector away from it."""
+    gc.collect()
+    gc.freeze()
+
+
+@shared_task(name="risk.workers.tasks.price_block", max_retries=1, default_retry_delay=0)
+def price_block(payload: dict[str, Any]) -> str:
+    """Price one block of one frame. Returns what became of it, for logs and tests."""
+    job = msgspec.convert(payload, PriceJob)
+    starts = _trials().start(job)
+    if not starts:
+        return "LATE"
+    if starts > MOST_STARTS:
+        return "TRIED"
+    with _no_fault_of_a_trade(lambda trials: trials.refused(job)):
+        code = _price(job)
+    _look_ahead(job, code)
+    return code
+
+
+@shared_task(name="risk.workers.tasks.price_block_carefully", max_retries=0)
+def price_block_carefully(payload: dict[str, Any]) -> str:
+    """Price each trade of a block alone, then the block: as ``price_block``, or BUSY.
+
+    Celery does not run it again when it dies: the trade that it was at is known then.
+    """
+    job = msgspec.convert(payload, PriceJob)
+    trials = _trials()
+    if not trials.begin(job):
+        return "BUSY"
+    with _no_fault_of_a_trade(
+        lambda trials: trials.forget(job.currency, job.book_version, job.block)
+    ):
+        try:
+            rehearse(_session(), job, lambda name: trials.at(job, name), thorough=job.thorough)
+        except EXPECTED as error:
+            log.warning("careful run of %s block %s: %s", job.currency, job.block, error)
+        code = _price(job)
+        trials.end(job, "PASSED")
+    return code
+
+
+@contextmanager
+def _no_fault_of_a_trade(take_back: Callable[[RunRegistry], None]) -> Iterator[None]:
+    """A run that Redis ends is not one whose process has died: take back what it has noted.
+
+    Else a Redis at its memory limit would have its blocks looked at for a trade that kills.
+    """
+    try:
+        yield
+    except RedisError:
+        with suppress(RedisError):
+            take_back(_trials())
+        raise
+
+
+@task_failure.connect
+def _note_death(
+    sender: Any = None, exception: Any = None, args: Sequence[Any] = (), **_: Any
+) -> None:
+    """In the main process of a worker, which outlives those that price: say whose run is over."""
+    if not isinstance(exception, DEATHS) or sender.name not in (
+        price_block.name,
+        price_block_carefully.name,
+    ):
+        return
+    job = msgspec.convert(args[0], PriceJob)
+    try:
+        if sender.name == price_block.name:
+            _trials().run_died(job)
+        else:
+            _trials().end(job, "DIED")
+    except RedisError as error:
+        log.warning("the end of a run could not be noted: %s", error)
+
+
+def _look_ahead(job: PriceJob, code: str) -> None:
+    """After the work, while nobody waits: what the next day's first frame would wait for."""
+    if code not in ("PUT", "PUBLISHED"):
+        return
+    try:
+        _session().prepare_next_day(job)
+    except EXPECTED as error:  # the frame is out: nothing has failed
+        log.info("%s is not prepared for its next day: %s", job.currency, error)
+
+
+def _price(job: PriceJob) -> str:
+    frames = _frames()
+    try:
+        sums, columns = _session().price(job)
+    except PricingError as error:
+        return _failed(job, error.code, error)
+    except NO_SUCH_BOOK as error:
+        _ask_to_compile(job.book_version)
+        return _failed(job, BOOK_GONE, error)
+    except CRASHES as error:
+        log.exception("frame %s %s", job.currency, job.frame)
+        return _failed(job, "CRASHED", error)
+    result = frames.put(job.currency, job.frame, sums, columns)
+    if result.present < job.blocks:
+        return result.code
+    header = frames.header(job.currency, job.frame)
+    if header is None:
+        return "GONE"
+    manifest = _session().manifest(job.currency, job.book_version)
+    code = publish_parts(frames, header, manifest)
+    if code == "PUBLISHED" and waits_for_market(manifest.failures):
+        _ask_to_compile(manifest.version)  # a market is there now: prices become spreads
+    if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
+        _ask_to_compile(manifest.version)  # trades have made their last payment
+    if code == "PUBLISHED" and _check_is_due(job.currency):
+        check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
+    return code
+
+
+def _check_is_due(currency: str) -> bool:
+    """Now and then, from each process: a check costs more than a frame."""
+    now = time.monotonic()
+    if now < _check_at.get(currency, 0.0):
+        return False
+    _check_at[currency] = now + CHECK_EVERY_S
+    return True
+
+
+def _failed(job: PriceJob, code: str, error: Exception) -> str:
+    """Tell the bridge that no part will come."""
+    log.warning("frame %s %s fails: %s", job.currency, job.frame, error)
+    _frames().fail(job.currency, job.frame, code, str(error) or type(error).__name__)
+    return code
+
+
+@cache
+def _ask_to_compile(version: str) -> None:
+    """Once for a version, from each process."""
+    log.info("book %s is to be compiled again", version)
+    compile_book.delay()
+
+
+@shared_task(name="risk.workers.tasks.check_frame", max_retries=0)
+def check_frame(currency: str) -> str:
+    """Hold a sample of the current frame to plain QuantLib: OK, BREACH or NOTHING."""
+    result = crosscheck.check_frame(_frames(), _books(), _options(), currency, _compiler().load)
+    if result is None:
+        return "NOTHING"
+    if result.breach:
+        log.error("%s differs from QuantLib: %s", currency, result)
+    return "BREACH" if result.breach else "OK"
+
+
+@shared_task(name="risk.workers.tasks.compile_book", max_retries=1, default_retry_delay=1)
+def compile_book() -> dict[str, str]:
+    """Compile the database's trades; returns the book version by currency."""
+    manifests = _compiler().run()
+    return {manifest.currency: manifest.version for manifest in manifests}
+
+
+@shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)
+def preview_trade(payload: dict[str, Any]) -> str:
+    """Price a trade that is not saved, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, preview.Question)
+    try:
+        answer = preview.priced(question, _books(), _options())
+    except EXPECTED as error:
+        log.exception("preview %s", question.currency)
+        answer = {"failure": {"code": "CRASHED", "message": str(error) or type(error).__name__}}
+    preview.put_answer(_frames().client, question, answer)
+    return "FAILED" if "failure" in answer else "PRICED"

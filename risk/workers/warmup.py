@@ -1,0 +1,33 @@
+"""Nothing in, a compiled kernel out: a worker runs it before it takes its first task."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pricing.curves.curve_set import CurveSet
+from pricing.curves.fixings import day_of
+from pricing.curves.quotes import shape_of
+from pricing.measures.block import make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import compile_trade, make_block
+from pricing.products.terms import SwapTerms
+
+
+def compile_kernel() -> None:
+    """Price one swap, so that numba compiles (or loads) every loop and QuantLib is in memory."""
+    today = dt.date(2024, 6, 3)
+    quotes = {"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}
+    curves = CurveSet(today, shape_of(quotes))
+    swap = SwapTerms(
+        trade_id="warm",
+        book="warm",
+        convention="USD-SOFR-OIS",
+        pay_receive="receive",
+        notional=1.0,
+        effective_date=dt.date(2024, 6, 5),
+        termination_date=dt.date(2026, 6, 5),
+        fixed_rate=0.04,
+    )
+    dated = roll_to(make_block([compile_trade(swap)]), day_of(today), {}, curves.names)
+    solved = curves.solve(curves.vector(quotes))
+    price_block(make_ready(dated, curves.grid), curves, solved)

@@ -1,0 +1,58 @@
+"""A password in, a session out, and the way on to the dashboard.
+
+The dashboard is another server, so it is no address that Django lets a login lead to. The login
+leads to ``/dashboard/`` here, and this sends on to the one address that the settings name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+from riskproject.web.browser_security import policy_with_forms_to
+from riskproject.web.login_form import LoginForm
+
+
+class SignIn(LoginView):
+    """The login of every active user; who is logged in already can log out here."""
+
+    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+    next_page = "dashboard"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+        """Browsers hold the whole way of a form to the page's policy, redirects and all."""
+        response = super().dispatch(request, *args, **options)
+        parts = urlsplit(dashboard_url(request))
+        policy = policy_with_forms_to(f"{parts.scheme}://{parts.netloc}")
+        response.headers["Content-Security-Policy"] = policy
+        return response
+
+
+@require_safe
+@login_required
+def dashboard(request: HttpRequest, page: str = "") -> HttpResponse:
+    """On to a page of the dashboard, with a login."""
+    return redirect(f"{dashboard_url(request)}/{page}")
+
+
+def dashboard_url(request: HttpRequest) -> str:
+    """Where the dashboard is, without a slash at its end.
+
+    A cookie goes by host name, and localhost is not 127.0.0.1: on this machine the caller
+    keeps the name that the login was made under.
+    """
+    parts = urlsplit(settings.DASHBOARD_URL)
+    called = urlsplit(f"//{request.get_host()}").hostname or ""
+    if {called, parts.hostname} <= set(settings.LOOPBACK):
+        name = f"[{called}]" if ":" in called else called
+        parts = parts._replace(netloc=f"{name}:{parts.port}" if parts.port else name)
+    return parts.geturl().rstrip("/")

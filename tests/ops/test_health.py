@@ -1,0 +1,193 @@
+"""/healthz and /readyz of a real web process, while servers are there, away, and frozen."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+
+from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import Frames, key
+from risk.store.heartbeats import speaking
+from risk.store.results import HistoryLine
+from tests.ops import pulses
+from tests.riskproject.conftest import Web, free_port, running_web
+
+TOKEN = "scrape-0123456789abcdef"
+KEY = "k3y-" + "0123456789abcdef" * 4
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[Web]:
+    base: Path = tmp_path_factory.mktemp("web")
+    with running_web(base, REDIS_URL=store_url) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[Web]:
+    base: Path = tmp_path_factory.mktemp("production")
+    environment = {"RISK_ENV": "production", "SECRET_KEY": KEY, "METRICS_TOKEN": TOKEN}
+    environment["ADMIN_ENABLED"] = "True"
+    with running_web(base, REDIS_URL=store_url, **environment) as found:
+        yield found
+
+
+@contextmanager
+def speaking_bridge(store: redis.Redis) -> Iterator[None]:
+    """A bridge that goes on speaking."""
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.wait(0.2):
+            pulses.say_bridge(store)
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_system_that_prices_is_ready(web: Web, store: redis.Redis) -> None:
+    pulses.publish_frames(store)
+    pulses.say_worker(store)
+    with speaking_bridge(store), speaking(store, "replay"):
+        time.sleep(1.2)  # older answers have gone
+        found = web.get("/readyz")
+    assert (found.status, found.json["status"], found.json["failing"]) == (200, "ready", {})
+    assert set(found.json["checks"]) == {
+        *("database", "redis", "kafka", "bridge", "workers", "frames")
+    }
+    assert set(found.json["frames"]) == {"USD", "EUR", "GBP"}
+    usd = found.json["frames"]["USD"]
+    assert 0 < usd["age_s"] < 60
+    assert (usd["status"], usd["priced"]) == ("COMPLETE", 2)
+    assert "replay" in {process["kind"] for process in found.json["processes"]}
+
+
+def test_what_is_missing_is_named_with_the_command_that_repairs_it(
+    web: Web, store: redis.Redis
+) -> None:
+    time.sleep(1.2)
+    found = web.get("/readyz")
+    assert found.status == 503
+    assert set(found.json["failing"]) == {"bridge", "workers", "frames"}
+    assert "manage.py runbridge" in found.json["failing"]["bridge"]
+    assert "--queues pricing" in found.json["failing"]["workers"]
+
+
+def test_old_frames_of_a_quiet_market_are_ready_and_an_open_frame_that_nobody_prices_is_not(
+    web: Web, store: redis.Redis
+) -> None:
+    pulses.say_worker(store)
+    pulses.publish_frames(store)
+    _age_history(store, 3600)
+    pulses.say_bridge(store, open_frames=0)
+    time.sleep(1.2)
+    pulses.say_bridge(store, open_frames=0)
+    assert web.get("/readyz").json["failing"] == {}
+    pulses.say_bridge(store, open_frames=2)
+    time.sleep(1.2)
+    pulses.say_bridge(store, open_frames=2)
+    found = web.get("/readyz")
+    assert set(found.json["failing"]) == {"frames"}
+    assert "2 open, none published lately" in found.json["checks"]["frames"]["said"]
+
+
+def _age_history(store: redis.Redis, seconds: int) -> None:
+    for name in CURRENCIES:
+        (line,) = Frames(store).history(name)
+        old: HistoryLine = msgspec.structs.replace(
+            line, published_ns=line.published_ns - seconds * 10**9
+        )
+        store.lset(key(name, "history"), 0, msgspec.msgpack.encode(old))
+
+
+def test_a_bridge_that_has_stopped_reading_is_not_ready(web: Web, store: redis.Redis) -> None:
+    pulses.publish_frames(store)
+    pulses.say_worker(store)
+    time.sleep(1.2)
+    pulses.say_bridge(store, halted="60 of the last 100 records were bad")
+    found = web.get("/readyz")
+    assert set(found.json["failing"]) == {"bridge"}
+    assert "60 of the last 100 records were bad" in found.json["checks"]["bridge"]["said"]
+
+
+def test_servers_that_are_away_are_named_and_web_itself_is_well(tmp_path: Path) -> None:
+    away = {
+        "DATABASE_URL": "postgresql://risk:n0t-shown@127.0.0.1:1/risk",
+        "REDIS_URL": "redis://:n0t-shown@127.0.0.1:1/0",
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    }
+    with running_web(tmp_path, **away) as web:
+        found = web.get("/readyz")
+        assert found.status == 503
+        assert list(found.json["failing"]) == [
+            *("database", "redis", "kafka", "bridge", "workers", "frames")
+        ]
+        assert found.json["checks"]["bridge"]["said"] == "not known while Redis is away"
+        assert "n0t-shown" not in found.text
+        assert web.get("/healthz").json == {"status": "ok"}
+
+
+def test_servers_that_are_frozen_do_not_hold_an_answer_up(tmp_path: Path) -> None:
+    with frozen_server() as port:
+        frozen = {
+            "DATABASE_URL": f"postgresql://risk:secret@127.0.0.1:{port}/risk",
+            "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+        }
+        with running_web(tmp_path, **frozen) as web:
+            began = time.monotonic()
+            found = web.get("/readyz")
+            taken_s = time.monotonic() - began
+            print(f"/readyz beside frozen servers took {taken_s:.2f} s")
+            assert taken_s < 3.0
+            assert {"database", "redis"} <= set(found.json["failing"])
+            assert "no answer within 1 s" in found.json["checks"]["database"]["said"]
+
+
+@contextmanager
+def frozen_server() -> Iterator[int]:
+    """Takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        yield server.getsockname()[1]
+
+
+def test_in_production_strangers_see_what_fails_and_no_more(
+    production: Web, store: redis.Redis
+) -> None:
+    time.sleep(1.2)
+    found = production.get("/readyz", Host="localhost")
+    assert found.status == 503
+    assert set(found.json) == {"status", "failing"}
+    assert set(found.json["failing"]) == {"bridge", "workers", "frames"}
+    for header in ("Bearer wrong-0123456789abcdef", "Bearer ", "Token nobody", "Basic eDp5"):
+        told = production.get("/readyz", Host="localhost", Authorization=header)
+        assert set(told.json) == {"status", "failing"}, header
+    told = production.get("/readyz", Host="localhost", Authorization=f"Bearer {TOKEN}")
+    assert "checks" in told.json
+
+
+def test_probes_are_answered_over_plain_http_in_production_and_pages_are_not(
+    production: Web,
+) -> None:
+    assert production.get("/healthz", Host="localhost").status == 200
+    assert production.get("/admin/", Host="localhost").status == 301
+
+
+def test_a_request_keeps_the_id_that_its_caller_gave_and_gets_one_otherwise(web: Web) -> None:
+    assert web.get("/healthz", X_Request_ID="abc-1").headers["x-request-id"] == "abc-1"
+    made = [web.get("/healthz").headers["x-request-id"] for _ in range(2)]
+    assert len(set(made)) == 2
+    for bad in ("x" * 65, "a b", "a\tb"):
+        assert web.get("/healthz", X_Request_ID=bad).headers["x-request-id"] != bad

@@ -1,0 +1,200 @@
+"""Markets and trades to draw from: made up but plausible, of every currency and convention."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from pricing.curves.quotes import CurveQuotes, tenor_days
+from pricing.markets import conventions, vocabulary
+from pricing.products.terms import BondTerms, NotionalStep, SwapTerms, Terms
+from tests.pricing.truth.flows_by_dates import shifted
+
+SHARED_QUOTES = (
+    Path(__file__).resolve().parents[3] / "shared" / "data" / "multicurve_quotes_ore_2025-02-10.csv"
+)
+NOTIONAL = 1_000_000.0
+DAY_COUNTS = vocabulary.DAY_COUNTS
+
+TENORS = {
+    "ois": ("1D", "1W", "1M", "6M", "1Y", "2Y", "5Y", "10Y", "30Y", "50Y"),
+    "ibor": ("3M", "6M", "1Y", "2Y", "5Y", "10Y", "30Y", "50Y"),
+    "par_yield": ("1M", "6M", "1Y", "2Y", "5Y", "10Y", "30Y"),
+    "zero": ("3M", "1Y", "2Y", "5Y", "10Y", "30Y"),
+}
+AWKWARD_DATES = (
+    dt.date(2024, 2, 29),  # leap day
+    dt.date(2023, 12, 29),  # last business day of a year
+    dt.date(2024, 3, 29),  # Good Friday
+    dt.date(2024, 12, 25),  # a holiday everywhere
+    dt.date(2024, 6, 29),  # a Saturday
+    dt.date(2025, 1, 31),  # month end
+    dt.date(2025, 2, 10),
+)
+SWAPS_OF = {
+    currency: [name for name, row in conventions.SWAPS.items() if row.currency == currency]
+    for currency in conventions.CURRENCIES
+}
+BONDS_OF = {
+    currency: [n for n, row in conventions.BONDS.items() if row.currency in (currency, None)]
+    for currency in conventions.CURRENCIES
+}
+
+
+def curves_of(currency: str, level: float, slope: float, hump: float) -> CurveQuotes:
+    """All curves of a currency, smooth in the tenor; decimals."""
+    made: CurveQuotes = {}
+    for place, row in enumerate(conventions.CURVES.values()):
+        if row.currency != currency:
+            continue
+        made[row.name] = {
+            tenor: _rate(tenor_days(tenor) / 365.25, level + 0.0005 * place, slope, hump)
+            for tenor in TENORS[row.quotes]
+        }
+    return made
+
+
+def _rate(years: float, level: float, slope: float, hump: float) -> float:
+    far = 1.0 - math.exp(-years / 4.0)
+    return level + slope * far + hump * far * math.exp(-years / 8.0)
+
+
+def fixings_until(date: dt.date, level: float = 0.02) -> dict[str, dict[dt.date, float]]:
+    """Every index, every weekday of the nine years before the date; none on it."""
+    days = [date - dt.timedelta(days=n) for n in range(1, 9 * 366)]
+    weekdays = [day for day in days if day.weekday() < 5]
+    return {
+        name: {day: level + 1e-5 * (day.toordinal() % 41) for day in weekdays}
+        for name in conventions.INDICES
+    }
+
+
+def shared_quotes(curve: str) -> dict[str, float]:
+    """Published quotes of one day, when the file is there."""
+    with SHARED_QUOTES.open() as file:
+        return {
+            row["tenor"]: float(row["rate_decimal"])
+            for row in csv.DictReader(file)
+            if row["curve"] == curve
+        }
+
+
+# --- Strategies ------------------------------------------------------------------------------
+
+dates = st.one_of(
+    st.sampled_from(AWKWARD_DATES), st.dates(dt.date(2022, 1, 3), dt.date(2025, 6, 30))
+)
+levels = st.floats(-0.012, 0.07)
+slopes = st.floats(-0.01, 0.02)
+humps = st.floats(-0.01, 0.01)
+
+
+@st.composite
+def markets(draw, currency: str) -> CurveQuotes:
+    return curves_of(currency, draw(levels), draw(slopes), draw(humps))
+
+
+@st.composite
+def swaps(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
+    convention = draw(st.sampled_from(SWAPS_OF[currency]))
+    start = today + dt.timedelta(days=draw(st.integers(-2200, 800)))
+    alive = max(start, today)
+    end = alive + dt.timedelta(days=draw(st.integers(40, 365 * 42)))
+    optional: dict[str, object] = {}
+    if draw(st.booleans()):
+        optional["spread_bp"] = draw(st.floats(-50, 150))
+    if draw(st.integers(0, 3)) == 0:
+        optional["payment_lag"] = draw(st.integers(0, 5))
+    if draw(st.integers(0, 3)) == 0:
+        optional["end_of_month"] = True
+        optional["termination_date"] = _month_end(end)
+    if draw(st.integers(0, 3)) == 0:
+        optional["notional_schedule"] = _steps(draw, start, end)
+    if draw(st.integers(0, 3)) == 0 and (end - start).days > 500:
+        last = optional.get("termination_date", end)
+        optional["first_regular_date"] = _years_before(last, start + dt.timedelta(days=20))
+    if draw(st.integers(0, 3)) == 0:
+        optional["fixed_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
+        optional["fixed_day_count"] = draw(st.sampled_from(DAY_COUNTS))
+    return SwapTerms(
+        trade_id=f"S{number}",
+        book="book",
+        convention=convention,
+        pay_receive=draw(st.sampled_from(["pay", "receive"])),
+        notional=NOTIONAL,
+        effective_date=start,
+        fixed_rate=draw(st.floats(-0.01, 0.08)),
+        **{"termination_date": end, **optional},
+    )
+
+
+def _steps(draw, start: dt.date, end: dt.date) -> list[NotionalStep]:
+    days = sorted(draw(st.sets(st.integers(30, max(31, (end - start).days)), max_size=3)))
+    return [
+        NotionalStep(date=start + dt.timedelta(days=d), notional=NOTIONAL * (0.8 - 0.2 * i))
+        for i, d in enumerate(days)
+    ]
+
+
+def _years_before(end: dt.date, after: dt.date) -> dt.date:
+    """The earliest date in whole years before the end that is after another."""
+    years = end.year - after.year
+    found = shifted(end, -12 * years, False)
+    return found if found > after else shifted(end, -12 * (years - 1), False)
+
+
+def _month_end(date: dt.date) -> dt.date:
+    following = (date.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    return following - dt.timedelta(days=1)
+
+
+@st.composite
+def bonds(draw, currency: str, today: dt.date, number: int) -> BondTerms:
+    convention = draw(st.sampled_from(BONDS_OF[currency]))
+    issue = today - dt.timedelta(days=draw(st.integers(3, 3600)))
+    maturity = today + dt.timedelta(days=draw(st.integers(8, 365 * 40)))
+    optional: dict[str, object] = {"coupon_rate": draw(st.floats(0.0, 0.09))}
+    if draw(st.integers(0, 4)) == 0:
+        optional |= {"coupon_rate": 0.0, "payment_frequency": "ZERO"}
+    elif draw(st.integers(0, 3)) == 0:
+        optional["day_count"] = draw(st.sampled_from(DAY_COUNTS))
+        optional["payment_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
+    if draw(st.integers(0, 3)) == 0:
+        days = draw(st.integers(5, 900))
+        optional["penultimate_coupon_date"] = max(
+            issue + dt.timedelta(days=1), maturity - dt.timedelta(days=days)
+        )
+    if draw(st.booleans()):
+        optional["z_spread_bp"] = draw(st.floats(-80, 400))
+    if draw(st.integers(0, 3)) == 0:
+        curves = [c.name for c in conventions.CURVES.values() if c.currency == currency]
+        optional["discount_curve"] = draw(st.sampled_from(curves))
+    return BondTerms(
+        trade_id=f"B{number}",
+        book="book",
+        convention=convention,
+        currency=currency,
+        face_amount=draw(st.sampled_from([NOTIONAL, -NOTIONAL])),
+        issue_date=issue,
+        maturity_date=maturity,
+        **optional,
+    )
+
+
+@st.composite
+def books(draw, currency: str, today: dt.date) -> list[Terms]:
+    makers = draw(st.lists(st.sampled_from([swaps, bonds]), min_size=4, max_size=8))
+    return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
+
+
+def size(terms: Terms) -> float:
+    return terms.notional if isinstance(terms, SwapTerms) else abs(terms.face_amount)
+
+
+def ids(book: Sequence[Terms]) -> list[str]:
+    return [terms.trade_id for terms in book]

@@ -1,0 +1,73 @@
+"""Prices and spreads of bonds near their maturity, and far from it, there and back again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import types
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pricing.curves.curve_set import CurveSet
+from pricing.curves.quotes import CurveOptions, shape_of
+from pricing.measures.bond_analytics import PricedBond
+from pricing.products.terms import BondTerms
+from risk.workers.spreads import solve_spreads
+
+TODAY = dt.date(2025, 3, 3)
+QUOTES = {"USD-GOVT": {"1M": 0.043, "1Y": 0.042, "10Y": 0.044}}
+CURVES = CurveSet(TODAY, shape_of(QUOTES), options=CurveOptions())
+SOLVED = CURVES.solve(CURVES.vector(QUOTES))
+
+
+def bond(days: int, price: float) -> PricedBond:
+    maturity = TODAY + dt.timedelta(days=days)
+    terms = BondTerms(
+        trade_id="b",
+        book="b",
+        face_amount=100.0,
+        issue_date=dt.date(2015, 3, 4),
+        maturity_date=maturity,
+        coupon_rate=0.0425,
+        clean_price=price,
+        settlement_days=0,
+        convention="US-TREASURY",
+    )
+    return PricedBond(terms, CURVES, SOLVED)
+
+
+@settings(max_examples=200, deadline=None)
+@given(days=st.integers(1, 50 * 365), price=st.floats(1.0, 300.0))
+@example(days=1, price=100.0)
+@example(days=1, price=1.0)
+@example(days=1, price=300.0)
+@example(days=4, price=99.96)
+@example(days=50 * 365, price=1.0)
+@example(days=50 * 365, price=300.0)
+def test_the_spread_of_a_price_gives_the_price(days: int, price: float) -> None:
+    """Rounding alone moves the spread of a bond of one day by 5e-14: no step may be smaller."""
+    made = bond(days, price)
+    clean = made.dirty_per_100(made.z_spread()) - made.accrued_per_100
+    assert clean == pytest.approx(price, rel=1e-12, abs=1e-11)
+
+
+def solved(*made: PricedBond) -> tuple[dict[str, float], list[str]]:
+    header = types.SimpleNamespace(valuation_date=TODAY, curves=QUOTES)
+    found, failures = solve_spreads([each.terms for each in made], header, CurveOptions())
+    return found, [failure.message for failure in failures]
+
+
+def test_a_price_whose_spread_no_column_holds_fails_with_a_sentence() -> None:
+    spreads, messages = solved(bond(1, 1.0))
+    assert spreads == {}
+    assert "clean_price: 1 needs a z-spread of" in messages[0]
+    assert "at most 999,999 bp" in messages[0]
+
+
+def test_a_bond_that_settles_on_its_maturity_keeps_its_number() -> None:
+    """Bought today it would pay nothing more; who holds it is paid tomorrow."""
+    terms = msgspec.structs.replace(bond(1, 100.0).terms, settlement_days=1)
+    header = types.SimpleNamespace(valuation_date=TODAY, curves=QUOTES)
+    assert solve_spreads([terms], header, CurveOptions()) == ({"b": 0.0}, [])

@@ -1,0 +1,91 @@
+"""A careful run: every trade named before it is priced, the block priced as always after."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pricing import kernel
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames
+from risk.store.messages import PriceJob
+from risk.store.run_registry import RunRegistry
+from risk.workers import isolation, tasks
+from risk.workers.isolation import rehearse
+from risk.workers.session import Session
+from tests.risk.made import bond, header, job, store, swap
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+@pytest.fixture
+def a_job(books):
+    made = store(books, swap("A"), bond("B"), swap("C", notional=5e6))
+    return job(made.version)
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_each_trade_is_named_before_it_is_priced_and_nobody_after_the_last(books, a_job, thorough):
+    named = []
+    rehearse(Session(books), a_job, named.append, thorough=thorough)
+    assert named == ["A", "B", "C", ""]
+
+
+def test_a_trade_alone_goes_through_the_kernel_with_its_own_numbers(books, a_job, monkeypatch):
+    """What dies in the block must die here too: the same flows over the same factors."""
+    whole = kernel.value_and_gradients
+    alone = []
+
+    def noted(flows, *args):
+        found = whole(flows, *args)
+        alone.append(found.leg_npv.sum())
+        return found
+
+    session = Session(books)
+    session.solve(a_job, session.curves(a_job))  # the bootstrap uses the kernel too
+    monkeypatch.setattr(isolation.kernel, "value_and_gradients", noted)
+    rehearse(session, a_job, lambda _: None)
+    _, columns = session.price(a_job)
+    assert alone[:3] == pytest.approx(list(columns.column("npv")), rel=1e-12)
+
+
+@pytest.fixture
+def frames(redis_client, settings, redis_url):
+    settings.REDIS_URL = redis_url
+    for made in (tasks._frames, tasks._books, tasks._session, tasks._trials):
+        made.cache_clear()
+    return Frames(redis_client)
+
+
+def payload(of: PriceJob) -> dict[str, object]:
+    found = msgspec.to_builtins(of)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_careful_run_publishes_and_a_second_one_is_refused(frames, a_job):
+    frames.open(header(1, 1, book_version=a_job.book_version))
+    assert tasks.price_block_carefully(payload(a_job)) == "PUBLISHED"
+    trial = RunRegistry(frames.client).trial("USD", a_job.book_version, 0)
+    assert (trial.trade_id, trial.verdict) == ("", "PASSED")
+    assert tasks.price_block_carefully(payload(a_job)) == "BUSY"
+
+
+def test_a_block_is_run_twice_in_a_frame_and_not_a_third_time(frames, a_job):
+    frames.open(header(1, 1, book_version=a_job.book_version))
+    trials = RunRegistry(frames.client)
+    assert [trials.start(a_job), trials.start(a_job)] == [1, 2]
+    assert tasks.price_block(payload(a_job)) == "TRIED"
+    assert frames.current("USD") is None
+
+
+def test_a_run_that_starts_is_not_the_one_that_died_before_it(frames, a_job):
+    trials = RunRegistry(frames.client)
+    trials.start(a_job)
+    trials.run_died(a_job)
+    assert trials.runs("USD", 1, [0]) == {0: (1, True)}
+    trials.start(a_job)
+    assert trials.runs("USD", 1, [0, 1]) == {0: (2, False), 1: (0, False)}

@@ -1,0 +1,193 @@
+"""The worker's task called as a plain function, with a real Redis: every way it can end."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import pytest
+import redis
+
+from pricing.products.cash_flows import compile_book, make_block
+from risk.store.compiled_book_store import BlockBlob, CompiledBooks, encode_block
+from risk.store.frames import Frames, key
+from risk.store.run_registry import RunRegistry
+from risk.workers import tasks
+from risk.workers.session import Session
+from tests.risk.made import DATE, bond, header, job, store, swap
+
+
+@pytest.fixture
+def frames(redis_client, settings, redis_url, monkeypatch):
+    settings.REDIS_URL = redis_url
+    for made in (tasks._frames, tasks._books, tasks._session, tasks._ask_to_compile):
+        made.cache_clear()
+    monkeypatch.setattr(tasks.compile_book, "delay", lambda: asked.append(1))
+    asked.clear()
+    return Frames(redis_client)
+
+
+asked: list[int] = []
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+def run(version, frame=1, **changes):
+    return tasks.price_block(msgspec.to_builtins(job(version, frame, **changes)))
+
+
+def open_frame(frames, version, frame=1, blocks=1):
+    assert frames.open(header(frame, blocks, book_version=version))
+
+
+def test_the_last_part_publishes_the_frame(frames, books):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    open_frame(frames, made.version, blocks=2)
+    assert run(made.version, blocks=2, block=1) == "PUT"
+    assert frames.current("USD") is None
+    assert run(made.version, blocks=2, block=0) == "PUBLISHED"
+    rollup = frames.current("USD")
+    assert (rollup.status, rollup.trades, rollup.priced) == ("COMPLETE", 2, 2)
+    assert not asked
+
+
+def test_a_task_that_runs_twice_changes_nothing(frames, books):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    open_frame(frames, made.version, blocks=2)
+    assert run(made.version, blocks=2) == "PUT"
+    assert run(made.version, blocks=2) == "DUPLICATE"
+    assert run(made.version, blocks=2, block=1) == "PUBLISHED"
+    assert run(made.version, blocks=2, block=1) == "LATE"
+    assert len(frames.history("USD")) == 1
+
+
+def test_a_date_on_which_a_trade_has_ended_asks_for_a_compilation_once(frames, books):
+    """The frame of that date has no failure: what has ended is worth 0."""
+    end = DATE + dt.timedelta(days=30)
+    made = store(books, swap("A", effective_date=DATE, termination_date=end), swap("B"))
+    until = made.valid_until
+    assert until is not None
+    assert end < until < end + dt.timedelta(days=7)
+    dates = [until - dt.timedelta(days=1), until, until]
+    for frame, date in enumerate(dates, start=1):
+        opened = header(frame, 1, book_version=made.version, valuation_date=date)
+        assert frames.open(opened)
+        assert run(made.version, frame=frame, valuation_date=date) == "PUBLISHED"
+        assert asked == ([1] if frame > 1 else [])
+    assert [f.trade_id for f in frames.current("USD").failures if f.trade_id == "A"] == []
+
+
+def test_a_late_task_prices_nothing(frames, books):
+    made = store(books, swap())
+    open_frame(frames, made.version, frame=2)
+    assert run(made.version, frame=2) == "PUBLISHED"
+    assert run("no such version", frame=1) == "LATE"
+
+
+def test_a_part_of_a_frame_that_nobody_opened_is_dropped(frames, books):
+    made = store(books, swap())
+    assert run(made.version) == "UNKNOWN"
+
+
+def test_quotes_without_a_curve_fail_the_frame_with_the_instrument(frames, books):
+    made = store(books, swap())
+    open_frame(frames, made.version)
+    bad = {"USD-SOFR": {"12M": 0.05, "1Y": 0.05}}
+    assert run(made.version, curves=bad) == "BOOTSTRAP"
+    error = frames.states({"USD": 1})["USD"].error
+    assert error.code == "BOOTSTRAP"
+    assert "USD-SOFR" in error.message
+
+
+def test_a_book_that_is_gone_is_said_and_asked_for_once(frames):
+    open_frame(frames, "9-gone")
+    open_frame(frames, "9-gone", frame=2)
+    assert run("9-gone") == run("9-gone", frame=2) == "BOOK_GONE"
+    assert frames.states({"USD": 1})["USD"].error.code == "BOOK_GONE"
+    assert asked == [1]
+
+
+def test_a_book_of_another_release_is_asked_for(frames, books):
+    made = store(books, swap())
+    good, _ = compile_book([swap()])
+    blob = msgspec.msgpack.decode(encode_block(make_block(good)), type=BlockBlob)
+    other = msgspec.structs.replace(blob, curves=["GONE"])
+    place = key("USD", "block", books.block_name("USD", made.version, 0))
+    for stored in (msgspec.msgpack.encode(other), b"\xc1 not msgpack"):
+        frames.client.set(place, stored)
+        tasks._session.cache_clear()
+        assert run(made.version) == "BOOK_GONE"
+    frames.client.set(key("USD", "book", made.version, 0), b"a block, as releases before wrote it")
+    frames.client.delete(key("USD", "starts", 1))
+    tasks._session.cache_clear()
+    assert run(made.version) == "BOOK_GONE"
+    assert asked == [1]
+
+
+def test_a_fault_of_pricing_itself_is_told_to_the_bridge(frames, books, monkeypatch):
+    """Else the frame would stay open, and the bridge would send it again for ever."""
+    made = store(books, swap())
+    open_frame(frames, made.version)
+
+    class Broken:
+        def price(self, _):
+            raise RuntimeError("2nd leg: negative time")
+
+    monkeypatch.setattr(tasks, "_session", Broken)
+    assert run(made.version) == "CRASHED"
+    assert "negative time" in frames.states({"USD": 1})["USD"].error.message
+
+
+def test_the_first_market_asks_once_for_the_spreads_of_prices(frames, books):
+    made = store(books, swap(), bond(z_spread_bp=None, clean_price=99.0))
+    for frame in (1, 2):
+        open_frame(frames, made.version, frame)
+        assert run(made.version, frame) == "PUBLISHED"
+    assert asked == [1]
+    (failure,) = frames.current("USD").failures
+    assert (failure.trade_id, failure.code) == ("P1", "SPREAD_NOT_SOLVED")
+
+
+def test_a_currency_without_trades_gets_its_frame(frames, books):
+    made = store(books)
+    open_frame(frames, made.version)
+    assert run(made.version) == "PUBLISHED"
+    assert frames.current("USD").cells == []
+
+
+@pytest.fixture
+def fills_up(redis_client, monkeypatch):
+    """Redis reaches its memory limit while a block is being priced."""
+    price = Session.price
+
+    def full(session, one_job):
+        found = price(session, one_job)
+        redis_client.config_set("maxmemory", 1)
+        return found
+
+    monkeypatch.setattr(Session, "price", full)
+    yield
+    redis_client.config_set("maxmemory", 0)
+
+
+def test_a_run_that_a_full_redis_ends_is_not_counted_as_one_that_died(frames, books, fills_up):
+    """Else frames would go without the block, and each of its trades would be tried alone."""
+    made = store(books, swap())
+    open_frame(frames, made.version)
+    with pytest.raises(redis.OutOfMemoryError):
+        run(made.version)
+    assert RunRegistry(frames.client).runs("USD", 1, [0])[0].begun == 0
+
+
+def test_a_careful_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
+    frames, books, fills_up
+):
+    """Else the bridge would wait for the end of a run that is over."""
+    made = store(books, swap())
+    open_frame(frames, made.version)
+    with pytest.raises(redis.OutOfMemoryError):
+        tasks.price_block_carefully(msgspec.to_builtins(job(made.version, 1)))
+    assert RunRegistry(frames.client).trial("USD", made.version, 0) is None
