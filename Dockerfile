@@ -23,8 +23,11 @@ COPY manage.py flowerconfig.py ./
 COPY riskproject riskproject
 COPY instruments instruments
 COPY pricing pricing
+COPY risk risk
 COPY feedbridge feedbridge
 COPY dashboard dashboard
+COPY ops ops
+COPY demo demo
 
 # Settings want a key; this one lives for one command and signs nothing.
 RUN RISK_ENV=production SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(64))')" \

@@ -54,7 +54,7 @@ lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
-	riskproject instruments pricing feedbridge dashboard devstack manage.py
+	riskproject pricing instruments risk feedbridge dashboard ops demo devstack manage.py
 
 demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself, REPLAY=0 for own ticks)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo

@@ -1,8 +1,8 @@
 """A reader of everything in; what some desks may see of it out.
 
 The one place where desks are told apart: pages read through it and cannot forget it. The rule is
-REST's (``risk.queries.portfolio``, ``risk.queries.trade_list``): a cell or a trade is seen when its desk is among
-the own ones, and what belongs to no desk is seen by those who see all of them.
+REST's (``risk.queries.portfolio``, ``risk.queries.trade_list``): a user sees totals and trades of
+the user's own desks; only users who see all desks see what belongs to no desk.
 """
 
 from __future__ import annotations

@@ -27,8 +27,9 @@ system must see the same files; they read them when they start. Each published f
 
 Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
 `settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
-day counts are this project's own; `pricing/products/schedules.py` says which QuantLib object each one is. A
-trade may override what its convention says, field by field: see [file-formats.md](file-formats.md).
+day counts are this project's own; `pricing/products/schedules.py` says which QuantLib object each
+one is. A trade may override what its convention says, field by field: see
+[file-formats.md](file-formats.md).
 """
 TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Currencies", conventions.CURRENCY_ROWS),

@@ -1,9 +1,9 @@
-"""The pricing app: sessions, tasks and the risk side of the API."""
+"""The app of live risk: what is published, who computes it and who reads it."""
 
 from django.apps import AppConfig
 
 
-class PricingConfig(AppConfig):
-    """No models."""
+class RiskConfig(AppConfig):
+    """It has no models: published frames are in Redis."""
 
-    name = "pricing"
+    name = "risk"

@@ -1,4 +1,4 @@
-"""Settings in, the one Celery app out; tasks are found in the ``tasks.py`` of each app."""
+"""Settings in, the one Celery app out; its tasks are in ``risk/workers/tasks.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ worker_guards.install()
 
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(["risk.workers"])
 if settings.TASKS_ARE_SIGNED:
     app.setup_security(allowed_serializers=["json"])  # JSON inside; what is around it is checked
 

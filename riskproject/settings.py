@@ -304,8 +304,10 @@ INSTALLED_APPS = [
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
     "instruments",
-    "pricing",
+    "risk",
     "feedbridge",
+    "ops",
+    "demo",
     # Pages are registered where they have addresses (urls.py): bridge and workers need none.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -581,9 +583,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # Wait for Redis for ever, also at start; the default gives up after 100 tries.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_WORKER_CONSUMER = (
-    "riskproject.celery_patches.reconnect:SoonBack"  # ... and be back soon after it is
-)
+# A worker takes tasks again soon after its broker is back.
+CELERY_WORKER_CONSUMER = "riskproject.celery_patches.reconnect:SoonBack"
 # A Redis at its memory limit refuses a worker's notes about its tasks. That must not end the
 # worker: it connects anew, once a second at most, until there is room again.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True

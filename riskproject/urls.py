@@ -9,8 +9,6 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from ops.health import healthz, readyz
-from ops.metrics import metrics
 from riskproject.web import accounts, problems
 
 if settings.ADMIN_ENABLED:
@@ -21,9 +19,7 @@ FAVICON = "/static/drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs/")),
     path("favicon.ico", RedirectView.as_view(url=FAVICON)),
-    path("healthz", healthz),
-    path("readyz", readyz),
-    path("metrics", metrics),
+    path("", include("ops.urls")),
     path("accounts/login/", accounts.SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("dashboard/", accounts.dashboard, name="dashboard"),

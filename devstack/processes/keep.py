@@ -1,7 +1,8 @@
 """A command in; a process that is there again after each death, until we are told to stop, out.
 
-``python -m devstack.processes.keep worker -- celery -A riskproject worker ...``: one for each line of the
-Procfile. Nothing of the command stays behind, and who gives up says so and ends with its status.
+``python -m devstack.processes.keep worker -- celery -A riskproject worker ...``: one for each
+line of the Procfile. Nothing of the command stays behind, and who gives up says so and ends with
+its status.
 ``WORKER_DATABASE_URL`` in our environment is its DATABASE_URL, and so with REDIS_URL.
 """
 

@@ -21,7 +21,7 @@ MAVEN_TIMEOUT_S = 600.0
 
 def cache_dir() -> Path:
     """Where downloads are kept: DEVSTACK_CACHE, else `.local` of this clone."""
-    return Path(os.environ.get("DEVSTACK_CACHE") or Path(__file__).parents[1] / ".local")
+    return Path(os.environ.get("DEVSTACK_CACHE") or Path(__file__).parents[2] / ".local")
 
 
 def cached_libs() -> Path | None:

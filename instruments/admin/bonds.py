@@ -7,10 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from instruments import validation
-from instruments.admin import cashflows, live
+from instruments import access, validation
+from instruments.admin import cashflows
 from instruments.admin.shared.display_format import percent
-from instruments.admin.shared.panel import Panel
+from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.models import Bond
 from pricing.markets import conventions
@@ -54,9 +54,9 @@ class BondAdmin(KeptRows, RowAdmin):
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         """What positions in it are worth, and what 100 face pays."""
         held = row.positions.order_by("trade_id")
-        visible = live.visible(request.user, held)[:POSITIONS_SHOWN]
+        visible = access.visible(request.user, held)[:POSITIONS_SHOWN]
         hundred = {**validation.A_POSITION, **row.static()}
         return [
-            live.panel([position.trade_id for position in visible], title="Positions, live"),
+            live().values([position.trade_id for position in visible], title="Positions, live"),
             cashflows.panel(hundred, title="Cash flows of 100 face"),
         ]

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from instruments import access, loading, validation
-from instruments.admin import cashflows, live
+from instruments.admin import cashflows
 from instruments.admin.shared.display_format import money, percent
-from instruments.admin.shared.panel import Panel
+from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.admin.swap_form import SwapForm
 from instruments.admin_access import SeenRowsFilter
@@ -56,8 +56,8 @@ class TradeAdmin(KeptRows, RowAdmin):
         """What it is worth, and what it pays."""
         contract = cashflows.panel(self.terms(row), title="Cash flows")
         return [
-            live.panel([row.trade_id], title="Live risk"),
-            live.flows(row.trade_id) or contract,
+            live().values([row.trade_id], title="Live risk"),
+            live().flows(row.trade_id) or contract,
         ]
 
 

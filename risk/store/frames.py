@@ -99,7 +99,7 @@ def key(currency: str, *parts: object) -> str:
 
 def script(client: redis.Redis, name: str) -> Any:
     """A Lua script of this package, ready to call."""
-    text = resources.files("pricing").joinpath(f"lua/{name}.lua").read_text()
+    text = resources.files("risk.store").joinpath(f"lua/{name}.lua").read_text()
     return client.register_script(text)
 
 

@@ -1,8 +1,8 @@
 """Many trades' terms in; their flows out, made by several processes when that is worth it.
 
-A process more is ``python -m risk.workers.parallel_compile``: terms come on its standard input, a compiled
-block goes to its standard output. It needs no pool, ends with its parent (its input ends), and a
-Celery child may start it, which may have no children of multiprocessing's.
+A process more is ``python -m risk.workers.parallel_compile``: terms come on its standard input, a
+compiled block goes to its standard output. It needs no pool, ends with its parent (its input ends),
+and a Celery child may start it, which may have no children of multiprocessing's.
 """
 
 from __future__ import annotations
@@ -27,8 +27,14 @@ from risk.store.compiled_book_store import decode_trades, encode_block
 WORTH_A_PROCESS = 1_000
 """Trades below which starting Python and QuantLib takes as long as compiling."""
 
-SOURCES = ("accrual", "flows", "legs", "names", "terms")
-"""Modules of the core that make flows of terms; conventions count by their rows."""
+SOURCES = (
+    "markets/vocabulary",
+    "products/accrual",
+    "products/cash_flows",
+    "products/schedules",
+    "products/terms",
+)
+"""Files of the pricing library that make flows of terms; conventions count by their rows."""
 
 Outcome = CompiledTrade | Failure
 

@@ -20,7 +20,8 @@ from celery.worker import state
 
 log = get_task_logger(__name__)
 STOP_S = 2.5
-"""Less than the 4 s after which `devstack.processes.keep` kills a process; a block is priced in less."""
+"""Less than the 4 s after which `devstack.processes.keep` kills a process; a block is
+priced in less."""
 
 ASKED_AGAIN = ("risk.workers.tasks.compile_book",)
 """Tasks that nobody else would send again."""

@@ -44,7 +44,7 @@ def test_a_server_s_image_is_pinned_and_its_data_outlive_the_container(name: str
 
 
 def test_versions_are_the_ones_that_make_demo_runs() -> None:
-    pom = (ROOT / "devstack" / "kafka-pom.xml").read_text()
+    pom = (ROOT / "devstack" / "servers" / "kafka-pom.xml").read_text()
     kafka = SERVICES["kafka"]["image"].partition(":")[2]
     assert f"<version>{kafka}</version>" in pom
     requirements = (ROOT / "requirements.in").read_text()

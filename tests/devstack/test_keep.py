@@ -1,4 +1,4 @@
-"""``python -m devstack.processes.keep``: who dies is there again, who is told to stop stays stopped."""
+"""``python -m devstack.processes.keep`` restarts what dies, unless it was told to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Celery worker below ``devstack.processes.keep``, as the Procfile runs it: killed, back, told to stop."""
+"""A Celery worker below ``devstack.processes.keep``: killed, started again, told to stop."""
 
 from __future__ import annotations
 

@@ -173,7 +173,8 @@ def test_a_worker_whose_process_hangs(system: System, name: str) -> None:
     hanging = family(process.pid) - {process.pid}
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
-    send = f"from riskproject.celery import app; app.send_task('risk.workers.tasks.{task}', args=[{{}}])"
+    name = f"risk.workers.tasks.{task}"
+    send = f"from riskproject.celery import app; app.send_task('{name}', args=[{{}}])"
     system.manage("shell", "-c", send)
     until(lambda: not client.llen(queue))
     assert_ends(process)

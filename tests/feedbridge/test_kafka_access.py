@@ -171,9 +171,18 @@ def clients_of(file: Path) -> list[ast.Call]:
 
 
 def test_no_client_of_the_product_is_made_without_the_options_of_the_login() -> None:
-    files = [file for name in ("feedbridge", "riskproject") for file in (ROOT / name).rglob("*.py")]
+    files = [
+        file
+        for name in ("feedbridge", "riskproject", "ops", "demo")
+        for file in (ROOT / name).rglob("*.py")
+    ]
     made = {(file.name, call.lineno): call for file in files for call in clients_of(file)}
-    assert {name for name, _ in made} >= {"runbridge.py", "deadletters.py", "door.py", "topics.py"}
+    assert {name for name, _ in made} >= {
+        "runbridge.py",
+        "deadletters.py",
+        "connection.py",
+        "topics.py",
+    }
     for place, call in made.items():
         assert any(keyword.arg is None for keyword in call.keywords), place
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.riskproject.conftest import free_port
+from tests.web_process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = """

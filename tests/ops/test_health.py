@@ -18,7 +18,7 @@ from risk.store.frames import Frames, key
 from risk.store.heartbeats import speaking
 from risk.store.results import HistoryLine
 from tests.ops import pulses
-from tests.riskproject.conftest import Web, free_port, running_web
+from tests.web_process import Web, free_port, running_web
 
 TOKEN = "scrape-0123456789abcdef"
 KEY = "k3y-" + "0123456789abcdef" * 4

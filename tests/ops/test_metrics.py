@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS
 from tests.ops import pulses
-from tests.riskproject.conftest import ROOT, Web, running_web
+from tests.web_process import ROOT, Web, running_web
 
 # Committed, for another process reads them.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -59,16 +59,17 @@ def test_terms_and_coupon_style_and_code_are_in_the_name(monkeypatch):
 
 def test_the_name_of_the_code_covers_all_that_makes_flows_by_quantlib() -> None:
     """A kept trade is compiled again when a file changes that decides on its flows."""
-    core = resources.files("pricing")
-    found, left = set(), {"flows"}
+    library = resources.files("pricing")
+    found, left = set(), {"products/cash_flows"}
     while left:
         name = left.pop()
-        text = (core / f"{name}.py").read_text()
+        text = (library / f"{name}.py").read_text()
         found.add(name)
-        imported = set(re.findall(r"from pricing\.core\.(\w+) import", text))
-        for names in re.findall(r"from pricing\.core import (.+)", text):
-            imported |= set(names.split(", "))
-        left |= imported - found
-    by_quantlib = {n for n in found if "import QuantLib" in (core / f"{n}.py").read_text()}
-    assert by_quantlib >= {"accrual", "flows", "legs"}
+        modules = re.findall(r"from pricing\.([\w.]+) import", text)
+        for package, names in re.findall(r"from (pricing[\w.]*) import (.+)", text):
+            modules += [f"{package}.{each}".removeprefix("pricing.") for each in names.split(", ")]
+        paths = {module.replace(".", "/") for module in modules}
+        left |= {path for path in paths if (library / f"{path}.py").is_file()} - found
+    by_quantlib = {n for n in found if "import QuantLib" in (library / f"{n}.py").read_text()}
+    assert by_quantlib >= {"products/accrual", "products/cash_flows", "products/schedules"}
     assert by_quantlib <= set(SOURCES)

@@ -14,7 +14,7 @@ from risk.store.publication import publish_parts
 from risk.store.run_registry import RunRegistry
 from tests.risk.made import columns, header, job, part, store, swap
 
-SCRIPTS = sorted(file.name for file in resources.files("pricing").joinpath("lua").iterdir())
+SCRIPTS = sorted(file.name for file in resources.files("risk.store").joinpath("lua").iterdir())
 FIRST_KEY = re.compile(r"redis\.call\('(\w+)',\s*([^,)]+)")
 NO_KEY = {"PUBLISH", "TIME"}
 
@@ -43,7 +43,7 @@ def test_every_key_of_a_currencys_frames_and_books_has_one_slot(redis_client):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_touches_only_keys_that_it_was_given(name):
-    text = resources.files("pricing").joinpath(f"lua/{name}").read_text()
+    text = resources.files("risk.store").joinpath(f"lua/{name}").read_text()
     touched = [place for command, place in FIRST_KEY.findall(text) if command not in NO_KEY]
     assert touched
     assert all(re.fullmatch(r"KEYS\[\d+\]", place.strip()) for place in touched), touched

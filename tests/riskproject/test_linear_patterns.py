@@ -14,7 +14,10 @@ import pytest
 
 from riskproject.redaction import MAX_CHARACTERS, Redaction
 
-PACKAGES = ("riskproject", "instruments", "pricing", "feedbridge", "dashboard")
+PACKAGES = (
+    *("pricing", "riskproject", "instruments", "risk"),
+    *("feedbridge", "dashboard", "ops", "demo"),
+)
 SMALL, MAX_RATIO = 10_000, 40
 LEAST_S = 50e-6
 TRIES = 4

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from riskproject.celery import app
-from tests.riskproject.conftest import ROOT, free_port, running_web
+from tests.web_process import ROOT, free_port, running_web
 
 KEY = "v1s1ble-key-" + "0123456789abcdef" * 4
 WRONG_REDIS, WRONG_DATABASE = "v1s1ble/redis", "v1s1ble-database"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.riskproject.conftest import Web, running_web
+from tests.web_process import Web, running_web
 
 PATIENCE_S = 120.0
 FLOOR_S = 0.05

@@ -9,7 +9,7 @@ from kombu.utils.imports import symbol_by_name
 
 from riskproject.celery import app
 from riskproject.celery_patches.reconnect import SoonBack
-from tests.riskproject.conftest import free_port
+from tests.web_process import free_port
 
 
 def test_a_broker_that_is_away_is_tried_again_within_a_second_however_long_it_was_away(

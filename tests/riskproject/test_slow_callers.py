@@ -13,7 +13,7 @@ import pytest
 
 from riskproject import web_server
 from riskproject.web.body_limit import BodyLimit
-from tests.riskproject.conftest import Web, running_web
+from tests.web_process import Web, running_web
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 

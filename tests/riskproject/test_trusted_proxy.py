@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.riskproject.conftest import Web, running_web
+from tests.web_process import Web, running_web
 
 LIMIT = 3
 

@@ -17,7 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.riskproject.conftest import ROOT, free_port
+from tests.web_process import ROOT, free_port
 
 START_S, REFRESH_S = 60.0, 2.0
 

@@ -1,9 +1,10 @@
-"""A table beside a form."""
+"""Tables beside a form; other apps add theirs by registering a source of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,36 @@ class Panel:
     note: str = ""
     links: Sequence[tuple[str, str]] = field(default=())
     """Text and address."""
+
+
+class LivePanels(Protocol):
+    """What an app that knows live risk can show on the pages of trades and bonds."""
+
+    def values(self, trade_ids: Sequence[str], *, title: str) -> Panel:
+        """What trades are worth now."""
+
+    def flows(self, trade_id: str) -> Panel | None:
+        """The cash flows still to come as they are valued now; None when they are not known."""
+
+
+class _NoLiveRisk:
+    """Nothing is registered: this process serves the security master alone."""
+
+    def values(self, trade_ids: Sequence[str], *, title: str) -> Panel:
+        return Panel(title, note="Live risk is not installed in this process.")
+
+    def flows(self, trade_id: str) -> Panel | None:
+        return None
+
+
+_live: list[LivePanels] = [_NoLiveRisk()]
+
+
+def register_live(panels: LivePanels) -> None:
+    """Show these panels on the pages of trades and bonds."""
+    _live.append(panels)
+
+
+def live() -> LivePanels:
+    """The panels registered last."""
+    return _live[-1]

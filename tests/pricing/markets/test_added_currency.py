@@ -13,7 +13,7 @@ import pytest
 
 from tests.pricing.markets.made import RURITANIA
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(directory: Path | None, *command: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from riskproject.web.browser_security import ADMIN_POLICY, POLICY
 from tests.risk.api.conftest import Live, answers, start_web
-from tests.riskproject.conftest import free_port
 from tests.waiting import until
+from tests.web_process import free_port
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,17 @@
-"""Trades in; what the frames published now say of them out, or a sentence why they do not."""
+"""Show live risk on the security master's pages of trades and bonds.
+
+Django imports this module when it collects the pages of its admin.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
-from instruments import access
 from instruments.admin.shared.display_format import amount
-from instruments.admin.shared.panel import Panel
+from instruments.admin.shared.panel import Panel, register_live
 from risk.api import source
 from risk.queries import cash_flows, trade_detail
 from risk.queries.curves import NoNodes
@@ -23,12 +24,7 @@ RISK_PAGE = "/api/v1/risk/trades/{}"
 Record = dict[str, Any]
 
 
-def visible(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The rows whose risk the user may know of."""
-    return access.visible(user, rows)
-
-
-def panel(trade_ids: Sequence[str], *, title: str) -> Panel:
+def values(trade_ids: Sequence[str], *, title: str) -> Panel:
     """NPV and DV01 of trades, from the frames published now."""
     if not trade_ids:
         return Panel(title, note="There are none.")
@@ -115,3 +111,13 @@ def _flow(row: Record) -> list[str]:
         f"{row['discount_factor']:.6f}",
         amount(row["present_value"]),
     ]
+
+
+class LiveRisk:
+    """The panels of this module, as the admin's pages ask for them."""
+
+    values = staticmethod(values)
+    flows = staticmethod(flows)
+
+
+register_live(LiveRisk())

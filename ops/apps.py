@@ -1,0 +1,9 @@
+"""The app of operations: health checks, metrics and access to the servers."""
+
+from django.apps import AppConfig
+
+
+class OpsConfig(AppConfig):
+    """It has no models."""
+
+    name = "ops"
