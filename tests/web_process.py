@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis
+from django.db import connection
 
 from risk.store.frames import connect
 
@@ -98,6 +99,16 @@ def free_port() -> int:
 def store_url(redis_url: str) -> str:
     """A Redis database that no other test uses."""
     return urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DB}"))
+
+
+@pytest.fixture(scope="module")
+def database_url(django_db_setup: None) -> str:
+    """The tests' database, whose tables are made."""
+    found = connection.settings_dict
+    return (
+        f"postgresql://{found['USER']}:{found['PASSWORD']}"
+        f"@{found['HOST']}:{found['PORT']}/{found['NAME']}"
+    )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from instruments.loading import cells, workbook
 from instruments.loading.errors import BadFile
 from instruments.loading.table_spec import TableSpec
+from riskproject.web.disconnects import caller_is_gone
 
 MOST_ROWS = 200_000
 MOST_BYTES = 40 * 2**20
@@ -219,7 +220,9 @@ def _xlsx(content: bytes, sheet: str | None) -> Iterator[tuple[int, Cells]]:
     """The rows of a sheet, all as wide as its last cell that holds something."""
     width = 0
     try:
-        for number, line in workbook.read_sheet(content, sheet=sheet, most_rows=MOST_ROWS):
+        for number, line in workbook.read_sheet(
+            content, sheet=sheet, most_rows=MOST_ROWS, is_abandoned=caller_is_gone
+        ):
             filled: Cells = list(line)
             width = width or _last(filled)
             yield number, filled + [None] * (width - len(filled))

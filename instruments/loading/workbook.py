@@ -2,7 +2,8 @@
 
 The parser works on outside bytes, of which a few kilobytes can ask for minutes of time or gigabytes
 of memory. It therefore runs in a process of its own, which the system stops at a limit of memory
-and processor time, and which the caller kills after ``CLOCK_S`` seconds or when it stops waiting.
+and processor time, and which the caller kills after ``CLOCK_S`` seconds, when it stops waiting, or
+when nobody waits for what it would answer.
 
 This file is also the program of the child: it imports nothing of the project.
 """
@@ -20,8 +21,9 @@ import subprocess  # nosec B404
 import sys
 import tempfile
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, TypeAlias
 from xml.etree import ElementTree  # nosec B405
 
@@ -42,6 +44,9 @@ LAST_ROW = 1_048_576
 READERS, WAIT_S = 2, 2.0
 """Children of a process at a time, and how long another one waits for its turn."""
 
+LOOK_S = 0.2
+"""How often a reader looks whether it is still waited for."""
+
 PR_SET_PDEATHSIG = 1
 """From <linux/prctl.h>."""
 
@@ -60,6 +65,7 @@ TOO_MUCH = (
     "cell may stand far away from the others (delete empty rows and columns), or the file is too "
     "large; split it, or save it as CSV UTF-8"
 )
+ABANDONED = "The caller has hung up while the workbook was being read"
 
 SUSPECT = re.compile(
     rb"<(?:[\w.]+:)?(?:"
@@ -81,7 +87,11 @@ class BadWorkbook(Exception):
 
 
 def read_sheet(
-    content: bytes, *, sheet: str | None = None, most_rows: int
+    content: bytes,
+    *,
+    sheet: str | None = None,
+    most_rows: int,
+    is_abandoned: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows of a sheet that hold something, each with its number from 1.
 
@@ -89,6 +99,7 @@ def read_sheet(
         content: The bytes of an XLSX file.
         sheet: Its name; None for the only visible sheet with cells.
         most_rows: The reader stops behind that many rows and one more.
+        is_abandoned: Whether nobody waits for the rows any more; asked while they are read.
 
     Raises:
         BadWorkbook: No workbook, no such sheet, several sheets to choose from, a formula, an error
@@ -100,7 +111,7 @@ def read_sheet(
         if not _READERS.acquire(timeout=WAIT_S):
             raise BadWorkbook("Other workbooks are being read just now: try again")
         try:
-            _run_child(source, rows, sheet, most_rows)
+            _run_child(source, rows, sheet, most_rows, is_abandoned)
         finally:
             _READERS.release()
         rows.seek(0)
@@ -112,15 +123,19 @@ def read_sheet(
             yield number, [_decoded(cell) for cell in cells]
 
 
-def _run_child(source: IO[bytes], rows: IO[bytes], sheet: str | None, most_rows: int) -> None:
+def _run_child(
+    source: IO[bytes],
+    rows: IO[bytes],
+    sheet: str | None,
+    most_rows: int,
+    is_abandoned: Callable[[], bool],
+) -> None:
     command = [sys.executable, "-I", __file__, str(most_rows), *([sheet] if sheet else [])]
     process = subprocess.Popen(  # noqa: S603 - this file itself  # nosec B603
         command, stdin=source, stdout=rows, stderr=subprocess.DEVNULL, env={}
     )
     try:
-        status = process.wait(CLOCK_S)
-    except subprocess.TimeoutExpired:
-        raise BadWorkbook(TOO_MUCH) from None
+        status = _wait(process, is_abandoned)
     finally:
         process.kill()  # also when the caller was interrupted; nothing when it has ended
         process.wait()
@@ -128,6 +143,18 @@ def _run_child(source: IO[bytes], rows: IO[bytes], sheet: str | None, most_rows:
         raise BadWorkbook(TOO_MUCH)
     if status > 0:
         raise RuntimeError(f"the reader of workbooks ended with status {status}")
+
+
+def _wait(process: subprocess.Popen[bytes], is_abandoned: Callable[[], bool]) -> int:
+    end_s = time.monotonic() + CLOCK_S
+    while True:
+        try:
+            return process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            if is_abandoned():
+                raise BadWorkbook(ABANDONED) from None
+            if time.monotonic() > end_s:
+                raise BadWorkbook(TOO_MUCH) from None
 
 
 def _decoded(cell: Any) -> Cell:

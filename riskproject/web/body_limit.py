@@ -1,12 +1,18 @@
-"""Refuse request bodies that are too long or come too slowly, before Django keeps them on disk."""
+"""Refuse request bodies that are too long or come too slowly, before Django keeps them on disk.
+
+The middleware also tells whoever answers when the caller has hung up.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from riskproject.web.disconnects import watch_caller
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,8 +44,12 @@ class BodyLimit:
         if not length.isdigit() or int(length) > self.limit:
             await _refuse(send, 413, self._too_long())
             return
-        body = _Body(receive, send, self)
-        await self.app(scope, body.receive, body.send)
+        gone = watch_caller()
+        body = _Body(receive, send, self, gone)
+        try:
+            await self.app(scope, body.receive, body.send)
+        finally:
+            gone.set()  # a thread may still be at work: the server is told to stop, perhaps
 
     def _too_long(self) -> str:
         return f"The body is longer than {self.limit:,} bytes: send it in parts"
@@ -52,14 +62,19 @@ class _Body:
     answer, and nothing that it says now would be an answer to the whole body.
     """
 
-    def __init__(self, receive: Receive, send: Send, limits: BodyLimit) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, limits: BodyLimit, gone: threading.Event
+    ) -> None:
         self._receive, self._send, self._limits = receive, send, limits
+        self._gone = gone
         self._seen, self._begun_s = 0, time.monotonic()
         self._complete = self._refused = self._answered = False
 
     async def receive(self) -> Message:
         if self._complete:
-            return await self._receive()  # no body any more: the end of the connection
+            message = await self._receive()  # no body any more: the end of the connection
+            self._gone.set()
+            return message
         allowed_s = self._limits.body_s + self._seen / BYTES_A_SECOND
         left_s = self._begun_s + allowed_s - time.monotonic()
         try:

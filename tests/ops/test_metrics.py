@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import redis
 from django.contrib.auth.models import User
-from django.db import connection
 from knox.models import AuthToken
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -30,17 +29,12 @@ ROW = re.compile(r"^\| `(risk_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def web(
-    tmp_path_factory: pytest.TempPathFactory, store_url: str, django_db_setup: None
+    tmp_path_factory: pytest.TempPathFactory, store_url: str, database_url: str
 ) -> Iterator[Web]:
     """Production mode, and a database whose tables are made."""
-    settings = connection.settings_dict
-    url = (
-        f"postgresql://{settings['USER']}:{settings['PASSWORD']}"
-        f"@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
-    )
     base: Path = tmp_path_factory.mktemp("web")
     environment = {"RISK_ENV": "production", "SECRET_KEY": KEY, "METRICS_TOKEN": TOKEN}
-    with running_web(base, REDIS_URL=store_url, DATABASE_URL=url, **environment) as found:
+    with running_web(base, REDIS_URL=store_url, DATABASE_URL=database_url, **environment) as found:
         yield found
 
 

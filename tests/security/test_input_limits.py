@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import openpyxl
 import pytest
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
@@ -18,16 +21,18 @@ from rest_framework.test import APIClient
 
 import instruments.admin  # noqa: F401  # registers the pages
 from instruments.admin.shared.changelist import ListAdmin
+from instruments.api.bulk import CsvParser, XlsxParser
 from instruments.api.filters import ORDERINGS, SEARCH_CHARACTERS, SEARCH_TERMS
 from instruments.api.refusals import NAMES_SHOWN
 from instruments.api.urls import router
-from instruments.loading import SENTENCES
+from instruments.loading import KINDS, SENTENCES
 from riskproject.web.input_limits import QUERY_VALUE_CHARACTERS
 from riskproject.web.login_form import MAX_PASSWORD_CHARACTERS
 
 ANSWER_BYTES = 40_000
 """Of a refusal: fifty sentences, each with what is allowed."""
 PAGE_BYTES = 300_000
+MEMORY_BYTES = 50_000_000
 FLOOR_S = 0.01
 """Shorter times say nothing about how they grow."""
 
@@ -129,6 +134,38 @@ def header(client: Any, size: int) -> Any:
     )
 
 
+def file_fields() -> Iterator[Field]:
+    """A cell of each column of each kind of file, as CSV and as a workbook."""
+    for prefix, view, _ in router.registry:
+        kind = getattr(view, "bulk_kind", None)
+        if kind is None:
+            continue
+        for name, field in view.serializer_class().fields.items():
+            limit = getattr(field, "max_length", None)
+            if limit and not field.read_only and name in KINDS[kind].columns:
+                for media_type in (CsvParser.media_type, XlsxParser.media_type):
+                    word = media_type.rpartition(".")[2]
+                    yield Field(
+                        f"{prefix} {word} {name}", limit, cell(prefix, kind, name, media_type)
+                    )
+
+
+def cell(prefix: str, kind: str, name: str, media_type: str) -> Callable[[Any, int], Any]:
+    def send(client: Any, size: int) -> Any:
+        row = {key: str(value) for key, value in KINDS[kind].example.items()} | {name: "x" * size}
+        if media_type == CsvParser.media_type:
+            content = "\n".join([",".join(row), ",".join(row.values())]).encode()
+        else:
+            book, file = openpyxl.Workbook(), io.BytesIO()
+            for line in (row, row.values()):
+                book.active.append(list(line))
+            book.save(file)
+            content = file.getvalue()
+        return client.generic("POST", f"/api/v1/{prefix}/bulk/", content, content_type=media_type)
+
+    return send
+
+
 def other_fields() -> Iterator[Field]:
     yield Field("path", 64, lambda client, size: client.get(f"/api/v1/swaps/{'x' * size}/"))
     yield Field(
@@ -166,7 +203,7 @@ def login(page: str, name: str) -> Callable[[Any, int], Any]:
     return send
 
 
-FIELDS = (*rest_fields(), *bulk_fields(), *other_fields())
+FIELDS = (*rest_fields(), *bulk_fields(), *file_fields(), *other_fields())
 
 
 @pytest.fixture
@@ -187,6 +224,16 @@ def seconds(send: Callable[[], Any], calls: int) -> tuple[float, Any]:
     return max(min(took), FLOOR_S), answer
 
 
+def memory(send: Callable[[], Any]) -> int:
+    """Greatest memory of Python's objects while a call is answered, in bytes."""
+    tracemalloc.start()
+    try:
+        send()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def growth(api: APIClient, field: Field, calls: int) -> float:
     """How much longer 100 times the limit takes than 10 times; looks at the answers."""
     found = {}
@@ -196,6 +243,8 @@ def growth(api: APIClient, field: Field, calls: int) -> float:
         no_frames = times == 1 and answer.status_code == 503
         assert answer.status_code < 500 or no_frames, (times, answer.content[:500])
         assert len(answer.content) <= field.answer_bytes, (times, len(answer.content))
+        if times == 100:
+            assert memory(lambda size=size: field.send(api, size)) < MEMORY_BYTES
         lenient = ("dry_run", "partial", "login")
         if times > 1 and not any(word in field.name for word in lenient):
             assert answer.status_code >= 400, (times, answer.status_code)

@@ -1,0 +1,24 @@
+"""Whether the caller of the request that is being answered has hung up."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+
+_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
+
+
+def watch_caller() -> threading.Event:
+    """Return the event to set when the caller of this request has gone.
+
+    Threads that answer the request know it too, as Django copies the context into them.
+    """
+    event = threading.Event()
+    _gone.set(event)
+    return event
+
+
+def caller_is_gone() -> bool:
+    """Whether nobody waits for the answer any more; False outside of a request."""
+    event = _gone.get()
+    return event is not None and event.is_set()
