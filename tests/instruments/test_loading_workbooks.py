@@ -166,7 +166,7 @@ def test_the_child_does_not_outlive_a_process_that_is_killed(tmp_path: Path) -> 
     file = tmp_path / "bomb.xlsx"
     file.write_bytes(bomb())
     program = (
-        "import sys, instruments.loading.workbook as workbook;"
+        "import sys, django; django.setup(); from instruments.loading import workbook;"
         "list(workbook.read_sheet(open(sys.argv[1], 'rb').read(), sheet=None, most_rows=9))"
     )
     caller = subprocess.Popen((sys.executable, "-c", program, str(file)))
