@@ -5,20 +5,28 @@ Django imports this module when it collects the pages of its admin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from rest_framework.exceptions import APIException
 
-from instruments.admin.shared.display_format import amount
+from instruments.admin.shared.display_format import MISSING, amount
 from instruments.admin.shared.panel import Panel, register_live
-from risk.api import source
+from risk.api import previewer, source
 from risk.queries import cash_flows, trade_detail
 from risk.queries.curves import NoNodes
 from risk.queries.trade_detail import FrameView
+from risk.store.previews import CONTRACT_TASK, ContractQuestion, answer_key
 
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")
+CONTRACT_S = 2.0
+"""How long a page waits for the cash flows of a contract."""
+
+CONTRACT, PERIOD = ("Pays on", "What", "Amount"), ("From", "To")
+WHOLE = "All that the contract pays, the past included."
 RISK_PAGE = "/api/v1/risk/trades/{}"
 
 Record = dict[str, Any]
@@ -113,11 +121,44 @@ def _flow(row: Record) -> list[str]:
     ]
 
 
+def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
+    """All cash flows of a contract, as the previewer lists them; or why there are none."""
+    question = ContractQuestion(
+        answer_key=answer_key(uuid.uuid4().hex), type=kind, terms=_unpriced(terms)
+    )
+    try:
+        answer = previewer.ask(CONTRACT_TASK, question, timeout_s=CONTRACT_S)
+    except APIException as error:
+        return Panel(title, note=str(error.detail))
+    if "failure" in answer:
+        return Panel(title, note=answer["failure"]["message"])
+    has_periods = any(row["start"] for row in answer["flows"])
+    headers = CONTRACT + PERIOD if has_periods else CONTRACT
+    rows = [_contract_row(row)[: len(headers)] for row in answer["flows"]]
+    note = "Received is positive. A floating amount is known once its index has fixed."
+    return Panel(title, headers=headers, rows=rows, note=note if has_periods else WHOLE)
+
+
+def _unpriced(terms: Mapping[str, object]) -> dict[str, Any]:
+    """Fields that are given, as JSON has them; flows do not depend on a bond's price."""
+    left_out = ("clean_price", "z_spread_bp")
+    given = {n: v for n, v in terms.items() if v not in (None, "") and n not in left_out}
+    found: dict[str, Any] = msgspec.to_builtins(given, enc_hook=float)
+    return found
+
+
+def _contract_row(row: Record) -> list[str]:
+    what = f"floating, {row['index']}" if row["index"] else row["what"]
+    paid = MISSING if row["amount"] is None else amount(row["amount"])
+    return [row["pay_date"], what, paid, row["start"] or "", row["end"] or ""]
+
+
 class LiveRisk:
     """The panels of this module, as the admin's pages ask for them."""
 
     values = staticmethod(values)
     flows = staticmethod(flows)
+    contract = staticmethod(contract)
 
 
 register_live(LiveRisk())

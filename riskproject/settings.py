@@ -628,6 +628,7 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.compile_book": {"queue": "compile"},
     "risk.workers.tasks.check_frame": {"queue": "compile"},
     "risk.workers.tasks.preview_trade": {"queue": "preview"},
+    "risk.workers.tasks.contract_flows": {"queue": "preview"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
@@ -648,6 +649,7 @@ CELERY_TASK_ANNOTATIONS = {
     "risk.workers.tasks.check_frame": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
     "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
+    "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from instruments import access, validation
-from instruments.admin import cashflows
 from instruments.admin.shared.display_format import percent
 from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
@@ -58,5 +57,5 @@ class BondAdmin(KeptRows, RowAdmin):
         hundred = {**validation.A_POSITION, **row.static()}
         return [
             live().values([position.trade_id for position in visible], title="Positions, live"),
-            cashflows.panel(hundred, title="Cash flows of 100 face"),
+            live().contract("bond", hundred, title="Cash flows of 100 face"),
         ]

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from instruments import access, loading, validation
-from instruments.admin import cashflows
 from instruments.admin.shared.display_format import money, percent
 from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
@@ -20,6 +19,7 @@ from pricing.markets import conventions
 
 
 class TradeAdmin(KeptRows, RowAdmin):
+    product = ""
     save_as = True
     actions = ("cancel", "activate", "export_selected")
 
@@ -54,15 +54,16 @@ class TradeAdmin(KeptRows, RowAdmin):
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         """What it is worth, and what it pays."""
-        contract = cashflows.panel(self.terms(row), title="Cash flows")
         return [
             live().values([row.trade_id], title="Live risk"),
-            live().flows(row.trade_id) or contract,
+            live().flows(row.trade_id)
+            or live().contract(self.product, self.terms(row), title="Cash flows"),
         ]
 
 
 @admin.register(BondPosition)
 class BondPositionAdmin(TradeAdmin):
+    product = "bond"
     list_display = ("trade_id", "bond_code", "face", "book", "clean_price", "status")
     list_filter = (
         "status",
@@ -89,6 +90,7 @@ class BondPositionAdmin(TradeAdmin):
 
 @admin.register(Swap)
 class SwapAdmin(TradeAdmin):
+    product = "swap"
     form = SwapForm
     conventions = tuple(conventions.SWAPS)
     list_display = (

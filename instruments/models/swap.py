@@ -13,6 +13,7 @@ from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
 from pricing import limits
 from pricing.markets import conventions
+from pricing.products import check_in_child
 
 LONGEST_CLOSURE = dt.timedelta(days=14)
 """No calendar is closed for longer: dates further apart cannot fall on one business day."""
@@ -112,7 +113,4 @@ class Swap(Trade):
             terms = validation.swap_terms({**own, "book": self.book.code})
             length = terms.termination_date - terms.effective_date
             if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
-                # Calendars need QuantLib, which takes a second to load: not for every swap.
-                from pricing.products import schedules
-
-                schedules.check_swap(terms)
+                check_in_child.check_swap(terms)  # calendars need QuantLib

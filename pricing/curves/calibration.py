@@ -18,7 +18,7 @@ from pricing.curves.discount_points import Points
 from pricing.curves.interpolation import Grid
 from pricing.curves.quotes import QuoteId
 from pricing.curves.rate_helpers import Helper, deposit_day_counter
-from pricing.kernel import Flows
+from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules

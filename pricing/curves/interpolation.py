@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.kernel import Tables
+from pricing.kernel_arrays import Tables
 
 YEAR = 365.0
 """Curve time is Act/365F."""

@@ -19,7 +19,7 @@ from pricing.arrays import FloatArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
-from pricing.kernel import Tables
+from pricing.kernel_arrays import Tables
 from pricing.measures.value_date import DatedBlock
 
 

@@ -18,7 +18,7 @@ from pricing.curves.discount_points import Points
 from pricing.curves.fixings import Fixings, IndexHistory, date_of, index_history
 from pricing.curves.interpolation import YEAR
 from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError
-from pricing.kernel import Flows
+from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.products.cash_flows import FIXED, NEVER, FlowBlock
 

@@ -1,67 +1,25 @@
-"""Terms of an unsaved trade and a published market in; all its measures out.
-
-The web process asks, a worker of the queue `preview` answers: QuantLib's evaluation date belongs
-to a whole process, so it stays out of a process with threads, and a trade that hangs or crashes
-QuantLib ends a worker child, not the server. The question carries everything; its answer
-waits in Redis for whoever asked, and goes away by itself.
-"""
+"""Price a trade that is not saved, and list the cash flows of a contract."""
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
-
 import msgspec
-import redis
 
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
-from pricing.curves.quotes import CurveOptions, CurveQuotes
-from pricing.errors import BadInput, Failure
-from pricing.products.terms import BondTerms, SwapTerms, decode
+from pricing.curves.fixings import date_of
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import BadInput, Failure, PricingError
+from pricing.products.cash_flows import FIXED, CompiledTrade, compile_trade
 from risk.store.compiled_book import Books
-
-TASK, QUEUE = "risk.workers.tasks.preview_trade", "preview"
-ANSWER_KEPT_S = 30
-KINDS = {"swap": SwapTerms, "bond": BondTerms}
-NAMES = {"trade_id": "preview", "book": "preview"}
-
-Json = dict[str, Any]
+from risk.store.previews import NAMES, ContractQuestion, Json, PreviewQuestion, terms_of
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What to price, and on which market; ``book_version`` says with which fixings."""
-
-    answer_key: str
-    type: str
-    terms: dict[str, Any]
-    currency: str
-    valuation_date: dt.date
-    curves: CurveQuotes
-    book_version: str
-
-
-def answer_key(name: str) -> str:
-    """Where the answer to a question is put."""
-    return f"risk:preview:{name}"
-
-
-def currency_of(kind: str, terms: Json) -> str:
-    """The currency of the terms, which are checked on the way.
-
-    Raises:
-        BadInput: With the field, its value and what is allowed.
-    """
-    return str(decode({**NAMES, **terms}, KINDS[kind]).currency)  # type: ignore[arg-type]
-
-
-def priced(question: Question, books: Books, options: CurveOptions) -> Json:
+def price_preview(question: PreviewQuestion, books: Books, options: CurveOptions) -> Json:
     """``measures`` as `manage.py price` writes them for a trade, or ``failure``."""
     try:
-        terms = decode({**NAMES, **question.terms}, KINDS[question.type])  # type: ignore[arg-type]
+        terms = terms_of(question.type, question.terms)
     except BadInput as error:
-        failure = Failure(trade_id=NAMES["trade_id"], code=error.code, message=str(error))
-        return {"failure": msgspec.to_builtins(failure)}
+        return _failure(error)
     manifest = books.manifest(question.currency, question.book_version)
     market = MarketFile(
         valuation_date=question.valuation_date,
@@ -81,15 +39,52 @@ def priced(question: Question, books: Books, options: CurveOptions) -> Json:
     return {"measures": found["trades"][0]}
 
 
-def put_answer(client: redis.Redis, question: Question, answer: Json) -> None:
-    """Put the answer where the asker waits."""
-    with client.pipeline(transaction=True) as pipe:
-        pipe.rpush(question.answer_key, msgspec.json.encode(answer))
-        pipe.expire(question.answer_key, ANSWER_KEPT_S)
-        pipe.execute()
+def contract_flows(question: ContractQuestion) -> Json:
+    """``flows`` in order of payment, the past included, or ``failure``.
+
+    Each flow has ``pay_date``, ``leg`` (0 fixed, 1 floating), ``what`` (coupon, redemption or
+    floating), ``amount`` (trade currency, received is positive; None when it depends on an index),
+    ``index`` and the ``start`` and ``end`` of its accrual (None for fixed flows).
+    """
+    try:
+        trade = compile_trade(terms_of(question.type, question.terms))
+    except PricingError as error:
+        return _failure(error)
+    return {"flows": _flows(trade)}
 
 
-def wait_for_answer(client: redis.Redis, key: str, timeout_s: float) -> Json | None:
-    """The answer; None when nobody has given one in time."""
-    found: Any = client.blpop([key], timeout=timeout_s)
-    return msgspec.json.decode(found[1]) if found else None
+def _flows(trade: CompiledTrade) -> list[Json]:
+    rows = sorted(trade.flows, key=lambda flow: (int(flow["pay"]), int(flow["leg"])))
+    return [
+        {
+            "pay_date": date_of(int(flow["pay"])),
+            "leg": int(flow["leg"]),
+            **(_fixed(flow) if flow["kind"] == FIXED else _floating(flow, trade.indices)),
+        }
+        for flow in rows
+    ]
+
+
+def _fixed(flow: Json) -> Json:
+    return {
+        "what": "coupon" if flow["unit"] else "redemption",
+        "amount": float(flow["amount"]),
+        "index": None,
+        "start": None,
+        "end": None,
+    }
+
+
+def _floating(flow: Json, indices: tuple[str, ...]) -> Json:
+    return {
+        "what": "floating",
+        "amount": None,
+        "index": indices[int(flow["index"])],
+        "start": date_of(int(flow["start"])),
+        "end": date_of(int(flow["end"])),
+    }
+
+
+def _failure(error: PricingError) -> Json:
+    failure = Failure(trade_id=NAMES["trade_id"], code=error.code, message=str(error))
+    return {"failure": msgspec.to_builtins(failure)}

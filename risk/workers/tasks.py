@@ -26,6 +26,7 @@ from pricing.errors import PricingError
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import PriceJob
+from risk.store.previews import ContractQuestion, PreviewQuestion, put_answer
 from risk.store.publication import publish_parts
 from risk.store.run_registry import RunRegistry
 from risk.workers import crosscheck, preview, warmup
@@ -254,11 +255,24 @@ def compile_book() -> dict[str, str]:
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)
 def preview_trade(payload: dict[str, Any]) -> str:
     """Price a trade that is not saved, and put the answer where its asker waits."""
-    question = msgspec.convert(payload, preview.Question)
+    question = msgspec.convert(payload, PreviewQuestion)
+    return _answer(
+        question.answer_key, lambda: preview.price_preview(question, _books(), _options())
+    )
+
+
+@shared_task(name="risk.workers.tasks.contract_flows", max_retries=0)
+def contract_flows(payload: dict[str, Any]) -> str:
+    """List the cash flows of a contract, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, ContractQuestion)
+    return _answer(question.answer_key, lambda: preview.contract_flows(question))
+
+
+def _answer(key: str, make: Callable[[], dict[str, Any]]) -> str:
     try:
-        answer = preview.priced(question, _books(), _options())
+        answer = make()
     except EXPECTED as error:
-        log.exception("preview %s", question.currency)
+        log.exception("preview %s", key)
         answer = {"failure": {"code": "CRASHED", "message": str(error) or type(error).__name__}}
-    preview.put_answer(_frames().client, question, answer)
-    return "FAILED" if "failure" in answer else "PRICED"
+    put_answer(_frames().client, key, answer)
+    return "FAILED" if "failure" in answer else "ANSWERED"

@@ -6,10 +6,14 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from rest_framework.test import APIClient
 
 from instruments.models import Bond, BondPosition, Book, Desk, Swap, book_version
+from risk.api import previewer
+from risk.store.previews import CONTRACT_TASK
+from risk.workers.preview import contract_flows
 
 
 class FakeBroker:
@@ -96,3 +100,14 @@ def api(admin_user: Any) -> APIClient:
     client = APIClient()
     client.force_authenticate(admin_user)
     return client
+
+
+@pytest.fixture(autouse=True)
+def _previewer_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The previewer's own code answers here; tests/risk/api asks a real one."""
+
+    def ask(task: str, question: Any, timeout_s: float = 0.0) -> Any:
+        assert task == CONTRACT_TASK
+        return msgspec.json.decode(msgspec.json.encode(contract_flows(question)))
+
+    monkeypatch.setattr(previewer, "ask", ask)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from instruments import validation
-from instruments.admin import cashflows
+from instruments.admin.shared.panel import live
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
 from tests.instruments.conftest import SWAP, make_swap
 from tests.instruments.test_admin import form_of
@@ -109,9 +109,7 @@ def test_a_convention_fills_what_is_left_empty_as_if_it_had_been_given(book: Boo
         forecast_curve="USD-SOFR",
     )
     panels = [
-        cashflows.panel(
-            {**{n: getattr(row, n) for n in validation.SWAP_FIELDS}, "book": "B1"}, title=""
-        )
+        live().contract("swap", {n: getattr(row, n) for n in validation.SWAP_FIELDS}, title="")
         for row in (short, full)
     ]
     assert len(panels[0].rows) == 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class LivePanels(Protocol):
     def flows(self, trade_id: str) -> Panel | None:
         """The cash flows still to come as they are valued now; None when they are not known."""
 
+    def contract(self, kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
+        """All cash flows of a contract ("bond" or "swap"), the past included, without a market."""
+
 
 class _NoLiveRisk:
     """Nothing is registered: this process serves the security master alone."""
@@ -37,6 +40,9 @@ class _NoLiveRisk:
 
     def flows(self, trade_id: str) -> Panel | None:
         return None
+
+    def contract(self, kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
+        return Panel(title, note="Live risk is not installed in this process.")
 
 
 _live: list[LivePanels] = [_NoLiveRisk()]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from pricing.curves.quotes import CurveOptions
-from risk.api.preview import ANSWER_S
+from risk.api.previewer import ANSWER_S
+from risk.store import previews
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import connect
 from risk.workers import preview
@@ -152,8 +153,8 @@ def test_a_viewer_s_flood_is_refused_and_neither_edits_nor_others_wait_behind_it
 
 
 def test_an_answer_goes_away_when_nobody_takes_it(redis_client: Any) -> None:
-    question = preview.Question(
-        answer_key=preview.answer_key("x"),
+    question = previews.PreviewQuestion(
+        answer_key=previews.answer_key("x"),
         type="swap",
         terms={},
         currency="USD",
@@ -161,8 +162,36 @@ def test_an_answer_goes_away_when_nobody_takes_it(redis_client: Any) -> None:
         curves={},
         book_version="none",
     )
-    answer = preview.priced(question, CompiledBooks(redis_client), CurveOptions())
+    answer = preview.price_preview(question, CompiledBooks(redis_client), CurveOptions())
     assert answer["failure"]["code"] == "BAD_INPUT"
-    preview.put_answer(redis_client, question, answer)
+    previews.put_answer(redis_client, question.answer_key, answer)
     assert 0 < redis_client.ttl("risk:preview:x") <= 30
-    assert preview.wait_for_answer(redis_client, "risk:preview:x", 1) == answer
+    assert previews.wait_for_answer(redis_client, "risk:preview:x", 1) == answer
+
+
+FLOWS_OF = """
+from django.contrib import admin
+from instruments.admin.shared.panel import live
+admin.autodiscover()
+panel = live().contract({kind!r}, {terms!r}, title="")
+print("FLOWS", len(panel.rows), panel.rows[-1], panel.note)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "words"),
+    [
+        (
+            "swap",
+            SWAP,
+            "FLOWS 10 ['2029-03-09', 'floating, SOFR', '-', '2028-03-07', '2029-03-07']",
+        ),
+        ("bond", BOND, "FLOWS 21 ['2032-11-15', 'redemption', '1,000,000.00'] All that"),
+        ("swap", {**SWAP, "convention": "USD-SOFR-OI"}, "FLOWS 0"),
+    ],
+)
+def test_pages_of_trades_show_the_flows_that_the_previewer_lists(
+    live: Live, kind: str, terms: Any, words: str
+) -> None:
+    until(lambda: ready(ask(live, "swap", SWAP)))
+    assert words in live.system.manage("shell", "-c", FLOWS_OF.format(kind=kind, terms=terms))

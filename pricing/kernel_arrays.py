@@ -1,0 +1,71 @@
+"""The arrays that the pricing loops read and write.
+
+They stand apart from the loops (``kernel.py``), so that processes which only read results need not
+load numba.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pricing.arrays import FloatArray, IntArray
+
+
+class Flows(NamedTuple):
+    """Flows to come, trade after trade, as flat columns.
+
+    Attributes:
+        fixed_ptr: First fixed flow of each trade, and the end; shape (n + 1,).
+        fixed_pay: Point of each fixed flow's payment.
+        fixed_amount: Money paid.
+        fixed_unit: Money paid per unit of coupon rate.
+        float_ptr: First floating flow of each trade, and the end; shape (n + 1,).
+        float_pay: Point of each floating flow's payment.
+        float_start: Point at which its growth starts.
+        float_end: Point at which its growth ends.
+        float_alpha: Money per unit of growth.
+        float_beta: Money that does not grow.
+    """
+
+    fixed_ptr: IntArray
+    fixed_pay: IntArray
+    fixed_amount: FloatArray
+    fixed_unit: FloatArray
+    float_ptr: IntArray
+    float_pay: IntArray
+    float_start: IntArray
+    float_end: IntArray
+    float_alpha: FloatArray
+    float_beta: FloatArray
+
+
+class Tables(NamedTuple):
+    """How points depend on curves.
+
+    Attributes:
+        node: Curve nodes a point depends on; shape (points, k).
+        node_weight: d log P(point) / d x(node), x the log discount factor; shape as node.
+        tent: Keys a point lies under; shape (points, 2). With two nodes a point, those nodes.
+        tent_weight: d log P(point) / d z(key), z a continuous zero rate; shape as tent.
+    """
+
+    node: IntArray
+    node_weight: FloatArray
+    tent: IntArray
+    tent_weight: FloatArray
+
+
+class Gradients(NamedTuple):
+    """What comes out, by trade.
+
+    Attributes:
+        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        annuity: Value of 1.0 of coupon rate; shape (n,).
+        node: dPV/dx; shape (n, nodes).
+        tent: dPV/dz; shape (n, keys).
+    """
+
+    leg_npv: FloatArray
+    annuity: FloatArray
+    node: FloatArray
+    tent: FloatArray

@@ -1,0 +1,66 @@
+"""Ask the previewer, the worker that does what needs QuantLib for a caller who waits."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
+from rest_framework.exceptions import APIException
+
+from risk.store.frames import connect
+from risk.store.previews import (
+    QUEUE,
+    ContractQuestion,
+    Json,
+    PreviewQuestion,
+    wait_for_answer,
+)
+from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
+
+ANSWER_S = 5.0
+"""How long a caller waits: previews of others may come first."""
+
+
+class PreviewerBusy(APIException):
+    """No worker answered in time."""
+
+    status_code = 503
+    default_code = "previewer_busy"
+    wait = RETRY_AFTER_S
+    default_detail = (
+        "No worker of the queue preview has answered in time: it has many to"
+        " answer, or none runs (celery -A riskproject worker --queues preview)"
+    )
+
+
+def ask(
+    task: str, question: PreviewQuestion | ContractQuestion, timeout_s: float = ANSWER_S
+) -> Json:
+    """Return the previewer's answer: an object with ``failure``, or with what was asked for.
+
+    Raises:
+        DependencyDown: Redis does not answer.
+        PreviewerBusy: No previewer answered in time.
+    """
+    try:
+        current_app.send_task(
+            task,
+            args=[msgspec.to_builtins(question)],
+            queue=QUEUE,
+            expires=timeout_s,  # nobody waits any longer
+        )
+        answer = wait_for_answer(_waiting_client(), question.answer_key, timeout_s)
+    except (RedisError, OperationalError, OSError) as error:
+        raise DependencyDown("redis", type(error).__name__) from None
+    if answer is None:
+        raise PreviewerBusy
+    return answer
+
+
+@cache
+def _waiting_client() -> Redis:
+    return connect(settings.REDIS_URL, timeout_s=ANSWER_S + 2.0)

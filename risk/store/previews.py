@@ -1,0 +1,74 @@
+"""Questions to the previewer and their answers, which wait in Redis for whoever asked.
+
+The previewer is a Celery worker of the queue ``preview``. It does what needs QuantLib for a caller
+who waits: QuantLib's evaluation date belongs to a whole process, so it stays out of the web
+process with its threads, and a trade that hangs or crashes QuantLib ends a worker, not the server.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import redis
+
+from pricing.curves.quotes import CurveQuotes
+from pricing.products.terms import BondTerms, SwapTerms, Terms, decode
+
+PREVIEW_TASK = "risk.workers.tasks.preview_trade"
+CONTRACT_TASK = "risk.workers.tasks.contract_flows"
+QUEUE = "preview"
+ANSWER_KEPT_S = 30
+KINDS = {"swap": SwapTerms, "bond": BondTerms}
+NAMES = {"trade_id": "preview", "book": "preview"}
+
+Json = dict[str, Any]
+
+
+class PreviewQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What to price, and on which market; ``book_version`` says with which fixings."""
+
+    answer_key: str
+    type: str
+    terms: dict[str, Any]
+    currency: str
+    valuation_date: dt.date
+    curves: CurveQuotes
+    book_version: str
+
+
+class ContractQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms whose cash flows are asked for, without a market."""
+
+    answer_key: str
+    type: str
+    terms: dict[str, Any]
+
+
+def answer_key(name: str) -> str:
+    """The Redis key where the answer to a question is put."""
+    return f"risk:preview:{name}"
+
+
+def terms_of(kind: str, terms: Json) -> Terms:
+    """The checked terms of a trade that has no name and no book yet.
+
+    Raises:
+        BadInput: With the field, its value and what is allowed.
+    """
+    return decode({**NAMES, **terms}, KINDS[kind])  # type: ignore[arg-type]
+
+
+def put_answer(client: redis.Redis, key: str, answer: Json) -> None:
+    """Put the answer where the asker waits."""
+    with client.pipeline(transaction=True) as pipe:
+        pipe.rpush(key, msgspec.json.encode(answer))
+        pipe.expire(key, ANSWER_KEPT_S)
+        pipe.execute()
+
+
+def wait_for_answer(client: redis.Redis, key: str, timeout_s: float) -> Json | None:
+    """The answer; None when nobody has given one in time."""
+    found: Any = client.blpop([key], timeout=timeout_s)
+    return msgspec.json.decode(found[1]) if found else None
