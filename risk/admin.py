@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 from rest_framework.exceptions import APIException
 
+from instruments import validation
 from instruments.admin.shared.display_format import MISSING, amount
 from instruments.admin.shared.panel import Panel, register_live
+from pricing.errors import BadInput
 from risk.api import previewer, source
 from risk.queries import cash_flows, trade_detail
 from risk.queries.curves import NoNodes
@@ -22,6 +24,7 @@ from risk.store.previews import CONTRACT_TASK, ContractQuestion, answer_key
 
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")
+MAKERS = {"swap": validation.swap_terms, "bond": validation.bond_terms}
 CONTRACT_S = 2.0
 """How long a page waits for the cash flows of a contract."""
 
@@ -123,11 +126,13 @@ def _flow(row: Record) -> list[str]:
 
 def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
     """All cash flows of a contract, as the previewer lists them; or why there are none."""
-    question = ContractQuestion(
-        answer_key=answer_key(uuid.uuid4().hex), type=kind, terms=_unpriced(terms)
-    )
     try:
+        question = ContractQuestion(
+            answer_key=answer_key(uuid.uuid4().hex), type=kind, terms=_unpriced(kind, terms)
+        )
         answer = previewer.ask(CONTRACT_TASK, question, timeout_s=CONTRACT_S)
+    except BadInput as error:
+        return Panel(title, note=str(error))
     except APIException as error:
         return Panel(title, note=str(error.detail))
     if "failure" in answer:
@@ -139,12 +144,11 @@ def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
     return Panel(title, headers=headers, rows=rows, note=note if has_periods else WHOLE)
 
 
-def _unpriced(terms: Mapping[str, object]) -> dict[str, Any]:
-    """Fields that are given, as JSON has them; flows do not depend on a bond's price."""
-    left_out = ("clean_price", "z_spread_bp")
-    given = {n: v for n, v in terms.items() if v not in (None, "") and n not in left_out}
-    found: dict[str, Any] = msgspec.to_builtins(given, enc_hook=float)
-    return found
+def _unpriced(kind: str, terms: Mapping[str, object]) -> dict[str, Any]:
+    """The given fields as JSON has them; flows do not depend on a bond's price."""
+    made = MAKERS[kind]({**terms, "clean_price": None, "z_spread_bp": None})
+    given = msgspec.to_builtins(made)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _contract_row(row: Record) -> list[str]:

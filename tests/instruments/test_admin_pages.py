@@ -109,7 +109,11 @@ def test_a_convention_fills_what_is_left_empty_as_if_it_had_been_given(book: Boo
         forecast_curve="USD-SOFR",
     )
     panels = [
-        live().contract("swap", {n: getattr(row, n) for n in validation.SWAP_FIELDS}, title="")
+        live().contract(
+            "swap",
+            {**{n: getattr(row, n) for n in validation.SWAP_FIELDS}, "book": "B1"},
+            title="",
+        )
         for row in (short, full)
     ]
     assert len(panels[0].rows) == 20

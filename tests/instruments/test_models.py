@@ -34,7 +34,7 @@ def refusal(row: Any) -> dict[str, str]:
         ),
         ({"isin": "US91282CFV82"}, "isin", "right check digit"),
         ({"isin": "us91282cfv81"}, "isin", "write it as US91282CFV81"),
-        ({"convention": "US-TREASURIES"}, "convention", "allowed: US-TREASURY, UK-GILT"),
+        ({"convention": "US-TREASURIES"}, "convention", "allowed: US-TREASURY, DE-BUND"),
         ({"currency": "GBP"}, "currency", "US-TREASURY bonds are in USD"),
         ({"convention": "", "currency": "CHF"}, "currency", "allowed: USD, EUR, GBP"),
         ({"convention": "", "currency": "USD"}, "payment_frequency", "a convention that fills it"),

@@ -16,6 +16,7 @@ from risk.api.previewer import ANSWER_S
 from risk.store import previews
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import connect
+from risk.store.previews import NAMES
 from risk.workers import preview
 from tests.risk.api.conftest import Live
 from tests.risk.made import DATE
@@ -174,7 +175,7 @@ from django.contrib import admin
 from instruments.admin.shared.panel import live
 admin.autodiscover()
 panel = live().contract({kind!r}, {terms!r}, title="")
-print("FLOWS", len(panel.rows), panel.rows[-1], panel.note)
+print("FLOWS", len(panel.rows), *panel.rows[-1:], panel.note)
 """
 
 
@@ -184,14 +185,16 @@ print("FLOWS", len(panel.rows), panel.rows[-1], panel.note)
         (
             "swap",
             SWAP,
-            "FLOWS 10 ['2029-03-09', 'floating, SOFR', '-', '2028-03-07', '2029-03-07']",
+            "['2029-03-09', 'floating, SOFR', '-', '2028-03-07', '2029-03-07']",
         ),
         ("bond", BOND, "FLOWS 21 ['2032-11-15', 'redemption', '1,000,000.00'] All that"),
-        ("swap", {**SWAP, "convention": "USD-SOFR-OI"}, "FLOWS 0"),
+        ("swap", {**SWAP, "convention": "USD-SOFR-OI"}, "FLOWS 0 convention:"),
     ],
 )
 def test_pages_of_trades_show_the_flows_that_the_previewer_lists(
     live: Live, kind: str, terms: Any, words: str
 ) -> None:
     until(lambda: ready(ask(live, "swap", SWAP)))
-    assert words in live.system.manage("shell", "-c", FLOWS_OF.format(kind=kind, terms=terms))
+    assert words in live.system.manage(
+        "shell", "-c", FLOWS_OF.format(kind=kind, terms={**NAMES, **terms})
+    )
