@@ -83,6 +83,14 @@ class BondPositionAdmin(TradeAdmin):
     def face(self, position: BondPosition) -> str:
         return money(position.face_amount)
 
+    def save_model(self, request: HttpRequest, obj: BondPosition, form: Any, change: bool) -> None:
+        """Save, and warn of values that are new and may be mistakes."""
+        stored = BondPosition._base_manager.filter(pk=obj.pk).first()
+        super().save_model(request, obj, form, change)
+        for field, sentence in obj.doubts().items():
+            if stored is None or getattr(stored, field) != getattr(obj, field):
+                self.message_user(request, f"{field}: {sentence}", messages.WARNING)
+
     def terms(self, trade: BondPosition) -> dict[str, Any]:
         own = {name: getattr(trade, name) for name in validation.POSITION_FIELDS}
         return {**trade.bond.static(), **own, "book": trade.book.code}

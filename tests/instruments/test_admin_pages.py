@@ -245,3 +245,18 @@ def test_no_page_asks_another_host_for_anything(admin_client: Client, swap: Swap
     for address in ("/admin/", "/admin/instruments/swap/", "/admin/instruments/swap/import/"):
         page = admin_client.get(address).content.decode()
         assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', page)
+
+
+def test_a_price_that_may_be_a_fraction_is_saved_with_a_warning(
+    admin_client: Client, position: BondPosition
+) -> None:
+    address = f"/admin/instruments/bondposition/{position.pk}/change/"
+
+    def save(**changes: str) -> list[str]:
+        sent = {**form_of(admin_client, address), **changes}
+        page = admin_client.post(address, sent, follow=True)
+        return [str(message) for message in page.context["messages"]]
+
+    doubt = "clean_price: 1.01 is read as 1.01 % of face; if 101 % is meant, write 101"
+    assert doubt in save(clean_price="1.01")
+    assert doubt not in save()  # it is stored so: nobody is asked again

@@ -6,6 +6,7 @@ file cannot be used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
+from pricing import limits
 from pricing.batch.files import BadFile, read_book, read_market
 from pricing.batch.run import price_files
+from pricing.products.terms import BondTerms, Terms
 
 SHOWN_TRADES, SHOWN_FAILURES, PIPE_WIDTH = 20, 50, 150
 
@@ -39,6 +42,8 @@ class Command(BaseCommand):
             market, book = read_market(options["market"]), read_book(options["book"])
         except BadFile as error:
             raise CommandError(str(error), returncode=2) from None
+        for sentence in _doubts(book.trades):
+            self.stderr.write(f"Warning: {sentence}")
         answer = price_files(book, market, options["engine"])
         if options["out"] is None:
             # A pipe has no width of its own; eighty columns would cut every number.
@@ -61,6 +66,15 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=2) from None
         self.stdout.write(f"{len(answer['trades'])} trades priced, written to {path}")
+
+
+def _doubts(trades: Sequence[Terms]) -> list[str]:
+    """Sentences on prices that may be fractions of face; the first ones, and how many more."""
+    prices = ((t.trade_id, t.clean_price) for t in trades if isinstance(t, BondTerms))
+    found = [(name, limits.price_doubt(price)) for name, price in prices if price is not None]
+    said = [f"{name}: clean_price: {doubt}" for name, doubt in found if doubt is not None]
+    more = len(said) - SHOWN_FAILURES
+    return said[:SHOWN_FAILURES] + ([f"{more} more prices are below 3"] if more > 0 else [])
 
 
 def show(answer: dict[str, Any], console: Console) -> None:

@@ -103,6 +103,15 @@ def changed(**fields: Any) -> dict[str, Any]:
     return {"swaps": [{**SWAP, **fields}], "bonds": [BOND]}
 
 
+def test_a_price_that_may_be_a_fraction_is_taken_with_a_warning(run):
+    """A bond in default trades there, so it is priced."""
+    bonds = [{**BOND, "trade_id": "LOW", "clean_price": 2.5}, BOND]
+    status, answer, said = run({"bonds": bonds})
+    assert (status, len(answer["trades"])) == (0, 2)
+    assert "Warning: LOW: clean_price: 2.5 is read as 2.5 % of face; if 250 % is meant" in said
+    assert said.count("Warning") == 1
+
+
 def test_both_engines_give_every_measure_and_the_same_numbers(run):
     status, fast, _ = run(BOOK)
     assert status == 0
