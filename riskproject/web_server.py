@@ -1,7 +1,8 @@
 """Run the web process: ``python -m riskproject.web_server --host 127.0.0.1 --port 8000``.
 
-This is uvicorn with two things that it has no option for: a time limit for the headers of a
-request, and an end within ``STOP_S`` seconds of SIGTERM whatever a request is doing.
+This is uvicorn with what it has no option for: time limits for the headers of a request and for a
+caller who does not read the answer, a limit on the connections of one address, and an end within
+``STOP_S`` seconds of SIGTERM whatever a request is doing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter
 from types import FrameType
 
 import h11
 import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = logging.getLogger(__name__)
@@ -29,27 +32,78 @@ GRACE_S = 5
 STOP_S = 8.0
 """After SIGTERM the process ends, though a thread is still at work: threads are not cancelled."""
 
+WRITE_S, WRITE_BYTES_A_SECOND = 30.0, 50_000
+"""What is sent must be taken in so long, and a second more for each so many bytes of it."""
+
+CONNECTIONS_PER_ADDRESS = 300
+"""In one process: 200 event streams are open at the most. An address in FORWARDED_ALLOW_IPS may
+have any number, as all callers of a proxy come from there."""
+
+TOO_MANY = (
+    f"There are at most {CONNECTIONS_PER_ADDRESS} connections from one address: close some"
+).encode()
+REFUSED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(TOO_MANY), TOO_MANY)
+)
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class TimedProtocol(H11Protocol):
-    """Close connections whose headers do not come to an end."""
+    """Close connections whose headers do not come to an end, and those that nobody reads."""
 
     _headers_timer: asyncio.TimerHandle | None = None
-    _begun = False
+    _write_timer: asyncio.TimerHandle | None = None
+    _begun = _refused = False
+    _open: Counter[str] = Counter()  # by address, of the whole process
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the headers of the first request."""
+        """Wait for the headers of the first request, unless the address has too many open."""
+        transport.set_write_buffer_limits(high=0)  # pause_writing whatever the kernel left over
         super().connection_made(transport)
+        address = self._address = self.client[0] if self.client else ""
+        self._open[address] += 1
+        if self._open[address] > CONNECTIONS_PER_ADDRESS and not self._is_proxy(address):
+            self._refused = True
+            transport.write(REFUSED)
+            transport.close()
+            return
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
+        self._open[self._address] -= 1
+        if not self._open[self._address]:
+            del self._open[self._address]
         self._stop_waiting()
+        self._stop_write_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give the caller time to take what was sent."""
+        super().pause_writing()
+        allowed_s = WRITE_S + self.transport.get_write_buffer_size() / WRITE_BYTES_A_SECOND
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(allowed_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """All has been taken."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _is_proxy(self, address: str) -> bool:
+        # uvicorn's own reading of the setting: addresses, networks or a star.
+        return address in _TrustedHosts(self.config.forwarded_allow_ips)
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the headers are complete, start it with those of a next request."""
+        if self._refused:
+            return
         self._begun = True
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:

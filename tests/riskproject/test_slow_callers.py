@@ -1,4 +1,4 @@
-"""Callers who do not finish: headers and bodies have time limits, at the real web server."""
+"""Callers who do not finish: headers, bodies and answers have time limits at the web server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from riskproject import web_server
 from riskproject.web.body_limit import BodyLimit
@@ -121,3 +123,72 @@ def test_the_real_server_times_a_body_out(web: Web) -> None:
         line.sendall(b"]")
         line.settimeout(20)
         assert b" 401 " in line.recv(100)
+
+
+# --- Callers who do not read, and those who open too many connections -------------------------
+
+ANSWER_BYTES = 20_000_000
+"""More than the buffers of both ends' kernels hold."""
+
+
+async def answer_to(reads: bool) -> tuple[int, bool]:
+    """How much of a long answer a caller gets, and whether the server has let it go."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", str(ANSWER_BYTES).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(ANSWER_BYTES)})
+
+    config = uvicorn.Config(application, http=web_server.TimedProtocol, lifespan="off")
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: web_server.TimedProtocol(config=config, server_state=state, app_state={}),
+        "127.0.0.1",
+        0,
+    )
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), limit=1000)
+    writer.write(HEAD + b"Connection: close\r\n\r\n")
+    size = len(await reader.readuntil(b"\r\n\r\n"))
+    while reads and (part := await reader.read(2**20)):
+        size += len(part)
+    end_s = time.monotonic() + 20 * web_server.WRITE_S
+    while state.connections and time.monotonic() < end_s:
+        await asyncio.sleep(0.05)
+    gone = not state.connections
+    writer.transport.abort()
+    server.close()
+    return size, gone
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_caller_who_does_not_read_its_answer_is_let_go(
+    reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_server, "WRITE_S", 0.5)
+    monkeypatch.setattr(web_server, "WRITE_BYTES_A_SECOND", 10 * ANSWER_BYTES)
+    size, gone = asyncio.run(answer_to(reads))
+    assert gone
+    assert (size > ANSWER_BYTES) == reads
+
+
+def test_an_address_has_no_more_than_its_connections(web: Web) -> None:
+    """A proxy's own is free, as all its callers come from there."""
+    most = web_server.CONNECTIONS_PER_ADDRESS
+    target = ("127.0.0.1", web.port)
+    lines = [
+        socket.create_connection(target, timeout=20, source_address=("127.0.0.2", 0))
+        for _ in range(most + 10)
+    ]
+    for line in lines[most:]:
+        answer = line.recv(200)
+        assert answer.startswith(b"HTTP/1.1 503 Service Unavailable")
+        assert b"at most 300 connections" in answer
+    lines[0].sendall(HEAD + b"\r\n")
+    assert lines[0].recv(15) == b"HTTP/1.1 200 OK"
+    assert web.get("/healthz").status == 200
+    for line in lines:
+        line.close()
+    with socket.create_connection(target, timeout=20, source_address=("127.0.0.2", 0)) as line:
+        line.sendall(HEAD + b"\r\n")
+        assert line.recv(15) == b"HTTP/1.1 200 OK"
