@@ -39,7 +39,8 @@ from pricing.markets import conventions
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block, split_evenly
-from pricing.products.terms import BondTerms, Terms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import Terms
 from pricing.reference import Reference
 from risk.store.block_result import make_groups, pack_columns, sum_cells
 from risk.store.compiled_book_store import CompiledBooks

@@ -22,8 +22,9 @@ from rest_framework.test import APIClient
 from instruments.models import Book, Desk, Swap
 from pricing.markets.conventions import CURRENCIES
 from pricing.measures.table import MEASURES
-from pricing.products.cash_flows import CompiledTrade, compile_trade
-from pricing.products.terms import SwapTerms
+from pricing.products.cash_flows import CompiledTrade
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.flows import compile_trade
 from risk.store.block_result import pack
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect

@@ -17,6 +17,7 @@ from dashboard.blotter import Trades
 from dashboard.data import Market, Sample
 from pricing.curves.quotes import tenor_days
 from pricing.markets.conventions import CURVES
+from pricing.products.registry import PRODUCT_NAMES
 from risk.store.results import BookProductTotals, HistoryLine, Rollup
 
 Measure = Literal["npv", "dv01_par", "dv01_zero", "gamma", "pv01"]
@@ -24,7 +25,6 @@ Remembered = Literal["npv", "dv01_par"]
 LadderName = Literal["krd", "ladder_par"]
 Group = Literal["Ccy", "Desk", "Type", "Book"]
 
-PRODUCTS = ("bond", "swap")
 NO_DESK = "(no desk)"
 
 ALL, OIS, GOVT, PROJECTION, OTHER = "All", "OIS", "Govt", "Projection", "Other"
@@ -40,13 +40,13 @@ class Choice:
     """What the filters let through."""
 
     currencies: tuple[str, ...]
-    products: tuple[str, ...] = PRODUCTS
+    products: tuple[str, ...] = PRODUCT_NAMES
     desk: str | None = None
 
     @property
     def whole(self) -> bool:
         """Every trade of the chosen currencies."""
-        return self.desk is None and set(self.products) == set(PRODUCTS)
+        return self.desk is None and set(self.products) == set(PRODUCT_NAMES)
 
     def takes(self, desk: str, product: str) -> bool:
         """A cell or trade passes."""
@@ -355,7 +355,7 @@ def breakdown(markets: Sequence[Market], choice: Choice, by: Group) -> Breakdown
             row = sums.setdefault(_group(market, cell, by), {})
             row[cell.product] = row.get(cell.product, 0.0) + rate * cell.dv01_par
     groups = sorted(sums, key=lambda name: -sum(abs(v) for v in sums[name].values()))
-    products = [p for p in PRODUCTS if p in choice.products]
+    products = [p for p in PRODUCT_NAMES if p in choice.products]
     return Breakdown(groups, {p: [sums[g].get(p, 0.0) for g in groups] for p in products})
 
 

@@ -13,9 +13,10 @@ import streamlit as st
 from dashboard import auth, format, risk, theme
 from dashboard.data import Market, Reader, Snapshot
 from dashboard.desks import OwnDesks
-from dashboard.risk import PRODUCTS, Choice
+from dashboard.risk import Choice
 from dashboard.status import Status, live_bridges, status_of
 from pricing.markets.conventions import CURRENCIES
+from pricing.products.registry import PRODUCT_NAMES
 
 REFRESH_S = 2
 LATE_S = 5.0
@@ -72,7 +73,7 @@ def filters(snapshot: Snapshot) -> Choice:
         desks.append(chosen)
     with st.container(key="filters", horizontal=True):
         currencies = _switches("Currency", CURRENCIES, "currency")
-        products = _switches("Product", PRODUCTS, "product")
+        products = _switches("Product", PRODUCT_NAMES, "product")
         desk = st.selectbox(
             "Desk", desks, key="desk", label_visibility="collapsed", persist_state="session"
         )

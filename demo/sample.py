@@ -20,7 +20,8 @@ from demo.sample_market import (
     months_after,
     start_day,
 )
-from pricing.products.terms import BondTerms, NotionalStep, SwapTerms
+from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 SEED = 20_240_102
 SAMPLE_SIZE, SAMPLE_BONDS = 200, 80

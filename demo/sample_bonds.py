@@ -21,7 +21,7 @@ from demo.sample_market import (
     months_after,
     open_day,
 )
-from pricing.products.terms import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 
 @dataclass(frozen=True, kw_only=True)

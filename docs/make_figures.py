@@ -19,8 +19,10 @@ from pricing.markets.conventions import BONDS
 from pricing.measures.block import make_ready, parallel_values, price_block
 from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import compile_trade, make_block
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.cash_flows import make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
 
 PAGE = Path(__file__).with_name("pricing.md")
 MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -15,7 +15,8 @@ import msgspec
 from pricing.batch.files import BookFile, MarketFile
 from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN, TENOR
 from pricing.markets import conventions
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 Json = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

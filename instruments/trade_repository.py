@@ -29,7 +29,8 @@ from instruments.models import (
 )
 from instruments.models.book_version import book_changed, bulk_change
 from pricing.errors import BadInput
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 ROWS_AT_ONCE = 2_000
 """Rows fetched at a time: bounds memory, not time."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -24,7 +24,9 @@ from pricing import limits
 from pricing.errors import BadInput
 from pricing.limits import FX_MAX
 from pricing.markets import conventions
-from pricing.products.terms import BondTerms, SwapTerms, decode
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import decode
 
 SWAP_FIELDS: tuple[str, ...] = SwapTerms.__struct_fields__
 POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
@@ -53,7 +55,7 @@ def swap_terms(row: Mapping[str, object]) -> SwapTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return cast(SwapTerms, decode(_given(row), SwapTerms))
+    return decode(_given(row), SwapTerms)
 
 
 def bond_terms(row: Mapping[str, object]) -> BondTerms:
@@ -62,7 +64,7 @@ def bond_terms(row: Mapping[str, object]) -> BondTerms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return cast(BondTerms, decode(_given(row), BondTerms))
+    return decode(_given(row), BondTerms)
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:

@@ -1,9 +1,8 @@
-"""The slow truth: the same measures by plain QuantLib, bump and rebuild, one market at a time.
+"""Price trades by plain QuantLib, with curves rebuilt for every bump, on one market at a time.
 
-Shares with the fast path only the schedules that QuantLib makes of the terms
-(``legs.py``) and the helpers that define a curve; values, curves and differences are
-QuantLib's own. It referees the tests, checks a sample of every frame and prices what does
-not compile.
+The reference shares with the fast path only the schedules and legs that QuantLib makes of the terms
+and the helpers that define a curve. Values, curves and differences are QuantLib's own. Tests and
+the check of a sample of every frame compare the fast path with it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,9 @@ from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
 from pricing.errors import Failure, Matured, MissingCurve, MissingFixing, PricingError, Unpriceable
 from pricing.markets import conventions
 from pricing.products import schedules
-from pricing.products.terms import SwapTerms, Terms
+from pricing.products.flows import Instrument, InstrumentMarket, make_instrument
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms
 
 Curves = Mapping[str, ql.YieldTermStructure]
 
@@ -64,6 +65,7 @@ class Reference:
         self.base = self.rebuild(self.quotes)
         self.handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.set.names}
         self.link(self.base)
+        self.market = InstrumentMarket(today, options.indexed, self._handle, self.base)
 
     @classmethod
     def on_next_day(
@@ -108,14 +110,14 @@ class Reference:
             priced = [self._unmatured(terms) for terms in book]
             alive = [(r, i) for r, i in priced if i is not None]
             for risk, instrument in alive:
-                instrument.fill(risk)
+                risk.npv, risk.leg_npv, risk.pv01 = instrument.values()
             self._parallel(alive)
             if ladders:
                 self._ladders(alive)
             self.link(self.base)
         return [risk for risk, _ in priced]
 
-    def instruments(self, book: Sequence[Terms]) -> list[tuple[TradeRisk, _Instrument]]:
+    def instruments(self, book: Sequence[Terms]) -> list[tuple[TradeRisk, Instrument]]:
         """QuantLib's instruments of the trades that can be priced, within ``history``."""
         return [(r, i) for r, i in map(self._instrument, book) if i is not None]
 
@@ -124,20 +126,20 @@ class Reference:
         with self.history():
             return [_value(i) if i else float("nan") for _, i in map(self._instrument, book)]
 
-    def _unmatured(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
-        """The instrument of a trade; a bond that has made its last payment fails."""
+    def _unmatured(self, terms: Terms) -> tuple[TradeRisk, Instrument | None]:
+        """The instrument of a trade; fails where its product does after the last payment."""
         risk, instrument = self._instrument(terms)
-        last = instrument.last_payment if instrument else None
-        if last is not None and last <= schedules.to_ql(self.today):
-            error = Matured(last.ISO())
+        fails = PRODUCTS[terms.product].fails_when_matured
+        if fails and instrument and instrument.last_payment <= schedules.to_ql(self.today):
+            error = Matured(instrument.last_payment.ISO())
             risk.failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
             return risk, None
         return risk, instrument
 
-    def _instrument(self, terms: Terms) -> tuple[TradeRisk, _Instrument | None]:
+    def _instrument(self, terms: Terms) -> tuple[TradeRisk, Instrument | None]:
         risk = TradeRisk(terms.trade_id)
         try:
-            instrument = self._make(terms)
+            instrument = make_instrument(terms, self.market)
             instrument.npv()  # a missing fixing or curve shows here
         except PricingError as error:
             risk.failure = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
@@ -148,62 +150,12 @@ class Reference:
             return risk, None
         return risk, instrument
 
-    def _make(self, terms: Terms) -> _Instrument:
-        if isinstance(terms, SwapTerms):
-            return self._swap(terms)
-        return self._bond(terms)
-
     def _handle(self, name: str) -> ql.YieldTermStructureHandle:
         if name not in self.handles:
             raise MissingCurve(name, ", ".join(self.set.names))
         return self.handles[name]
 
-    def _swap(self, terms: SwapTerms) -> _Instrument:
-        swap = schedules.resolve_swap(terms)
-        discount, forecast = self._handle(swap.discount_curve), self._handle(swap.forecast_curve)
-        made = schedules.swap_legs(swap, forecast, indexed=self.options.indexed, telescopic=False)
-        signs = (swap.sign, -swap.sign)
-        instrument = ql.Swap(list(made), [s < 0 for s in signs])
-        instrument.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
-        off = _off_fixing_days(made[1], swap.index, self.today)
-
-        def gap() -> float:
-            """By how much less QuantLib values the floating leg than one of its own dates."""
-            return float(sum(c.gap(forecast) * discount.discount(c.paid) for c in off))
-
-        def value() -> float:
-            return float(instrument.NPV() + signs[1] * gap())
-
-        def fill(risk: TradeRisk) -> None:
-            risk.npv = value()
-            risk.leg_npv = (instrument.legNPV(0), instrument.legNPV(1) + signs[1] * gap())
-            curve = self.base[swap.discount_curve]
-            risk.pv01 = signs[0] * ql.CashFlows.bps(made[0], curve, False)
-
-        return _Instrument(value, fill)
-
-    def _bond(self, terms: Terms) -> _Instrument:
-        bond = schedules.resolve_bond(terms)  # type: ignore[arg-type]
-        made = schedules.make_bond(bond)
-        spread = ql.QuoteHandle(ql.SimpleQuote((bond.terms.z_spread_bp or 0.0) * ONE_BP))
-        handle = self._handle(bond.discount_curve)
-        spreaded = ql.ZeroSpreadedTermStructure(handle, spread, ql.Continuous)
-        spreaded.enableExtrapolation()
-        face = ql.YieldTermStructureHandle(spreaded)
-        made.setPricingEngine(ql.DiscountingBondEngine(face))
-        scale = bond.terms.face_amount / 100.0
-
-        def value() -> float:
-            return float(made.NPV() * scale)
-
-        def fill(risk: TradeRisk) -> None:
-            risk.npv = value()
-            risk.leg_npv = (risk.npv, 0.0)
-            risk.pv01 = scale * ql.CashFlows.bps(made.cashflows(), spreaded, False)
-
-        return _Instrument(value, fill, made.cashflows()[-1].date())
-
-    def _parallel(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
+    def _parallel(self, alive: Sequence[tuple[TradeRisk, Instrument]]) -> None:
         ones = np.ones(len(self.quotes))
         up, down = (self._at_quotes(alive, s * ONE_BP * ones) for s in (1.0, -1.0))
         base = np.array([r.npv for r, _ in alive])
@@ -211,7 +163,7 @@ class Reference:
         for (risk, _), u, d, b, slope in zip(alive, up, down, base, half, strict=True):
             risk.gamma, risk.dv01_par = float(u - 2.0 * b + d), float(slope)
 
-    def _ladders(self, alive: Sequence[tuple[TradeRisk, _Instrument]]) -> None:
+    def _ladders(self, alive: Sequence[tuple[TradeRisk, Instrument]]) -> None:
         eye, keys = np.eye(len(self.quotes)), range(len(self.quotes))
         par = [self._difference(partial(self._along, alive, row)) for row in eye]
         krd = [self._difference(partial(self._under_tent, alive, key)) for key in keys]
@@ -231,18 +183,18 @@ class Reference:
         return (4.0 * one - two) / 3.0
 
     def _along(
-        self, alive: Sequence[tuple[TradeRisk, _Instrument]], direction: FloatArray, shift: float
+        self, alive: Sequence[tuple[TradeRisk, Instrument]], direction: FloatArray, shift: float
     ) -> FloatArray:
         return self._at_quotes(alive, shift * direction)
 
     def _at_quotes(
-        self, alive: Sequence[tuple[TradeRisk, _Instrument]], shift: FloatArray
+        self, alive: Sequence[tuple[TradeRisk, Instrument]], shift: FloatArray
     ) -> FloatArray:
         self.link(self.rebuild(self.quotes + shift))
         return np.array([i.npv() for _, i in alive])
 
     def _under_tent(
-        self, alive: Sequence[tuple[TradeRisk, _Instrument]], key: int, shift: float
+        self, alive: Sequence[tuple[TradeRisk, Instrument]], key: int, shift: float
     ) -> FloatArray:
         name = self.set.keys[key].curve
         place = self.set.names.index(name)
@@ -257,74 +209,7 @@ class Reference:
         return np.array([i.npv() for _, i in alive])
 
 
-@dataclass(frozen=True)
-class _Instrument:
-    """How to value one trade again, and how to fill in what needs no bump."""
-
-    npv: Callable[[], float]
-    fill: Callable[[TradeRisk], None]
-    last_payment: ql.Date | None = None
-
-
-@dataclass(frozen=True)
-class _OffFixingDays:
-    """An overnight coupon whose accrual starts or ends on a day without a fixing.
-
-    QuantLib grows it at simple interest within the fixing that begins before that day, and so
-    differs by about (rate x days / 360)^2 of notional from P(start) / P(end) of its own dates.
-    ``starts`` and ``ends`` are the fixing's first and last day around each such date, or None.
-    """
-
-    coupon: ql.FloatingRateCoupon
-    starts: tuple[ql.Date, ql.Date] | None
-    ends: tuple[ql.Date, ql.Date] | None
-
-    @property
-    def paid(self) -> ql.Date:
-        """The day of payment."""
-        return self.coupon.date()
-
-    def gap(self, forecast: ql.YieldTermStructureHandle) -> float:
-        """Amount between its own dates, less QuantLib's."""
-        p, factor = forecast.discount, 1.0
-        if self.starts is not None:
-            (v0, v1), own = self.starts, self.coupon.accrualStartDate()
-            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (v1 - own) / (v1 - v0)
-            factor *= p(own) / p(v1) / simple
-        if self.ends is not None:
-            (v0, v1), own = self.ends, self.coupon.accrualEndDate()
-            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (own - v0) / (v1 - v0)
-            factor *= p(v0) / p(own) / simple
-        coupon = self.coupon
-        growth = 1.0 + (coupon.rate() - coupon.spread()) * coupon.accrualPeriod()
-        return float(coupon.nominal() * growth * (factor - 1.0))
-
-
-def _off_fixing_days(
-    leg: Sequence[ql.CashFlow], row: conventions.IndexConvention, today: dt.date
-) -> list[_OffFixingDays]:
-    """The coupons of a floating leg that start or end, from today on, on no fixing day."""
-    if row.kind != "overnight":
-        return []
-    index, now = schedules.make_index(row), schedules.to_ql(today)
-    calendar = index.fixingCalendar()
-
-    def around(day: ql.Date) -> tuple[ql.Date, ql.Date] | None:
-        if calendar.isBusinessDay(day):
-            return None
-        first = calendar.adjust(day, ql.Preceding)
-        return (first, calendar.adjust(day, ql.Following)) if first >= now else None
-
-    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
-    found = [
-        _OffFixingDays(c, around(c.accrualStartDate()), around(c.accrualEndDate()))
-        for c in coupons
-        if c.date() > now
-    ]
-    return [coupon for coupon in found if coupon.starts or coupon.ends]
-
-
-def _value(instrument: _Instrument) -> float:
+def _value(instrument: Instrument) -> float:
     return instrument.npv()
 
 

@@ -19,7 +19,8 @@ from pricing.curves.quotes import INTERPOLATIONS, CurveQuotes, check_numbers, ch
 from pricing.errors import BadInput, Failure
 from pricing.json_objects import doubled_key
 from pricing.markets import conventions
-from pricing.products.terms import BondTerms, SwapTerms, Terms, decode, value_at
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms, decode, value_at
 
 Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
 
@@ -45,12 +46,20 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     source: str = ""
 
 
-class BookFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Trades; each is checked on its own, so that a bad one never stops the rest."""
-
-    swaps: list[dict[str, Any]] = []
-    bonds: list[dict[str, Any]] = []
-    source: str = ""
+BookFile = msgspec.defstruct(
+    "BookFile",
+    [
+        *((product.plural, list[dict[str, Any]], []) for product in PRODUCTS.values()),
+        ("source", str, ""),
+    ],
+    namespace={
+        "__doc__": "Trades; each is checked on its own, so that a bad one never stops the rest."
+    },
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+"""A list of trades for each product."""
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -116,7 +125,7 @@ def read_book(path: Path) -> Book:
     Raises:
         BadFile: Not readable, not JSON, or not lists of trades.
     """
-    content: BookFile = _read(path, BookFile)
+    content = _read(path, BookFile)
     trades: list[Terms] = []
     failed: list[Failure] = []
     seen: set[str] = set()
@@ -133,15 +142,12 @@ def read_book(path: Path) -> Book:
     return Book(trades, failed)
 
 
-Kind = type[SwapTerms] | type[BondTerms]
-
-
-def _rows(content: BookFile) -> Iterator[tuple[str, Kind, dict[str, Any]]]:
-    """Each trade with a label for messages: its id, or where it stands."""
-    for number, row in enumerate(content.swaps):
-        yield str(row.get("trade_id") or f"swaps[{number}]"), SwapTerms, row
-    for number, row in enumerate(content.bonds):
-        yield str(row.get("trade_id") or f"bonds[{number}]"), BondTerms, row
+def _rows(content: msgspec.Struct) -> Iterator[tuple[str, type[Terms], dict[str, Any]]]:
+    """Each trade with a label for messages: its id, or its place in its list."""
+    for product in PRODUCTS.values():
+        for number, row in enumerate(getattr(content, product.plural)):
+            label = row.get("trade_id") or f"{product.plural}[{number}]"
+            yield str(label), product.terms, row
 
 
 def _read(path: Path, kind: Any) -> Any:

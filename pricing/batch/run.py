@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,10 @@ from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.table import MEASURES
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import CompiledTrade, FlowBlock, compile_book, make_block
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.products.cash_flows import CompiledTrade, FlowBlock, make_block
+from pricing.products.flows import compile_book
+from pricing.products.registry import PRODUCTS, as_bond
+from pricing.products.terms import Terms
 from pricing.reference import Reference
 
 Engine = Literal["compiled", "quantlib"]
@@ -168,15 +170,14 @@ def _with_spreads(trades: Sequence[Terms], market: _Market) -> tuple[list[Terms]
 
 
 def _with_spread(terms: Terms, market: _Market) -> Terms:
-    if not isinstance(terms, BondTerms) or terms.clean_price is None:
-        return terms
-    if terms.z_spread_bp is not None:
+    bond = as_bond(terms)
+    if bond is None or not bond.waits_for_spread:
         return terms
     try:
-        spread = PricedBond(terms, market.curves, market.solved).z_spread()
+        spread = PricedBond(bond, market.curves, market.solved).z_spread()
     except NothingAfterSettlement:
         spread = 0.0  # a buyer of today gets nothing, but the holder is still paid
-    return msgspec.structs.replace(terms, z_spread_bp=spread / ONE_BP)
+    return msgspec.structs.replace(bond, z_spread_bp=spread / ONE_BP)
 
 
 # --- Engines ---------------------------------------------------------------------------------
@@ -215,11 +216,12 @@ def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
 def _unmatured(
     trades: Sequence[CompiledTrade], today: dt.date
 ) -> tuple[list[CompiledTrade], list[Failure]]:
-    """Trades without the bonds that have made their last payment, and those as failures."""
+    """Trades without those that fail after their last payment, and these as failures."""
     left: list[CompiledTrade] = []
     failed: list[Failure] = []
     for trade in trades:
-        if trade.product == "bond" and trade.last_payment <= day_of(today):
+        fails = PRODUCTS[trade.product].fails_when_matured
+        if fails and trade.last_payment <= day_of(today):
             error = Matured(date_of(trade.last_payment).isoformat())
             failed.append(Failure(trade_id=trade.trade_id, code=error.code, message=str(error)))
         else:
@@ -292,17 +294,18 @@ def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
         "ladder_par": _ladder(market.curves.keys, numbers.ladder_par),
         "krd": _ladder(market.curves.keys, numbers.krd),
     }
-    if isinstance(terms, SwapTerms):
-        unit = numbers.pv01 / ONE_BP
-        row["par_rate"] = terms.fixed_rate - numbers.npv / unit if unit else None
-        return row
-    row |= _analytics(terms, market)
-    by_value = 1e4 / numbers.npv if numbers.npv else math.nan
-    row["krd_duration"] = _ladder(market.curves.keys, numbers.krd * by_value)
+    for group in dict.fromkeys(OWN_MEASURES[name] for name in PRODUCTS[terms.product].measures):
+        row |= group(terms, numbers, market)
     return row
 
 
-def _analytics(terms: BondTerms, market: _Market) -> Json:
+def _par_rate(terms: Any, numbers: TradeNumbers, _: _Market) -> Json:
+    """The fixed rate at which the trade would be worth nothing."""
+    unit = numbers.pv01 / ONE_BP
+    return {"par_rate": terms.fixed_rate - numbers.npv / unit if unit else None}
+
+
+def _analytics(terms: Any, _: TradeNumbers, market: _Market) -> Json:
     """Prices and yield; none when nothing is left for a buyer of today."""
     try:
         found = PricedBond(terms, market.curves, market.solved).analytics()
@@ -311,10 +314,22 @@ def _analytics(terms: BondTerms, market: _Market) -> Json:
     return {name: _number(getattr(found, name)) for name in BOND_ANALYTICS}
 
 
+def _krd_duration(_: Any, numbers: TradeNumbers, market: _Market) -> Json:
+    """Key rate DV01s as durations in years: per value and per unit of rate."""
+    by_value = 1e4 / numbers.npv if numbers.npv else math.nan
+    return {"krd_duration": _ladder(market.curves.keys, numbers.krd * by_value)}
+
+
+OWN_MEASURES: Mapping[str, Callable[[Any, TradeNumbers, _Market], Json]] = {
+    "par_rate": _par_rate,
+    **dict.fromkeys(BOND_ANALYTICS, _analytics),
+    "krd_duration": _krd_duration,
+}
+"""How the measures that only some products have are made, see ``Product.measures``."""
+
+
 def _leg_values(terms: Terms, numbers: TradeNumbers) -> Json:
-    if isinstance(terms, SwapTerms):
-        return {"fixed": numbers.leg_npv[0], "floating": numbers.leg_npv[1]}
-    return {"bond": numbers.npv}
+    return dict(zip(PRODUCTS[terms.product].legs, numbers.leg_npv, strict=False))
 
 
 def _ladder(keys: Sequence[QuoteId], values: FloatArray) -> Json:

@@ -22,16 +22,8 @@ from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules
-from pricing.products.cash_flows import (
-    FIXED,
-    FLOW,
-    IBOR,
-    NEVER,
-    NO_INDEX,
-    Row,
-    fixed_leg_rows,
-    floating_leg_rows,
-)
+from pricing.products.cash_flows import FIXED, FLOW, IBOR, NEVER, NO_INDEX, Row
+from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
 from pricing.products.schedules import day_number
 
 

@@ -1,7 +1,7 @@
 """Price a bond on its curve: prices per 100, yield, duration and z-spread.
 
-Model prices come from the fast path's discount factors, accrued interest from ``legs.py``, and
-the yield of a price from ``yields.py``.
+Model prices come from the fast path's discount factors, accrued interest from
+``fixed_rate_bond_flows``, and the yield of a price from ``yields``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, Solved, set_date
 from pricing.curves.interpolation import YEAR
 from pricing.errors import MissingCurve, NothingAfterSettlement, Unpriceable
 from pricing.measures import yields
-from pricing.products import schedules
-from pricing.products.cash_flows import FLOW, NEVER, fixed_leg_rows
+from pricing.products import fixed_rate_bond_flows
+from pricing.products.cash_flows import FLOW, NEVER
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.leg_rows import fixed_leg_rows
 from pricing.products.schedules import day_number
-from pricing.products.terms import BondTerms
 
 SPREAD_LIMIT, EPSILON = 5.0, float(np.finfo(float).eps)
 """A z-spread beyond 500 % is no spread but a wrong price."""
@@ -63,13 +64,13 @@ class PricedBond:
             Unpriceable: QuantLib makes no bond of the terms.
         """
         self.terms, self._curves, self._solved = terms, curves, solved
-        self.bond = schedules.resolve_bond(terms)
+        self.bond = fixed_rate_bond_flows.resolve_bond(terms)
         if self.bond.discount_curve not in curves.names:
             raise MissingCurve(self.bond.discount_curve, ", ".join(curves.names))
         set_date(curves.today)
         try:
-            self._ql = schedules.make_bond(self.bond)
-            self._settlement = schedules.settlement_date(self.bond, curves.today)
+            self._ql = fixed_rate_bond_flows.make_bond(self.bond)
+            self._settlement = fixed_rate_bond_flows.settlement_date(self.bond, curves.today)
             rows = np.array(fixed_leg_rows(self._ql.cashflows()), dtype=FLOW)
         except RuntimeError as error:
             raise Unpriceable(str(error)) from None
@@ -98,7 +99,9 @@ class PricedBond:
     @cached_property
     def accrued_per_100(self) -> float:
         """Accrued interest at settlement; negative when the bond trades ex-dividend."""
-        return schedules.accrued_per_100(self.bond, self._ql.cashflows(), self._settlement)
+        return fixed_rate_bond_flows.accrued_per_100(
+            self.bond, self._ql.cashflows(), self._settlement
+        )
 
     def dirty_per_100(self, z_spread: float) -> float:
         """Model dirty price at settlement under a continuous spread (decimal per year)."""

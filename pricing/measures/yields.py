@@ -16,8 +16,8 @@ import numpy as np
 import QuantLib as ql
 
 from pricing.arrays import FloatArray
-from pricing.products import schedules
-from pricing.products.schedules import Bond
+from pricing.products import fixed_rate_bond_flows, schedules
+from pricing.products.fixed_rate_bond_flows import Bond
 
 EPSILON = float(np.finfo(float).eps)
 BY_PERIODS = ("ACT/ACT ICMA", "30/360", "30/360 US", "30E/360")
@@ -177,7 +177,7 @@ def _positions(bond: Bond) -> Callable[[ql.Date], float]:
     have a place too.
     """
     per_year = _periods_a_year(bond)
-    dates = schedules.regular_dates(bond, 12 // per_year)
+    dates = fixed_rate_bond_flows.regular_dates(bond, 12 // per_year)
     if "30" not in bond.yield_day_count:
         return dates.position
     count = schedules.day_counter(bond.yield_day_count)

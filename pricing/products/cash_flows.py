@@ -1,7 +1,8 @@
-"""Terms in; flat arrays of dated cash flows out: once per trade version, without a market.
+"""Flat arrays of dated cash flows, for one trade and for a block of trades.
 
-A compiled flow knows no date of today. ``roll.py`` turns a block of them into what a day
-needs: which flows are still to come, which coupons have fixed, at what.
+They are made once per version of a trade (``flows.compile_trade``), without a market and without a
+date of today. ``measures.value_date`` makes of a block what a valuation date needs: which flows are
+still to be paid, and which coupons have fixed at what rate.
 """
 
 from __future__ import annotations
@@ -12,14 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import QuantLib as ql
 
 from pricing.arrays import FloatArray, IntArray, RecordArray
-from pricing.errors import BadInput, Failure, PricingError, SpreadNotSolved, Unpriceable
-from pricing.markets import conventions
-from pricing.products import schedules
-from pricing.products.schedules import day_number
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.errors import BadInput
 
 FIXED, IBOR, OVERNIGHT = 0, 1, 2
 NO_INDEX = 255
@@ -42,6 +38,9 @@ FLOW = np.dtype(
     ]
 )
 
+Row = tuple[int, int, int, int, int, int, int, int, float, float, float, float]
+"""One record of FLOW."""
+
 
 @dataclass(frozen=True)
 class CompiledTrade:
@@ -49,7 +48,7 @@ class CompiledTrade:
 
     Attributes:
         trade_id: Its name.
-        product: bond or swap.
+        product: Name of its product in ``registry``.
         book: Its book.
         flows: Records of type FLOW, in payment order by leg.
         discount: Name of its discount curve.
@@ -105,144 +104,6 @@ class FlowBlock:
     def trade_of_flow(self) -> IntArray:
         """Place of the trade that each flow belongs to; shape (flows,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.ptr))
-
-
-def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
-    """The flows of one trade.
-
-    Args:
-        terms: What the contract says.
-        indexed: True for indexed IBOR coupons, False for coupons at par.
-
-    Raises:
-        BadInput: A field is wrong; the message says which and what is allowed.
-        Unpriceable: QuantLib makes no schedule of the terms.
-    """
-    try:
-        if isinstance(terms, SwapTerms):
-            return _compile_swap(terms, indexed)
-        return _compile_bond(terms)
-    except RuntimeError as error:  # QuantLib's only exception type
-        raise Unpriceable(str(error)) from None
-
-
-def _compile_swap(terms: SwapTerms, indexed: bool) -> CompiledTrade:
-    swap = schedules.resolve_swap(terms)
-    fixed, floating = schedules.swap_legs(swap, indexed=indexed)
-    rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
-    flows = np.array(rows, dtype=FLOW)
-    sign = np.where(flows["leg"] == 0, swap.sign, -swap.sign)
-    for column in ("scale", "accrued", "amount", "unit"):
-        flows[column] *= sign
-    return CompiledTrade(
-        trade_id=terms.trade_id,
-        product=terms.product,
-        book=terms.book,
-        flows=flows,
-        discount=swap.discount_curve,
-        forecast=swap.forecast_curve,
-        notional=terms.notional,
-        indices=(swap.index.name,),
-    )
-
-
-def _compile_bond(terms: BondTerms) -> CompiledTrade:
-    if terms.clean_price is not None and terms.z_spread_bp is None:
-        raise SpreadNotSolved(terms.clean_price)
-    bond = schedules.resolve_bond(terms)
-    flows = np.array(fixed_leg_rows(schedules.make_bond(bond).cashflows()), dtype=FLOW)
-    for column in ("amount", "unit"):
-        flows[column] *= terms.face_amount / 100.0
-    return CompiledTrade(
-        trade_id=terms.trade_id,
-        product=terms.product,
-        book=terms.book,
-        flows=flows,
-        discount=bond.discount_curve,
-        forecast=bond.discount_curve,
-        notional=abs(terms.face_amount),
-        z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
-    )
-
-
-Row = tuple[int, int, int, int, int, int, int, int, float, float, float, float]
-
-
-def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
-    """Rows of FLOW of a leg of fixed coupons and redemptions."""
-    rows: list[Row] = []
-    for flow in leg:
-        coupon = ql.as_coupon(flow)
-        pay = day_number(flow.date())
-        if coupon is None:
-            rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, NEVER, 0.0, 0.0, flow.amount(), 0.0))
-            continue
-        ex_date = coupon.exCouponDate()
-        ex = NEVER if ex_date == ql.Date() else day_number(ex_date)
-        unit = coupon.nominal() * coupon.accrualPeriod()
-        rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, ex, 0.0, 0.0, flow.amount(), unit))
-    return rows
-
-
-def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
-    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index."""
-    make = _overnight_row if index.kind == "overnight" else _ibor_row
-    ql_index = schedules.make_index(index)
-    return [make(ql.as_floating_rate_coupon(flow), ql_index, 0, indexed) for flow in leg]
-
-
-def _overnight_row(
-    coupon: ql.FloatingRateCoupon, index: ql.OvernightIndex, number: int, _: bool
-) -> Row:
-    """A compounded coupon telescopes: growth is P(start)/P(end) of its own accrual dates.
-
-    They stand as they are where one is no fixing day, such as Good Friday under a calendar of the
-    coupon's own: so does QuantLib's ``CompoundingOvernightIndexedCouponPricer``.
-    """
-    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
-    accrued = coupon.nominal() * coupon.accrualPeriod()
-    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
-    first = day_number(start)
-    amount = accrued * coupon.spread()
-    return (
-        *(OVERNIGHT, 1, number, day_number(coupon.date()), first, day_number(end), first, NEVER),
-        *(scale, 0.0, amount, 0.0),
-    )
-
-
-def _ibor_row(
-    coupon: ql.FloatingRateCoupon, index: ql.IborIndex, number: int, indexed: bool
-) -> Row:
-    """An IBOR coupon grows over the index's dates; at par, over its own period's."""
-    cal, lag = index.fixingCalendar(), index.fixingDays()
-    fixing = coupon.fixingDate()
-    start = cal.advance(fixing, lag, ql.Days)
-    if indexed:
-        end = index.maturityDate(start)
-    else:
-        next_fixing = cal.advance(coupon.accrualEndDate(), -int(coupon.fixingDays()), ql.Days)
-        end = max(cal.advance(next_fixing, lag, ql.Days), start + 1)
-    accrued = coupon.nominal() * coupon.accrualPeriod()
-    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
-    return (
-        *(IBOR, 1, number, day_number(coupon.date()), day_number(start), day_number(end)),
-        *(day_number(fixing), NEVER, scale, accrued * coupon.gearing()),
-        *(accrued * coupon.spread(), 0.0),
-    )
-
-
-def compile_book(
-    book: Sequence[Terms], *, indexed: bool = False
-) -> tuple[list[CompiledTrade], list[Failure]]:
-    """Compile what compiles; name what does not. One bad trade never stops the rest."""
-    good: list[CompiledTrade] = []
-    failed: list[Failure] = []
-    for terms in book:
-        try:
-            good.append(compile_trade(terms, indexed=indexed))
-        except PricingError as error:
-            failed.append(Failure(trade_id=terms.trade_id, code=error.code, message=str(error)))
-    return good, failed
 
 
 def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:

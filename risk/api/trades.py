@@ -9,6 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pricing.products.registry import PRODUCT_NAMES
 from risk.api import parameters, schemas, source
 from risk.api.views import RiskView
 from risk.queries import cash_flows, trade_detail, trade_list
@@ -17,7 +18,7 @@ from risk.queries.trade_detail import FrameView
 from risk.queries.trade_list import ORDERINGS, Query, Table
 
 ORDERING_WORDS = (*ORDERINGS, *(f"-{name}" for name in ORDERINGS))
-TYPES, STATES = ("bond", "swap"), ("priced", "failed")
+STATES = ("priced", "failed")
 
 
 class TradesView(RiskView):
@@ -29,7 +30,7 @@ class TradesView(RiskView):
             parameters.CURRENCY,
             parameters.parameter("book", "Book code"),
             parameters.parameter("desk", "Desk code"),
-            parameters.parameter("type", "Product", allowed=TYPES),
+            parameters.parameter("type", "Product", allowed=PRODUCT_NAMES),
             parameters.parameter("status", "With a number or without", allowed=STATES),
             parameters.parameter("search", "Part of a trade id"),
             parameters.parameter("ordering", "- in front: downwards", allowed=ORDERING_WORDS),
@@ -70,7 +71,7 @@ class TradesView(RiskView):
         )
 
     def _query(self, request: Request) -> Query:
-        parameters.text(request, "type", TYPES)
+        parameters.text(request, "type", PRODUCT_NAMES)
         labels = {name: parameters.text(request, name) for name in trade_list.FILTERS}
         return Query(
             labels={name: word for name, word in labels.items() if word},

@@ -17,6 +17,7 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
 from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import FlowBlock, only
+from pricing.products.registry import PRODUCTS
 from risk.queries.curves import FrameCurves, curves_of
 from risk.queries.trade_detail import FrameMoved, FrameView
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
@@ -78,19 +79,19 @@ def _fixings(view: FrameView) -> dict[str, dict[Any, float]]:
 
 def _rows(dated: DatedBlock, curves: FrameCurves) -> list[Json]:
     flows, factors = dated.flows, curves.discount(dated.point_curve, dated.point_day)
-    bond = dated.block.products[0] == "bond"
+    legs = PRODUCTS[dated.block.products[0]].legs
     spread = float(dated.block.z_spread[0])
     fixed_days = dated.point_day[flows.fixed_pay]
     # The block holds amounts with the bond's spread in them; what is paid is without.
     with_spread = np.exp(-spread * (fixed_days - dated.today) / 365.0)
     paid = flows.fixed_amount / with_spread
-    fixed = _leg("bond" if bond else "fixed", fixed_days, paid, factors[flows.fixed_pay])
+    fixed = _leg(legs[0], fixed_days, paid, factors[flows.fixed_pay])
     for row, share in zip(fixed, with_spread, strict=True):
         row["present_value"] *= float(share)
     growth = factors[flows.float_start] / factors[flows.float_end]
     amount = flows.float_alpha * growth + flows.float_beta
     days, pay = dated.point_day[flows.float_pay], factors[flows.float_pay]
-    floating = _leg("floating", days, amount, pay)
+    floating = _leg(legs[-1], days, amount, pay)
     for row, alpha in zip(floating, flows.float_alpha, strict=True):
         row["projected"] = bool(alpha)
     return fixed + floating

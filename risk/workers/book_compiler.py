@@ -11,14 +11,14 @@ from pricing.curves.quotes import CurveOptions
 from pricing.errors import Failure, SpreadNotSolved
 from pricing.markets import conventions
 from pricing.products.cash_flows import CompiledTrade
-from pricing.products.terms import BondTerms, Terms
+from pricing.products.terms import Terms
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
 from risk.workers.parallel_compile import Outcome, compile_all, name_of
-from risk.workers.spreads import solve_spreads, waiting
+from risk.workers.spreads import solve_spreads, waiting_bond
 
 TRADES_PER_BLOCK = 250
 """Below this a second task costs more than it saves."""
@@ -62,8 +62,7 @@ class Compiler:
         self, loaded: master.LoadedBook
     ) -> tuple[dict[str, Failure], master.LoadedBook]:
         """Store the spreads of new prices; returns those that no spread explains, and the book."""
-        found = [t.terms for t in loaded.trades if waiting(t.terms)]
-        bonds = [terms for terms in found if isinstance(terms, BondTerms)]
+        bonds = [bond for trade in loaded.trades if (bond := waiting_bond(trade.terms))]
         spreads: dict[str, float] = {}
         unsolvable: dict[str, Failure] = {}
         for name in {str(bond.currency) for bond in bonds}:
@@ -151,14 +150,13 @@ def _same(before: tuple[Terms, Outcome] | None, terms: Terms) -> bool:
 
 def _lost(terms: Terms, failure: Failure) -> UnpricedTrade:
     """A trade that is in no block, with what its book has to know of it."""
-    size = abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
     return UnpricedTrade(
         trade_id=failure.trade_id,
         code=failure.code,
         message=failure.message,
         book=terms.book,
         product=terms.product,
-        notional=size,
+        notional=terms.size,
     )
 
 

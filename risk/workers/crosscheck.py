@@ -15,7 +15,7 @@ from instruments import trade_repository as master
 from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
-from pricing.products.terms import BondTerms, Terms
+from pricing.products.terms import Terms
 from pricing.reference import Reference, TradeRisk
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
@@ -97,9 +97,8 @@ def _compare(
         part = columns[block]
         if part is None or truth.failure is not None:
             continue
-        size = abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
         gross = float(np.abs(truth.ladder_par).sum()) or 1.0
-        error = abs(float(part.column("npv")[row]) - truth.npv) / size
+        error = abs(float(part.column("npv")[row]) - truth.npv) / terms.size
         if error >= npv_error:
             npv_error, worst = error, terms.trade_id
         moved = np.abs(part.ladder("ladder_par")[row] - truth.ladder_par).max() / gross

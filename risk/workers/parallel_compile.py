@@ -1,8 +1,9 @@
-"""Many trades' terms in; their flows out, made by several processes when that is worth it.
+"""Compile many trades, in several processes when there are enough of them.
 
-A process more is ``python -m risk.workers.parallel_compile``: terms come on its standard input, a
-compiled block goes to its standard output. It needs no pool, ends with its parent (its input ends),
-and a Celery child may start it, which may have no children of multiprocessing's.
+An additional process is ``python -m risk.workers.parallel_compile``: it reads terms from its
+standard input and writes a compiled block to its standard output. It needs no pool and ends with
+its parent, because its input ends. A Celery child process may start it; such a process may not have
+children made by multiprocessing.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import msgspec
 
 from pricing.errors import Failure, PricingError
 from pricing.markets import conventions
-from pricing.products.cash_flows import CompiledTrade, compile_trade, make_block
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.products.cash_flows import CompiledTrade, make_block
+from pricing.products.flows import compile_trade
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms
 from risk.store.compiled_book_store import decode_trades, encode_block
 
 WORTH_A_PROCESS = 1_000
@@ -29,10 +32,11 @@ WORTH_A_PROCESS = 1_000
 
 SOURCES = (
     "markets/vocabulary",
-    "products/accrual",
-    "products/cash_flows",
-    "products/schedules",
-    "products/terms",
+    *sorted(
+        f"products/{file.name.removesuffix('.py')}"
+        for file in resources.files("pricing.products").iterdir()
+        if file.name.endswith(".py")
+    ),
 )
 """Files of the pricing library that make flows of terms; conventions count by their rows."""
 
@@ -42,8 +46,8 @@ Outcome = CompiledTrade | Failure
 class Work(msgspec.Struct, frozen=True):
     """What one process is asked for."""
 
-    swaps: list[SwapTerms]
-    bonds: list[BondTerms]
+    trades: dict[str, msgspec.Raw]
+    """Lists of terms by the name of their product."""
     indexed: bool
 
 
@@ -113,11 +117,10 @@ def release() -> bytes:
 
 
 def _start(terms: Sequence[Terms], indexed: bool) -> subprocess.Popen[bytes]:
-    work = Work(
-        [t for t in terms if isinstance(t, SwapTerms)],
-        [t for t in terms if isinstance(t, BondTerms)],
-        indexed,
-    )
+    trades: dict[str, list[Terms]] = {}
+    for one in terms:
+        trades.setdefault(one.product, []).append(one)
+    work = Work({name: msgspec.Raw(_encode(some)) for name, some in trades.items()}, indexed)
     process = subprocess.Popen(
         [sys.executable, "-m", "risk.workers.parallel_compile"],
         stdin=subprocess.PIPE,
@@ -142,8 +145,11 @@ def _answer(process: subprocess.Popen[bytes]) -> dict[str, Outcome]:
 def main() -> None:
     """Compile what standard input asks for."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    trades: list[Terms] = [*work.swaps, *work.bonds]
-    found = [compile_one(terms, indexed=work.indexed) for terms in trades]
+    found: list[Outcome] = []
+    for name, raw in work.trades.items():
+        rows = msgspec.msgpack.decode(raw, type=list[msgspec.Raw])
+        decode = msgspec.msgpack.Decoder(PRODUCTS[name].terms).decode
+        found += [compile_one(decode(row), indexed=work.indexed) for row in rows]
     good = [trade for trade in found if isinstance(trade, CompiledTrade)]
     bad = [failure for failure in found if isinstance(failure, Failure)]
     made_from = b"".join(trade.made_from for trade in good)

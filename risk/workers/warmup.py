@@ -1,4 +1,4 @@
-"""Nothing in, a compiled kernel out: a worker runs it before it takes its first task."""
+"""Compile the kernel and load QuantLib before a worker takes its first task."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import compile_trade, make_block
-from pricing.products.terms import SwapTerms
+from pricing.products.cash_flows import make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.flows import compile_trade
 
 
 def compile_kernel() -> None:

@@ -15,7 +15,8 @@ from django.core.management import CommandError, call_command
 from docs import make_schemas
 from pricing.batch.files import BookFile, MarketFile, MarketOfCurrency, read_book, read_market
 from pricing.markets import conventions, vocabulary
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 DOCS = Path(make_schemas.__file__).parent
 PAGE = (DOCS / "file-formats.md").read_text()

@@ -22,7 +22,8 @@ from feedbridge.replay.history.fixings import derive_fixings
 from pricing.curves.fixings import public_on
 from pricing.markets import conventions
 from pricing.markets.conventions import CURRENCIES
-from pricing.products.terms import BondTerms, Terms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import Terms
 from pricing.reference import Reference
 from risk.store.heartbeats import alive
 from risk.store.messages import MarketTick

@@ -13,7 +13,8 @@ from django.db import connection
 from instruments import trade_repository as module
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap
 from instruments.trade_repository import current_version, load_fixings, load_trades
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 from tests.instruments.conftest import make_bond, make_swap
 
 

@@ -13,7 +13,9 @@ from stdnum import isin
 from demo.sample import BOOKS, DESKS, SAMPLE_SIZE, trades
 from demo.sample_bonds import bonds
 from pricing.products import schedules
-from pricing.products.terms import BondTerms, SwapTerms, decode
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import decode
 
 GENERATED = list(trades(3_000))
 SWAPS = [trade for trade in GENERATED if isinstance(trade, SwapTerms)]

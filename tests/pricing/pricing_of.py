@@ -11,7 +11,8 @@ from pricing.curves.fixings import Fixings, day_of
 from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
 from pricing.measures.block import BlockRisk, make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import FlowBlock, compile_trade, make_block
+from pricing.products.cash_flows import FlowBlock, make_block
+from pricing.products.flows import compile_trade
 from pricing.products.terms import Terms
 
 

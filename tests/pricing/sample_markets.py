@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from pricing.curves.quotes import CurveQuotes, tenor_days
 from pricing.markets import conventions, vocabulary
-from pricing.products.terms import BondTerms, NotionalStep, SwapTerms, Terms
+from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import Terms
 from tests.pricing.truth.flows_by_dates import shifted
 
 SHARED_QUOTES = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
-from pricing.products.cash_flows import compile_book
+from pricing.products.flows import compile_book
 from pricing.reference import Reference
 from tests import not_run
 from tests.pricing import sample_markets

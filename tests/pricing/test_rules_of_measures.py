@@ -15,9 +15,11 @@ from pricing.markets import conventions
 from pricing.markets.conventions import CURRENCIES
 from pricing.measures.block import make_ready, price_block, values_at
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import FlowBlock, compile_book, make_block
+from pricing.products.cash_flows import FlowBlock, make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_book
 from pricing.products.schedules import calendar, day_number, to_ql
-from pricing.products.terms import BondTerms, SwapTerms
 from tests.pricing import sample_markets
 from tests.pricing.pricing_of import compiled, priced
 from tests.pricing.sample_markets import NOTIONAL

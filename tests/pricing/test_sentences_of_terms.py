@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
-from pricing.products.cash_flows import compile_trade
-from pricing.products.terms import BondTerms, SwapTerms, decode
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
+from pricing.products.terms import decode
 
 SWAP = {
     "trade_id": "S",

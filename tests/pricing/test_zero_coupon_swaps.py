@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from pricing.errors import BadInput
-from pricing.products.cash_flows import compile_trade
-from pricing.products.terms import SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.flows import compile_trade
 
 
 @pytest.mark.parametrize("frequency", ["ZERO", "ONCE", "NONE"])

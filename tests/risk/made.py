@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pricing.errors import Failure
-from pricing.products.cash_flows import compile_book
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_book
 from risk.store.block_result import pack
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import FrameHeader, PriceJob

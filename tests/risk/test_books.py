@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pricing.errors import Failure
-from pricing.products.cash_flows import compile_book, make_block
+from pricing.products.cash_flows import make_block
+from pricing.products.flows import compile_book
 from risk.store.compiled_book_store import (
     KEEP_OLD_SECONDS,
     BlockBlob,

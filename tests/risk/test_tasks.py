@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import redis
 
-from pricing.products.cash_flows import compile_book, make_block
+from pricing.products.cash_flows import make_block
+from pricing.products.flows import compile_book
 from risk.store.compiled_book_store import BlockBlob, CompiledBooks, encode_block
 from risk.store.frames import Frames, key
 from risk.store.run_registry import RunRegistry

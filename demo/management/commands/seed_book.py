@@ -16,7 +16,8 @@ from demo import sample, sample_bonds
 from instruments import trade_repository
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
 from instruments.models.book_version import book_changed, bulk_change
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 ROWS_AT_ONCE = 1_000
 REASON = "manage.py seed_book"

@@ -16,8 +16,11 @@ import numpy as np
 from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
-from pricing.products.cash_flows import compile_trade, make_block
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.products.cash_flows import make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
+from pricing.products.terms import Terms
 from pricing.reference import Reference
 from risk.store.compiled_book_store import decode_trades, encode_block
 from risk.workers.parallel_compile import name_of

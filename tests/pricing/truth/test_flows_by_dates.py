@@ -15,9 +15,11 @@ import pytest
 import QuantLib as ql
 
 from pricing.curves.fixings import date_of
-from pricing.products import schedules
-from pricing.products.cash_flows import compile_trade
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.products import fixed_rate_bond_flows, schedules
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
+from pricing.products.terms import Terms
 from pricing.reference import Reference
 from tests.pricing.pricing_of import priced
 from tests.pricing.truth.flows_by_dates import (
@@ -188,12 +190,12 @@ def test_a_swap_pays_what_its_dates_say(number: int) -> None:
 @pytest.mark.parametrize("number", range(TRADES))
 def test_interest_accrues_as_the_dates_say(number: int) -> None:
     terms, rate, plan, day_count = unadjusted_bond(number)
-    made = schedules.resolve_bond(terms)
-    leg = schedules.make_bond(made).cashflows()
+    made = fixed_rate_bond_flows.resolve_bond(terms)
+    leg = fixed_rate_bond_flows.make_bond(made).cashflows()
     draw = random.Random(number)
     for start, end in pairwise(plan.dates()):
         date = start + draw.randrange((end - start).days) * DAY
         whole = coupon_years(plan, day_count, start, end)
         expected = 100 * rate * min(years(day_count, plan, start, date), whole)
-        found = schedules.accrued_per_100(made, leg, schedules.to_ql(date))
+        found = fixed_rate_bond_flows.accrued_per_100(made, leg, schedules.to_ql(date))
         assert found == pytest.approx(expected, abs=1e-12)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.measures.bond_analytics import PricedBond
-from pricing.products.terms import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms
 from risk.workers.spreads import solve_spreads
 
 TODAY = dt.date(2025, 3, 3)

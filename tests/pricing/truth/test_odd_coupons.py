@@ -18,8 +18,9 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import BadInput
 from pricing.measures.bond_analytics import PricedBond
 from pricing.products.accrual import RegularDates
-from pricing.products.cash_flows import compile_trade
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
 from pricing.reference import Reference
 from tests.pricing.pricing_of import priced
 

@@ -14,8 +14,9 @@ from pricing.curves.quotes import shape_of
 from pricing.markets import conventions
 from pricing.measures.block import ReadyBlock, make_ready, price_block, values_at
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import FlowBlock, compile_trade, make_block
-from pricing.products.terms import SwapTerms
+from pricing.products.cash_flows import FlowBlock, make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.flows import compile_trade
 from tests.pricing.truth import ore_example_40 as ore
 
 TODAY = dt.date.fromisoformat(ore.VALUATION_DATE)

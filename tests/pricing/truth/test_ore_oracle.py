@@ -34,9 +34,12 @@ from pricing.curves.quotes import shape_of
 from pricing.markets import conventions
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products import schedules
-from pricing.products.cash_flows import compile_trade, make_block
-from pricing.products.terms import BondTerms, NotionalStep, SwapTerms, Terms
+from pricing.products import fixed_floating_swap_flows, schedules
+from pricing.products.cash_flows import make_block
+from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
+from pricing.products.terms import Terms
 from tests import not_run
 from tests.pricing import sample_markets
 from tests.pricing.truth import ore_run
@@ -321,7 +324,7 @@ def _begins_without_a_fixing(terms: Terms) -> bool:
     """Whether an overnight coupon begins or ends on a day on which its index has no fixing."""
     if isinstance(terms, BondTerms):
         return False
-    index = schedules.resolve_swap(terms).index
+    index = fixed_floating_swap_flows.resolve_swap(terms).index
     if index.kind != "overnight":
         return False
     calendar = schedules.calendar(index.calendar)

@@ -15,8 +15,9 @@ from pricing.curves.fixings import day_of
 from pricing.errors import BadInput
 from pricing.markets.conventions import INDICES
 from pricing.products import schedules
-from pricing.products.cash_flows import OVERNIGHT, compile_trade
-from pricing.products.terms import SwapTerms
+from pricing.products.cash_flows import OVERNIGHT
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.flows import compile_trade
 from pricing.reference import Reference
 from tests.pricing.pricing_of import priced
 

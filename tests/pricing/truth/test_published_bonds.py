@@ -10,7 +10,7 @@ import pytest
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.measures.bond_analytics import PricedBond
-from pricing.products.terms import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms
 from tests.pricing.pricing_of import priced
 
 LAST_DIGIT = 1e-6

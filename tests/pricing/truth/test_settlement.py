@@ -11,8 +11,8 @@ from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.markets.conventions import BONDS
 from pricing.measures.bond_analytics import PricedBond
-from pricing.products import schedules
-from pricing.products.terms import BondTerms
+from pricing.products import fixed_rate_bond_flows
+from pricing.products.fixed_rate_bond import BondTerms
 
 
 def terms(convention: str | None, **changes: Any) -> BondTerms:
@@ -33,8 +33,8 @@ def terms(convention: str | None, **changes: Any) -> BondTerms:
 
 
 def settles(convention: str | None, trade_date: str, **changes: Any) -> str:
-    made = schedules.resolve_bond(terms(convention, **changes))
-    return str(schedules.settlement_date(made, dt.date.fromisoformat(trade_date)).ISO())
+    made = fixed_rate_bond_flows.resolve_bond(terms(convention, **changes))
+    return str(fixed_rate_bond_flows.settlement_date(made, dt.date.fromisoformat(trade_date)).ISO())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_who_names_the_calendar_of_payments_does_not_settle_on_good_friday() -> 
     own = {"payment_frequency": "6M", "day_count": "ACT/365F", "settlement_days": 1}
     assert settles("US-TREASURY", "2026-04-02", calendar="us govt") == "2026-04-06"
     assert settles(None, "2026-04-02", **own) == "2026-04-06"
-    assert schedules.resolve_bond(terms("US-TREASURY")).calendar == "US-GOVT"
+    assert fixed_rate_bond_flows.resolve_bond(terms("US-TREASURY")).calendar == "US-GOVT"
 
 
 def test_no_trade_settles_before_the_issue_of_the_bond() -> None:

@@ -14,7 +14,7 @@ import pytest
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.markets import conventions
-from pricing.products.terms import SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.reference import Reference
 from tests.pricing import sample_markets
 from tests.pricing.pricing_of import priced

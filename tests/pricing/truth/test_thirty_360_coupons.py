@@ -13,9 +13,9 @@ import QuantLib as ql
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.products import schedules
-from pricing.products.cash_flows import compile_trade
-from pricing.products.terms import BondTerms
+from pricing.products import fixed_rate_bond_flows, schedules
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
 
 DAY_COUNTS = ("30/360", "30/360 US", "30E/360")
 MONTHS = {"1M": 1, "2M": 2, "3M": 3, "4M": 4, "6M": 6, "1Y": 12}
@@ -115,12 +115,12 @@ def test_interest_accrues_by_days_and_never_beyond_the_coupon(
         day_count=day_count,
         end_of_month=end_of_month,
     )
-    made = schedules.resolve_bond(terms)
-    leg = schedules.make_bond(made).cashflows()
+    made = fixed_rate_bond_flows.resolve_bond(terms)
+    leg = fixed_rate_bond_flows.make_bond(made).cashflows()
     coupon = ql.as_coupon(leg[len(leg) - 2])
     settlement = max(coupon.accrualEndDate() - day, coupon.accrualStartDate())
-    before = schedules.accrued_per_100(made, leg, settlement - 1)
-    found = schedules.accrued_per_100(made, leg, settlement)
+    before = fixed_rate_bond_flows.accrued_per_100(made, leg, settlement - 1)
+    found = fixed_rate_bond_flows.accrued_per_100(made, leg, settlement)
     assert 0.0 <= found <= coupon.amount()
     if settlement > coupon.accrualStartDate() + 1:
         assert found >= before

@@ -17,7 +17,7 @@ from pricing.errors import NothingAfterSettlement
 from pricing.markets.conventions import BONDS
 from pricing.measures.bond_analytics import PricedBond
 from pricing.products import schedules
-from pricing.products.terms import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms
 
 
 def bond(convention: str | None, settles: str, maturity: str, **terms: Any) -> PricedBond:

@@ -1,0 +1,158 @@
+"""Terms of fixed-floating swaps, and their row of the table of products.
+
+Schedules and flows, which need QuantLib, are in ``fixed_floating_swap_flows``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from pricing import limits
+from pricing.errors import BadInput
+from pricing.markets import conventions, vocabulary
+from pricing.products.product import Product
+from pricing.products.terms import (
+    Bp,
+    Days,
+    NameCheck,
+    Positive,
+    Rate,
+    Terms,
+    check_after,
+    check_between,
+    check_curves,
+    check_dates,
+    check_in_order,
+    check_names,
+    check_regular,
+)
+
+Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+
+DATES = ("effective_date", "termination_date", "first_regular_date", "last_regular_date")
+NAMES: dict[str, NameCheck] = {
+    "fixed_frequency": vocabulary.frequency,
+    "float_frequency": vocabulary.frequency,
+    "fixed_day_count": vocabulary.day_count,
+    "float_day_count": vocabulary.day_count,
+    "calendar": vocabulary.calendar,
+    "business_day_convention": vocabulary.roll,
+}
+
+
+class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From this date on (an accrual start) the notional is this."""
+
+    date: dt.date
+    notional: Notional
+
+
+class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fixed-floating swap. ``convention`` fills every field that is not given.
+
+    ``pay_receive`` is of the fixed leg: a receiver swap receives fixed.
+    ``notional_schedule`` is a list of steps, or one notional per fixed period.
+    """
+
+    product: ClassVar[str] = "swap"
+
+    convention: str
+    pay_receive: Literal["pay", "receive"]
+    notional: Positive
+    effective_date: dt.date
+    termination_date: dt.date
+    fixed_rate: Rate
+    spread_bp: Bp = 0.0
+    payment_lag: Days | None = None
+    first_regular_date: dt.date | None = None
+    last_regular_date: dt.date | None = None
+    notional_schedule: list[NotionalStep | Notional] | None = None
+    fixed_frequency: str | int | None = None
+    fixed_day_count: str | None = None
+    float_frequency: str | int | None = None
+    float_day_count: str | None = None
+    floating_index: str | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    end_of_month: bool | None = None
+    discount_curve: str | None = None
+    forecast_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot."""
+        conventions.pick(conventions.SWAPS, "convention", self.convention)
+        check_dates(self, DATES)
+        for place, step in enumerate(self.notional_schedule or ()):
+            if isinstance(step, NotionalStep):
+                limits.check_date(f"notional_schedule[{place}].date", step.date)
+        check_after(
+            "termination_date", self.termination_date, "effective_date", self.effective_date
+        )
+        for name in ("first_regular_date", "last_regular_date"):
+            check_between(name, getattr(self, name), self.effective_date, self.termination_date)
+        check_in_order(self, "first_regular_date", "last_regular_date")
+        check_names(self, NAMES)
+        _check_index(self.floating_index, self.currency)
+        check_curves(self, ("discount_curve", "forecast_curve"))
+        self._check_first_regular_date()
+
+    def _check_first_regular_date(self) -> None:
+        """Periods of both legs are counted back; a first period must end on one of their dates.
+
+        Else that leg would have a second odd period, after the first.
+        """
+        if self.first_regular_date is None:
+            return
+        row = conventions.SWAPS[self.convention]
+        end_of_month = row.end_of_month if self.end_of_month is None else self.end_of_month
+        last = "last_regular_date" if self.last_regular_date else "termination_date"
+        for field, frequency in self._frequencies(row).items():
+            months = vocabulary.MONTHS.get(vocabulary.frequency(str(frequency), field))
+            if months is not None:
+                reason = f"by {field}, periods of {months} months"
+                check_regular(self, "first_regular_date", last, months, end_of_month, reason)
+
+    def _frequencies(self, row: conventions.SwapConvention) -> dict[str, str | int]:
+        fixed = row.fixed_frequency if self.fixed_frequency is None else self.fixed_frequency
+        return {"fixed_frequency": fixed, "float_frequency": self.own_float_frequency}
+
+    @property
+    def own_float_frequency(self) -> str | int:
+        """As stated; else an IBOR index brings its period, an overnight one keeps the row's."""
+        row = conventions.SWAPS[self.convention]
+        if self.float_frequency is not None:
+            return self.float_frequency
+        index = conventions.INDICES[self.floating_index or row.index]
+        return index.tenor if index.kind == "ibor" else row.float_frequency
+
+    @property
+    def currency(self) -> str:
+        """Currency of the convention."""
+        return conventions.SWAPS[self.convention].currency
+
+    @property
+    def size(self) -> float:
+        """The notional before any step of its schedule."""
+        return self.notional
+
+
+def _check_index(name: str | None, currency: str) -> None:
+    if name is None:
+        return
+    row = conventions.INDICES.get(name)
+    if row is None or row.currency != currency:
+        known = [i.name for i in conventions.INDICES.values() if i.currency == currency]
+        raise BadInput("floating_index", name, f"indices of {currency}: {', '.join(known)}")
+
+
+PRODUCT = Product(
+    name=SwapTerms.product,
+    plural="swaps",
+    terms=SwapTerms,
+    legs=("fixed", "floating"),
+    flows="pricing.products.fixed_floating_swap_flows",
+    measures=("par_rate",),
+)

@@ -1,0 +1,379 @@
+"""Schedules, legs, flows and QuantLib's instrument of fixed-floating swaps."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.errors import BadInput
+from pricing.markets import conventions, vocabulary
+from pricing.markets.conventions import IndexConvention
+from pricing.products.accrual import RegularDates
+from pricing.products.cash_flows import FLOW, CompiledTrade
+from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
+from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
+from pricing.products.schedules import (
+    Handle,
+    calendar,
+    day_counter,
+    given_or,
+    known_curve,
+    make_index,
+    roll,
+    stub_date,
+    to_ql,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swap:
+    """A swap with every field settled: terms over convention."""
+
+    terms: SwapTerms
+    index: IndexConvention
+    fixed_frequency: str
+    fixed_day_count: str
+    float_frequency: str
+    float_day_count: str
+    payment_lag: int
+    calendar: str
+    roll: int
+    end_of_month: bool
+    discount_curve: str
+    forecast_curve: str
+
+    @property
+    def sign(self) -> int:
+        """+1 when fixed is received."""
+        return 1 if self.terms.pay_receive == "receive" else -1
+
+
+def resolve_swap(terms: SwapTerms) -> Swap:
+    """Terms over the rows of their convention.
+
+    Raises:
+        BadInput: An override names something that does not exist.
+    """
+    row = conventions.pick(conventions.SWAPS, "convention", terms.convention)
+    name = terms.floating_index or row.index
+    index = conventions.pick(conventions.INDICES, "floating_index", name)
+    return Swap(
+        terms=terms,
+        index=index,
+        fixed_frequency=_fixed_frequency(given_or(terms.fixed_frequency, row.fixed_frequency)),
+        fixed_day_count=given_or(terms.fixed_day_count, row.fixed_day_count),
+        float_frequency=vocabulary.frequency(terms.own_float_frequency, "float_frequency"),
+        float_day_count=given_or(terms.float_day_count, row.float_day_count),
+        payment_lag=given_or(terms.payment_lag, row.payment_lag),
+        calendar=given_or(terms.calendar, row.calendar),
+        roll=roll(given_or(terms.business_day_convention, row.business_day_convention)),
+        end_of_month=given_or(terms.end_of_month, row.end_of_month),
+        discount_curve=known_curve("discount_curve", terms.discount_curve, row.discount_curve),
+        forecast_curve=known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve),
+    )
+
+
+def _fixed_frequency(value: str) -> str:
+    """A frequency that pays; a zero-coupon swap compounds its rate, which is not modelled.
+
+    Raises:
+        BadInput: It pays once at the end.
+    """
+    found = vocabulary.frequency(value, "fixed_frequency")
+    if found not in vocabulary.PERIODIC_FREQUENCIES:
+        allowed = ", ".join(vocabulary.PERIODIC_FREQUENCIES)
+        reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
+        raise BadInput("fixed_frequency", value, reason)
+    return found
+
+
+def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
+    terms = swap.terms
+    start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
+    once = tenor == "ZERO"
+    _refuse_same_business_day(swap)
+    schedule = ql.Schedule(
+        start,
+        end,
+        ql.Period(0, ql.Days) if once else ql.Period(tenor),
+        calendar(swap.calendar),
+        swap.roll,
+        swap.roll,
+        ql.DateGeneration.Zero if once else ql.DateGeneration.Backward,
+        swap.end_of_month,
+        stub_date(terms.first_regular_date, once),
+        stub_date(terms.last_regular_date, once),
+    )
+    _refuse_empty_periods(schedule)
+    return schedule
+
+
+def check_swap(terms: SwapTerms) -> None:
+    """Refuse a swap that no market could price.
+
+    Raises:
+        BadInput: Its legs are not modelled, or both its ends fall on one business day.
+    """
+    _refuse_same_business_day(resolve_swap(terms))
+
+
+def _refuse_same_business_day(swap: Swap) -> None:
+    """A swap from the last Friday of a month to the Saturday ends when it begins."""
+    terms, cal = swap.terms, calendar(swap.calendar)
+    start, end = (
+        cal.adjust(to_ql(date), swap.roll)
+        for date in (terms.effective_date, terms.termination_date)
+    )
+    if start >= end:
+        reason = (
+            f"it falls on {end.ISO()}, as effective_date {terms.effective_date} does, by calendar "
+            f"{swap.calendar} and the business day convention: end on a later business day"
+        )
+        raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
+
+
+def _refuse_empty_periods(schedule: ql.Schedule) -> None:
+    """Stub dates and month ends can fall on one day: QuantLib makes a period of no length."""
+    dates = list(schedule)
+    for before, date in itertools.pairwise(dates):
+        if before == date:
+            allowed = "stub dates, frequency and end_of_month leave an empty period there"
+            raise BadInput("schedule", date.ISO(), allowed)
+
+
+def _notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[float]:
+    """The notional of each period of a schedule."""
+    steps, base = swap.terms.notional_schedule, swap.terms.notional
+    starts = list(schedule)[:-1]
+    if not steps:
+        return [base] * len(starts)
+    if all(isinstance(step, float) for step in steps):
+        return _per_fixed_period([float(s) for s in steps], starts, list(fixed))  # type: ignore[arg-type]
+    dated = [step for step in steps if isinstance(step, NotionalStep)]
+    if len(dated) != len(steps):
+        raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
+    return [_stepped(start, base, dated, calendar(swap.calendar), swap.roll) for start in starts]
+
+
+def _per_fixed_period(
+    values: list[float], starts: Sequence[ql.Date], fixed: Sequence[ql.Date]
+) -> list[float]:
+    if len(values) != len(fixed) - 1:
+        allowed = f"the fixed leg has {len(fixed) - 1} periods: one notional each"
+        raise BadInput("notional_schedule", f"{len(values)} numbers", allowed)
+    last = len(values) - 1
+    return [values[min(last, max(i for i, d in enumerate(fixed) if d <= s))] for s in starts]
+
+
+def _stepped(
+    start: ql.Date, base: float, steps: list[NotionalStep], cal: ql.Calendar, rule: int
+) -> float:
+    notional = base
+    for step in sorted(steps, key=lambda s: s.date):
+        date = to_ql(step.date)
+        # A roll may move a period's start before or after the step's own date.
+        if min(date, cal.adjust(date, rule)) <= start:
+            notional = step.notional
+    return notional
+
+
+def swap_legs(
+    swap: Swap, forecast: Handle | None = None, *, indexed: bool = False, telescopic: bool = True
+) -> tuple[ql.Leg, ql.Leg]:
+    """The fixed and the floating leg, unsigned.
+
+    Args:
+        swap: A resolved swap.
+        forecast: The projection curve of the floating leg.
+        indexed: True for indexed IBOR coupons, False for coupons at par.
+        telescopic: True to leave out the daily dates of overnight coupons.
+    """
+    fixed_schedule = _schedule(swap, swap.fixed_frequency)
+    float_schedule = _schedule(swap, swap.float_frequency)
+    cal, lag = calendar(swap.calendar), swap.payment_lag
+    payment_roll = ql.Following if lag else swap.roll
+    notionals = _notionals(swap, fixed_schedule, fixed_schedule)
+    count, notionals = _accruing(
+        swap, swap.fixed_day_count, swap.fixed_frequency, fixed_schedule, notionals
+    )
+    fixed = ql.FixedRateLeg(
+        fixed_schedule,
+        count,
+        notionals,
+        [swap.terms.fixed_rate],
+        paymentAdjustment=payment_roll,
+        paymentCalendar=cal,
+        paymentLag=lag,
+    )
+    notionals = _notionals(swap, float_schedule, fixed_schedule)
+    count, notionals = _accruing(
+        swap, swap.float_day_count, swap.float_frequency, float_schedule, notionals
+    )
+    spreads = [swap.terms.spread_bp * 1e-4] * len(notionals)
+    index = make_index(swap.index, forecast)
+    if swap.index.kind == "overnight":
+        floating = ql.OvernightLeg(
+            notionals,
+            float_schedule,
+            index,
+            count,
+            payment_roll,
+            spreads=spreads,
+            telescopicValueDates=telescopic,
+            paymentCalendar=cal,
+            paymentLag=lag,
+        )
+    else:
+        floating = ql.IborLeg(
+            notionals,
+            float_schedule,
+            index,
+            count,
+            payment_roll,
+            spreads=spreads,
+            paymentCalendar=cal,
+            paymentLag=lag,
+            withIndexedCoupons=indexed,
+        )
+    return fixed, floating
+
+
+def _accruing(
+    swap: Swap, day_count: str, frequency: str, schedule: ql.Schedule, notionals: list[float]
+) -> tuple[ql.DayCounter, list[float]]:
+    """A day counter and notionals under which a leg of these notionals accrues.
+
+    QuantLib's ACT/ACT ICMA is wrong where both ends of a schedule are odd, and refuses long first
+    periods: each notional is multiplied by the years that its period pays for, which then counts
+    as one year.
+    """
+    if vocabulary.day_count(day_count) != "ACT/ACT ICMA":
+        return day_counter(day_count), notionals
+    years = _icma_years(swap, frequency, schedule)
+    return ql.OneDayCounter(), [n * y for n, y in zip(notionals, years, strict=True)]
+
+
+def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float]:
+    """The years of interest of each period of a leg; see ``accrual``.
+
+    A floating leg of one period takes the quasi-coupon dates of the fixed leg.
+    """
+    terms = swap.terms
+    dates = RegularDates(
+        anchor=to_ql(terms.last_regular_date or terms.termination_date),
+        months=vocabulary.MONTHS[swap.fixed_frequency if frequency == "ZERO" else frequency],
+        end_of_month=swap.end_of_month,
+        calendar=calendar(swap.calendar),
+        roll=swap.roll,
+    )
+    return [dates.years(start, end) for start, end in itertools.pairwise(list(schedule))]
+
+
+def compile_terms(terms: SwapTerms, *, indexed: bool) -> CompiledTrade:
+    """Make the flows of a swap; see ``flows.ProductFlows``."""
+    swap = resolve_swap(terms)
+    fixed, floating = swap_legs(swap, indexed=indexed)
+    rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
+    flows = np.array(rows, dtype=FLOW)
+    sign = np.where(flows["leg"] == 0, swap.sign, -swap.sign)
+    for column in ("scale", "accrued", "amount", "unit"):
+        flows[column] *= sign
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=swap.discount_curve,
+        forecast=swap.forecast_curve,
+        notional=terms.size,
+        indices=(swap.index.name,),
+    )
+
+
+def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
+    """Make QuantLib's swap; see ``flows.ProductFlows``."""
+    swap = resolve_swap(terms)
+    discount, forecast = market.handle(swap.discount_curve), market.handle(swap.forecast_curve)
+    made = swap_legs(swap, forecast, indexed=market.indexed, telescopic=False)
+    signs = (swap.sign, -swap.sign)
+    priced = ql.Swap(list(made), [s < 0 for s in signs])
+    priced.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
+    off = _off_fixing_days(made[1], swap.index, market.today)
+
+    def gap() -> float:
+        """By how much less QuantLib values the floating leg than one of its own dates."""
+        return float(sum(c.gap(forecast) * discount.discount(c.paid) for c in off))
+
+    def value() -> float:
+        return float(priced.NPV() + signs[1] * gap())
+
+    def values() -> InstrumentValues:
+        legs = (priced.legNPV(0), priced.legNPV(1) + signs[1] * gap())
+        curve = market.curves[swap.discount_curve]
+        return InstrumentValues(value(), legs, signs[0] * ql.CashFlows.bps(made[0], curve, False))
+
+    return Instrument(value, values, max(leg[-1].date() for leg in made))
+
+
+@dataclass(frozen=True)
+class _OffFixingDays:
+    """An overnight coupon whose accrual starts or ends on a day without a fixing.
+
+    QuantLib grows it at simple interest within the fixing that begins before that day, and so
+    differs by about (rate x days / 360)^2 of notional from P(start) / P(end) of its own dates.
+    ``starts`` and ``ends`` are the fixing's first and last day around each such date, or None.
+    """
+
+    coupon: ql.FloatingRateCoupon
+    starts: tuple[ql.Date, ql.Date] | None
+    ends: tuple[ql.Date, ql.Date] | None
+
+    @property
+    def paid(self) -> ql.Date:
+        """The day of payment."""
+        return self.coupon.date()
+
+    def gap(self, forecast: ql.YieldTermStructureHandle) -> float:
+        """Amount between its own dates, less QuantLib's."""
+        p, factor = forecast.discount, 1.0
+        if self.starts is not None:
+            (v0, v1), own = self.starts, self.coupon.accrualStartDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (v1 - own) / (v1 - v0)
+            factor *= p(own) / p(v1) / simple
+        if self.ends is not None:
+            (v0, v1), own = self.ends, self.coupon.accrualEndDate()
+            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (own - v0) / (v1 - v0)
+            factor *= p(v0) / p(own) / simple
+        coupon = self.coupon
+        growth = 1.0 + (coupon.rate() - coupon.spread()) * coupon.accrualPeriod()
+        return float(coupon.nominal() * growth * (factor - 1.0))
+
+
+def _off_fixing_days(
+    leg: Sequence[ql.CashFlow], row: conventions.IndexConvention, today: dt.date
+) -> list[_OffFixingDays]:
+    """The coupons of a floating leg that start or end, from today on, on no fixing day."""
+    if row.kind != "overnight":
+        return []
+    index, now = make_index(row), to_ql(today)
+    calendar = index.fixingCalendar()
+
+    def around(day: ql.Date) -> tuple[ql.Date, ql.Date] | None:
+        if calendar.isBusinessDay(day):
+            return None
+        first = calendar.adjust(day, ql.Preceding)
+        return (first, calendar.adjust(day, ql.Following)) if first >= now else None
+
+    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
+    found = [
+        _OffFixingDays(c, around(c.accrualStartDate()), around(c.accrualEndDate()))
+        for c in coupons
+        if c.date() > now
+    ]
+    return [coupon for coupon in found if coupon.starts or coupon.ends]

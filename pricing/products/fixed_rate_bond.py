@@ -1,0 +1,159 @@
+"""Terms of positions in fixed-rate and zero-coupon bonds, and their row of the table of products.
+
+Schedules and flows, which need QuantLib, are in ``fixed_rate_bond_flows``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from pricing import limits
+from pricing.errors import BadInput
+from pricing.markets import conventions, vocabulary
+from pricing.products.product import Product
+from pricing.products.terms import (
+    Bp,
+    Days,
+    NameCheck,
+    Rate,
+    Terms,
+    check_after,
+    check_between,
+    check_curves,
+    check_dates,
+    check_in_order,
+    check_names,
+    check_regular,
+)
+
+Price = Annotated[float, msgspec.Meta(ge=limits.PRICE_MIN, le=limits.PRICE_MAX)]
+
+DATES = (
+    *("issue_date", "maturity_date", "dated_date"),
+    *("first_coupon_date", "penultimate_coupon_date"),
+)
+NAMES: dict[str, NameCheck] = {
+    "payment_frequency": vocabulary.frequency,
+    "day_count": vocabulary.day_count,
+    "calendar": vocabulary.calendar,
+    "business_day_convention": vocabulary.roll,
+}
+
+
+class BondTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A position in a fixed-rate or zero-coupon bond; a short one has a negative face amount.
+
+    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says
+    otherwise. A ``clean_price`` (per 100) makes the z-spread; ``z_spread_bp`` states it.
+    """
+
+    product: ClassVar[str] = "bond"
+
+    face_amount: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+    issue_date: dt.date
+    maturity_date: dt.date
+    coupon_rate: Rate
+    convention: str | None = None
+    currency: str | None = None
+    name: str | None = None
+    isin: str | None = None
+    dated_date: dt.date | None = None
+    first_coupon_date: dt.date | None = None
+    penultimate_coupon_date: dt.date | None = None
+    payment_frequency: str | int | None = None
+    day_count: str | None = None
+    settlement_days: Days | None = None
+    ex_coupon_days: Days | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    end_of_month: bool | None = None
+    clean_price: Price | None = None
+    z_spread_bp: Bp | None = None
+    discount_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot, and fill the currency from the convention."""
+        row = self._row()
+        if self.currency is None:
+            if row is None or row.currency is None:
+                raise BadInput("currency", None, f"allowed: {', '.join(conventions.CURRENCIES)}")
+            msgspec.structs.force_setattr(self, "currency", row.currency)
+        if self.currency not in conventions.CURRENCIES:
+            allowed = f"allowed: {', '.join(conventions.CURRENCIES)}"
+            raise BadInput("currency", self.currency, allowed)
+        if row and row.currency and row.currency != self.currency:
+            raise BadInput("currency", self.currency, f"{row.name} bonds are in {row.currency}")
+        if self.face_amount == 0:
+            raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
+        self._require_terms(row)
+        check_dates(self, DATES)
+        check_after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
+        for name in ("first_coupon_date", "penultimate_coupon_date"):
+            check_between(name, getattr(self, name), self.issue_date, self.maturity_date)
+        check_in_order(self, "first_coupon_date", "penultimate_coupon_date")
+        if self.dated_date is not None:
+            for name in ("first_coupon_date", "penultimate_coupon_date", "maturity_date"):
+                if getattr(self, name) is not None:
+                    check_after(name, getattr(self, name), "dated_date", self.dated_date)
+        check_names(self, NAMES)
+        check_curves(self, ("discount_curve",))
+        self._check_first_coupon(row)
+
+    def _check_first_coupon(self, row: conventions.BondConvention | None) -> None:
+        """Coupons are counted back from the last regular one; the first must be one of them."""
+        frequency, end_of_month = self.payment_frequency, self.end_of_month
+        if row is not None:
+            frequency = row.payment_frequency if frequency is None else frequency
+            end_of_month = row.end_of_month if end_of_month is None else end_of_month
+        months = vocabulary.MONTHS.get(vocabulary.frequency(str(frequency)))
+        if self.first_coupon_date is None or months is None:
+            return
+        last = "penultimate_coupon_date" if self.penultimate_coupon_date else "maturity_date"
+        reason = f"coupons every {months} months"
+        check_regular(self, "first_coupon_date", last, months, bool(end_of_month), reason)
+
+    def _row(self) -> conventions.BondConvention | None:
+        if self.convention is None:
+            return None
+        return conventions.pick(conventions.BONDS, "convention", self.convention)
+
+    def _require_terms(self, row: conventions.BondConvention | None) -> None:
+        if row is not None:
+            return
+        for name in ("payment_frequency", "day_count"):
+            if getattr(self, name) is None:
+                raise BadInput(name, None, "give it, or a convention that fills it")
+
+    @property
+    def size(self) -> float:
+        """The face amount without its sign."""
+        return abs(self.face_amount)
+
+    @property
+    def waits_for_spread(self) -> bool:
+        """True with a price whose z-spread has not been solved on a market yet."""
+        return self.clean_price is not None and self.z_spread_bp is None
+
+
+PRODUCT = Product(
+    name=BondTerms.product,
+    plural="bonds",
+    terms=BondTerms,
+    legs=("bond",),
+    flows="pricing.products.fixed_rate_bond_flows",
+    measures=(
+        "clean_per_100",
+        "dirty_per_100",
+        "accrued_per_100",
+        "ytm",
+        "modified_duration",
+        "convexity",
+        "yield_dv01",
+        "z_spread_bp",
+        "krd_duration",
+    ),
+    fails_when_matured=True,
+)

@@ -1,0 +1,269 @@
+"""Schedules, accrued interest, flows and QuantLib's instrument of fixed-rate bonds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import QuantLib as ql
+
+from pricing.errors import BadInput, SpreadNotSolved
+from pricing.markets import conventions, vocabulary
+from pricing.markets.conventions import BondConvention, SettlementLag
+from pricing.products.accrual import Accrual, RegularDates
+from pricing.products.cash_flows import FLOW, CompiledTrade
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
+from pricing.products.leg_rows import fixed_leg_rows
+from pricing.products.schedules import (
+    calendar,
+    day_counter,
+    given_or,
+    known_curve,
+    roll,
+    stub_date,
+    to_ql,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bond:
+    """A bond position with every field settled: terms over convention."""
+
+    terms: BondTerms
+    frequency: str
+    day_count: str
+    settlement_lags: tuple[SettlementLag, ...]
+    calendar: str
+    settlement_calendar: str
+    roll: int
+    end_of_month: bool
+    ex_coupon_days: int
+    yield_frequency: str
+    yield_day_count: str
+    last_period_yield: str
+    yield_payment_dates: str
+    bill_yield: str | None
+    discount_curve: str
+
+    @property
+    def matures_within_a_year(self) -> bool:
+        """Whether it was issued for a year or less, as bills are."""
+        terms = self.terms
+        return (terms.maturity_date - terms.issue_date).days <= MOST_DAYS_OF_A_BILL
+
+
+def resolve_bond(terms: BondTerms) -> Bond:
+    """Terms over the row of their convention.
+
+    Raises:
+        BadInput: A field names something that does not exist.
+    """
+    row = conventions.BONDS[terms.convention] if terms.convention else None
+    fallback = conventions.BONDS["CORP-30-360"]
+
+    def settled(field: str, default: Any) -> Any:
+        return given_or(getattr(terms, field), getattr(row, field) if row else default)
+
+    currency_row = conventions.CURRENCY_ROWS[str(terms.currency)]
+    default_curve = (row.discount_curve if row else None) or currency_row.bond_discount_curve
+    frequency = vocabulary.frequency(settled("payment_frequency", None))
+    day_count = vocabulary.day_count(settled("day_count", None))
+    calendar_name = vocabulary.calendar(settled("calendar", currency_row.bond_calendar))
+    return Bond(
+        terms=terms,
+        frequency=frequency,
+        day_count=day_count,
+        settlement_lags=_settlement_lags(terms, row),
+        calendar=calendar_name,
+        settlement_calendar=_settlement_calendar(calendar_name, row),
+        roll=roll(settled("business_day_convention", fallback.business_day_convention)),
+        end_of_month=settled("end_of_month", False),
+        ex_coupon_days=settled("ex_coupon_days", 0),
+        yield_frequency=_yield_frequency(frequency, row),
+        yield_day_count=day_count if row or frequency != "ZERO" else "ACT/365F",
+        last_period_yield=row.last_period_yield if row else "compounded",
+        yield_payment_dates=row.yield_payment_dates if row else "nominal",
+        bill_yield=row.bill_yield if row else None,
+        discount_curve=known_curve("discount_curve", terms.discount_curve, default_curve),
+    )
+
+
+MOST_DAYS_OF_A_BILL = 366
+
+
+def _settlement_calendar(calendar_name: str, row: BondConvention | None) -> str:
+    """The row's, unless the terms name another calendar of payments than the row."""
+    if row is not None and calendar_name == row.calendar:
+        return row.settlement_calendar
+    return conventions.settlement_calendar(calendar_name)
+
+
+def _settlement_lags(terms: BondTerms, row: BondConvention | None) -> tuple[SettlementLag, ...]:
+    """The lag of the terms for all dates, else the rows of the market, else none."""
+    if terms.settlement_days is None and row is not None:
+        return row.settlement_lags
+    days = terms.settlement_days or 0
+    return (SettlementLag(valid_from=conventions.ALWAYS, days=days, source=""),)
+
+
+def _yield_frequency(frequency: str, row: BondConvention | None) -> str:
+    """The market's, unless the bond pays coupons at another frequency than its market."""
+    if row is not None and frequency in (row.payment_frequency, "ZERO"):
+        return row.yield_frequency
+    return "1Y" if frequency == "ZERO" else frequency
+
+
+def settlement_date(bond: Bond, trade_date: dt.date) -> ql.Date:
+    """The day on which a trade of that date settles, not before the issue of the bond."""
+    days = conventions.settlement_days_on(bond.settlement_lags, trade_date)
+    settles = calendar(bond.settlement_calendar).advance(to_ql(trade_date), days, ql.Days)
+    return max(settles, to_ql(bond.terms.dated_date or bond.terms.issue_date))
+
+
+def make_bond(bond: Bond) -> ql.Bond:
+    """QuantLib's bond with a face amount of 100; its trades settle by ``settlement_date``.
+
+    Its coupons pay and count as ``accrual.py`` says; QuantLib's own accrued interest is not valid,
+    ``accrued_per_100`` is.
+    """
+    terms, cal = bond.terms, calendar(bond.calendar)
+    issue = to_ql(terms.dated_date or terms.issue_date)
+    maturity = to_ql(terms.maturity_date)
+    if bond.frequency == "ZERO":
+        if terms.coupon_rate:
+            raise BadInput("payment_frequency", "ZERO", "a coupon needs a payment frequency")
+        return ql.ZeroCouponBond(0, cal, 100.0, maturity, bond.roll, 100.0, issue)
+    schedule = ql.Schedule(
+        issue,
+        maturity,
+        ql.Period(bond.frequency),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        ql.Unadjusted,
+        ql.DateGeneration.Backward,
+        bond.end_of_month,
+        stub_date(terms.first_coupon_date, False),
+        stub_date(terms.penultimate_coupon_date, False),
+    )
+    # The market counts the last day that still carries the coupon; QuantLib the first that
+    # does not (UK DMO, annex: seven business days are six here).
+    ex_days = max(bond.ex_coupon_days - 1, 0)
+    # Each coupon stands on 100 times the years that it pays for, and counts as one year.
+    coupons = ql.FixedRateLeg(
+        schedule,
+        ql.OneDayCounter(),
+        [100.0 * years for years in _years_of_periods(bond, schedule)],
+        [terms.coupon_rate],
+        paymentAdjustment=bond.roll,
+        exCouponPeriod=ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
+        exCouponCalendar=cal,
+        exCouponConvention=ql.Unadjusted,
+        exCouponEndOfMonth=False,
+        paymentCalendar=cal,
+    )
+    redemption = ql.Redemption(100.0, cal.adjust(maturity, bond.roll))
+    # With an issue date QuantLib refuses a short first coupon that is paid on that day, as one
+    # that ends on the weekend after it is by PRECEDING; nothing here asks it for that date.
+    return ql.Bond(0, cal, 100.0, maturity, ql.Date(), (*coupons, redemption))
+
+
+def bond_accrual(bond: Bond) -> Accrual:
+    """How the coupons of a bond that pays coupons accrue."""
+    return Accrual(
+        day_count=bond.day_count,
+        counter=day_counter(bond.day_count),
+        dates=regular_dates(bond, vocabulary.MONTHS[bond.frequency]),
+    )
+
+
+def regular_dates(bond: Bond, months: int) -> RegularDates:
+    """Coupon dates so many months apart from the penultimate one if given, else from maturity."""
+    return RegularDates(
+        anchor=to_ql(bond.terms.penultimate_coupon_date or bond.terms.maturity_date),
+        months=months,
+        end_of_month=bond.end_of_month,
+    )
+
+
+def _years_of_periods(bond: Bond, schedule: ql.Schedule) -> list[float]:
+    accrual = bond_accrual(bond)
+    periods = list(itertools.pairwise(schedule.dates()))
+    years = [accrual.of_regular_period(start, end) for start, end in periods]
+    for place in {0, len(periods) - 1}:  # the terms refuse a first coupon off the regular dates
+        if not schedule.isRegular(place + 1):  # odd, or regular between two stated dates
+            years[place] = accrual.of_period(*periods[place])
+    return years
+
+
+def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
+    """Accrued interest of the next coupon of a bond, per 100 of face.
+
+    Args:
+        bond: A resolved bond.
+        leg: Its cash flows, from ``make_bond``.
+        settlement: The day on which a trade settles.
+
+    Returns:
+        What has accrued from the last coupon to settlement; where the seller keeps the coupon
+        (ex-dividend), what accrues from settlement to the next one, negative.
+    """
+    coupons = [c for c in map(ql.as_coupon, leg) if c and c.date() > settlement]
+    if not coupons:
+        return 0.0
+    coupon, accrual = coupons[0], bond_accrual(bond)
+    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
+    years = accrual.until(settlement, start, end)
+    ex_date = coupon.exCouponDate()
+    if ex_date != ql.Date() and ex_date <= settlement:
+        years -= accrual.of_period(start, end)
+    return 100.0 * bond.terms.coupon_rate * years
+
+
+def compile_terms(terms: BondTerms, *, indexed: bool) -> CompiledTrade:
+    """Make the flows of a bond; see ``flows.ProductFlows``.
+
+    Raises:
+        SpreadNotSolved: It has a price whose spread no market has solved yet.
+    """
+    if terms.clean_price is not None and terms.waits_for_spread:
+        raise SpreadNotSolved(terms.clean_price)
+    bond = resolve_bond(terms)
+    flows = np.array(fixed_leg_rows(make_bond(bond).cashflows()), dtype=FLOW)
+    for column in ("amount", "unit"):
+        flows[column] *= terms.face_amount / 100.0
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=bond.discount_curve,
+        forecast=bond.discount_curve,
+        notional=terms.size,
+        z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
+    )
+
+
+def instrument(terms: BondTerms, market: InstrumentMarket) -> Instrument:
+    """Make QuantLib's bond on its curve and z-spread; see ``flows.ProductFlows``."""
+    bond = resolve_bond(terms)
+    made = make_bond(bond)
+    spread = ql.QuoteHandle(ql.SimpleQuote((bond.terms.z_spread_bp or 0.0) * 1e-4))
+    handle = market.handle(bond.discount_curve)
+    spreaded = ql.ZeroSpreadedTermStructure(handle, spread, ql.Continuous)
+    spreaded.enableExtrapolation()
+    face = ql.YieldTermStructureHandle(spreaded)
+    made.setPricingEngine(ql.DiscountingBondEngine(face))
+    scale = bond.terms.face_amount / 100.0
+
+    def value() -> float:
+        return float(made.NPV() * scale)
+
+    def values() -> InstrumentValues:
+        pv01 = scale * ql.CashFlows.bps(made.cashflows(), spreaded, False)
+        return InstrumentValues(value(), (value(), 0.0), pv01)
+
+    return Instrument(value, values, made.cashflows()[-1].date())

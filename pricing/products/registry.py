@@ -1,0 +1,34 @@
+"""The table of products. A new product is a new row.
+
+Importing this module loads neither QuantLib nor numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import cast
+
+from pricing.products import fixed_floating_swap, fixed_rate_bond
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.product import Product
+from pricing.products.terms import Terms
+
+PRODUCTS: Mapping[str, Product] = MappingProxyType(
+    {
+        product.name: product
+        for product in (
+            fixed_floating_swap.PRODUCT,
+            fixed_rate_bond.PRODUCT,
+        )
+    }
+)
+"""By name, in the order of the lists of a book file."""
+
+PRODUCT_NAMES = tuple(sorted(PRODUCTS))
+"""Their names in the order of screens and choices."""
+
+
+def as_bond(terms: Terms) -> BondTerms | None:
+    """The terms where the product has a yield and a z-spread, as bonds do; otherwise None."""
+    return cast(BondTerms, terms) if "z_spread_bp" in PRODUCTS[terms.product].measures else None
