@@ -11,6 +11,7 @@ import pytest
 
 from pricing.errors import Failure
 from pricing.products.cash_flows import CompiledTrade
+from pricing.products.registry import PRODUCTS
 from risk.workers import parallel_compile
 from risk.workers.parallel_compile import SOURCES, CompilingFailed, compile_all, name_of
 from tests.risk.made import bond, swap
@@ -60,7 +61,8 @@ def test_terms_and_coupon_style_and_code_are_in_the_name(monkeypatch):
 def test_the_name_of_the_code_covers_all_that_makes_flows_by_quantlib() -> None:
     """A kept trade is compiled again when a file changes that decides on its flows."""
     library = resources.files("pricing")
-    found, left = set(), {"products/cash_flows"}
+    roots = {"pricing.products.flows", *(product.flows for product in PRODUCTS.values())}
+    found, left = set(), {root.removeprefix("pricing.").replace(".", "/") for root in roots}
     while left:
         name = left.pop()
         text = (library / f"{name}.py").read_text()
@@ -71,5 +73,5 @@ def test_the_name_of_the_code_covers_all_that_makes_flows_by_quantlib() -> None:
         paths = {module.replace(".", "/") for module in modules}
         left |= {path for path in paths if (library / f"{path}.py").is_file()} - found
     by_quantlib = {n for n in found if "import QuantLib" in (library / f"{n}.py").read_text()}
-    assert by_quantlib >= {"products/accrual", "products/cash_flows", "products/schedules"}
+    assert by_quantlib >= {"products/accrual", "products/flows", "products/schedules"}
     assert by_quantlib <= set(SOURCES)
