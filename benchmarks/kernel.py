@@ -39,7 +39,7 @@ from pricing.markets import conventions
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block, split_evenly
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 from pricing.reference import Reference
 from risk.store.block_result import make_groups, pack_columns, sum_cells
@@ -168,7 +168,7 @@ def differences(
     risk = one.tick()
     place = {trade.trade_id: row for row, trade in enumerate(one.trades)}
     rows = [place[terms.trade_id] for terms in few]
-    size = np.array([terms_size(terms) for terms in few])
+    size = np.array([terms.size for terms in few])
     moved = np.abs(risk.ladder_par[rows] - ladders).max(axis=1)
     return {
         "sample": len(few),
@@ -247,14 +247,8 @@ def fixings_of(currency: str) -> dict[str, dict[dt.date, float]]:
 
 
 def _without_price(terms: Terms) -> Terms:
-    return (
-        msgspec.structs.replace(terms, clean_price=None) if isinstance(terms, BondTerms) else terms
-    )
-
-
-def terms_size(terms: Terms) -> float:
-    """Notional or face."""
-    return abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
+    bond = as_bond(terms)
+    return terms if bond is None else msgspec.structs.replace(bond, clean_price=None)
 
 
 def show(size: int, result: dict[str, Any]) -> None:

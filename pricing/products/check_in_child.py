@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from pricing.errors import BadInput
-from pricing.products.terms import SwapTerms
+from pricing.products.fixed_floating_swap import SwapTerms
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLOCK_S = 20.0
@@ -43,11 +43,13 @@ def check_swap(terms: SwapTerms) -> None:
 
 def main() -> None:
     """Read a swap from standard input; write the arguments of the BadInput, or null."""
-    from pricing.products import schedules  # the child alone loads QuantLib
+    from pricing.products import fixed_floating_swap_flows  # the child alone loads QuantLib
 
     fault = None
     try:
-        schedules.check_swap(msgspec.json.decode(sys.stdin.buffer.read(), type=SwapTerms))
+        fixed_floating_swap_flows.check_swap(
+            msgspec.json.decode(sys.stdin.buffer.read(), type=SwapTerms)
+        )
     except BadInput as error:
         fault = error.args
     sys.stdout.buffer.write(msgspec.json.encode(fault))

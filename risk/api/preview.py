@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from instruments.api.idempotency import repeatable
 from instruments.api.refusals import refuse_unknown
 from pricing.errors import BadInput
+from pricing.products.registry import PRODUCTS
 from risk.api import previewer, schemas, source
 from risk.api.views import RiskView
 from risk.store import previews
@@ -38,7 +39,6 @@ class CannotBePriced(APIException):
 
 
 def _schema() -> Json:
-    kinds: dict[str, Any] = previews.KINDS
     return {
         "oneOf": [
             {
@@ -53,15 +53,15 @@ def _schema() -> Json:
                         "and book may be left out",
                         "required": [
                             field.name
-                            for field in msgspec.structs.fields(kind)
+                            for field in msgspec.structs.fields(product.terms)
                             if field.required and field.name not in previews.NAMES
                         ],
-                        "properties": {field: {} for field in kind.__struct_fields__},
+                        "properties": {field: {} for field in product.terms.__struct_fields__},
                         "additionalProperties": False,
                     },
                 },
             }
-            for name, kind in kinds.items()
+            for name, product in PRODUCTS.items()
         ]
     }
 
@@ -114,9 +114,10 @@ def _asked(body: object) -> tuple[str, Json]:
         raise ValidationError({"type": ['send {"type": "swap", "terms": {...}}']})
     refuse_unknown(body, ("type", "terms"), "field")
     kind, terms = body.get("type"), body.get("terms")
-    if not isinstance(kind, str) or kind not in previews.KINDS:
-        raise ValidationError({"type": [f"type: {kind!r} is not valid; allowed: swap, bond"]})
+    if not isinstance(kind, str) or kind not in PRODUCTS:
+        allowed = ", ".join(PRODUCTS)
+        raise ValidationError({"type": [f"type: {kind!r} is not valid; allowed: {allowed}"]})
     if not isinstance(terms, dict):
         raise ValidationError({"terms": ["terms: an object of the trade's fields is needed"]})
-    refuse_unknown(terms, previews.KINDS[kind].__struct_fields__, "field")
+    refuse_unknown(terms, PRODUCTS[kind].terms.__struct_fields__, "field")
     return kind, terms

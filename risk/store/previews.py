@@ -14,13 +14,13 @@ import msgspec
 import redis
 
 from pricing.curves.quotes import CurveQuotes
-from pricing.products.terms import BondTerms, SwapTerms, Terms, decode
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms, decode
 
 PREVIEW_TASK = "risk.workers.tasks.preview_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30
-KINDS = {"swap": SwapTerms, "bond": BondTerms}
 NAMES = {"trade_id": "preview", "book": "preview"}
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ def terms_of(kind: str, terms: Json) -> Terms:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return decode({**NAMES, **terms}, KINDS[kind])  # type: ignore[arg-type]
+    return decode({**NAMES, **terms}, PRODUCTS[kind].terms)
 
 
 def put_answer(client: redis.Redis, key: str, answer: Json) -> None:

@@ -9,7 +9,8 @@ from pricing.batch.run import price_files
 from pricing.curves.fixings import date_of
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, Failure, PricingError
-from pricing.products.cash_flows import FIXED, CompiledTrade, compile_trade
+from pricing.products.cash_flows import FIXED, CompiledTrade
+from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books
 from risk.store.previews import NAMES, ContractQuestion, Json, PreviewQuestion, terms_of
 

@@ -15,8 +15,11 @@ from pricing.curves.quotes import shape_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import compile_trade, make_block
-from pricing.products.terms import BondTerms, SwapTerms, Terms
+from pricing.products.cash_flows import make_block
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.flows import compile_trade
+from pricing.products.terms import Terms
 
 TODAY = dt.date(2025, 2, 11)
 FLAT = {"EUR-GOVT": {"1Y": 0.03, "10Y": 0.03, "30Y": 0.03}}

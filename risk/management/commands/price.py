@@ -18,7 +18,8 @@ from rich.table import Table
 from pricing import limits
 from pricing.batch.files import BadFile, read_book, read_market
 from pricing.batch.run import price_files
-from pricing.products.terms import BondTerms, Terms
+from pricing.products.registry import as_bond
+from pricing.products.terms import Terms
 
 SHOWN_TRADES, SHOWN_FAILURES, PIPE_WIDTH = 20, 50, 150
 
@@ -70,7 +71,8 @@ class Command(BaseCommand):
 
 def _doubts(trades: Sequence[Terms]) -> list[str]:
     """Sentences on prices that may be fractions of face; the first ones, and how many more."""
-    prices = ((t.trade_id, t.clean_price) for t in trades if isinstance(t, BondTerms))
+    bonds = [bond for terms in trades if (bond := as_bond(terms)) is not None]
+    prices = [(bond.trade_id, bond.clean_price) for bond in bonds]
     found = [(name, limits.price_doubt(price)) for name, price in prices if price is not None]
     said = [f"{name}: clean_price: {doubt}" for name, doubt in found if doubt is not None]
     more = len(said) - SHOWN_FAILURES
