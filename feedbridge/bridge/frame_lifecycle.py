@@ -1,8 +1,8 @@
-"""Lanes with waiting ticks in; frames opened, looked after, and ended with their ticks, out.
+"""Open frames of waiting ticks, supervise them, and end them with their ticks.
 
-At most one frame of a currency is open. It ends PUBLISHED, REFUSED (its market has no curves:
-halves are tried until the bad tick stands alone) or REOPENED (never to be published, by no
-tick's fault).
+At most one frame of a currency is open. It ends PUBLISHED, REFUSED (its market has no curves: the
+batch is halved until the bad tick stands alone) or REOPENED (it will never be published, which is
+no tick's fault: another frame is opened for its ticks).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from feedbridge.bridge.currency_state import CurrencyState
 from feedbridge.bridge.dispatch import Accepted, Dispatcher, NoBook, OpenFrame, laid
@@ -21,7 +22,8 @@ from feedbridge.bridge.poison_trades import MOST_RUNS, PoisonTradeDetector
 from feedbridge.bridge.watchdog import Watchdog
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit
 from feedbridge.dead_letters.producer import DeadLetters
-from risk.store.frames import BOOK_GONE, FrameState
+from risk.store.compiled_book import Books
+from risk.store.frames import BOOK_GONE, Frames, FrameState
 from risk.store.publication import publish_parts
 from risk.store.results import HistoryLine
 from risk.store.run_registry import Runs
@@ -36,61 +38,74 @@ SLOW_NS, SLOW_FRAMES = 100_000_000, 10
 """A block usually takes milliseconds; one that takes longer has new instruments, or very many. Its
 currency counts as slow until so many frames in a row were quick."""
 
-MOST_BEHIND = 1000
+MAX_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
 RUN_S = 3.0
-"""Longer than Celery lets an ordinary run take: it can no longer be at work."""
+"""Longer than Celery lets an ordinary run take: after it a run cannot still be at work."""
 
 
-class Lifecycle:
-    """Opens frames and ends them."""
+@dataclass(kw_only=True)
+class FrameLifecycle:
+    """Opens frames and ends them.
 
-    def __init__(
-        self,
-        lanes: dict[str, CurrencyState],
-        board: Board,
-        ledger: Ledger,
-        dispatcher: Dispatcher,
-        letters: DeadLetters,
-        watchdog: Watchdog,
-        suspects: PoisonTradeDetector,
-        limit: InvalidRecordLimit,
-        ask_to_compile: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """No frame is open."""
-        self.lanes, self.board, self.ledger, self.letters = lanes, board, ledger, letters
-        self.dispatcher, self.watchdog, self.suspects = dispatcher, watchdog, suspects
-        self.limit, self.ask_to_compile, self.clock = limit, ask_to_compile, clock
-        self.frames, self.books = dispatcher.frames, dispatcher.books
-        self.published: Counter[str] = Counter()
-        self.states: Counter[str] = Counter()
-        self.hops = Hops()
-        self.resent = 0
-        self.slow: Counter[str] = Counter()
-        self._books_at = self._missing_at = 0.0
-        self._compile_at: dict[str, float] = {}
+    ``published`` counts published frames by currency, ``states`` frames by how they ended,
+    ``resent`` blocks that were sent again; ``slow`` counts down the quick frames that a slow
+    currency still needs. ``ask_to_compile`` requests a compilation of all books.
+    """
+
+    currencies: dict[str, CurrencyState]
+    board: Board
+    ledger: Ledger
+    dispatcher: Dispatcher
+    dead_letters: DeadLetters
+    watchdog: Watchdog
+    poison_trades: PoisonTradeDetector
+    invalid_record_limit: InvalidRecordLimit
+    ask_to_compile: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+    published: Counter[str] = field(init=False, default_factory=Counter)
+    states: Counter[str] = field(init=False, default_factory=Counter)
+    hops: Hops = field(init=False, default_factory=Hops)
+    resent: int = field(init=False, default=0)
+    slow: Counter[str] = field(init=False, default_factory=Counter)
+    _books_at: float = field(init=False, default=0.0)
+    _missing_at: float = field(init=False, default=0.0)
+    _compile_at: dict[str, float] = field(init=False, default_factory=dict)
 
     @property
-    def open(self) -> dict[str, OpenFrame]:
+    def frames(self) -> Frames:
+        """Frames in Redis."""
+        return self.dispatcher.frames
+
+    @property
+    def books(self) -> Books:
+        """Compiled books in Redis."""
+        return self.dispatcher.books
+
+    @property
+    def open_frames(self) -> dict[str, OpenFrame]:
         """Open frames by currency."""
-        return {name: lane.open for name, lane in self.lanes.items() if lane.open is not None}
+        return {
+            name: state.open_frame
+            for name, state in self.currencies.items()
+            if state.open_frame is not None
+        }
 
     @property
     def waiting_for(self) -> str:
-        """What frames wait for beyond all patience; "" when none does."""
+        """What keeps frames from being published for too long; "" when nothing does."""
         behind = self.board.waiting_for()
         if behind:
             return behind
-        untouched = [name for name, frame in self.open.items() if frame.untouched]
+        untouched = [name for name, frame in self.open_frames.items() if frame.untouched]
         return f"pricing workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
 
     # --- Ends --------------------------------------------------------------------------------
 
-    def close_published(self) -> None:
-        """Frames that the workers have published, or cannot price, leave their lanes."""
-        frames = self.open
+    def close_finished(self) -> None:
+        """End frames that the workers have published, or cannot price."""
+        frames = self.open_frames
         if not frames:
             return
         states = self.frames.states({name: frame.number for name, frame in frames.items()})
@@ -109,22 +124,21 @@ class Lifecycle:
             self._refused(name, frame, state.error.code, state.error.message)
 
     def _published(self, name: str, frame: OpenFrame, line: HistoryLine | None) -> None:
-        lane = self.lanes[name]
         self.watchdog.published(frame, self.clock())
-        self._compile_at.pop(name, None)  # a book was there: if it goes, ask at once
+        self._compile_at.pop(name, None)  # there was a book: if it disappears, ask at once
         self._count(name, frame, line)
         if line is not None and line.frame == frame.number:
             slow = line.slowest_ns > SLOW_NS
             self.slow[name] = SLOW_FRAMES if slow else max(0, self.slow[name] - 1)
-        lane.open, lane.published, lane.number = None, frame.market, frame.number
-        lane.book_version, lane.at_most, lane.base = frame.header.book_version, None, None
-        if frame.partial:
-            # Once more on the same quotes: in a quiet market nothing else would complete it.
-            lane.book_version, lane.book_at = "", self.clock() + PARTIAL_AGAIN_S
-        for tick in frame.ticks[:-1]:
-            self.ledger.end(tick.place, "conflated")
-        for tick in frame.ticks[-1:]:
-            self.ledger.end(tick.place, "published")
+        # In a quiet market only a frame of the same quotes would complete a partial one.
+        reprice_at_s = self.clock() + PARTIAL_AGAIN_S if frame.partial else None
+        self.currencies[name].publish_frame(reprice_at_s)
+        self._end(frame.ticks[:-1], "conflated")
+        self._end(frame.ticks[-1:], "published")
+
+    def _end(self, ticks: list[Accepted], state: str) -> None:
+        for tick in ticks:
+            self.ledger.end(tick.place, state)
 
     def _count(self, name: str, frame: OpenFrame, line: HistoryLine | None) -> None:
         self.published[name] += 1
@@ -133,36 +147,23 @@ class Lifecycle:
             self.hops.add(line)
 
     def _refused(self, name: str, frame: OpenFrame, code: str, message: str) -> None:
-        """A tick made a market that has no curves: find it, bury it, go on without it.
-
-        Of several ticks in the frame any may be the bad one. Halves are tried until it
-        stands alone, so that no good tick is buried or lost with it:
-
-            [1 2 3 4] refused -> [1 2] published -> [3 4] refused -> [3] refused, buried -> [4]
-        """
+        """A tick made a market without curves: send it to the dead letters, once it is found."""
         log.warning("frame %s %s refused: %s", name, frame.number, message)
         self.states["REFUSED"] += 1
-        lane = self.lanes[name]
-        divisible = lane.at_most is None or len(frame.ticks) <= lane.at_most
-        lane.open, lane.at_most = None, None
-        lane.book_version = frame.header.book_version  # the same book would fare no better
-        if len(frame.ticks) > 1 and divisible:
-            lane.waiting[:0] = frame.ticks
-            lane.at_most = len(frame.ticks) // 2
-            return
-        for tick in frame.ticks:
-            self.letters.bury(tick.letter(code, message))
-            self.limit.note(bad=True)
-        lane.base = None
-        self.board.replace(name, laid(self.board, lane.published, lane.waiting))
+        state = self.currencies[name]
+        rejected = state.refuse_frame()
+        if state.batch_limit is not None:
+            return  # halves are tried
+        for tick in rejected:
+            self.dead_letters.bury(tick.letter(code, message))
+            self.invalid_record_limit.note(bad=True)
+        self.board.replace(name, laid(self.board, state.published, state.waiting))
 
     def _reopen(self, name: str, frame: OpenFrame, reason: str) -> None:
         """The frame will never be published, which is no tick's fault: open another."""
         log.warning("frame %s %s is opened anew: %s", name, frame.number, reason)
         self.states["REOPENED"] += 1
-        lane = self.lanes[name]
-        lane.open, lane.not_before = None, self.clock() + RETRY_EVERY_S
-        lane.waiting[:0] = frame.ticks
+        self.currencies[name].abandon_frame(self.clock() + RETRY_EVERY_S)
 
     def ask_for_book(self, name: str = "") -> None:
         """Trades may be compiled by nobody: the request can be lost, or Redis its data.
@@ -175,20 +176,20 @@ class Lifecycle:
 
     # --- Open frames -------------------------------------------------------------------------
 
-    def forgive(self) -> None:
-        """Servers were away: no frame is late, and no run overdue, for the time that took."""
-        for frame in self.open.values():
+    def restart_timeouts(self) -> None:
+        """Servers were away: neither frames nor runs count as late for the time of the outage."""
+        for frame in self.open_frames.values():
             frame.opened_s = self.clock()
             frame.tried_s.clear()
 
-    def look_after(self) -> None:
+    def supervise_open_frames(self) -> None:
         """Send again what is missing; publish what there is when it takes too long."""
         for name, block in self._cleared():
             self._send_cleared(name, block)
-        for name, frame in self.open.items():
+        for name, frame in self.open_frames.items():
             if frame.unsent:
                 self._send_next(name, frame)
-            self._look_after(name, frame, self.clock())
+            self._supervise(name, frame, self.clock())
 
     def _send_next(self, name: str, frame: OpenFrame) -> None:
         """The next block, when the ones that were sent are there.
@@ -200,7 +201,7 @@ class Lifecycle:
         if all(present[block] or block in frame.held_back for block in frame.sent_s):
             self.dispatcher.send_next(frame)
 
-    def _look_after(self, name: str, frame: OpenFrame, now: float) -> None:
+    def _supervise(self, name: str, frame: OpenFrame, now: float) -> None:
         due, given_up = self.watchdog.overdue(frame, now), self.watchdog.given_up(frame, now)
         late = now - frame.opened_s > self.watchdog.patience.resend_s
         if now < frame.look_at or not (late or given_up or frame.held_back):
@@ -219,18 +220,18 @@ class Lifecycle:
         self, name: str, frame: OpenFrame, due: set[int], missing: set[int], given_up: bool
     ) -> None:
         """Send blocks again, unless their runs have ended with their process too often."""
-        runs = self.suspects.runs(frame, missing)
+        runs = self.poison_trades.runs(frame, missing)
         # A frame that is given up takes its count of runs along: one is enough to look closer.
         least = 1 if given_up else MOST_RUNS
         tried = {block for block in missing if runs[block].begun >= least}
         for block in tried:
             if self._has_died(frame, block, runs[block]) or given_up:
-                self.suspects.accuse(frame, block)
+                self.poison_trades.accuse(frame, block)
                 frame.held_back.add(block)
         died = {block for block in missing if runs[block].died}
         at_work = {block for block in due if self._is_at_work(name, frame, block, runs[block])}
         again = sorted(((due - at_work) | died) - tried - frame.held_back)
-        if again and name in self.open:
+        if again and name in self.open_frames:
             self.dispatcher.send_again(frame, again)
             self.resent += len(again)
         frame.untouched = given_up and not any(run.begun for run in runs.values())
@@ -257,16 +258,17 @@ class Lifecycle:
         frame.partial = partial and code == "PUBLISHED"
 
     def _cleared(self) -> list[tuple[str, int]]:
-        return [(name, block) for name, _, block in self.suspects.look()]
+        return [(name, block) for name, _, block in self.poison_trades.look()]
 
     def _send_cleared(self, name: str, block: int) -> None:
-        """Nothing is held against a block any more: it is priced with the others again."""
-        lane = self.lanes[name]
-        lane.book_version = ""  # a frame without it may have been the last
-        if lane.open is not None and block in lane.open.held_back:
-            lane.open.held_back.discard(block)
-            lane.open.tried_s.pop(block, None)
-            self.dispatcher.send_again(lane.open, [block])
+        """Price a block with the others again: none of its trades crashes a worker."""
+        state = self.currencies[name]
+        state.request_repricing()  # a frame without the block may have been the last
+        frame = state.open_frame
+        if frame is not None and block in frame.held_back:
+            frame.held_back.discard(block)
+            frame.tried_s.pop(block, None)
+            self.dispatcher.send_again(frame, [block])
 
     def _wait_for_book(self, name: str, frame: OpenFrame) -> None:
         """Nothing of the frame can be priced before the book is another."""
@@ -276,49 +278,42 @@ class Lifecycle:
 
     # --- New frames --------------------------------------------------------------------------
 
-    def open_frames(self) -> None:
-        """Open a frame where ticks wait, or the book has moved, and none is open."""
-        if self.suspects.wait_for_book():
+    def open_new_frames(self) -> None:
+        """Open a frame where none is open and ticks wait, or the book has changed."""
+        if self.poison_trades.wait_for_book():
             self.ask_for_book()
         self._ask_for_missing_books()
-        idle = {
-            name: lane
-            for name, lane in self.lanes.items()
-            if lane.open is None and self.clock() >= lane.not_before
-        }
+        now = self.clock()
+        idle = {name: state for name, state in self.currencies.items() if state.may_open(now)}
         behind = {name for name in idle if self.board.ready(name) is None}
-        quiet = {name: lane for name, lane in idle.items() if not lane.waiting or name in behind}
-        moved = self._moved(quiet)
+        quiet = {name: state for name, state in idle.items() if not state.waiting or name in behind}
+        outdated = self._outdated(quiet)
         for name in behind:
             self._conflate(name, idle[name])
-        for name, lane in idle.items():
-            if name in moved:
-                self._open(name, lane, lane.published, [])
-            elif lane.waiting and name not in behind:
-                self._open(name, lane, *self._next(name, lane))
+        for name, state in idle.items():
+            if name in outdated:
+                self._open(state, state.published, [])
+            elif state.waiting and name not in behind:
+                self._open(state, *state.next_batch(self.board))
 
     def _ask_for_missing_books(self) -> None:
         """Redis may have lost all books while no bridge ran: feeds that wait for them send nothing.
 
-        One request compiles all currencies; it is repeated as long as it brings none.
+        One request compiles all currencies; it is repeated as long as there is no book at all.
         """
         if self.clock() < self._missing_at:
             return
         self._missing_at = self.clock() + MISSING_EVERY_S
-        if not any(self.books.newest_of(list(self.lanes)).values()):
-            self.ask_for_book(next(iter(self.lanes)))
+        if not any(self.books.newest_of(list(self.currencies)).values()):
+            self.ask_for_book(next(iter(self.currencies)))
 
-    def _moved(self, quiet: dict[str, CurrencyState]) -> set[str]:
-        """Of lanes where no tick waits: those whose book has moved, or whose frame is lost.
+    def _outdated(self, quiet: dict[str, CurrencyState]) -> set[str]:
+        """Of currencies without a tick to price: those to be priced again on the last quotes.
 
-        An edited trade is priced at once, on the quotes that stand.
+        Their book has changed (a trade was edited), or Redis has lost the published frame.
         """
         now = self.clock()
-        asked = [
-            name
-            for name, lane in quiet.items()
-            if lane.published is not None and lane.partition is not None and now >= lane.book_at
-        ]
+        asked = [name for name, state in quiet.items() if state.may_reprice(now)]
         if not asked or now < self._books_at:
             return set()
         self._books_at = now + BOOKS_EVERY_S
@@ -329,41 +324,24 @@ class Lifecycle:
         return {
             name
             for name, book in books.items()
-            if book is not None
-            and (book.version != quiet[name].book_version or pointers[name] < quiet[name].number)
+            if book is not None and quiet[name].is_outdated(book.version, pointers[name])
         }
 
-    def _next(self, name: str, lane: CurrencyState) -> tuple[Market | None, list[Accepted]]:
-        """The market of the next frame, and the ticks that it stands for.
-
-        Never one in which a source is behind: then more ticks belong to it than ``at_most``.
-        """
-        for count in range(lane.at_most or len(lane.waiting), len(lane.waiting)):
-            ticks = lane.waiting[:count]
-            market = laid(self.board, lane.base or lane.published, ticks)
-            if market is not None and not market.behind:
-                return market, ticks
-        return self.board.ready(name), lane.waiting[:]
-
-    def _conflate(self, name: str, lane: CurrencyState) -> None:
+    def _conflate(self, name: str, state: CurrencyState) -> None:
         """Keep a bounded number of ticks while one of the sources is behind."""
-        if len(lane.waiting) > MOST_BEHIND:
-            lane.base = self.board.markets[name]
-            for tick in lane.waiting[:-1]:
-                self.ledger.end(tick.place, "conflated")
-            del lane.waiting[:-1]
+        if len(state.waiting) > MAX_BEHIND:
+            self._end(state.conflate(self.board.markets[name]), "conflated")
 
-    def _open(
-        self, name: str, lane: CurrencyState, market: Market | None, ticks: list[Accepted]
-    ) -> None:
+    def _open(self, state: CurrencyState, market: Market | None, ticks: list[Accepted]) -> None:
         if market is None:
             return
+        name = state.currency
         try:
-            lane.open = self.dispatcher.open(
-                market, ticks, self.suspects.blocks, one_by_one=self.slow[name] > 0
+            frame = self.dispatcher.open(
+                market, ticks, self.poison_trades.blocks, one_by_one=self.slow[name] > 0
             )
         except NoBook:
-            self.ask_for_book(name)  # ticks wait for it
+            self.ask_for_book(name)  # the ticks wait for it
             return
-        self.suspects.retain(name, lane.open.header.book_version)
-        del lane.waiting[: len(ticks)]
+        self.poison_trades.retain(name, frame.header.book_version)
+        state.open(frame)

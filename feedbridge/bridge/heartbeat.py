@@ -70,7 +70,7 @@ class Heartbeat:
             in_flight=bridge.ledger.in_flight,
             states=dict(bridge.ledger.counts),
             frames=dict(frames.published),
-            open_frames=len(frames.open),
+            open_frames=len(frames.open_frames),
             resent=frames.resent,
             lag=lag,
             waiting_for=bridge.waiting_for,
@@ -78,9 +78,9 @@ class Heartbeat:
             frame_states=dict(frames.states),
             hops=frames.hops.counts,
             hop_sums_ms=frames.hops.sums_ms,
-            split=frames.suspects.split,
+            split=frames.poison_trades.split,
             halted=bridge.halted,
-            gap=bridge.takeover.gap,
+            gap=bridge.handover.gap,
             refused=bridge.intake.refused,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from feedbridge.bridge import decode
@@ -24,8 +25,8 @@ CONFLICT = "CONFLICT"
 RATES = "exchange rates"
 """Beside currencies, what a source may publish."""
 
-REFUSED_IN_A_ROW, MOST_REFUSED = 10, 100
-"""After so many a source is named in the bridge's pulse; so many sources are remembered."""
+MIN_REFUSALS, MAX_REFUSED = 10, 100
+"""Consecutive refused ticks after which the heartbeat names a source; sources remembered."""
 
 REFUSALS = {
     Verdict.STALE: "stale",
@@ -37,41 +38,42 @@ def _sentence(what: str, source: str, why: str, count: int) -> str:
     return f"the last {count} ticks of {what} from {source} were refused: {why}"
 
 
+@dataclass(kw_only=True)
 class Intake:
-    """Judges each record once; from here on it is in exactly one place."""
+    """Decodes and checks each record once, and passes it to where it is kept.
 
-    def __init__(
-        self,
-        board: Board,
-        ledger: Ledger,
-        lanes: dict[str, CurrencyState],
-        letters: DeadLetters,
-        limit: InvalidRecordLimit,
-        wall_ns: Callable[[], int] = time.time_ns,
-        times: decode.TimeLimits = decode.TimeLimits(),
-    ) -> None:
-        """Nothing has been read."""
-        self.times = times
-        self.limit = limit
-        self.board, self.ledger, self.lanes = board, ledger, lanes
-        self.letters, self.wall_ns = letters, wall_ns
-        self.rates = WaitingRates(ledger)
-        self._refused: dict[tuple[str, str], tuple[str, int]] = {}
+    ``rates`` are the FX rates that Redis does not have yet.
+    """
+
+    board: Board
+    ledger: Ledger
+    currencies: dict[str, CurrencyState]
+    dead_letters: DeadLetters
+    invalid_record_limit: InvalidRecordLimit
+    time_limits: decode.TimeLimits = decode.TimeLimits()
+    wall_ns: Callable[[], int] = time.time_ns
+    rates: WaitingRates = field(init=False)
+    _refused: dict[tuple[str, str], tuple[str, int]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rates = WaitingRates(self.ledger)
 
     def take(self, record: Any) -> None:
-        """Judge one record of Kafka."""
+        """Decode and check one record of Kafka, and pass it on."""
         place = Place(record.topic, record.partition, record.offset)
         self.ledger.begin(place)
         try:
             if record.topic == FX_TICKS:
-                self._take_rates(place, decode.fx_tick(record.value, times=self.times))
+                self._take_rates(place, decode.fx_tick(record.value, times=self.time_limits))
                 good = True
             else:
                 good = self._take_market(place, record)
         except decode.BadTick as error:
-            self._bury(DeadLetter(place, record.key, record.value, error.code, error.reason))
+            self._send_to_dead_letters(
+                DeadLetter(place, record.key, record.value, error.code, error.reason)
+            )
             good = isinstance(error, decode.SourceRefused)
-        self.limit.note(bad=not good)
+        self.invalid_record_limit.note(bad=not good)
 
     def _take_rates(self, place: Place, tick: FxTick) -> None:
         try:
@@ -83,20 +85,22 @@ class Intake:
 
     def _take_market(self, place: Place, record: Any) -> bool:
         """Whether the record is one that a sound feed may send."""
-        tick = decode.market_tick(record.value, record.key, times=self.times)
+        tick = decode.market_tick(record.value, record.key, times=self.time_limits)
         try:
-            return self._judge(place, record, tick)
+            return self._take_curves(place, record, tick)
         except decode.SourceRefused as error:
             self._note_refusal(tick.currency, tick.source, error.code)
             raise
 
-    def _judge(self, place: Place, record: Any, tick: MarketTick) -> bool:
+    def _take_curves(self, place: Place, record: Any, tick: MarketTick) -> bool:
         received = self.wall_ns()
         decode.check_order(tick, self.board.last_of(tick), received)
         verdict = self.board.judge(tick)
         if verdict is Verdict.CONFLICT:
             reason = f"seq {tick.seq} of {tick.source} came before with other quotes"
-            self._bury(DeadLetter(place, record.key, record.value, CONFLICT, reason))
+            self._send_to_dead_letters(
+                DeadLetter(place, record.key, record.value, CONFLICT, reason)
+            )
             return False
         if verdict in REFUSALS:
             self._note_refusal(tick.currency, tick.source, REFUSALS[verdict])
@@ -104,24 +108,22 @@ class Intake:
             self.ledger.end(place, verdict.value)
             return True
         anew = self.board.starts_anew(tick)
-        waits = Accepted(place, record.key, record.value, received, tick.sent_ns, anew)
-        market = self.board.with_tick(tick, waits.since_ns)
+        accepted = Accepted(place, record.key, record.value, received, tick.sent_ns, anew)
+        market = self.board.with_tick(tick, accepted.since_ns)
         decode.check_market(market.curves)
-        self.board.take(tick, market, waits.since_ns)
+        self.board.take(tick, market, accepted.since_ns)
         self._refused.pop((tick.currency, tick.source), None)
-        lane = self.lanes[tick.currency]
-        lane.partition, lane.guessed = place[:2], False
-        lane.waiting.append(waits)
+        self.currencies[tick.currency].accept(accepted)
         return True
 
     def _note_refusal(self, what: str, source: str, why: str) -> None:
-        """Count what was refused in a row; said once, and shown until a tick is accepted."""
+        """Count consecutive refusals; logged once, shown until a tick is accepted."""
         key = what, source
         count = self._refused.pop(key, ("", 0))[1] + 1
         self._refused[key] = why, count
-        if len(self._refused) > MOST_REFUSED:
+        if len(self._refused) > MAX_REFUSED:
             del self._refused[next(iter(self._refused))]
-        if count == REFUSED_IN_A_ROW:
+        if count == MIN_REFUSALS:
             log.warning("%s", _sentence(what, source, why, count))
 
     @property
@@ -130,15 +132,15 @@ class Intake:
         return [
             _sentence(*key, why, count)
             for key, (why, count) in self._refused.items()
-            if count >= REFUSED_IN_A_ROW
+            if count >= MIN_REFUSALS
         ]
 
-    def _bury(self, letter: DeadLetter) -> None:
+    def _send_to_dead_letters(self, letter: DeadLetter) -> None:
         log.warning("dead letter %s: %s: %s", letter.place, letter.code, letter.reason)
-        self.letters.bury(letter)
+        self.dead_letters.bury(letter)
 
-    def end_letters(self) -> None:
-        """Letters that have arrived end their records."""
-        for letter in self.letters.arrived():
+    def end_dead_lettered(self) -> None:
+        """End the records whose copies the dead-letter topic has acknowledged."""
+        for letter in self.dead_letters.arrived():
             conflict = letter.code == CONFLICT
             self.ledger.end(letter.place, "conflict" if conflict else "dead_lettered")

@@ -1,12 +1,25 @@
-"""Kafka in, frames out: the bridge's loop, one thread.
+"""The bridge's loop: one thread takes a record from Kafka to its published frame.
 
-Each round polls raw bytes, judges them, opens at most one frame a currency, looks after the
-open ones, and commits what has ended. A burst is conflated: while a frame of a currency is
-open, newer ticks only move its market, and one frame then stands for all of them.
+``Bridge.step`` is one round. A record passes these steps; ``step`` calls them in this order, and a
+record usually needs several rounds:
 
-A bridge never waits inside a round. When Redis or the task queue is away it pauses its
-partitions and goes on polling, so that the group does not lose it. After a rebalance it holds
-its ticks until it knows what is published and has numbers above the former owner's.
+    1. poll      ``Bridge._poll`` reads raw records from Kafka.
+    2. hand-over ``PartitionHandover`` buffers them while a new assignment is not taken over yet.
+    3. validate  ``Intake.take`` enters the record in the ``Ledger``, decodes and checks it. A bad
+                 record goes to the dead-letter topic, an FX rate to ``WaitingRates``; a curve tick
+                 moves its currency's market on the ``Board``.
+    4. wait      ``CurrencyState.accept`` lets the tick wait for a frame. While a frame of its
+                 currency is open, newer ticks wait too; one frame then stands for all of them.
+    5. open      ``FrameLifecycle.open_new_frames`` has the ``Dispatcher`` open a frame in Redis and
+                 send one pricing task per block (``CurrencyState.open``).
+    6. price     Workers price the blocks; ``FrameLifecycle.supervise_open_frames`` sends missing
+                 blocks again. The worker that puts the last block publishes the frame.
+    7. close     ``FrameLifecycle.close_finished`` sees that the frame is published
+                 (``CurrencyState.publish_frame``) and ends its ticks in the ``Ledger``.
+    8. commit    ``Commits`` commits the offsets up to the first record that has not ended.
+
+A round never waits for a server. When Redis or the task queue is away, the bridge pauses its
+partitions and goes on polling, so that the consumer group does not expel it.
 """
 
 from __future__ import annotations
@@ -26,7 +39,7 @@ from kafka.errors import KafkaError
 from feedbridge.bridge.currency_state import CurrencyState
 from feedbridge.bridge.decode import TimeLimits
 from feedbridge.bridge.dispatch import Dispatcher, Overtaken
-from feedbridge.bridge.frame_lifecycle import Lifecycle
+from feedbridge.bridge.frame_lifecycle import FrameLifecycle
 from feedbridge.bridge.intake import Intake
 from feedbridge.bridge.ledger import Ledger
 from feedbridge.bridge.market_state import MAX_MOVE, Board
@@ -42,177 +55,246 @@ from pricing.markets.conventions import CURRENCIES
 
 log = logging.getLogger(__name__)
 
-AWAY = (
+OUTAGE_ERRORS = (
     *(redis.RedisError, kombu.exceptions.OperationalError, DatabaseError, OSError),
-    msgspec.MsgspecError,  # what stands in Redis is of another release
+    msgspec.MsgspecError,  # another release has written what is in Redis
     Overtaken,
 )
-"""A server that frames need does not answer, or another bridge is faster: wait."""
+"""A server that frames need does not answer, or another bridge has the currency: try later."""
 
 IDLE_POLL_MS, BUSY_POLL_MS = 50, 3
-"""How long a round may wait for ticks: short while a frame is open and may be done."""
+"""How long a poll may wait for records: short while an open frame may be published soon."""
 
 ROUND_S = 0.003
-"""From one round to the next at least; a tick that comes after a quiet while waits for none."""
+"""Minimum loop interval; does not delay the first tick after an idle period."""
 
 JOIN_POLL_MS = 1000
-"""While partitions are dealt out. kafka-python 3.0.12 does not end a rejoin over short polls:
-with 3 ms none was done in 9 s here (Kafka 4.4), with 20 ms all were, if the machine was idle."""
+"""How long a poll may wait during a rebalance. kafka-python 3.0.12 does not complete a rejoin over
+short polls: with 3 ms none completed within 9 s (Kafka 4.4), with 20 ms all on an idle machine."""
 
 RETRY_EVERY_S = 0.5
 MAX_RECORDS = 2000
 MAX_WAITING = 20_000
-"""Ticks kept while no frame can be opened; then they wait in Kafka."""
+"""Ticks kept while no frame can be opened; further ones wait in Kafka."""
 
 
 class Bridge:
-    """The loop; ``step`` is one round."""
+    """Consume ticks and publish frames; ``step`` is one round of the loop.
+
+    ``currencies`` holds the state of each currency, ``outage`` the error of the server that is
+    away (None when all answer), ``halted`` why reading has stopped ("" while it goes on).
+    """
 
     def __init__(
         self,
+        *,
         consumer: Any,
         dispatcher: Dispatcher,
-        letters: DeadLetters,
+        dead_letters: DeadLetters,
         watchdog: Watchdog,
         rebalance: Rebalance,
-        suspects: PoisonTradeDetector,
+        poison_trades: PoisonTradeDetector,
+        ask_to_compile: Callable[[], None] = lambda: None,
+        invalid_record_limit: InvalidRecordLimit | None = None,
+        time_limits: TimeLimits = TimeLimits(),
+        max_move: float | None = MAX_MOVE,
         clock: Callable[[], float] = time.monotonic,
         wall_ns: Callable[[], int] = time.time_ns,
-        ask_to_compile: Callable[[], None] = lambda: None,
-        limit: InvalidRecordLimit | None = None,
-        times: TimeLimits = TimeLimits(),
-        max_move: float | None = MAX_MOVE,
     ) -> None:
-        """Start with an empty board; the first assignment fills it from published frames."""
-        self.consumer, self.dispatcher, self.letters = consumer, dispatcher, letters
+        """Start with an empty board; the first assignment fills it from published frames.
+
+        Args:
+            consumer: A KafkaConsumer of raw bytes, subscribed with ``rebalance`` as its listener.
+            dispatcher: Opens frames and sends their blocks.
+            dead_letters: Where bad records go.
+            watchdog: Decides when blocks are sent again and when a frame is given up.
+            rebalance: Collects the changes of the group's assignment.
+            poison_trades: Finds trades that crash workers.
+            ask_to_compile: Requests a compilation of all books.
+            invalid_record_limit: Decides when to stop reading a bad feed.
+            time_limits: How far the ``as_of`` of a tick may be from the clock.
+            max_move: How far a quote may move at once, as a decimal rate; None for any distance.
+            clock: Monotonic clock, seconds.
+            wall_ns: Wall clock, ns since 1970.
+        """
+        self.consumer, self.dispatcher, self.dead_letters = consumer, dispatcher, dead_letters
         self.rebalance, self.clock = rebalance, clock
         self.board, self.ledger = Board(max_move=max_move), Ledger()
-        self.lanes = {name: CurrencyState() for name in CURRENCIES}
-        board, ledger, lanes = self.board, self.ledger, self.lanes
-        self.limit = limit or InvalidRecordLimit()
-        self.intake = Intake(board, ledger, lanes, letters, self.limit, wall_ns, times)
-        self.takeover = PartitionHandover(
-            consumer, dispatcher, board, ledger, lanes, self.intake.rates
+        self.currencies = {name: CurrencyState(name) for name in CURRENCIES}
+        self.invalid_record_limit = invalid_record_limit or InvalidRecordLimit()
+        self.intake = Intake(
+            board=self.board,
+            ledger=self.ledger,
+            currencies=self.currencies,
+            dead_letters=dead_letters,
+            invalid_record_limit=self.invalid_record_limit,
+            time_limits=time_limits,
+            wall_ns=wall_ns,
         )
-        self.lifecycle = Lifecycle(
-            *(lanes, board, ledger, dispatcher, letters, watchdog, suspects),
-            *(self.limit, ask_to_compile, clock),
+        self.handover = PartitionHandover(
+            consumer=consumer,
+            dispatcher=dispatcher,
+            board=self.board,
+            ledger=self.ledger,
+            currencies=self.currencies,
+            rates=self.intake.rates,
         )
-        self.commits = Commits(consumer, ledger, clock)
-        self.away: str | None = None
-        self.halted = ""
+        self.lifecycle = FrameLifecycle(
+            currencies=self.currencies,
+            board=self.board,
+            ledger=self.ledger,
+            dispatcher=dispatcher,
+            dead_letters=dead_letters,
+            watchdog=watchdog,
+            poison_trades=poison_trades,
+            invalid_record_limit=self.invalid_record_limit,
+            ask_to_compile=ask_to_compile,
+            clock=clock,
+        )
+        self.commits = Commits(consumer, self.ledger, clock)
+        self.outage: str | None = None
+        self._halted = ""
         self._retry_at = self._round_at = 0.0
         self._paused = self._closing = False
 
     def step(self) -> None:
-        """One round: poll, judge, dispatch, look after, commit."""
+        """Run one round: the steps of the module's docstring, in their order.
+
+        Raises:
+            KafkaError: From the client; the next round may succeed.
+        """
         self._pace()
-        batches = self.consumer.poll(timeout_ms=self._patience_ms(), max_records=MAX_RECORDS)
-        self.takeover.follow(self.rebalance.take())
-        self.takeover.held += [record for batch in batches.values() for record in batch]
-        if self.takeover.due:
-            self._reach_out(self.takeover.take_over)
-        if not self.takeover.due:
-            self._judge()
-            self._reach_out(
-                *(self._write_rates, self.lifecycle.close_published),
-                *(self.lifecycle.look_after, self._open_frames),
+        records = self._poll()
+        self.handover.follow(self.rebalance.take())
+        if self.handover.due:
+            records = self._take_over(records)
+        if not self.handover.due:
+            self._validate(records)
+            self._call_servers(
+                self._write_rates,
+                self.lifecycle.close_finished,
+                self.lifecycle.supervise_open_frames,
+                self._open_new_frames,
             )
-        self.intake.end_letters()
+        self.intake.end_dead_lettered()
         self._pause_or_resume()
         self.commits.commit()
 
     def _pace(self) -> None:
-        """In a burst each poll returns at once: rounds of one tick would take a whole core."""
+        """Keep the minimum interval: in a burst each poll returns at once, with one tick."""
         time.sleep(max(0.0, self._round_at - self.clock()))
         self._round_at = self.clock() + ROUND_S
 
-    def _judge(self) -> None:
-        """Take what is held, up to the record at which most of the input is bad.
+    def _poll(self) -> list[Any]:
+        batches = self.consumer.poll(timeout_ms=self._poll_ms(), max_records=MAX_RECORDS)
+        return [record for batch in batches.values() for record in batch]
 
-        What is left was never begun: whoever reads on from the committed offset finds it.
-        """
-        for record in self.takeover.take_held():
-            if not self.halted:
-                self.intake.take(record)
-                self.halted = self.limit.exceeded()
-
-    def reset_sources(self, resets: Resets) -> None:
-        """Forget the numbers that sources had before an operator reset them."""
-        self.board.resets = resets
-        self.intake.rates.reset(resets)
-
-    def halt(self, why: str) -> None:
-        """Read no more; frames that are open go on."""
-        self.halted = self.halted or why
-
-    @property
-    def waiting_for(self) -> str:
-        """What the bridge cannot go on without, as a sentence; "" when all is there."""
-        return self.away or self.lifecycle.waiting_for
-
-    def _patience_ms(self) -> int:
+    def _poll_ms(self) -> int:
         if self.rebalance.pending:
             return JOIN_POLL_MS
-        return BUSY_POLL_MS if self.lifecycle.open else IDLE_POLL_MS
+        return BUSY_POLL_MS if self.lifecycle.open_frames else IDLE_POLL_MS
 
-    def _reach_out(self, *works: Callable[[], None]) -> None:
-        """Do what needs Redis, the task queue or the database; wait when one is away."""
-        if self.away and self.clock() < self._retry_at:
-            return
-        if self.away:
-            self.lifecycle.forgive()
-        try:
-            for work in works:
-                work()
-        except AWAY as error:
-            self._wait(error)
-            return
-        if self.away is not None:
-            log.warning("going on: servers answer again")
-            self.away = None
+    def _take_over(self, records: list[Any]) -> list[Any]:
+        """Buffer records until the hand-over is complete; then return all that were buffered."""
+        self.handover.buffer(records)
+        self._call_servers(self.handover.complete)
+        return [] if self.handover.due else self.handover.take_buffered()
 
-    def _wait(self, error: Exception) -> None:
-        self._retry_at = self.clock() + RETRY_EVERY_S
-        if self.away is None:
-            log.warning("waiting: %s", error)
-        self.away = str(error) or type(error).__name__
-        # Who is overtaken may have lost its partitions and not know it: find out first.
-        self.takeover.due |= isinstance(error, Overtaken)
+    def _validate(self, records: list[Any]) -> None:
+        """Take records up to the one that exceeds the limit of invalid ones.
+
+        The others are never entered in the ledger: the next reader continues from the committed
+        offset and finds them.
+        """
+        for record in records:
+            if self._halted:
+                return
+            self.intake.take(record)
+            self.halt(self.invalid_record_limit.exceeded())
 
     def _write_rates(self) -> None:
         self.intake.rates.write(self.dispatcher.frames.client)
 
-    def _open_frames(self) -> None:
+    def _open_new_frames(self) -> None:
         if not self._closing:
-            self.lifecycle.open_frames()
+            self.lifecycle.open_new_frames()
+
+    def _call_servers(self, *works: Callable[[], None]) -> None:
+        """Do what needs Redis, the task queue or the database; try later while one is away."""
+        if self.outage and self.clock() < self._retry_at:
+            return
+        if self.outage:
+            self.lifecycle.restart_timeouts()
+        try:
+            for work in works:
+                work()
+        except OUTAGE_ERRORS as error:
+            self._note_outage(error)
+            return
+        if self.outage is not None:
+            log.warning("going on: servers answer again")
+            self.outage = None
+
+    def _note_outage(self, error: Exception) -> None:
+        self._retry_at = self.clock() + RETRY_EVERY_S
+        if self.outage is None:
+            log.warning("waiting: %s", error)
+        self.outage = str(error) or type(error).__name__
+        if isinstance(error, Overtaken):
+            # This bridge may have lost its partitions without knowing it yet.
+            self.handover.request()
 
     def _pause_or_resume(self) -> None:
-        """Read no more ticks while nothing can be done with them; a rebalance unpauses."""
-        lanes = self.lanes.values()
-        waiting = len(self.takeover.held) + sum(len(lane.waiting) for lane in lanes)
-        pause = bool(self.away or self.halted) or self._closing or waiting > MAX_WAITING
+        """Pause reading while ticks cannot be processed. A rebalance resumes partitions itself."""
+        waiting = sum(len(state.waiting) for state in self.currencies.values())
+        full = waiting + self.handover.buffered > MAX_WAITING
+        pause = bool(self.outage or self._halted) or self._closing or full
         if not pause and not self._paused:
             return
         change = self.consumer.pause if pause else self.consumer.resume
         for partition in self.consumer.assignment():
-            with contextlib.suppress(KeyError):  # revoked between the two words
+            with contextlib.suppress(KeyError):  # revoked between the two calls
                 change(partition)
         self._paused = pause
 
-    def _unfinished(self) -> bool:
-        return bool(self.lifecycle.open) or self.letters.waiting > 0
+    # --- For the command that runs the bridge ------------------------------------------------
+
+    @property
+    def halted(self) -> str:
+        """Why reading has stopped; "" while it goes on."""
+        return self._halted
+
+    def halt(self, why: str) -> None:
+        """Stop reading, unless ``why`` is ""; open frames go on. The first reason stays."""
+        self._halted = self._halted or why
+
+    def resume(self) -> None:
+        """Read on after ``halt``."""
+        self._halted = ""
+
+    @property
+    def waiting_for(self) -> str:
+        """What the bridge cannot go on without, as a sentence; "" when nothing is missing."""
+        return self.outage or self.lifecycle.waiting_for
+
+    def reset_sources(self, resets: Resets) -> None:
+        """Forget the sequence numbers of sources that an operator has reset."""
+        self.board.resets = resets
+        self.intake.rates.reset(resets)
 
     def close(self) -> None:
-        """Finish open frames for a moment, commit what has ended, leave the group."""
+        """Finish open frames for up to 1 s, commit what has ended, leave the group."""
         end = self.clock() + 1.0
         self._closing = True
         try:
             while self._unfinished() and self.clock() < end:
                 self.step()
-            self.letters.close()
-            self.intake.end_letters()
+            self.dead_letters.close()
+            self.intake.end_dead_lettered()
             self.commits.commit_last()
         except KafkaError as error:
             log.warning("last commit failed: %s", error)
         self.consumer.close(autocommit=False)
+
+    def _unfinished(self) -> bool:
+        return bool(self.lifecycle.open_frames) or self.dead_letters.waiting > 0

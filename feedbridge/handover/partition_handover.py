@@ -1,12 +1,13 @@
-"""A new assignment in; the place to read on from, numbers and markets to go on with, out.
+"""Take over the partitions that a rebalance assigns: offsets, frame numbers and markets.
 
-What is polled is held until this is done: a tick must not be judged on an empty board, nor
-its frame get a number below the former owner's.
+Records that are polled meanwhile are buffered: a tick must not be checked against an empty board,
+and its frame must not get a number below those of the partition's former owner.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import TopicPartition
@@ -24,80 +25,97 @@ log = logging.getLogger(__name__)
 COMMITTED_MS = 2000
 
 
+@dataclass(kw_only=True)
 class PartitionHandover:
-    """Follows the group's assignments. ``due`` is True until the newest is taken over.
+    """Follows the group's assignments.
 
-    ``gap`` counts records that Kafka had deleted before anybody read them.
+    A hand-over is ``due`` from the assignment, or from ``request``, until ``complete`` has
+    succeeded. Only then are records buffered. ``gap`` counts records that Kafka had deleted before
+    anybody read them.
     """
 
-    def __init__(
-        self,
-        consumer: Any,
-        dispatcher: Dispatcher,
-        board: Board,
-        ledger: Ledger,
-        lanes: dict[str, CurrencyState],
-        rates: WaitingRates,
-    ) -> None:
-        """Nothing is assigned."""
-        self.consumer, self.dispatcher = consumer, dispatcher
-        self.board, self.ledger, self.lanes, self.rates = board, ledger, lanes, rates
-        self.due = False
-        self.gap = 0
-        self._gained: set[tuple[str, int]] = set()
-        self.held: list[Any] = []
-        self._let_go_at: dict[tuple[str, int], int] = {}
+    consumer: Any
+    dispatcher: Dispatcher
+    board: Board
+    ledger: Ledger
+    currencies: dict[str, CurrencyState]
+    rates: WaitingRates
+    gap: int = field(init=False, default=0)
+    _due: bool = field(init=False, default=False)
+    _buffered_records: list[Any] = field(init=False, default_factory=list)
+    _gained: set[tuple[str, int]] = field(init=False, default_factory=set)
+    _released_at: dict[tuple[str, int], int] = field(init=False, default_factory=dict)
 
-    def take_held(self) -> list[Any]:
-        """Records that were polled and not judged; they are the caller's now."""
-        held, self.held = self.held, []
-        return held
+    @property
+    def due(self) -> bool:
+        """Whether the newest assignment is still to be taken over."""
+        return self._due
+
+    @property
+    def buffered(self) -> int:
+        """How many records are buffered."""
+        return len(self._buffered_records)
+
+    def request(self) -> None:
+        """Find out numbers and markets again: another bridge may have taken a currency."""
+        self._due = True
+
+    def buffer(self, records: list[Any]) -> None:
+        """Keep records until the hand-over is complete."""
+        self._buffered_records += records
+
+    def take_buffered(self) -> list[Any]:
+        """Empty the buffer; returns what was in it, oldest first."""
+        records, self._buffered_records = self._buffered_records, []
+        return records
 
     def follow(self, change: Assignment) -> None:
-        """Let go what went; what came is taken over when servers answer."""
+        """Release lost partitions; gained ones are taken over by ``complete``."""
         if change.lost:
-            self._let_go(change.lost)
+            self._release(change.lost)
         self._gained = (self._gained - change.lost) | change.gained
         if change.gained:
-            self.due = True
+            self._due = True
 
-    def _let_go(self, lost: set[tuple[str, int]]) -> None:
-        """What is open there will be read again, by another bridge or by this one."""
-        for record in self.held:
-            self._let_go_at.setdefault((record.topic, record.partition), record.offset)
+    def _release(self, lost: set[tuple[str, int]]) -> None:
+        """Records that have not ended will be read again, by another bridge or by this one."""
+        for record in self._buffered_records:
+            self._released_at.setdefault((record.topic, record.partition), record.offset)
         for partition in lost:
             first = self.ledger.resume_at(partition)
             if first is not None:
-                self._let_go_at[partition] = first
-        self._let_go_at = {p: o for p, o in self._let_go_at.items() if p in lost}
+                self._released_at[partition] = first
+        self._released_at = {p: o for p, o in self._released_at.items() if p in lost}
         self.ledger.revoke(lost)
-        self._drop_held(lost)
+        self._drop_buffered(lost)
         self.rates.let_go(lost)
-        for name, lane in self.lanes.items():
-            if lane.partition in lost or lane.guessed:
+        for name, state in self.currencies.items():
+            if state.partition in lost or state.partition_is_inferred:
                 self.board.forget(name)
-                self.lanes[name] = CurrencyState()
+                state.release()
 
-    def _drop_held(self, partitions: set[tuple[str, int]]) -> None:
-        self.held = [r for r in self.held if (r.topic, r.partition) not in partitions]
+    def _drop_buffered(self, partitions: set[tuple[str, int]]) -> None:
+        self._buffered_records = [
+            r for r in self._buffered_records if (r.topic, r.partition) not in partitions
+        ]
 
-    def take_over(self) -> None:
-        """Before the first tick of an assignment: its place, its numbers and its markets.
+    def complete(self) -> None:
+        """Set offsets, frame numbers and markets, before the first record of an assignment.
 
         Raises:
             redis.RedisError, DatabaseError, KafkaError: A server is away; try again.
         """
-        if not self.due:
+        if not self._due:
             return
         self._count_deleted()
         self._read_again()
         pointers = self.dispatcher.frames.pointers(CURRENCIES)
         self.dispatcher.numbers.renew(max(pointers.values()))
         self._restore_markets()
-        self.due = False
+        self._due = False
 
     def _count_deleted(self) -> None:
-        """Kafka's retention may have passed what the group has committed: say so."""
+        """Log how many records Kafka's retention has deleted after the committed offset."""
         for place in sorted(self._gained):
             partition = TopicPartition(*place)
             if partition in self.consumer.assignment():
@@ -113,43 +131,40 @@ class PartitionHandover:
             self._gained.discard(place)
 
     def _read_again(self) -> None:
-        """Go back to what is committed where this bridge had let ticks go.
+        """Seek to the committed offset in partitions that this bridge had lost and has again.
 
-        A partition that comes back in the same rebalance keeps its place in the client, which
-        is behind the ticks that were open, and behind those whose end was not committed yet:
-        they would never be read again, or never be committed.
+        A partition that the same rebalance takes and returns keeps its position in the client.
+        That position is past the ticks that had not ended, and past those whose end was not
+        committed: they would never be read again, or never be committed.
         """
-        for place, first in list(self._let_go_at.items()):
+        for place, first in list(self._released_at.items()):
             partition = TopicPartition(*place)
             if partition in self.consumer.assignment():
                 committed = self.consumer.committed(partition, timeout_ms=COMMITTED_MS)
                 self.consumer.seek(partition, first if committed is None else committed)
-                self._drop_held({place})
-            del self._let_go_at[place]
+                self._drop_buffered({place})
+            del self._released_at[place]
 
     def _restore_markets(self) -> None:
         """Start from what is published, so that a partial tick finds the rest of its market."""
-        alone = self._reads_everything()
+        inferred_partition = self._any_partition_if_sole_reader()
         frames = self.dispatcher.frames
         for name, rollup in frames.current_all(CURRENCIES).items():
-            lane = self.lanes[name]
-            if lane.waiting or lane.open is not None:
+            state = self.currencies[name]
+            if state.waiting or state.open_frame is not None:
                 continue
             header = frames.header(name, rollup.frame)
             if header is None:
                 continue
             market = market_of(header)
             self.board.restore(market)
-            lane.published, lane.number = market, rollup.frame
-            lane.book_version = header.book_version
-            if lane.partition is None and alone is not None:
-                lane.partition, lane.guessed = alone, True
+            state.restore(market, rollup.frame, header.book_version, inferred_partition)
 
-    def _reads_everything(self) -> tuple[str, int] | None:
-        """Some partition of the ticks when no other bridge can have any, else None.
+    def _any_partition_if_sole_reader(self) -> tuple[str, int] | None:
+        """A partition of the curve topic if this bridge reads all of them, else None.
 
-        A currency's own is known with its first tick. Before that only a bridge that reads
-        them all may price an edited trade: two would overtake one another.
+        A currency's own partition is known with its first tick. Before that only a bridge that
+        reads every partition may price an edited trade: two bridges would overtake one another.
         """
         every = self.consumer.partitions_for_topic(YIELD_CURVE_TICKS) or set()
         mine = {p.partition for p in self.consumer.assignment() if p.topic == YIELD_CURVE_TICKS}

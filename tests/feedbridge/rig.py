@@ -93,10 +93,15 @@ class Rig:
         client = connect(url or self.url, timeout_s=0.5)
         numbers = Numbers(new_epoch(), new_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
-        letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
-        suspects = PoisonTradeDetector(RunRegistry(client), self.send_carefully, self.keep_out)
+        dead_letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
+        poison_trades = PoisonTradeDetector(RunRegistry(client), self.send_carefully, self.keep_out)
         made = Bridge(
-            *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
+            consumer=consumer,
+            dispatcher=dispatcher,
+            dead_letters=dead_letters,
+            watchdog=Watchdog(patience),
+            rebalance=rebalance,
+            poison_trades=poison_trades,
             ask_to_compile=self._ask,
         )
         self.bridges.append(made)
@@ -224,7 +229,7 @@ class Rig:
 
     def close(self) -> None:
         for bridge in self.bridges:
-            bridge.letters.close()
+            bridge.dead_letters.close()
             bridge.consumer.close(autocommit=False)
         self.producer.close()
 

@@ -20,9 +20,9 @@ def test_a_burst_becomes_one_frame_and_every_tick_of_it_is_counted(rig):
     store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
     rig.send(rig.tick(1))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     rig.send(*(rig.tick(n, 0.04 + n / 1e4) for n in range(2, 41)))
-    rig.run(lambda: len(bridge.lanes["USD"].waiting) == 39, works=False)
+    rig.run(lambda: len(bridge.currencies["USD"].waiting) == 39, works=False)
     rig.run(at_rest(bridge, 40))
     assert counted(bridge) == {"published": 2, "conflated": 38}
     assert rig.seq() == 40
@@ -53,9 +53,9 @@ def test_a_tick_that_bootstraps_no_curve_is_found_among_good_ones_and_buried_alo
     held = [rig.tick(n, curves={"USD-SOFR": {f"{n}Y": 0.04}}) for n in range(11, 19)]
     held[2] = rig.tick(13, curves={"USD-SOFR": {"40Y": BAD_RATE}})
     rig.send(rig.tick(2))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     rig.send(*held)
-    rig.run(lambda: len(bridge.lanes["USD"].waiting) == len(held), works=False)
+    rig.run(lambda: len(bridge.currencies["USD"].waiting) == len(held), works=False)
     rig.run(at_rest(bridge, 10))
     assert counted(bridge)["dead_lettered"] == 1
     shown = rig.frames.current("USD").curves["USD-SOFR"]
@@ -118,11 +118,11 @@ def test_a_queue_that_fails_half_way_loses_no_tick(rig):
     bridge = rig.ready(rig.bridge())
     rig.queue.fails_at = {2}
     rig.send(rig.tick(1))
-    rig.run(lambda: bridge.away)
+    rig.run(lambda: bridge.outage)
     assert rig.frames.current("USD") is None
     rig.run(at_rest(bridge, 1))
     assert rig.frames.current("USD").status == "COMPLETE"
-    assert bridge.away is None
+    assert bridge.outage is None
 
 
 def test_a_lost_task_is_sent_again(rig):
@@ -156,7 +156,7 @@ def test_workers_that_come_back_after_the_header_has_expired_still_price_the_fra
     bridge = rig.ready(rig.bridge())
     rig.send(rig.tick(1))
     rig.run(lambda: rig.queue.jobs, works=False)
-    rig.client.delete(f"risk:{{USD}}:frame:{bridge.lanes['USD'].open.number}")
+    rig.client.delete(f"risk:{{USD}}:frame:{bridge.currencies['USD'].open_frame.number}")
     rig.run(at_rest(bridge, 1))
     assert rig.seq() == 1
 
@@ -209,11 +209,11 @@ def test_nothing_is_committed_while_redis_is_away(rig, proxy):
     proxy.cut()
     rig.send(*(rig.tick(n) for n in range(2, 6)))
     rig.send_fx(1)
-    rig.run(lambda: bridge.away)
+    rig.run(lambda: bridge.outage)
     rig.rounds(bridge)
     assert rig.committed() == before
     proxy.mend()
-    rig.run(lambda: at_rest(bridge, 6)() and bridge.away is None)
+    rig.run(lambda: at_rest(bridge, 6)() and bridge.outage is None)
     rig.run(lambda: rig.committed().total() == before.total() + 5)
     assert rig.seq() == 5
     assert read_fx(rig.client).usd["EUR"] == 1.1
@@ -231,7 +231,7 @@ def test_a_bridge_that_starts_without_redis_lays_its_first_tick_over_the_publish
     rig.bridges.clear()
     proxy.cut()
     second = rig.bridge(url=proxy.url)
-    rig.run(lambda: second.away, second)
+    rig.run(lambda: second.outage, second)
     rig.send(rig.tick(2, 0.06))
     rig.rounds(second)
     proxy.mend()
@@ -271,7 +271,7 @@ def test_a_frame_that_was_overtaken_while_it_was_open_is_not_counted_as_publishe
     store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
     rig.send(rig.tick(1))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     rig.client.set("risk:{USD}:pointer", (950 << EPOCH_SHIFT) + 5)
     rig.run(at_rest(bridge, 1))
     assert rig.seq() == 1
@@ -284,11 +284,11 @@ def test_a_rebalance_that_gives_the_same_partitions_back_loses_no_open_tick(rig,
     store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
     rig.send(rig.tick(1))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     rig.queue.jobs.clear()  # the frame of before is never priced
     rig.send(*(rig.tick(n) for n in (2, 3)))
     if not held:
-        rig.run(lambda: len(bridge.lanes["USD"].waiting) == 2, works=False)
+        rig.run(lambda: len(bridge.currencies["USD"].waiting) == 2, works=False)
     bridge.consumer._coordinator.request_rejoin()
     before = bridge.dispatcher.numbers.next()
     rig.run(lambda: bridge.dispatcher.numbers._last > before + 1000, works=False)  # a new epoch

@@ -333,7 +333,7 @@ def sent(rig: Rig, topic: str, raws: list[bytes], key: bytes | None = None) -> f
 
 def test_the_records_of_all_fields_become_dead_letters_at_a_bridge(rig: Rig) -> None:
     bridge = rig.ready(rig.bridge())
-    bridge.limit = bridge.intake.limit = NoLimit()
+    bridge.invalid_record_limit = bridge.intake.invalid_record_limit = NoLimit()
     for topic, base, fields in (
         (YIELD_CURVE_TICKS, TICK, CURVE_FIELDS),
         (FX_TICKS, RATES, FX_FIELDS),

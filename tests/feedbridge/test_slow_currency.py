@@ -21,12 +21,12 @@ def test_after_a_slow_frame_blocks_are_sent_one_by_one_until_ten_are_quick(rig):
     bridge = rig.ready(rig.bridge())
     rig.block_ns = 2 * SLOW_NS
     rig.send(rig.tick(1, 0.01))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     assert blocks_on_their_way(rig, 1) == [0, 1, 2]
     rig.run(at_rest(bridge, 1))
     rig.block_ns = 10
     rig.send(rig.tick(2, 0.02))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     for sent in ([0], [0, 1], [0, 1, 2]):
         rig.run(lambda sent=sent: blocks_on_their_way(rig, 2) == sent, works=False)
         rig.rounds(bridge, 0.1, works=False)
@@ -38,7 +38,7 @@ def test_after_a_slow_frame_blocks_are_sent_one_by_one_until_ten_are_quick(rig):
         rig.send(rig.tick(seq, seq / 100))
         rig.run(at_rest(bridge, seq))
     rig.send(rig.tick(last, last / 100))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     assert blocks_on_their_way(rig, last) == [0, 1, 2]
     rig.run(at_rest(bridge, last))
     assert counted(bridge) == {"published": last}
@@ -52,7 +52,7 @@ def test_a_block_that_is_lost_among_those_sent_one_by_one_is_sent_again(rig):
     rig.send(rig.tick(1, 0.01))
     rig.run(at_rest(bridge, 1))
     rig.send(rig.tick(2, 0.02))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     rig.worked = len(rig.queue.jobs)  # lost
     rig.run(at_rest(bridge, 2))
     assert rig.frames.current("USD").missing == []
@@ -66,7 +66,7 @@ def test_a_block_that_a_worker_is_at_is_not_sent_again(rig):
     rig.send(rig.tick(1, 0.01))
     rig.run(at_rest(bridge, 1))
     rig.send(rig.tick(2, 0.02))
-    rig.run(lambda: bridge.lanes["USD"].open, works=False)
+    rig.run(lambda: bridge.currencies["USD"].open_frame, works=False)
     job = msgspec.convert(rig.queue.jobs[-1], PriceJob)
     RunRegistry(rig.client).start(job)
     rig.rounds(bridge, 1.0, works=False)

@@ -9,7 +9,7 @@ import time
 import pytest
 from django.core.management import CommandError
 
-from feedbridge.bridge.frame_lifecycle import MOST_BEHIND
+from feedbridge.bridge.frame_lifecycle import MAX_BEHIND
 from feedbridge.handover.resets import read_resets, write_reset
 from feedbridge.management.commands import replay
 from feedbridge.replay.readiness import owners_of
@@ -44,7 +44,7 @@ def test_a_second_source_of_a_curve_is_refused_by_name(rig, bridge):
     assert shown(rig) == {"USD-SOFR": {"1Y": 0.05}}
     assert counted(bridge)["dead_lettered"] == 1
     assert "OWNED" in letters(rig)
-    assert not bridge.limit.exceeded()
+    assert not bridge.invalid_record_limit.exceeded()
 
 
 def test_sources_of_two_curves_make_one_market_also_after_a_restart(rig, bridge):
@@ -91,14 +91,14 @@ def test_a_date_that_only_one_source_has_begun_waits_and_edits_are_priced(rig, b
     rig.send(rig.tick(1), rig.tick(1, source="govt", curves=GOVT))
     rig.run(at_rest(bridge, 2))
     before = rig.frames.current("USD")
-    count = MOST_BEHIND + 5
+    count = MAX_BEHIND + 5
     rig.send(*(next_day(rig, n, 0.05 + n / 1e6, whole=True) for n in range(2, 2 + count)))
     rig.run(lambda: bridge.ledger.consumed == 2 + count)
     rig.rounds(bridge)
     assert rig.frames.current("USD").valuation_date == before.valuation_date
     assert "whole market of USD" in bridge.waiting_for
     assert bridge.waiting_for.endswith("from govt")
-    assert len(bridge.lanes["USD"].waiting) <= MOST_BEHIND
+    assert len(bridge.currencies["USD"].waiting) <= MAX_BEHIND
     edited = store(rig.books, swap(), swap("S2"), number=2)
     rig.run(lambda: rig.frames.current("USD").book_version == edited.version)
     assert shown(rig) == before.curves

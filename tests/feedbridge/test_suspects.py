@@ -103,7 +103,7 @@ def test_a_trade_that_kills_or_hangs_is_found_within_a_few_runs(live, worker_of,
     live.run(lambda: whole(live), works=False)
     live.run(at_rest(bridge, 1), works=False)
     assert worker.runs() <= most
-    assert bridge.lifecycle.suspects.split >= 1
+    assert bridge.lifecycle.poison_trades.split >= 1
 
 
 def whole(rig):
@@ -173,7 +173,7 @@ def test_a_trade_at_which_the_careful_run_died_is_kept_out(accused):
     rig.run(lambda: rig.asked, seconds=5)  # the book without it may have been lost on its way
     store(rig.books, swap("A"), number=2, blocks=1)
     rig.run(lambda: shown(rig) == "COMPLETE")
-    assert bridge.lifecycle.suspects.blocks("USD", job.book_version) == set()
+    assert bridge.lifecycle.poison_trades.blocks("USD", job.book_version) == set()
 
 
 def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(accused):
@@ -185,12 +185,12 @@ def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(accused)
         if len(tries) < 3:
             raise OperationalError("the database is away")
 
-    bridge.lifecycle.suspects.quarantine = keep_out
+    bridge.lifecycle.poison_trades.quarantine = keep_out
     trials.begin(job)
     trials.at(job, "B")
     trials.end(job, "DIED")
     rig.run(lambda: tries)
-    assert bridge.away is None
+    assert bridge.outage is None
     rig.run(at_rest(bridge, 1))
     rig.run(lambda: len(tries) == 3)
 
@@ -242,7 +242,7 @@ def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
     rig.run(lambda: rig.queue.jobs, works=False)
     RunRegistry(rig.client).start(PriceJob(**{**rig.queue.jobs[-1], "valuation_date": None}))
     proxy.cut()
-    rig.run(lambda: bridge.away, works=False)
+    rig.run(lambda: bridge.outage, works=False)
     sent = len(rig.queue.jobs)
     rig.rounds(bridge, 1.5, works=False)
     proxy.mend()

@@ -144,14 +144,19 @@ class Command(BaseCommand):
         numbers = Numbers(epoch, next_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), queue.send, numbers)
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
-        letters = DeadLetters(lambda: _letter_producer(servers, access))
+        dead_letters = DeadLetters(lambda: _letter_producer(servers, access))
         consumer = _consumer(servers, access, options, rebalance)
-        suspects = PoisonTradeDetector(RunRegistry(client), queue.send_carefully, _keep_out)
+        poison_trades = PoisonTradeDetector(RunRegistry(client), queue.send_carefully, _keep_out)
         bridge = Bridge(
-            *(consumer, dispatcher, letters, Watchdog(patience), rebalance, suspects),
+            consumer=consumer,
+            dispatcher=dispatcher,
+            dead_letters=dead_letters,
+            watchdog=Watchdog(patience),
+            rebalance=rebalance,
+            poison_trades=poison_trades,
             ask_to_compile=ask_to_compile,
-            limit=_limit(options),
-            times=_times(options),
+            invalid_record_limit=_limit(options),
+            time_limits=_times(options),
             max_move=_max_move(options),
         )
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -231,10 +236,10 @@ def _wait_while_halted(bridge: Bridge, pulse: Heartbeat, stop: threading.Event) 
     while pulse.halt is not None and not stop.is_set():
         if not bridge.halted:
             log.error("waiting: %s", pulse.halt)
-        bridge.halted = pulse.halt.why
+        bridge.halt(pulse.halt.why)
         stop.wait(HALTED_LOOK_S)
         pulse.beat(bridge)
-    bridge.halted = ""
+    bridge.resume()
 
 
 def _insist(work: Callable[[], object], stop: threading.Event) -> bool:
