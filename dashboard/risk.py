@@ -97,10 +97,10 @@ def npv_change(market: Market, choice: Choice) -> float | None:
     """NPV now less NPV at the opening, in the market's currency; None: nothing compares."""
     if market.opening is None:
         return None
-    now = sum(cell.npv for cell in choice.cells(market.rollup))
+    now = math.fsum(cell.npv for cell in choice.cells(market.rollup))
     if choice.whole:
         return now - market.opening.line.npv
-    return now - sum(cell.npv for cell in choice.cells(market.opening.rollup))
+    return now - math.fsum(cell.npv for cell in choice.cells(market.opening.rollup))
 
 
 @dataclass(frozen=True)

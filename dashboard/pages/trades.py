@@ -13,6 +13,7 @@ from dashboard import blotter, charts, format, screen, theme
 from dashboard.blotter import Sort, TradeKey, TradeRow, Trades
 from dashboard.data import Market, Snapshot
 from dashboard.risk import NO_DESK, Choice
+from pricing.measures.table import TABLE
 
 TABLE_PX, CHART_PX, LADDER_PX = 744, 300, 330
 # Rows that are sent at each refresh; the others are a page, a search or the CSV file away.
@@ -24,20 +25,18 @@ SORT, TRADE, ORDER = "blotter_sort", "blotter_trade", "blotter_order"
 ALL_TRADES, NOT_PRICED = "All", "Not priced"
 LADDERS = {"KRD": "krd", "Par": "ladder_par"}
 
+IN_BLOTTER = [row for row in TABLE if row.in_blotter]
 SHOWN = {
     "trade": "Trade",
     "currency": "Ccy",
     "desk": "Desk",
     "book": "Book",
     "product": "Product",
-    "npv": "NPV",
-    "dv01_par": "DV01 par",
-    "dv01_zero": "DV01 zero",
-    "gamma": "Gamma",
+    **{row.name: row.label for row in IN_BLOTTER},
     "status": "Status",
     "message": "Message",
 }
-WHOLE = ("NPV", "DV01 par", "DV01 zero")
+NUMBER_FORMATS = {row.label: row.number_format for row in IN_BLOTTER}
 COLUMN_OF = {title: column for column, title in SHOWN.items()}
 
 
@@ -152,10 +151,8 @@ def column_config(sort: Sort) -> dict[str, Any]:
 
 
 def _heading(title: str, label: str | None = None) -> Any:
-    if title in WHOLE:
-        return st.column_config.NumberColumn(label, format="%,.0f", width=110)
-    if title == "Gamma":
-        return st.column_config.NumberColumn(label, format="%,.3f", width=80)
+    if title in NUMBER_FORMATS:
+        return st.column_config.NumberColumn(label, format=NUMBER_FORMATS[title], width=110)
     return st.column_config.TextColumn(label)
 
 

@@ -1,4 +1,4 @@
-"""Solved curves and a dated block in; the measures of definitions.md out, by trade.
+"""Price a dated block on solved curves: the measures of every frame, by trade.
 
 All DV01-type numbers are what a fall of 1 bp earns, in trade currency: positive for a long
 bond and a receiver swap. They are exact derivatives times 1 bp, so ladders add up to
@@ -9,8 +9,8 @@ its third-order term: 2e-7 of the number for a par swap of 10 years, 1e-6 at 30 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
+from pricing.measures import formulas
+from pricing.measures.formulas import PricedFlows
+from pricing.measures.table import BY_NAME, MEASURES, REQUIRED
 from pricing.measures.value_date import DatedBlock
+
+_FORMULAS: Mapping[str, Callable[[PricedFlows], FloatArray]] = {
+    name: getattr(formulas, name) for name in MEASURES
+}
 
 
 @dataclass(frozen=True)
@@ -34,35 +41,30 @@ class ReadyBlock:
 
 @dataclass(frozen=True)
 class BlockRisk:
-    """Numbers of a block's trades; a failed trade's are NaN. Trade currency.
+    """Numbers of a block's n trades; a failed trade's are NaN. Trade currency.
+
+    Each measure of ``values`` is an attribute also: ``risk.npv``.
 
     Attributes:
-        npv: Value; shape (n,).
+        values: One number a trade by measure, in the order of ``table.MEASURES``; shape (n,) each.
+            NaN where the trade's product does not have the measure.
         leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
-        pv01: 1 bp of coupon; shape (n,).
         ladder_par: DV01 to each quote, in the order of ``CurveSet.keys``; shape (n, keys).
         krd: DV01 under each tent on zero rates, same order; shape (n, keys).
-        gamma: Second difference of value for +-1 bp of all quotes; shape (n,).
         failures: Trades without numbers, and why.
     """
 
-    npv: FloatArray
+    values: Mapping[str, FloatArray]
     leg_npv: FloatArray
-    pv01: FloatArray
     ladder_par: FloatArray
     krd: FloatArray
-    gamma: FloatArray
     failures: tuple[Failure, ...]
 
-    @cached_property
-    def dv01_par(self) -> FloatArray:
-        """All calibrating quotes of all curves move together; shape (n,)."""
-        return np.asarray(self.ladder_par.sum(axis=1))
-
-    @cached_property
-    def dv01_zero(self) -> FloatArray:
-        """All zero rates of all curves move together; shape (n,)."""
-        return np.asarray(self.krd.sum(axis=1))
+    def __getattr__(self, name: str) -> FloatArray:
+        """A measure by its name."""
+        if name in BY_NAME:
+            return self.values[name]
+        raise AttributeError(name)
 
 
 def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
@@ -74,22 +76,32 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
     """All measures of all trades of a block at one quote vector."""
     discount = ready.grid.discount(ready.tables, solved.x)
     found = kernel.value_and_gradients(ready.dated.flows, discount, ready.tables, ready.grid.size)
-    npv = found.leg_npv.sum(axis=1)
     up, down = parallel_values(ready, curves, solved)
-    risk = BlockRisk(
-        npv=npv,
+    priced = PricedFlows(
         leg_npv=found.leg_npv,
-        pv01=found.annuity * ONE_BP,
+        annuity=found.annuity,
         ladder_par=found.node @ (solved.jacobian * -ONE_BP),
         krd=found.tent * -ONE_BP,
-        gamma=up - 2.0 * npv + down,
-        failures=ready.dated.failures,
+        value_up=up,
+        value_down=down,
     )
+    values = {name: make(priced) for name, make in _FORMULAS.items()}
+    blank_unsupported(values, ready.dated.block.products)
+    risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.dated.failures)
     failures = (*risk.failures, *_not_numbers(ready.dated, risk))
     if not failures:
         return risk
     _blank(risk, {failure.trade_id for failure in failures}, ready.dated.block.trade_ids)
     return replace(risk, failures=failures)
+
+
+def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:
+    """Set numbers of trades whose product does not have the measure to NaN, in place."""
+    limited = [BY_NAME[name] for name in values if not BY_NAME[name].every_product]
+    names = np.array(products, dtype=np.str_)
+    for row in limited:
+        having = [product for product in set(products) if row.supports(product)]
+        values[row.name][~np.isin(names, having)] = np.nan
 
 
 def parallel_values(
@@ -108,9 +120,8 @@ def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
 
 
 def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
-    """Trades of which any number came out as none: the others are not to be trusted either."""
-    columns = (risk.npv, risk.pv01, risk.gamma, risk.dv01_par, risk.dv01_zero)
-    good = np.all([np.isfinite(column) for column in columns], axis=0)
+    """Fail trades with any required measure that is not finite."""
+    good = np.all([np.isfinite(risk.values[name]) for name in REQUIRED], axis=0)
     return [
         Failure(
             trade_id=dated.block.trade_ids[row],
@@ -124,5 +135,5 @@ def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
 def _blank(risk: BlockRisk, names: set[str], trade_ids: tuple[str, ...]) -> None:
     """A failed trade has no numbers: NaN, never 0."""
     rows = [row for row, name in enumerate(trade_ids) if name in names]
-    for column in (risk.npv, risk.leg_npv, risk.pv01, risk.ladder_par, risk.krd, risk.gamma):
+    for column in (*risk.values.values(), risk.leg_npv, risk.ladder_par, risk.krd):
         column[rows] = np.nan

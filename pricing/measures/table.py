@@ -1,6 +1,175 @@
-"""The measures of a trade."""
+"""The table of measures: one row for each, from which all lists of measures are made.
+
+The numbers of a block, their sums, the fields of REST answers, the columns of screens, the output
+of ``manage.py price`` and the glossary follow this table. A new measure of every frame is a row
+here and a function of the same name in ``formulas.py``. Importing this module loads neither
+QuantLib nor numba.
+"""
 
 from __future__ import annotations
 
-MEASURES = ("npv", "dv01_par", "dv01_zero", "gamma", "pv01")
-"""Columns and sums that are one number a trade."""
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeVar
+
+from pricing.products.registry import PRODUCTS
+
+T = TypeVar("T")
+Made = Literal["frame", "detail", "batch"]
+Shape = Literal["number", "ladder", "legs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One measure of a trade.
+
+    Attributes:
+        name: Its name in Redis, REST answers, files and code.
+        label: Its name on screens.
+        unit: What one unit of the number is.
+        sign: What a positive number means.
+        doc: One sentence that defines it.
+        reference: Where the definition or the comparison comes from.
+        made: ``frame``: with every frame. ``detail``: after frames, at a lower cadence, with the
+            number of the frame that it is of. ``batch``: only by ``manage.py price``.
+        shape: One number a trade, a ladder by curve and tenor, or a number by leg.
+        additive: Numbers of trades of one currency may be added. Sums exist only of such measures.
+        every_product: Every product has it; otherwise those that name it in ``Product.measures``.
+            Trades of other products answer null with the reason UNSUPPORTED.
+        required: A trade without it fails, and records in Redis always carry it.
+        new_name: The name that replaces ``name``; answers carry both for one release.
+        number_format: How screens print it, as a format of C's ``printf`` with "," for thousands.
+        in_blotter: It is a column of the dashboard's table of trades.
+    """
+
+    name: str
+    label: str
+    unit: str
+    sign: str
+    doc: str
+    reference: str
+    made: Made = "frame"
+    shape: Shape = "number"
+    additive: bool = True
+    every_product: bool = True
+    required: bool = False
+    new_name: str | None = None
+    number_format: str = "%,.2f"
+    in_blotter: bool = False
+
+    def supports(self, product: str) -> bool:
+        """Whether trades of a product have this measure."""
+        return self.every_product or (
+            product in PRODUCTS and self.name in PRODUCTS[product].measures
+        )
+
+
+RECEIVED = "positive for a long bond and a receiver swap"
+MONEY_PER_BP = "trade currency per bp"
+QUANTLIB = "`pricing/reference.py`: QuantLib, bump and rebuild"
+BOND_YIELD = "the yield convention of the bond's market, [pricing.md](pricing.md)"
+
+TABLE = (
+    Measure(
+        name="npv",
+        label="NPV",
+        unit="trade currency",
+        sign="positive is an asset",
+        doc="Value at the valuation date of all flows that are paid after it.",
+        reference=QUANTLIB,
+        required=True,
+        number_format="%,.0f",
+        in_blotter=True,
+    ),
+    Measure(
+        name="dv01_par",
+        label="DV01 par",
+        unit=MONEY_PER_BP,
+        sign=RECEIVED,
+        doc=(
+            "What a fall by 1 bp of all calibrating quotes of all curves of the currency earns; the"
+            " sum of `ladder_par`."
+        ),
+        reference=QUANTLIB,
+        required=True,
+        number_format="%,.0f",
+        in_blotter=True,
+    ),
+    Measure(
+        name="dv01_zero",
+        label="DV01 zero",
+        unit=MONEY_PER_BP,
+        sign=RECEIVED,
+        doc=(
+            "What a fall by 1 bp of all continuously compounded zero rates of all curves of the"
+            " currency earns; the sum of `krd`."
+        ),
+        reference=QUANTLIB,
+        required=True,
+        number_format="%,.0f",
+        in_blotter=True,
+    ),
+    Measure(
+        name="gamma",
+        label="Gamma",
+        unit="trade currency per bp squared",
+        sign="positive for a long bond",
+        doc="`PV(+1bp) - 2 PV + PV(-1bp)` with all calibrating quotes moved together.",
+        reference=QUANTLIB,
+        required=True,
+        number_format="%,.3f",
+        in_blotter=True,
+    ),
+    Measure(
+        name="pv01",
+        new_name="annuity_bp",
+        label="Annuity",
+        unit="trade currency per bp of coupon",
+        sign="positive for who receives fixed",
+        doc="Value of 1 bp of coupon: annuity times notional times 1 bp. It is not a DV01.",
+        reference="`ql.CashFlows.bps`",
+        required=True,
+    ),
+)
+
+BY_NAME = MappingProxyType({row.name: row for row in TABLE})
+
+
+def _names(rows: Iterable[Measure]) -> tuple[str, ...]:
+    return tuple(row.name for row in rows)
+
+
+NUMBERS = tuple(row for row in TABLE if row.shape == "number")
+
+MEASURES = _names(row for row in NUMBERS if row.made == "frame")
+"""One number a trade, with every frame."""
+
+SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
+"""Those of ``MEASURES`` that have sums by book and product."""
+
+REQUIRED = _names(row for row in TABLE if row.required)
+"""Those without which a trade has failed."""
+
+
+def with_new_names(record: dict[str, T]) -> dict[str, T]:
+    """The record with each renamed measure under its new name also."""
+    found: dict[str, T] = {}
+    for name, value in record.items():
+        found[name] = value
+        row = BY_NAME.get(name)
+        if row is not None and row.new_name is not None:
+            found[row.new_name] = value
+    return found
+
+
+def total(product_values: Iterable[tuple[str, float | None]], name: str) -> float | None:
+    """The sum of a measure over parts of a book, from each part's product and value.
+
+    None where a part whose product has the measure has no value, and where no product has it.
+    """
+    row = BY_NAME[name]
+    values = [value for product, value in product_values if row.supports(product)]
+    if None in values or (not values and not row.every_product):
+        return None
+    return float(sum(value for value in values if value is not None))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework import serializers
@@ -20,7 +21,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from pricing.measures.table import MEASURES
+from pricing.measures.table import BY_NAME, MEASURES, SUMMED, with_new_names
 
 
 class Answer(serializers.Serializer):
@@ -63,9 +64,10 @@ class Failure(Answer):
     message = CharField()
 
 
-def measures() -> dict[str, Any]:
-    """A field a measure."""
-    return {name: money() for name in MEASURES}
+def measures(names: Iterable[str]) -> dict[str, Any]:
+    """A field for each measure; a renamed one under both names."""
+    texts = {name: f"{BY_NAME[name].doc} Unit: {BY_NAME[name].unit}" for name in names}
+    return {name: money(text) for name, text in with_new_names(texts).items()}
 
 
 class _TradeHead(Answer):
@@ -77,9 +79,15 @@ class _TradeHead(Answer):
     status = CharField(help_text="priced or failed")
     failure = Failure(allow_null=True)
     frame = IntegerField()
+    unavailable = DictField(
+        child=CharField(),
+        help_text="Why a measure of a priced trade is null, by measure: UNSUPPORTED: its product"
+        " does not have it. OLDER_WORKER: the worker's release does not make it. NOT_A_NUMBER: it"
+        " could not be made of this trade.",
+    )
 
 
-TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(), "__module__": __name__})
+TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(MEASURES), "__module__": __name__})
 
 
 class Trades(Answer):
@@ -112,7 +120,7 @@ class TradeDetail(TradeRisk):  # type: ignore[valid-type,misc]
     stamp = Stamp()
 
 
-class Group(Answer):
+class _GroupHead(Answer):
     currency = CharField(required=False)
     desk = CharField(required=False)
     book = CharField(required=False)
@@ -124,14 +132,12 @@ class Group(Answer):
     )
     trades = IntegerField()
     failed = IntegerField()
-    npv = FloatField()
-    dv01_par = FloatField()
-    dv01_zero = FloatField()
-    gamma = FloatField()
-    pv01 = FloatField()
     notional = FloatField()
     ladder_par = ladder()
     krd = ladder()
+
+
+Group = type("Group", (_GroupHead,), {**measures(SUMMED), "__module__": __name__})
 
 
 class Portfolio(Answer):

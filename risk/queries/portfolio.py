@@ -1,14 +1,13 @@
-"""Published frames in; NPV, DV01 and ladders summed by group out."""
+"""Sum published frames by group: the additive measures and both ladders."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from pricing.measures.table import MEASURES
+from pricing.measures.table import SUMMED, total, with_new_names
 from risk.store.results import BookProductTotals, Rollup
 
-SUMMED = (*MEASURES, "notional")
 GROUPINGS = ("currency", "desk", "book", "type")
 
 
@@ -37,6 +36,7 @@ def portfolio(
             " currencies are never added unconverted"
         )
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    members: dict[tuple[str, ...], list[tuple[BookProductTotals, float]]] = {}
     for rollup in rollups:
         factor = conversion(rollup, reporting)
         for cell in rollup.cells:
@@ -44,7 +44,19 @@ def portfolio(
                 place = tuple(_label(rollup, cell, name) for name in group_by)
                 group = groups.setdefault(place, _empty(group_by, place, rollup, reporting))
                 _add(group, rollup, cell, factor)
-    return [groups[place] for place in sorted(groups)]
+                members.setdefault(place, []).append((cell, factor))
+    return [groups[place] | _sums(members[place]) for place in sorted(groups)]
+
+
+def _sums(members: Sequence[tuple[BookProductTotals, float]]) -> dict[str, float | None]:
+    """Sums of cells, each converted by its factor; None where a cell lacks the measure."""
+
+    def converted(name: str) -> Iterator[tuple[str, float | None]]:
+        for cell, factor in members:
+            value = getattr(cell, name)
+            yield cell.product, None if value is None else factor * value
+
+    return with_new_names({name: total(converted(name), name) for name in SUMMED})
 
 
 def conversion(rollup: Rollup, reporting: str | None) -> float:
@@ -82,7 +94,7 @@ def _empty(
         "valuation_dates": [],
         "trades": 0,
         "failed": 0,
-        **dict.fromkeys(SUMMED, 0.0),
+        "notional": 0.0,
         "ladder_par": {},
         "krd": {},
     }
@@ -93,8 +105,7 @@ def _add(group: dict[str, Any], rollup: Rollup, cell: BookProductTotals, factor:
         group["valuation_dates"] = sorted([*group["valuation_dates"], rollup.valuation_date])
     group["trades"] += cell.trades
     group["failed"] += cell.failed
-    for name in SUMMED:
-        group[name] += factor * getattr(cell, name)
+    group["notional"] += factor * cell.notional
     for name in ("ladder_par", "krd"):
         for (curve, tenor), value in zip(rollup.keys, getattr(cell, name), strict=True):
             ladder = group[name].setdefault(curve, {})

@@ -11,10 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pricing.markets.conventions import CURRENCIES
-from pricing.measures.table import MEASURES
+from risk.queries.trade_numbers import no_numbers, number, numbers
 from risk.store.compiled_book import Books, Manifest
 from risk.store.frames import Frames
 from risk.store.results import PartColumns, Rollup
@@ -112,8 +110,7 @@ def trade_detail(frames: Frames, view: FrameView, trade_id: str) -> dict[str, An
     columns = None if place is None or failure else columns_of(frames, view.rollup, place[0])
     if place is None or columns is None:
         return record
-    for name in MEASURES:
-        record[name] = number(columns.column(name)[place[1]])
+    record |= numbers(columns, place[1], record["type"])
     record["ladder_par"] = by_curve(view.rollup.keys, columns.ladder("ladder_par")[place[1]])
     record["krd"] = by_curve(view.rollup.keys, columns.ladder("krd")[place[1]])
     return record
@@ -133,7 +130,7 @@ def trade_head(
         "desk": view.manifest.desk_of_book.get(book, ""),
         "book": book,
         "type": product,
-        **dict.fromkeys(MEASURES),
+        **no_numbers(),
         "status": "failed" if failure else "priced",
         "failure": {"code": failure[0], "message": failure[1]} if failure else None,
         "frame": view.rollup.frame,
@@ -155,8 +152,3 @@ def by_curve(keys: Sequence[tuple[str, str]], values: Iterable[float]) -> dict[s
     for (curve, tenor), value in zip(keys, values, strict=True):
         ladder.setdefault(curve, {})[tenor] = number(value)
     return ladder
-
-
-def number(value: float) -> float | None:
-    """JSON has no NaN: what could not be made is null."""
-    return float(value) if np.isfinite(value) else None

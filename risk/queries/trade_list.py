@@ -17,7 +17,8 @@ import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
 from pricing.measures.table import MEASURES
-from risk.queries.trade_detail import FrameView, columns_of, number
+from risk.queries.trade_detail import FrameView, columns_of
+from risk.queries.trade_numbers import no_numbers, numbers
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
 from risk.store.results import PartColumns
@@ -155,17 +156,17 @@ class Table:
             "trade_id": name,
             "currency": self.view.rollup.currency,
             **{label: str(self.names.labels[label][row]) for label in ("desk", "book", "type")},
-            **self._numbers(row),
+            **self._numbers(row, failed=failure is not None),
             "status": "failed" if failure else "priced",
             "failure": {"code": failure[0], "message": failure[1]} if failure else None,
             "frame": self.view.rollup.frame,
         }
 
-    def _numbers(self, row: int) -> dict[str, float | None]:
+    def _numbers(self, row: int, *, failed: bool) -> dict[str, Any]:
         columns, place = self._place(row)
-        if columns is None:
-            return dict.fromkeys(MEASURES)
-        return {name: number(columns.column(name)[place]) for name in MEASURES}
+        if columns is None or failed:
+            return no_numbers()
+        return numbers(columns, place, str(self.names.labels["type"][row]))
 
     def _place(self, row: int) -> tuple[PartColumns | None, int]:
         block = int(np.searchsorted(self.names.starts, row, side="right")) - 1

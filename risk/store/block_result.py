@@ -1,4 +1,4 @@
-"""A priced block in; the part that a worker puts for it out: sums by group, columns by trade."""
+"""Make the part that a worker puts for a priced block: sums by group and columns by trade."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pricing import kernel
 from pricing.arrays import BoolArray, FloatArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
-from pricing.measures.table import MEASURES
+from pricing.measures.table import BY_NAME, SUMMED
 from pricing.products.cash_flows import FlowBlock
-from risk.store.results import CellSums, PartColumns
+from risk.store.results import REQUIRED_NUMBERS, CellSums, PartColumns
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None)
     good = np.isfinite(risk.npv)
     of_group = groups.member if matured is None else groups.member * ~matured
     member = of_group * good
-    columns = {name: member @ np.where(good, getattr(risk, name), 0.0) for name in MEASURES}
+    sums = {name: group_sums(member, risk.values[name], good) for name in SUMMED}
     par, krd = (member @ _or_zero(table, good) for table in (risk.ladder_par, risk.krd))
     trades, priced = of_group.sum(axis=1), member.sum(axis=1)
     notional, lost = of_group @ groups.notional, (of_group * ~good) @ groups.notional
@@ -63,10 +63,28 @@ def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None)
             notional_failed=float(lost[row]),
             ladder_par=par[row].tolist(),
             krd=krd[row].tolist(),
-            **{name: float(column[row]) for name, column in columns.items()},
+            **_supported({name: column[row] for name, column in sums.items()}, product),
         )
         for row, (book, product) in enumerate(groups.names)
     ]
+
+
+def group_sums(member: FloatArray, values: FloatArray, good: BoolArray) -> FloatArray:
+    """Sums of a measure by group; NaN where a trade of the group that counts has no number."""
+    found = np.isfinite(values)
+    sums = member @ np.where(good & found, values, 0.0)
+    lacking = good & ~found
+    if lacking.any():
+        sums[member @ lacking > 0] = np.nan
+    return np.asarray(sums)
+
+
+def _supported(sums: dict[str, float], product: str) -> dict[str, float | None]:
+    """Sums of a group of one product: None where it does not have the measure or lacks one."""
+    return {
+        name: float(value) if BY_NAME[name].supports(product) and np.isfinite(value) else None
+        for name, value in sums.items()
+    }
 
 
 def _or_zero(table: FloatArray, good: FloatArray) -> FloatArray:
@@ -77,7 +95,7 @@ def _or_zero(table: FloatArray, good: FloatArray) -> FloatArray:
 def pack_columns(block: int, risk: BlockRisk) -> PartColumns:
     """Numbers by trade, as bytes."""
     n, keys = risk.ladder_par.shape
-    numbers = np.stack([np.asarray(getattr(risk, name)) for name in MEASURES])
+    numbers = np.stack([risk.values[name] for name in REQUIRED_NUMBERS])
     return PartColumns(
         block=block,
         trades=n,
@@ -85,6 +103,11 @@ def pack_columns(block: int, risk: BlockRisk) -> PartColumns:
         numbers=numbers.astype(np.float64).tobytes(),
         ladder_par=pack(risk.ladder_par),
         krd=pack(risk.krd),
+        more={
+            name: values.astype(np.float64).tobytes()
+            for name, values in risk.values.items()
+            if name not in REQUIRED_NUMBERS
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""What a priced block and a published frame say: parts, roll-ups and their sums.
+"""Records of priced blocks and of published frames: parts, roll-ups and their sums.
 
 A part is what one worker puts for one block: sums by book and product in double precision,
 and columns by trade. A roll-up is the whole frame: the sums of all parts, added in block
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -19,13 +19,26 @@ from pricing.arrays import FloatArray
 from pricing.curves.quotes import CurveQuotes, Label
 from pricing.errors import Failure
 from pricing.measures import ladder_codec
-from pricing.measures.table import MEASURES
+from pricing.measures.table import BY_NAME, MEASURES, SUMMED, total
 from risk.store.messages import FrameHeader
 
+REQUIRED_NUMBERS = tuple(name for name in MEASURES if BY_NAME[name].required)
+"""The columns of ``PartColumns.numbers``, as every release has them."""
 
-class CellSums(msgspec.Struct, frozen=True, kw_only=True):
+MeasureSums: Any = msgspec.defstruct(
+    "MeasureSums",
+    [(name, float) if BY_NAME[name].required else (name, float | None, None) for name in SUMMED],
+    frozen=True,
+    kw_only=True,
+)
+"""A field for each additive measure of every frame. None: the product does not have it, a priced
+trade has no number, or the worker is of the release before."""
+
+
+class CellSums(MeasureSums, frozen=True, kw_only=True):  # type: ignore[misc,call-arg]
     """Sums of the trades of one book and product in one block; trade currency.
 
+    Beside the fields below it has those of ``MeasureSums``: one for each additive measure.
     ``ladder_par`` and ``krd`` follow the order of the part's ``keys``. Failed trades are
     counted and not summed. ``notional`` is unsigned, failed and all.
     """
@@ -36,11 +49,6 @@ class CellSums(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     notional: float
     notional_failed: float
-    npv: float
-    dv01_par: float
-    dv01_zero: float
-    gamma: float
-    pv01: float
     ladder_par: list[float]
     krd: list[float]
 
@@ -81,8 +89,9 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
     """The large half of a part: numbers by trade, in the order of the book's block.
 
-    ``numbers`` holds MEASURES as float64 columns; ladders are packed in single precision
-    (``ladders.py``): stored ones need no more, their sums are made in double precision.
+    ``numbers`` holds REQUIRED_NUMBERS as float64 columns, ``more`` each other measure of every
+    frame by name; a worker of the release before puts none. Ladders are packed in single precision
+    (``ladder_codec.py``): stored ones need no more, their sums are made in double precision.
     """
 
     block: int
@@ -91,19 +100,28 @@ class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
     numbers: bytes
     ladder_par: bytes
     krd: bytes
+    more: dict[str, bytes] = {}
 
     def column(self, name: str) -> FloatArray:
-        """One measure by trade; NaN where it failed; shape (trades,)."""
-        table = np.frombuffer(self.numbers, dtype=np.float64)
-        columns = table.reshape(len(MEASURES), self.trades)
-        return np.asarray(columns[MEASURES.index(name)])
+        """One measure by trade; NaN where there is none; shape (trades,)."""
+        if name in REQUIRED_NUMBERS:
+            table = np.frombuffer(self.numbers, dtype=np.float64)
+            columns = table.reshape(len(REQUIRED_NUMBERS), self.trades)
+            return np.asarray(columns[REQUIRED_NUMBERS.index(name)])
+        if name not in self.more:
+            return np.full(self.trades, np.nan)
+        return np.frombuffer(self.more[name], dtype=np.float64)
+
+    def has(self, name: str) -> bool:
+        """Whether the worker that put this part makes the measure."""
+        return name in REQUIRED_NUMBERS or name in self.more
 
     def ladder(self, name: Literal["ladder_par", "krd"]) -> FloatArray:
         """A ladder by trade; shape (trades, keys)."""
         return ladder_codec.unpack(getattr(self, name), self.trades, self.keys)
 
 
-class BookProductTotals(CellSums, frozen=True, kw_only=True):
+class BookProductTotals(CellSums, frozen=True, kw_only=True):  # type: ignore[call-arg]
     """Sums over a whole frame, with the desk that the book belongs to."""
 
     desk: str
@@ -233,7 +251,7 @@ def _lost_cells(lost: Iterable[Failure], keys: int) -> list[CellSums]:
             notional_failed=math.fsum(notionals),
             ladder_par=[0.0] * keys,
             krd=[0.0] * keys,
-            **dict.fromkeys(MEASURES, 0.0),
+            **{name: total([(product, 0.0)], name) for name in SUMMED},
         )
         for (book, product), notionals in found.items()
     ]
@@ -253,9 +271,6 @@ def _coverage(cells: Sequence[CellSums], priced: int, trades: int) -> float:
 def _added(cells: Sequence[CellSums], desk: str) -> BookProductTotals:
     first = cells[0]
 
-    def total(name: str) -> float:
-        return float(sum(getattr(cell, name) for cell in cells))
-
     def ladder(name: str) -> list[float]:
         rows = np.array([getattr(cell, name) for cell in cells])
         return [float(x) for x in rows.sum(axis=0)]
@@ -266,15 +281,14 @@ def _added(cells: Sequence[CellSums], desk: str) -> BookProductTotals:
         product=first.product,
         trades=sum(cell.trades for cell in cells),
         failed=sum(cell.failed for cell in cells),
-        notional=total("notional"),
-        notional_failed=total("notional_failed"),
-        npv=total("npv"),
-        dv01_par=total("dv01_par"),
-        dv01_zero=total("dv01_zero"),
-        gamma=total("gamma"),
-        pv01=total("pv01"),
+        notional=float(sum(cell.notional for cell in cells)),
+        notional_failed=float(sum(cell.notional_failed for cell in cells)),
         ladder_par=ladder("ladder_par"),
         krd=ladder("krd"),
+        **{
+            name: total([(cell.product, getattr(cell, name)) for cell in cells], name)
+            for name in SUMMED
+        },
     )
 
 

@@ -13,6 +13,7 @@ from dashboard.data import Market, sample_of
 from dashboard.opening import FIRST_OF_DAY, Opening
 from dashboard.risk import Choice
 from pricing.errors import Failure
+from pricing.products.registry import PRODUCT_NAMES
 from risk.store.results import history_line
 from tests.dashboard import made
 
@@ -67,7 +68,7 @@ def test_nothing_to_convert_is_not_a_zero() -> None:
 
 def test_filters_take_products_and_desks() -> None:
     assert risk.total(three(), BONDS, "dv01_par") == 100 + 2 * 30 + 4 * 5
-    assert risk.total(three(), Choice(("USD",), risk.PRODUCTS, "D2"), "npv") == -100 + 1000
+    assert risk.total(three(), Choice(("USD",), PRODUCT_NAMES, "D2"), "npv") == -100 + 1000
     chosen = Choice(("USD",)).markets({m.currency: m for m in three()})
     assert [m.currency for m in chosen] == ["USD"]
 

@@ -15,6 +15,7 @@ from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
 from pricing.errors import Failure
 from pricing.measures.block import BlockRisk, make_ready, price_block
+from pricing.measures.table import MEASURES
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_book
@@ -121,7 +122,8 @@ def risk_of(npv, failures=()):
     npv = np.array(npv)
     ladder = np.where(np.isnan(npv)[:, None], np.nan, np.ones((n, 2)))
     legs = np.stack([npv, npv * 0], axis=1)
-    return BlockRisk(npv, legs, npv.copy(), ladder, ladder.copy(), npv.copy(), tuple(failures))
+    values = {name: npv.copy() for name in MEASURES}
+    return BlockRisk(values, legs, ladder, ladder.copy(), tuple(failures))
 
 
 def test_failed_trades_are_counted_and_never_summed():

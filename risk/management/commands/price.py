@@ -17,7 +17,7 @@ from rich.table import Table
 
 from pricing import limits
 from pricing.batch.files import BadFile, read_book, read_market
-from pricing.batch.run import price_files
+from pricing.batch.run import TOTALS, price_files
 from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 
@@ -85,7 +85,7 @@ def show(answer: dict[str, Any], console: Console) -> None:
         f"{answer['valuation_date']}, engine {answer['engine']}, curves {answer['curve_version']}"
     )
     table = Table(title=title, title_justify="left")
-    names = ("npv", "dv01_par", "dv01_zero", "pv01", "gamma", "theta")
+    names = TOTALS
     for name in ("currency", "trades", *names):
         table.add_column(name, justify="right")
     for currency, total in answer["totals"].items():

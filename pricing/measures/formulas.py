@@ -1,0 +1,66 @@
+"""The measures that are made with every frame: one function for each row, of the same name.
+
+Each takes what the loops over flows have made of a block and gives one number a trade; shape (n,).
+Trades of products that do not have the measure may get any number: it is taken out afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pricing.arrays import FloatArray
+from pricing.curves.curve_set import ONE_BP
+
+
+@dataclass(frozen=True)
+class PricedFlows:
+    """What the loops over flows have made of a block of n trades; trade currency.
+
+    Attributes:
+        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        annuity: Value of 1.0 of coupon rate; shape (n,).
+        ladder_par: DV01 to each quote; shape (n, keys).
+        krd: DV01 under each tent on zero rates; shape (n, keys).
+        value_up: Value with all quotes 1 bp up; shape (n,).
+        value_down: Value with all quotes 1 bp down; shape (n,).
+    """
+
+    leg_npv: FloatArray
+    annuity: FloatArray
+    ladder_par: FloatArray
+    krd: FloatArray
+    value_up: FloatArray
+    value_down: FloatArray
+
+    @cached_property
+    def value(self) -> FloatArray:
+        """Value of all flows; shape (n,)."""
+        return np.asarray(self.leg_npv.sum(axis=1))
+
+
+def npv(priced: PricedFlows) -> FloatArray:
+    """Value of all flows."""
+    return priced.value
+
+
+def dv01_par(priced: PricedFlows) -> FloatArray:
+    """The sum of the par ladder."""
+    return np.asarray(priced.ladder_par.sum(axis=1))
+
+
+def dv01_zero(priced: PricedFlows) -> FloatArray:
+    """The sum of the key rates."""
+    return np.asarray(priced.krd.sum(axis=1))
+
+
+def gamma(priced: PricedFlows) -> FloatArray:
+    """Second difference of value for +-1 bp of all quotes."""
+    return priced.value_up - 2.0 * priced.value + priced.value_down
+
+
+def pv01(priced: PricedFlows) -> FloatArray:
+    """Value of 1 bp of coupon."""
+    return priced.annuity * ONE_BP
