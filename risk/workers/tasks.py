@@ -29,7 +29,14 @@ from risk.store.messages import PriceJob
 from risk.store.previews import ContractQuestion, PreviewQuestion, put_answer
 from risk.store.publication import publish_parts
 from risk.store.run_registry import RunRegistry
-from risk.workers import crosscheck, preview, warmup
+from risk.workers import (
+    crosscheck,
+    heartbeat,  # noqa: F401 - for its receivers of Celery's signals, as the next two
+    preview,
+    starvation,  # noqa: F401
+    stop,  # noqa: F401
+    warmup,
+)
 from risk.workers.book_compiler import Compiler, waits_for_market
 from risk.workers.isolation import rehearse
 from risk.workers.session import BookGone, Session

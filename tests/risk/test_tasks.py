@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -192,3 +194,13 @@ def test_a_careful_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
     with pytest.raises(redis.OutOfMemoryError):
         tasks.price_block_carefully(msgspec.to_builtins(job(made.version, 1)))
     assert RunRegistry(frames.client).trial("USD", made.version, 0) is None
+
+
+@pytest.mark.parametrize("name", ["heartbeat", "starvation", "stop"])
+def test_a_worker_loads_what_listens_to_celery_s_signals(name: str) -> None:
+    """Nothing calls these modules: a worker that does not import them is silent, and looks dead."""
+    program = (
+        "import sys, riskproject.celery as c; c.app.loader.import_default_modules();"
+        f"sys.exit('risk.workers.{name}' not in sys.modules)"
+    )
+    assert subprocess.run((sys.executable, "-c", program), check=False).returncode == 0
