@@ -1,4 +1,4 @@
-"""The types behind ``manage.py price`` in; docs/market.schema.json and docs/book.schema.json out.
+"""Write docs/market.schema.json and docs/book.schema.json from the types of ``manage.py price``.
 
 Run from the root of the repository: ``python -m docs.make_schemas``. The schemas hold what a
 schema can say; what depends on other fields is said by the reader, in one sentence each.
@@ -15,13 +15,19 @@ import msgspec
 from pricing.batch.files import BookFile, MarketFile
 from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN, TENOR
 from pricing.markets import conventions
-from pricing.products.fixed_floating_swap import SwapTerms
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.registry import PRODUCTS
 
 Json = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).parent
 WIDTH = 96
+NAMES = {
+    "currency": conventions.CURRENCIES,
+    "floating_index": conventions.INDICES,
+    "discount_curve": conventions.CURVES,
+    "forecast_curve": conventions.CURVES,
+}
+"""Fields of terms that hold a name of a table, or nothing."""
 
 
 def market_schema() -> Json:
@@ -48,19 +54,16 @@ def market_schema() -> Json:
 
 def book_schema() -> Json:
     """Schema of a book file, its rows described by their terms."""
-    _, parts = msgspec.json.schema_components(
-        [BookFile, SwapTerms, BondTerms], ref_template="#/$defs/{name}"
-    )
+    kinds = [product.terms for product in PRODUCTS.values()]
+    _, parts = msgspec.json.schema_components([BookFile, *kinds], ref_template="#/$defs/{name}")
     rows = parts["BookFile"]["properties"]
-    rows["swaps"]["items"] = {"$ref": "#/$defs/SwapTerms"}
-    rows["bonds"]["items"] = {"$ref": "#/$defs/BondTerms"}
-    swap, bond = parts["SwapTerms"]["properties"], parts["BondTerms"]["properties"]
-    swap["convention"] = {"enum": list(conventions.SWAPS)}
-    swap["floating_index"] = _or_null(conventions.INDICES)
-    bond["convention"] = _or_null(conventions.BONDS)
-    bond["currency"] = _or_null(conventions.CURRENCIES)
-    for row, name in ((swap, "discount_curve"), (swap, "forecast_curve"), (bond, "discount_curve")):
-        row[name] = _or_null(conventions.CURVES)
+    for product in PRODUCTS.values():
+        name = product.terms.__name__
+        rows[product.plural]["items"] = {"$ref": f"#/$defs/{name}"}
+        fields = parts[name]["properties"]
+        fields |= {field: _or_null(names) for field, names in NAMES.items() if field in fields}
+    parts["SwapTerms"]["properties"]["convention"] = {"enum": list(conventions.SWAPS)}
+    parts["BondTerms"]["properties"]["convention"] = _or_null(conventions.BONDS)
     title = "Book file of manage.py price"
     return {"$schema": DRAFT, "title": title, "$ref": "#/$defs/BookFile", "$defs": parts}
 

@@ -22,7 +22,7 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db.models import Model, Q, QuerySet
 
-from instruments.models import BondPosition, Book, Desk, Swap
+from instruments.models import Book, Desk, trade_models
 
 Row = TypeVar("Row", bound=Model)
 Reader = User | AnonymousUser
@@ -34,12 +34,11 @@ VIEW_ALL_DESKS = "instruments.view_all_desks"
 DESK_PATHS: dict[type[Model], str] = {
     Desk: "",
     Book: "desk",
-    BondPosition: "book__desk",
-    Swap: "book__desk",
+    **dict.fromkeys(trade_models(), "book__desk"),
 }
 """Tables whose rows belong to a desk, and the way from a row to it."""
 
-TRADES = ("bondposition", "swap")
+TRADES = tuple(str(model._meta.model_name) for model in trade_models())
 
 
 def sees_all_desks(user: Reader) -> bool:
@@ -72,7 +71,7 @@ def visible_by_trade_id(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
     """Rows about trades, named by ``trade_id``, that the user may know of."""
     if sees_all_desks(user):
         return rows
-    trades = (visible(user, model.objects.all()) for model in (BondPosition, Swap))
+    trades = (visible(user, model._default_manager.all()) for model in trade_models())
     named = (Q(trade_id__in=found.values("trade_id")) for found in trades)
     return rows.filter(reduce(or_, named))
 

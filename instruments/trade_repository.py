@@ -1,9 +1,9 @@
-"""Rows in, terms out, and terms in, rows out: the only file that knows tables and pricing core."""
+"""Convert rows of the tables of trades into terms of the pricing library, and back."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,12 +25,13 @@ from instruments.models import (
     FxRate,
     Quarantine,
     Status,
-    Swap,
+    Trade,
+    trade_models,
 )
 from instruments.models.book_version import book_changed, bulk_change
 from pricing.errors import BadInput
-from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import Terms
 
 ROWS_AT_ONCE = 2_000
 """Rows fetched at a time: bounds memory, not time."""
@@ -38,13 +39,6 @@ ROWS_AT_ONCE = 2_000
 SOLVED = "z-spread made from the clean price"
 SPREAD_DIGITS = 6
 """Of a basis point, as the column keeps."""
-
-COLUMNS_OF_A_SWAP = {**{name: name for name in validation.SWAP_FIELDS}, "book": "book__code"}
-COLUMNS_OF_A_POSITION = {
-    **{name: f"bond__{name}" for name in validation.STATIC_FIELDS},
-    **{name: name for name in validation.POSITION_FIELDS},
-    "book": "book__code",
-}
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class BookTrade:
     ``mark`` changes with every row that it is made of, whoever writes it and however.
     """
 
-    terms: BondTerms | SwapTerms
+    terms: Terms
     desk: str
     mark: str = ""
 
@@ -96,67 +90,56 @@ def load_trades(before: LoadedBook | None = None) -> LoadedBook:
     return LoadedBook(version, [trades[key] for key in sorted(trades)], sorted(rejected))
 
 
-class _Kind(NamedTuple):
-    """How rows of one table become terms; ``joined`` are columns of the tables of its mark."""
-
-    model: type[BondPosition] | type[Swap]
-    columns: dict[str, str]
-    to_terms: Callable[[Mapping[str, object]], BondTerms | SwapTerms]
-    joined: dict[type[Model], str]
-
-
-KINDS = (
-    _Kind(
-        BondPosition,
-        COLUMNS_OF_A_POSITION,
-        validation.bond_terms,
-        {Book: "book__code", Desk: "book__desk__code", Bond: "bond__currency"},
-    ),
-    _Kind(
-        Swap,
-        COLUMNS_OF_A_SWAP,
-        validation.swap_terms,
-        {Book: "book__code", Desk: "book__desk__code"},
-    ),
-)
-
-
 def _active_trades(
     known: Mapping[tuple[str, str], BookTrade],
 ) -> Iterator[tuple[str, BookTrade | str]]:
     """Every active trade, or what is wrong with it; as it is known where its mark is."""
-    for kind in KINDS:
-        rows = kind.model._base_manager.filter(status=Status.ACTIVE)
-        marks = dict(_marks(kind, rows))
+    for model in trade_models():
+        columns = model.terms_columns()
+        rows = model._base_manager.filter(status=Status.ACTIVE)
+        marks = dict(_marks(model, rows))
         new = [name for name, mark in marks.items() if (name, mark) not in known]
         for name in marks.keys() - set(new):
             yield name, known[name, marks[name]]
         some = rows if len(new) > ROWS_AT_ONCE else rows.filter(trade_id__in=new)
-        found = some.values_list("trade_id", "book__desk__code", *kind.columns.values())
+        found = some.values_list("trade_id", "book__desk__code", *columns.values())
         wanted = set(new)
         for name, desk, *values in found.iterator(ROWS_AT_ONCE) if new else ():
             if name in wanted:
-                yield name, _trade(kind, dict(zip(kind.columns, values, strict=True)), desk, marks)
+                row = dict(zip(columns, values, strict=True))
+                yield name, _trade(model.product, row, desk, marks)
 
 
 def _trade(
-    kind: _Kind, row: dict[str, object], desk: str, marks: Mapping[str, str]
+    product: str, row: dict[str, object], desk: str, marks: Mapping[str, str]
 ) -> BookTrade | str:
     try:
-        terms = kind.to_terms(row)
+        terms = validation.terms_of(product, row)
     except BadInput as error:
         return str(error)
     return BookTrade(terms, desk, marks[terms.trade_id])
 
 
-def _marks(kind: _Kind, rows: QuerySet[Any]) -> Iterator[tuple[str, str]]:
+def _marks(model: type[Trade], rows: QuerySet[Any]) -> Iterator[tuple[str, str]]:
     """Of each trade, the transactions that wrote its rows last: PostgreSQL's own ``xmin``."""
-    tables = [model._meta.db_table for model in (kind.model, *kind.joined)]
+    joined = _joined(model)
+    tables = [each._meta.db_table for each in (model, *joined)]
     sql = " || '.' || ".join(f'"{table}".xmin::text' for table in tables)
     column = RawSQL(sql, ())  # nosec B611  # noqa: S611 - names of our own tables
     marked = rows.annotate(mark=column)
-    for name, mark, *_ in marked.values_list("trade_id", "mark", *kind.joined.values()):
+    for name, mark, *_ in marked.values_list("trade_id", "mark", *joined.values()):
         yield name, mark
+
+
+def _joined(model: type[Trade]) -> dict[type[Model], str]:
+    """The other tables that a trade is made of, each with the path to one of its columns."""
+    joined: dict[type[Model], str] = {Book: "book__code", Desk: "book__desk__code"}
+    for path in model.terms_columns().values():
+        name, _, rest = path.partition("__")
+        if rest:
+            related: Any = model._meta.get_field(name).related_model
+            joined.setdefault(related, path)
+    return joined
 
 
 def load_fixings() -> dict[str, dict[dt.date, float]]:
@@ -235,16 +218,16 @@ def _snapshot() -> Iterator[None]:
         yield
 
 
-def swap_row(terms: SwapTerms, book_id: int) -> Swap:
-    """An unsaved row of a swap."""
-    values = {name: getattr(terms, name) for name in validation.SWAP_FIELDS if name != "book"}
-    return Swap(book_id=book_id, **_columns(values))
+def trade_row(terms: Terms, **links: int | None) -> Trade:
+    """An unsaved row of a trade.
 
-
-def position_row(terms: BondTerms, book_id: int, bond_id: int) -> BondPosition:
-    """An unsaved row of a position in a bond that has its row."""
-    values = {name: getattr(terms, name) for name in validation.POSITION_FIELDS if name != "book"}
-    return BondPosition(book_id=book_id, bond_id=bond_id, **_columns(values))
+    Args:
+        terms: What the contract says.
+        links: Keys of the rows that it belongs to, such as ``book_id``.
+    """
+    model = next(each for each in trade_models() if each.product == terms.product)
+    own = (name for name, path in model.terms_columns().items() if path == name)
+    return model(**links, **_columns({name: getattr(terms, name) for name in own}))
 
 
 def bond_row(terms: BondTerms, code: str, *, is_sample: bool) -> Bond:

@@ -24,11 +24,10 @@ from pricing import limits
 from pricing.errors import BadInput
 from pricing.limits import FX_MAX
 from pricing.markets import conventions
-from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.terms import decode
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms, decode
 
-SWAP_FIELDS: tuple[str, ...] = SwapTerms.__struct_fields__
 POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
 STATIC_FIELDS = tuple(f for f in BondTerms.__struct_fields__ if f not in POSITION_FIELDS)
 """Fields of BondTerms that belong to the bond itself, whoever holds it."""
@@ -49,22 +48,13 @@ TENOR = re.compile(r"([0-9]{1,4})([DWMY])\Z")
 DOLLARS_LEAST, DOLLARS_MOST = Decimal("0.0001"), Decimal(int(FX_MAX))
 
 
-def swap_terms(row: Mapping[str, object]) -> SwapTerms:
-    """Terms of a swap.
+def terms_of(product: str, row: Mapping[str, object]) -> Terms:
+    """The terms of a trade from the values of its columns.
 
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
-    return decode(_given(row), SwapTerms)
-
-
-def bond_terms(row: Mapping[str, object]) -> BondTerms:
-    """Terms of a position in a bond.
-
-    Raises:
-        BadInput: With the field, its value and what is allowed.
-    """
-    return decode(_given(row), BondTerms)
+    return decode(_given(row), PRODUCTS[product].terms)
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:

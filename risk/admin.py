@@ -24,7 +24,6 @@ from risk.store.previews import CONTRACT_TASK, ContractQuestion, answer_key
 
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")
-MAKERS = {"swap": validation.swap_terms, "bond": validation.bond_terms}
 CONTRACT_S = 2.0
 """How long a page waits for the cash flows of a contract."""
 
@@ -146,7 +145,7 @@ def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
 
 def _unpriced(kind: str, terms: Mapping[str, object]) -> dict[str, Any]:
     """The given fields as JSON has them; flows do not depend on a bond's price."""
-    made = MAKERS[kind]({**terms, "clean_price": None, "z_spread_bp": None})
+    made = validation.terms_of(kind, {**terms, "clean_price": None, "z_spread_bp": None})
     given = msgspec.to_builtins(made)
     return {name: value for name, value in given.items() if value is not None}
 

@@ -8,18 +8,17 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from instruments import access, loading, validation
+from instruments import access, loading
 from instruments.admin.shared.display_format import money, percent
 from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.admin.swap_form import SwapForm
 from instruments.admin_access import SeenRowsFilter
-from instruments.models import BondPosition, Status, Swap
+from instruments.models import BondPosition, Status, Swap, trade_models
 from pricing.markets import conventions
 
 
 class TradeAdmin(KeptRows, RowAdmin):
-    product = ""
     save_as = True
     actions = ("cancel", "activate", "export_selected")
 
@@ -48,22 +47,17 @@ class TradeAdmin(KeptRows, RowAdmin):
         changed = result.counts["update"] if result.written else 0
         self.message_user(request, f"{changed} trades are {status.label} now.")
 
-    def terms(self, trade: Any) -> dict[str, Any]:
-        """Its fields, as the core wants them."""
-        raise NotImplementedError
-
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         """What it is worth, and what it pays."""
         return [
             live().values([row.trade_id], title="Live risk"),
             live().flows(row.trade_id)
-            or live().contract(self.product, self.terms(row), title="Cash flows"),
+            or live().contract(row.product, row.terms_values(), title="Cash flows"),
         ]
 
 
 @admin.register(BondPosition)
 class BondPositionAdmin(TradeAdmin):
-    product = "bond"
     list_display = ("trade_id", "bond_code", "face", "book", "clean_price", "status")
     list_filter = (
         "status",
@@ -91,14 +85,9 @@ class BondPositionAdmin(TradeAdmin):
             if stored is None or getattr(stored, field) != getattr(obj, field):
                 self.message_user(request, f"{field}: {sentence}", messages.WARNING)
 
-    def terms(self, trade: BondPosition) -> dict[str, Any]:
-        own = {name: getattr(trade, name) for name in validation.POSITION_FIELDS}
-        return {**trade.bond.static(), **own, "book": trade.book.code}
-
 
 @admin.register(Swap)
 class SwapAdmin(TradeAdmin):
-    product = "swap"
     form = SwapForm
     conventions = tuple(conventions.SWAPS)
     list_display = (
@@ -153,6 +142,17 @@ class SwapAdmin(TradeAdmin):
     def size(self, swap: Swap) -> str:
         return money(swap.notional)
 
-    def terms(self, trade: Swap) -> dict[str, Any]:
-        own = {name: getattr(trade, name) for name in validation.SWAP_FIELDS}
-        return {**own, "book": trade.book.code}
+
+class OtherTradeAdmin(TradeAdmin):
+    """The page of a product without a page of its own: all fields, in the order of the model."""
+
+    list_display = ("trade_id", "book", "status", "updated")
+    list_filter = ("status", ("book__desk", SeenRowsFilter), ("book", SeenRowsFilter))
+    list_select_related = ("book",)
+    search_fields = ("trade_id",)
+    autocomplete_fields = ("book",)
+
+
+for model in trade_models():
+    if not admin.site.is_registered(model):
+        admin.site.register(model, OtherTradeAdmin)

@@ -175,10 +175,27 @@ def _one_trade(model: type[Trade]) -> Values:
     return {"trade_id": {"validators": [unique]}}
 
 
-class BondPositionSerializer(RowSerializer):
+class TradeSerializer(RowSerializer):
+    """What the trades of all products have."""
+
     book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
-    bond = CodeField(queryset=Bond.objects.all(), help_text="Code of the bond")
     desk = serializers.CharField(source="book.desk.code", read_only=True)
+    currency = serializers.CharField(read_only=True)
+
+
+def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
+    """The serializer of a product that has none of its own: all fields of its table."""
+    meta = {
+        "model": model,
+        "exclude": ("id",),
+        "extra_kwargs": _one_trade(model),
+        "read_only_fields": ("created", "updated"),
+    }
+    return type(f"{model.__name__}Serializer", (TradeSerializer,), {"Meta": type("Meta", (), meta)})
+
+
+class BondPositionSerializer(TradeSerializer):
+    bond = CodeField(queryset=Bond.objects.all(), help_text="Code of the bond")
     currency = serializers.CharField(source="bond.currency", read_only=True)
 
     class Meta:
@@ -188,16 +205,13 @@ class BondPositionSerializer(RowSerializer):
         read_only_fields = ("created", "updated")
 
 
-class SwapSerializer(RowSerializer):
-    book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
+class SwapSerializer(TradeSerializer):
     counterparty = CodeField(
         queryset=Counterparty.objects.all(),
         required=False,
         allow_null=True,
         help_text="Code of the counterparty",
     )
-    desk = serializers.CharField(source="book.desk.code", read_only=True)
-    currency = serializers.CharField(read_only=True)
 
     class Meta:
         model = Swap

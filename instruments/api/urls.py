@@ -3,8 +3,10 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from instruments import loading
 from instruments.api import views
 from instruments.api.session import SessionView
+from instruments.models import BondPosition, Swap, trade_models
 
 router = SimpleRouter()
 router.register("desks", views.DeskViewSet)
@@ -16,5 +18,9 @@ router.register("bond-positions", views.BondPositionViewSet)
 router.register("swaps", views.SwapViewSet)
 router.register("fixings", views.FixingViewSet)
 router.register("fx-rates", views.FxRateViewSet)
+
+for model in trade_models():
+    if model not in (BondPosition, Swap):
+        router.register(loading.kind_of(model).name, views.trade_viewset(model))
 
 urlpatterns = [*router.urls, path("session/", SessionView.as_view())]

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from instruments import access
+from instruments import access, loading
 from instruments.api import filters, serializers
 from instruments.api.bulk import BulkMixin
 from instruments.api.changes import changes_of
@@ -32,6 +32,7 @@ from instruments.models import (
     Issuer,
     PricedRow,
     Swap,
+    Trade,
 )
 
 TRADE_ORDERINGS = ("trade_id", "status", "book__code", "created", "updated")
@@ -155,28 +156,46 @@ class BondViewSet(BulkMixin, RowViewSet):
     bulk_kind: ClassVar[str] = "bonds"
 
 
-class BondPositionViewSet(BulkMixin, RowViewSet):
+class TradeViewSet(BulkMixin, RowViewSet):
+    """What the trades of all products have in common."""
+
+    filterset_class: type[filters.TradeFilter] = filters.TradeFilter
+    lookup_field = "trade_id"
+    search_fields: tuple[str, ...] = ("trade_id",)
+    ordering_fields: tuple[str, ...] = TRADE_ORDERINGS
+
+
+class BondPositionViewSet(TradeViewSet):
     """Positions in bonds."""
 
     queryset = BondPosition.objects.select_related("bond", "book__desk")
     serializer_class = serializers.BondPositionSerializer
     filterset_class = filters.BondPositionFilter
-    lookup_field = "trade_id"
     search_fields = ("trade_id", "bond__code", "bond__isin", "bond__name")
     ordering_fields = (*TRADE_ORDERINGS, "face_amount", "bond__maturity_date")
     bulk_kind: ClassVar[str] = "positions"
 
 
-class SwapViewSet(BulkMixin, RowViewSet):
+class SwapViewSet(TradeViewSet):
     """Fixed-floating swaps."""
 
     queryset = Swap.objects.select_related("book__desk", "counterparty")
     serializer_class = serializers.SwapSerializer
     filterset_class = filters.SwapFilter
-    lookup_field = "trade_id"
     search_fields = ("trade_id", "convention")
     ordering_fields = (*TRADE_ORDERINGS, "notional", "fixed_rate", "termination_date")
     bulk_kind: ClassVar[str] = "swaps"
+
+
+def trade_viewset(model: type[Trade]) -> type[TradeViewSet]:
+    """The addresses of a product that has no class of its own here."""
+    words = {
+        "__doc__": f"{str(model._meta.verbose_name_plural).capitalize()}.",
+        "queryset": model._default_manager.select_related("book__desk"),
+        "serializer_class": serializers.trade_serializer(model),
+        "bulk_kind": loading.kind_of(model).name,
+    }
+    return type(f"{model.__name__}ViewSet", (TradeViewSet,), words)
 
 
 class FixingViewSet(BulkMixin, Rows):

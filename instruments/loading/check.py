@@ -15,7 +15,7 @@ from instruments.loading.references import References
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.table_spec import VERSION, TableSpec
 from instruments.loading.tables import Table, unknown_column
-from instruments.models import BondPosition, Row, Trade
+from instruments.models import BondPosition, Row, Trade, trade_models
 from instruments.models.row import StaleRow
 from instruments.models.trade import taken
 
@@ -205,7 +205,7 @@ class Checker:
             if new != old:
                 result.changes[column.name] = (old, new)
         result.status = "new" if stored is None else "update" if result.changes else "skip"
-        if isinstance(row, BondPosition):
+        if isinstance(row, Trade):
             doubts = row.doubts().items()
             result.warnings = {name: [text] for name, text in doubts if name in result.changes}
         if result.status == "update" and version not in (None, stored.version):
@@ -225,7 +225,7 @@ class Checker:
         """One identifier names one trade, of any product and of any desk."""
         ids = [checked.row.trade_id for checked in new]
         held: set[str] = set()
-        for model in Trade.__subclasses__():
+        for model in trade_models():
             found = model._base_manager.filter(trade_id__in=ids)
             held |= set(found.values_list("trade_id", flat=True))
         for checked in new:

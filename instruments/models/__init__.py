@@ -12,7 +12,7 @@ from instruments.models.position import BondPosition
 from instruments.models.quarantine import Quarantine
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
-from instruments.models.trade import Status, Trade
+from instruments.models.trade import Status, Trade, trade_models
 
 __all__ = (
     "Bond",
@@ -32,4 +32,5 @@ __all__ = (
     "Status",
     "Swap",
     "Trade",
+    "trade_models",
 )

@@ -116,7 +116,8 @@ class Bond(PricedRow):
             if self.isin:
                 validation.check_isin(self.isin)
             self.currency = (
-                validation.bond_terms({**validation.A_POSITION, **self.static()}).currency or ""
+                validation.terms_of("bond", {**validation.A_POSITION, **self.static()}).currency
+                or ""
             )
 
     def static(self) -> dict[str, Any]:

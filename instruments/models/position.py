@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import models
@@ -16,6 +17,9 @@ from pricing import limits
 
 class BondPosition(Trade):
     """So much face of a bond in a book; less than zero is short."""
+
+    product = "bond"
+    end_date = "bond__maturity_date"
 
     bond = models.ForeignKey(Bond, on_delete=models.PROTECT, related_name="positions")
     face_amount = models.DecimalField(
@@ -63,19 +67,14 @@ class BondPosition(Trade):
         if priced_anew and spread_bp == self.z_spread_bp:
             self.z_spread_bp = None
 
-    def check_terms(self) -> None:
-        """Refuse what cannot become Terms."""
-        super().check_terms()
-        if self.is_over or None in (self.face_amount, self.bond_id, self.book_id):
-            return  # not priced; or the form already says that they are missing
-        with validation.as_form_errors({f.name for f in self._meta.fields}):
-            validation.bond_terms({**self.bond.static(), **self._own()})
+    @classmethod
+    @cache
+    def terms_columns(cls) -> dict[str, str]:
+        """The bond's own fields are columns of the bond."""
+        of_the_bond = {name: f"bond__{name}" for name in validation.STATIC_FIELDS}
+        return super().terms_columns() | of_the_bond
 
     def doubts(self) -> dict[str, str]:
         """Sentences by field on values that are allowed and may be mistakes."""
         doubt = limits.price_doubt(float(self.clean_price)) if self.clean_price else None
         return {"clean_price": doubt} if doubt else {}
-
-    def _own(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in validation.POSITION_FIELDS}
-        return {**own, "book": self.book.code}

@@ -14,6 +14,7 @@ from instruments.models.trade import Status, Trade
 from pricing import limits
 from pricing.markets import conventions
 from pricing.products import check_in_child
+from pricing.products.fixed_floating_swap import SwapTerms
 
 LONGEST_CLOSURE = dt.timedelta(days=14)
 """No calendar is closed for longer: dates further apart cannot fall on one business day."""
@@ -28,6 +29,9 @@ class PayReceive(models.TextChoices):
 
 class Swap(Trade):
     """A fixed-floating swap. What is empty comes from its convention."""
+
+    product = "swap"
+    end_date = "termination_date"
 
     convention = models.CharField(max_length=32, db_index=True)
     pay_receive = models.CharField(max_length=7, choices=PayReceive)
@@ -100,17 +104,10 @@ class Swap(Trade):
         row = conventions.SWAPS.get(self.convention)
         return row.currency if row else ""
 
-    def check_terms(self) -> None:
-        """Refuse what cannot become Terms."""
-        super().check_terms()
-        needed = (self.notional, self.effective_date, self.termination_date, self.fixed_rate)
-        if self.is_over or None in needed or self.book_id is None:
-            return  # not priced; or the form already says that they are missing
-        with validation.as_form_errors({f.name for f in self._meta.fields}):
-            if self.trade_date is not None:
-                limits.check_date("trade_date", self.trade_date)
-            own = {name: getattr(self, name) for name in validation.SWAP_FIELDS}
-            terms = validation.swap_terms({**own, "book": self.book.code})
-            length = terms.termination_date - terms.effective_date
-            if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
-                check_in_child.check_swap(terms)  # calendars need QuantLib
+    def check_contract(self, terms: SwapTerms) -> None:
+        """Refuse a trade date out of range, and legs that no market could price."""
+        if self.trade_date is not None:
+            limits.check_date("trade_date", self.trade_date)
+        length = terms.termination_date - terms.effective_date
+        if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
+            check_in_child.check_swap(terms)  # calendars need QuantLib

@@ -1,7 +1,11 @@
-"""What every trade has: an identifier, a book, a status."""
+"""The base of the tables of trades: an identifier, a book, a status, and how it becomes terms."""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, ClassVar
+
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -9,6 +13,8 @@ from instruments import validation
 from instruments.models.desk import Book
 from instruments.models.row import PricedRow
 from pricing.errors import BadInput
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms
 
 
 class Status(models.TextChoices):
@@ -20,7 +26,15 @@ class Status(models.TextChoices):
 
 
 class Trade(PricedRow):
-    """Base of positions and swaps."""
+    """Base of the tables of trades, one table for each product.
+
+    The table of a product sets ``product``, its name in the table of products, and ``end_date``,
+    the path of a query to the date on which a trade ends. Its columns are named as the fields of
+    the terms; ``terms_columns`` says where another table has them.
+    """
+
+    product: ClassVar[str]
+    end_date: ClassVar[str]
 
     trade_id = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
@@ -39,7 +53,7 @@ class Trade(PricedRow):
         """Refuse what cannot become Terms; one identifier names one trade, of any product."""
         super().clean()
         self.check_terms()
-        for other in Trade.__subclasses__():
+        for other in trade_models():
             same = other._base_manager.filter(trade_id=self.trade_id)
             if other is not type(self) and same.exists():
                 raise ValidationError({"trade_id": taken(self.trade_id)})
@@ -50,9 +64,62 @@ class Trade(PricedRow):
         return self.status != Status.ACTIVE and not self._state.adding
 
     def check_terms(self) -> None:
-        """As `clean`, without asking the database."""
+        """Refuse what cannot become Terms, without asking the database for other trades."""
         with validation.as_form_errors(("trade_id",)):
             validation.check_code("trade_id", self.trade_id)
+        if self.is_over or self._is_incomplete():
+            return  # not priced; or the form already says what is missing
+        with validation.as_form_errors({f.name for f in self._meta.fields}):
+            self.check_contract(self.terms())
+
+    def check_contract(self, terms: Any) -> None:
+        """Refuse what the terms alone do not show; raises BadInput."""
+
+    def doubts(self) -> dict[str, str]:
+        """Sentences by field on values that are allowed and may be mistakes."""
+        return {}
+
+    @classmethod
+    @cache
+    def terms_columns(cls) -> dict[str, str]:
+        """Each field of the terms, with the path of a query to its column."""
+        fields = PRODUCTS[cls.product].terms.__struct_fields__
+        return {**{name: name for name in fields}, "book": "book__code"}
+
+    def terms_values(self) -> dict[str, object]:
+        """The values of the fields of the terms; None for what is not given."""
+        return {name: self._at(path) for name, path in self.terms_columns().items()}
+
+    def terms(self) -> Terms:
+        """The trade as pricing reads it.
+
+        Raises:
+            BadInput: With the field, its value and what is allowed.
+        """
+        return validation.terms_of(self.product, self.terms_values())
+
+    def _is_incomplete(self) -> bool:
+        columns = self.terms_columns()
+        return any(self._at(columns[name]) is None for name in _required(self.product))
+
+    def _at(self, path: str) -> object:
+        name, _, rest = path.partition("__")
+        if not rest:
+            return getattr(self, name)
+        is_set = getattr(self, f"{name}_id") is not None
+        return getattr(getattr(self, name), rest) if is_set else None
+
+
+@cache
+def _required(product: str) -> tuple[str, ...]:
+    """Fields that the terms of a product cannot do without."""
+    fields = msgspec.structs.fields(PRODUCTS[product].terms)
+    return tuple(field.name for field in fields if field.required)
+
+
+def trade_models() -> tuple[type[Trade], ...]:
+    """The tables of trades, one for each product."""
+    return tuple(Trade.__subclasses__())
 
 
 def taken(trade_id: str) -> str:

@@ -12,7 +12,6 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from instruments import validation
 from instruments.admin.shared.panel import live
 from instruments.models import Bond, BondPosition, Book, Desk, Swap
 from tests.instruments.conftest import SWAP, make_swap
@@ -111,7 +110,7 @@ def test_a_convention_fills_what_is_left_empty_as_if_it_had_been_given(book: Boo
     panels = [
         live().contract(
             "swap",
-            {**{n: getattr(row, n) for n in validation.SWAP_FIELDS}, "book": "B1"},
+            {**row.terms_values(), "book": "B1"},
             title="",
         )
         for row in (short, full)

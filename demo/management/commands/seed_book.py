@@ -14,10 +14,10 @@ from simple_history.utils import bulk_create_with_history
 
 from demo import sample, sample_bonds
 from instruments import trade_repository
-from instruments.models import Bond, BondPosition, Book, Desk, Swap
+from instruments.models import Bond, Book, Desk, Trade, trade_models
 from instruments.models.book_version import book_changed, bulk_change
-from pricing.products.fixed_floating_swap import SwapTerms
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.registry import as_bond
+from pricing.products.terms import Terms
 
 ROWS_AT_ONCE = 1_000
 REASON = "manage.py seed_book"
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def _clear() -> str:
-    removed = sum(model.objects.filter(OURS).delete()[0] for model in (BondPosition, Swap))
+    removed = sum(model._default_manager.filter(OURS).delete()[0] for model in trade_models())
     codes = [bond.code for bond in sample_bonds.bonds()]
     bonds, _ = Bond.objects.filter(code__in=codes, positions__isnull=True).delete()
     return f"{removed} trades and {bonds} bonds removed; desks and books stay."
@@ -64,8 +64,8 @@ def _seed(count: int, seed: int) -> str:
     bonds = _bonds()
     have = {
         trade_id
-        for model in (BondPosition, Swap)
-        for trade_id in model.objects.filter(OURS).values_list("trade_id", flat=True)
+        for model in trade_models()
+        for trade_id in model._default_manager.filter(OURS).values_list("trade_id", flat=True)
     }
     added = 0
     with Progress(disable=not sys.stdout.isatty()) as progress:
@@ -80,7 +80,7 @@ def _seed(count: int, seed: int) -> str:
     return f"{added} trades added, {count - added} were there."
 
 
-def _batches(trades: Iterator[SwapTerms | BondTerms]) -> Iterator[list[SwapTerms | BondTerms]]:
+def _batches(trades: Iterator[Terms]) -> Iterator[list[Terms]]:
     while batch := list(islice(trades, ROWS_AT_ONCE)):
         yield batch
 
@@ -115,17 +115,12 @@ def _bonds() -> dict[str, int]:
     return {bond.static["name"]: keys[bond.code] for bond in universe}
 
 
-def _insert(
-    trades: list[SwapTerms | BondTerms], books: dict[str, int], bonds: dict[str, int]
-) -> None:
-    swaps = [
-        trade_repository.swap_row(t, books[t.book]) for t in trades if isinstance(t, SwapTerms)
-    ]
-    positions = [
-        trade_repository.position_row(t, books[t.book], bonds[t.name or ""])
-        for t in trades
-        if isinstance(t, BondTerms)
-    ]
-    for model, rows in ((Swap, swaps), (BondPosition, positions)):
-        if rows:
-            bulk_create_with_history(rows, model, default_change_reason=REASON)
+def _insert(trades: list[Terms], books: dict[str, int], bonds: dict[str, int]) -> None:
+    rows: dict[type[Trade], list[Trade]] = {}
+    for terms in trades:
+        bond = as_bond(terms)
+        links = {} if bond is None else {"bond_id": bonds[bond.name or ""]}
+        row = trade_repository.trade_row(terms, book_id=books[terms.book], **links)
+        rows.setdefault(type(row), []).append(row)
+    for model, some in rows.items():
+        bulk_create_with_history(some, model, default_change_reason=REASON)

@@ -1,4 +1,4 @@
-"""A day in; active trades that ended before it are matured, and no longer priced."""
+"""Mark active trades that ended before a day as matured, so that they are not priced any more."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from instruments import loading
-from instruments.models import BondPosition, Status, Swap
-
-ENDS = {"swaps": (Swap, "termination_date"), "positions": (BondPosition, "bond__maturity_date")}
+from instruments.models import Status, trade_models
 
 
 class Command(BaseCommand):
@@ -27,14 +25,15 @@ class Command(BaseCommand):
     def handle(self, *args: object, on: str | None, after_days: int, **options: object) -> None:
         """One change of the book, named in the history."""
         last = _day(on) - dt.timedelta(days=after_days)
-        for kind, (model, end) in ENDS.items():
+        for model in trade_models():
+            kind, end = loading.kind_of(model), model.end_date
             active = model._base_manager.filter(status=Status.ACTIVE, **{f"{end}__lt": last})
             ids = active.order_by("trade_id").values_list("trade_id", flat=True)
             rows = [{"trade_id": name, "status": Status.MATURED.value} for name in ids]
-            result = loading.load(loading.KINDS[kind], rows, reason="mark_matured", partial=True)
+            result = loading.load(kind, rows, reason="mark_matured", partial=True)
             for sentence in result.sentences():
                 self.stderr.write(sentence)
-            self.stdout.write(f"{kind}: {result.counts['update']} matured before {last}")
+            self.stdout.write(f"{kind.name}: {result.counts['update']} matured before {last}")
 
 
 def _day(text: str | None) -> dt.date:

@@ -19,7 +19,7 @@ from redis import RedisError
 
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable
 from feedbridge.kafka.topics import TOPICS, connect_admin
-from instruments.models import BondPosition, Fixing, Swap
+from instruments.models import Fixing, trade_models
 from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
@@ -99,10 +99,10 @@ def _tables() -> str:
 
 
 def _trades() -> str:
-    positions, swaps = BondPosition.objects.count(), Swap.objects.count()
-    if not positions + swaps:
+    counts = {model: model._base_manager.count() for model in trade_models()}
+    if not any(counts.values()):
         raise Unwell("no trade is stored")
-    return f"{positions} bond positions, {swaps} swaps"
+    return ", ".join(f"{n} {model._meta.verbose_name_plural}" for model, n in counts.items())
 
 
 def _fixings() -> str:
