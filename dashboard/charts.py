@@ -213,7 +213,7 @@ def breakdown_chart(found: Breakdown) -> Option:
             "type": "bar",
             "stack": "dv01",
             "barMaxWidth": 34,
-            "color": theme.PRODUCT_COLORS[product],
+            "color": theme.product_color(product),
             "data": _cents(values),
         }
         for product, values in found.by_product.items()

@@ -6,6 +6,8 @@ their content, so that no number is ever cut off, and a refresh sends text alone
 
 from __future__ import annotations
 
+import colorsys
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -60,7 +62,14 @@ class Column:
 
 def currency_color(currency: str) -> str:
     """The same colour for the same currency everywhere."""
-    return CURRENCY_COLORS.get(currency, OTHER_COLOR)
+    return CURRENCY_COLORS.get(currency) or _color_of_code(currency)
+
+
+def _color_of_code(code: str) -> str:
+    """A light colour that depends on the code alone, so that it is the same in every process."""
+    hue = zlib.crc32(code.encode()) % 360 / 360
+    rgb = colorsys.hls_to_rgb(hue, 0.68, 0.6)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def pill(status: Status, beat: int) -> str:
@@ -74,6 +83,11 @@ def pill(status: Status, beat: int) -> str:
         f'<span class="pill {word.lower()}" title="{escape(status.reason)}" data-beat="{beat}">'
         f'<span class="now">{word}</span><span class="late">NO UPDATE</span></span>'
     )
+
+
+def product_color(product: str) -> str:
+    """The same colour for the same product everywhere."""
+    return PRODUCT_COLORS.get(product) or _color_of_code(product)
 
 
 def heading(title: str, note: str = "") -> str:

@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote
 
 from dashboard import theme
+from pricing.products.registry import PRODUCT_NAMES
 
 
 def drawing(points: list[float], *, bars: bool = False) -> str:
@@ -48,3 +49,10 @@ def test_what_stands_in_a_card_or_table_is_text_and_no_markup() -> None:
     html = theme.cards([theme.Card(hostile, hostile, hostile, hostile)])
     html += theme.table((theme.Column(hostile),), [(hostile,)])
     assert "<img src=x" not in html
+
+
+def test_every_product_has_a_colour_of_its_own() -> None:
+    names = [*PRODUCT_NAMES, "annuity"]
+    colours = {theme.product_color(name) for name in names}
+    assert len(colours) == len(names)
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
