@@ -1,13 +1,15 @@
-"""A pytest plugin: real servers, before Django reads where they are.
+"""A pytest plugin that starts real servers before Django reads where they are.
 
 What is configured by DATABASE_URL, REDIS_URL or KAFKA_BOOTSTRAP_SERVERS is used as it is; the
-rest is started as local processes under .local/test, from scratch, and stopped at the end.
+rest is started as local processes under .local/test, from scratch, and stopped at the end. A run
+of nothing but the folders in ``NEED_NO_SERVERS`` starts none: ``make test ARGS=tests/pricing``.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from devstack.stack import Stack
 ROOT = Path(__file__).resolve().parent.parent
 BASE = Path(os.environ.get("RISK_TEST_BASE", ROOT / ".local" / "test"))
 
+NEED_NO_SERVERS = ("tests/pricing", "tests/benchmarks")
+_stack = pytest.StashKey[Stack]()
 
 # Tests call as fast as they can; those of the limits set their own.
 CALLS = ("API_ANONYMOUS_CALLS", "API_USER_CALLS", "API_UPLOADS", "LOGINS")
@@ -38,11 +42,26 @@ def _start() -> Stack:
     return stack
 
 
-_stack = _start()
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Start the servers, unless the run needs none; pytest-django reads the settings after it."""
+    if not _needs_no_servers(early_config.known_args_namespace.file_or_dir):
+        early_config.stash[_stack] = _start()
+    yield
 
 
-def pytest_report_header() -> list[str]:
-    """Which broker this run used, and what it cannot show."""
+def _needs_no_servers(paths: list[str]) -> bool:
+    """Whether all paths of the command line lie in folders whose tests use no server."""
+    files = [Path(path.partition("::")[0]).resolve() for path in paths]
+    return bool(files) and all(
+        any(file.is_relative_to(ROOT / folder) for folder in NEED_NO_SERVERS) for file in files
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which broker this run uses, and what the run cannot show."""
+    if _stack not in config.stash:
+        return ["servers: none, the chosen tests need none"]
     name = os.environ.get("KAFKA_BROKER_NAME", "")
     lines = [f"kafka: {name}"]
     if "memory" in name:
@@ -52,6 +71,7 @@ def pytest_report_header() -> list[str]:
     return lines
 
 
-def pytest_unconfigure() -> None:
-    """The last thing of all."""
-    _stack.stop()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers after everything else."""
+    if _stack in config.stash:
+        config.stash[_stack].stop()
