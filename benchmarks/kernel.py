@@ -33,19 +33,20 @@ from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import ONE_BP, CurveSet
-from pricing.curves.fixings import day_of, public_on
+from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveQuotes, shape_of
 from pricing.markets import conventions
+from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block, split_evenly
 from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 from pricing.reference import Reference
-from risk.store.block_result import make_groups, pack_columns, sum_cells
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
 from risk.store.results import PartColumns
+from risk.workers.block_result import make_groups, pack_columns, sum_cells
 from risk.workers.parallel_compile import Outcome, compile_all
 
 TODAY = dt.date(2024, 3, 5)

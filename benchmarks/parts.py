@@ -16,12 +16,12 @@ from pricing.arrays import FloatArray
 from pricing.curves.curve_set import ONE_BP, CurveSet
 from pricing.curves.quotes import CurveQuotes, curve_version
 from pricing.measures.block import ReadyBlock, parallel_values, price_block
-from risk.store.block_result import make_groups, pack_columns, sum_cells
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
 from risk.store.messages import FrameHeader
 from risk.store.publication import publish_parts
 from risk.store.results import PartSums
+from risk.workers.block_result import make_groups, pack_columns, sum_cells
 
 REPEATS = 15
 

@@ -25,12 +25,12 @@ from pricing.measures.table import MEASURES
 from pricing.products.cash_flows import CompiledTrade
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.flows import compile_trade
-from risk.store.block_result import pack
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
 from risk.store.messages import FrameHeader
 from risk.store.publication import publish_parts
 from risk.store.results import CellSums, PartColumns, PartSums
+from risk.workers.block_result import pack
 
 CONVENTIONS = {"USD": "USD-SOFR-OIS", "EUR": "EUR-ESTR-OIS", "GBP": "GBP-SONIA-OIS"}
 DESKS, BLOCKS, KEYS = 10, 2, 20

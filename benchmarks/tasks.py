@@ -15,15 +15,15 @@ import msgspec
 from benchmarks.kernel import TODAY, fixings_of
 from feedbridge.replay.history.daily import stored
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import CURRENCIES
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block
-from risk.store.block_result import make_groups, sum_cells
 from risk.store.messages import PriceJob
 from risk.store.results import PartSums, merge_cells
+from risk.workers.block_result import make_groups, sum_cells
 from risk.workers.parallel_compile import compile_all
 
 RESULTS = Path(__file__).resolve().parent / "results"

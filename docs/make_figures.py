@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import BONDS
 from pricing.measures.block import make_ready, parallel_values, price_block
 from pricing.measures.bond_analytics import PricedBond

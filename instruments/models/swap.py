@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.db import models
 from django.db.models import F, Q
 
@@ -13,11 +11,7 @@ from instruments.models.counterparty import Counterparty
 from instruments.models.trade import Status, Trade
 from pricing import limits
 from pricing.markets import conventions
-from pricing.products import check_in_child
-from pricing.products.fixed_floating_swap import SwapTerms
-
-LONGEST_CLOSURE = dt.timedelta(days=14)
-"""No calendar is closed for longer: dates further apart cannot fall on one business day."""
+from pricing.products.fixed_floating_swap import SwapTerms, check_swap
 
 
 class PayReceive(models.TextChoices):
@@ -108,6 +102,4 @@ class Swap(Trade):
         """Refuse a trade date out of range, and legs that no market could price."""
         if self.trade_date is not None:
             limits.check_date("trade_date", self.trade_date)
-        length = terms.termination_date - terms.effective_date
-        if length <= LONGEST_CLOSURE or terms.fixed_frequency == "ZERO":
-            check_in_child.check_swap(terms)  # calendars need QuantLib
+        check_swap(terms)

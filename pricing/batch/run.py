@@ -19,9 +19,10 @@ import numpy as np
 from pricing.arrays import FloatArray
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
-from pricing.curves.fixings import Fixings, date_of, day_of
+from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, curve_version, shape_of
 from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlement, PricingError
+from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.table import MEASURES

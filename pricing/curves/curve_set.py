@@ -23,12 +23,13 @@ import QuantLib as ql
 
 from pricing.arrays import FloatArray
 from pricing.curves.calibration import Instruments, Residuals
-from pricing.curves.fixings import Fixings, date_of, day_of
+from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, CurveNodes, Grid
 from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, Shape
 from pricing.curves.rate_helpers import Helper, HelperFactory
 from pricing.errors import BadInput, BootstrapFailed, MissingCurve
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of, day_of
 from pricing.products import schedules
 from pricing.products.schedules import day_number
 

@@ -1,4 +1,4 @@
-"""Published fixings in; what a coupon has earned so far out, by index."""
+"""Lay published fixings on an index's business days and compound them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.markets import vocabulary
+from pricing.markets import calendars, vocabulary
+from pricing.markets.calendars import date_of, day_of
 from pricing.markets.conventions import IndexConvention
-from pricing.products import schedules
 
-EPOCH = dt.date(1970, 1, 1)
 Fixings = Mapping[str, Mapping[dt.date, float]]
 """Decimal rates by index name and fixing date."""
-
-
-def day_of(date: dt.date) -> int:
-    """Days since 1970-01-01."""
-    return (date - EPOCH).days
-
-
-def date_of(day: int) -> dt.date:
-    """The date of a day number."""
-    return EPOCH + dt.timedelta(days=int(day))
 
 
 @dataclass(frozen=True)
@@ -97,7 +86,7 @@ def index_history(
         today: The valuation date.
     """
     # Ten days more on both sides: either may be a holiday beside a weekend.
-    days = np.array(schedules.business_days(row.calendar, first - 10, today + 10), dtype=np.int64)
+    days = calendars.business_days(row.calendar, first - 10, today + 10)
     known = {day_of(d): r for d, r in fixings.items() if day_of(d) <= today}
     rates = np.array([known.get(int(day), np.nan) for day in days])
     span = np.diff(days, append=days[-1]) / vocabulary.YEAR_DAYS[row.day_count]
@@ -115,5 +104,5 @@ def public_on(
     A replay must not know SOFR of its own day: it is published one business day later. A day on
     which the index's calendar is closed counts as the next business day, as it does for quotes.
     """
-    last = date_of(schedules.business_day_before(row.calendar, day_of(today), row.publication_lag))
+    last = date_of(calendars.business_day_before(row.calendar, day_of(today), row.publication_lag))
     return {date: rate for date, rate in fixings.items() if date <= min(last, today)}

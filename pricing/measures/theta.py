@@ -13,8 +13,9 @@ import numpy as np
 
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import Fixings, day_of
+from pricing.curves.fixings import Fixings
 from pricing.markets import conventions
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import IndexConvention
 from pricing.measures.block import make_ready, values_at
 from pricing.measures.value_date import roll_to

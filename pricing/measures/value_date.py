@@ -15,11 +15,12 @@ import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray, RecordArray
 from pricing.curves.discount_points import Points
-from pricing.curves.fixings import Fixings, IndexHistory, date_of, index_history
+from pricing.curves.fixings import Fixings, IndexHistory, index_history
 from pricing.curves.interpolation import YEAR
 from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError
 from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of
 from pricing.products.cash_flows import FIXED, NEVER, FlowBlock
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
-from pricing.markets import conventions, vocabulary
+from pricing.markets import calendars, conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.terms import (
     Bp,
@@ -137,6 +137,46 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def size(self) -> float:
         """The notional before any step of its schedule."""
         return self.notional
+
+
+def paying_fixed_frequency(terms: SwapTerms) -> str:
+    """The frequency of the fixed leg.
+
+    Raises:
+        BadInput: It pays once at the end. Such a swap compounds its rate, which is not modelled.
+    """
+    row = conventions.SWAPS[terms.convention]
+    value = row.fixed_frequency if terms.fixed_frequency is None else terms.fixed_frequency
+    found = vocabulary.frequency(value, "fixed_frequency")
+    if found not in vocabulary.PERIODIC_FREQUENCIES:
+        allowed = ", ".join(vocabulary.PERIODIC_FREQUENCIES)
+        reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
+        raise BadInput("fixed_frequency", value, reason)
+    return found
+
+
+def check_swap(terms: SwapTerms) -> None:
+    """Refuse a swap that no market could price.
+
+    A swap from the last Friday of a month to the Saturday, for example, ends when it begins.
+
+    Raises:
+        BadInput: Its legs are not modelled, or both its ends fall on one business day.
+    """
+    paying_fixed_frequency(terms)
+    row = conventions.SWAPS[terms.convention]
+    calendar = terms.calendar or row.calendar
+    convention = terms.business_day_convention or row.business_day_convention
+    start, end = (
+        calendars.adjust(calendar, date, convention)
+        for date in (terms.effective_date, terms.termination_date)
+    )
+    if start >= end:
+        reason = (
+            f"it falls on {end}, as effective_date {terms.effective_date} does, by calendar "
+            f"{calendar} and the business day convention: end on a later business day"
+        )
+        raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
 
 
 def _check_index(name: str | None, currency: str) -> None:

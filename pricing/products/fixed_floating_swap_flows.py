@@ -15,7 +15,12 @@ from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 from pricing.products.accrual import RegularDates
 from pricing.products.cash_flows import FLOW, CompiledTrade
-from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.fixed_floating_swap import (
+    NotionalStep,
+    SwapTerms,
+    check_swap,
+    paying_fixed_frequency,
+)
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
 from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
 from pricing.products.schedules import (
@@ -66,7 +71,7 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     return Swap(
         terms=terms,
         index=index,
-        fixed_frequency=_fixed_frequency(given_or(terms.fixed_frequency, row.fixed_frequency)),
+        fixed_frequency=paying_fixed_frequency(terms),
         fixed_day_count=given_or(terms.fixed_day_count, row.fixed_day_count),
         float_frequency=vocabulary.frequency(terms.own_float_frequency, "float_frequency"),
         float_day_count=given_or(terms.float_day_count, row.float_day_count),
@@ -79,25 +84,11 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     )
 
 
-def _fixed_frequency(value: str) -> str:
-    """A frequency that pays; a zero-coupon swap compounds its rate, which is not modelled.
-
-    Raises:
-        BadInput: It pays once at the end.
-    """
-    found = vocabulary.frequency(value, "fixed_frequency")
-    if found not in vocabulary.PERIODIC_FREQUENCIES:
-        allowed = ", ".join(vocabulary.PERIODIC_FREQUENCIES)
-        reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
-        raise BadInput("fixed_frequency", value, reason)
-    return found
-
-
 def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     terms = swap.terms
     start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
     once = tenor == "ZERO"
-    _refuse_same_business_day(swap)
+    check_swap(terms)
     schedule = ql.Schedule(
         start,
         end,
@@ -112,30 +103,6 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     )
     _refuse_empty_periods(schedule)
     return schedule
-
-
-def check_swap(terms: SwapTerms) -> None:
-    """Refuse a swap that no market could price.
-
-    Raises:
-        BadInput: Its legs are not modelled, or both its ends fall on one business day.
-    """
-    _refuse_same_business_day(resolve_swap(terms))
-
-
-def _refuse_same_business_day(swap: Swap) -> None:
-    """A swap from the last Friday of a month to the Saturday ends when it begins."""
-    terms, cal = swap.terms, calendar(swap.calendar)
-    start, end = (
-        cal.adjust(to_ql(date), swap.roll)
-        for date in (terms.effective_date, terms.termination_date)
-    )
-    if start >= end:
-        reason = (
-            f"it falls on {end.ISO()}, as effective_date {terms.effective_date} does, by calendar "
-            f"{swap.calendar} and the business day convention: end on a later business day"
-        )
-        raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
 
 
 def _refuse_empty_periods(schedule: ql.Schedule) -> None:

@@ -127,17 +127,3 @@ def known_curve(field: str, value: str | None, default: str) -> str:
 def stub_date(date: dt.date | None, once: bool) -> ql.Date:
     """QuantLib's stub date; none where it is not given or the schedule has one period."""
     return ql.Date() if date is None or once else to_ql(date)
-
-
-def business_days(name: str, first: int, last: int) -> list[int]:
-    """Day numbers of the business days of a calendar, both ends included."""
-    cal = calendar(name)
-    days = cal.businessDayList(ql_of_day(first), ql_of_day(last))
-    return [day_number(day) for day in days]
-
-
-def business_day_before(name: str, day: int, count: int) -> int:
-    """The business day so many before a day number; a closed day counts as the next open one."""
-    cal = calendar(name)
-    open_day = cal.adjust(ql_of_day(day), ql.Following)
-    return day_number(cal.advance(open_day, -count, ql.Days))

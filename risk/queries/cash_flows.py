@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.curves.fixings import date_of, public_on
+from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of
 from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import FlowBlock, only
 from pricing.products.registry import PRODUCTS

@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import redis
 
-from pricing.curves.fixings import date_of
 from pricing.errors import Failure
+from pricing.markets.calendars import date_of
 from pricing.markets.conventions import CURVES, INDICES
 from pricing.products.cash_flows import (
     FLOW,

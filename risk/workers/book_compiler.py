@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 
 from instruments import trade_repository as master
-from pricing.curves.fixings import date_of, day_of
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import Failure, SpreadNotSolved
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of, day_of
 from pricing.products.cash_flows import CompiledTrade
 from pricing.products.terms import Terms
 from risk.store.compiled_book import Manifest

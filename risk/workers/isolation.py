@@ -15,8 +15,8 @@ import numpy as np
 from pricing import kernel
 from pricing.arrays import IntArray
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import day_of
 from pricing.kernel_arrays import Flows, Tables
+from pricing.markets.calendars import day_of
 from pricing.measures.block import ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock, only

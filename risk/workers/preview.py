@@ -6,9 +6,9 @@ import msgspec
 
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
-from pricing.curves.fixings import date_of
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, Failure, PricingError
+from pricing.markets.calendars import date_of
 from pricing.products.cash_flows import FIXED, CompiledTrade
 from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books

@@ -17,17 +17,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import Fixings, day_of, public_on
+from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, curve_version, shape_of
 from pricing.markets import conventions
+from pricing.markets.calendars import day_of
 from pricing.measures.block import ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
-from risk.store.block_result import Groups, make_groups, pack_columns, sum_cells
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import PriceJob
 from risk.store.results import PartColumns, PartSums
+from risk.workers.block_result import Groups, make_groups, pack_columns, sum_cells
 
 T = TypeVar("T")
 

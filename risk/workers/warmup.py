@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
+from pricing.markets.calendars import day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block

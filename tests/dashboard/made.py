@@ -21,12 +21,12 @@ import numpy as np
 import redis
 
 from pricing.errors import Failure
-from risk.store.block_result import pack
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames, key
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
 from risk.store.messages import FrameHeader
 from risk.store.results import CellSums, PartColumns, PartSums, Rollup, roll_up
+from risk.workers.block_result import pack
 
 DAY = dt.date(2024, 3, 5)
 FX = {"USD": 1.0, "EUR": 2.0, "GBP": 4.0}

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import Fixings, day_of
+from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
+from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock, make_block

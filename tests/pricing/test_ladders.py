@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from pricing.measures.ladder_codec import unpack
-from risk.store.block_result import pack
+from risk.workers.block_result import pack
 
 NUMBERS = st.sampled_from([0.0, -0.0, 1.5, -2e9, 1e-30, 1e-60, np.nan])
 SHAPES = st.tuples(st.integers(0, 7), st.integers(1, 19))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from pricing.curves.fixings import day_of
 from pricing.markets import conventions
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import CURRENCIES
 from pricing.measures.block import make_ready, price_block, values_at
 from pricing.measures.value_date import roll_to

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import Fixings, day_of
+from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import shape_of
+from pricing.markets.calendars import day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to

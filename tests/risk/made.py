@@ -11,10 +11,10 @@ from pricing.errors import Failure
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_book
-from risk.store.block_result import pack
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import FrameHeader, PriceJob
 from risk.store.results import CellSums, PartColumns, PartSums
+from risk.workers.block_result import pack
 
 DATE = dt.date(2024, 3, 5)
 KEYS = [("USD-SOFR", "1Y"), ("USD-SOFR", "10Y")]

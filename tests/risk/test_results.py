@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
 from pricing.errors import Failure
+from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, make_ready, price_block
 from pricing.measures.table import MEASURES
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_book
-from risk.store.block_result import make_groups, pack_columns, sum_cells
 from risk.store.results import UnpricedTrade, history_line, merge_cells, roll_up
+from risk.workers.block_result import make_groups, pack_columns, sum_cells
 from tests.risk.made import QUOTES, cell, header, part, swap
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import QuantLib as ql
 
-from pricing.curves.fixings import date_of
+from pricing.markets.calendars import date_of
 from pricing.products import fixed_rate_bond_flows, schedules
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import shape_of
 from pricing.markets import conventions
+from pricing.markets.calendars import day_of
 from pricing.measures.block import ReadyBlock, make_ready, price_block, values_at
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock, make_block

@@ -29,9 +29,10 @@ import numpy as np
 import pytest
 
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.fixings import Fixings, date_of, day_of
+from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import shape_of
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products import fixed_floating_swap_flows, schedules

@@ -11,8 +11,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import assume, given, settings
 
-from pricing.curves.fixings import day_of
 from pricing.errors import BadInput
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import INDICES
 from pricing.products import schedules
 from pricing.products.cash_flows import OVERNIGHT

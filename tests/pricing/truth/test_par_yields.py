@@ -14,9 +14,9 @@ import pytest
 import QuantLib as ql
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.fixings import day_of
 from pricing.curves.quotes import QuoteId, shape_of
 from pricing.curves.rate_helpers import HelperFactory
+from pricing.markets.calendars import day_of
 from pricing.markets.conventions import CURVES
 from pricing.reference import Reference
 
