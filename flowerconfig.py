@@ -1,7 +1,8 @@
-"""Flower's settings, which it reads from here by itself: on this machine, and looking only.
+"""Flower's settings: listen on loopback and allow viewing only.
 
-It has no login of its own unless it is given one: without FLOWER_BASIC_AUTH it does not start on an
-address that others reach. A word on its command line counts more than this file.
+Flower reads this file by itself. It has no login unless FLOWER_BASIC_AUTH is set, and without one
+it refuses to start on an address that other machines can reach. Options on Flower's command line
+override this file.
 """
 
 import os

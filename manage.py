@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Commands of the project: ``python3 manage.py help``.
+"""Run the project's management commands: ``python3 manage.py help``.
 
-Any Python starts it: where the packages of the project are missing, it goes on with those of
-``.venv``. Where no variable names a server, it uses the servers of this checkout's running demo.
+Any Python can start it: if the project's packages are missing, it restarts with the interpreter
+of ``.venv``. If no variable names a server, it uses the servers of this checkout's running demo.
 """
 
 import importlib.util

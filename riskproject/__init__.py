@@ -1,4 +1,4 @@
-"""The Django project: settings, addresses, the Celery app."""
+"""The Django project: settings, URLs and the Celery application."""
 
 from riskproject.celery import app as celery_app
 

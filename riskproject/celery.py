@@ -1,4 +1,4 @@
-"""Settings in, the one Celery app out; its tasks are in ``risk/workers/tasks.py``."""
+"""The project's Celery application; its tasks are in ``risk/workers/tasks.py``."""
 
 from __future__ import annotations
 

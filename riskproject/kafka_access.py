@@ -1,12 +1,12 @@
-"""The environment in; how every Kafka client of ours connects and logs in, out.
+"""Read the Kafka connection and login options of every client from the environment.
 
     KAFKA_SECURITY_PROTOCOL   PLAINTEXT (the default), SSL, SASL_PLAINTEXT or SASL_SSL
     KAFKA_SASL_MECHANISM      SCRAM-SHA-512 (the default), SCRAM-SHA-256 or PLAIN
     KAFKA_USERNAME            the account, with KAFKA_PASSWORD or KAFKA_PASSWORD_FILE
-    KAFKA_CA_FILE             who signed the brokers' certificates; without it, the system's list
-    PRIVATE_NETWORK     True: PLAINTEXT to another machine is meant, in production too
+    KAFKA_CA_FILE             the CA that signed the brokers' certificates, if not a system CA
+    PRIVATE_NETWORK           True allows PLAINTEXT to another machine in production
 
-The name in a broker's certificate is always checked: a switch for that would be left off.
+The host name in a broker's certificate is always checked; there is no setting to turn that off.
 """
 
 from __future__ import annotations

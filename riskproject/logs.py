@@ -1,7 +1,7 @@
-"""Log records in; redacted lines out, as text for people or as JSON for machines.
+"""Format log records as text or JSON, with secrets redacted.
 
-Every process of ours logs by Python's own ``logging``: this file is the one formatter that all
-of it passes, so no library can write past the redaction.
+Every process of the project logs through Python's ``logging`` with this one formatter, so that no
+library can write a line past the redaction.
 """
 
 from __future__ import annotations

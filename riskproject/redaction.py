@@ -1,4 +1,4 @@
-"""A text in, the same text without secrets out: before a line reaches a log."""
+"""Remove secrets from text before it is logged."""
 
 from __future__ import annotations
 

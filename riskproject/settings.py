@@ -1,9 +1,9 @@
-"""The environment in, Django's settings out. Nothing else is read: no second file, no flags.
+"""Django settings, read from environment variables only.
 
-Two modes, one rule. RISK_ENV is ``development`` (the default) or ``production``.
-Development means DEBUG on, hosts on loopback only, and a secret key made on first use.
-Production means DEBUG off, and a start is refused while a secret is missing or weak.
-DEBUG=False alone already brings every rule of production; DEBUG=True is refused there.
+RISK_ENV selects one of two modes, ``development`` (the default) or ``production``. Development
+turns DEBUG on, allows only loopback hosts, and generates a secret key on first use. Production
+turns DEBUG off and refuses to start while a secret is missing or weak. DEBUG=False alone applies
+every production rule as well; DEBUG=True is refused in production.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Addresses of the project."""
+"""URL configuration of the project."""
 
 from __future__ import annotations
 

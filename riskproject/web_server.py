@@ -1,8 +1,7 @@
 """Run the web process: ``python -m riskproject.web_server --host 127.0.0.1 --port 8000``.
 
-This is uvicorn with what it has no option for: time limits for the headers of a request and for a
-caller who does not read the answer, a limit on the connections of one address, and an end within
-``STOP_S`` seconds of SIGTERM whatever a request is doing.
+This is uvicorn with two additions: a time limit for a request's headers, and a shutdown within
+``STOP_S`` seconds of SIGTERM whatever requests are in progress.
 """
 
 from __future__ import annotations

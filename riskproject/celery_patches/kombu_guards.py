@@ -1,6 +1,6 @@
-"""kombu's Redis transport in; one that outlives a Redis that is away or silent, out.
+"""Keep kombu's Redis transport working while Redis is down or does not answer.
 
-Each guard says what kombu 5.7 does without it. Remove it when kombu does so by itself.
+Each patch states what kombu 5.7 does without it. Remove a patch when kombu itself behaves so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A broker that is away in; a Celery worker that is back soon after it, out."""
+"""Make a Celery worker reconnect soon after its broker comes back."""
 
 from __future__ import annotations
 

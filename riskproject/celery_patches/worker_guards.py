@@ -1,6 +1,6 @@
-"""Celery's worker in; one whose processes are there again soon, and that ends when it must, out.
+"""Replace dead pool processes of a Celery worker quickly, and end the worker when it must end.
 
-Each guard says what celery 5.7 does without it. Remove it when Celery does so by itself.
+Each patch states what celery 5.7 does without it. Remove a patch when Celery itself behaves so.
 """
 
 from __future__ import annotations

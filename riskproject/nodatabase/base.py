@@ -1,4 +1,4 @@
-"""The database when DATABASE_URL is not set: every use of it ends with one sentence."""
+"""A database backend for when DATABASE_URL is not set: every use raises an error that says so."""
 
 from __future__ import annotations
 

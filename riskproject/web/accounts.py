@@ -1,7 +1,7 @@
-"""A password in, a session out, and the way on to the dashboard.
+"""Log users in and out, and redirect to the dashboard after login.
 
-The dashboard is another server, so it is no address that Django lets a login lead to. The login
-leads to ``/dashboard/`` here, and this sends on to the one address that the settings name.
+The dashboard is a separate server, which Django's login does not redirect to. The login therefore
+leads to ``/dashboard/`` on this server, which redirects to the dashboard URL of the settings.
 """
 
 from __future__ import annotations

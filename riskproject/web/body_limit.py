@@ -1,6 +1,6 @@
-"""Refuse request bodies that are too long or come too slowly, before Django keeps them on disk.
+"""Refuse request bodies that are too long or arrive too slowly, before Django stores them on disk.
 
-The middleware also tells whoever answers when the caller has hung up.
+The middleware also records when the caller has disconnected.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Answers in; answers that tell a browser to load nothing from elsewhere out.
+"""Add security headers to responses, and throttle login attempts and anonymous calls by address.
 
-Also the brakes on ways in: so many tries a minute of a password, and of calls without a login,
-from one address.
+The headers forbid browsers to load anything from other hosts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the caller of the request that is being answered has hung up."""
+"""Report whether the caller of the current request has disconnected."""
 
 from __future__ import annotations
 

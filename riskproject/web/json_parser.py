@@ -1,4 +1,4 @@
-"""Bytes of a request in; checked content out. What is too large or no plain JSON is refused."""
+"""Parse JSON request bodies, and refuse those that are too large or not valid JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a login by password."""
+"""The form for logging in with a password."""
 
 from __future__ import annotations
 

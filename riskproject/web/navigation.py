@@ -1,4 +1,4 @@
-"""A request in; the admin's menu out, with what the user may see."""
+"""Build the admin's menu from what the user may see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hook of drf-spectacular: which problems each operation may answer with."""
+"""Document in the OpenAPI schema which problem responses each operation may return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list in, one page of it out."""
+"""Pagination of the REST API's lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exceptions of the API in, RFC 9457 problem documents out; the schema says so too."""
+"""Convert exceptions of the API to RFC 9457 problem documents, and describe them in the schema."""
 
 from __future__ import annotations
 

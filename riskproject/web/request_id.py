@@ -1,4 +1,4 @@
-"""A request in; the same with an id that its log lines, its answer and its caller share, out."""
+"""Give each request an id that its log lines and its response carry."""
 
 from __future__ import annotations
 

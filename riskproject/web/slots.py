@@ -1,4 +1,4 @@
-"""Count what callers have under way in this web process, and refuse what is too much."""
+"""Limit the requests that each caller may have in progress in this web process."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A call in; whether its caller has calls left this minute out, counted in Redis for all processes.
+"""Limit API calls per caller and minute, counted in Redis for all web processes.
 
-One counter by caller and minute, raised by one atomic command: two processes cannot both take
-the last call. Without Redis nobody is refused, and the log says so: a limit that is there for
-fairness must not close the master while the cache is away. Logins have their own lock (axes),
-which counts in the database.
+Each caller has one counter per minute, raised by one atomic command, so two processes cannot both
+accept the last call. While Redis is down no call is refused and a warning is logged: a limit for
+fairness must not make the security master unavailable. Failed logins are limited separately by
+django-axes, which counts in the database.
 """
 
 from __future__ import annotations

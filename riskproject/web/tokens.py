@@ -1,4 +1,4 @@
-"""API tokens, of which the database holds hashes alone."""
+"""API tokens; the database stores only their hashes."""
 
 from __future__ import annotations
 

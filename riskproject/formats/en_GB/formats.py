@@ -1,4 +1,4 @@
-"""Dates as everywhere else in the project: 2025-02-10, never 10/02 or 02/10."""
+"""Format dates as ISO 8601 (2025-02-10), as everywhere else in the project."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i:s"
