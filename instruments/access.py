@@ -1,13 +1,13 @@
-"""A user and a row in; what the user may see and change out. REST and admin both ask here.
+"""Decide which rows a user may see and change; used by REST and the admin.
 
-Three roles, Django groups that every `migrate` sets right; a user may have several:
+There are three roles, Django groups that every `migrate` sets up; a user may have several:
 
     viewer       reads everything
     trader       reads and changes trades in the books of the desks that name the user
     risk_admin   reads and changes everything: instruments, books, desks, quarantine, users
 
-Reading across desks hangs on one permission, ``view_all_desks``: a trader who is a viewer
-too sees all desks and changes the own ones.
+The permission ``view_all_desks`` allows reading across desks: a trader who is also a viewer sees
+all desks and changes only trades of their own desks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The admin's side of access: who sees which rows, and who may make whom a user."""
+"""Apply the access rules in the admin: visible rows, and who may create users."""
 
 from __future__ import annotations
 

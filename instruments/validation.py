@@ -1,6 +1,6 @@
-"""Values of a row in, Terms out; or a BadInput, said beside the form field it is about.
+"""Validate the values of a trade and build its terms, or raise BadInput naming the form field.
 
-The same sentences reach the admin, the API and the commands. Knows no table.
+The admin, the API and the commands show the same messages. The module knows no table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Django's admin of the security master; importing it registers every page."""
+"""The Django admin of the security master; importing this package registers every page."""
 
 from instruments.admin import (
     accounts,

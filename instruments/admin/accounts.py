@@ -1,4 +1,4 @@
-"""Pages of users, roles, tokens and logins, in the look of the others."""
+"""Admin pages of users, roles, API tokens and login attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of histories: who changed what and when, over all rows; nobody writes there."""
+"""Read-only admin pages of the change history of all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of bonds: static data, the cash flows of 100 face, and the positions in them."""
+"""Admin pages of bonds: static data, cash flows per 100 face, and positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of desks, their books and their traders."""
+"""Admin pages of desks, books and their traders."""
 
 from __future__ import annotations
 

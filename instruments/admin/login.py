@@ -1,4 +1,4 @@
-"""The admin's login form: tells a user with a right password why the admin stays closed."""
+"""The admin's login form, which explains why a user with a valid password may not enter."""
 
 from __future__ import annotations
 

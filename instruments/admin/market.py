@@ -1,4 +1,4 @@
-"""Pages of market data that the master holds: fixings, and exchange rates to begin with."""
+"""Admin pages of fixings and of initial exchange rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of issuers and counterparties."""
+"""Admin pages of issuers and counterparties."""
 
 from __future__ import annotations
 

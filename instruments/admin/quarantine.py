@@ -1,4 +1,4 @@
-"""The page of trades that are kept out of pricing."""
+"""The admin page of quarantined trades."""
 
 from __future__ import annotations
 

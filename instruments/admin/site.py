@@ -1,4 +1,4 @@
-"""Settings of the admin site: its first page and its login."""
+"""The admin site: its title, start page and login form."""
 
 from __future__ import annotations
 

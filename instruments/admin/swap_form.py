@@ -1,4 +1,4 @@
-"""The form of a swap: its last day, or how long it is."""
+"""The form of a swap, whose maturity is entered as a date or as a tenor."""
 
 from __future__ import annotations
 

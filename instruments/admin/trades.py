@@ -1,4 +1,4 @@
-"""Pages of trades: positions in bonds, and swaps, with what they are worth now."""
+"""Admin pages of bond positions and swaps, with their live values."""
 
 from __future__ import annotations
 

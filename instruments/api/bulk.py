@@ -1,4 +1,4 @@
-"""Many rows in one call: a JSON array, CSV or XLSX in, what became of each row out."""
+"""Create or update many rows in one call from a JSON array, CSV or XLSX, with a result per row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row in; who changed what when out, newest first."""
+"""The change history of a row over REST, newest change first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query parameters in, querysets out; a misspelt parameter is refused, not ignored."""
+"""Filter querysets by query parameters, and refuse unknown parameters."""
 
 # django-filter ships no types:
 # mypy: disable-error-code="import-untyped,misc"

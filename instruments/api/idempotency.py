@@ -1,8 +1,8 @@
-"""A write with an Idempotency-Key in; its first answer out, however often it is sent.
+"""Answer repeated writes that carry the same Idempotency-Key with the first response.
 
-The key is claimed, the write made and the answer kept in one transaction: a process that
-dies in between leaves nothing behind, and the caller may send the same again. Only what has
-succeeded is kept; a refused call has changed nothing and is judged anew.
+Claiming the key, the write and storing the response share one transaction: if the process dies in
+between, nothing is stored and the caller may send the request again. Only successful responses
+are stored, because a refused call has changed nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A call in; yes, or a refusal that names the role it needs, out."""
+"""REST permissions by role; a refusal names the role that is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API refuses beside Terms: unknown names, unknown codes, stale versions."""
+"""Errors of the API beyond those of trade terms: unknown fields, unknown codes, stale versions."""
 
 from __future__ import annotations
 

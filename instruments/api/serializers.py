@@ -1,4 +1,4 @@
-"""JSON in, rows out, and back. Every rule is the model's own; here is only the translation."""
+"""Serializers of the security master; validation itself is in the models."""
 
 from __future__ import annotations
 

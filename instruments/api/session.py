@@ -1,4 +1,4 @@
-"""A login in; who it is, and which desks' risk it reads, out: the dashboard asks here."""
+"""Report the logged-in user and the desks whose risk the user may read; used by the dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of the security master and of the login, below /api/v1/."""
+"""URLs of the security master and of login, below /api/v1/."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""The REST side of the security master: who may do what is said by roles and desks."""
+"""REST views of the security master; roles and desks decide who may call them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and rows into the security master, and out of it: one way for admin, commands and REST."""
+"""Load files and rows into the security master, and export them, for admin, commands and REST."""
 
 from instruments.loading.errors import BadFile, Conflict
 from instruments.loading.loader import load

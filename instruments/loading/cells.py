@@ -1,4 +1,4 @@
-"""One cell in, as text of a file or as JSON; the value of a column out, or a BadCell."""
+"""Parse one cell, from file text or JSON, into the value of its column, or raise BadCell."""
 
 from __future__ import annotations
 

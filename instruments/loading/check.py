@@ -1,4 +1,4 @@
-"""A batch of rows in; each checked, compared with what is stored, and ready to be written."""
+"""Check a batch of rows, compare them with the stored rows, and prepare them for writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A field of a table in, a column of files out: how it is read, written and explained."""
+"""Map a table's fields to file columns: how each is read, written and documented."""
 
 from __future__ import annotations
 

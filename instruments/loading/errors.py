@@ -1,4 +1,4 @@
-"""Why a file, a row or a cell cannot be loaded; each says so in sentences."""
+"""Errors for files, rows and cells that cannot be loaded, with messages for users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of one kind in; the same rows in the database, or a sentence for each that cannot be."""
+"""Load rows of one table into the database, or report an error for each row that is wrong."""
 
 from __future__ import annotations
 

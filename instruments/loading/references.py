@@ -1,4 +1,4 @@
-"""Codes of a batch in; the rows of other tables that they name out."""
+"""Look up the rows of other tables that a batch refers to by code."""
 
 from __future__ import annotations
 

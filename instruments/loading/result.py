@@ -1,4 +1,4 @@
-"""What became of the rows of a load, row by row, and in sentences."""
+"""The result of a load, row by row, with messages for users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One kind of rows: its table, its columns, what names a row, and an example."""
+"""The specification of a loadable table: model, columns, identifying column and an example."""
 
 from __future__ import annotations
 

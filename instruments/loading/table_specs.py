@@ -1,4 +1,4 @@
-"""The kinds of rows that there are, by name, in the order in which they need each other."""
+"""All loadable tables by name, ordered so that referenced tables come first."""
 
 from __future__ import annotations
 

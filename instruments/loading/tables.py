@@ -1,4 +1,4 @@
-"""Bytes of a CSV or XLSX file in, a header and rows out; or sentences about the file."""
+"""Read the header and rows of a CSV or XLSX file, or raise an error about the file."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Read the cells of one sheet of an XLSX workbook in a child process with limits.
 
-The parser works on outside bytes, of which a few kilobytes can ask for minutes of time or gigabytes
-of memory. It therefore runs in a process of its own, which the system stops at a limit of memory
-and processor time, and which the caller kills after ``CLOCK_S`` seconds, when it stops waiting, or
-when nobody waits for what it would answer.
+A few kilobytes of a hostile workbook can make the parser use minutes of time or gigabytes of
+memory. It therefore runs in a child process with limits on memory and processor time. The caller
+kills the child after ``CLOCK_S`` seconds, when the caller stops waiting, or when the client that
+sent the workbook has disconnected.
 
-This file is also the program of the child: it imports nothing of the project.
+This file is also the program of the child process, so it imports nothing from the project.
 """
 
 from __future__ import annotations

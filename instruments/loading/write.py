@@ -1,4 +1,4 @@
-"""Checked rows in; written in a few statements, each with its line of history."""
+"""Write checked rows in a few statements, each row with its history record."""
 
 from __future__ import annotations
 

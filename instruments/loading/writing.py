@@ -1,4 +1,4 @@
-"""Rows of a kind in; bytes of a CSV or XLSX file out, which `read_table` takes back."""
+"""Write rows of a table as a CSV or XLSX file that `read_table` can read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the security master, one noun a file."""
+"""The tables of the security master, one module per table."""
 
 from instruments.models.bond import Bond
 from instruments.models.book_version import BookVersion

@@ -1,4 +1,4 @@
-"""Bonds: static data, once for every position in them."""
+"""Bonds: static data, stored once for all positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of rows in; one higher book version and one request to compile out."""
+"""Raise the book version and request a compilation once per transaction that changes trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has a code: for addresses, files and other rows to name it by."""
+"""The base class of tables whose rows have a code, used in URLs, files and references."""
 
 from __future__ import annotations
 

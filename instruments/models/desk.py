@@ -1,4 +1,4 @@
-"""Desks and their books: where a trade's risk is added up."""
+"""Desks and their books, by which risk is aggregated."""
 
 from __future__ import annotations
 

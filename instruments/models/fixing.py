@@ -1,4 +1,4 @@
-"""Fixings: what an index was on a day."""
+"""Published fixings of interest-rate indices, one per index and day."""
 
 from __future__ import annotations
 

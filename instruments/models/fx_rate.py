@@ -1,4 +1,4 @@
-"""Exchange rates of the master: they stand in until the feed sends the first ones."""
+"""Initial exchange rates, used until the feed sends the first ones."""
 
 from __future__ import annotations
 

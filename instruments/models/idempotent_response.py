@@ -1,4 +1,4 @@
-"""Answers that were given to writes with an Idempotency-Key."""
+"""Stored responses to writes that carried an Idempotency-Key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trades that are kept out of pricing because they take their worker with them."""
+"""Trades excluded from pricing because they crash the worker that prices them."""
 
 from __future__ import annotations
 

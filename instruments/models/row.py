@@ -1,4 +1,7 @@
-"""Rows that count their own versions and keep their history; priced ones raise the book's."""
+"""Base classes of rows that count their versions and keep their history.
+
+Changes of rows that affect pricing also raise the book version.
+"""
 
 from __future__ import annotations
 

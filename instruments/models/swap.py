@@ -1,4 +1,4 @@
-"""Fixed-floating swaps."""
+"""Fixed-floating interest-rate swaps."""
 
 from __future__ import annotations
 

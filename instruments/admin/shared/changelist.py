@@ -1,4 +1,4 @@
-"""The list pages of the admin: filters from addresses that are out of range are refused."""
+"""The admin's list page, which refuses out-of-range filter values from the URL."""
 
 from __future__ import annotations
 

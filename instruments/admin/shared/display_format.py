@@ -1,4 +1,4 @@
-"""Numbers in, the text of screens out: only screens show percent and thousands."""
+"""Format numbers for display: percentages and thousands separators."""
 
 from __future__ import annotations
 

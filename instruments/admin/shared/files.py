@@ -1,4 +1,7 @@
-"""The importer behind django-import-export's pages: a dry run with its differences, then all."""
+"""Import and export pages of the admin: a dry run that shows the changes, then one transaction.
+
+The pages belong to django-import-export; the loading is ``instruments.loading``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of a row: who may read it, and who may bring an older state back."""
+"""The history page of a row: permissions to read it and to restore an earlier state."""
 
 from __future__ import annotations
 

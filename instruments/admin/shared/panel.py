@@ -1,4 +1,4 @@
-"""Tables beside a form; other apps add theirs by registering a source of them."""
+"""Tables shown beside an admin form; other apps register functions that provide them."""
 
 from __future__ import annotations
 

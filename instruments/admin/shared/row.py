@@ -1,4 +1,4 @@
-"""What the pages of every table share: names to pick, versions, history, files."""
+"""The base class of all admin pages: choices by code, versions, history, file import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that wait for their confirmation: written in one request, read in the next one."""
+"""Store uploaded files between the request that uploads and the request that confirms."""
 
 from __future__ import annotations
 

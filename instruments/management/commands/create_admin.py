@@ -1,4 +1,4 @@
-"""A user name in; an administrator with a generated password out, once."""
+"""``manage.py create_admin``: create an administrator and print the generated password once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make an API token for a user, and on request the user, its roles and its desks."""
+"""``manage.py create_token``: create an API token for a user, and optionally the user itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind of rows in; all of them as a file that `load_instruments` takes back."""
+"""``manage.py export_instruments``: export a table as a file that `load_instruments` can load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV or XLSX file in; its rows in the security master, or a sentence for each that is wrong."""
+"""``manage.py load_instruments``: load a CSV or XLSX file, or report every row that is wrong."""
 
 from __future__ import annotations
 

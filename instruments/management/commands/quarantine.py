@@ -1,4 +1,4 @@
-"""``manage.py quarantine``: trades that are kept out of pricing; and their release."""
+"""``manage.py quarantine``: list quarantined trades, and release them."""
 
 from __future__ import annotations
 
