@@ -1,4 +1,4 @@
-"""The addresses that probes ask: does this process answer, and can the system do its work."""
+"""The /healthz and /readyz views: whether this process answers, and whether the system works."""
 
 from __future__ import annotations
 

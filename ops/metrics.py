@@ -1,7 +1,7 @@
-"""Pulses, frames and quarantine in; Prometheus metrics out, read at each scrape.
+"""Expose heartbeats, frames and quarantine as Prometheus metrics, read at each scrape.
 
-Bridges and workers count for themselves and say so in Redis; web is where a scraper asks. A
-number that cannot be read is absent: ``risk_redis_up`` and ``risk_database_up`` say why.
+Bridges and workers write their counters to Redis; the web process serves them. A value that
+cannot be read is left out, and ``risk_redis_up`` and ``risk_database_up`` show the reason.
 """
 
 from __future__ import annotations

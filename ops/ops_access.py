@@ -1,4 +1,4 @@
-"""A request in; whether its caller may see how the system is, out."""
+"""Decide whether the caller of a request may see the system's state."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Slow questions in; answers that are at most a second old, within a second, out.
+"""Run slow health checks with a time limit, and cache their results for a second.
 
-A server that hangs must not hang who asks how it is. Each question runs in a thread of its own
-and never twice at a time; who asks meanwhile is told that it has not been answered.
+A server that hangs must not hang its health check. Each check runs in a thread of its own and
+never twice at a time; a caller who asks meanwhile is told that it has not finished.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Servers and pulses in; what is well, what is not, and what repairs it, out."""
+"""Check the servers and heartbeats: what works, what does not, and what repairs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses that probes and Prometheus ask."""
+"""URLs of health checks and Prometheus metrics."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A database and its roles in; every privilege as the table of rights says, and what changed, out.
+"""Grant each PostgreSQL role exactly the privileges of the table of rights, and report changes.
 
-What stands is read from the catalogue and compared, so that a second run has nothing to do.
+Existing privileges are read from the catalogue and compared, so a second run changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A role's name and password in; a role that can log in with it, and do nothing else, out."""
+"""Create or update a PostgreSQL role that can log in and has no other attribute."""
 
 from __future__ import annotations
 

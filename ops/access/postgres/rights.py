@@ -1,8 +1,9 @@
-"""The name of a table or sequence in; what each role may do with it out.
+"""The privileges of each PostgreSQL role on each table and sequence.
 
-Three roles. The owner makes the tables and runs `migrate`; it serves nobody. `risk_app` is every
-process that runs: it writes rows, but can make, change or drop no table and rewrite no history.
-`risk_readonly` is for people and tools that look, and sees nothing that opens a door.
+There are three roles. The owner creates the tables and runs `migrate`; no running process uses
+it. `risk_app` is for all running processes: it writes rows, but cannot create, change or drop a
+table, nor rewrite history. `risk_readonly` is for people and tools that only read; it cannot see
+columns that hold credentials.
 """
 
 from __future__ import annotations

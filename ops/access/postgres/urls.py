@@ -1,4 +1,4 @@
-"""A database's URL and an account in; the URL of the same database for that account out."""
+"""Build the URL of the same database for another account."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``manage.py database_roles``: accounts of PostgreSQL that can do what they must, and no more.
+"""``manage.py database_roles``: create least-privilege PostgreSQL roles and grant their rights.
 
-Run by the owner of the tables after each `migrate`. Running it again changes nothing.
+The tables' owner runs it after each `migrate`. Running it again changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``manage.py doctor``: what works, what does not, and the command that repairs it."""
+"""``manage.py doctor``: report what works, what does not, and the command that repairs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py kafka_grants``: topics made, and to each account the rights it needs and no more."""
+"""``manage.py kafka_grants``: create the topics and grant each account the rights it needs."""
 
 from __future__ import annotations
 
