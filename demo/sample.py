@@ -1,7 +1,7 @@
-"""A count and a seed in, plausible trades of 2024 out: the same ones every time, no database.
+"""Generate plausible trades of 2024, reproducibly from a count and a seed; no database is used.
 
 The first `SAMPLE_SIZE` trades are the sample book, whatever the seed; the rest are generated.
-Rates are about those of each trade's first year; everything matures after 2025.
+Fixed rates are near the market rates of each trade's first year; all trades mature after 2025.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Nothing in, the bonds of the sample book out: a few real ones, the others invented.
+"""The bonds of the sample book: a few real ones, the others invented.
 
-A bond with an ISIN is real, and its terms are the issuer's. Every other bond says in its name
-that it is invented. The same ones every time.
+A bond with an ISIN is real, with its issuer's terms. The name of every other bond says that it is
+invented.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Years and dates in, plausible rates and business days of three markets out; made for the sample.
+"""Rough rate levels and business days of the demo's markets, for generating sample trades.
 
-Only rough levels, so that sample trades are worth about what such trades were worth.
+The levels are approximate, so that sample trades have values that such trades had.
 """
 
 from __future__ import annotations

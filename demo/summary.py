@@ -1,4 +1,4 @@
-"""What a demo shows in its terminal: published risk as it stands, and a summary at the end."""
+"""Print the published risk while a demo runs, and a summary at its end."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``manage.py demo``: everything at once with sample data, until Ctrl-C or DEMO_SECONDS.
+"""``manage.py demo``: run the whole system on sample data until Ctrl-C or for DEMO_SECONDS.
 
-Servers are found by their URLs; ``make demo`` starts the ones that are not configured.
+The servers' URLs come from the environment; ``make demo`` starts those that are not configured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A number of trades in; the sample book and generated trades in the database."""
+"""``manage.py seed_book``: store the sample book and generated trades in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates in, derived fixings of every index in the fixing store out."""
+"""``manage.py seed_fixings``: store derived fixings of every index for a range of dates."""
 
 from __future__ import annotations
 
