@@ -1,1 +1,1 @@
-"""Settings of the environment in, running servers out: PostgreSQL, Redis and Kafka as processes."""
+"""Run PostgreSQL, Redis and Kafka as local processes for the demo and the tests."""

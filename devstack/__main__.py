@@ -1,4 +1,4 @@
-"""A command line in; servers, a report or a sentence about what is wrong out."""
+"""Command line of devstack: ``python -m devstack run|doctor|stop ...``."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Who we are in; the user that PostgreSQL, which refuses root, runs as out."""
+"""Choose the user that runs PostgreSQL, which refuses to run as root."""
 
 import os
 import pwd

@@ -1,7 +1,7 @@
-"""A locked list of packages in; their known vulnerabilities, or that none could be looked up, out.
+"""Report known vulnerabilities of the packages in a lock file.
 
-``python -m devstack.audit requirements.txt`` asks a database of advisories through pip-audit. Where
-that is out of reach nothing is shown to be well, and the line says so; it is no failure of ours.
+``python -m devstack.audit requirements.txt`` asks an advisory database through pip-audit. If the
+database cannot be reached, the command says that nothing was checked and does not fail.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""docker-compose.yml, read as data: the services that run the project's own image."""
+"""Read docker-compose.yml: the services that run the project's own image."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The environment and a base directory in; a line per server, and what repairs it, out."""
+"""Report the state of each server, and the command that repairs it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

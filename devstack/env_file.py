@@ -1,7 +1,7 @@
-"""``.env.example`` in; a ``.env`` for docker compose with fresh secrets out, readable by its owner.
+"""Write a ``.env`` for docker compose from ``.env.example``, with fresh secrets: ``make env``.
 
-``make env``. What an ``.env`` has already stays as it is; only what it lacks is added, so that a
-release with a new variable needs the same command again.
+Only the owner can read the file. Variables that an existing ``.env`` has are kept and missing ones
+are added, so a release with a new variable needs the same command again.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What can go wrong with a server, said so that a person can act on it."""
+"""Errors of servers, with messages that tell what to do."""
 
 
 class StackError(Exception):

@@ -1,8 +1,8 @@
-"""Builds the image of the Dockerfile and tries every process of docker-compose.yml in it.
+"""Build the Dockerfile's image and run every process of docker-compose.yml in it.
 
 ``python -m devstack.image``, or ``make image``. The servers run as local processes on loopback, as
-in the demo; the containers share the network of this machine. Each container runs with what compose
-says of it: command, environment, user, read-only root, capabilities, health check.
+in the demo; the containers share this machine's network. Each container runs with its settings in
+compose: command, environment, user, read-only root, capabilities, health check.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""The servers of this checkout's running demo, for a command that is typed beside it.
+"""Find the servers of this checkout's running demo, for commands run beside it.
 
-``manage.py`` asks here when no variable names a server. A command gets the account of the database
-and of Redis that it needs, not the owner's, unless it changes tables or accounts.
+``manage.py`` uses this module when no variable names a server. A command gets the database and
+Redis accounts that it needs; only commands that change tables or accounts get the owner's.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""A process's name and an environment in; the environment with its own servers' URLs out.
+"""Give each process its own server URLs.
 
-``WORKER_REDIS_URL`` is the ``REDIS_URL`` of the process `worker`, and of no other: each process may
-have an account of its own, and none sees another's password in its environment.
+``WORKER_REDIS_URL`` becomes the ``REDIS_URL`` of the process `worker` only: each process may have
+an account of its own, and no process has another's password in its environment.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A package's name in, its folder and version out, without importing it."""
+"""Find a package's folder and version without importing it."""
 
 from importlib import metadata, util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A base directory in, its servers' passwords out: made once, kept where only the owner reads."""
+"""Generate the local servers' passwords once, in files that only the owner can read."""
 
 import json
 import os

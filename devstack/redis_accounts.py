@@ -1,7 +1,7 @@
-"""One secret in; Redis accounts out, each with the keys, channels and commands of its process.
+"""Redis accounts derived from one secret, each with the keys, channels and commands it needs.
 
-The rights stand in ``redis.acl``, which docker-compose.yml gives to its own server too. Whoever
-reads a password of the dashboard can read frames with it, and change nothing.
+The rights are in ``redis.acl``, which docker-compose.yml gives to its server too. The dashboard's
+account can read frames and change nothing.
 """
 
 from __future__ import annotations

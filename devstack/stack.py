@@ -1,4 +1,4 @@
-"""Settings of the environment and a base directory in; URLs of three running servers out."""
+"""Start the servers that are not configured, and return the URLs of all three."""
 
 import json
 import os

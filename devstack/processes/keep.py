@@ -1,9 +1,10 @@
-"""A command in; a process that is there again after each death, until we are told to stop, out.
+"""Run a command and restart it whenever it ends, until SIGTERM or SIGINT arrives.
 
-``python -m devstack.processes.keep worker -- celery -A riskproject worker ...``: one for each
-line of the Procfile. Nothing of the command stays behind, and who gives up says so and ends with
-its status.
-``WORKER_DATABASE_URL`` in our environment is its DATABASE_URL, and so with REDIS_URL.
+``python -m devstack.processes.keep worker -- celery -A riskproject worker ...`` is the form of
+each line of the Procfile. No child process of the command is left running. If the command keeps
+failing at its start, this process reports it and exits with the command's status.
+``WORKER_DATABASE_URL`` in the environment becomes the command's DATABASE_URL, and likewise for
+REDIS_URL.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Five numbers and a command in; that command, which ends when its parent does, out.
+"""Become another user, arrange to be killed when the parent dies, and execute a command.
 
 Run by path, as its own process: ``python -I -S launch.py PARENT SIGNAL UID GID -- COMMAND...``.
-It then becomes the command (exec). UID -1 keeps the user. Linux forgets the parent-death signal
-when a process changes its user, so the order here is: user first, then the signal, then exec.
+UID -1 keeps the user. Linux clears the parent-death signal when a process changes its user, so
+the user is changed first, then the signal is set, then the command is executed.
 """
 
 import ctypes

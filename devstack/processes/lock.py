@@ -1,4 +1,4 @@
-"""A base directory in, the sole right to it out, until it is given back or its holder dies."""
+"""Lock a base directory for one process until it releases the lock or dies."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Nothing in, free loopback ports out; and whether something listens on one."""
+"""Find free loopback ports, and check whether something listens on a port."""
 
 import secrets
 import socket

@@ -1,4 +1,4 @@
-"""A command in; a child process out that logs to a file, ends with us, and is stopped for sure."""
+"""Start a child process that logs to a file, dies with this process, and can always be stopped."""
 
 import json
 import os

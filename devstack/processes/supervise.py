@@ -1,4 +1,4 @@
-"""A command in, its exit code out; signals reach it once, and none of its children stays behind."""
+"""Run a command, forward signals to it once, and leave none of its child processes behind."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""The environment in; the better of the two brokers that this machine can run out."""
+"""Choose the better of the two Kafka brokers that this machine can run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

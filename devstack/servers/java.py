@@ -1,4 +1,4 @@
-"""The environment in, a Java new enough for Kafka out."""
+"""Find a Java installation new enough for Kafka."""
 
 import os
 import re

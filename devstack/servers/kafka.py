@@ -1,4 +1,4 @@
-"""A base directory, Java and a folder of jars in; a durable single-node Apache Kafka out."""
+"""Run a durable single-node Apache Kafka."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""kafka-pom.xml in, a folder of jars out: fetched once by Maven, then kept."""
+"""Fetch Kafka's jars, listed in kafka-pom.xml, once with Maven, and keep them."""
 
 import fcntl
 import hashlib

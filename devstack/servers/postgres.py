@@ -1,4 +1,4 @@
-"""A base directory in, a PostgreSQL server with the database `risk` out."""
+"""Run a PostgreSQL server with the database `risk`."""
 
 import os
 import shutil

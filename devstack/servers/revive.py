@@ -1,4 +1,4 @@
-"""Starts a server again that has ended by itself, as soon as its disk has room for it."""
+"""Restart a server that ended by itself, as soon as its disk has space for it."""
 
 import shutil
 import time

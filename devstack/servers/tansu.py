@@ -1,4 +1,4 @@
-"""A base directory in, the packaged Kafka-compatible broker (tansu, memory only) out."""
+"""Run tansu, a packaged Kafka-compatible broker that keeps its data in memory."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A base directory in, a Redis-compatible server (Valkey) with an append-only file out."""
+"""Run Valkey, a Redis-compatible server, with an append-only file."""
 
 import shutil
 import signal
