@@ -1,1 +1,1 @@
-"""Published frames in; a live screen in the browser out."""
+"""The dashboard: published frames as live pages in the browser."""

@@ -1,4 +1,4 @@
-"""Entry point: ``streamlit run dashboard/app.py``. Published frames in, live pages out."""
+"""The dashboard's entry point: ``streamlit run dashboard/app.py``."""
 
 from __future__ import annotations
 

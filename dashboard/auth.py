@@ -1,7 +1,7 @@
-"""The browser's cookie in; who looks, or a page with one sentence, out.
+"""Identify the user of the browser's session, or show a page that says why nothing is shown.
 
-``viewer`` stands before every page (``app.py``) and before all data (``screen.reader``): nothing
-is drawn, on no page and in no refresh, for a cookie that web does not vouch for now.
+``viewer`` is called before every page (``app.py``) and before all data (``screen.reader``): no page
+and no refresh draws anything for a cookie that the web process does not accept at that moment.
 """
 
 from __future__ import annotations

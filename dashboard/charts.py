@@ -1,4 +1,4 @@
-"""View models in, ECharts option dicts out. Pure: numbers stay numbers, text is plain."""
+"""Convert view models to ECharts options. Pure: numbers stay numbers and text is not HTML."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Redis in, snapshots out: what is published now, and what was there when Redis went away.
+"""Read what is published from Redis, and keep the last snapshot while Redis is down.
 
-One reader serves all tabs of a process: however many there are, Redis is read once a second.
+All tabs of a process share one reader, so Redis is read once a second however many there are.
 """
 
 from __future__ import annotations

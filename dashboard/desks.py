@@ -1,8 +1,8 @@
-"""A reader of everything in; what some desks may see of it out.
+"""Restrict what is published to the desks that a user may see.
 
-The one place where desks are told apart: pages read through it and cannot forget it. The rule is
-REST's (``risk.queries.portfolio``, ``risk.queries.trade_list``): a user sees totals and trades of
-the user's own desks; only users who see all desks see what belongs to no desk.
+All pages read through this module. It applies the rule of REST (``risk.queries.portfolio``,
+``risk.queries.trade_list``): a user sees totals and trades of their own desks; only users who see
+all desks see trades that belong to no desk.
 """
 
 from __future__ import annotations

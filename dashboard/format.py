@@ -1,4 +1,4 @@
-"""Numbers in, short text out: three significant digits, a unit and a sign."""
+"""Format numbers as short text: three significant digits, a unit and a sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stamps of frames and lines of history in, milliseconds by hop and over time out."""
+"""Compute latencies by hop, in milliseconds, from the timestamps of frames."""
 
 from __future__ import annotations
 

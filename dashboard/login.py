@@ -1,9 +1,9 @@
-"""A session cookie in; whose it is, or why nothing may be shown, out.
+"""Ask the web process whose a session cookie is, and cache the answer.
 
-Django alone knows, so web is asked. An answer counts for CHECK_S from when it was asked for: a
-page that refreshes every two seconds does not ask each time, and a logout shows within ten.
-While web is away the last answer stands for STANDS_S; then nothing is shown. What cannot be
-understood is no answer.
+Only Django can validate a session. An answer is used for CHECK_S seconds from when it was
+requested, so a page that refreshes every two seconds does not ask each time, and a logout takes
+effect within ten. While the web process is down, the last answer is used for STANDS_S seconds;
+then nothing is shown. A response that cannot be parsed counts as no answer.
 """
 
 from __future__ import annotations

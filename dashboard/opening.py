@@ -1,7 +1,7 @@
-"""A day's history in, the frame that changes are measured from out.
+"""Find the day's opening frame, from which changes are measured.
 
-The opening is the first frame of the current market day that holds the same trades as the
-frame shown: otherwise a booked trade would look like a profit.
+The opening is the first frame of the current market day that holds the same trades as the frame
+shown; otherwise a newly booked trade would look like a profit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Markets and a choice in, view models in US dollars out. Pure: no clock, no Redis.
+"""Build view models in US dollars from the markets and the selection. No clock, no Redis.
 
-Money is converted with the FX of its own frame. A currency whose frame has no FX is in no
-sum: ``excluded`` names it.
+Money is converted with the FX rates of its own frame. A currency whose frame has no FX rate is
+left out of all sums and listed in ``excluded``.
 """
 
 from __future__ import annotations

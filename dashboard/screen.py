@@ -1,4 +1,4 @@
-"""The environment in; what every page shares out: reader, filters, status line."""
+"""What all pages share: the reader, the filters and the status line."""
 
 from __future__ import annotations
 

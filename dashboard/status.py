@@ -1,4 +1,4 @@
-"""The state of the feed in one word, and the reason for it."""
+"""The state of the feed as one word, with the reason for it."""
 
 from __future__ import annotations
 
