@@ -1,1 +1,1 @@
-"""The risk side of the REST API: published frames in Redis in, JSON out."""
+"""The risk side of the REST API: published frames as JSON and as an event stream."""

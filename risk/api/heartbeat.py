@@ -1,4 +1,4 @@
-"""The heartbeat of the web process."""
+"""Write the heartbeat of the web process."""
 
 from __future__ import annotations
 

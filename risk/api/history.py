@@ -1,4 +1,4 @@
-"""The last frames over REST: one line each, of whole currencies."""
+"""The history of recent frames over REST, one line per frame of a whole currency."""
 
 from __future__ import annotations
 

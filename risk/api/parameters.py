@@ -1,4 +1,4 @@
-"""Query parameters in, checked values out; and what the schema says of them."""
+"""Parse and check query parameters, and describe them in the schema."""
 
 from __future__ import annotations
 

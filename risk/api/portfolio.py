@@ -1,4 +1,4 @@
-"""Sums by group over REST."""
+"""Aggregated risk by group over REST."""
 
 from __future__ import annotations
 

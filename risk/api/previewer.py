@@ -1,4 +1,4 @@
-"""Ask the previewer, the worker that does what needs QuantLib for a caller who waits."""
+"""Ask the preview worker for work that needs QuantLib while a caller waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers look like: only the schema is made from these; tests hold the answers to it."""
+"""Response schemas, used for the OpenAPI document only; tests check the responses against them."""
 
 # Fields of a serializer are its documentation here:
 # ruff: noqa: D101

@@ -1,4 +1,4 @@
-"""Where answers come from: the frames published now, or a reason why there are none."""
+"""Read the published frames that answers are made from, or explain why there are none."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Published frames as server-sent events: what is newer than the caller has, as it comes.
+"""Published frames as server-sent events: what the caller has not seen yet, as it is published.
 
-The notice on ``risk:frames`` can be lost, so the pointers are looked at every second
-whatever is heard. Frames that come faster than they are sent are skipped: an event is the
-newest frame of its currency, never an old one late.
+The notice on ``risk:frames`` can be lost, so the pointers are also read every second. If frames
+are published faster than they are sent, some are skipped: an event always carries the newest
+frame of its currency.
 """
 
 from __future__ import annotations

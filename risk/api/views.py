@@ -1,4 +1,4 @@
-"""What all risk views share: a login with a role, and the desks that it reads."""
+"""The base class of all risk views: login, role, and the desks that the user may read."""
 
 from __future__ import annotations
 

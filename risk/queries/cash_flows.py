@@ -1,4 +1,4 @@
-"""A trade of a published frame in; its cash flows still to come out, with what each is worth.
+"""List the remaining cash flows of a trade in a published frame, with their present values.
 
 The flows are those that the frame was priced with: the compiled block, the frame's date,
 fixings and curves. Their present values add up to the trade's NPV.

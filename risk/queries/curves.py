@@ -1,7 +1,7 @@
-"""A published frame in; its curves out: nodes, zero rates, discount factors of any day.
+"""Read the curves of a published frame: nodes, zero rates and discount factors of any day.
 
-Made from what the frame carries, without a bootstrap: log discount factors at the nodes and
-the interpolation of the curve's conventions are the whole curve.
+No bootstrap is needed: the frame carries the log discount factors at the nodes, and the market's
+conventions name the interpolation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sum published frames by group: the additive measures and both ladders."""
+"""Sum NPV, DV01 and ladders of published frames by group."""
 
 from __future__ import annotations
 

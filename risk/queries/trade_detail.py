@@ -1,7 +1,7 @@
-"""Published frames in; what people ask of one of them out: its stamp, its trades, its ladders.
+"""Read one trade of a published frame: its measures, its ladders and the frame's header.
 
-Reads the frame under each currency's pointer once, so that an answer never mixes frames.
-Many trades at once are the business of ``listing.py``, sums that of ``sums.py``.
+The frame under each currency's pointer is read once, so an answer never mixes frames. Lists of
+trades are in ``trade_list.py``, sums in ``portfolio.py``.
 """
 
 from __future__ import annotations

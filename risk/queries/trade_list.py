@@ -1,8 +1,8 @@
-"""Published frames in; all their trades as columns, filtered, ordered and cut to a page out.
+"""List all trades of published frames as columns, filtered, sorted and cut to a page.
 
-Only the rows of the page become Python objects: at 100,000 trades a list of records would
-take a second, the columns take milliseconds. What depends on the book alone (names, order of
-names) is made once per book version.
+Only the rows of the page become Python objects: at 100,000 trades a list of records would take a
+second, the columns take milliseconds. Data that depend on the book alone (names, sort order of
+names) are cached per book version.
 """
 
 from __future__ import annotations

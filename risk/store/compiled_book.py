@@ -1,8 +1,8 @@
-"""Which compiled books there are in Redis, and what each holds; blobs are ``compiled.py``'s.
+"""The index of compiled books in Redis; ``compiled_book_store.py`` keeps the blocks themselves.
 
 risk:{USD}:book          the newest version: its name and number of blocks
 risk:{USD}:book:number   its database version, so that an older one cannot replace it
-risk:{USD}:book:V        the manifest of version V, with the fixings it was made with
+risk:{USD}:book:V        the manifest of version V, with the fixings it was compiled with
 risk:{USD}:book:V:B      the name of block B of version V
 risk:{USD}:block:N       the compiled block of that name
 """

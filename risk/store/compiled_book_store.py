@@ -1,7 +1,7 @@
-"""Compiled trades in; immutable blobs in Redis out, one per block, and back.
+"""Store and fetch compiled blocks in Redis as immutable values.
 
-A block is kept under a name of its content, so that an edit writes, fetches and prepares only
-the blocks that it changes. Keys stand in ``books.py``.
+A block's name is a hash of its content, so an edit writes, fetches and prepares only the blocks
+that it changes. The keys are listed in ``compiled_book.py``.
 """
 
 from __future__ import annotations

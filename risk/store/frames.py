@@ -1,16 +1,16 @@
-"""Frames in Redis: open, put, publish, read.
+"""Open, write, publish and read frames in Redis.
 
-Every write is a Lua script that is safe to run twice; the scripts stand in ``lua/``. Keys of
-one currency share a hash tag, so that a Redis Cluster keeps them in one place:
+Every write is a Lua script (in ``lua/``) that is safe to run twice. The keys of one currency share
+a hash tag, so a Redis Cluster keeps them on one node:
 
-    risk:{USD}:pointer      the published frame's number S; only rises
-    risk:{USD}:frame:S      header: what the frame is made from
+    risk:{USD}:pointer      the published frame's number S, which only rises
+    risk:{USD}:frame:S      the header: what the frame is made from
     risk:{USD}:parts:S      hash: sums:<block> and columns:<block>
     risk:{USD}:rollup:S     the published roll-up
     risk:{USD}:error:S      why a frame cannot be priced at all
-    risk:{USD}:check        how the last sample compared with plain QuantLib
-    risk:{USD}:history      latest frames, a line each, newest first
-    risk:{USD}:counts       parts by what became of them: PUT, DUPLICATE, LATE, UNKNOWN
+    risk:{USD}:check        the last comparison of a sample with plain QuantLib
+    risk:{USD}:history      the latest frames, one line each, newest first
+    risk:{USD}:counts       counts of parts by outcome: PUT, DUPLICATE, LATE, UNKNOWN
 """
 
 from __future__ import annotations

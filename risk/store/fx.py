@@ -1,4 +1,4 @@
-"""Exchange rates in Redis: ticks laid over one another by a bridge, stamped into every frame."""
+"""Exchange rates in Redis: a bridge merges ticks into them, and every frame takes a copy."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What running processes say of themselves in Redis; screen and API read it.
+"""Heartbeats of running processes in Redis, read by the dashboard and the API.
 
-risk:bridges     counts of each bridge
-risk:workers     Celery workers that price, with how many processes
-risk:processes   every process of ours that lives: kind, host, process id, start
+risk:bridges     counters of each bridge
+risk:workers     the pricing workers, with their numbers of processes
+risk:processes   every running process of the project: kind, host, process id, start time
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What processes say to each other: frozen, typed, decoded once at the door.
+"""The messages between processes: frozen, typed structs that are decoded once on receipt.
 
-Fields are added with a default, never renamed. msgspec refuses NaN, Infinity, numbers in
-quotes, unknown fields and wrong types with the path to the fault.
+Fields are added with a default and never renamed. msgspec refuses NaN, Infinity, numbers in
+quotes, unknown fields and wrong types, and names the path to the field.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Questions to the previewer and their answers, which wait in Redis for whoever asked.
+"""Requests to the preview worker and its responses, kept in Redis for the waiting caller.
 
-The previewer is a Celery worker of the queue ``preview``. It does what needs QuantLib for a caller
-who waits: QuantLib's evaluation date belongs to a whole process, so it stays out of the web
-process with its threads, and a trade that hangs or crashes QuantLib ends a worker, not the server.
+The previewer is a Celery worker of the queue ``preview``. It does what needs QuantLib while a
+caller waits: QuantLib's evaluation date is global to a process, so QuantLib stays out of the
+multi-threaded web process, and a trade that hangs or crashes QuantLib ends a worker and not the
+web server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts of a frame that are in Redis in; a published frame out."""
+"""Publish a frame from its parts in Redis."""
 
 from __future__ import annotations
 

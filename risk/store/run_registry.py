@@ -1,12 +1,12 @@
-"""Runs of blocks in; which began, which ended with their process, and at which trade, out.
+"""Record in Redis which block runs have begun and which crashed their process, at which trade.
 
-A trade can take the process that prices it with it. These marks are written before the work,
-so that they outlive it:
+A trade can crash the process that prices it. These records are written before the work starts, so
+they survive the crash:
 
-    risk:{USD}:starts:S     hash: runs begun of each block of frame S; died:<block> is there
-                            when Celery has seen the last of them end with its process
-    risk:{USD}:trial:V:B    hash: the careful run of block B of book version V: the trade that
-                            it is at, and how it ended
+    risk:{USD}:starts:S     hash: runs begun of each block of frame S; died:<block> is set when
+                            Celery has reported that the last of them lost its process
+    risk:{USD}:trial:V:B    hash: the isolation run of block B of book version V: the trade it
+                            is pricing, and how it ended
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The database's trades in; compiled books in Redis out, once per trade version."""
+"""Compile the database's trades into books in Redis, each trade version once."""
 
 from __future__ import annotations
 

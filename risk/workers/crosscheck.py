@@ -1,7 +1,7 @@
-"""A published frame in; how far a sample of its trades lies from plain QuantLib, out.
+"""Compare a sample of a published frame's trades with plain QuantLib.
 
-Runs beside the pricing workers, on the queue of compilations: the fast path is held to the
-slow truth at run time too. A breach is an alarm, never a crash.
+Runs beside the pricing workers, on the queue of compilations, so that the fast path is checked
+against the slow reference at run time too. A difference raises an alarm and stops nothing.
 """
 
 from __future__ import annotations

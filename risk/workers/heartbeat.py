@@ -1,7 +1,7 @@
-"""Celery's signals of a worker in; its pulse in Redis and its heartbeat file out.
+"""Write a Celery worker's heartbeat to Redis and to its heartbeat file.
 
-All of it happens in a worker's main process, every two seconds: a pool that hangs is seen by
-its frames, a main process that hangs by its silence.
+The worker's main process writes both every two seconds. A pool that hangs shows in missing frames,
+a main process that hangs in missing heartbeats.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A block that has killed its process in; each of its trades priced alone, named before, out.
+"""Price each trade of a block that crashed its process alone, with its name recorded first.
 
-Nothing is kept: who survives this prices the block as always, with the same numbers to the
-last bit. The quick way takes slices of the prepared block through the kernel, about 0.1 ms a
-trade; the thorough one takes each trade through everything that a block goes through, for
-what dies before the kernel.
+No result is kept: a block whose trades all survive is priced as usual, with the same numbers to
+the last bit. The quick run passes slices of the prepared block through the kernel, about 0.1 ms a
+trade; the thorough run takes each trade through every step that a block goes through, for trades
+that crash before the kernel.
 """
 
 from __future__ import annotations

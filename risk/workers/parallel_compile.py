@@ -1,9 +1,9 @@
-"""Compile many trades, in several processes when there are enough of them.
+"""Compile many trades into cash flows, in several processes when that is faster.
 
-An additional process is ``python -m risk.workers.parallel_compile``: it reads terms from its
-standard input and writes a compiled block to its standard output. It needs no pool and ends with
-its parent, because its input ends. A Celery child process may start it; such a process may not have
-children made by multiprocessing.
+Each further process is ``python -m risk.workers.parallel_compile``: it reads terms from its
+standard input and writes a compiled block to its standard output. It needs no pool, ends when its
+input ends, and can be started by a Celery child process, which may not have multiprocessing
+children.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Solve the z-spreads of bonds that came with a price, on a published market.
+"""Solve the z-spreads of bonds that were entered with a price, on a published market.
 
-A price makes a spread once, on the first market after it was entered; the spread is then
-stored with the position and held while the curve moves.
+A price is used once, on the first market after it was entered; the resulting spread is stored with
+the position and held while the curve moves.
 """
 
 from __future__ import annotations

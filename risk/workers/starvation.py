@@ -1,7 +1,7 @@
-"""A worker that takes no task while tasks wait for it ends itself, so that it is started again.
+"""Restart a worker that takes no tasks although tasks are waiting in its queue.
 
-A connection to Redis that came back half, a pool that hangs, an event loop that spins: celery 5.7
-on Redis has ways to look alive and do nothing. Whoever keeps the process running repairs them all.
+Celery 5.7 on Redis can look alive and do nothing: after a half-restored connection, with a hung
+pool, or with a spinning event loop. The worker then ends itself, and its supervisor restarts it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """End a Celery worker within ``STOP_S`` seconds of SIGTERM, whatever its tasks are doing.
 
-Celery's own warm shutdown waits for them: a compilation may take minutes. What is cut off is
-done again: blocks by the bridge's watchdog, a compilation by the request that is sent here.
+Celery's own warm shutdown waits for running tasks, and a compilation may take minutes. Interrupted
+work is repeated: the bridge's watchdog resends blocks, and a compilation is requested again here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Celery's door: decode a job, price it, put the part; whoever puts the last one publishes.
+"""The Celery tasks: decode a job, price it, store the part, and publish a frame when it is complete.
 
-Losing or repeating a task is harmless: parts and publication are fenced by the frame's
-number, and the bridge's watchdog sends again what is missing.
+Losing or repeating a task is harmless: parts and publication are fenced by the frame's number, and
+the bridge's watchdog resends what is missing.
 """
 
 from __future__ import annotations

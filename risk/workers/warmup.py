@@ -1,4 +1,4 @@
-"""Compile the kernel and load QuantLib before a worker takes its first task."""
+"""Compile the numba kernel before the worker takes its first task."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``manage.py price``: all measures of a book file on a market file; no server is needed.
+"""``manage.py price``: compute all measures of a book file on a market file, without servers.
 
-Exit status: 0 when every trade is priced, 1 when some failed (the rest is there), 2 when a
-file cannot be used.
+Exit status: 0 when every trade is priced, 1 when some failed (the others are in the output), 2 when
+a file cannot be used.
 """
 
 from __future__ import annotations
