@@ -1,1 +1,1 @@
-"""Market data in, pricing tasks out: feeds, replay and the bridge between Kafka and workers."""
+"""Feeds, replay and the bridge that turns Kafka ticks into pricing tasks."""

@@ -1,4 +1,4 @@
-"""The feed bridge app: ticks in, tasks out."""
+"""The Django app of the feed bridge."""
 
 from django.apps import AppConfig
 

@@ -1,12 +1,13 @@
-"""A table of who does what on Kafka in; the least that each account needs, as ACLs, out.
+"""The least-privilege Kafka ACLs of each account.
 
     account    yield_curve_ticks  fx_ticks  yield_curve_ticks.dlq  its group
     bridge     READ               READ      WRITE                  READ
     feed       WRITE              WRITE
     operator   WRITE              WRITE     READ
 
-READ and WRITE let an account see that a topic is there (DESCRIBE). An operator lists dead letters
-and sends them again. Nobody here makes topics or gives rights: that is an administrator's.
+READ and WRITE include DESCRIBE, which lets an account see that a topic exists. An operator lists
+dead letters and sends them again. No account here may create topics or grant rights: that is for
+an administrator.
 """
 
 from __future__ import annotations

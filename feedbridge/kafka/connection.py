@@ -1,12 +1,12 @@
-"""Brokers' addresses and a login in; through the door, or one sentence of why not, out.
+"""Check that a Kafka login works before a client starts, or raise an error that says why not.
 
-The client itself repeats a refused login for ever and only logs it. So each start knocks first:
+kafka-python repeats a refused login for ever and only logs it. Each start therefore checks first:
 
-    connect -> TLS -> which versions? -> login -> ask for something
-      |         |                          |            |
-      wait      certificate                password     the listener wants a login
+    connect -> TLS -> API versions -> login -> metadata request
+      |         |                      |         |
+      wait      certificate            password  the listener requires a login
 
-A knock opens one connection, starts no thread, and closes behind itself.
+A check opens one connection, starts no thread, and closes the connection.
 """
 
 from __future__ import annotations

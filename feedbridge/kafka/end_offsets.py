@@ -1,4 +1,4 @@
-"""Where the partitions of a topic end, by what a fetch says."""
+"""Find the end offsets of a topic's partitions from fetch responses."""
 
 from __future__ import annotations
 

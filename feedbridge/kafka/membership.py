@@ -1,8 +1,8 @@
-"""A bridge with a name of its own in; its place in the group given back at a clean end, out.
+"""Leave the consumer group at a clean shutdown of a bridge with static membership.
 
-The group keeps a named member's partitions for it until its session is over (KIP-345), so that one
-that died and is started again has them at once. One that ends for good must say so, which
-kafka-python's consumer does for members without a name only.
+The group keeps a static member's partitions until its session expires (KIP-345), so a member that
+crashed and restarted has them at once. A member that ends for good must leave explicitly;
+kafka-python's consumer does so for dynamic members only.
 """
 
 from __future__ import annotations

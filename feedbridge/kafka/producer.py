@@ -1,10 +1,11 @@
-"""Market ticks in, acknowledged records on the topic out; nothing is lost unsaid.
+"""Send market ticks to Kafka, and resend unconfirmed ones after a broker failure.
 
     sent, unconfirmed:  [t5][t6][t7]      oldest first
     broker gone      :  t5 fails          -> a new producer sends t5, t6, t7 again, same bytes
     broker back      :  [t6][t7]          t5 counted as sent
 
-A record may so arrive twice, byte for byte: the bridge knows it by source, epoch and seq.
+A record may therefore arrive twice, byte for byte; the bridge recognises it by source, epoch and
+seq.
 """
 
 from __future__ import annotations

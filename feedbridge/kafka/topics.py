@@ -1,4 +1,4 @@
-"""Where Kafka is, in; the topics of this project, made when they are missing, out."""
+"""The project's Kafka topics, created when they are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of the command line in, typed values out."""
+"""Types of command-line options."""
 
 from __future__ import annotations
 

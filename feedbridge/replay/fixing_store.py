@@ -1,4 +1,4 @@
-"""Derived fixings in, rows of the fixing store out; a fixing somebody loaded is never touched."""
+"""Store derived fixings in the database without overwriting fixings that a user loaded."""
 
 from __future__ import annotations
 

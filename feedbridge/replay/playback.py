@@ -1,4 +1,4 @@
-"""Ticks with their due second in, ticks sent at that time out; a dead broker is waited for."""
+"""Send ticks when they are due, and wait while the broker is down."""
 
 from __future__ import annotations
 

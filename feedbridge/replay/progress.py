@@ -1,4 +1,4 @@
-"""What a playback reports in, a progress bar on a terminal or a line now and then out."""
+"""Show a playback's progress as a bar on a terminal, or as a line from time to time."""
 
 from __future__ import annotations
 

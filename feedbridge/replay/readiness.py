@@ -1,4 +1,4 @@
-"""Whether ticks sent now would be priced: who runs, and which sources publish already."""
+"""Check whether ticks sent now would be priced: running processes and publishing sources."""
 
 from __future__ import annotations
 

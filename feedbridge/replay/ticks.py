@@ -1,8 +1,8 @@
-"""A range of history in, market ticks with the second at which each is due out.
+"""Generate the market ticks of a range of history, with the second at which each is due.
 
-Pure: no clock, no broker. One round is one tick of every currency, spread evenly over the
-interval; a market day is ``ticks_per_day`` rounds, the last of which is the day's close. Every
-tick is a whole market: a tenor that was not published on its day is not in it.
+Pure: no clock, no broker. One round is one tick of every currency, spread evenly over the interval;
+a market day is ``ticks_per_day`` rounds, the last of which is the day's close. Every tick is a
+whole market: a tenor that was not published on its day is not in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``manage.py deadletters``: what the bridge could not use, and why; and back it goes."""
+"""``manage.py deadletters``: list the records that the bridge refused, and send them again."""
 
 from __future__ import annotations
 

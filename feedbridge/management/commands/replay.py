@@ -1,4 +1,4 @@
-"""Options in, a replay of stored curves onto the tick topic out, with its progress on screen."""
+"""``manage.py replay``: replay stored curves to the tick topic, with progress on the terminal."""
 
 from __future__ import annotations
 

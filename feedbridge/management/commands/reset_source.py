@@ -1,4 +1,4 @@
-"""``manage.py reset_source``: have the bridges take the next tick of a source as its first."""
+"""``manage.py reset_source``: make the bridges accept a source's next tick as its first."""
 
 from __future__ import annotations
 

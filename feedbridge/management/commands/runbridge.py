@@ -1,4 +1,4 @@
-"""``manage.py runbridge``: ticks from Kafka to pricing tasks until it is told to stop."""
+"""``manage.py runbridge``: turn Kafka ticks into pricing tasks until it is told to stop."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Stored and synthetic market history in, daily curves, fixings and intraday paths out."""
+"""Stored and synthetic market history: daily curves, fixings and intraday paths."""

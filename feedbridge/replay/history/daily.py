@@ -1,7 +1,7 @@
-"""A currency and dates in, one day's closing curves after another out, each with its label.
+"""Daily closing curves of a currency over a range of dates, each labelled with its origin.
 
-USD-GOVT is the US Treasury's par yield curve. USD-SOFR is a proxy: that curve plus a fixed
-spread. EUR and GBP are invented (``synthetic``), on the same dates, so that all move together.
+USD-GOVT is the US Treasury's par yield curve. USD-SOFR is a proxy: that curve plus a fixed spread.
+EUR and GBP are invented (``synthetic``), on the same dates, so that all curves move together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A currency and dates in, one invented fixing per index and weekday out.
+"""Derive one fixing per index and weekday from the history's own curves.
 
-A published fixing history with a free licence was not found, so fixings are derived from the
-history's own curves and carry the label of the curve.
+No fixing history with a free licence was found, so fixings are derived from the curves and carry
+the curve's label.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files in the layouts of official publishers in, tables of decimal rates by date out."""
+"""Read files in official publishers' layouts as tables of decimal rates by date."""
 
 from __future__ import annotations
 

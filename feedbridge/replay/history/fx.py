@@ -1,7 +1,8 @@
-"""A moment in, invented exchange rates of that moment out: seeded, labelled synthetic.
+"""Generate synthetic exchange rates for any moment, from a seed.
 
-Dollars per unit. A stated level times the exponential of an AR(1) on weekdays, walked backward
-from the anchor of the synthetic curves; between two closes rates move in a straight line.
+Rates are US dollars per unit of currency: a stated level times the exponential of an AR(1) process
+on weekdays, generated backward from the anchor of the synthetic curves. Between two closes a rate
+is interpolated linearly.
 """
 
 from __future__ import annotations

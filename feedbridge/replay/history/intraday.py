@@ -1,7 +1,7 @@
-"""Two closes in, the ticks of the day between them out: a seeded Brownian bridge.
+"""Generate the intraday ticks between two closes with a seeded Brownian bridge.
 
-Level and slope move as two bridges shared by all tenors and curves of the currency, so the
-spreads between curves do not jitter. The path is drawn, not seen: real are the closes alone.
+Level and slope follow two bridges shared by all tenors and curves of the currency, so the spreads
+between curves do not jitter. Only the closes are observed data; the path between them is invented.
 """
 
 from __future__ import annotations

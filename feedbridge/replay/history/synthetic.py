@@ -1,9 +1,9 @@
-"""A date in, invented EUR and GBP curves of that date out: seeded, labelled, never market data.
+"""Generate synthetic EUR and GBP curves for any date, from a seed.
 
-A zero curve is a Nelson-Siegel curve (Nelson and Siegel 1987, J. Business 60) whose three
-betas are a stated level plus a stated factor. Factors are AR(1) on weekdays, walked backward
-from a fixed anchor (AR(1) looks the same in both directions), so a date has one curve
-whatever range is asked for, and the anchor has exactly the stated one.
+A zero curve is a Nelson-Siegel curve (Nelson and Siegel 1987, J. Business 60) whose three betas
+are a stated level plus a stated factor. Factors are AR(1) on weekdays, generated backward from a
+fixed anchor (an AR(1) process is the same in both directions), so a date has the same curve
+whatever range is requested, and the anchor date has exactly the stated curve.
 """
 
 from __future__ import annotations

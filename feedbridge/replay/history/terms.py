@@ -1,4 +1,4 @@
-"""A tenor in, its length in years and its value on a line of points out."""
+"""Convert tenors to years, and interpolate linearly between points."""
 
 from __future__ import annotations
 
