@@ -1,4 +1,4 @@
-"""This machine's memory in; bytes a second of one core out, and what a tick must touch."""
+"""Measure this machine's memory bandwidth per core, and compare it with what a tick must read."""
 
 from __future__ import annotations
 

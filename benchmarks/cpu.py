@@ -1,6 +1,6 @@
-"""A process id in; the processor time that it and its children have used, out.
+"""Measure the processor time that a process and its children have used.
 
-Unlike a latency it hardly depends on who else uses the machine.
+Unlike latency, it hardly depends on the load of the machine.
 """
 
 from __future__ import annotations

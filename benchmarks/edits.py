@@ -1,4 +1,4 @@
-"""A running system in; how long an edited trade takes to be priced out."""
+"""Measure how long an edited trade takes to be priced in a running system."""
 
 from __future__ import annotations
 

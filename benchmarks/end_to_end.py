@@ -1,10 +1,11 @@
-"""Tick produced to frame published, through real Kafka, Celery and Redis: a table and JSON out.
+"""Measure the time from a tick produced to a frame published, through Kafka, Celery and Redis.
 
     make bench-e2e TRADES=1000,10000,100000 SECONDS=60
 
-Phases: an empty book (the floor), then for each size of book: load and compile, one tick a second
-and currency, as many as are priced, the first tick of other days, and the floor again at the end.
-Every process is a real one; the clock starts when the tick is handed to Kafka's producer.
+Phases: an empty book (the floor); then for each size of book: load and compile, one tick a second
+and currency, ticks as fast as they are priced, the first tick of other days, and the floor again.
+Every process is a real one; the clock starts when the tick is handed to Kafka's producer. The
+output is a table and a JSON file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lines of published frames in; latencies by hop, as percentiles, out."""
+"""Compute latency percentiles by hop from the history of published frames."""
 
 from __future__ import annotations
 

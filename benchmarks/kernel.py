@@ -1,11 +1,12 @@
-"""The fast path beside QuantLib's bump and reprice, in one run: a table and a JSON file out.
+"""Compare the fast path with QuantLib's bump and reprice in one run.
 
     python -m benchmarks.kernel --trades 1000,10000,100000
 
-Both sides make value and full par ladder of the same trades, curves rebuilt for each quote. The
-fast path prices the whole book (bootstrap, Jacobian, ladders, key rates and gamma included).
-QuantLib rebuilds its curves twice per quote (central differences) and reprices a sample of the
-trades; its time for the whole book is that of the rebuilds plus the sample's repricing, scaled.
+Both sides compute values and full par ladders of the same trades, with curves rebuilt for each
+quote. The fast path prices the whole book (bootstrap, Jacobian, ladders, key rates and gamma
+included). QuantLib rebuilds its curves twice per quote (central differences) and reprices a sample
+of the trades; its time for the whole book is the rebuilds plus the sample's repricing, scaled. The
+output is a table and a JSON file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nothing in; what a benchmark ran on, and how busy that was, out."""
+"""Describe the machine that a benchmark ran on, and how busy it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker's process id in; what its pricing processes hold, in bytes a trade, out."""
+"""Measure the memory of a worker's pricing processes, in bytes per trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block of trades in; where the microseconds of its frame go, step by step, out."""
+"""Measure each step of pricing a block, in microseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of trades in; how much faster two processes price them than one, out."""
+"""Measure how much faster two processes price blocks than one."""
 
 from __future__ import annotations
 

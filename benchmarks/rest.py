@@ -1,9 +1,9 @@
-"""Pages of REST at 100,000 trades, beside a bare SELECT of the same database in the same run.
+"""Measure REST pages at 100,000 trades beside a bare SELECT of the same database in the same run.
 
     make bench-rest                         TRADES=100000
 
-Lists of the master come from PostgreSQL, lists of risk from the published frame in Redis. Calls
-go through the whole of Django in this process, without a network. Medians; JSON to
+Lists of the security master come from PostgreSQL, lists of risk from the published frame in Redis.
+Calls go through all of Django in this process, without a network. The output is medians, as JSON in
 ``benchmarks/results/rest.json``.
 """
 

@@ -1,7 +1,7 @@
-"""A number of trades in; a database and a published frame of so many swaps out.
+"""Fill a database with swaps and publish a frame of them, for the REST benchmark.
 
-The frame is made from compiled copies of a few swaps with random numbers: what is measured is
-reading, not pricing.
+The frame is made from compiled copies of a few swaps with random numbers, because the benchmark
+measures reading, not pricing.
 """
 
 from __future__ import annotations

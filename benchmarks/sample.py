@@ -1,4 +1,4 @@
-"""Published frames in; how far a sample of their trades lies from plain QuantLib, out."""
+"""Compare a sample of published trades with plain QuantLib."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Measured costs in; tick to published for a million trades on many worker hosts, out.
+"""Simulate tick-to-published latency for a million trades on many worker hosts.
 
     python -m benchmarks.scaling_simulation
 
-A small queue model, not a measurement. Costs come from the results of ``make bench`` and
-``make bench-e2e`` beside it; three currencies tick once a second each, spread evenly. A frame goes
+This is a small queueing model, not a measurement. Costs come from the results of ``make bench`` and
+``make bench-e2e``; three currencies tick once a second each, spread evenly. A frame goes
 
-    Kafka -> bridge opens it, sends a task a block, one after another
+    Kafka -> the bridge opens it and sends one task per block, one after another
           -> the first free process prices the block (curves, then trades)
-          -> Redis takes the part (one thread a node, first come, first served)
+          -> Redis takes the part (one thread per node, first come, first served)
           -> the process with the last part adds all parts and publishes
 
-Every step but the network's is a measured mean times a random factor of mean 1.
+Every step except the network's is a measured mean times a random factor of mean 1.
 """
 
 from __future__ import annotations

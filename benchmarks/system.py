@@ -1,4 +1,4 @@
-"""A number of trades in; a running system that prices them, and its clocks, out.
+"""Run the system with a given number of trades, for benchmarks.
 
 The processes are those of the Procfile, started by its own lines: bridge, pricing worker and
 compiler. Servers come from the environment, as ``python -m devstack run`` sets it.

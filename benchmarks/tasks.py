@@ -1,7 +1,4 @@
-"""Nothing in; what a task and a part cost beside pricing, on this machine, out.
-
-python -m benchmarks.tasks
-"""
+"""Measure what a task and a part cost beside pricing: ``python -m benchmarks.tasks``."""
 
 from __future__ import annotations
 

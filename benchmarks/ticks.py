@@ -1,4 +1,4 @@
-"""Stored curves in; rounds of ticks sent to Kafka, on time or as fast as they are priced, out."""
+"""Send rounds of ticks from stored curves to Kafka, on time or as fast as they are priced."""
 
 from __future__ import annotations
 
