@@ -1,4 +1,4 @@
-"""Reports of ``make faults`` and ``make soak`` in; the tables of docs/reliability.md out.
+"""Write the tables of docs/reliability.md from the reports of ``make faults`` and ``make soak``.
 
 Run from the root of the repository: ``python -m docs.make_faults [FAULTS.json] [SOAK.json]``.
 """

@@ -1,4 +1,4 @@
-"""The code in; the computed tables of docs/pricing.md, between their marks, out.
+"""Write the computed tables of docs/pricing.md, between their marks.
 
 Run from the root of the repository: ``python -m docs.make_figures``.
 """

@@ -1,4 +1,4 @@
-"""Results of the benchmarks in; the tables of docs/performance.md and docs/scaling.md out.
+"""Write the tables of docs/performance.md and docs/scaling.md from the benchmarks' results.
 
 Run from the root of the repository, after ``make bench`` and ``make bench-e2e``:
 ``python -m docs.make_performance``.

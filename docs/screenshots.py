@@ -1,4 +1,4 @@
-"""A running demo in; pictures of its screens in docs/images out.
+"""Take the screenshots in docs/images of a running demo.
 
     make demo                                   in one terminal
     make screenshots                            in another
