@@ -1,4 +1,4 @@
-"""Plain numbers in, published frames in a real Redis out: small enough to add up by hand.
+"""Publish small frames in a real Redis, with numbers that are easy to add up by hand.
 
 In each currency's own money, with EUR at 2 and GBP at 4 dollars:
 

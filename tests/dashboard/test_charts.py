@@ -1,4 +1,4 @@
-"""View models in, chart options out: the numbers in them are the numbers."""
+"""Chart options carry the numbers of their view models."""
 
 from __future__ import annotations
 

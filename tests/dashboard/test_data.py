@@ -1,4 +1,4 @@
-"""A real Redis in, snapshots out."""
+"""The dashboard's reader makes snapshots of a real Redis."""
 
 from __future__ import annotations
 

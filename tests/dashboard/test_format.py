@@ -1,4 +1,4 @@
-"""Numbers in, text out."""
+"""Numbers are formatted as short text."""
 
 from __future__ import annotations
 

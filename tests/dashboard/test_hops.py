@@ -1,4 +1,4 @@
-"""Stamps in, milliseconds out."""
+"""Latencies by hop are computed from the frames' timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History and a frame in, the line that changes are measured from out."""
+"""The opening frame, from which changes are measured, is found in a day's history."""
 
 from __future__ import annotations
 

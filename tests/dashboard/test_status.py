@@ -1,4 +1,4 @@
-"""A snapshot and a time in, one word out."""
+"""A snapshot at a given time has a status of one word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seed in; ticks of three currencies in Kafka out, each remembered with what must become of it.
+"""Send seeded ticks of three currencies to Kafka, and remember the expected outcome of each.
 
 Whole markets and partial ones, a random walk around the curves of one history day.
 """

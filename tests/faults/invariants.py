@@ -1,11 +1,11 @@
-"""Frames that were seen, and what stands in Kafka, in; which promises were broken, out.
+"""Check the published frames and the records in Kafka against the system's invariants.
 
 I1  every tick ends in one counted state     I5  late parts change nothing
 I2  pointers only rise                       I6  at rest, the newest tick is what is published
 I3  a frame is one vector, date and book     I7  what is missing or failed is named, never 0
 I4  a frame equals the oracle's, bit for bit
 
-What a check proves, and what it does not, stands in docs/reliability.md.
+docs/reliability.md says what each check proves, and what it does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A seed in; one fault after another out, each with the moment from which recovery counts.
+"""Inject seeded faults one after another, each with the time from which recovery counts.
 
 Kills count from the kill; servers that were away count from their return.
 """

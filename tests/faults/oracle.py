@@ -1,4 +1,4 @@
-"""A published frame in; how far it lies from one process that prices the same vector, out.
+"""Compare a published frame with the same frame priced by one process.
 
 The oracle prices every block of the frame's own book version, quotes and date in this process,
 one after the other, and adds them by the same code as a worker: every bit must be equal.

@@ -1,7 +1,7 @@
-"""A directory in; a whole system of real processes out, each of which may be killed.
+"""Run a whole system of real processes, each of which may be killed.
 
-Servers of its own, a seeded book of 1,000 trades, two pricing workers in process groups of
-their own, a compiler and a bridge. ``heal`` brings back whatever a fault has left dead.
+It has servers of its own, a seeded book of 1,000 trades, two pricing workers in process groups of
+their own, a compiler and a bridge. ``heal`` restarts whatever a fault has left dead.
 """
 
 from __future__ import annotations

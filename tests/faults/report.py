@@ -1,4 +1,4 @@
-"""Faults that were tried in; a table for a terminal and a JSON file for a machine out."""
+"""Report the faults of a run as a table for a terminal and as a JSON file."""
 
 from __future__ import annotations
 

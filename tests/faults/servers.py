@@ -1,6 +1,6 @@
-"""A directory in; PostgreSQL, Redis and Kafka of one's own out, each to be killed and revived.
+"""Run PostgreSQL, Redis and Kafka for fault tests, each of which can be killed and revived.
 
-Kafka has two doors: its own address, and one that stands behind a proxy and advertises it.
+Kafka has two listeners: its own address, and one behind a proxy that it advertises.
 """
 
 from __future__ import annotations

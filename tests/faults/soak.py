@@ -1,10 +1,10 @@
-"""Minutes and a seed in; hours of faults on a live stream, and what held, out.
+"""Inject random faults into a live stream for some time, and report which invariants held.
 
     python -m tests.faults.soak --minutes 30 --seed 1
 
-1,000 trades, three currencies, rubbish and echoes among the ticks, random faults. A share of
-the frames is priced again by one process: every bit must be equal. The exit code is 0 only if
-every invariant held. Ctrl-C ends it early, with a report, and leaves nothing behind.
+1,000 trades, three currencies, invalid and repeated records among the ticks, random faults. A share
+of the frames is priced again by one process: every bit must be equal. The exit code is 0 only if
+every invariant held. Ctrl-C ends it early, with a report, and leaves no process behind.
 """
 
 from __future__ import annotations

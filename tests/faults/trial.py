@@ -1,4 +1,4 @@
-"""A plant and a seed in; one fault tried on a live stream, with all invariants checked, out."""
+"""Try one seeded fault on a live stream, and check all invariants."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What stands in Kafka in; what must have become of every record, and every market, out.
+"""Derive from the records in Kafka the expected outcome of every record and every market.
 
-A second opinion, written from the documents and not from the bridge: it shares no code with
+This is a second opinion, written from the documents and not from the bridge: it shares no code with
 ``feedbridge``. Feeds say which of their records are bad; the rest follows from epoch and seq.
 """
 

@@ -1,6 +1,6 @@
-"""Redis in; every published frame that stood there for a moment out, in the order it was seen.
+"""Record every published frame that appears in Redis, in the order of appearance.
 
-A frame that was published and replaced between two looks is not seen: ``missed`` says how many.
+A frame that was published and replaced between two reads is not seen; ``missed`` counts those.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ticks in, whole markets out; order is the source's own."""
+"""Ticks make whole markets, ordered by their source's own numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts in, a roll-up out: added in block order, honest about what is missing."""
+"""Parts add up to a roll-up in block order, and missing parts are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name in; a key and a certificate that it has signed itself, as two files, out."""
+"""Write a key and a self-signed certificate for a name."""
 
 from __future__ import annotations
 

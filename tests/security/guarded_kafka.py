@@ -1,7 +1,7 @@
-"""A folder in; an Apache Kafka out that knows its clients, asks for TLS, and grants nothing.
+"""Run an Apache Kafka that requires logins and TLS and grants nothing by default.
 
-What docs/operations.md tells to set on a real cluster is set here on one node: accounts made
-before the first start, a certificate, and an authorizer with one account that may do all.
+It is configured on one node as docs/operations.md describes for a real cluster: accounts made
+before the first start, a certificate, and an authorizer with one account that may do everything.
 """
 
 from __future__ import annotations

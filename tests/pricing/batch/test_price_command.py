@@ -1,4 +1,4 @@
-"""manage.py price: files in, numbers or sentences out; no server behind it."""
+"""``manage.py price`` prices files without a server, or explains what is wrong with them."""
 
 from __future__ import annotations
 
