@@ -1,1 +1,1 @@
-"""Market and trades in, risk numbers out."""
+"""The pricing library: values and risk of trades on a market, as pure functions."""

@@ -1,7 +1,7 @@
-"""Every way a number cannot be made, typed by what the caller does next.
+"""Errors of pricing, typed by what the caller does next.
 
-Fields travel in ``args``, so that an error survives pickling to another process; the
-sentence for people is made in ``__str__``.
+Fields are kept in ``args``, so that an error survives pickling to another process; ``__str__``
+makes the message for users.
 """
 
 from __future__ import annotations

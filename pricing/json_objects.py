@@ -1,4 +1,4 @@
-"""Find a key that stands twice in one JSON object."""
+"""Find a key that occurs twice in one JSON object."""
 
 from __future__ import annotations
 

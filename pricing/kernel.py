@@ -1,9 +1,9 @@
-"""Flows and discount factors in; values and gradients out. Arrays only.
+"""Discount flat arrays of cash flows: values and gradients, compiled by numba.
 
-One loop per trade. A fixed flow is ``amount * P(pay)``; a floating one
-``(alpha * P(start)/P(end) + beta) * P(pay)``. Gradients with respect to the log discount
-factors of the points fall out of the same loop and are scattered at once to curve nodes
-(for par ladders) and to tents on zero rates (for key rates).
+There is one loop per trade. A fixed flow is ``amount * P(pay)``; a floating one is
+``(alpha * P(start)/P(end) + beta) * P(pay)``. The same loop yields the gradients with respect to
+the log discount factors of the points, and adds them up by curve node (for par ladders) and by
+tent on zero rates (for key rates).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""QuantLib's helpers in; the same instruments as flat flows out: PV and slopes at any nodes.
+"""Represent calibrating instruments as flat cash flows: PV and derivatives at any node values.
 
-``unit`` times the quote is what the quote pays; the rest is ``amount``. A zero rate is its
-node: ``x + q t = 0``.
+An instrument pays ``unit`` times its quote plus ``amount``. A zero rate determines its node
+directly: ``x + q t = 0``.
 """
 
 from __future__ import annotations

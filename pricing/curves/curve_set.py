@@ -1,10 +1,10 @@
-"""Quotes in; bootstrapped curves and d(node)/d(quote) out.
+"""Bootstrap a currency's curves, and compute d(node)/d(quote).
 
-QuantLib makes the calibrating instruments; they are compiled like trades, which gives
+QuantLib makes the calibrating instruments, which are compiled like trades. This gives
 
 - all nodes of all curves at once, by Newton's method on "every instrument is worth 0": four or
-  five small solves instead of a root search a quote. QuantLib's own bootstrap takes over where
-  that does not converge, and says why there is no curve where there is none. Both end at the same
+  five small solves instead of a root search per quote. QuantLib's own bootstrap is used where
+  Newton's method does not converge; it also explains why a market has no curve. Both give the same
   nodes, to the 1e-12 that QuantLib's root search leaves (tests/pricing/test_curves.py);
 - the Jacobian by the implicit function theorem: at a solution ``PV_h(x, q) = 0``, so
   ``dx/dq = -(dPV_h/dx)^-1 dPV_h/dq``: one small solve and no bumping;

@@ -1,4 +1,4 @@
-"""(curve, day) pairs in; each distinct pair a number, so that its factor is made once."""
+"""Number the distinct (curve, day) pairs, so that each discount factor is computed once."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Node dates in; fixed weights out: how the log discount factor of any day depends on nodes.
+"""Express the log discount factor of any day as a weighted sum of node values.
 
-``log P(day) = sum_k weight_k x_k`` for the log discount factors ``x`` of a curve's nodes,
-with weights that do not change from tick to tick. Log-linear interpolation has two weights
-per day; a natural cubic spline on log discount factors is linear in them too, with all.
-Past the last node both go on with the last forward rate, as QuantLib does.
+``log P(day) = sum_k weight_k x_k`` for the log discount factors ``x`` of a curve's nodes, with
+weights that do not change from tick to tick. Log-linear interpolation has two weights per day; a
+natural cubic spline on log discount factors is linear in all of them. Past the last node both
+continue with the last forward rate, as QuantLib does.
 """
 
 from __future__ import annotations

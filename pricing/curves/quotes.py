@@ -1,4 +1,4 @@
-"""Quotes by curve and tenor in; their order, their shape and a name for them out."""
+"""The quotes of a market: their order by curve and tenor, their shape, and a name for the shape."""
 
 from __future__ import annotations
 

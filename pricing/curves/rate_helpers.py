@@ -1,7 +1,7 @@
-"""A curve's row and tenors in; QuantLib's bootstrap helpers out.
+"""Build QuantLib's bootstrap helpers from a curve's conventions and tenors.
 
-``ois`` and ``ibor`` helpers read live quotes; a par bond's coupon is its quote, so its helper
-is made anew for every rate.
+``ois`` and ``ibor`` helpers read live quotes. A par bond's coupon is its quote, so its helper is
+built again for every rate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Celery tasks: decode a job, price it, store the part, and publish a frame when it is complete.
+"""The Celery tasks: decode a job, price it, store the part, and publish complete frames.
 
 Losing or repeating a task is harmless: parts and publication are fenced by the frame's number, and
 the bridge's watchdog resends what is missing.
