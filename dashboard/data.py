@@ -76,7 +76,6 @@ class Market:
 
     @property
     def currency(self) -> str:
-        """Its code."""
         return self.rollup.currency
 
     @property

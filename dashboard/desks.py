@@ -50,7 +50,6 @@ class OwnDesks:
     """A reader for users of the same desks: however many they are, it narrows once a second."""
 
     def __init__(self, reader: Reader, desks: Collection[str]) -> None:
-        """Nothing is read yet."""
         self._reader, self._desks = reader, frozenset(desks)
         self._lock = threading.Lock()
         self._whole = self._snapshot = Snapshot(taken_s=0.0)

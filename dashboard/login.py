@@ -116,7 +116,6 @@ class Sessions:
     """What web has said of each session lately."""
 
     def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nobody is known yet."""
         self._ask, self._clock = ask, clock
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
-"""Find a package's folder and version without importing it."""
+"""Find the folder of an installed package without importing it."""
 
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 
@@ -10,11 +10,3 @@ def folder_of(package: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def version_of(distribution: str) -> str:
-    """Version of an installed distribution, or an empty string."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return ""

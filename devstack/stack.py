@@ -241,7 +241,6 @@ class Stack:
             self._say(f"{names} ready in {time.monotonic() - began:.1f} s (logs: {self._base}/log)")
 
     def __enter__(self) -> Self:
-        """Start."""
         self.start()
         return self
 
@@ -251,7 +250,6 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
         self.stop()
 
 

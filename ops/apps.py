@@ -4,6 +4,4 @@ from django.apps import AppConfig
 
 
 class OpsConfig(AppConfig):
-    """It has no models."""
-
     name = "ops"

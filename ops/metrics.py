@@ -69,7 +69,6 @@ class SystemCollector:
     """What the whole system says of itself."""
 
     def __init__(self, frames: Frames) -> None:
-        """Nothing is read before a scrape."""
         self._frames = frames
 
     def describe(self) -> Iterable[Metric]:
@@ -77,7 +76,6 @@ class SystemCollector:
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """All that can be read now."""
         found, up = [], 1.0
         try:
             found = [*self._of_redis()]

@@ -36,7 +36,6 @@ def env_text(name: str, default: str) -> str:
 
 
 def env_int(name: str, default: int, *, least: int = 0) -> int:
-    """Whole number of a variable."""
     text = env_text(name, str(default))
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise ImproperlyConfigured(f"{name}={text!r}: use a whole number, {least} or more")
@@ -44,7 +43,6 @@ def env_int(name: str, default: int, *, least: int = 0) -> int:
 
 
 def env_bool(name: str, default: bool) -> bool:
-    """True or False of a variable."""
     text = env_text(name, str(default))
     if text not in ("True", "False"):
         raise ImproperlyConfigured(f"{name}={text!r}: use 'True' or 'False'")

@@ -36,7 +36,6 @@ def switch(label: str, options: Sequence[str], key: str, hint: str | None = None
 
 
 def head(title: str, note: str = "") -> None:
-    """The title of a panel."""
     st.html(theme.heading(title, note))
 
 
@@ -294,7 +293,6 @@ def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice
 
 @st.fragment(run_every=screen.REFRESH_S)
 def overview(choice: Choice, before: Snapshot) -> None:
-    """All that refreshes."""
     reader = screen.reader()
     snapshot = reader.snapshot()
     screen.redraw_filters_if_new(before, snapshot)

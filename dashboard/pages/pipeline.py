@@ -24,7 +24,6 @@ LINKS = {"FLOWER_URL": "Flower: workers and tasks", "API_URL": "API: documentati
 
 
 def cards(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> None:
-    """Six counts."""
     alive = live_bridges(snapshot, now_s)
     latency = risk.latency(markets)
     processes = sum(worker.processes for worker in snapshot.workers)
@@ -161,7 +160,6 @@ def links() -> None:
 
 @st.fragment(run_every=screen.REFRESH_S)
 def pipeline(choice: Choice, before: Snapshot) -> None:
-    """All that refreshes."""
     snapshot, now_s = screen.reader().snapshot(), time.time()
     screen.redraw_filters_if_new(before, snapshot)
     markets = screen.status_line("Pipeline", snapshot, choice)

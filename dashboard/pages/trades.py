@@ -263,7 +263,6 @@ def summary(rows: pd.DataFrame, table: pd.DataFrame) -> str:
 
 @st.fragment(run_every=screen.REFRESH_S)
 def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool) -> None:
-    """All that refreshes."""
     snapshot = screen.reader().snapshot()
     screen.redraw_filters_if_new(before, snapshot)
     markets = screen.status_line("Trades", snapshot, choice)

@@ -47,7 +47,6 @@ class BondAdmin(KeptRows, RowAdmin):
 
     @admin.display(description="coupon", ordering="coupon_rate")
     def coupon(self, bond: Bond) -> str:
-        """In percent."""
         return percent(bond.coupon_rate) if bond.coupon_rate is not None else ""
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:

@@ -18,7 +18,6 @@ class FixingAdmin(RowAdmin):
 
     @admin.display(description="rate", ordering="rate")
     def fixed(self, fixing: Fixing) -> str:
-        """In percent."""
         return percent(fixing.rate)
 
 

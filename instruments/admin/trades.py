@@ -135,7 +135,6 @@ class SwapAdmin(TradeAdmin):
 
     @admin.display(description="fixed rate", ordering="fixed_rate")
     def fixed(self, swap: Swap) -> str:
-        """In percent."""
         return percent(swap.fixed_rate) if swap.fixed_rate is not None else ""
 
     @admin.display(description="notional", ordering="notional")

@@ -76,7 +76,6 @@ class StrictOrderingFilter(OrderingFilter):
     def remove_invalid_fields(
         self, queryset: Any, fields: Any, view: Any, request: Request
     ) -> list[str]:
-        """Check each name."""
         allowed = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
         if len(fields) > ORDERINGS:
             sentence = f"ordering: names {len(fields)} fields; allowed: at most {ORDERINGS}"

@@ -128,7 +128,6 @@ def date(cell: object) -> dt.date:
 
 
 def yes_no(cell: object) -> bool:
-    """True or False."""
     value = YES_NO.get(str(cell).strip().lower())
     if value is None:
         raise BadCell(f"{shown(cell)} is not valid; allowed: true, false")

@@ -42,7 +42,6 @@ class KeptBooks(CompiledBooks):
     """Keeps the manifests it has read: a version never changes, and decoding it takes time."""
 
     def __init__(self, client: redis.Redis) -> None:
-        """Keep nothing yet."""
         super().__init__(client)
         self._kept: dict[tuple[str, str], Manifest] = {}
 

@@ -106,7 +106,6 @@ class Books:
     """Compiled books behind one Redis client, for reading."""
 
     def __init__(self, client: redis.Redis) -> None:
-        """Nothing is sent yet."""
         self.client: Any = client  # its types say bytes or str; ours are bytes
 
     def newest(self, currency: str) -> BookRef | None:

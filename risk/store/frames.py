@@ -15,7 +15,6 @@ a hash tag, so a Redis Cluster keeps them on one node:
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -253,13 +252,3 @@ def _state(pointer: bytes | None, error: bytes | None, line: bytes | None) -> Fr
 
 def _error(raw: bytes | None) -> FrameError | None:
     return _frame_error.decode(raw) if raw else None
-
-
-def age_s(rollup: Rollup, now: dt.datetime) -> float:
-    """Seconds since a frame was published."""
-    return now.timestamp() - rollup.published_ns / 1e9
-
-
-def to_usd(rollup: Rollup, fx: Mapping[str, float] | None = None) -> float | None:
-    """US dollars per unit of the frame's currency, by the frame's own FX; None if unknown."""
-    return (fx or rollup.fx).get(rollup.currency)

@@ -41,7 +41,6 @@ class Kept:
     """The last few things made for each place: what it holds grows with places, not with time."""
 
     def __init__(self, size: int) -> None:
-        """Keep at most ``size`` a place."""
         self.size = size
         self._made: dict[Hashable, OrderedDict[Hashable, Any]] = {}
 
@@ -65,7 +64,6 @@ class Session:
     """State of one worker process; not for threads (QuantLib's date is process-wide)."""
 
     def __init__(self, books: CompiledBooks, options: CurveOptions = CurveOptions()) -> None:
-        """Hold nothing yet."""
         self.books, self.options = books, options
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         # Frames of the version before an edit may still be open.

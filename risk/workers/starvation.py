@@ -30,7 +30,6 @@ class StarvationDetector:
     """Knows when a task was last heard, and since when one has been waiting unheard."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing waits yet."""
         self._clock = clock
         self._unheard_since: float | None = None
 

@@ -24,7 +24,6 @@ class InputLimits:
     """Middleware: refuse NUL characters, overlong query parameters and values no column holds."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        """Wrap the next handler."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

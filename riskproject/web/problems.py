@@ -183,7 +183,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Project-wide 404."""
     if request.path_info.startswith("/api/"):
         return no_such_address(request)
     return defaults.page_not_found(request, exception)

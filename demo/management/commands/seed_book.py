@@ -32,7 +32,6 @@ class Command(BaseCommand):
     help = "Load the sample book (200 trades), or more trades in the same manner."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument(
             "--trades", type=int, default=sample.SAMPLE_SIZE, help="how many in all"
         )

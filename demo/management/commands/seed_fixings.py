@@ -28,7 +28,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The range."""
         parser.add_argument(
             "--from",
             dest="start",
@@ -46,7 +45,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Derive and store."""
         start, end = options["start"], options["end"] or stored().last
         try:
             derived = [derive_fixings(currency, start, end) for currency in CurveHistory.CURRENCIES]

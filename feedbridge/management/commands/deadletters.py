@@ -58,7 +58,6 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what --reinject would do")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """List, or send again."""
         servers = settings.KAFKA_BOOTSTRAP_SERVERS
         if not servers:
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: set it, or run `make demo`")

@@ -78,7 +78,6 @@ class Command(BaseCommand):
         _add_where(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check, then print or play."""
         try:
             history = self._history(options["usd_file"])
             plan = _plan(history, options)

@@ -61,7 +61,6 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Options of the bridge."""
         parser.add_argument("--group", default=GROUP, help="consumer group")
         parser.add_argument(
             "--instance",

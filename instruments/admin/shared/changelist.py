@@ -31,7 +31,6 @@ class ListAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Base of every page of the admin."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """The list with bounded filters."""
         return BoundedChangeList
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

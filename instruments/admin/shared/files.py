@@ -225,7 +225,6 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
         return [*own, *super().get_urls()]
 
     def template(self, request: HttpRequest, format_name: str) -> HttpResponse:
-        """A file to fill in."""
         self._must_see(request)
         if format_name not in loading.FORMATS:
             raise Http404
@@ -288,7 +287,6 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
         return reverse("admin:{}_{}_{}".format(*self.get_model_info(), view))
 
     def export_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-        """Action: the ticked rows as CSV."""
         rows = Importer.export(type("_", (Importer,), {"kind": self.kind})(), queryset)
         content = loading.export(self.kind, _each(rows), "csv")
         return _file(content, f"{self.kind.name}.csv", "csv")

@@ -21,7 +21,6 @@ class HistoryPages(SimpleHistoryAdmin):  # type: ignore[misc]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """All states."""
         self._must_see_row(request, object_id)
         page: HttpResponse = super().history_view(request, object_id, extra_context)
         return page

@@ -50,7 +50,6 @@ class Uploads:
             raise UploadGone from None
 
     def remove(self) -> None:
-        """Drop the file."""
         self._path().unlink(missing_ok=True)
 
     def _path(self) -> Path:

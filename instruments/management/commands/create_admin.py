@@ -19,7 +19,6 @@ class Command(BaseCommand):
     help = "Create the first administrator; its password is printed this once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--username", default="admin")
         parser.add_argument("--email", default="admin@example.com")
         parser.add_argument(
@@ -34,7 +33,6 @@ class Command(BaseCommand):
         password_file: Path | None,
         **options: object,
     ) -> None:
-        """Create, print, store."""
         users = get_user_model().objects
         there = users.filter(is_superuser=True, is_active=True).first()
         if there is not None:

@@ -24,7 +24,6 @@ class Command(BaseCommand):
     help = "Print a new API token of a user: `Authorization: Token <key>`. It is shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("user")
         parser.add_argument(
             "--renew", action="store_true", help="delete the tokens that the user has"

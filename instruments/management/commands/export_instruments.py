@@ -20,7 +20,6 @@ class Command(BaseCommand):
     help = "Write issuers, bonds, positions, swaps, ... as CSV or XLSX."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("kind", choices=sorted(KINDS))
         parser.add_argument("-o", "--out", type=Path, help="a file; default: standard output")
         parser.add_argument(
@@ -39,7 +38,6 @@ class Command(BaseCommand):
         template: bool,
         **options: object,
     ) -> None:
-        """Write."""
         what = KINDS[kind]
         name = format or ("xlsx" if out is not None and out.suffix == ".xlsx" else "csv")
         if template:

@@ -26,7 +26,6 @@ class Command(BaseCommand):
     help = "Load issuers, bonds, positions, swaps, ... from a CSV or XLSX file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("file", type=Path, help="CSV (UTF-8) or XLSX, with a header")
         parser.add_argument(
             "--kind", choices=sorted(KINDS), help="what the rows are; default: the file's name"

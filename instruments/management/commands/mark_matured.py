@@ -18,7 +18,6 @@ class Command(BaseCommand):
     help = "Mark trades matured that ended a while ago: they cost time and are worth nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--on", help="the day, such as 2026-01-31; default: today")
         parser.add_argument("--after-days", type=int, default=7, help="days to wait; default 7")
 

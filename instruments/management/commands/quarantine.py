@@ -20,7 +20,6 @@ class Command(BaseCommand):
         parser.add_argument("--release", metavar="TRADE_ID", help="price this trade again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """List or release."""
         trade_id = options["release"]
         if trade_id is None:
             self._list()

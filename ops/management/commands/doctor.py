@@ -44,7 +44,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print a line each; exit status 1 when something is not well."""
         if not any(os.environ.get(name) for name in SERVERS):
             raise CommandError(
                 "no server is named and no demo runs in this checkout: `make demo` starts "

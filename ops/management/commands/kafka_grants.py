@@ -35,7 +35,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which account is what."""
         for role in TOPIC_RIGHTS:
             parser.add_argument(
                 f"--{role}", type=account, action="append", metavar="USER", default=[]

@@ -31,7 +31,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Files and engine."""
         parser.add_argument("--book", type=Path, required=True, metavar="BOOK.json")
         parser.add_argument("--market", type=Path, required=True, metavar="MARKET.json")
         parser.add_argument("--engine", choices=("compiled", "quantlib"), default="compiled")
