@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.system import System
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from instruments.models import Swap
 from instruments.trade_repository import current_version
-from pricing.markets.conventions import CURRENCIES
 
 EDITS, LIMIT_S, LOOK_S, PAUSE_S = 12, 60.0, 0.002, 0.5
 

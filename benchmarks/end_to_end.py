@@ -27,7 +27,7 @@ from benchmarks.memory import largest_child, worker_memory
 from benchmarks.system import System, running
 from benchmarks.ticks import Market, send_on_time, send_when_priced, wait_until_priced
 from feedbridge.kafka.producer import TickProducer, connector
-from pricing.markets.conventions import CURRENCIES
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from risk.store.results import HistoryLine
 
 RESULTS = Path(__file__).resolve().parent / "results"

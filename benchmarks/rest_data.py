@@ -19,8 +19,8 @@ from django.core.management import call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from instruments.models import Book, Desk, Swap
-from pricing.markets.conventions import CURRENCIES
 from pricing.measures.table import MEASURES
 from pricing.products.cash_flows import CompiledTrade
 from pricing.products.fixed_floating_swap import SwapTerms

@@ -22,9 +22,9 @@ import psycopg
 
 from benchmarks.cpu import seconds_of
 from devstack.processes.process import through_launcher
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.readiness import system_is_up
 from pricing.errors import SpreadNotSolved
-from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
 

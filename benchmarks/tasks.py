@@ -10,11 +10,11 @@ import django
 import msgspec
 
 from benchmarks.kernel import TODAY, fixings_of
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.history.daily import stored
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.markets.calendars import day_of
-from pricing.markets.conventions import CURRENCIES
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block

@@ -10,8 +10,8 @@ import msgspec
 
 from feedbridge.kafka.producer import TickProducer
 from feedbridge.replay import ticks
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.history.daily import stored
-from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import CHANNEL, FrameNotice, Frames
 from risk.store.messages import MarketTick
 

@@ -87,7 +87,10 @@ class Market:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a page draws. ``down`` says why Redis cannot be read; then the rest is old."""
+    """All that a page draws. ``down`` says why Redis cannot be read; then the rest is old.
+
+    ``currencies`` are those that have trades or frames.
+    """
 
     taken_s: float
     markets: Mapping[str, Market] = field(default_factory=dict)
@@ -95,6 +98,7 @@ class Snapshot:
     workers: Sequence[WorkerPulse] = ()
     processes: Sequence[ProcessPulse] = ()
     down: str = ""
+    currencies: frozenset[str] = frozenset()
 
 
 class Reader:
@@ -170,6 +174,7 @@ class Reader:
             pulses=read_pulses(self.client),
             workers=alive_workers(self.client),
             processes=alive_processes(self.client),
+            currencies=frozenset((*self.books.served(), *rollups)),
         )
 
     def _market(self, rollup: Rollup) -> Market:

@@ -72,12 +72,29 @@ def filters(snapshot: Snapshot) -> Choice:
     if chosen is not None and chosen not in desks:
         desks.append(chosen)
     with st.container(key="filters", horizontal=True):
-        currencies = _switches("Currency", CURRENCIES, "currency")
+        currencies = _switches("Currency", _currencies(snapshot), "currency")
         products = _switches("Product", PRODUCT_NAMES, "product")
         desk = st.selectbox(
             "Desk", desks, key="desk", label_visibility="collapsed", persist_state="session"
         )
     return Choice(currencies, products, None if desk in (None, ALL_DESKS) else desk)
+
+
+def _currencies(snapshot: Snapshot) -> tuple[str, ...]:
+    """The currencies to choose from; one that has come since the last time is chosen."""
+    offered = currencies_of(snapshot)
+    known = st.session_state.get("currencies_offered", offered)
+    chosen = st.session_state.get("currency")
+    if chosen is not None and known != offered:
+        new = set(offered) - set(known)
+        st.session_state["currency"] = [name for name in offered if name in {*chosen, *new}]
+    st.session_state["currencies_offered"] = offered
+    return offered
+
+
+def currencies_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """Those that have trades or frames; all that are known as long as there are none."""
+    return tuple(name for name in CURRENCIES if name in snapshot.currencies) or CURRENCIES
 
 
 def _switches(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
@@ -95,9 +112,10 @@ def _switches(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
 
 
 def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
-    """Filters stand outside the refreshing part: a new desk asks for the whole page once."""
+    """Filters stand outside the refreshing part: a new desk or currency redraws the page once."""
     known = risk.desk_names(before.markets.values())
-    if risk.desk_names(now.markets.values()) != known:
+    new_currency = currencies_of(before) != currencies_of(now)
+    if new_currency or risk.desk_names(now.markets.values()) != known:
         st.rerun()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from pricing.markets.conventions import CURRENCIES
+from risk.store.compiled_book import Books
 from risk.store.frames import Frames
 from risk.store.heartbeats import alive, read_pulses
 from risk.store.results import HistoryLine, Rollup
@@ -78,8 +79,9 @@ def plain_line(frames: Frames) -> str:
 class Summary:
     """What happened in a run.
 
-    ``frames`` are all published ones by currency. ``trades`` and ``failed`` are those of the
-    newest frames; percentiles are over ``measured`` frames, as many as the history keeps.
+    ``frames`` are all published ones by currency, of those that have trades or frames. ``trades``
+    and ``failed`` are those of the newest frames; percentiles are over ``measured`` frames, as many
+    as the history keeps.
     """
 
     ticks: int
@@ -93,12 +95,12 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Frames were published for every currency."""
-        return all(self.frames.get(name) for name in CURRENCIES)
+        """Frames were published for every currency that has trades."""
+        return bool(self.frames) and all(self.frames.values())
 
     def lines(self) -> list[str]:
         """For people."""
-        frames = ", ".join(f"{name} {self.frames.get(name, 0)}" for name in CURRENCIES)
+        frames = ", ".join(f"{name} {count}" for name, count in self.frames.items())
         states = ", ".join(f"{count} {name}" for name, count in sorted(self.states.items()))
         return [
             f"ticks in              {self.ticks} of curves and FX  ({states or 'none ended'})",
@@ -115,12 +117,14 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
     The history keeps the last frames only, so that they are counted by the bridges' own counts
     where those are higher.
     """
-    lines = {name: _since(frames.history(name), since_ns) for name in CURRENCIES}
-    every = [line for found in lines.values() for line in found]
-    newest = [found[-1] for found in lines.values() if found]
+    pulses = alive(frames.client) or read_pulses(frames.client)[:1]
+    found = {name: _since(frames.history(name), since_ns) for name in CURRENCIES}
+    served = {*Books(frames.client).served(), *(name for pulse in pulses for name in pulse.frames)}
+    lines = {name: found[name] for name in CURRENCIES if found[name] or name in served}
+    every = [line for mine in lines.values() for line in mine]
+    newest = [mine[-1] for mine in lines.values() if mine]
     taken = np.array([line.tick_to_published_ms for line in every])
     taken = taken[np.isfinite(taken)]
-    pulses = alive(frames.client) or read_pulses(frames.client)[:1]
     states: dict[str, int] = {}
     for pulse in pulses:
         for state, count in pulse.states.items():
@@ -129,8 +133,8 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
         ticks=sum(pulse.consumed for pulse in pulses),
         states=states,
         frames={
-            name: max(len(found), sum(pulse.frames.get(name, 0) for pulse in pulses))
-            for name, found in lines.items()
+            name: max(len(mine), sum(pulse.frames.get(name, 0) for pulse in pulses))
+            for name, mine in lines.items()
         },
         trades=sum(line.trades for line in newest),
         failed=sum(line.trades - line.priced for line in newest),

@@ -36,7 +36,6 @@ from prometheus_client.metrics_core import (
 from instruments.models import Quarantine
 from ops.ops_access import may_see_inside
 from ops.readiness import State, look_at_database, read_state
-from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS, STALE_S, BridgePulse, read_pulses
 from risk.store.results import CheckResult
@@ -90,8 +89,8 @@ class SystemCollector:
         yield from processes(state)
         yield from bridges(read_pulses(self._frames.client))
         yield from published(state, time.time())
-        yield parts({name: self._frames.counts(name) for name in CURRENCIES})
-        yield from checks([c for c in map(self._frames.check, CURRENCIES) if c is not None])
+        yield parts({name: self._frames.counts(name) for name in state.newest})
+        yield from checks([c for c in map(self._frames.check, state.newest) if c is not None])
 
 
 def quarantine() -> Iterator[Metric]:

@@ -18,6 +18,7 @@ from feedbridge.replay.history.daily import CurveHistory, DailyCurves
 from feedbridge.replay.history.intraday import intraday_curves
 from pricing.curves.quotes import CurveQuotes
 from pricing.errors import BadInput
+from pricing.markets.business_dates import business_date
 from risk.store.messages import MarketTick
 
 DEFAULT_START = dt.date(2024, 1, 2)
@@ -28,6 +29,9 @@ DEFAULT_SEED = 20240924
 RUN_ID = re.compile(r"^[A-Za-z0-9._-]{1,40}$")
 OPENS, CLOSES = dt.time(9, tzinfo=dt.UTC), dt.time(17, tzinfo=dt.UTC)
 """Market time of the first and last tick of a day."""
+
+EASTERN_HOURS = dt.timedelta(hours=8)
+"""How much earlier markets tick in whose time zone the next day has begun at ``CLOSES``."""
 
 
 class Due(NamedTuple):
@@ -142,11 +146,12 @@ class _Feed:
         close = self._close(date)
         count = self._plan.ticks_per_day
         path = intraday_curves(self._previous(date), close, count, self._plan.seed)
+        early = self._earlier_hours(date)
         for as_of, curves in zip(market_times(date, count), path, strict=True):
             self._seq += 1
             yield MarketTick(
                 currency=self._currency,
-                as_of=as_of,
+                as_of=as_of - early,
                 source=self._plan.source,
                 seq=self._seq,
                 epoch=self._plan.epoch,
@@ -154,6 +159,12 @@ class _Feed:
                 labels=close.labels,
                 whole=True,
             )
+
+    def _earlier_hours(self, date: dt.date) -> dt.timedelta:
+        """How much earlier a market far in the east trades, so that its business date is this."""
+        closes = dt.datetime.combine(date, CLOSES)
+        is_next_day = business_date(self._currency, closes) != date
+        return EASTERN_HOURS if is_next_day else dt.timedelta(0)
 
     def _close(self, date: dt.date) -> DailyCurves:
         return self._history.day(self._currency, date)

@@ -466,6 +466,8 @@ def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
     check.one_of("calendar", vocabulary.CALENDARS)
     check.one_of("settlement_calendar", vocabulary.CALENDARS)
     check.one_of("business_day_convention", vocabulary.ROLLS)
+    if row.accrued_day_count is not None:
+        check.one_of("accrued_day_count", vocabulary.DAY_COUNTS)
     if row.bill_yield is not None:
         check.one_of("bill_yield", (COUPON_EQUIVALENT, *vocabulary.DAY_COUNTS))
     if row.discount_curve is not None:

@@ -108,8 +108,11 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         payment_frequency: Period between coupons.
         calendar: Business days of payments.
         settlement_calendar: Days on which trades settle.
+        accrued_day_count: Of accrued interest, where the market counts it otherwise than coupons.
         settlement_lags: Business days from trade to settlement, by date of trade.
-        ex_coupon_days: Business days as the market counts them (gilts: 7).
+        ex_coupon_days: Days as the market counts them (gilts: 7 business days, the last of which
+            still carries the coupon).
+        ex_coupon_counts: Whether those are business days or calendar days before the payment.
         yield_frequency: Compounding period of the yield, also for strips. A bond that pays at
             another frequency than its market has a yield of its own frequency.
         last_period_yield: Interest in the last coupon period, simple or compounded.
@@ -124,12 +127,14 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     currency: str | None
     payment_frequency: str
     day_count: str
+    accrued_day_count: str | None = None
     settlement_lags: tuple[SettlementLag, ...]
     calendar: str
     settlement_calendar: str
     business_day_convention: str
     end_of_month: bool
     ex_coupon_days: Days
+    ex_coupon_counts: Literal["business_days", "calendar_days"] = "business_days"
     yield_frequency: str
     last_period_yield: Literal["simple", "compounded"]
     yield_payment_dates: Literal["nominal", "business_days"]

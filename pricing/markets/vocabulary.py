@@ -12,7 +12,10 @@ from functools import cache
 
 from pricing.errors import BadInput
 
-CALENDARS = ("NONE", "TARGET", "UK", "US", "US-GOVT", "US-SOFR", "WEEKENDS")
+CALENDARS = (
+    *("AUSTRALIA", "CANADA", "DENMARK", "JAPAN", "NEW-ZEALAND", "NONE", "NORWAY", "SWEDEN"),
+    *("SWITZERLAND", "TARGET", "UK", "US", "US-GOVT", "US-SOFR", "WEEKENDS"),
+)
 DAY_COUNTS = (
     "ACT/360",
     "ACT/365F",

@@ -36,12 +36,14 @@ class Bond:
     terms: BondTerms
     frequency: str
     day_count: str
+    accrued_day_count: str | None
     settlement_lags: tuple[SettlementLag, ...]
     calendar: str
     settlement_calendar: str
     roll: int
     end_of_month: bool
     ex_coupon_days: int
+    ex_coupon_counts: str
     yield_frequency: str
     yield_day_count: str
     last_period_yield: str
@@ -77,12 +79,14 @@ def resolve_bond(terms: BondTerms) -> Bond:
         terms=terms,
         frequency=frequency,
         day_count=day_count,
+        accrued_day_count=row.accrued_day_count if row and not terms.day_count else None,
         settlement_lags=_settlement_lags(terms, row),
         calendar=calendar_name,
         settlement_calendar=_settlement_calendar(calendar_name, row),
         roll=roll(settled("business_day_convention", fallback.business_day_convention)),
         end_of_month=settled("end_of_month", False),
         ex_coupon_days=settled("ex_coupon_days", 0),
+        ex_coupon_counts=row.ex_coupon_counts if row else "business_days",
         yield_frequency=_yield_frequency(frequency, row),
         yield_day_count=day_count if row or frequency != "ZERO" else "ACT/365F",
         last_period_yield=row.last_period_yield if row else "compounded",
@@ -149,9 +153,10 @@ def make_bond(bond: Bond) -> ql.Bond:
         stub_date(terms.first_coupon_date, False),
         stub_date(terms.penultimate_coupon_date, False),
     )
-    # The market counts the last day that still carries the coupon; QuantLib the first that
-    # does not (UK DMO, annex: seven business days are six here).
-    ex_days = max(bond.ex_coupon_days - 1, 0)
+    # Markets that count business days count the last one that still carries the coupon; QuantLib
+    # the first that does not (UK DMO, annex: seven business days are six here).
+    calendar_days = bond.ex_coupon_counts == "calendar_days"
+    ex_days = bond.ex_coupon_days if calendar_days else max(bond.ex_coupon_days - 1, 0)
     # Each coupon stands on 100 times the years that it pays for, and counts as one year.
     coupons = ql.FixedRateLeg(
         schedule,
@@ -160,7 +165,7 @@ def make_bond(bond: Bond) -> ql.Bond:
         [terms.coupon_rate],
         paymentAdjustment=bond.roll,
         exCouponPeriod=ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
-        exCouponCalendar=cal,
+        exCouponCalendar=ql.NullCalendar() if calendar_days else cal,
         exCouponConvention=ql.Unadjusted,
         exCouponEndOfMonth=False,
         paymentCalendar=cal,
@@ -217,6 +222,9 @@ def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
     coupon, accrual = coupons[0], bond_accrual(bond)
     start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
     years = accrual.until(settlement, start, end)
+    if bond.accrued_day_count is not None and start < settlement < end:
+        counter = day_counter(bond.accrued_day_count)
+        years = min(float(counter.yearFraction(start, settlement)), accrual.of_period(start, end))
     ex_date = coupon.exCouponDate()
     if ex_date != ql.Date() and ex_date <= settlement:
         years -= accrual.of_period(start, end)

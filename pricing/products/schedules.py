@@ -20,7 +20,15 @@ EPOCH_SERIAL = 25569
 """QuantLib's serial number of 1970-01-01; our day numbers count from that day."""
 
 CALENDARS: Mapping[str, Callable[[], ql.Calendar]] = {
+    "AUSTRALIA": ql.Australia,
+    "CANADA": ql.Canada,
+    "DENMARK": ql.Denmark,
+    "JAPAN": ql.Japan,
+    "NEW-ZEALAND": ql.NewZealand,
     "NONE": ql.NullCalendar,
+    "NORWAY": ql.Norway,
+    "SWEDEN": ql.Sweden,
+    "SWITZERLAND": ql.Switzerland,
     "TARGET": ql.TARGET,
     "UK": lambda: ql.UnitedKingdom(ql.UnitedKingdom.Exchange),
     "US-GOVT": lambda: ql.UnitedStates(ql.UnitedStates.GovernmentBond),

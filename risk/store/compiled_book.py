@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import redis
 
+from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import key
 from risk.store.results import UnpricedTrade
 
@@ -119,6 +120,14 @@ class Books:
                 pipe.get(key(name, "book"))
             found = zip(currencies, pipe.execute(), strict=True)
         return {name: decode_ref(raw) if raw else None for name, raw in found}
+
+    def served(self) -> tuple[str, ...]:
+        """The currencies that this system has trades in.
+
+        The conventions of a process know more currencies; nobody waits for frames of those.
+        """
+        found = self.newest_of(CURRENCIES)
+        return tuple(name for name, book in found.items() if book is not None and book.trades)
 
     def manifest(self, currency: str, version: str) -> Manifest | None:
         """The manifest of one version."""

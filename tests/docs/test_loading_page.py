@@ -56,5 +56,11 @@ def test_the_sentences_of_the_page_are_those_of_the_importer(
 ) -> None:
     desk = Desk.objects.create(code="D", name="Desk")
     Book.objects.create(code="B1", name="Book", desk=desk)
-    shown = set(re.findall(r"\| `([^`|]+)` \|$", PAGE.read_text(), re.MULTILINE))
-    assert set(sentences(content)) & shown, sentences(content)
+    shown = re.findall(r"\| `([^`|]+)` \|$", PAGE.read_text(), re.MULTILINE)
+    found = sentences(content)
+    # A sentence that ends in dots stands for one with more names.
+    assert any(
+        text == sentence or (text.endswith("...") and sentence.startswith(text[:-3]))
+        for text in shown
+        for sentence in found
+    ), found

@@ -17,11 +17,11 @@ from kafka import KafkaConsumer, KafkaProducer
 from demo import sample
 from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
 from pricing.curves.fixings import public_on
 from pricing.markets import conventions
-from pricing.markets.conventions import CURRENCIES
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.terms import Terms
 from pricing.reference import Reference

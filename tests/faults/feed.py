@@ -18,9 +18,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.history.daily import stored
 from pricing.curves.quotes import CurveQuotes
-from pricing.markets.conventions import CURRENCIES
 from risk.store.messages import MarketTick
 
 MARKET_DATE = dt.date(2024, 3, 5)

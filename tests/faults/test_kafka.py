@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
-from pricing.markets.conventions import CURRENCIES
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from tests.faults.plant import until
 from tests.faults.trial import Trial
 from tests.faults.watch import Seen

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from feedbridge.handover.resets import write_reset
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.readiness import owners_of
-from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import Frames
 from risk.store.heartbeats import BridgePulse
 from tests.faults.feed import Feed

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import redis
 
-from pricing.markets.conventions import CURRENCIES
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from risk.store.frames import connect, key
 from risk.store.messages import FrameHeader
 from risk.store.results import Rollup

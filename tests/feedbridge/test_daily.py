@@ -161,8 +161,8 @@ def test_every_day_of_the_history_is_accepted_by_the_core(history: CurveHistory,
 
 
 def test_what_is_not_there_is_refused_with_a_sentence(history: CurveHistory):
-    with pytest.raises(BadInput, match="allowed: USD, EUR, GBP"):
-        history.day("JPY", history.last)
+    with pytest.raises(BadInput, match="allowed: USD, EUR, GBP, AUD"):
+        history.day("PLN", history.last)
     with pytest.raises(BadInput, match="1990-01-02 to 2024-09-24"):
         history.day("USD", dt.date(2030, 1, 2))
     with pytest.raises(BadInput, match="not a market day"):

@@ -10,11 +10,14 @@ import pytest
 from rich.console import Console
 
 from demo.summary import Summary, live_table, plain_line, summarise
-from pricing.markets.conventions import CURRENCIES
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
+from pricing.errors import Failure
+from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse
 from risk.store.results import roll_up
 from tests.risk.made import cell, columns, header, part
+from tests.risk.made import store as store_book
 
 
 @pytest.fixture
@@ -53,6 +56,8 @@ def test_a_run_is_summed_over_currencies_and_bridges(frames):
     for number in range(1, 11):
         publish(frames, number, sent_ns=since + number * 10**6, taken_ms=10.0 * number)
     publish(frames, 1, "EUR", sent_ns=since + 10**6)
+    lost = Failure(trade_id="S1", code="BAD_INPUT", message="no terms")
+    store_book(CompiledBooks(frames.client), currency="GBP", failures=(lost,))
     pulse(frames, "a", 0.0, published=10, conflated=5)
     pulse(frames, "b", 0.0, published=1)
     pulse(frames, "long gone", 99.0, published=500)
@@ -79,7 +84,7 @@ def test_frames_beyond_the_history_are_counted_by_the_bridge(frames):
     raw["frames"] = {"USD": 700, "EUR": 3}
     frames.client.hset(BRIDGES_KEY, "a", msgspec.json.encode(raw))
     summary = summarise(frames, since)
-    assert summary.frames == {"USD": 700, "EUR": 3, "GBP": 0}
+    assert summary.frames == {"USD": 700, "EUR": 3}
     assert "(last 1 frames)" in summary.lines()[-1]
 
 

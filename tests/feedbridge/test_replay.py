@@ -147,7 +147,7 @@ def test_the_total_is_known_before(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"currencies": ("USD", "JPY")}, "currency: 'JPY'.*allowed: USD, EUR, GBP"),
+        ({"currencies": ("USD", "PLN")}, "currency: 'PLN'.*allowed: USD, EUR, GBP"),
         ({"currencies": ()}, "at least one"),
         ({"start": dt.date(2024, 2, 1)}, "--from: '2024-02-01'.*after --to 2024-01-05"),
         ({"start": dt.date(1989, 1, 2)}, "--from.*covers 1990-01-02 to 2024-09-24"),

@@ -68,7 +68,7 @@ def test_a_system_that_prices_is_ready(web: Web, store: redis.Redis) -> None:
     assert set(found.json["checks"]) == {
         *("database", "redis", "kafka", "bridge", "workers", "frames")
     }
-    assert set(found.json["frames"]) == {"USD", "EUR", "GBP"}
+    assert set(found.json["frames"]) == set(CURRENCIES)
     usd = found.json["frames"]["USD"]
     assert 0 < usd["age_s"] < 60
     assert (usd["status"], usd["priced"]) == ("COMPLETE", 2)

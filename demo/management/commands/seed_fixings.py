@@ -12,7 +12,9 @@ from feedbridge.management.options import iso_date
 from feedbridge.replay import fixing_store
 from feedbridge.replay.history.daily import CurveHistory, stored
 from feedbridge.replay.history.fixings import derive_fixings
+from instruments.models import Bond, Swap
 from pricing.errors import BadInput
+from pricing.markets import conventions
 
 DEFAULT_START = dt.date(2018, 1, 1)
 
@@ -21,10 +23,11 @@ class Command(BaseCommand):
     """``manage.py seed_fixings``."""
 
     help = (
-        "Writes a fixing of SOFR (proxy), ESTR, EURIBOR6M and SONIA (synthetic) for every "
-        "weekday, derived from the stored curve history. Fixings of another source stay as "
-        "they are; doing it twice changes nothing. Later dates than a market date do no harm: "
-        "pricing uses a fixing from its publication on."
+        "Writes a fixing of SOFR (proxy), ESTR, EURIBOR6M and SONIA (synthetic), and of the "
+        "indices of all other currencies that have trades (synthetic), for every weekday, derived "
+        "from the stored curve history. Fixings of another source stay as they are; doing it twice "
+        "changes nothing. Later dates than a market date do no harm: pricing uses a fixing from "
+        "its publication on."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,7 +50,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         start, end = options["start"], options["end"] or stored().last
         try:
-            derived = [derive_fixings(currency, start, end) for currency in CurveHistory.CURRENCIES]
+            currencies = dict.fromkeys((*CurveHistory.CURRENCIES, *_currencies_of_trades()))
+            derived = [derive_fixings(currency, start, end) for currency in currencies]
         except BadInput as error:
             raise CommandError(str(error)) from error
         result = fixing_store.store(itertools.chain.from_iterable(derived))
@@ -55,3 +59,11 @@ class Command(BaseCommand):
             f"fixings {start} to {end}: {result.written} written, {result.unchanged} unchanged, "
             f"{result.kept} of another source kept"
         )
+
+
+def _currencies_of_trades() -> list[str]:
+    """Currencies of swaps and bonds in the security master."""
+    names = Swap.objects.values_list("convention", flat=True).distinct()
+    bonds = Bond.objects.values_list("currency", flat=True).distinct()
+    found = {conventions.SWAPS[name].currency for name in names if name in conventions.SWAPS}
+    return [name for name in conventions.CURRENCIES if name in found | set(bonds)]

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +35,7 @@ from feedbridge.replay.playback import FxFeed, Playback, Summary
 from feedbridge.replay.progress import Progress, progress_for
 from feedbridge.replay.readiness import owners_of, wait_for_system
 from pricing.errors import BadInput
+from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import speaking
 
@@ -46,8 +48,8 @@ Replays stored curves as live market ticks onto the Kafka topic yield_curve_tick
 By default one tick per currency and second: 30 ticks make a market day, the last of which is
 the day's close, so a year takes about two hours. --speed 10 is ten times faster.
 USD-GOVT is the US Treasury's published curve (official), USD-SOFR that curve plus a fixed
-spread (proxy); EUR and GBP are invented (synthetic). The path between two closes is a drawn
-Brownian bridge. Every tick carries these labels.
+spread (proxy); all other currencies are invented (synthetic). The path between two closes is a
+drawn Brownian bridge. Every tick carries these labels.
 """
 
 EPILOG = """
@@ -91,7 +93,8 @@ class Command(BaseCommand):
             return
         with _quiet_client(options["verbosity"]):
             how = {"wait": options["wait"], "take_over": options["take_over"]}
-            summary = self._play(history, plan, _bootstrap(options), **how)
+            of_book = options["currencies"] is None
+            summary = self._play(history, plan, _bootstrap(options), **how, of_book=of_book)
         self.stdout.write(str(summary))
         if not summary.stopped and (summary.failed or summary.unconfirmed):
             raise CommandError("not every tick was acknowledged")
@@ -112,11 +115,13 @@ class Command(BaseCommand):
         *,
         wait: bool,
         take_over: bool,
+        of_book: bool,
     ) -> Summary:
         client = connect(settings.REDIS_URL)
         with _stop_signals() as stop, speaking(client, "replay"):
             if wait:
                 wait_for_system(client, stop)
+                plan = _with_book(client, plan) if of_book else plan
             _release_others(client, plan, stop, take_over=take_over)
             producer = _producer(bootstrap)
             self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
@@ -138,6 +143,15 @@ class Command(BaseCommand):
 
 
 # --- Sources ---------------------------------------------------------------------------------
+
+
+def _with_book(client: Any, plan: ticks.ReplayPlan) -> ticks.ReplayPlan:
+    """The plan with all other currencies that the system has trades in."""
+    try:
+        served = Books(client).served()
+    except RedisError:
+        return plan
+    return replace(plan, currencies=tuple(dict.fromkeys((*plan.currencies, *served))))
 
 
 def _release_others(
@@ -207,7 +221,8 @@ def _add_what(parser: CommandParser) -> None:
         action="append",
         dest="currencies",
         metavar="CCY",
-        help=f"repeat for several (default: {', '.join(CurveHistory.CURRENCIES)})",
+        help=f"repeat for several (default: {', '.join(CurveHistory.CURRENCIES)}, "
+        "and with --wait all others that have trades)",
     )
     parser.add_argument(
         "--usd-file",

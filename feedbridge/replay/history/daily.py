@@ -18,6 +18,7 @@ from feedbridge.replay.history.formats import Quotes, RateTable
 from feedbridge.replay.history.terms import Points, interpolate, years_of
 from pricing.curves.quotes import CurveQuotes, Label
 from pricing.errors import BadInput
+from pricing.markets import conventions
 
 STORED = Path(__file__).with_name("usd_treasury_par_yields.csv")
 
@@ -49,10 +50,14 @@ class DailyCurves:
     labels: dict[str, Label]
 
 
-class CurveHistory:
-    """Closing curves of USD, EUR and GBP on every day of a table of Treasury par yields."""
+SAMPLE_CURRENCIES = ("USD", *synthetic.ECONOMIES)
+"""Currencies of the sample book; a replay plays these by default."""
 
-    CURRENCIES = ("USD", *synthetic.ECONOMIES)
+
+class CurveHistory:
+    """Closing curves of every currency on every day of a table of Treasury par yields."""
+
+    CURRENCIES = SAMPLE_CURRENCIES
 
     def __init__(self, treasury: RateTable) -> None:
         if treasury.currency != "USD" or treasury.quotes != "par_yield":
@@ -118,14 +123,14 @@ class CurveHistory:
         Raises:
             BadInput: Lists those with.
         """
-        if currency not in self.CURRENCIES:
-            raise BadInput("currency", currency, f"allowed: {', '.join(self.CURRENCIES)}")
+        if currency not in conventions.CURRENCIES:
+            raise BadInput("currency", currency, f"allowed: {', '.join(conventions.CURRENCIES)}")
 
     def check_range(self, currency: str, start: dt.date, end: dt.date) -> None:
         """Refuse market days on which a currency has no curves.
 
         Raises:
-            BadInput: The invented curves of EUR and GBP begin later or end earlier.
+            BadInput: Invented curves begin later or end earlier.
         """
         days = self.between(start, end)
         if currency == "USD" or not days:

@@ -37,7 +37,7 @@ def derive_fixings(
     holiday is never asked for. A weekday without a curve carries the last one.
 
     Args:
-        currency: USD (SOFR), EUR (ESTR, EURIBOR6M) or GBP (SONIA).
+        currency: Any currency that has conventions, such as USD (SOFR).
         start: First fixing date.
         end: Last fixing date, included.
         history: The stored one by default.

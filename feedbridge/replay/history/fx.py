@@ -23,10 +23,16 @@ from feedbridge.replay.history.synthetic import (
     weekdays,
 )
 from pricing.errors import BadInput
+from pricing.markets.conventions import CURRENCIES
 from risk.store.messages import FxTick
 
-LEVELS = {"EUR": 1.115, "GBP": 1.335}
-"""US dollars per unit on the anchor."""
+LEVELS = {
+    **{"EUR": 1.115, "GBP": 1.335, "AUD": 0.69, "CAD": 0.745, "CHF": 1.185, "DKK": 0.1495},
+    **{"JPY": 0.00698, "NOK": 0.0956, "NZD": 0.634, "SEK": 0.0985},
+}
+"""US dollars per unit on the anchor; of a currency that is not listed, one is a dollar."""
+
+DECIMALS = 6
 
 LOG_RATE = Factor(vol_bp=45.0, kept=0.9985, bound_bp=2500.0)
 """Shock and bound of the log rate in bp: 0.45 % a day, never more than 28 % off the level."""
@@ -53,7 +59,8 @@ def usd_at(moment: dt.datetime) -> dict[str, float]:
     before = day - dt.timedelta(days=3 if day.weekday() == 0 else 1)
     hour = moment.hour + moment.minute / 60 + moment.second / 3600
     share = min(1.0, max(0.0, (hour - OPENS_HOUR) / (CLOSES_HOUR - OPENS_HOUR)))
-    return {name: round(_between(name, before, day, share), 6) for name in LEVELS}
+    foreign = [name for name in CURRENCIES if name != "USD"]
+    return {name: round(_between(name, before, day, share), DECIMALS) for name in foreign}
 
 
 def _between(name: str, before: dt.date, day: dt.date, share: float) -> float:
@@ -75,4 +82,4 @@ def _path(name: str, way: str, days: list[dt.date]) -> Iterator[tuple[dt.date, f
     for place, day in enumerate(days):
         if place:
             log_bp = step(LOG_RATE, log_bp, next(shocks))
-        yield day, LEVELS[name] * math.exp(log_bp / 1e4)
+        yield day, LEVELS.get(name, 1.0) * math.exp(log_bp / 1e4)

@@ -9,6 +9,7 @@ whatever range is requested, and the anchor date has exactly the stated curve.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from types import MappingProxyType
 
 from feedbridge.replay.history.terms import Points, interpolate, years_of
 from pricing.errors import BadInput
+from pricing.markets import conventions
+from pricing.markets.conventions import CurveConvention
 
 ANCHOR = dt.date(2024, 9, 24)
 FIRST = dt.date(1990, 1, 1)
@@ -98,6 +101,46 @@ ECONOMIES: Mapping[str, Economy] = MappingProxyType(
 )
 
 
+def economy_of(currency: str) -> Economy:
+    """A stated economy, or one invented from the code of a currency that has conventions.
+
+    Raises:
+        BadInput: No conventions for that currency, or USD, whose history is not invented.
+    """
+    if currency in ECONOMIES:
+        return ECONOMIES[currency]
+    if currency == "USD" or currency not in conventions.CURRENCIES:
+        known = [name for name in conventions.CURRENCIES if name != "USD"]
+        raise BadInput("currency", currency, f"synthetic: {', '.join(known)}")
+    return _invented_economy(currency)
+
+
+@cache
+def _invented_economy(currency: str) -> Economy:
+    level, slope, curvature = itertools.islice(draws(f"{SEED}/economy/{currency}"), 3)
+    return Economy(
+        betas=(3.0 + 0.8 * level, 0.6 * slope, -1.0 + 0.6 * curvature),
+        curves={
+            row.name: Curve(tenors=_tenors(row), spread_bp=_spread(row), swap=row.index is not None)
+            for row in conventions.CURVES.values()
+            if row.currency == currency
+        },
+    )
+
+
+def _tenors(row: CurveConvention) -> tuple[str, ...]:
+    if row.quotes == "ois":
+        return OIS_TENORS
+    if row.quotes == "ibor":
+        tenor = conventions.INDICES[str(row.index)].tenor
+        return tuple(t for t in (*SHORT, *LONG) if years_of(t) >= years_of(tenor))
+    return ZERO_TENORS
+
+
+def _spread(row: CurveConvention) -> Points:
+    return EURIBOR_BASIS if row.quotes == "ibor" else FLAT
+
+
 def curves_on(currency: str, day: dt.date) -> dict[str, dict[str, float]]:
     """The invented quotes of a weekday, as decimals by curve and tenor.
 
@@ -107,9 +150,7 @@ def curves_on(currency: str, day: dt.date) -> dict[str, dict[str, float]]:
     Raises:
         BadInput: No such currency, a weekend, or a date outside the walk.
     """
-    economy = ECONOMIES.get(currency)
-    if economy is None:
-        raise BadInput("currency", currency, f"synthetic: {', '.join(ECONOMIES)}")
+    economy = economy_of(currency)
     factors = _walk(currency).get(day)
     if factors is None:
         raise BadInput("date", day.isoformat(), f"a weekday from {FIRST} to {LAST}")

@@ -139,7 +139,8 @@ def _books() -> str:
     missing = [name for name, ref in found.items() if ref is None]
     if missing:
         raise Unwell(f"no compiled book for {', '.join(missing)}")
-    return ", ".join(f"{name} {ref.trades} trades" for name, ref in found.items() if ref)
+    served = [f"{name} {ref.trades} trades" for name, ref in found.items() if ref and ref.trades]
+    return ", ".join(served) or "compiled, without a trade"
 
 
 def _workers() -> str:
