@@ -38,6 +38,13 @@ AWKWARD_DATES = (
     dt.date(2025, 1, 31),  # month end
     dt.date(2025, 2, 10),
 )
+BY_ITSELF = ("USD", "EUR", "GBP")
+GROUPS = (
+    *((name,) for name in BY_ITSELF),
+    tuple(name for name in conventions.CURRENCIES if name not in BY_ITSELF),
+)
+"""Currencies that a property is drawn for: three each by itself, all others together."""
+
 SWAPS_OF = {
     currency: [name for name, row in conventions.SWAPS.items() if row.currency == currency]
     for currency in conventions.CURRENCIES
