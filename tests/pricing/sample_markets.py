@@ -126,7 +126,9 @@ def swaps(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
         optional["notional_schedule"] = _steps(draw, start, end)
     if draw(st.integers(0, 3)) == 0 and (end - start).days > 500:
         last = optional.get("termination_date", end)
-        optional["first_regular_date"] = _years_before(last, start + dt.timedelta(days=20))
+        month_ends = "end_of_month" in optional
+        after = start + dt.timedelta(days=20)
+        optional["first_regular_date"] = _years_before(last, after, month_ends)
     if draw(st.integers(0, 3)) == 0:
         optional["fixed_frequency"] = draw(st.sampled_from(["3M", "6M", "1Y"]))
         optional["fixed_day_count"] = draw(st.sampled_from(DAY_COUNTS))
@@ -150,11 +152,11 @@ def _steps(draw, start: dt.date, end: dt.date) -> list[NotionalStep]:
     ]
 
 
-def _years_before(end: dt.date, after: dt.date) -> dt.date:
+def _years_before(end: dt.date, after: dt.date, month_ends: bool) -> dt.date:
     """The earliest date in whole years before the end that is after another."""
     years = end.year - after.year
-    found = shifted(end, -12 * years, False)
-    return found if found > after else shifted(end, -12 * (years - 1), False)
+    found = shifted(end, -12 * years, month_ends)
+    return found if found > after else shifted(end, -12 * (years - 1), month_ends)
 
 
 def _month_end(date: dt.date) -> dt.date:

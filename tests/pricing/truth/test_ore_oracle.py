@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
