@@ -10,6 +10,7 @@ import pytest
 from instruments import trade_repository as master
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, book_version
 from pricing.curves.quotes import CurveOptions
+from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.publication import publish_parts
@@ -90,13 +91,12 @@ def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
     make_swap(book)
     make_swap(book, "S2", "EUR-ESTR-OIS")
     found = manifests(compiler)
-    assert {name: m.trade_ids for name, m in found.items()} == {
-        "USD": [["S1"]],
-        "EUR": [["S2"]],
-        "GBP": [[]],
-    }
+    none: dict[str, list[list[str]]] = {name: [[]] for name in CURRENCIES}
+    ids = {name: m.trade_ids for name, m in found.items()}
+    assert ids == none | {"USD": [["S1"]], "EUR": [["S2"]]}
     desks = {name: m.desk_of_book for name, m in found.items()}
-    assert desks == {"USD": {"B1": "D"}, "EUR": {"B1": "D"}, "GBP": {}}
+    assert desks == dict.fromkeys(CURRENCIES, {}) | {"USD": {"B1": "D"}, "EUR": {"B1": "D"}}
+    assert compiler.books.served() == ("USD", "EUR")
 
 
 def count_compilations(monkeypatch, compiled):

@@ -14,8 +14,9 @@ import pytest
 import QuantLib as ql
 
 from pricing.markets import conventions
-from pricing.products import schedules
-from pricing.products.terms import BondTerms, SwapTerms
+from pricing.products import fixed_rate_bond_flows
+from pricing.products.fixed_floating_swap import SwapTerms
+from pricing.products.fixed_rate_bond import BondTerms
 from tests.pricing.pricing_of import priced
 
 TODAY = dt.date(2025, 2, 12)
@@ -276,13 +277,15 @@ def test_a_government_bond(convention):
     bond.setPricingEngine(ql.DiscountingBondEngine(zero_curve()))
     fast = priced([bond_terms(convention)], TODAY, {f"{market.currency}-GOVT": ZERO})
     assert fast.risk.npv[0] == pytest.approx(bond.NPV() * 1e4, abs=1e-3)
-    resolved = schedules.resolve_bond(bond_terms(convention))
-    assert schedules.settlement_date(resolved, TODAY) == bond.settlementDate()
+    resolved = fixed_rate_bond_flows.resolve_bond(bond_terms(convention))
+    assert fixed_rate_bond_flows.settlement_date(resolved, TODAY) == bond.settlementDate()
 
 
 def accrued(convention: str, date: ql.Date) -> float:
-    bond = schedules.resolve_bond(bond_terms(convention))
-    return schedules.accrued_per_100(bond, schedules.make_bond(bond).cashflows(), date)
+    bond = fixed_rate_bond_flows.resolve_bond(bond_terms(convention))
+    return fixed_rate_bond_flows.accrued_per_100(
+        bond, fixed_rate_bond_flows.make_bond(bond).cashflows(), date
+    )
 
 
 @pytest.mark.parametrize("convention", ["JP-JGB", "CA-GOVERNMENT", "NO-NGB"])
