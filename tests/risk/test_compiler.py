@@ -95,7 +95,7 @@ def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
     ids = {name: m.trade_ids for name, m in found.items()}
     assert ids == none | {"USD": [["S1"]], "EUR": [["S2"]]}
     desks = {name: m.desk_of_book for name, m in found.items()}
-    assert desks == dict.fromkeys(CURRENCIES, {}) | {"USD": {"B1": "D"}, "EUR": {"B1": "D"}}
+    assert desks == {name: {} for name in CURRENCIES} | {"USD": {"B1": "D"}, "EUR": {"B1": "D"}}
     assert compiler.books.served() == ("USD", "EUR")
 
 
