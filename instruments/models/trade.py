@@ -14,7 +14,6 @@ from instruments.models.desk import Book
 from instruments.models.row import PricedRow
 from pricing.errors import BadInput
 from pricing.products.registry import PRODUCTS
-from pricing.products.terms import Terms
 
 
 class Status(models.TextChoices):
@@ -67,10 +66,11 @@ class Trade(PricedRow):
         """Refuse what cannot become Terms, without asking the database for other trades."""
         with validation.as_form_errors(("trade_id",)):
             validation.check_code("trade_id", self.trade_id)
-        if self.is_over or self._is_incomplete():
+        values = self.terms_values()
+        if self.is_over or any(values[name] is None for name in _required(self.product)):
             return  # not priced; or the form already says what is missing
         with validation.as_form_errors({f.name for f in self._meta.fields}):
-            self.check_contract(self.terms())
+            self.check_contract(validation.terms_of(self.product, values))
 
     def check_contract(self, terms: Any) -> None:
         """Refuse what the terms alone do not show; raises BadInput."""
@@ -89,18 +89,6 @@ class Trade(PricedRow):
     def terms_values(self) -> dict[str, object]:
         """The values of the fields of the terms; None for what is not given."""
         return {name: self._at(path) for name, path in self.terms_columns().items()}
-
-    def terms(self) -> Terms:
-        """The trade as pricing reads it.
-
-        Raises:
-            BadInput: With the field, its value and what is allowed.
-        """
-        return validation.terms_of(self.product, self.terms_values())
-
-    def _is_incomplete(self) -> bool:
-        columns = self.terms_columns()
-        return any(self._at(columns[name]) is None for name in _required(self.product))
 
     def _at(self, path: str) -> object:
         name, _, rest = path.partition("__")
