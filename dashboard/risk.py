@@ -355,7 +355,8 @@ def breakdown(markets: Sequence[Market], choice: Choice, by: Group) -> Breakdown
             row = sums.setdefault(_group(market, cell, by), {})
             row[cell.product] = row.get(cell.product, 0.0) + rate * cell.dv01_par
     groups = sorted(sums, key=lambda name: -sum(abs(v) for v in sums[name].values()))
-    products = [p for p in PRODUCT_NAMES if p in choice.products]
+    present = {product for row in sums.values() for product in row}
+    products = [product for product in PRODUCT_NAMES if product in present]
     return Breakdown(groups, {p: [sums[g].get(p, 0.0) for g in groups] for p in products})
 
 

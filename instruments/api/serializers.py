@@ -191,7 +191,10 @@ def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
         "extra_kwargs": _one_trade(model),
         "read_only_fields": ("created", "updated"),
     }
-    return type(f"{model.__name__}Serializer", (TradeSerializer,), {"Meta": type("Meta", (), meta)})
+    fields: dict[str, Any] = {"Meta": type("Meta", (), meta)}
+    if any(field.name == "currency" for field in model._meta.fields):
+        fields["currency"] = None  # the column, which is written too, takes its place
+    return type(f"{model.__name__}Serializer", (TradeSerializer,), fields)
 
 
 class BondPositionSerializer(TradeSerializer):
