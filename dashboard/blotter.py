@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pricing.errors import Failure
-from pricing.measures.table import MEASURES
+from pricing.measures.table import BY_NAME, DETAILS, LIVE, MEASURES
+from risk.queries.trade_numbers import UNSUPPORTED, numbers
+from risk.store.block_details import BlockDetails
 from risk.store.compiled_book import Manifest
 from risk.store.results import PartColumns, Rollup, UnpricedTrade
 
@@ -92,6 +94,7 @@ class Trades:
     keys: list[tuple[str, str]]
     table: pd.DataFrame
     parts: Mapping[int, PartColumns]
+    details: Sequence[BlockDetails | None] = ()
 
     @property
     def frame(self) -> int:
@@ -108,8 +111,46 @@ class Trades:
             found[name] = part.ladder(name)[place.row]
         return found
 
+    def measures(self, place: TradeRow, product: str) -> pd.DataFrame:
+        """All measures of one trade with unit and frame; why one is missing instead of a number."""
+        part = self.parts.get(place.block)
+        if part is None:
+            return pd.DataFrame(columns=["measure", "value", "unit", "frame"])
+        found = numbers(part, place.row, product, self._details_of(place.block))
+        reasons = found["unavailable"]
+        rows = [
+            {
+                "measure": BY_NAME[name].label,
+                "value": reasons[name]
+                if name in reasons
+                else _printed(BY_NAME[name].number_format, found[name]),
+                "unit": BY_NAME[name].unit,
+                "frame": _text(found["details_frame"] if name in DETAILS else self.frame),
+            }
+            for name in LIVE
+            if reasons.get(name) != UNSUPPORTED
+        ]
+        return pd.DataFrame(rows)
 
-def trades_of(rollup: Rollup, manifest: Manifest, parts: Mapping[int, PartColumns]) -> Trades:
+    def _details_of(self, block: int) -> BlockDetails | None:
+        return self.details[block] if block < len(self.details) else None
+
+
+def _printed(number_format: str, value: float) -> str:
+    """A number in the format of a row of the table of measures, such as ``%,.2f``."""
+    return format(value, number_format.removeprefix("%"))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def trades_of(
+    rollup: Rollup,
+    manifest: Manifest,
+    parts: Mapping[int, PartColumns],
+    details: Sequence[BlockDetails | None] = (),
+) -> Trades:
     """One row per trade, priced, failed or missing; money in the trade's currency."""
     failures = {failure.trade_id: failure for failure in rollup.failures}
     blocks = [
@@ -124,7 +165,7 @@ def trades_of(rollup: Rollup, manifest: Manifest, parts: Mapping[int, PartColumn
     stamp = Stamp(
         rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels
     )
-    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts))
+    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts), details)
 
 
 def _block(

@@ -18,6 +18,7 @@ import redis
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from pricing.markets.conventions import CURRENCIES
+from risk.store.block_details import DetailStore
 from risk.store.compiled_book import Books, Manifest
 from risk.store.frames import KEEP_PARTS_SECONDS, Frames, connect, key
 from risk.store.heartbeats import (
@@ -112,6 +113,7 @@ class Reader:
         """
         self.client = connect(url, timeout_s=TIMEOUT_S)
         self.frames, self.books, self.clock = Frames(self.client), Books(self.client), clock
+        self.details = DetailStore(self.client)
         self._lock = threading.Lock()
         self._read_s = float("-inf")
         self._snapshot = Snapshot(taken_s=0.0)
@@ -253,7 +255,7 @@ class Reader:
                 parts[block] = part
         if not parts:
             return None
-        return trades_of(rollup, manifest, parts)
+        return trades_of(rollup, manifest, parts, self.details.of(rollup))
 
     def _manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; read once per book version."""

@@ -47,6 +47,13 @@ def value(flows: Flows, discount: FloatArray) -> FloatArray:
     return npv
 
 
+def fixed_value(flows: Flows, factor: FloatArray) -> FloatArray:
+    """Sum every trade's fixed amounts times the factor of their points; shape (n,)."""
+    total = np.empty(len(flows.fixed_ptr) - 1)
+    _fixed_value(flows, factor, total)
+    return total
+
+
 def not_zero(table: FloatArray) -> SingleArray:
     """What is not 0 in single precision, row after row, as float32."""
     flat = table.ravel()
@@ -165,3 +172,12 @@ def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
             paid = flows.float_alpha[i] * growth + flows.float_beta[i]
             total += paid * discount[flows.float_pay[i]]
         npv[trade] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fixed_value(flows: Flows, factor: FloatArray, value: FloatArray) -> None:
+    for trade in range(flows.fixed_ptr.shape[0] - 1):
+        total = 0.0
+        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            total += flows.fixed_amount[i] * factor[flows.fixed_pay[i]]
+        value[trade] = total

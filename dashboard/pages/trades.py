@@ -23,6 +23,7 @@ PAGE_ROWS = 100
 SORT, TRADE, ORDER = "blotter_sort", "blotter_trade", "blotter_order"
 
 ALL_TRADES, NOT_PRICED = "All", "Not priced"
+MEASURES = "Measures"
 LADDERS = {"KRD": "krd", "Par": "ladder_par"}
 
 IN_BLOTTER = [row for row in TABLE if row.in_blotter]
@@ -221,19 +222,39 @@ def trade_panel(row: pd.Series | None, trades: Mapping[str, Trades]) -> None:
             st.html(theme.warning(why))  # a box would read Markdown, such as an image's address
             return
         place = TradeRow(row["trade"], row["currency"], int(row["block"]), int(row["row"]))
-        ladder_tabs(trades[place.currency].ladder(place), place.currency)
+        trade_tabs(trades[place.currency], place, str(row["product"]))
 
 
 def _about(row: pd.Series) -> str:
     return ", ".join(part for part in (row["product"], row["book"], row["desk"]) if part)
 
 
-def ladder_tabs(ladder: pd.DataFrame, currency: str) -> None:
-    """One ladder as a chart, both as numbers."""
+def trade_tabs(trades: Trades, place: TradeRow, product: str) -> None:
+    """One ladder as a chart and both as numbers, or all measures of the trade."""
     name = st.segmented_control(
-        "Ladder", list(LADDERS), default="KRD", required=True, key="switch-trade", **_BARE
+        "View", [*LADDERS, MEASURES], default="KRD", required=True, key="switch-trade", **_BARE
     )
-    column = LADDERS[name or "KRD"]
+    if name == MEASURES:
+        measures_table(trades.measures(place, product))
+    else:
+        ladders(trades.ladder(place), place.currency, name or "KRD")
+
+
+def measures_table(measures: pd.DataFrame) -> None:
+    """All measures, each with the frame that it is of: some are made at a lower cadence."""
+    titles = {"measure": "Measure", "value": "Value", "unit": "Unit", "frame": "Frame"}
+    st.dataframe(
+        measures.rename(columns=titles),
+        hide_index=True,
+        height=CHART_PX + LADDER_PX,
+        row_height=26,
+        key="trade-measures-table",
+    )
+
+
+def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
+    """One ladder as a chart, both as numbers."""
+    column = LADDERS[name]
     st.html(theme.heading(f"{name} per bp", f"{currency}; sum {ladder[column].sum():,.2f}"))
     st.echarts_chart(
         charts.trade_ladder_chart(ladder, column),

@@ -1,4 +1,4 @@
-"""A book and a market in, all measures of every trade out: no server, no database, no clock.
+"""Price a book file on a market file: no server, no database, no clock.
 
 Two engines give the same numbers: ``compiled`` is the fast path, ``quantlib`` is plain
 QuantLib, bump and rebuild.
@@ -25,7 +25,9 @@ from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlemen
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.bond_analytics import PricedBond
-from pricing.measures.table import MEASURES
+from pricing.measures.formulas import rate_of_legs
+from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
+from pricing.measures.table import total as added
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, FlowBlock, make_block
@@ -36,7 +38,7 @@ from pricing.reference import Reference
 
 Engine = Literal["compiled", "quantlib"]
 Json = dict[str, Any]
-TOTALS = (*MEASURES, "theta")
+TOTALS = LIVE_SUMMED
 
 BOND_ANALYTICS = (
     "clean_per_100",
@@ -54,15 +56,10 @@ BOND_ANALYTICS = (
 class TradeNumbers:
     """Measures of one trade, from either engine; names and signs as in definitions."""
 
-    npv: float
+    values: Mapping[str, float]
     leg_npv: tuple[float, float]
-    pv01: float
-    gamma: float
-    theta: float
     ladder_par: FloatArray
     krd: FloatArray
-    dv01_par: float
-    dv01_zero: float
 
 
 @dataclass(frozen=True)
@@ -195,18 +192,13 @@ def _compiled(trades: Sequence[Terms], market: _Market) -> Numbers:
     risk = price_block(make_ready(dated, curves.grid), curves, solved)
     passing = _theta_or_nothing(block, risk.npv, market)
     failed = {failure.trade_id for failure in risk.failures}
-    par, zero = risk.dv01_par, risk.dv01_zero
+    columns = {**risk.values, "theta": passing}
     found = {
         name: TradeNumbers(
-            npv=float(risk.npv[i]),
+            values={measure: float(column[i]) for measure, column in columns.items()},
             leg_npv=(float(risk.leg_npv[i, 0]), float(risk.leg_npv[i, 1])),
-            pv01=float(risk.pv01[i]),
-            gamma=float(risk.gamma[i]),
-            theta=float(passing[i]),
             ladder_par=risk.ladder_par[i],
             krd=risk.krd[i],
-            dv01_par=float(par[i]),
-            dv01_zero=float(zero[i]),
         )
         for i, name in enumerate(block.trade_ids)
         if name not in failed
@@ -244,23 +236,49 @@ def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
     risks = reference.price(trades)
     later = with_forecast_of_today(market.curves, market.solved, market.fixings)
     tomorrow = _values_on_next_day(today, quotes, later, market.options, trades)
+    spreads = _cs01_by_quantlib(reference, trades)
     lost = [risk.failure for risk in risks if risk.failure is not None]
     found = {
         risk.trade_id: TradeNumbers(
-            npv=risk.npv,
+            values={
+                **{name: getattr(risk, name) for name in REQUIRED},
+                "theta": float(value - risk.npv),
+                "cs01": spread,
+                "par_rate": _par_rate(risk.leg_npv[1], risk.pv01 / ONE_BP),
+            },
             leg_npv=risk.leg_npv,
-            pv01=risk.pv01,
-            gamma=risk.gamma,
-            theta=float(value - risk.npv),
             ladder_par=risk.ladder_par,
             krd=risk.krd,
-            dv01_par=risk.dv01_par,
-            dv01_zero=risk.dv01_zero,
         )
-        for risk, value in zip(risks, tomorrow, strict=True)
+        for risk, value, spread in zip(risks, tomorrow, spreads, strict=True)
         if risk.failure is None
     }
     return found, lost
+
+
+def _cs01_by_quantlib(reference: Reference, trades: Sequence[Terms]) -> list[float]:
+    """Central differences over 1 and 2 bp of z-spread, extrapolated; NaN without a spread."""
+
+    def values(shift_bp: float) -> FloatArray:
+        return np.array(reference.values([_with_spread_moved(t, shift_bp) for t in trades]))
+
+    one, two = (values(-1.0) - values(1.0)) / 2.0, (values(-2.0) - values(2.0)) / 4.0
+    found = (4.0 * one - two) / 3.0
+    return [
+        float(value) if BY_NAME["cs01"].supports(terms.product) else math.nan
+        for terms, value in zip(trades, found, strict=True)
+    ]
+
+
+def _with_spread_moved(terms: Terms, shift_bp: float) -> Terms:
+    bond = as_bond(terms)
+    if bond is None:
+        return terms
+    return msgspec.structs.replace(bond, z_spread_bp=(bond.z_spread_bp or 0.0) + shift_bp)
+
+
+def _par_rate(floating: float, annuity: float) -> float:
+    return float(rate_of_legs(np.array([floating]), np.array([annuity]))[0])
 
 
 def _values_on_next_day(
@@ -285,25 +303,22 @@ def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
         "book": terms.book,
         "type": terms.product,
         "currency": terms.currency,
-        "npv": numbers.npv,
         "leg_npv": _leg_values(terms, numbers),
-        "dv01_par": numbers.dv01_par,
-        "dv01_zero": numbers.dv01_zero,
-        "pv01": numbers.pv01,
-        "gamma": numbers.gamma,
-        "theta": _number(numbers.theta),
+        **with_new_names(
+            {
+                name: _number(value)
+                for name, value in numbers.values.items()
+                if BY_NAME[name].supports(terms.product)
+            }
+        ),
         "ladder_par": _ladder(market.curves.keys, numbers.ladder_par),
         "krd": _ladder(market.curves.keys, numbers.krd),
     }
-    for group in dict.fromkeys(OWN_MEASURES[name] for name in PRODUCTS[terms.product].measures):
+    for group in dict.fromkeys(
+        OWN_MEASURES[name] for name in PRODUCTS[terms.product].measures if name in OWN_MEASURES
+    ):
         row |= group(terms, numbers, market)
     return row
-
-
-def _par_rate(terms: Any, numbers: TradeNumbers, _: _Market) -> Json:
-    """The fixed rate at which the trade would be worth nothing."""
-    unit = numbers.pv01 / ONE_BP
-    return {"par_rate": terms.fixed_rate - numbers.npv / unit if unit else None}
 
 
 def _analytics(terms: Any, _: TradeNumbers, market: _Market) -> Json:
@@ -317,16 +332,16 @@ def _analytics(terms: Any, _: TradeNumbers, market: _Market) -> Json:
 
 def _krd_duration(_: Any, numbers: TradeNumbers, market: _Market) -> Json:
     """Key rate DV01s as durations in years: per value and per unit of rate."""
-    by_value = 1e4 / numbers.npv if numbers.npv else math.nan
+    npv = numbers.values["npv"]
+    by_value = 1e4 / npv if npv else math.nan
     return {"krd_duration": _ladder(market.curves.keys, numbers.krd * by_value)}
 
 
 OWN_MEASURES: Mapping[str, Callable[[Any, TradeNumbers, _Market], Json]] = {
-    "par_rate": _par_rate,
     **dict.fromkeys(BOND_ANALYTICS, _analytics),
     "krd_duration": _krd_duration,
 }
-"""How the measures that only some products have are made, see ``Product.measures``."""
+"""How measures that are made by this command alone are made, see ``Product.measures``."""
 
 
 def _leg_values(terms: Terms, numbers: TradeNumbers) -> Json:
@@ -351,9 +366,8 @@ def _totals(rows: Sequence[Json]) -> Json:
     for currency in dict.fromkeys(row["currency"] for row in rows):
         mine = [row for row in rows if row["currency"] == currency]
         total: Json = {"trades": len(mine)}
-        for name in TOTALS:
-            values = [row[name] for row in mine]
-            total[name] = None if None in values else float(np.sum(values))
+        sums = {n: added([(row["type"], row.get(n)) for row in mine], n) for n in TOTALS}
+        total |= with_new_names(sums)
         for name in ("ladder_par", "krd"):
             total[name] = _added([row[name] for row in mine])
         totals[currency] = total

@@ -17,7 +17,7 @@ import numpy as np
 from pricing import kernel
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
-from pricing.curves.interpolation import Grid
+from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
 from pricing.measures import formulas
@@ -82,6 +82,7 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         annuity=found.annuity,
         ladder_par=found.node @ (solved.jacobian * -ONE_BP),
         krd=found.tent * -ONE_BP,
+        spread_slope=_spread_slope(ready, discount),
         value_up=up,
         value_down=down,
     )
@@ -93,6 +94,13 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         return risk
     _blank(risk, {failure.trade_id for failure in failures}, ready.dated.block.trade_ids)
     return replace(risk, failures=failures)
+
+
+def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
+    """Derivative of the fixed flows' value to a continuous spread over their curve; shape (n,)."""
+    dated = ready.dated
+    years = (dated.point_day - dated.today) / YEAR
+    return kernel.fixed_value(dated.flows, -years * discount)
 
 
 def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:

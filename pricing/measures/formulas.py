@@ -24,6 +24,8 @@ class PricedFlows:
         annuity: Value of 1.0 of coupon rate; shape (n,).
         ladder_par: DV01 to each quote; shape (n, keys).
         krd: DV01 under each tent on zero rates; shape (n, keys).
+        spread_slope: Derivative of the value to a continuous spread over the discount curve of the
+            fixed flows, per unit; shape (n,).
         value_up: Value with all quotes 1 bp up; shape (n,).
         value_down: Value with all quotes 1 bp down; shape (n,).
     """
@@ -32,6 +34,7 @@ class PricedFlows:
     annuity: FloatArray
     ladder_par: FloatArray
     krd: FloatArray
+    spread_slope: FloatArray
     value_up: FloatArray
     value_down: FloatArray
 
@@ -64,3 +67,23 @@ def gamma(priced: PricedFlows) -> FloatArray:
 def pv01(priced: PricedFlows) -> FloatArray:
     """Value of 1 bp of coupon."""
     return priced.annuity * ONE_BP
+
+
+def cs01(priced: PricedFlows) -> FloatArray:
+    """What a fall of 1 bp of the z-spread earns."""
+    return -priced.spread_slope * ONE_BP
+
+
+def par_rate(priced: PricedFlows) -> FloatArray:
+    """The fixed rate at which the fixed leg is worth what the floating leg costs.
+
+    Fixed coupons are simple interest, so the fixed leg is its rate times the annuity.
+    """
+    return rate_of_legs(priced.leg_npv[:, 1], priced.annuity)
+
+
+def rate_of_legs(floating: FloatArray, annuity: FloatArray) -> FloatArray:
+    """Par rate from the value of the floating leg and of 1.0 of coupon; NaN without coupons."""
+    rate = np.full(len(annuity), np.nan)
+    np.divide(-floating, annuity, out=rate, where=annuity != 0.0)
+    return rate

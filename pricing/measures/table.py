@@ -2,8 +2,9 @@
 
 The numbers of a block, their sums, the fields of REST answers, the columns of screens, the output
 of ``manage.py price`` and the glossary follow this table. A new measure of every frame is a row
-here and a function of the same name in ``formulas.py``. Importing this module loads neither
-QuantLib nor numba.
+here and a function of the same name in ``formulas.py``; one that costs more than a frame may is
+made after frames, at a lower cadence, by a function in ``details.py``. Importing this module loads
+neither QuantLib nor numba.
 """
 
 from __future__ import annotations
@@ -131,6 +132,41 @@ TABLE = (
         reference="`ql.CashFlows.bps`",
         required=True,
     ),
+    Measure(
+        name="cs01",
+        label="CS01",
+        unit="trade currency per bp of z-spread",
+        sign="positive for a long bond",
+        doc="What a fall by 1 bp of the bond's z-spread earns: the exact derivative times 1 bp.",
+        reference="central differences of QuantLib's value with the z-spread moved",
+        every_product=False,
+        number_format="%,.0f",
+        in_blotter=True,
+    ),
+    Measure(
+        name="par_rate",
+        label="Par rate",
+        unit="decimal per year",
+        sign="as quoted",
+        doc="The fixed rate at which a swap is worth 0.",
+        reference="`ql.Swap`: value of the floating leg over `ql.CashFlows.bps` of the fixed one",
+        additive=False,
+        every_product=False,
+        number_format="%.6f",
+    ),
+    Measure(
+        name="theta",
+        label="Theta",
+        unit="trade currency per calendar day",
+        sign="positive: value rises as time passes",
+        doc=(
+            "Change of value over one calendar day with all quotes unmoved; a flow that is paid on"
+            " that day has left the value."
+        ),
+        reference="QuantLib's value on the next day, curves rebuilt",
+        made="detail",
+        number_format="%,.0f",
+    ),
 )
 
 BY_NAME = MappingProxyType({row.name: row for row in TABLE})
@@ -147,6 +183,16 @@ MEASURES = _names(row for row in NUMBERS if row.made == "frame")
 
 SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
 """Those of ``MEASURES`` that have sums by book and product."""
+
+DETAILS = _names(row for row in NUMBERS if row.made == "detail")
+"""One number a trade, at a lower cadence."""
+
+DETAILS_SUMMED = _names(row for row in NUMBERS if row.made == "detail" and row.additive)
+
+LIVE = (*MEASURES, *DETAILS)
+"""All that answers about published frames have of a trade."""
+
+LIVE_SUMMED = (*SUMMED, *DETAILS_SUMMED)
 
 REQUIRED = _names(row for row in TABLE if row.required)
 """Those without which a trade has failed."""

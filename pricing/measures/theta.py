@@ -1,4 +1,4 @@
-"""A market and trades in; what the same trades are worth one calendar day later, out.
+"""Value the same trades on the same quotes one calendar day later.
 
 Quotes stay, the date moves: curves are rebuilt on the next day from the same quotes. What
 fixes meanwhile is taken at today's forecast, so that nothing but time passes. A flow that is
@@ -25,20 +25,37 @@ from pricing.products.cash_flows import FlowBlock
 ONE_DAY = dt.timedelta(days=1)
 
 
+def curves_of_next_day(curves: CurveSet) -> CurveSet:
+    """The same curves one calendar day later. No fixing of that day is known."""
+    return CurveSet(curves.today + ONE_DAY, curves.shape, None, curves.options)
+
+
 def theta(
-    block: FlowBlock, npv: FloatArray, curves: CurveSet, solved: Solved, fixings: Fixings
+    block: FlowBlock,
+    npv: FloatArray,
+    curves: CurveSet,
+    solved: Solved,
+    fixings: Fixings,
+    later: CurveSet | None = None,
 ) -> FloatArray:
     """Value change over one calendar day, quotes unmoved; trade currency; shape (n,).
 
     NaN for a trade that cannot be valued on the next day.
 
+    Args:
+        block: Trades.
+        npv: Their values; shape (n,).
+        curves: The curves of today.
+        solved: Their nodes.
+        fixings: Known fixings by index and date; those after today are not used.
+        later: ``curves_of_next_day``, where they are made already.
+
     Raises:
         BootstrapFailed: The same quotes admit no curve on the next day.
     """
-    tomorrow = curves.today + ONE_DAY
+    later = later or curves_of_next_day(curves)
     known = with_forecast_of_today(curves, solved, fixings)
-    later = CurveSet(tomorrow, curves.shape, known, curves.options)
-    dated = roll_to(block, day_of(tomorrow), known, later.names)
+    dated = roll_to(block, day_of(later.today), known, later.names)
     value = values_at(make_ready(dated, later.grid), later.solve(solved.quotes).x)
     failed = dated.failed
     value[[i for i, name in enumerate(block.trade_ids) if name in failed]] = np.nan

@@ -153,6 +153,7 @@ PRODUCT = Product(
         "convexity",
         "yield_dv01",
         "z_spread_bp",
+        "cs01",
         "krd_duration",
     ),
     fails_when_matured=True,

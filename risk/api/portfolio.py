@@ -35,8 +35,17 @@ class PortfolioView(RiskView):
         views = source.views(parameters.currencies(request))
         rollups = [view.rollup for view in views]
         try:
-            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request))
+            details = source.read(lambda: source.details(rollups))
+            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request), details)
             fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}
         except ValueError as error:
             raise ValidationError({"reporting_currency": str(error)}) from None
-        return Response({"frames": [view.stamp() for view in views], "fx": fx, "groups": rows})
+        stamps = {currency: made.stamp() for currency, made in details.items()}
+        return Response(
+            {
+                "frames": [view.stamp() for view in views],
+                "fx": fx,
+                "details": {name: stamp for name, stamp in stamps.items() if stamp},
+                "groups": rows,
+            }
+        )

@@ -21,7 +21,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from pricing.measures.table import BY_NAME, MEASURES, SUMMED, with_new_names
+from pricing.measures.table import BY_NAME, LIVE, LIVE_SUMMED, with_new_names
 
 
 class Answer(serializers.Serializer):
@@ -83,11 +83,16 @@ class _TradeHead(Answer):
         child=CharField(),
         help_text="Why a measure of a priced trade is null, by measure: UNSUPPORTED: its product"
         " does not have it. OLDER_WORKER: the worker's release does not make it. NOT_A_NUMBER: it"
-        " could not be made of this trade.",
+        " could not be made of this trade. NOT_MADE_YET: it is made at a lower cadence than"
+        " frames, and has not been for this book and date.",
     )
+    details_frame = IntegerField(
+        allow_null=True, help_text="The frame that measures of a lower cadence are of"
+    )
+    details_as_of = DateTimeField(allow_null=True, help_text="The market's time of that frame")
 
 
-TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(MEASURES), "__module__": __name__})
+TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(LIVE), "__module__": __name__})
 
 
 class Trades(Answer):
@@ -137,11 +142,21 @@ class _GroupHead(Answer):
     krd = ladder()
 
 
-Group = type("Group", (_GroupHead,), {**measures(SUMMED), "__module__": __name__})
+Group = type("Group", (_GroupHead,), {**measures(LIVE_SUMMED), "__module__": __name__})
+
+
+class DetailsStamp(Answer):
+    frame = IntegerField(help_text="The oldest frame that a block's details are of")
+    newest_frame = IntegerField(help_text="The newest one")
+    as_of = DateTimeField(help_text="The market's time of the oldest one")
 
 
 class Portfolio(Answer):
     frames = Stamp(many=True)
+    details = DictField(
+        child=DetailsStamp(),
+        help_text="By currency: of which frames the sums of measures of a lower cadence are",
+    )
     fx = DictField(
         child=FloatField(), help_text="Units of the reporting currency per unit, by currency"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import TypeVar
 
@@ -15,9 +15,11 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
 from risk.queries import trade_detail
 from risk.queries.trade_detail import FrameMoved, FrameView
+from risk.store.block_details import DetailStore, FrameDetails
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
+from risk.store.results import Rollup
 from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
 
 T = TypeVar("T")
@@ -86,6 +88,12 @@ def views(currencies: Collection[str] = CURRENCIES) -> list[FrameView]:
     if not found:
         raise NoFrameYet
     return found
+
+
+def details(rollups: Iterable[Rollup]) -> dict[str, FrameDetails]:
+    """Sums of the measures of a lower cadence, by currency."""
+    store = DetailStore(frames().client)
+    return {rollup.currency: FrameDetails(rollup, store.of(rollup)) for rollup in rollups}
 
 
 def read(question: Callable[[], T]) -> T:

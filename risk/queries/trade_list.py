@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.measures.table import MEASURES
+from pricing.measures.table import DETAILS, LIVE
 from risk.queries.trade_detail import FrameView, columns_of
 from risk.queries.trade_numbers import no_numbers, numbers
+from risk.store.block_details import DetailStore
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
-from risk.store.results import PartColumns
 
-ORDERINGS = ("trade_id", *MEASURES)
+ORDERINGS = ("trade_id", *LIVE)
 FILTERS = ("book", "desk", "type")
 BOOKS_KEPT = 8
 
@@ -123,6 +123,7 @@ class Table:
         """
         self.view, self.names = view, directory(view.manifest)
         self.blocks = [columns_of(frames, view.rollup, b) for b in range(view.manifest.blocks)]
+        self.details = DetailStore(frames.client).of(view.rollup)
         self.reasons = view.reasons()
         self.failed = np.zeros(len(self.names), dtype=bool)
         self.failed[[self.names.row_of[n] for n in self.reasons if n in self.names.row_of]] = True
@@ -130,7 +131,8 @@ class Table:
     def column(self, name: str) -> FloatArray:
         """One measure; shape (trades,)."""
         found = np.full(len(self.names), np.nan)
-        for start, columns in zip(self.names.starts, self.blocks, strict=False):
+        blocks = self.details if name in DETAILS else self.blocks
+        for start, columns in zip(self.names.starts, blocks, strict=False):
             if columns is not None:
                 found[start : start + columns.trades] = columns.column(name)
         return found
@@ -163,16 +165,17 @@ class Table:
         }
 
     def _numbers(self, row: int, *, failed: bool) -> dict[str, Any]:
-        columns, place = self._place(row)
-        if columns is None or failed:
+        block, place = self._place(row)
+        columns = self.blocks[block] if block is not None else None
+        if block is None or columns is None or failed:
             return no_numbers()
-        return numbers(columns, place, str(self.names.labels["type"][row]))
+        return numbers(columns, place, str(self.names.labels["type"][row]), self.details[block])
 
-    def _place(self, row: int) -> tuple[PartColumns | None, int]:
+    def _place(self, row: int) -> tuple[int | None, int]:
         block = int(np.searchsorted(self.names.starts, row, side="right")) - 1
         if block >= len(self.blocks):
             return None, 0  # did not compile
-        return self.blocks[block], row - self.names.starts[block]
+        return block, row - self.names.starts[block]
 
 
 def page(tables: Sequence[Table], query: Query, number_of_page: int, size: int) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ from pricing import kernel
 from pricing.arrays import BoolArray, FloatArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
-from pricing.measures.table import BY_NAME, SUMMED
+from pricing.measures.table import BY_NAME, DETAILS_SUMMED, SUMMED
 from pricing.products.cash_flows import FlowBlock
+from risk.store.block_details import DetailSums
 from risk.store.results import REQUIRED_NUMBERS, CellSums, PartColumns
 
 
@@ -64,6 +66,26 @@ def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None)
             ladder_par=par[row].tolist(),
             krd=krd[row].tolist(),
             **_supported({name: column[row] for name, column in sums.items()}, product),
+        )
+        for row, (book, product) in enumerate(groups.names)
+    ]
+
+
+def detail_sums(
+    groups: Groups, values: Mapping[str, FloatArray], npv: FloatArray, matured: BoolArray
+) -> list[DetailSums]:
+    """Sums of the additive details by book and product; failed trades are in none."""
+    good = np.isfinite(npv) & ~matured
+    sums = {n: group_sums(groups.member * good, values[n], good) for n in DETAILS_SUMMED}
+    return [
+        DetailSums(
+            book=book,
+            product=product,
+            sums={
+                name: float(column[row]) if np.isfinite(column[row]) else None
+                for name, column in sums.items()
+                if BY_NAME[name].supports(product)
+            },
         )
         for row, (book, product) in enumerate(groups.names)
     ]

@@ -21,14 +21,23 @@ from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, curve_version, shape_of
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
-from pricing.measures.block import ReadyBlock, make_ready, price_block
+from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
+from pricing.measures.details import PricedBlock, make_details
+from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
+from risk.store.block_details import BlockDetails
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import PriceJob
 from risk.store.results import PartColumns, PartSums
-from risk.workers.block_result import Groups, make_groups, pack_columns, sum_cells
+from risk.workers.block_result import (
+    Groups,
+    detail_sums,
+    make_groups,
+    pack_columns,
+    sum_cells,
+)
 
 T = TypeVar("T")
 
@@ -72,6 +81,8 @@ class Session:
         self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
         self._first = True  # whether the block priced last was new, or its instruments were
         self._last_day: dict[Hashable, Hashable] = {}
+        self._next_days = Kept(2)
+        self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
 
     def price(self, job: PriceJob) -> tuple[PartSums, PartColumns]:
@@ -88,6 +99,7 @@ class Session:
         curves, ready, groups = self.prepare(job)
         solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
+        self._priced = (job, risk)
         sums = PartSums(
             block=job.block,
             worker=self.name,
@@ -121,6 +133,44 @@ class Session:
         if not self._first:
             date = next_weekday(job.valuation_date)
             self.prepare(msgspec.structs.replace(job, valuation_date=date))
+
+    def details(self, job: PriceJob, as_of: dt.datetime) -> BlockDetails | None:
+        """The measures of a lower cadence of the block that was priced last; None for another.
+
+        Args:
+            job: The job that was priced last.
+            as_of: The market's time of its frame.
+        """
+        if self._priced is None or self._priced[0] != job:
+            return None
+        risk = self._priced[1]
+        curves, ready, groups = self.prepare(job)
+        block = ready.dated.block
+        priced = PricedBlock(
+            block=block,
+            npv=risk.npv,
+            curves=curves,
+            solved=self.solve(job, curves),
+            fixings=self.fixings(job),
+            next_day=lambda: self._next_day(job, curves),
+        )
+        values = make_details(priced)
+        return BlockDetails(
+            block=job.block,
+            book_version=job.book_version,
+            frame=job.frame,
+            as_of=as_of,
+            valuation_date=job.valuation_date,
+            worker=self.name,
+            trades=len(block),
+            columns={name: column.tobytes() for name, column in values.items()},
+            cells=detail_sums(groups, values, risk.npv, ready.dated.matured),
+        )
+
+    def _next_day(self, job: PriceJob, curves: CurveSet) -> CurveSet:
+        """The curves of the next calendar day, without quotes; made once."""
+        key = (job.valuation_date, shape_of(job.curves))
+        return self._next_days.get_or(job.currency, key, lambda: curves_of_next_day(curves))
 
     def _day(self, job: PriceJob) -> Hashable:
         """All that a block with its weights depends on."""

@@ -23,6 +23,7 @@ from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
+from risk.store.block_details import MIN_INTERVAL_MS, DetailStore
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import PriceJob
@@ -50,7 +51,11 @@ careful one, which leaves the name of the trade behind."""
 REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
+DETAILS_SHARE = 0.05
+"""Of a process's time, for the measures of a lower cadence of each block."""
 _check_at: dict[str, float] = {}
+_details_at: dict[tuple[str, int], float] = {}
+"""When this process may make the details of a block again; monotonic seconds."""
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
 """The compiled book is not in Redis, or not in this release's form."""
@@ -77,6 +82,11 @@ def _trials() -> RunRegistry:
 @cache
 def _books() -> CompiledBooks:
     return CompiledBooks(connect(settings.REDIS_URL, timeout_s=10.0))
+
+
+@cache
+def _detail_store() -> DetailStore:
+    return DetailStore(_frames().client)
 
 
 @cache
@@ -119,6 +129,7 @@ def price_block(payload: dict[str, Any]) -> str:
         return "TRIED"
     with _no_fault_of_a_trade(lambda trials: trials.refused(job)):
         code = _price(job)
+    _make_details(job, code)
     _look_ahead(job, code)
     return code
 
@@ -177,6 +188,29 @@ def _note_death(
             _trials().end(job, "DIED")
     except RedisError as error:
         log.warning("the end of a run could not be noted: %s", error)
+
+
+def _make_details(job: PriceJob, code: str) -> None:
+    """After the part is put: the measures that cost more than a frame may, now and then.
+
+    A process spends a small share of its time on them; frames are never kept waiting by more than
+    one such run.
+    """
+    place, now = (job.currency, job.block), time.monotonic()
+    if code not in ("PUT", "PUBLISHED") or now < _details_at.get(place, 0.0):
+        return
+    _details_at[place] = now + MIN_INTERVAL_MS / 1000
+    try:
+        if not _detail_store().claim(*place):
+            return
+        header = _frames().header(job.currency, job.frame)
+        details = None if header is None else _session().details(job, header.as_of)
+        if details is not None:
+            _detail_store().put(job.currency, details)
+    except (*EXPECTED, RedisError) as error:  # the part is put: the frame has not failed
+        log.warning("details of %s block %s: %s", job.currency, job.block, error)
+    taken_s = time.monotonic() - now
+    _details_at[place] = now + max(MIN_INTERVAL_MS / 1000, taken_s / DETAILS_SHARE)
 
 
 def _look_ahead(job: PriceJob, code: str) -> None:

@@ -64,6 +64,19 @@ def test_a_trades_ladders_by_curve_and_tenor() -> None:
     assert trades.ladder(TradeRow("gone", "EUR", 7, 0)).empty
 
 
+def test_all_measures_of_a_trade_with_their_frame_or_why_one_is_missing() -> None:
+    frame = made.make("EUR")
+    trades = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns)))
+    found = trades.measures(TradeRow("EUR-swap", "EUR", 1, 0), "swap").set_index("measure")
+    assert found.loc["NPV", ["unit", "frame"]].tolist() == [
+        "trade currency",
+        str(frame.rollup.frame),
+    ]
+    assert found.loc["Theta", ["value", "frame"]].tolist() == ["NOT_MADE_YET", ""]
+    assert "CS01" not in found.index  # no swap has one
+    assert trades.measures(TradeRow("gone", "EUR", 7, 0), "swap").empty
+
+
 def rows(*named: tuple[str, str, float]) -> pd.DataFrame:
     return pd.DataFrame(named, columns=["currency", "trade", "npv"])
 

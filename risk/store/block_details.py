@@ -1,0 +1,139 @@
+"""Measures of a block that are made at a lower cadence than frames, and where they are in Redis.
+
+    risk:{USD}:details:B         the newest details of block B
+    risk:{USD}:details:B:number  the frame that they are of: older ones do not replace them
+    risk:{USD}:details:B:made    set for a while after they were made, so that one worker makes them
+
+They are of an earlier frame than the published one as a rule, and say of which.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import redis
+
+from pricing.arrays import FloatArray
+from pricing.measures.table import total
+from risk.store.frames import key, script
+from risk.store.results import Rollup
+
+NOT_MADE_YET = "NOT_MADE_YET"
+"""The measure has not been made for this book version and valuation date."""
+
+MIN_INTERVAL_MS = 1000
+
+
+class DetailSums(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one book and product of a block; None where a priced trade has no number."""
+
+    book: str
+    product: str
+    sums: dict[str, float | None]
+
+
+class BlockDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Measures by trade of one block, in its order, with their sums.
+
+    ``columns`` holds float64 columns by measure. ``reasons`` says why measures of a trade could not
+    be made, by its row. ``frame``, ``as_of`` and ``valuation_date`` are of the frame that they are
+    of.
+    """
+
+    block: int
+    book_version: str
+    frame: int
+    as_of: dt.datetime
+    valuation_date: dt.date
+    worker: str
+    trades: int
+    columns: dict[str, bytes]
+    cells: list[DetailSums]
+    reasons: dict[int, str] = {}
+
+    def column(self, name: str) -> FloatArray:
+        """One measure by trade; NaN where there is none; shape (trades,)."""
+        if name not in self.columns:
+            return np.full(self.trades, np.nan)
+        return np.frombuffer(self.columns[name], dtype=np.float64)
+
+    def is_for(self, rollup: Rollup) -> bool:
+        """Whether they are of the same trades on the same date as a published frame."""
+        mine = (self.book_version, self.valuation_date)
+        return mine == (rollup.book_version, rollup.valuation_date)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_details = msgspec.msgpack.Decoder(BlockDetails)
+
+
+class DetailStore:
+    """The details of all currencies, behind one Redis client."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Register the script."""
+        self.client: Any = client  # its types say bytes or str; ours are bytes
+        self._set_if_newer = script(client, "set_if_newer")
+
+    def claim(self, currency: str, block: int, interval_ms: int = MIN_INTERVAL_MS) -> bool:
+        """Whether the caller is to make a block's details now: nobody has for the interval."""
+        name = key(currency, "details", block, "made")
+        return bool(self.client.set(name, b"1", nx=True, px=max(interval_ms, 1)))
+
+    def put(self, currency: str, details: BlockDetails) -> None:
+        """Put details, unless those of a newer frame are there."""
+        name = ("details", details.block)
+        keys = [key(currency, *name, "number"), key(currency, *name)]
+        self._set_if_newer(keys=keys, args=[details.frame, _encode(details)])
+
+    def of(self, rollup: Rollup) -> list[BlockDetails | None]:
+        """The details of a published frame's book by block; None where there are none yet."""
+        return self.of_blocks(rollup, range(rollup.blocks))
+
+    def of_blocks(self, rollup: Rollup, blocks: Sequence[int]) -> list[BlockDetails | None]:
+        """The details of some blocks of a published frame's book; None where there are none yet."""
+        return decoded(rollup, self.client.mget(keys_of(rollup, blocks))) if blocks else []
+
+
+def keys_of(rollup: Rollup, blocks: Iterable[int]) -> list[str]:
+    """Where the details of blocks are."""
+    return [key(rollup.currency, "details", block) for block in blocks]
+
+
+def decoded(rollup: Rollup, found: Iterable[bytes | None]) -> list[BlockDetails | None]:
+    """What is found there; None where it is of other trades or of another date than a frame."""
+    made = [_details.decode(raw) if raw else None for raw in found]
+    return [one if one is not None and one.is_for(rollup) else None for one in made]
+
+
+class FrameDetails:
+    """Sums of the details of a published frame's book."""
+
+    def __init__(self, rollup: Rollup, details: Sequence[BlockDetails | None]) -> None:
+        """Index the cells; a frame with a block that has no details has no sums."""
+        present = [d for block, d in enumerate(details) if block not in rollup.missing]
+        self.made = [one for one in present if one is not None]
+        self.whole = len(self.made) == len(present)
+        self._cells: dict[tuple[str, str], list[DetailSums]] = {}
+        for one in self.made:
+            for cell in one.cells:
+                self._cells.setdefault((cell.book, cell.product), []).append(cell)
+
+    def sum(self, book: str, product: str, name: str) -> float | None:
+        """The sum of a measure over a book's trades of one product."""
+        if not self.whole:
+            return None
+        cells = self._cells.get((book, product), [])
+        return total([(product, cell.sums.get(name)) for cell in cells], name)
+
+    def stamp(self) -> dict[str, Any] | None:
+        """Of which frames the details are: the oldest and the newest; None without any."""
+        if not self.made:
+            return None
+        oldest = min(self.made, key=lambda one: one.frame)
+        newest = max(self.made, key=lambda one: one.frame)
+        return {"frame": oldest.frame, "newest_frame": newest.frame, "as_of": oldest.as_of}

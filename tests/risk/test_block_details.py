@@ -1,0 +1,167 @@
+"""Measures of published frames beside ``manage.py price`` and plain QuantLib, through Redis."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import pytest
+
+from pricing.batch.files import Book, MarketFile, MarketOfCurrency
+from pricing.batch.run import price_files
+from pricing.measures.table import BY_NAME, DETAILS, DETAILS_SUMMED, LIVE
+from risk.queries import portfolio, trade_detail
+from risk.queries.trade_list import Query, Table, page
+from risk.store.block_details import DetailStore, FrameDetails
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames
+from risk.workers import tasks
+from tests.risk.made import DATE, QUOTES, as_of, bond, header, job, store, swap
+
+BOOK = (
+    swap("S1"),
+    swap("S2", pay_receive="pay", fixed_rate=0.05),
+    bond("B1", z_spread_bp=25.0),
+    bond("B2", face_amount=-2e6, maturity_date=dt.date(2050, 11, 15), z_spread_bp=-10.0),
+)
+
+
+@pytest.fixture
+def frames(redis_client, settings, redis_url):
+    settings.REDIS_URL = redis_url
+    for made in (tasks._frames, tasks._books, tasks._session, tasks._detail_store):
+        made.cache_clear()
+    tasks._details_at.clear()
+    return Frames(redis_client)
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+def run(frames, version, frame=1, date=DATE, **changes):
+    opened = header(frame, 1, book_version=version, valuation_date=date, as_of=as_of(date))
+    assert frames.open(opened)
+    changes = {"valuation_date": date, **changes}
+    return tasks.price_block(msgspec.to_builtins(job(version, frame, **changes)))
+
+
+def records(frames, books) -> dict[str, dict[str, Any]]:
+    (view,) = trade_detail.current_views(frames, books, ["USD"])
+    rows = page([Table(frames, view)], Query(labels={}), 1, 100).rows
+    for row in rows:
+        detail = trade_detail.trade_detail(frames, view, row["trade_id"])
+        assert {name: detail[name] for name in row} == row
+    return {row["trade_id"]: row for row in rows}
+
+
+def batch(engine: str) -> dict[str, Any]:
+    entry = MarketOfCurrency(currency="USD", curves=QUOTES["USD"], fixings={})
+    found = price_files(
+        Book(list(BOOK), []), MarketFile(valuation_date=DATE, markets=[entry]), engine
+    )
+    assert not found["failed"]
+    return found
+
+
+def test_live_measures_are_those_of_manage_py_price_and_of_quantlib(frames, books):
+    made = store(books, *BOOK)
+    assert run(frames, made.version) == "PUBLISHED"
+    live = records(frames, books)
+    for engine, relative in (("compiled", 1e-12), ("quantlib", 1e-7)):
+        for row in batch(engine)["trades"]:
+            mine = live[row["trade_id"]]
+            for name in LIVE:
+                if not BY_NAME[name].supports(row["type"]):
+                    assert (mine[name], mine["unavailable"][name]) == (None, "UNSUPPORTED")
+                    continue
+                assert name not in mine["unavailable"], name
+                tolerance = 2e-4 if name == "gamma" else 1e-7
+                assert mine[name] == pytest.approx(row[name], rel=relative, abs=tolerance), name
+            assert mine["annuity_bp"] == mine["pv01"]
+            assert (mine["details_frame"], mine["details_as_of"]) == (1, as_of())
+
+
+def test_signs_are_those_of_the_definitions(frames, books):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    live = records(frames, books)
+    assert live["B1"]["cs01"] > 0 > live["B2"]["cs01"]
+    assert live["S1"]["par_rate"] == pytest.approx(live["S2"]["par_rate"], rel=1e-12)
+    assert live["S1"]["npv"] == pytest.approx(
+        (0.04 - live["S1"]["par_rate"]) * live["S1"]["pv01"] * 1e4, rel=1e-9
+    )
+    assert live["B1"]["theta"] > 0
+
+
+def test_sums_of_a_group_are_those_of_its_trades_and_of_manage_py_price(frames, books):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    rollup = frames.current("USD")
+    details = FrameDetails(rollup, DetailStore(frames.client).of(rollup))
+    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": details})
+    totals = batch("compiled")["totals"]["USD"]
+    for name in ("npv", "cs01", *DETAILS_SUMMED):
+        assert whole[name] == pytest.approx(totals[name], rel=1e-12), name
+    groups = portfolio.portfolio([rollup], ["type"], "EUR", None, {"USD": details})
+    bonds, swaps = groups
+    assert bonds["cs01"] == pytest.approx(totals["cs01"] / 1.1, rel=1e-12)
+    assert swaps["cs01"] is None  # no swap has a z-spread
+    assert details.stamp() == {"frame": 1, "newest_frame": 1, "as_of": as_of()}
+
+
+def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    moved = {"USD-SOFR": {tenor: rate + 0.01 for tenor, rate in QUOTES["USD"]["USD-SOFR"].items()}}
+    before = records(frames, books)["B1"]
+    assert run(frames, made.version, 2, curves=moved) == "PUBLISHED"
+    after = records(frames, books)["B1"]
+    assert (after["frame"], after["details_frame"]) == (2, 1)
+    assert after["cs01"] != before["cs01"]
+    assert after["theta"] == before["theta"]
+    # The claim has run out: the next frame has its own.
+    frames.client.delete("risk:{USD}:details:0:made")
+    tasks._details_at.clear()
+    run(frames, made.version, 3, curves=moved)
+    latest = records(frames, books)["B1"]
+    assert latest["details_frame"] == 3
+    assert latest["theta"] != before["theta"]
+
+
+@pytest.mark.parametrize("change", ["book", "date"])
+def test_details_of_other_trades_or_of_another_date_are_not_shown(frames, books, change):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    if change == "book":
+        run(frames, store(books, *BOOK[:3], number=2).version, 2)
+    else:
+        run(frames, made.version, 2, date=DATE + dt.timedelta(days=1))
+    found = records(frames, books)["B1"]
+    assert {found[name] for name in DETAILS} == {None}
+    assert {found["unavailable"][name] for name in DETAILS} - {"UNSUPPORTED"} == {"NOT_MADE_YET"}
+    assert found["details_frame"] is None
+    rollup = frames.current("USD")
+    details = FrameDetails(rollup, DetailStore(frames.client).of(rollup))
+    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": details})
+    assert {whole[name] for name in DETAILS_SUMMED} == {None}
+    assert whole["cs01"] is not None
+
+
+def test_details_of_an_older_frame_do_not_replace_newer_ones(frames, books):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    rollup = frames.current("USD")
+    details = DetailStore(frames.client)
+    (newest,) = details.of(rollup)
+    details.put("USD", msgspec.structs.replace(newest, frame=0))
+    assert details.of(rollup) == [newest]
+
+
+def test_a_block_that_cannot_be_made_leaves_its_frame_published(frames, books, monkeypatch):
+    made = store(books, *BOOK)
+    monkeypatch.setattr(tasks._session(), "details", lambda *_: 1 / 0)
+    assert run(frames, made.version) == "PUBLISHED"
+    assert records(frames, books)["S1"]["unavailable"]["theta"] == "NOT_MADE_YET"
