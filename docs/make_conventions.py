@@ -43,15 +43,30 @@ KEYS = conventions.MARKETS.text_keys
 
 def page() -> str:
     """The whole page."""
-    tables = (f"## {title}\n\n{table(rows.values())}\n" for title, rows in TABLES)
-    return "\n".join((HEAD, *tables, f"## Sources\n\n{sources()}"))
+    parts = (f"## {title}\n\n{tables(rows)}" for title, rows in TABLES)
+    return "\n".join((HEAD, *parts, f"## Sources\n\n{sources()}"))
+
+
+def tables(rows: Mapping[str, Row]) -> str:
+    """One table a currency; one for all of what belongs to the currencies themselves."""
+    by_currency: dict[str, list[Row]] = {}
+    for row in rows.values():
+        code = getattr(row, "currency", "") or ""
+        by_currency.setdefault(code, []).append(row)
+    if list(by_currency) == [""]:
+        return f"{table(rows.values())}\n"
+    return "\n".join(
+        f"### {code or 'Any currency'}\n\n{table(mine)}\n" for code, mine in by_currency.items()
+    )
 
 
 def table(rows: Iterable[Row]) -> str:
     """One line a field, one column a row."""
     columns = list(rows)
     fields = columns[0].__struct_fields__
-    names = [name for name in fields if name not in ("name", "sources")]
+    names = [name for name in fields if name not in ("name", "currency", "sources")]
+    # A field that no row of the table has is left out.
+    names = [name for name in names if any(getattr(row, name) is not None for row in columns)]
     lines = [
         ["field", *(f"`{row.name}`" for row in columns)],
         ["---"] * (len(columns) + 1),
