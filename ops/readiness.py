@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from msgspec import MsgspecError
 
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, demand_entry
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, check_connection
 from ops.probes import PATIENCE_S, Answer, Probe, ask_all
 from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import Frames, connect
@@ -135,7 +135,7 @@ def _ask_kafka() -> None:
     servers = settings.KAFKA_BOOTSTRAP_SERVERS
     if not servers:
         raise ImproperlyConfigured("KAFKA_BOOTSTRAP_SERVERS is not set")
-    demand_entry(servers, settings.KAFKA_ACCESS.options_for(servers), PATIENCE_S)
+    check_connection(servers, settings.KAFKA_ACCESS.options_for(servers), PATIENCE_S)
 
 
 PROBES = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feedbridge.bridge.dispatch import Accepted, OpenFrame, Overtaken, laid
+from feedbridge.bridge.dispatch import AcceptedTick, OpenFrame, Overtaken, apply_ticks
 from feedbridge.bridge.market_state import Board, Market
 
 
@@ -36,7 +36,7 @@ class CurrencyState:
 
     def release(self) -> None:
         """Forget everything: another bridge reads the currency from here on."""
-        self._waiting: list[Accepted] = []
+        self._waiting: list[AcceptedTick] = []
         self._open_frame: OpenFrame | None = None
         self._published: Market | None = None
         self._conflated: Market | None = None
@@ -50,8 +50,8 @@ class CurrencyState:
     # --- What others may read ----------------------------------------------------------------
 
     @property
-    def waiting(self) -> Sequence[Accepted]:
-        """Accepted ticks that no frame stands for yet, oldest first."""
+    def waiting(self) -> Sequence[AcceptedTick]:
+        """AcceptedTick ticks that no frame stands for yet, oldest first."""
         return self._waiting
 
     @property
@@ -108,7 +108,7 @@ class CurrencyState:
         """
         return book_version != self._book_version or pointer < self._published_number
 
-    def next_batch(self, board: Board) -> tuple[Market | None, list[Accepted]]:
+    def next_batch(self, board: Board) -> tuple[Market | None, list[AcceptedTick]]:
         """The market of the next frame, and the waiting ticks that it stands for.
 
         A market in which a source is behind is never priced: the batch then exceeds
@@ -117,14 +117,14 @@ class CurrencyState:
         count = len(self._waiting)
         for size in range(self._batch_limit or count, count):
             ticks = self._waiting[:size]
-            market = laid(board, self._conflated or self._published, ticks)
+            market = apply_ticks(board, self._conflated or self._published, ticks)
             if market is not None and not market.behind:
                 return market, ticks
         return board.ready(self.currency), self._waiting[:]
 
     # --- Transitions -------------------------------------------------------------------------
 
-    def accept(self, tick: Accepted) -> None:
+    def accept(self, tick: AcceptedTick) -> None:
         """Let a tick wait for the next frame; it also shows the currency's partition."""
         self._waiting.append(tick)
         self._partition, self._partition_is_inferred = tick.place[:2], False
@@ -201,7 +201,7 @@ class CurrencyState:
         self._check()
         return frame
 
-    def refuse_frame(self) -> list[Accepted]:
+    def refuse_frame(self) -> list[AcceptedTick]:
         """Note that the open frame's market has no curves; return its bad ticks, if they are found.
 
         Any of several ticks may be the bad one. Halves are tried until it stands alone, so that
@@ -239,7 +239,7 @@ class CurrencyState:
         self._retry_at = retry_at_s
         self._check()
 
-    def conflate(self, market: Market) -> list[Accepted]:
+    def conflate(self, market: Market) -> list[AcceptedTick]:
         """Keep only the newest waiting tick; return the others, which ``market`` includes.
 
         Args:

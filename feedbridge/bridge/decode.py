@@ -69,7 +69,7 @@ class TimeLimits:
 
 
 class BadTick(Exception):
-    """A record that is not a tick and never will be: bury it."""
+    """A record that can never become a tick: send it to the dead letters."""
 
     def __init__(self, code: str, reason: str) -> None:
         if len(reason) > MAX_REASON_CHARACTERS:  # msgspec names the field at the end
@@ -114,8 +114,8 @@ def market_tick(
     return tick
 
 
-def judged(raw: bytes) -> MarketTick:
-    """The tick of bytes that ``market_tick`` has taken before."""
+def checked_tick(raw: bytes) -> MarketTick:
+    """Decode a tick that ``market_tick`` has accepted before, without checking it again."""
     return _market.decode(raw)
 
 

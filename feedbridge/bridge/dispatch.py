@@ -1,4 +1,4 @@
-"""A market in; an open frame and one Celery task per block out."""
+"""Open a frame of a market and send one Celery task per block."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ EPOCH_SHIFT = 32
 
 
 @dataclass
-class Accepted:
-    """A tick that waits for its frame: where it stands, and how to bury it.
+class AcceptedTick:
+    """A checked tick, with what its frame, the ledger and a dead letter need of its record.
 
-    The board has its quotes; here they stay bytes, for thousands may wait. ``anew`` says that
-    its source has started a new market with it.
+    The board has its quotes; here they stay bytes, as thousands of ticks may wait. ``anew`` says
+    that its source has started a new market with it.
     """
 
     place: Place
@@ -39,47 +39,49 @@ class Accepted:
 
     @property
     def tick(self) -> MarketTick:
-        """The tick of these bytes, which was judged before."""
-        return decode.judged(self.value)
+        """The tick, decoded again."""
+        return decode.checked_tick(self.value)
 
     @property
     def since_ns(self) -> int:
         """When it was sent, or received if the sender's clock is later or not known."""
         return min(self.received_ns, self.sent_ns or self.received_ns)
 
-    def letter(self, code: str, reason: str) -> DeadLetter:
+    def dead_letter(self, code: str, reason: str) -> DeadLetter:
         """This tick as a dead letter."""
         return DeadLetter(self.place, self.key, self.value, code, reason)
 
 
-def laid(board: Board, market: Market | None, ticks: Iterable[Accepted]) -> Market | None:
-    """A market with some waiting ticks laid over it."""
+def apply_ticks(
+    board: Board, market: Market | None, ticks: Iterable[AcceptedTick]
+) -> Market | None:
+    """A market with some waiting ticks applied to it, oldest first."""
     for waiting in ticks:
-        market = board.lay(market, waiting.tick, waiting.since_ns, waiting.anew)
+        market = board.apply(market, waiting.tick, waiting.since_ns, waiting.anew)
     return market
 
 
 @dataclass
 class OpenFrame:
-    """A frame that has been dispatched and not been published.
+    """A frame that was dispatched and is not published yet.
 
-    ``partial`` is set when the watchdog has published it with parts missing. ``held_back``
-    are blocks that it goes without, ``look_at`` when what is missing is looked at again, and
-    ``tried_s`` when a block was first seen to have had all its ordinary runs; ``untouched``
-    is set when it is late and no worker has begun any block. ``unsent`` are blocks of a slow
-    currency that wait for the one before.
+    ``partial`` is set when the watchdog has published it with blocks missing. ``excluded`` are
+    blocks that it leaves out, ``check_at`` is when missing blocks are looked at again, and
+    ``exhausted_s`` when a block was first seen to have had all its ordinary runs; ``untouched``
+    is set when the frame is late and no worker has begun any block. ``unsent`` are blocks of a slow
+    currency that wait until the block before is priced.
     """
 
     header: FrameHeader
     market: Market
-    ticks: list[Accepted]
+    ticks: list[AcceptedTick]
     opened_s: float
     sent_s: dict[int, float] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     partial: bool = False
-    held_back: set[int] = field(default_factory=set)
-    look_at: float = 0.0
-    tried_s: dict[int, float] = field(default_factory=dict)
+    excluded: set[int] = field(default_factory=set)
+    check_at: float = 0.0
+    exhausted_s: dict[int, float] = field(default_factory=dict)
     untouched: bool = False
     unsent: list[int] = field(default_factory=list)
 
@@ -90,7 +92,7 @@ class OpenFrame:
 
 
 def job_of(header: FrameHeader, block: int, attempt: int) -> PriceJob:
-    """What a worker needs to price one block of a frame."""
+    """The job of one block of a frame."""
     return PriceJob(
         currency=header.currency,
         frame=header.frame,
@@ -103,11 +105,11 @@ def job_of(header: FrameHeader, block: int, attempt: int) -> PriceJob:
     )
 
 
-class Numbers:
+class FrameNumbers:
     """Frame numbers: an epoch that no other bridge has, and a counter.
 
-    A currency may come from a bridge with a higher epoch. Numbers below that one's would be
-    refused as old, so a new epoch is taken with every new assignment.
+    The former owner of a currency may have had a higher epoch. Redis would refuse numbers below
+    its last one as old, so a new epoch is taken with every new assignment.
     """
 
     def __init__(self, epoch: int, new_epoch: Callable[[int], int]) -> None:
@@ -115,7 +117,7 @@ class Numbers:
         self._last, self._new_epoch = epoch << EPOCH_SHIFT, new_epoch
 
     def renew(self, above: int) -> None:
-        """Go on above a frame's number, and above all that any bridge has used so far."""
+        """Continue above a frame's number, and above all numbers that any bridge has used."""
         self._last = self._new_epoch(above >> EPOCH_SHIFT) << EPOCH_SHIFT
 
     def next(self) -> int:
@@ -125,11 +127,11 @@ class Numbers:
 
 
 class NoBook(Exception):
-    """The currency has no compiled book yet: wait for one."""
+    """The currency has no compiled book yet."""
 
 
 class Overtaken(Exception):
-    """A higher frame of the currency is published: another bridge had or has it."""
+    """A higher frame of the currency exists: another bridge had or has its partition."""
 
 
 class Dispatcher:
@@ -143,19 +145,19 @@ class Dispatcher:
         frames: Frames,
         books: Books,
         send: Callable[[dict[str, Any]], None],
-        numbers: Numbers,
+        numbers: FrameNumbers,
         clock: Callable[[], float] = time.monotonic,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Keep the doors; nothing is sent yet."""
+        """Send nothing yet."""
         self.frames, self.books, self.send = frames, books, send
         self.numbers, self.clock, self.wall_ns = numbers, clock, wall_ns
 
     def open(
         self,
         market: Market,
-        ticks: list[Accepted],
-        held_back: Callable[[str, str], set[int]] = lambda currency, version: set(),
+        ticks: list[AcceptedTick],
+        excluded_blocks: Callable[[str, str], set[int]] = lambda currency, version: set(),
         *,
         one_by_one: bool = False,
     ) -> OpenFrame:
@@ -164,7 +166,7 @@ class Dispatcher:
         Args:
             market: All quotes of a currency.
             ticks: What the frame stands for; none when the book has moved.
-            held_back: Blocks of a currency's book version that are not to be sent.
+            excluded_blocks: Gives the blocks of a currency and book version to leave out.
             one_by_one: Send the first block only; ``send_next`` sends the others.
 
         Raises:
@@ -180,8 +182,8 @@ class Dispatcher:
         frame = OpenFrame(header, market, ticks, self.clock())
         if not self.frames.open(header):
             raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
-        frame.held_back = held_back(header.currency, header.book_version)
-        blocks = [block for block in range(header.blocks) if block not in frame.held_back]
+        frame.excluded = excluded_blocks(header.currency, header.book_version)
+        blocks = [block for block in range(header.blocks) if block not in frame.excluded]
         now = blocks[:1] if one_by_one else blocks
         frame.unsent = blocks[len(now) :]
         for block in now:
@@ -189,13 +191,13 @@ class Dispatcher:
         return frame
 
     def send_next(self, frame: OpenFrame) -> None:
-        """Send the next block of a frame sent one by one; its time to be late begins anew."""
+        """Send the next block of a frame sent one by one, and restart the frame's timeout."""
         self._send_block(frame, frame.unsent[0])
         del frame.unsent[0]
         frame.opened_s = self.clock()
 
     def send_again(self, frame: OpenFrame, blocks: Iterable[int]) -> None:
-        """Send blocks that have put no part; the frame's header may have expired meanwhile."""
+        """Send missing blocks again; reopen the frame in Redis, as its header may have expired."""
         self.frames.open(frame.header)
         for block in blocks:
             self._send_block(frame, block)
@@ -207,7 +209,9 @@ class Dispatcher:
         # Only what was sent counts: an outage of the queue must not lengthen the patience.
         frame.sent_s[block], frame.attempts[block] = self.clock(), attempt
 
-    def _header(self, market: Market, ticks: list[Accepted], book: BookRef, fx: Fx) -> FrameHeader:
+    def _header(
+        self, market: Market, ticks: list[AcceptedTick], book: BookRef, fx: Fx
+    ) -> FrameHeader:
         last = ticks[-1] if ticks else None
         now = self.wall_ns()
         return FrameHeader(

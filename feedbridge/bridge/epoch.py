@@ -1,4 +1,4 @@
-"""PostgreSQL in; a bridge epoch out that nobody had before, also after Redis lost its data."""
+"""Draw bridge epochs from a PostgreSQL sequence: unique even after Redis has lost its data."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ NEXT_ABOVE = """
     SELECT max(nextval('feedbridge_epoch'))
     FROM generate_series(1, greatest(1, %s + 2 - (SELECT last_value FROM feedbridge_epoch)))
 """
-"""Draws until the sequence stands above a number: what was drawn is nobody else's."""
+"""Draws until the sequence is above a number; no other bridge can draw the same values."""
 
 
 def next_epoch(above: int = 0) -> int:
     """The next epoch; at most 2^21 - 1, so that S stays exact in a double.
 
     Args:
-        above: An epoch that was seen in Redis. The database may be younger than that.
+        above: An epoch that was seen in Redis; a restored database may have a lower one.
     """
     try:
         with connection.cursor() as cursor:

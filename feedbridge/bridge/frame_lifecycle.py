@@ -14,14 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from feedbridge.bridge.currency_state import CurrencyState
-from feedbridge.bridge.dispatch import Accepted, Dispatcher, NoBook, OpenFrame, laid
+from feedbridge.bridge.dispatch import AcceptedTick, Dispatcher, NoBook, OpenFrame, apply_ticks
 from feedbridge.bridge.latency import Hops
 from feedbridge.bridge.ledger import Ledger
 from feedbridge.bridge.market_state import Board, Market
-from feedbridge.bridge.poison_trades import MOST_RUNS, PoisonTradeDetector
+from feedbridge.bridge.poison_trades import MAX_RUNS, PoisonTradeDetector
 from feedbridge.bridge.watchdog import Watchdog
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit
-from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.dead_letters.producer import DeadLetterProducer
 from risk.store.compiled_book import Books
 from risk.store.frames import BOOK_GONE, Frames, FrameState
 from risk.store.publication import publish_parts
@@ -30,7 +30,7 @@ from risk.store.run_registry import Runs
 
 log = logging.getLogger(__name__)
 
-RETRY_EVERY_S, BOOKS_EVERY_S, LOOK_EVERY_S = 0.5, 0.02, 0.05
+RETRY_EVERY_S, BOOKS_EVERY_S, CHECK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 MISSING_EVERY_S = 1.0
 
@@ -58,7 +58,7 @@ class FrameLifecycle:
     board: Board
     ledger: Ledger
     dispatcher: Dispatcher
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterProducer
     watchdog: Watchdog
     poison_trades: PoisonTradeDetector
     invalid_record_limit: InvalidRecordLimit
@@ -136,7 +136,7 @@ class FrameLifecycle:
         self._end(frame.ticks[:-1], "conflated")
         self._end(frame.ticks[-1:], "published")
 
-    def _end(self, ticks: list[Accepted], state: str) -> None:
+    def _end(self, ticks: list[AcceptedTick], state: str) -> None:
         for tick in ticks:
             self.ledger.end(tick.place, state)
 
@@ -155,20 +155,20 @@ class FrameLifecycle:
         if state.batch_limit is not None:
             return  # halves are tried
         for tick in rejected:
-            self.dead_letters.bury(tick.letter(code, message))
+            self.dead_letters.send(tick.dead_letter(code, message))
             self.invalid_record_limit.note(bad=True)
-        self.board.replace(name, laid(self.board, state.published, state.waiting))
+        self.board.replace(name, apply_ticks(self.board, state.published, state.waiting))
 
     def _reopen(self, name: str, frame: OpenFrame, reason: str) -> None:
         """The frame will never be published, which is no tick's fault: open another."""
-        log.warning("frame %s %s is opened anew: %s", name, frame.number, reason)
+        log.warning("frame %s %s is replaced by another: %s", name, frame.number, reason)
         self.states["REOPENED"] += 1
         self.currencies[name].abandon_frame(self.clock() + RETRY_EVERY_S)
 
     def ask_for_book(self, name: str = "") -> None:
-        """Trades may be compiled by nobody: the request can be lost, or Redis its data.
+        """Request a compilation of the books: a request can be lost, and Redis can lose its data.
 
-        Once, and now and then until the currency has a book again: compiling takes a while.
+        The request is repeated every 30 s until the currency has a book: compiling takes a while.
         """
         if self.clock() >= self._compile_at.get(name, 0.0):
             self._compile_at[name] = self.clock() + COMPILE_EVERY_S
@@ -180,57 +180,57 @@ class FrameLifecycle:
         """Servers were away: neither frames nor runs count as late for the time of the outage."""
         for frame in self.open_frames.values():
             frame.opened_s = self.clock()
-            frame.tried_s.clear()
+            frame.exhausted_s.clear()
 
     def supervise_open_frames(self) -> None:
-        """Send again what is missing; publish what there is when it takes too long."""
-        for name, block in self._cleared():
-            self._send_cleared(name, block)
+        """Send missing blocks again; publish a frame without them when it takes too long."""
+        for passed in self.poison_trades.poll():
+            self._send_isolated(passed.currency, passed.block)
         for name, frame in self.open_frames.items():
             if frame.unsent:
                 self._send_next(name, frame)
             self._supervise(name, frame, self.clock())
 
     def _send_next(self, name: str, frame: OpenFrame) -> None:
-        """The next block, when the ones that were sent are there.
+        """Send the next block once all blocks that were sent are priced.
 
-        A currency that is slow to price has one block on its way, so that it holds one worker and
+        A slow currency has one block at a time at the workers, so that it occupies one of them and
         the others serve the other currencies.
         """
         present = self.frames.blocks_present(name, frame.number, frame.header.blocks)
-        if all(present[block] or block in frame.held_back for block in frame.sent_s):
+        if all(present[block] or block in frame.excluded for block in frame.sent_s):
             self.dispatcher.send_next(frame)
 
     def _supervise(self, name: str, frame: OpenFrame, now: float) -> None:
         due, given_up = self.watchdog.overdue(frame, now), self.watchdog.given_up(frame, now)
         late = now - frame.opened_s > self.watchdog.patience.resend_s
-        if now < frame.look_at or not (late or given_up or frame.held_back):
+        if now < frame.check_at or not (late or given_up or frame.excluded):
             return
-        frame.look_at = now + LOOK_EVERY_S
+        frame.check_at = now + CHECK_EVERY_S
         present = self.frames.blocks_present(name, frame.number, frame.header.blocks)
         missing = {block for block, there in enumerate(present) if not there}
-        if not missing or (any(present) and (given_up or missing <= frame.held_back)):
+        if not missing or (any(present) and (given_up or missing <= frame.excluded)):
             self._publish_what_is_there(name, frame, partial=bool(missing))
-        elif missing <= frame.held_back:
+        elif missing <= frame.excluded:
             self._wait_for_book(name, frame)
-        if missing - frame.held_back:
-            self._try_again(name, frame, missing & set(due), missing - frame.held_back, given_up)
+        if missing - frame.excluded:
+            self._try_again(name, frame, missing & set(due), missing - frame.excluded, given_up)
 
     def _try_again(
         self, name: str, frame: OpenFrame, due: set[int], missing: set[int], given_up: bool
     ) -> None:
-        """Send blocks again, unless their runs have ended with their process too often."""
+        """Send blocks again, except those whose runs have crashed too often: isolate these."""
         runs = self.poison_trades.runs(frame, missing)
-        # A frame that is given up takes its count of runs along: one is enough to look closer.
-        least = 1 if given_up else MOST_RUNS
-        tried = {block for block in missing if runs[block].begun >= least}
-        for block in tried:
+        # The count of runs ends with the frame: when it is given up, one crash is enough.
+        min_runs = 1 if given_up else MAX_RUNS
+        exhausted = {block for block in missing if runs[block].begun >= min_runs}
+        for block in exhausted:
             if self._has_died(frame, block, runs[block]) or given_up:
-                self.poison_trades.accuse(frame, block)
-                frame.held_back.add(block)
+                self.poison_trades.isolate(frame, block)
+                frame.excluded.add(block)
         died = {block for block in missing if runs[block].died}
         at_work = {block for block in due if self._is_at_work(name, frame, block, runs[block])}
-        again = sorted(((due - at_work) | died) - tried - frame.held_back)
+        again = sorted(((due - at_work) | died) - exhausted - frame.excluded)
         if again and name in self.open_frames:
             self.dispatcher.send_again(frame, again)
             self.resent += len(again)
@@ -239,13 +239,14 @@ class FrameLifecycle:
     def _is_at_work(self, name: str, frame: OpenFrame, block: int, runs: Runs) -> bool:
         """Whether a worker still prices a block of a slow currency.
 
-        Sent again, it would take another worker too; any other block costs less than its delay.
+        Sent again, it would occupy a second worker for as long. A quick block is sent again:
+        pricing it twice costs less than waiting.
         """
         begun = runs.begun >= frame.attempts[block] and not runs.died
         return self.slow[name] > 0 and begun and self.clock() - frame.sent_s[block] < RUN_S
 
     def _has_died(self, frame: OpenFrame, block: int, runs: Runs) -> bool:
-        since = frame.tried_s.setdefault(block, self.clock())
+        since = frame.exhausted_s.setdefault(block, self.clock())
         return runs.died or self.clock() - since > RUN_S
 
     def _publish_what_is_there(self, name: str, frame: OpenFrame, *, partial: bool) -> None:
@@ -257,30 +258,27 @@ class FrameLifecycle:
         log.warning("frame %s %s published by the watchdog: %s", name, frame.number, code)
         frame.partial = partial and code == "PUBLISHED"
 
-    def _cleared(self) -> list[tuple[str, int]]:
-        return [(name, block) for name, _, block in self.poison_trades.look()]
-
-    def _send_cleared(self, name: str, block: int) -> None:
+    def _send_isolated(self, name: str, block: int) -> None:
         """Price a block with the others again: none of its trades crashes a worker."""
         state = self.currencies[name]
         state.request_repricing()  # a frame without the block may have been the last
         frame = state.open_frame
-        if frame is not None and block in frame.held_back:
-            frame.held_back.discard(block)
-            frame.tried_s.pop(block, None)
+        if frame is not None and block in frame.excluded:
+            frame.excluded.discard(block)
+            frame.exhausted_s.pop(block, None)
             self.dispatcher.send_again(frame, [block])
 
     def _wait_for_book(self, name: str, frame: OpenFrame) -> None:
-        """Nothing of the frame can be priced before the book is another."""
+        """Only excluded blocks are missing: open another frame once there is another book."""
         book = self.books.newest(name)
         if book is not None and book.version != frame.header.book_version:
-            self._reopen(name, frame, f"book {book.version} is there")
+            self._reopen(name, frame, f"there is a new book, {book.version}")
 
     # --- New frames --------------------------------------------------------------------------
 
     def open_new_frames(self) -> None:
         """Open a frame where none is open and ticks wait, or the book has changed."""
-        if self.poison_trades.wait_for_book():
+        if self.poison_trades.waits_for_book():
             self.ask_for_book()
         self._ask_for_missing_books()
         now = self.clock()
@@ -332,16 +330,16 @@ class FrameLifecycle:
         if len(state.waiting) > MAX_BEHIND:
             self._end(state.conflate(self.board.markets[name]), "conflated")
 
-    def _open(self, state: CurrencyState, market: Market | None, ticks: list[Accepted]) -> None:
+    def _open(self, state: CurrencyState, market: Market | None, ticks: list[AcceptedTick]) -> None:
         if market is None:
             return
         name = state.currency
         try:
             frame = self.dispatcher.open(
-                market, ticks, self.poison_trades.blocks, one_by_one=self.slow[name] > 0
+                market, ticks, self.poison_trades.isolated_blocks, one_by_one=self.slow[name] > 0
             )
         except NoBook:
             self.ask_for_book(name)  # the ticks wait for it
             return
-        self.poison_trades.retain(name, frame.header.book_version)
+        self.poison_trades.forget_other_books(name, frame.header.book_version)
         state.open(frame)

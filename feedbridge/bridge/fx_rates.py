@@ -1,4 +1,4 @@
-"""Exchange rates that Redis has not got yet, merged, with the records that they came in."""
+"""Merge FX rates that are not in Redis yet, with the records they came from."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class _Mark:
     since_ns: int
 
 
-class WaitingRates:
-    """Exchange rates on their way to Redis; they are kept until it has them.
+class PendingRates:
+    """FX rates that are kept until Redis has them.
 
-    What a tick does not carry stands, so the records of all ticks that were merged stay
-    open until the write: then the newest is published and the others are conflated. A source owns
+    A rate stands until a tick carries it again, so the records of all merged ticks stay open
+    until the write; then the newest one is published and the others are conflated. A source owns
     the rates that it publishes, until it is reset.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        """Nothing waits."""
+        """Start without a rate."""
         self._ledger = ledger
         self._resets: Resets = {}
         self._forget()
@@ -122,10 +122,10 @@ class WaitingRates:
         return mark is None or mark.since_ns < reset_ns(self._resets, source, ALL_CURRENCIES)
 
     def write(self, client: Any) -> None:
-        """Merge what waits into what Redis has.
+        """Merge the pending rates into those in Redis.
 
         Raises:
-            redis.RedisError: It is away; everything waits on.
+            redis.RedisError: It is away; the rates stay pending.
         """
         if not self._places:
             return
@@ -136,8 +136,8 @@ class WaitingRates:
             self._ledger.end(place, "conflated")
         self._ledger.end(newest, "published")
 
-    def let_go(self, partitions: set[tuple[str, int]]) -> None:
-        """Another bridge reads these now; what waits from there it reads again."""
+    def release(self, partitions: set[tuple[str, int]]) -> None:
+        """Forget the rates of lost partitions: their next bridge reads the records again."""
         if any(place[:2] in partitions for place in self._places):
             self._forget()
 

@@ -1,6 +1,6 @@
-"""A bridge in; a few numbers about it in Redis out, four times a second.
+"""Write a bridge's counts and state to Redis, four times a second.
 
-Readers drop what is older than STALE_S: a bridge that hangs says nothing and is seen so.
+Readers ignore a heartbeat that is older than STALE_S: a bridge that hangs counts as absent.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ EVERY_S = 0.25
 
 
 class Heartbeat:
-    """Writes the pulse of one bridge.
+    """Writes the heartbeat of one bridge, and reads what operators tell all bridges.
 
     ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
-    Redis is well, one that hangs is not. ``halt`` is the mark of stopped reading, as it stood
-    at the last beat; ``resets`` are the resets of sources that it found.
+    Redis is healthy, one that hangs is not. ``halt`` is the record of halted consumption and
+    ``resets`` are the resets of sources, as they were at the last beat.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Heartbeat:
         self._next = 0.0
 
     def beat(self, bridge: Bridge) -> None:
-        """Write, if it is time; a Redis that is away is the loop's business."""
+        """Write when it is due; errors of Redis are ignored here, as the loop handles them."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
@@ -78,7 +78,7 @@ class Heartbeat:
             frame_states=dict(frames.states),
             hops=frames.hops.counts,
             hop_sums_ms=frames.hops.sums_ms,
-            split=frames.poison_trades.split,
+            split=frames.poison_trades.runs_sent,
             halted=bridge.halted,
             gap=bridge.handover.gap,
             refused=bridge.intake.refused,
@@ -86,7 +86,7 @@ class Heartbeat:
 
 
 def consumer_lag(consumer: Any) -> int:
-    """Records that wait in Kafka, as far as the client knows."""
+    """Records waiting in Kafka, as far as the client knows."""
     return sum(_lag(consumer, partition) for partition in consumer.assignment())
 
 
@@ -98,4 +98,4 @@ def _lag(consumer: Any, partition: Any) -> int:
         read: int | None = consumer.position(partition, timeout_ms=0)
         return max(0, high - (read or 0))
     except (KafkaError, KeyError):
-        return 0  # a rebalance took it between two words
+        return 0  # a rebalance took the partition meanwhile

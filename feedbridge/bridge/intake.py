@@ -10,12 +10,12 @@ from typing import Any
 
 from feedbridge.bridge import decode
 from feedbridge.bridge.currency_state import CurrencyState
-from feedbridge.bridge.dispatch import Accepted
-from feedbridge.bridge.fx_rates import WaitingRates
+from feedbridge.bridge.dispatch import AcceptedTick
+from feedbridge.bridge.fx_rates import PendingRates
 from feedbridge.bridge.ledger import Ledger, Place
 from feedbridge.bridge.market_state import Board, Verdict
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit
-from feedbridge.dead_letters.producer import DeadLetter, DeadLetters
+from feedbridge.dead_letters.producer import DeadLetter, DeadLetterProducer
 from feedbridge.kafka.topics import FX_TICKS
 from risk.store.messages import FxTick, MarketTick
 
@@ -48,15 +48,15 @@ class Intake:
     board: Board
     ledger: Ledger
     currencies: dict[str, CurrencyState]
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterProducer
     invalid_record_limit: InvalidRecordLimit
     time_limits: decode.TimeLimits = decode.TimeLimits()
     wall_ns: Callable[[], int] = time.time_ns
-    rates: WaitingRates = field(init=False)
+    rates: PendingRates = field(init=False)
     _refused: dict[tuple[str, str], tuple[str, int]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rates = WaitingRates(self.ledger)
+        self.rates = PendingRates(self.ledger)
 
     def take(self, record: Any) -> None:
         """Decode and check one record of Kafka, and pass it on."""
@@ -108,7 +108,7 @@ class Intake:
             self.ledger.end(place, verdict.value)
             return True
         anew = self.board.starts_anew(tick)
-        accepted = Accepted(place, record.key, record.value, received, tick.sent_ns, anew)
+        accepted = AcceptedTick(place, record.key, record.value, received, tick.sent_ns, anew)
         market = self.board.with_tick(tick, accepted.since_ns)
         decode.check_market(market.curves)
         self.board.take(tick, market, accepted.since_ns)
@@ -137,10 +137,10 @@ class Intake:
 
     def _send_to_dead_letters(self, letter: DeadLetter) -> None:
         log.warning("dead letter %s: %s: %s", letter.place, letter.code, letter.reason)
-        self.dead_letters.bury(letter)
+        self.dead_letters.send(letter)
 
     def end_dead_lettered(self) -> None:
         """End the records whose copies the dead-letter topic has acknowledged."""
-        for letter in self.dead_letters.arrived():
+        for letter in self.dead_letters.acknowledged():
             conflict = letter.code == CONFLICT
             self.ledger.end(letter.place, "conflict" if conflict else "dead_lettered")

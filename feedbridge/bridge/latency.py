@@ -1,4 +1,4 @@
-"""Lines of published frames in; how many took how long on each stretch of the way, out."""
+"""Histograms of the time that published frames took from hop to hop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Hops:
     sums_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(HOPS, 0.0))
 
     def add(self, line: HistoryLine) -> None:
-        """Count one published frame; a hop of which a time is not known is left out."""
+        """Count one published frame; a hop without one of its two times is left out."""
         stamps = [line.sent_ns, line.received_ns, line.opened_ns]
         stamps += [line.started_ns, line.finished_ns, line.published_ns]
         for hop, (start, end) in zip(HOPS, pairwise(stamps), strict=False):

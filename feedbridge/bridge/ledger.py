@@ -1,7 +1,7 @@
-"""Offsets in; how far each partition may be committed out.
+"""Count the end of every record, and compute the offsets that may be committed.
 
-A record is outstanding until its tick has ended in a counted state. Kafka's committed
-offset is the next one to read, so the first outstanding offset is the limit:
+A record is outstanding until it has ended in one of STATES. Kafka's committed offset is the next
+one to read, so the first outstanding offset is the limit:
 
     consumed   10 11 12 13 14
     ended       x  x     x         -> commit 12
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
-"""Every consumed tick ends in exactly one of these."""
+"""Every consumed record ends in exactly one of these."""
 
 
 class Place(NamedTuple):
-    """Where a record stands in Kafka."""
+    """Topic, partition and offset of a record."""
 
     topic: str
     partition: int

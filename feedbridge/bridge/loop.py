@@ -6,7 +6,7 @@ record usually needs several rounds:
     1. poll      ``Bridge._poll`` reads raw records from Kafka.
     2. hand-over ``PartitionHandover`` buffers them while a new assignment is not taken over yet.
     3. validate  ``Intake.take`` enters the record in the ``Ledger``, decodes and checks it. A bad
-                 record goes to the dead-letter topic, an FX rate to ``WaitingRates``; a curve tick
+                 record goes to the dead-letter topic, an FX rate to ``PendingRates``; a curve tick
                  moves its currency's market on the ``Board``.
     4. wait      ``CurrencyState.accept`` lets the tick wait for a frame. While a frame of its
                  currency is open, newer ticks wait too; one frame then stands for all of them.
@@ -46,7 +46,7 @@ from feedbridge.bridge.market_state import MAX_MOVE, Board
 from feedbridge.bridge.poison_trades import PoisonTradeDetector
 from feedbridge.bridge.watchdog import Watchdog
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit
-from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.dead_letters.producer import DeadLetterProducer
 from feedbridge.handover.commits import Commits
 from feedbridge.handover.partition_handover import PartitionHandover
 from feedbridge.handover.rebalance import Rebalance
@@ -68,9 +68,12 @@ IDLE_POLL_MS, BUSY_POLL_MS = 50, 3
 ROUND_S = 0.003
 """Minimum loop interval; does not delay the first tick after an idle period."""
 
-JOIN_POLL_MS = 1000
-"""How long a poll may wait during a rebalance. kafka-python 3.0.12 does not complete a rejoin over
-short polls: with 3 ms none completed within 9 s (Kafka 4.4), with 20 ms all on an idle machine."""
+MIN_JOIN_POLL_MS, MAX_JOIN_POLL_MS = 100, 1000
+"""How long a poll may wait during a rebalance; each one may wait twice as long as the one before.
+
+A poll without records takes all of its time, also when the assignment comes at its beginning. But
+kafka-python 3.0.12 does not complete a rejoin over short polls: with 3 ms none completed within 9 s
+(Kafka 4.4), with 20 ms all on an idle machine."""
 
 RETRY_EVERY_S = 0.5
 MAX_RECORDS = 2000
@@ -90,7 +93,7 @@ class Bridge:
         *,
         consumer: Any,
         dispatcher: Dispatcher,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterProducer,
         watchdog: Watchdog,
         rebalance: Rebalance,
         poison_trades: PoisonTradeDetector,
@@ -155,6 +158,7 @@ class Bridge:
         self.outage: str | None = None
         self._halted = ""
         self._retry_at = self._round_at = 0.0
+        self._join_poll_ms = MIN_JOIN_POLL_MS // 2
         self._paused = self._closing = False
 
     def step(self) -> None:
@@ -191,7 +195,9 @@ class Bridge:
 
     def _poll_ms(self) -> int:
         if self.rebalance.pending:
-            return JOIN_POLL_MS
+            self._join_poll_ms = min(2 * self._join_poll_ms, MAX_JOIN_POLL_MS)
+            return self._join_poll_ms
+        self._join_poll_ms = MIN_JOIN_POLL_MS // 2
         return BUSY_POLL_MS if self.lifecycle.open_frames else IDLE_POLL_MS
 
     def _take_over(self, records: list[Any]) -> list[Any]:

@@ -195,7 +195,7 @@ class Board:
         if market is not None:
             self._check_owner(market, tick)
             self._check_moves(market, tick)
-        return self.lay(market, tick, since_ns, self.starts_anew(tick))
+        return self.apply(market, tick, since_ns, self.starts_anew(tick))
 
     def take(self, tick: MarketTick, market: Market | None = None, since_ns: int = 0) -> None:
         """Keep the market of an accepted tick, and know the tick.
@@ -209,7 +209,7 @@ class Board:
         mark = _Mark(tick.epoch, tick.seq, _digest(tick), since_ns)
         self._marks[tick.source, tick.currency] = mark
 
-    def lay(
+    def apply(
         self, before: Market | None, tick: MarketTick, since_ns: int = 0, anew: bool = False
     ) -> Market:
         """A market with a tick.

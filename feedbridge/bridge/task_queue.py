@@ -1,4 +1,4 @@
-"""Payloads in; Celery tasks on the pricing queue out, over one connection that stays warm."""
+"""Send pricing tasks to Celery's pricing queue over one connection that stays open."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from celery import Celery
 
 PRICE_BLOCK = "risk.workers.tasks.price_block"
-PRICE_BLOCK_CAREFULLY = "risk.workers.tasks.price_block_carefully"
-"""By their names: a bridge that starts again does not wait for numba and QuantLib."""
+PRICE_BLOCK_IN_ISOLATION = "risk.workers.tasks.price_block_carefully"
+"""Tasks are sent by name, so that a bridge starts without loading numba and QuantLib."""
 
 
 class PricingQueue:
-    """Sends blocks to price. Not for threads.
+    """Sends blocks to price. Not thread-safe.
 
     A connection per task would cost more than the task's own publication.
     """
@@ -30,9 +30,9 @@ class PricingQueue:
         """
         self._send(PRICE_BLOCK, payload)
 
-    def send_carefully(self, payload: dict[str, Any]) -> None:
-        """Queue one block whose trades are to be priced one by one; errors as ``send``."""
-        self._send(PRICE_BLOCK_CAREFULLY, payload)
+    def send_isolation_run(self, payload: dict[str, Any]) -> None:
+        """Queue an isolation run of one block; errors as ``send``."""
+        self._send(PRICE_BLOCK_IN_ISOLATION, payload)
 
     def _send(self, task: str, payload: dict[str, Any]) -> None:
         if self._producer is None:

@@ -1,12 +1,12 @@
-"""Open frames in; blocks to send again, and frames to publish as they are, out.
+"""Decide when blocks are sent again and when a frame is published incomplete.
 
-Celery on Redis can lose a task when a worker dies, so the bridge does not wait for ever:
+Celery on Redis can lose a task when a worker dies, so a bridge does not wait for ever:
 
     0 ms        dispatched
-    resend_ms   what is missing is sent again, then after twice that and so on, up to give_up_ms
-    give_up_ms  what is there is published as PARTIAL, with what is missing named
+    resend_ms   missing blocks are sent again, then after twice that and so on, up to give_up_ms
+    give_up_ms  the frame is published as PARTIAL, with its missing blocks named
 
-A frame of which nothing is there stays open: it is what there is to price.
+A frame without any priced block stays open.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MEAN_GAIN, SPREAD_GAIN, SPREADS = 1 / 8, 1 / 4, 4
 """RFC 6298: how fast the mean and the mean deviation follow, and how many deviations are late."""
 
 DOUBLINGS = 10
-"""More of them would not lengthen a wait, and overflow at last."""
+"""The limit of doublings; more would overflow, and not lengthen a wait."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Patience:
 
 @dataclass
 class Watchdog:
-    """Knows how long frames take, and so when one is late.
+    """Estimates how long frames take, and from that when a frame is late.
 
-    It learns as TCP does (RFC 6298): a spell of slow frames makes it patient at once, some thirty
-    quick ones make it impatient again. A percentile of hundreds would stay patient for longer
-    than the spell, and each task lost meanwhile would wait for it.
+    The estimate follows RFC 6298, as TCP's retransmission timer does: a few slow frames lengthen
+    the timeout at once, and about thirty quick ones shorten it again. A percentile of hundreds of
+    frames would stay long after a slow phase, and each lost task would wait for that long.
     """
 
     patience: Patience = field(default_factory=Patience)
@@ -49,9 +49,9 @@ class Watchdog:
     _spread_s: float = 0.0
 
     def published(self, frame: OpenFrame, now_s: float) -> None:
-        """A frame is out: learn from it, unless a block was lost on the way.
+        """Update the estimate with a published frame, unless a block had to be sent again.
 
-        Such a frame took as long as this watchdog waited: its waits would lengthen themselves.
+        Such a frame took as long as this watchdog waited: its timeouts would lengthen themselves.
         """
         if max(frame.attempts.values(), default=1) > 1:
             return
@@ -63,9 +63,9 @@ class Watchdog:
             self._mean_s += MEAN_GAIN * (taken - self._mean_s)
 
     def resend_after_s(self) -> float:
-        """The mean of late and four mean deviations; at least twice it, and the patience given.
+        """The recent mean plus four mean deviations, s; at least twice the mean, and ``resend_s``.
 
-        At most the time to give up: one slow frame at the start says little about the rest.
+        At most ``give_up_s``: one slow frame at the start says little about the others.
         """
         if self._mean_s is None:
             return max(self.patience.resend_s, self.patience.unknown_s)
@@ -73,9 +73,9 @@ class Watchdog:
         return max(self.patience.resend_s, min(late, self.patience.give_up_s))
 
     def overdue(self, frame: OpenFrame, now_s: float) -> list[int]:
-        """Blocks whose last sending is long ago; each attempt doubles the wait, up to giving up.
+        """Blocks whose timeout has passed; each attempt doubles it, up to ``give_up_s``.
 
-        Workers that come back after an hour must not wait for hours.
+        Without that limit, workers that return after an hour would get the next task hours later.
         """
         first = self.resend_after_s()
         longest = max(first, self.patience.give_up_s)
@@ -86,5 +86,5 @@ class Watchdog:
         return [block for block, sent in frame.sent_s.items() if now_s - sent > waits[block]]
 
     def given_up(self, frame: OpenFrame, now_s: float) -> bool:
-        """True when the frame should go out with what is there."""
+        """True when the frame should be published with the blocks that are priced."""
         return now_s - frame.opened_s > self.patience.give_up_s

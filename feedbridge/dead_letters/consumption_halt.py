@@ -1,7 +1,7 @@
-"""Why bridges have stopped reading, for all of them and the next ones, in Redis.
+"""The record in Redis of why bridges have stopped reading; it also holds for bridges started later.
 
-A supervisor starts a bridge that has ended again. It must not read fifty more bad records at
-each start: while the mark stands, a bridge reads nothing.
+A supervisor restarts a bridge that has ended, and each start must not read fifty more bad records.
+While the record exists, no bridge reads anything.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _decode = msgspec.json.Decoder(ConsumptionHalt).decode
 
 
 def decode_halt(raw: bytes | None) -> ConsumptionHalt | None:
-    """The mark of these bytes."""
+    """Decode a halt; None when there is none."""
     return _decode(raw) if raw else None
 
 
 def read_halt(client: Any) -> ConsumptionHalt | None:
-    """The mark, if it stands."""
+    """The halt, if consumption is halted."""
     return decode_halt(client.get(HALTED_KEY))
 
 
 def write_halt(client: Any, bridge: str, why: str) -> ConsumptionHalt:
-    """Set the mark; the first one stays. Safe to repeat."""
+    """Halt consumption and return the halt that holds: the first one. Safe to repeat."""
     halt = ConsumptionHalt(bridge=bridge, why=why, since_ns=time.time_ns())
     client.set(HALTED_KEY, msgspec.json.encode(halt), nx=True)
     return read_halt(client) or halt
 
 
 def clear_halt(client: Any) -> None:
-    """Somebody has looked: bridges may read again."""
+    """End the halt: bridges may read again."""
     client.delete(HALTED_KEY)

@@ -1,6 +1,6 @@
-"""A record nobody can use in; a copy with its reason on the dead-letter topic out.
+"""Copy records that cannot be used to the dead-letter topic, with the reason.
 
-The copy has the original bytes and key; headers say why, and where it came from. A record
+The copy has the original bytes and key; its headers say why and where it came from. A record
 counts as dead-lettered only when the broker has acknowledged the copy.
 """
 
@@ -39,7 +39,7 @@ class DeadLetter:
     reason: str
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """What travels beside the original bytes."""
+        """The headers of the copy: the reason and the original position."""
         size = len(self.value or b"")
         return [
             ("reason", self.code.encode()),
@@ -67,8 +67,8 @@ class _Sent:
     future: Any
 
 
-class DeadLetters:
-    """Sends letters and tells which have arrived; a failed one is sent again."""
+class DeadLetterProducer:
+    """Sends dead letters and reports which are acknowledged; a failed one is sent again."""
 
     def __init__(
         self,
@@ -76,23 +76,23 @@ class DeadLetters:
         topic: str = YIELD_CURVE_TICKS_DLQ,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep what makes a producer; nothing is connected before the first letter."""
+        """Connect at the first dead letter; ``producer`` makes a KafkaProducer."""
         self._make, self._topic, self._clock = producer, topic, clock
         self._not_before = 0.0
         self._producer: Any = None
         self._waiting: list[_Sent] = []
 
-    def bury(self, letter: DeadLetter) -> None:
-        """Send a letter; ``arrived`` will tell."""
+    def send(self, letter: DeadLetter) -> None:
+        """Send a dead letter; ``acknowledged`` returns it once the broker has it."""
         self._waiting.append(_Sent(letter, self._send(letter)))
 
     @property
     def waiting(self) -> int:
-        """Letters that the broker has not acknowledged."""
+        """How many dead letters the broker has not acknowledged."""
         return len(self._waiting)
 
-    def arrived(self) -> list[DeadLetter]:
-        """Letters that the broker has since the last call."""
+    def acknowledged(self) -> list[DeadLetter]:
+        """Dead letters that the broker has acknowledged since the last call."""
         done: list[DeadLetter] = []
         waiting: list[_Sent] = []
         for sent in self._waiting:
@@ -108,7 +108,7 @@ class DeadLetters:
         return done
 
     def close(self) -> None:
-        """Close the producer, if there is one; what it still sends, ``arrived`` tells."""
+        """Close the producer after up to 2 s; ``acknowledged`` returns what it still sends."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=2)
@@ -121,7 +121,7 @@ class DeadLetters:
                 self._topic, value=letter.copy(), key=letter.key, headers=letter.headers()
             )
         except (KafkaError, OSError):
-            # Tried again with a new producer in a while; its offset stays open.
+            # ``acknowledged`` tries again with a new producer; the record's offset stays open.
             self._not_before = self._clock() + RETRY_S
             self._drop_producer()
             return None

@@ -1,4 +1,4 @@
-"""The dead-letter topic in; letters with why and where from out, and back to where they were."""
+"""Read the dead-letter topic, and send dead letters to their original topics again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POLL_MS = 200
 REINJECTED_FROM = "reinjected_from"
 
 
-class StoredLetter(NamedTuple):
+class StoredDeadLetter(NamedTuple):
     """One record of the dead-letter topic; ``name`` is its partition and offset there."""
 
     name: str
@@ -60,12 +60,14 @@ class StoredLetter(NamedTuple):
         }
 
 
-def read_letters(consumer: Any, topic: str = YIELD_CURVE_TICKS_DLQ) -> Iterator[StoredLetter]:
-    """All letters that are there now, partition by partition; later ones are not waited for.
+def read_dead_letters(
+    consumer: Any, topic: str = YIELD_CURVE_TICKS_DLQ
+) -> Iterator[StoredDeadLetter]:
+    """Read all dead letters up to the present end of each partition.
 
     Args:
         consumer: A KafkaConsumer of raw bytes without a group.
-        topic: Where the letters are.
+        topic: The dead-letter topic.
     """
     numbers = sorted(consumer.partitions_for_topic(topic) or ())
     places = [TopicPartition(topic, number) for number in numbers]
@@ -77,15 +79,15 @@ def read_letters(consumer: Any, topic: str = YIELD_CURVE_TICKS_DLQ) -> Iterator[
         yield from _read(consumer, place, ends[place])
 
 
-def _read(consumer: Any, place: TopicPartition, end: int) -> Iterator[StoredLetter]:
+def _read(consumer: Any, place: TopicPartition, end: int) -> Iterator[StoredDeadLetter]:
     while consumer.position(place) < end:
         for records in consumer.poll(timeout_ms=POLL_MS).values():
             yield from (_letter(record) for record in records if record.offset < end)
 
 
-def _letter(record: Any) -> StoredLetter:
+def _letter(record: Any) -> StoredDeadLetter:
     headers = {name: value.decode(errors="replace") for name, value in record.headers or ()}
-    return StoredLetter(
+    return StoredDeadLetter(
         name=f"{record.partition}:{record.offset}",
         at=dt.datetime.fromtimestamp(record.timestamp / 1000, dt.UTC),
         code=headers.get("reason", ""),
@@ -110,7 +112,7 @@ def _text(raw: bytes | None) -> str | None:
     return None if raw is None else raw.decode(errors="backslashreplace")
 
 
-def send_again(producer: Any, letters: Iterable[StoredLetter]) -> int:
+def send_again(producer: Any, letters: Iterable[StoredDeadLetter]) -> int:
     """Put original bytes and keys back on their topics, once each; returns how many.
 
     Raises:
@@ -122,7 +124,7 @@ def send_again(producer: Any, letters: Iterable[StoredLetter]) -> int:
     return len(futures)
 
 
-def _again(producer: Any, letter: StoredLetter) -> dict[str, Any]:
+def _again(producer: Any, letter: StoredDeadLetter) -> dict[str, Any]:
     topic, partition, _ = letter.original
     there = producer.partitions_for(topic) or ()
     return {

@@ -1,4 +1,4 @@
-"""What has ended, from the ledger, in; offsets committed to Kafka out."""
+"""Commit the offsets of ended records to Kafka."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMIT_EVERY_S = 0.2
 
 
 class Commits:
-    """Commits at most five times a second, without waiting for the answer."""
+    """Commits at most five times a second, without waiting for the broker's answer."""
 
     def __init__(
         self, consumer: Any, ledger: Ledger, clock: Callable[[], float] = time.monotonic
@@ -28,10 +28,10 @@ class Commits:
         self._next = 0.0
 
     def commit(self) -> None:
-        """Commit what has ended since the last time, if it is time.
+        """Commit what has ended since the last commit, if one is due.
 
         Raises:
-            FencedInstanceIdError: Another bridge has joined the group under this one's name.
+            FencedInstanceIdError: Another bridge has joined the group with this one's instance id.
         """
         if self.clock() < self._next:
             return
@@ -42,22 +42,22 @@ class Commits:
         try:
             self.consumer.commit_async(_offsets(ready), callback=self._committed)
         except FencedInstanceIdError:
-            raise  # another bridge has this one's name: it is no longer its to commit
+            raise  # another bridge has this instance id and reads these partitions now
         except KafkaError as error:
             log.warning("commit failed: %s", error)
             self.ledger.give_back(ready)
 
     def _committed(self, offsets: dict[TopicPartition, Any], result: Any) -> None:
-        """Kafka's answer; a failed commit is offered again, and costs only duplicates."""
+        """Offer a failed commit again; until it succeeds a restart would read duplicates."""
         if isinstance(result, Exception):
             log.warning("commit failed: %s", result)
             self.ledger.give_back({(p.topic, p.partition): o.offset for p, o in offsets.items()})
 
     def commit_last(self) -> None:
-        """Commit all that has ended, and wait for the answer.
+        """Commit everything that has ended, and wait for the answer.
 
         Raises:
-            KafkaError: It was not committed; whoever reads on has duplicates.
+            KafkaError: Nothing was committed; the next reader gets duplicates.
         """
         ready = self.ledger.take_committable()
         if ready:

@@ -14,7 +14,7 @@ from kafka import TopicPartition
 
 from feedbridge.bridge.currency_state import CurrencyState
 from feedbridge.bridge.dispatch import Dispatcher
-from feedbridge.bridge.fx_rates import WaitingRates
+from feedbridge.bridge.fx_rates import PendingRates
 from feedbridge.bridge.ledger import Ledger
 from feedbridge.bridge.market_state import Board, market_of
 from feedbridge.handover.rebalance import Assignment
@@ -39,7 +39,7 @@ class PartitionHandover:
     board: Board
     ledger: Ledger
     currencies: dict[str, CurrencyState]
-    rates: WaitingRates
+    rates: PendingRates
     gap: int = field(init=False, default=0)
     _due: bool = field(init=False, default=False)
     _buffered_records: list[Any] = field(init=False, default_factory=list)
@@ -88,7 +88,7 @@ class PartitionHandover:
         self._released_at = {p: o for p, o in self._released_at.items() if p in lost}
         self.ledger.revoke(lost)
         self._drop_buffered(lost)
-        self.rates.let_go(lost)
+        self.rates.release(lost)
         for name, state in self.currencies.items():
             if state.partition in lost or state.partition_is_inferred:
                 self.board.forget(name)

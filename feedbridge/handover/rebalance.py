@@ -1,4 +1,4 @@
-"""The group's words about partitions in; what came and went since the last round out."""
+"""Collect the changes of the consumer group's assignment between two rounds."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ from kafka import ConsumerRebalanceListener, TopicPartition
 
 
 class Assignment(NamedTuple):
-    """Partitions that came and went since the last round."""
+    """Partitions that were assigned and revoked since the last round."""
 
     gained: set[tuple[str, int]]
     lost: set[tuple[str, int]]
 
 
 class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Remembers what changed. Calling the consumer from here would raise."""
+    """Remembers assignment changes; the consumer must not be called from a listener.
+
+    ``pending`` is True from a revocation until the next assignment.
+    """
 
     def __init__(self) -> None:
-        """Nothing has changed; nothing is dealt out yet."""
+        """Wait for the first assignment."""
         self.pending = True
         self._gained: set[tuple[str, int]] = set()
         self._lost: set[tuple[str, int]] = set()
         self._lock = threading.Lock()  # the client may call from its own thread
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Another bridge takes these."""
+        """Note partitions that the group takes from this bridge."""
         self.pending = True
         with self._lock:
             self._lost |= {(p.topic, p.partition) for p in revoked}
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """The group has thrown this bridge out."""
+        """Note partitions that are lost because the group has expelled this bridge."""
         self.on_partitions_revoked(lost)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """These are this bridge's now."""
+        """Note partitions that this bridge reads from now on."""
         with self._lock:
             self._gained |= {(p.topic, p.partition) for p in assigned}
         self.pending = False
 
     def take(self) -> Assignment:
-        """What changed since the last call."""
+        """The changes since the last call."""
         with self._lock:
             change = Assignment(self._gained, self._lost)
             self._gained, self._lost = set(), set()

@@ -1,9 +1,9 @@
-"""Resets of sources, in Redis: what an operator has told every bridge to forget.
+"""Resets of sources, in Redis, which tell every bridge to forget a source's sequence numbers.
 
-A source whose numbers have leapt, or which starts again below its last number, is known by a number
-that its next ticks do not reach. A reset makes its next tick its first, and lets another source
-publish the quotes that were its own. It stands in Redis with its time, so that it reaches bridges
-that run and those that start later; what a source sent after the reset counts.
+When a source has sent a number that is far too high, or starts again below its last number, its
+next ticks count as stale. After a reset its next tick counts as its first, and another source may
+publish the quotes that it owned. A reset is stored in Redis with its time, so that it reaches
+bridges that run and those that start later; ticks sent after that time count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RESETS_KEY = "risk:resets"
 ALL_CURRENCIES = "*"
 
 KEPT_DAYS = 30
-"""Every replay leaves a reset behind; older ones go when another is written."""
+"""Every replay writes a reset; those that are older are deleted when another is written."""
 
 Resets = dict[tuple[str, str], int]
 """Time of the last reset (ns since 1970) by source and currency, or ALL_CURRENCIES."""
@@ -26,8 +26,8 @@ def write_reset(
 ) -> None:
     """Tell all bridges to forget the last number of a source, and to release its quotes.
 
-    ``for_s`` seconds long what it sends is released too, so that another source can take the
-    quotes over from one that goes on sending.
+    For ``for_s`` seconds the quotes that it sends are released too, so that another source can
+    take them over from one that continues to send.
     """
     now_ns = time.time_ns()
     oldest_ns = now_ns - KEPT_DAYS * 86_400 * 10**9

@@ -29,14 +29,14 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
-KNOCK_S = 5.0
+CHECK_TIMEOUT_S = 5.0
 PROTOCOL = "correct KAFKA_SECURITY_PROTOCOL"
 
 Options = Mapping[str, object]
 
 
 class BrokerUnreachable(Exception):
-    """No broker answers there: wait for it, or tell a person what to run."""
+    """No broker answers at these addresses; it may be started later."""
 
     def __init__(self, bootstrap_servers: str, reason: str) -> None:
         super().__init__(bootstrap_servers, reason)
@@ -50,7 +50,7 @@ class BrokerUnreachable(Exception):
 
 
 class AccessRefused(Exception):
-    """A broker answers and does not take us as we are: a person has to correct something."""
+    """A broker answers and refuses the connection or login: a person has to correct a setting."""
 
     def __init__(self, bootstrap_servers: str, correct: str) -> None:
         super().__init__(bootstrap_servers, correct)
@@ -60,10 +60,10 @@ class AccessRefused(Exception):
         return f"Kafka at {self.bootstrap_servers}: {self.correct}"
 
 
-def demand_entry(
-    bootstrap_servers: str, options: Options | None = None, timeout_s: float = KNOCK_S
+def check_connection(
+    bootstrap_servers: str, options: Options | None = None, timeout_s: float = CHECK_TIMEOUT_S
 ) -> None:
-    """Refuse at once when no broker of the list answers, or when one does not let us in.
+    """Raise at once when no broker of the list answers, or when one refuses the login.
 
     Args:
         bootstrap_servers: ``host:port``, several by comma.
@@ -80,20 +80,20 @@ def demand_entry(
     )
     with _quietly():
         try:
-            _knock_at_each(net, manager, bootstrap_servers, timeout_s)
+            _check_each(net, manager, bootstrap_servers, timeout_s)
         finally:
             manager.close()
             net.close()
 
 
-def _knock_at_each(net: Any, manager: Any, bootstrap_servers: str, timeout_s: float) -> None:
+def _check_each(net: Any, manager: Any, bootstrap_servers: str, timeout_s: float) -> None:
     reason = "no address"
     for broker in manager.cluster.bootstrap_brokers():
         conn = manager.get_connection(
             broker.node_id, timeout_ms=timeout_s * 1000, refresh_metadata_on_err=False
         )
         try:
-            net.run(_knock, manager, conn, timeout_s * 1000)
+            net.run(_check, manager, conn, timeout_s * 1000)
             return
         except (KafkaError, OSError, ValueError) as error:
             correct = _to_correct(manager.config, conn, error)
@@ -103,7 +103,7 @@ def _knock_at_each(net: Any, manager: Any, bootstrap_servers: str, timeout_s: fl
     raise BrokerUnreachable(bootstrap_servers, reason)
 
 
-async def _knock(manager: Any, conn: Any, timeout_ms: float) -> None:
+async def _check(manager: Any, conn: Any, timeout_ms: float) -> None:
     # A TLS handshake has no end of its own when the other side keeps silent.
     await manager.wait_for(conn.init_future, timeout_ms)
     # Without a login a listener that wants one answers nothing but which versions it speaks.
@@ -144,28 +144,28 @@ def _words(protocol: str, error: Exception) -> str:
     return f"it hangs up: does it speak {protocol}?" if said == "socket disconnected" else said
 
 
-class _Here(threading.local):
-    """Whether this thread knocks: the client then runs in it, and in no other."""
+class _Checking(threading.local):
+    """Whether this thread runs a check; the client then runs in this thread alone."""
 
-    knocking = False
+    active = False
 
 
-_here = _Here()
+_checking = _Checking()
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """What the client logs of a refusal in four lines, our error says in one."""
-    _here.knocking = True
+    """Silence the client's log of a refusal: the error that is raised says the same."""
+    _checking.active = True
     try:
         yield
     finally:
-        _here.knocking = False
+        _checking.active = False
 
 
-def _not_knocking(record: logging.LogRecord) -> bool:
-    return not _here.knocking
+def _not_checking(record: logging.LogRecord) -> bool:
+    return not _checking.active
 
 
 for _name in ("connection", "inet", "manager", "selector", "transport"):
-    logging.getLogger(f"kafka.net.{_name}").addFilter(_not_knocking)
+    logging.getLogger(f"kafka.net.{_name}").addFilter(_not_checking)

@@ -13,7 +13,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, demand_entry
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, check_connection
 
 YIELD_CURVE_TICKS = "yield_curve_ticks"
 YIELD_CURVE_TICKS_DLQ = "yield_curve_ticks.dlq"
@@ -99,7 +99,7 @@ def connect_admin(bootstrap_servers: str, options: Options | None = None) -> Kaf
         BrokerUnreachable: Nothing answers within five seconds.
         AccessRefused: The login or the certificate is refused.
     """
-    demand_entry(bootstrap_servers, options)
+    check_connection(bootstrap_servers, options)
     try:
         return KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),

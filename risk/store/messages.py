@@ -51,7 +51,7 @@ class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class PriceJob(msgspec.Struct, frozen=True, kw_only=True):
     """One block of one frame: all that a worker needs to price it, so nothing is 'latest'.
 
-    ``thorough`` is for careful runs (``risk/workers/isolation.py``).
+    ``thorough`` is for isolation runs (``risk/workers/isolation.py``).
     """
 
     currency: str

@@ -19,7 +19,7 @@ import redis
 from risk.store.frames import OPEN_SECONDS, key, script
 from risk.store.messages import PriceJob
 
-TRIAL_SECONDS = 600
+ISOLATION_RUN_SECONDS = 600
 
 Verdict = Literal["", "PASSED", "DIED"]
 
@@ -34,8 +34,8 @@ class Runs(NamedTuple):
     died: bool
 
 
-class Trial(NamedTuple):
-    """A careful run: the trade it is at ("" before the first and after the last), its end."""
+class IsolationRun(NamedTuple):
+    """An isolation run: the trade it is at ("" before the first and after the last), its end."""
 
     trade_id: str
     verdict: Verdict
@@ -74,36 +74,40 @@ class RunRegistry:
         }
 
     def begin(self, job: PriceJob) -> bool:
-        """Begin the careful run of a block; False when one is under way or has ended."""
-        name = _trial(job.currency, job.book_version, job.block)
+        """Begin the isolation run of a block; False when one is under way or has ended."""
+        name = _isolation_key(job.currency, job.book_version, job.block)
         begun = bool(self.client.hsetnx(name, "trade", ""))
-        self.client.expire(name, TRIAL_SECONDS)
+        self.client.expire(name, ISOLATION_RUN_SECONDS)
         return begun
 
     def at(self, job: PriceJob, trade_id: str) -> None:
-        """The careful run is about to price this trade."""
-        self.client.hset(_trial(job.currency, job.book_version, job.block), "trade", trade_id)
+        """The isolation run is about to price this trade."""
+        self.client.hset(
+            _isolation_key(job.currency, job.book_version, job.block), "trade", trade_id
+        )
 
     def end(self, job: PriceJob, verdict: Verdict) -> None:
-        """The careful run has ended."""
-        self.client.hset(_trial(job.currency, job.book_version, job.block), "verdict", verdict)
+        """The isolation run has ended."""
+        self.client.hset(
+            _isolation_key(job.currency, job.book_version, job.block), "verdict", verdict
+        )
 
-    def trial(self, currency: str, version: str, block: int) -> Trial | None:
-        """How the careful run of a block stands; None before it has begun."""
-        found: Mapping[bytes, bytes] = self.client.hgetall(_trial(currency, version, block))
+    def isolation_run(self, currency: str, version: str, block: int) -> IsolationRun | None:
+        """How the isolation run of a block stands; None before it has begun."""
+        found: Mapping[bytes, bytes] = self.client.hgetall(_isolation_key(currency, version, block))
         if not found:
             return None
         verdict: Any = found.get(b"verdict", b"").decode()
-        return Trial(found.get(b"trade", b"").decode(), verdict)
+        return IsolationRun(found.get(b"trade", b"").decode(), verdict)
 
     def forget(self, currency: str, version: str, block: int) -> None:
-        """Let another careful run begin."""
-        self.client.delete(_trial(currency, version, block))
+        """Let another isolation run begin."""
+        self.client.delete(_isolation_key(currency, version, block))
 
 
 def _starts(currency: str, frame: int) -> str:
     return key(currency, "starts", frame)
 
 
-def _trial(currency: str, version: str, block: int) -> str:
+def _isolation_key(currency: str, version: str, block: int) -> str:
     return key(currency, "trial", version, block)

@@ -24,7 +24,7 @@ from risk.store.messages import PriceJob
 from risk.workers.session import Session
 
 
-def rehearse(
+def price_each_alone(
     session: Session, job: PriceJob, say: Callable[[str], None], *, thorough: bool = False
 ) -> None:
     """Price every trade of a block alone.

@@ -23,7 +23,7 @@ from risk.workers.stop import end_now
 
 log = get_task_logger(__name__)
 LOOK_EVERY_S, DEAF_S = 1.0, 15.0
-"""A careful run may take 12 s: who takes no task for longer is not at work."""
+"""An isolation run may take 12 s: who takes no task for longer is not at work."""
 
 
 class StarvationDetector:

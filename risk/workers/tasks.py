@@ -39,7 +39,7 @@ from risk.workers import (
     warmup,
 )
 from risk.workers.book_compiler import Compiler, waits_for_market
-from risk.workers.isolation import rehearse
+from risk.workers.isolation import price_each_alone
 from risk.workers.session import BookGone, Session
 
 log = get_task_logger(__name__)
@@ -47,7 +47,7 @@ CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
 """A check that nobody has begun by then would only keep compilations waiting."""
 MOST_STARTS = 2
 """Of a block in a frame. A third run would be the third death of a process: it must be the
-careful one, which leaves the name of the trade behind."""
+isolation run, which writes each trade's name to Redis first."""
 REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
@@ -75,7 +75,7 @@ def _frames() -> Frames:
 
 
 @cache
-def _trials() -> RunRegistry:
+def _run_registry() -> RunRegistry:
     return RunRegistry(_frames().client)
 
 
@@ -122,12 +122,12 @@ def _settle(**_: Any) -> None:
 def price_block(payload: dict[str, Any]) -> str:
     """Price one block of one frame. Returns what became of it, for logs and tests."""
     job = msgspec.convert(payload, PriceJob)
-    starts = _trials().start(job)
+    starts = _run_registry().start(job)
     if not starts:
         return "LATE"
     if starts > MOST_STARTS:
         return "TRIED"
-    with _no_fault_of_a_trade(lambda trials: trials.refused(job)):
+    with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price(job)
     _make_details(job, code)
     _look_ahead(job, code)
@@ -141,18 +141,20 @@ def price_block_carefully(payload: dict[str, Any]) -> str:
     Celery does not run it again when it dies: the trade that it was at is known then.
     """
     job = msgspec.convert(payload, PriceJob)
-    trials = _trials()
-    if not trials.begin(job):
+    registry = _run_registry()
+    if not registry.begin(job):
         return "BUSY"
     with _no_fault_of_a_trade(
-        lambda trials: trials.forget(job.currency, job.book_version, job.block)
+        lambda registry: registry.forget(job.currency, job.book_version, job.block)
     ):
         try:
-            rehearse(_session(), job, lambda name: trials.at(job, name), thorough=job.thorough)
+            price_each_alone(
+                _session(), job, lambda name: registry.at(job, name), thorough=job.thorough
+            )
         except EXPECTED as error:
-            log.warning("careful run of %s block %s: %s", job.currency, job.block, error)
+            log.warning("isolation run of %s block %s: %s", job.currency, job.block, error)
         code = _price(job)
-        trials.end(job, "PASSED")
+        registry.end(job, "PASSED")
     return code
 
 
@@ -166,7 +168,7 @@ def _no_fault_of_a_trade(take_back: Callable[[RunRegistry], None]) -> Iterator[N
         yield
     except RedisError:
         with suppress(RedisError):
-            take_back(_trials())
+            take_back(_run_registry())
         raise
 
 
@@ -183,9 +185,9 @@ def _note_death(
     job = msgspec.convert(args[0], PriceJob)
     try:
         if sender.name == price_block.name:
-            _trials().run_died(job)
+            _run_registry().run_died(job)
         else:
-            _trials().end(job, "DIED")
+            _run_registry().end(job, "DIED")
     except RedisError as error:
         log.warning("the end of a run could not be noted: %s", error)
 

@@ -15,11 +15,11 @@ import msgspec
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from feedbridge.bridge.dispatch import Dispatcher, Numbers
+from feedbridge.bridge.dispatch import Dispatcher, FrameNumbers
 from feedbridge.bridge.loop import Bridge
 from feedbridge.bridge.poison_trades import PoisonTradeDetector
 from feedbridge.bridge.watchdog import Patience, Watchdog
-from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.dead_letters.producer import DeadLetterProducer
 from feedbridge.handover.rebalance import Rebalance
 from feedbridge.kafka.end_offsets import ends_of
 from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
@@ -69,8 +69,8 @@ class Rig:
         self.producer = KafkaProducer(bootstrap_servers=servers)
         self.queue: Any = Queue()
         self.asked = 0
-        self.careful: list[dict[str, Any]] = []
-        self.send_carefully: Callable[[dict[str, Any]], None] = self.careful.append
+        self.isolation_runs: list[dict[str, Any]] = []
+        self.send_isolation_run: Callable[[dict[str, Any]], None] = self.isolation_runs.append
         self.kept_out: list[str] = []
         self.bridges: list[Bridge] = []
         self.worked, self.pretends = 0, True
@@ -91,10 +91,12 @@ class Rig:
         )
         consumer.subscribe([YIELD_CURVE_TICKS, FX_TICKS], listener=rebalance)
         client = connect(url or self.url, timeout_s=0.5)
-        numbers = Numbers(new_epoch(), new_epoch)
+        numbers = FrameNumbers(new_epoch(), new_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
-        dead_letters = DeadLetters(lambda: KafkaProducer(bootstrap_servers=self.servers))
-        poison_trades = PoisonTradeDetector(RunRegistry(client), self.send_carefully, self.keep_out)
+        dead_letters = DeadLetterProducer(lambda: KafkaProducer(bootstrap_servers=self.servers))
+        poison_trades = PoisonTradeDetector(
+            RunRegistry(client), self.send_isolation_run, self.keep_out
+        )
         made = Bridge(
             consumer=consumer,
             dispatcher=dispatcher,

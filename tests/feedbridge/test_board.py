@@ -167,7 +167,7 @@ def test_the_board_holds_the_newest_quote_of_every_node(sent):
 
 
 def test_a_tick_on_no_market_is_the_market():
-    assert Board().lay(None, tick(1)).curves == tick(1).curves
+    assert Board().apply(None, tick(1)).curves == tick(1).curves
 
 
 def test_the_market_with_a_tick_is_known_before_it_is_taken() -> None:

@@ -29,7 +29,7 @@ def test_a_burst_becomes_one_frame_and_every_tick_of_it_is_counted(rig):
     assert rig.frames.header("USD", rig.frames.pointer("USD")).ticks == 39
 
 
-def test_a_bad_tick_is_buried_and_its_neighbours_are_priced(rig):
+def test_a_bad_tick_is_dead_lettered_and_its_neighbours_are_priced(rig):
     store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
     junk = f"{{not json {uuid.uuid4()}".encode()
@@ -44,7 +44,7 @@ def test_a_bad_tick_is_buried_and_its_neighbours_are_priced(rig):
     assert headers["original_topic"] == YIELD_CURVE_TICKS.encode()
 
 
-def test_a_tick_that_bootstraps_no_curve_is_found_among_good_ones_and_buried_alone(rig):
+def test_a_tick_that_bootstraps_no_curve_is_found_among_good_ones_and_rejected_alone(rig):
     """It was conflated with seven good ones; none of those may go with it."""
     store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
@@ -101,7 +101,7 @@ def test_a_redis_that_loses_its_books_twice_within_a_minute_is_asked_for_them_tw
 
 
 def test_a_book_that_has_gone_is_asked_for_and_the_frame_opened_anew(rig):
-    """Its tick is not at fault, and must neither be buried nor wait for ever."""
+    """Its tick is not at fault, and must neither be dead-lettered nor wait for ever."""
     made = store(rig.books, swap())
     bridge = rig.ready(rig.bridge())
     rig.client.delete(f"risk:{{USD}}:book:{made.version}")

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from feedbridge.bridge.currency_state import CurrencyState, InvalidTransition
-from feedbridge.bridge.dispatch import Accepted, OpenFrame, Overtaken, laid
+from feedbridge.bridge.dispatch import AcceptedTick, OpenFrame, Overtaken, apply_ticks
 from feedbridge.bridge.ledger import Ledger, Place
 from feedbridge.bridge.market_state import Board
 from risk.store.messages import MarketTick
@@ -28,12 +28,12 @@ def tick_of(offset: int) -> MarketTick:
     )
 
 
-def accepted(offset: int) -> Accepted:
+def accepted(offset: int) -> AcceptedTick:
     value = msgspec.json.encode(tick_of(offset))
-    return Accepted(Place(*PARTITION, offset), b"USD", value, received_ns=1, sent_ns=1)
+    return AcceptedTick(Place(*PARTITION, offset), b"USD", value, received_ns=1, sent_ns=1)
 
 
-def frame_of(number: int, board: Board, ticks: list[Accepted]) -> OpenFrame:
+def frame_of(number: int, board: Board, ticks: list[AcceptedTick]) -> OpenFrame:
     market = board.markets["USD"]
     return OpenFrame(header(number, ticks=len(ticks)), market, ticks, opened_s=0.0)
 
@@ -107,7 +107,7 @@ class CurrencyMachine(RuleBasedStateMachine):
         if self.bad & {tick.place.offset for tick in frame.ticks}:
             self.end(self.state.refuse_frame(), "dead_lettered")
             if self.state.batch_limit is None:
-                rest = laid(self.board, self.state.published, self.state.waiting)
+                rest = apply_ticks(self.board, self.state.published, self.state.waiting)
                 self.board.replace("USD", rest)
         else:
             assert self.state.publish_frame(self.now + 1 if partial else None) is frame

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from kafka import KafkaConsumer, KafkaProducer
 
 from feedbridge.bridge.ledger import Place
-from feedbridge.dead_letters.producer import MAX_COPY_BYTES, DeadLetter, DeadLetters
+from feedbridge.dead_letters.producer import MAX_COPY_BYTES, DeadLetter, DeadLetterProducer
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS, ensure_topics
 
 
@@ -21,14 +21,14 @@ def letters(kafka_bootstrap, settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = kafka_bootstrap
     ensure_topics(kafka_bootstrap)
     code = f"T{uuid.uuid4().hex[:8].upper()}"
-    box = DeadLetters(lambda: KafkaProducer(bootstrap_servers=kafka_bootstrap))
+    box = DeadLetterProducer(lambda: KafkaProducer(bootstrap_servers=kafka_bootstrap))
     place = Place(YIELD_CURVE_TICKS, 1, 17)
-    box.bury(DeadLetter(place, b"USD", f"{{junk {code}".encode(), code, "no JSON at column 2"))
-    box.bury(DeadLetter(place, b"GBP", None, code, "the record has no value"))
-    box.bury(DeadLetter(place, None, None, f"{code}N", "the record has no value"))
-    box.bury(DeadLetter(place, b"EUR", b"x" * (MAX_COPY_BYTES + 9), f"{code}L", "too large"))
+    box.send(DeadLetter(place, b"USD", f"{{junk {code}".encode(), code, "no JSON at column 2"))
+    box.send(DeadLetter(place, b"GBP", None, code, "the record has no value"))
+    box.send(DeadLetter(place, None, None, f"{code}N", "the record has no value"))
+    box.send(DeadLetter(place, b"EUR", b"x" * (MAX_COPY_BYTES + 9), f"{code}L", "too large"))
     box.close()
-    assert len(box.arrived()) == 4
+    assert len(box.acknowledged()) == 4
     return code
 
 
@@ -93,7 +93,7 @@ def test_a_cut_letter_is_refused_with_its_sizes_and_nothing_is_sent(letters):
         told("--reinject", "--all", "--code", f"{letters}L")
 
 
-def test_a_record_without_key_and_value_is_buried_too_and_cannot_go_back(letters):
+def test_a_record_without_key_and_value_is_kept_too_and_cannot_go_back(letters):
     """The client refuses to send such a record; another feed's client does not."""
     (row,) = listed("--code", f"{letters}N")
     assert (row["key"], row["bytes"]) == (None, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from feedbridge.bridge.dispatch import EPOCH_SHIFT, Numbers
+from feedbridge.bridge.dispatch import EPOCH_SHIFT, FrameNumbers
 from feedbridge.bridge.epoch import next_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +28,7 @@ def test_an_epoch_can_be_asked_for_above_one_that_was_seen(restarted):
 
 
 def test_numbers_go_on_above_a_frame_of_a_higher_epoch():
-    numbers = Numbers(1, next_epoch)
+    numbers = FrameNumbers(1, next_epoch)
     seen = (next_epoch() + 3 << EPOCH_SHIFT) + 99
     numbers.renew(seen)
     first = numbers.next()

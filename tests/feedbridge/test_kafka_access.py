@@ -20,7 +20,7 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from feedbridge.kafka import topics
 from feedbridge.kafka.acl import TOPIC_RIGHTS, rights_of
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, demand_entry
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, check_connection
 from ops.management.commands.kafka_grants import account
 from riskproject import kafka_access
 from riskproject.kafka_access import KafkaAccess
@@ -199,7 +199,7 @@ def test_who_answers_nothing_is_no_broker_and_is_not_waited_for(
     began, threads = time.monotonic(), set(threading.enumerate())
     with listener(says) as address:
         with pytest.raises(BrokerUnreachable, match=f"no Kafka broker answers at {address}"):
-            demand_entry(address, {"security_protocol": protocol}, timeout_s=0.3)
+            check_connection(address, {"security_protocol": protocol}, timeout_s=0.3)
         assert time.monotonic() - began < 2
         # The listener's; threads of other tests may end meanwhile.
         assert len(set(threading.enumerate()) - threads) == 1
@@ -210,9 +210,9 @@ def test_a_listener_without_tls_is_told_apart_from_none() -> None:
     sentence = "its listener does not speak SASL_SSL: correct KAFKA_SECURITY_PROTOCOL"
     with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
         with pytest.raises(AccessRefused, match=sentence):
-            demand_entry(address, options)
+            check_connection(address, options)
         with pytest.raises(AccessRefused, match=sentence):
-            demand_entry(f"127.0.0.1:1,{address}", options)
+            check_connection(f"127.0.0.1:1,{address}", options)
 
 
 # --- Topics and rights -----------------------------------------------------------------------

@@ -29,7 +29,7 @@ from feedbridge.bridge.decode import (
     fx_tick,
     market_tick,
 )
-from feedbridge.bridge.fx_rates import MAX_FACTOR, WaitingRates
+from feedbridge.bridge.fx_rates import MAX_FACTOR, PendingRates
 from feedbridge.bridge.fx_rates import MAX_SOURCES as MAX_FX_SOURCES
 from feedbridge.bridge.ledger import Ledger, Place
 from feedbridge.bridge.market_state import MAX_MOVE, MAX_SOURCES, Board
@@ -292,7 +292,7 @@ def rates(seq: int = 1, source: str = "feed", **usd: float) -> FxTick:
 
 @pytest.mark.parametrize("times", TIMES)
 def test_the_move_of_a_rate_is_bounded(times: int) -> None:
-    waiting, place = WaitingRates(Ledger()), Place(FX_TICKS, 0, 0)
+    waiting, place = PendingRates(Ledger()), Place(FX_TICKS, 0, 0)
     waiting.take(place, rates(EUR=1.1))
     if times == 1:
         waiting.take(place, rates(2, EUR=1.1 * MAX_FACTOR))
@@ -303,7 +303,7 @@ def test_the_move_of_a_rate_is_bounded(times: int) -> None:
 
 @pytest.mark.parametrize("times", TIMES)
 def test_the_sources_of_rates_are_bounded(times: int) -> None:
-    waiting, refused = WaitingRates(Ledger()), 0
+    waiting, refused = PendingRates(Ledger()), 0
     for n in range(MAX_FX_SOURCES * times):
         try:
             waiting.take(Place(FX_TICKS, 0, n), rates(source=f"s{n}", USD=1.0))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from feedbridge.bridge.decode import BadTick, SourceRefused
-from feedbridge.bridge.fx_rates import MAX_SOURCES, WaitingRates
+from feedbridge.bridge.fx_rates import MAX_SOURCES, PendingRates
 from feedbridge.bridge.ledger import Ledger, Place
 from risk.store.fx import read_fx
 from risk.store.messages import FxTick
@@ -25,7 +25,7 @@ def ledger():
 
 @pytest.fixture
 def rates(ledger):
-    return WaitingRates(ledger)
+    return PendingRates(ledger)
 
 
 def take(rates, ledger, *ticks):
@@ -73,7 +73,7 @@ def test_an_older_tick_of_the_same_source_changes_nothing(rates, ledger, redis_c
 
 def test_rates_of_a_lost_partition_are_another_bridges_to_write(rates, ledger, redis_client):
     take(rates, ledger, tick(1, EUR=1.1))
-    rates.let_go({("fx_ticks", 0)})
+    rates.release({("fx_ticks", 0)})
     rates.write(redis_client)
     assert read_fx(redis_client).usd == {"USD": 1.0}
 

@@ -185,7 +185,7 @@ def test_a_run_that_a_full_redis_ends_is_not_counted_as_one_that_died(frames, bo
     assert RunRegistry(frames.client).runs("USD", 1, [0])[0].begun == 0
 
 
-def test_a_careful_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
+def test_an_isolation_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
     frames, books, fills_up
 ):
     """Else the bridge would wait for the end of a run that is over."""
@@ -193,7 +193,7 @@ def test_a_careful_run_that_a_full_redis_ends_leaves_the_way_free_for_another(
     open_frame(frames, made.version)
     with pytest.raises(redis.OutOfMemoryError):
         tasks.price_block_carefully(msgspec.to_builtins(job(made.version, 1)))
-    assert RunRegistry(frames.client).trial("USD", made.version, 0) is None
+    assert RunRegistry(frames.client).isolation_run("USD", made.version, 0) is None
 
 
 @pytest.mark.parametrize("name", ["heartbeat", "starvation", "stop"])

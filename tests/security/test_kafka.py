@@ -27,7 +27,7 @@ from devstack.servers.java import find_java
 from devstack.servers.kafka_libs import kafka_libs
 from feedbridge.handover.rebalance import Rebalance
 from feedbridge.kafka.acl import TOPIC_RIGHTS, all_acls_of, principal
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, demand_entry
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, check_connection
 from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import (
     FX_TICKS,
@@ -127,7 +127,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def enters(servers: str, base: Path) -> bool:
     """It listens a moment before it knows its accounts."""
     try:
-        demand_entry(servers, Broker(servers, base).access(ADMIN))
+        check_connection(servers, Broker(servers, base).access(ADMIN))
     except AccessRefused:
         return False
     return True
@@ -313,7 +313,7 @@ def test_the_feed_reads_nothing_and_writes_no_letter(broker: Broker, grants: Gra
 
 
 def test_an_account_without_rights_gets_in_and_no_further(broker: Broker, grants: Grants) -> None:
-    demand_entry(broker.servers, broker.access(STRANGER))
+    check_connection(broker.servers, broker.access(STRANGER))
     for topic in READERS:
         assert not reads(broker, STRANGER, topic)
         with pytest.raises(TopicAuthorizationFailedError):
@@ -366,7 +366,7 @@ REFUSALS = {
 def test_who_is_not_let_in_is_told_what_to_correct(broker: Broker, name: str) -> None:
     changes, sentence = REFUSALS[name]
     with pytest.raises((AccessRefused, BrokerUnreachable)) as caught:
-        demand_entry(broker.servers, broker.access(BRIDGE, **changes))
+        check_connection(broker.servers, broker.access(BRIDGE, **changes))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -374,13 +374,13 @@ def test_who_is_not_let_in_is_told_what_to_correct(broker: Broker, name: str) ->
 def test_another_s_certificate_is_not_taken_for_the_broker_s(broker: Broker) -> None:
     other = make_certificate(broker.base, find_java(), "another")
     with pytest.raises(AccessRefused, match="its certificate is not trusted"):
-        demand_entry(broker.servers, broker.access(BRIDGE, KAFKA_CA_FILE=str(other)))
+        check_connection(broker.servers, broker.access(BRIDGE, KAFKA_CA_FILE=str(other)))
 
 
 def test_a_certificate_for_another_name_is_refused(broker: Broker) -> None:
     servers = broker.servers.replace("127.0.0.1", "localhost")
     with pytest.raises(AccessRefused, match=r"not trusted \(Hostname mismatch"):
-        demand_entry(servers, broker.access(BRIDGE))
+        check_connection(servers, broker.access(BRIDGE))
 
 
 @pytest.mark.parametrize("command", ["replay", "deadletters", "kafka_grants", "doctor"])

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from feedbridge.dead_letters.reader import StoredLetter, read_letters, send_again
+from feedbridge.dead_letters.reader import StoredDeadLetter, read_dead_letters, send_again
 from feedbridge.kafka.acl import TOPIC_RIGHTS
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS_DLQ, demand_rights
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         except (AccessRefused, BrokerUnreachable, ImproperlyConfigured, KafkaError) as error:
             raise CommandError(str(error)) from None
 
-    def _list(self, letters: list[StoredLetter], *, as_json: bool) -> None:
+    def _list(self, letters: list[StoredDeadLetter], *, as_json: bool) -> None:
         if as_json:
             for letter in letters:
                 self.stdout.write(json.dumps(letter.record()))
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self.stdout.write(text.getvalue())
 
     def _reinject(
-        self, servers: str, access: Options, letters: list[StoredLetter], *, dry: bool
+        self, servers: str, access: Options, letters: list[StoredDeadLetter], *, dry: bool
     ) -> None:
         """All of them, or none: one that cannot go stops the call before the first is sent."""
         refusals = [refusal for letter in letters if (refusal := letter.refusal())]
@@ -134,23 +134,23 @@ def _rights(options: dict[str, Any]) -> dict[str, str]:
     return {YIELD_CURVE_TICKS_DLQ: needed[YIELD_CURVE_TICKS_DLQ]}
 
 
-def _letters(servers: str, access: Options, options: dict[str, Any]) -> list[StoredLetter]:
+def _letters(servers: str, access: Options, options: dict[str, Any]) -> list[StoredDeadLetter]:
     consumer = KafkaConsumer(
         bootstrap_servers=servers.split(","), enable_auto_commit=False, **access
     )
     try:
-        found = [letter for letter in read_letters(consumer) if _fits(letter, options)]
+        found = [letter for letter in read_dead_letters(consumer) if _fits(letter, options)]
     finally:
         consumer.close()
     return sorted(found, key=lambda letter: letter.at)
 
 
-def _fits(letter: StoredLetter, options: dict[str, Any]) -> bool:
+def _fits(letter: StoredDeadLetter, options: dict[str, Any]) -> bool:
     code, first = options["code"], options["since"]
     return (code is None or letter.code == code) and (first is None or letter.at >= first)
 
 
-def _chosen(letters: list[StoredLetter], wanted: set[str]) -> list[StoredLetter]:
+def _chosen(letters: list[StoredDeadLetter], wanted: set[str]) -> list[StoredDeadLetter]:
     if not wanted:
         return letters
     unknown = wanted - {letter.name for letter in letters}
@@ -159,7 +159,7 @@ def _chosen(letters: list[StoredLetter], wanted: set[str]) -> list[StoredLetter]
     return [letter for letter in letters if letter.name in wanted]
 
 
-def _cells(letter: StoredLetter) -> tuple[str, ...]:
+def _cells(letter: StoredDeadLetter) -> tuple[str, ...]:
     shown = letter.record()
     place = ":".join(map(str, letter.original))
     first = (shown["first_bytes"] or "")[:SHOWN_BYTES]

@@ -22,7 +22,7 @@ from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
 
 from feedbridge.bridge.decode import TimeLimits
-from feedbridge.bridge.dispatch import Dispatcher, Numbers
+from feedbridge.bridge.dispatch import Dispatcher, FrameNumbers
 from feedbridge.bridge.epoch import next_epoch
 from feedbridge.bridge.heartbeat import Heartbeat
 from feedbridge.bridge.loop import Bridge
@@ -32,7 +32,7 @@ from feedbridge.bridge.task_queue import PricingQueue
 from feedbridge.bridge.watchdog import Patience, Watchdog
 from feedbridge.dead_letters.consumption_halt import ConsumptionHalt, clear_halt, write_halt
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit, NoLimit
-from feedbridge.dead_letters.producer import DeadLetters
+from feedbridge.dead_letters.producer import DeadLetterProducer
 from feedbridge.handover.rebalance import Rebalance
 from feedbridge.kafka.acl import GROUP, TOPIC_RIGHTS
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
@@ -48,7 +48,7 @@ from riskproject.celery import app
 
 log = logging.getLogger("feedbridge")
 
-KAFKA_RETRY_S, HALTED_LOOK_S, START_AGAIN_S = 0.2, 1.0, 0.5
+KAFKA_RETRY_S, HALT_CHECK_S, START_AGAIN_S = 0.2, 1.0, 0.5
 KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -140,12 +140,14 @@ class Command(BaseCommand):
         stop: threading.Event,
     ) -> None:
         client, queue, rebalance = connect(settings.REDIS_URL), PricingQueue(app), Rebalance()
-        numbers = Numbers(epoch, next_epoch)
+        numbers = FrameNumbers(epoch, next_epoch)
         dispatcher = Dispatcher(Frames(client), Books(client), queue.send, numbers)
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
-        dead_letters = DeadLetters(lambda: _letter_producer(servers, access))
+        dead_letters = DeadLetterProducer(lambda: _dead_letter_producer(servers, access))
         consumer = _consumer(servers, access, options, rebalance)
-        poison_trades = PoisonTradeDetector(RunRegistry(client), queue.send_carefully, _keep_out)
+        poison_trades = PoisonTradeDetector(
+            RunRegistry(client), queue.send_isolation_run, _quarantine
+        )
         bridge = Bridge(
             consumer=consumer,
             dispatcher=dispatcher,
@@ -161,25 +163,25 @@ class Command(BaseCommand):
         name = f"{socket.gethostname()}:{os.getpid()}"
         health = os.environ.get("BRIDGE_HEARTBEAT_FILE", "")
         broker = os.environ.get("KAFKA_BROKER_NAME", servers)
-        pulse = Heartbeat(client, name, broker, Path(health) if health else None)
+        heartbeat = Heartbeat(client, name, broker, Path(health) if health else None)
         self.stdout.write(f"bridge {name}, epoch {epoch}, reads {YIELD_CURVE_TICKS} at {servers}")
         with speaking(client, "bridge"):
             if not options["accept_bad"]:
-                _wait_while_halted(bridge, pulse, stop)
-            elif not _insist(lambda: clear_halt(client), stop):
+                _wait_while_halted(bridge, heartbeat, stop)
+            elif not _retry_until_done(lambda: clear_halt(client), stop):
                 return
-            pulse.beat(bridge)
-            bridge.reset_sources(pulse.resets)  # before the first record is judged
+            heartbeat.beat(bridge)
+            bridge.reset_sources(heartbeat.resets)  # before the first record is judged
             while not stop.is_set() and not bridge.halted:
                 if not _round(bridge, options["instance"]):
                     stop.wait(KAFKA_RETRY_S)
-                pulse.beat(bridge)
-                bridge.reset_sources(pulse.resets)
-                if pulse.halt is not None and not options["accept_bad"]:
-                    bridge.halt(pulse.halt.why)
+                heartbeat.beat(bridge)
+                bridge.reset_sources(heartbeat.resets)
+                if heartbeat.halt is not None and not options["accept_bad"]:
+                    bridge.halt(heartbeat.halt.why)
             if bridge.halted:
-                _insist(lambda: write_halt(client, name, bridge.halted), stop)
-                pulse.beat(bridge)
+                _retry_until_done(lambda: write_halt(client, name, bridge.halted), stop)
+                heartbeat.beat(bridge)
         bridge.close()
         leave(servers, access, options["group"], options["instance"])
         queue.close()
@@ -190,10 +192,10 @@ class Command(BaseCommand):
 
 
 def _topics_and_epoch(servers: str, access: Options, stop: threading.Event) -> int | None:
-    """All that a bridge must have before it reads; waits for Kafka and PostgreSQL.
+    """Make sure of the topics and draw an epoch; waits for Kafka and PostgreSQL.
 
-    One that ended instead would be given up by its supervisor in a long outage, and nobody would
-    be there when the servers are. None when told to stop meanwhile.
+    A bridge that ended instead would be given up by its supervisor during a long outage. Returns
+    None when told to stop meanwhile.
     """
     said = ""
     while True:
@@ -212,7 +214,9 @@ def _topics_and_epoch(servers: str, access: Options, stop: threading.Event) -> i
 def _limit(options: dict[str, Any]) -> InvalidRecordLimit:
     if options["accept_bad"]:
         return NoLimit()
-    return InvalidRecordLimit(in_a_row=options["bad_in_a_row"], share=options["bad_share"])
+    return InvalidRecordLimit(
+        max_consecutive=options["bad_in_a_row"], max_ratio=options["bad_share"]
+    )
 
 
 def _times(options: dict[str, Any]) -> TimeLimits:
@@ -229,31 +233,31 @@ def _max_move(options: dict[str, Any]) -> float | None:
     return most or None
 
 
-def _wait_while_halted(bridge: Bridge, pulse: Heartbeat, stop: threading.Event) -> None:
-    """Read nothing while the mark stands: a supervisor starts again what has just stopped."""
-    pulse.beat(bridge)
-    while pulse.halt is not None and not stop.is_set():
+def _wait_while_halted(bridge: Bridge, heartbeat: Heartbeat, stop: threading.Event) -> None:
+    """Read nothing while consumption is halted: a supervisor may have restarted this bridge."""
+    heartbeat.beat(bridge)
+    while heartbeat.halt is not None and not stop.is_set():
         if not bridge.halted:
-            log.error("waiting: %s", pulse.halt)
-        bridge.halt(pulse.halt.why)
-        stop.wait(HALTED_LOOK_S)
-        pulse.beat(bridge)
+            log.error("waiting: %s", heartbeat.halt)
+        bridge.halt(heartbeat.halt.why)
+        stop.wait(HALT_CHECK_S)
+        heartbeat.beat(bridge)
     bridge.resume()
 
 
-def _insist(work: Callable[[], object], stop: threading.Event) -> bool:
-    """Try until Redis answers; False when told to stop before."""
+def _retry_until_done(work: Callable[[], object], stop: threading.Event) -> bool:
+    """Repeat until Redis answers; False when told to stop before."""
     while True:
         try:
             work()
             return True
         except RedisError as error:
             log.warning("waiting: %s", error)
-            if stop.wait(HALTED_LOOK_S):
+            if stop.wait(HALT_CHECK_S):
                 return False
 
 
-def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
+def _quarantine(trade_id: str, currency: str, frame: int, reason: str) -> None:
     try:
         trade_repository.quarantine(trade_id, currency, frame, reason)
     finally:
@@ -261,11 +265,11 @@ def _keep_out(trade_id: str, currency: str, frame: int, reason: str) -> None:
 
 
 def _round(bridge: Bridge, instance: str) -> bool:
-    """One round; False when Kafka had something against it that may pass.
+    """Run one round; returns False after an error of Kafka that may be temporary.
 
     Raises:
-        CommandError: A right is missing, or another has our name: that does not pass, and a
-            warning a round hides it.
+        CommandError: A right is missing, or another bridge has this one's instance id: these
+            errors are permanent, and a warning in each round would hide them.
     """
     try:
         bridge.step()
@@ -285,7 +289,7 @@ def _round(bridge: Bridge, instance: str) -> bool:
 def _consumer(
     servers: str, access: Options, options: dict[str, Any], rebalance: Rebalance
 ) -> KafkaConsumer:
-    """A consumer of raw bytes: a deserializer that raises would hang it for good."""
+    """A consumer of raw bytes: a deserializer that raises would block it for ever."""
     consumer = KafkaConsumer(
         bootstrap_servers=servers.split(","),
         group_id=options["group"],
@@ -306,7 +310,7 @@ def _consumer(
     return consumer
 
 
-def _letter_producer(servers: str, access: Options) -> KafkaProducer:
+def _dead_letter_producer(servers: str, access: Options) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=servers.split(","),
         max_block_ms=500,

@@ -40,7 +40,7 @@ REAL_YIELD_TENORS = frozenset(("5Y", "7Y", "10Y", "20Y", "30Y"))
 """Columns of the Treasury's "Par Real Yield Curve Rates" (TIPS), which it heads "5 YR" to "30 YR".
 The nominal file has its name, and always has shorter tenors."""
 
-LEAST_PERCENT = 0.25
+MIN_PERCENT = 0.25
 """A file whose largest rate is below this holds decimals when it has tenors from 7Y on or more than
 two decimal places: the lowest 7Y par yield that the Treasury published is 0.36 (2020-08-04)."""
 LONG_DAYS = 7 * 365
@@ -362,7 +362,7 @@ def _typical_gap_days(dates: list[tuple[str, str, str]]) -> float | None:
 
 def _refuse_decimals(cells: list[Cell], rows: Rows) -> None:
     rates = [rate for quotes in rows.values() for rate in quotes.values()]
-    if not rates or max(rates) * 100 >= LEAST_PERCENT or min(rates) < 0:
+    if not rates or max(rates) * 100 >= MIN_PERCENT or min(rates) < 0:
         return
     long = any(tenor_days(tenor) >= LONG_DAYS for quotes in rows.values() for tenor in quotes)
     fine = any(len(text.strip().rpartition(".")[2].rstrip("0")) > 2 for _, _, text in cells)

@@ -1,4 +1,4 @@
-"""A careful run: every trade named before it is priced, the block priced as always after."""
+"""An isolation run: every trade named before it is priced, the block priced as always after."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from risk.store.frames import Frames
 from risk.store.messages import PriceJob
 from risk.store.run_registry import RunRegistry
 from risk.workers import isolation, tasks
-from risk.workers.isolation import rehearse
+from risk.workers.isolation import price_each_alone
 from risk.workers.session import Session
 from tests.risk.made import bond, header, job, store, swap
 
@@ -30,7 +30,7 @@ def a_job(books):
 @pytest.mark.parametrize("thorough", [False, True])
 def test_each_trade_is_named_before_it_is_priced_and_nobody_after_the_last(books, a_job, thorough):
     named = []
-    rehearse(Session(books), a_job, named.append, thorough=thorough)
+    price_each_alone(Session(books), a_job, named.append, thorough=thorough)
     assert named == ["A", "B", "C", ""]
 
 
@@ -47,7 +47,7 @@ def test_a_trade_alone_goes_through_the_kernel_with_its_own_numbers(books, a_job
     session = Session(books)
     session.solve(a_job, session.curves(a_job))  # the bootstrap uses the kernel too
     monkeypatch.setattr(isolation.kernel, "value_and_gradients", noted)
-    rehearse(session, a_job, lambda _: None)
+    price_each_alone(session, a_job, lambda _: None)
     _, columns = session.price(a_job)
     assert alone[:3] == pytest.approx(list(columns.column("npv")), rel=1e-12)
 
@@ -55,7 +55,7 @@ def test_a_trade_alone_goes_through_the_kernel_with_its_own_numbers(books, a_job
 @pytest.fixture
 def frames(redis_client, settings, redis_url):
     settings.REDIS_URL = redis_url
-    for made in (tasks._frames, tasks._books, tasks._session, tasks._trials):
+    for made in (tasks._frames, tasks._books, tasks._session, tasks._run_registry):
         made.cache_clear()
     return Frames(redis_client)
 
@@ -66,26 +66,26 @@ def payload(of: PriceJob) -> dict[str, object]:
     return found
 
 
-def test_a_careful_run_publishes_and_a_second_one_is_refused(frames, a_job):
+def test_an_isolation_run_publishes_and_a_second_one_is_refused(frames, a_job):
     frames.open(header(1, 1, book_version=a_job.book_version))
     assert tasks.price_block_carefully(payload(a_job)) == "PUBLISHED"
-    trial = RunRegistry(frames.client).trial("USD", a_job.book_version, 0)
+    trial = RunRegistry(frames.client).isolation_run("USD", a_job.book_version, 0)
     assert (trial.trade_id, trial.verdict) == ("", "PASSED")
     assert tasks.price_block_carefully(payload(a_job)) == "BUSY"
 
 
 def test_a_block_is_run_twice_in_a_frame_and_not_a_third_time(frames, a_job):
     frames.open(header(1, 1, book_version=a_job.book_version))
-    trials = RunRegistry(frames.client)
-    assert [trials.start(a_job), trials.start(a_job)] == [1, 2]
+    registry = RunRegistry(frames.client)
+    assert [registry.start(a_job), registry.start(a_job)] == [1, 2]
     assert tasks.price_block(payload(a_job)) == "TRIED"
     assert frames.current("USD") is None
 
 
 def test_a_run_that_starts_is_not_the_one_that_died_before_it(frames, a_job):
-    trials = RunRegistry(frames.client)
-    trials.start(a_job)
-    trials.run_died(a_job)
-    assert trials.runs("USD", 1, [0]) == {0: (1, True)}
-    trials.start(a_job)
-    assert trials.runs("USD", 1, [0, 1]) == {0: (2, False), 1: (0, False)}
+    registry = RunRegistry(frames.client)
+    registry.start(a_job)
+    registry.run_died(a_job)
+    assert registry.runs("USD", 1, [0]) == {0: (1, True)}
+    registry.start(a_job)
+    assert registry.runs("USD", 1, [0, 1]) == {0: (2, False), 1: (0, False)}

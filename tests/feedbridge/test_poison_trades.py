@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from feedbridge.bridge import poison_trades as suspects_file
+from feedbridge.bridge import poison_trades as poison_trades
 from feedbridge.bridge.task_queue import PricingQueue
 from feedbridge.bridge.watchdog import Patience
 from instruments import trade_repository
@@ -78,7 +78,7 @@ def worker_of(redis_client, redis_url, tmp_path):
 def live(rig):
     """A rig whose queue is Celery's."""
     queue = PricingQueue(app)
-    rig.queue, rig.send_carefully, rig.pretends = queue, queue.send_carefully, False
+    rig.queue, rig.send_isolation_run, rig.pretends = queue, queue.send_isolation_run, False
     yield rig
     queue.close()
 
@@ -103,7 +103,7 @@ def test_a_trade_that_kills_or_hangs_is_found_within_a_few_runs(live, worker_of,
     live.run(lambda: whole(live), works=False)
     live.run(at_rest(bridge, 1), works=False)
     assert worker.runs() <= most
-    assert bridge.lifecycle.poison_trades.split >= 1
+    assert bridge.lifecycle.poison_trades.runs_sent >= 1
 
 
 def whole(rig):
@@ -120,28 +120,28 @@ def begun_twice(rig, block=1):
     """Two runs of a block have begun, and Celery has seen the last of them die."""
     job = next(j for j in rig.queue.jobs if j["block"] == block)
     job = PriceJob(**{**job, "valuation_date": None})
-    trials = RunRegistry(rig.client)
-    trials.start(job)
-    trials.start(job)
-    trials.run_died(job)
-    return trials, job
+    registry = RunRegistry(rig.client)
+    registry.start(job)
+    registry.start(job)
+    registry.run_died(job)
+    return registry, job
 
 
 @pytest.fixture
-def accused(rig):
+def isolated(rig):
     """A bridge whose second block has killed two processes; the first one is priced."""
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
     rig.idle_blocks = {1}
     rig.send(rig.tick(1))
     rig.run(lambda: rig.queue.jobs, works=False)
-    trials, job = begun_twice(rig)
-    rig.run(lambda: rig.careful)
-    return rig, bridge, trials, job
+    registry, job = begun_twice(rig)
+    rig.run(lambda: rig.isolation_runs)
+    return rig, bridge, registry, job
 
 
-def test_frames_go_out_without_an_accused_block_and_name_its_trades(accused):
-    rig, bridge, _, _ = accused
+def test_frames_go_out_without_an_isolated_block_and_name_its_trades(isolated):
+    rig, bridge, _, _ = isolated
     rig.run(at_rest(bridge, 1))
     current = rig.frames.current("USD")
     assert (current.status, current.missing) == ("PARTIAL", [1])
@@ -154,30 +154,30 @@ def test_frames_go_out_without_an_accused_block_and_name_its_trades(accused):
     assert bridge.lifecycle.states == {"PARTIAL": 2}
 
 
-def test_a_block_that_passes_its_careful_run_is_priced_again(accused):
-    rig, _, trials, job = accused
-    assert trials.begin(job)
-    trials.at(job, "B")
-    trials.end(job, "PASSED")
+def test_a_block_that_passes_its_isolation_run_is_priced_again(isolated):
+    rig, _, registry, job = isolated
+    assert registry.begin(job)
+    registry.at(job, "B")
+    registry.end(job, "PASSED")
     rig.idle_blocks = set()
     rig.run(lambda: shown(rig) == "COMPLETE")
     assert not rig.kept_out
 
 
-def test_a_trade_at_which_the_careful_run_died_is_kept_out(accused):
-    rig, bridge, trials, job = accused
-    trials.begin(job)
-    trials.at(job, "B")
-    trials.end(job, "DIED")
+def test_a_trade_at_which_the_isolation_run_died_is_kept_out(isolated):
+    rig, bridge, registry, job = isolated
+    registry.begin(job)
+    registry.at(job, "B")
+    registry.end(job, "DIED")
     rig.run(lambda: rig.kept_out == ["B"])
     rig.run(lambda: rig.asked, seconds=5)  # the book without it may have been lost on its way
     store(rig.books, swap("A"), number=2, blocks=1)
     rig.run(lambda: shown(rig) == "COMPLETE")
-    assert bridge.lifecycle.poison_trades.blocks("USD", job.book_version) == set()
+    assert bridge.lifecycle.poison_trades.isolated_blocks("USD", job.book_version) == set()
 
 
-def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(accused):
-    rig, bridge, trials, job = accused
+def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(isolated):
+    rig, bridge, registry, job = isolated
     tries = []
 
     def keep_out(trade_id, *_):
@@ -186,55 +186,57 @@ def test_a_database_that_is_away_delays_the_quarantine_and_nothing_else(accused)
             raise OperationalError("the database is away")
 
     bridge.lifecycle.poison_trades.quarantine = keep_out
-    trials.begin(job)
-    trials.at(job, "B")
-    trials.end(job, "DIED")
+    registry.begin(job)
+    registry.at(job, "B")
+    registry.end(job, "DIED")
     rig.run(lambda: tries)
     assert bridge.outage is None
     rig.run(at_rest(bridge, 1))
     rig.run(lambda: len(tries) == 3)
 
 
-def test_a_careful_run_that_falls_silent_once_holds_nothing_against_a_trade(accused, monkeypatch):
+def test_a_isolation_run_that_falls_silent_once_holds_nothing_against_a_trade(
+    isolated, monkeypatch
+):
     """Its whole worker went: Celery had nobody left to say so."""
-    monkeypatch.setattr(suspects_file, "SILENT_S", 0.3)
-    rig, _, trials, job = accused
-    trials.begin(job)
-    trials.at(job, "B")
-    rig.run(lambda: len(rig.careful) == 2)
+    monkeypatch.setattr(poison_trades, "SILENT_S", 0.3)
+    rig, _, registry, job = isolated
+    registry.begin(job)
+    registry.at(job, "B")
+    rig.run(lambda: len(rig.isolation_runs) == 2)
     assert not rig.kept_out
-    trials.begin(job)
-    trials.at(job, "B")
+    registry.begin(job)
+    registry.at(job, "B")
     rig.run(lambda: rig.kept_out == ["B"])
 
 
-def test_a_careful_run_that_nobody_begins_is_sent_again_and_holds_nothing(accused, monkeypatch):
-    monkeypatch.setattr(suspects_file, "SEND_AGAIN_S", 0.2)
-    rig, _, _, _ = accused
-    rig.run(lambda: len(rig.careful) >= 3)
+def test_a_isolation_run_that_nobody_begins_is_sent_again_and_holds_nothing(isolated, monkeypatch):
+    monkeypatch.setattr(poison_trades, "SEND_AGAIN_S", 0.2)
+    rig, _, _, _ = isolated
+    rig.run(lambda: len(rig.isolation_runs) >= 3)
     assert not rig.kept_out
 
 
-def test_a_block_that_no_trade_alone_kills_is_tried_thoroughly(accused):
-    rig, _, trials, job = accused
-    trials.begin(job)
-    trials.end(job, "DIED")
-    rig.run(lambda: len(rig.careful) == 2)
-    assert [job["thorough"] for job in rig.careful] == [False, True]
+def test_a_block_that_no_trade_alone_kills_is_tried_thoroughly(isolated):
+    rig, _, registry, job = isolated
+    registry.begin(job)
+    registry.end(job, "DIED")
+    rig.run(lambda: len(rig.isolation_runs) == 2)
+    assert [job["thorough"] for job in rig.isolation_runs] == [False, True]
 
 
-def test_a_block_that_nobody_has_begun_is_sent_again_and_never_accused(rig):
+def test_a_block_that_nobody_has_begun_is_sent_again_and_never_isolated(rig):
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 0.5)))
     rig.send(rig.tick(1))
     rig.run(lambda: len(rig.queue.jobs) >= 6, works=False)
-    assert not rig.careful
+    assert not rig.isolation_runs
     rig.run(lambda: "nobody begins the blocks of USD" in bridge.waiting_for, works=False)
     rig.run(at_rest(bridge, 1))
     assert bridge.waiting_for == ""
 
 
-def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
+def test_a_run_that_redis_took_down_with_itself_isolates_no_block(rig, proxy):
     """The frame is old when Redis is back, and its run ended without a part: no trade's fault."""
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge(url=proxy.url, patience=Patience(0.1, 1.0)))
@@ -247,7 +249,7 @@ def test_a_run_that_redis_took_down_with_itself_accuses_no_block(rig, proxy):
     rig.rounds(bridge, 1.5, works=False)
     proxy.mend()
     rig.run(lambda: len(rig.queue.jobs) > sent, works=False)
-    assert not rig.careful
+    assert not rig.isolation_runs
     rig.run(at_rest(bridge, 1))
     assert bridge.lifecycle.states == {"COMPLETE": 1}
 
