@@ -68,12 +68,10 @@ IDLE_POLL_MS, BUSY_POLL_MS = 50, 3
 ROUND_S = 0.003
 """Minimum loop interval; does not delay the first tick after an idle period."""
 
-MIN_JOIN_POLL_MS, MAX_JOIN_POLL_MS = 100, 1000
-"""How long a poll may wait during a rebalance; each one may wait twice as long as the one before.
-
-A poll without records takes all of its time, also when the assignment comes at its beginning. But
-kafka-python 3.0.12 does not complete a rejoin over short polls: with 3 ms none completed within 9 s
-(Kafka 4.4), with 20 ms all on an idle machine."""
+JOIN_POLL_MS = 1000
+"""How long a poll may wait during a rebalance. kafka-python 3.0.12 does not complete a rejoin over
+short polls: with 3 ms none completed within 9 s (Kafka 4.4), with 20 ms all on an idle machine. On
+a busy one even 100 ms were too short: a member joined twice, and the group waited 6 s for it."""
 
 RETRY_EVERY_S = 0.5
 MAX_RECORDS = 2000
@@ -158,7 +156,6 @@ class Bridge:
         self.outage: str | None = None
         self._halted = ""
         self._retry_at = self._round_at = 0.0
-        self._join_poll_ms = MIN_JOIN_POLL_MS // 2
         self._paused = self._closing = False
 
     def step(self) -> None:
@@ -195,9 +192,7 @@ class Bridge:
 
     def _poll_ms(self) -> int:
         if self.rebalance.pending:
-            self._join_poll_ms = min(2 * self._join_poll_ms, MAX_JOIN_POLL_MS)
-            return self._join_poll_ms
-        self._join_poll_ms = MIN_JOIN_POLL_MS // 2
+            return JOIN_POLL_MS
         return BUSY_POLL_MS if self.lifecycle.open_frames else IDLE_POLL_MS
 
     def _take_over(self, records: list[Any]) -> list[Any]:
