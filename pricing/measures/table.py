@@ -133,6 +133,27 @@ TABLE = (
         required=True,
     ),
     Measure(
+        name="ladder_par",
+        label="Par ladder",
+        unit=MONEY_PER_BP,
+        sign=RECEIVED,
+        doc=(
+            "DV01 to each calibrating quote, the others held and all curves rebuilt; the discount"
+            " and the projection curve stand separately."
+        ),
+        reference=QUANTLIB,
+        shape="ladder",
+    ),
+    Measure(
+        name="krd",
+        label="KRD",
+        unit=MONEY_PER_BP,
+        sign=RECEIVED,
+        doc="Key rates: DV01 under one tent on zero rates, by curve and tenor.",
+        reference=QUANTLIB,
+        shape="ladder",
+    ),
+    Measure(
         name="cs01",
         label="CS01",
         unit="trade currency per bp of z-spread",
