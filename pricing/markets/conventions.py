@@ -2,7 +2,7 @@
 
 The rows come from the TOML files of ``pricing/markets`` and of the directory that ``MARKETS_DIR``
 names. Names of calendars, day counts and business day conventions are this project's own; the
-QuantLib objects behind them are made in ``legs.py``.
+QuantLib objects behind them are made in ``products/schedules.py``.
 """
 
 from __future__ import annotations

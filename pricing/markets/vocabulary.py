@@ -1,7 +1,7 @@
 """Names as people write them in; this project's one spelling of each out.
 
 Of day counts, calendars, business day conventions and payment frequencies. Pure: what they
-mean to QuantLib stands in ``legs.py``.
+mean to QuantLib stands in ``products/schedules.py``.
 """
 
 from __future__ import annotations
