@@ -5,6 +5,7 @@ Any Python can start it: if the project's packages are missing, it restarts with
 of ``.venv``. If no variable names a server, it uses the servers of this checkout's running demo.
 """
 
+import gc
 import importlib.util
 import os
 import sys
@@ -12,10 +13,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("django", "celery", "kafka", "QuantLib")
+GC_THRESHOLD = 50_000
+"""New objects between two garbage collections. Imports make 120,000 objects and no garbage: with
+Python's 700 the collector took a seventh of the CPU time of a command's start."""
 
 
 def main() -> None:
     """Run one command; what its caller can repair ends with one sentence, not a traceback."""
+    gc.set_threshold(GC_THRESHOLD)
     _use_installed_packages()
     _use_running_demo(sys.argv[1] if len(sys.argv) > 1 else "help")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")

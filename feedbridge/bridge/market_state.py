@@ -1,4 +1,4 @@
-"""The market of each currency, made of what its sources publish, and the order of their ticks."""
+"""Keep the current market of each currency, and judge ticks by their source's own order."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ECB's AAA zero rates by 0.0094 (3 months, 2008-10-07): this is about three times
 units, percent for decimals or the other way round, are further away."""
 
 ROUNDING = 1e-12
-"""Of a difference of decimal rates."""
+"""Tolerance for the difference of two decimal rates."""
 
 NEAR_DAYS = 7
-"""Business dates so many calendar days apart are neighbours, with holidays: their quotes are
-compared. A replay that goes to another year brings a market that says nothing of the one before."""
+"""Quotes are compared when their business dates are at most this many calendar days apart, which
+spans weekends and holidays. The market of another year, in a replay, is not comparable."""
 
 
 class Verdict(enum.Enum):
-    """What a tick is, next to what its source sent before."""
+    """How a tick relates to what its source sent before."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -45,7 +45,7 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Part:
-    """What one source publishes of a currency, on one business date; never changed once made.
+    """The quotes that one source publishes of a currency on one business date; immutable.
 
     ``since_ns`` is when its last tick was sent, or received if the sender's clock is later or not
     known: a reset after that releases these quotes to other sources.
@@ -63,10 +63,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Market:
-    """All quotes of one currency on one business date; never changed once made.
+    """All quotes of one currency on one business date; immutable.
 
-    ``parts`` are by source. One whose date is another is behind: its quotes are not in ``curves``,
-    and no frame is opened until it has published the market's date too, or has been released.
+    ``parts`` are by source. A part with another date is behind: its quotes are not in ``curves``,
+    and no frame is opened until its source has published the market's date or has been released.
     """
 
     currency: str
@@ -78,7 +78,7 @@ class Market:
 
     @classmethod
     def of(cls, currency: str, date: dt.date, newest: str, parts: Mapping[str, Part]) -> Market:
-        """The market that these parts make."""
+        """Combine the parts of one market."""
         curves: CurveQuotes = {}
         labels: dict[str, Label] = {}
         for part in parts.values():
@@ -99,7 +99,7 @@ class Market:
         return [part.source for part in self.parts.values() if part.date != self.date]
 
     def sources(self) -> dict[str, SourceQuotes]:
-        """Who publishes what, for the frame's header."""
+        """The quotes of each source, for the frame's header."""
         return {
             part.source: SourceQuotes(
                 epoch=part.epoch,
@@ -113,7 +113,7 @@ class Market:
 
 
 def market_of(header: FrameHeader) -> Market:
-    """The market that a published frame was made from."""
+    """Rebuild the market that a published frame was priced on."""
     sources = header.sources or {
         header.source: SourceQuotes(
             epoch=header.epoch,
@@ -164,7 +164,7 @@ class Board:
     _marks: dict[tuple[str, str], _Mark] = field(default_factory=dict)
 
     def judge(self, tick: MarketTick) -> Verdict:
-        """What a tick is; changes nothing."""
+        """Compare a tick with the last one of its source; changes nothing."""
         mark = self._mark(tick.source, tick.currency)
         if mark is not None and (tick.epoch, tick.seq) < (mark.epoch, mark.seq):
             return Verdict.STALE
@@ -179,7 +179,7 @@ class Board:
         return None if mark is None else (mark.epoch, mark.seq)
 
     def starts_anew(self, tick: MarketTick) -> bool:
-        """Whether its source has restarted: what it sent in its former life does not stand."""
+        """Whether its source has restarted: the quotes of its earlier epoch are then dropped."""
         last = self.last_of(tick)
         return last is not None and tick.epoch > last[0]
 
@@ -198,7 +198,7 @@ class Board:
         return self.apply(market, tick, since_ns, self.starts_anew(tick))
 
     def take(self, tick: MarketTick, market: Market | None = None, since_ns: int = 0) -> None:
-        """Keep the market of an accepted tick, and know the tick.
+        """Store the market of an accepted tick, and remember the tick.
 
         Args:
             tick: An accepted tick.
@@ -212,9 +212,9 @@ class Board:
     def apply(
         self, before: Market | None, tick: MarketTick, since_ns: int = 0, anew: bool = False
     ) -> Market:
-        """A market with a tick.
+        """Apply a tick to a market.
 
-        A whole tick, the first of a business date and the first of a source's new life replace all
+        A whole tick, the first of a business date and the first of a source's new epoch replace all
         that the source published; any other moves some of its quotes. What other sources publish
         stands, unless they were released and this tick carries their curve or another date.
         """
@@ -263,7 +263,7 @@ class Board:
         return None if market.behind else market
 
     def waiting_for(self) -> str:
-        """Which source keeps a currency's new business date waiting; "" when none does."""
+        """Which source delays a currency's new business date; "" when none does."""
         for name, market in self.markets.items():
             if self.ready(name) is None:
                 who = ", ".join(market.behind)
@@ -271,7 +271,7 @@ class Board:
         return ""
 
     def restore(self, market: Market) -> None:
-        """Put back the last published market, and know its ticks by number."""
+        """Start from the last published market; its ticks are known by number only."""
         self.markets[market.currency] = market
         for part in market.parts.values():
             place = part.source, market.currency
@@ -281,13 +281,13 @@ class Board:
                 self._marks[place] = _Mark(part.epoch, part.seq, None, part.since_ns)
 
     def replace(self, currency: str, market: Market | None) -> None:
-        """After a bad tick: the market without it, or none. The tick stays known."""
+        """Store the market without a rejected tick, or none; the tick itself stays known."""
         self.markets.pop(currency, None)
         if market is not None:
             self.markets[currency] = market
 
     def forget(self, currency: str) -> None:
-        """Another bridge has this currency now."""
+        """Forget a currency that another bridge reads now."""
         self.markets.pop(currency, None)
         self._marks = {k: v for k, v in self._marks.items() if k[1] != currency}
 
@@ -305,7 +305,7 @@ class Board:
         return part.since_ns < reset_ns(self.resets, part.source, currency)
 
     def _lacks_quotes(self, tick: MarketTick) -> bool:
-        """A first tick of a business date without quotes that its source published before."""
+        """Whether a business date's first tick lacks quotes that its source published before."""
         market = self.markets.get(tick.currency)
         old = market.parts.get(tick.source) if market else None
         if old is None or tick.whole or self.starts_anew(tick):
@@ -342,7 +342,7 @@ class Board:
             raise SourceRefused("TOO_MANY", f"source: {why}; release one: manage.py reset_source")
 
     def _check_moves(self, market: Market, tick: MarketTick) -> None:
-        """Compare with what the source itself published last; a quote that is new has no match."""
+        """Check quotes against the last ones of the same source; new quotes are not checked."""
         part = market.parts.get(tick.source)
         if self.max_move is None or part is None or self._released(part, tick.currency):
             return
@@ -358,7 +358,7 @@ class Board:
                     raise SourceRefused("QUOTE_JUMP", _jump(tick, curve, tenor, was, self.max_move))
 
     def _left_of(self, other: Part, tick: MarketTick, date: dt.date) -> Part:
-        """What another source keeps: all, unless it was released."""
+        """The quotes that another source keeps: all of them, unless it was released."""
         if not self._released(other, tick.currency):
             return other
         if other.date != date:
