@@ -24,7 +24,7 @@ from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, curve_vers
 from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlement, PricingError
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
-from pricing.measures.bond_analytics import PricedBond
+from pricing.measures.bond_analytics import BOND_ANALYTICS, PricedBond
 from pricing.measures.formulas import rate_of_legs
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
 from pricing.measures.table import total as added
@@ -39,17 +39,6 @@ from pricing.reference import Reference
 Engine = Literal["compiled", "quantlib"]
 Json = dict[str, Any]
 TOTALS = LIVE_SUMMED
-
-BOND_ANALYTICS = (
-    "clean_per_100",
-    "dirty_per_100",
-    "accrued_per_100",
-    "ytm",
-    "modified_duration",
-    "convexity",
-    "yield_dv01",
-    "z_spread_bp",
-)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Model prices come from the fast path's discount factors, accrued interest from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, Solved, set_date
 from pricing.curves.interpolation import YEAR
 from pricing.errors import MissingCurve, NothingAfterSettlement, Unpriceable
 from pricing.measures import yields
+from pricing.measures.bond_block import BondFlows
 from pricing.products import fixed_rate_bond_flows
 from pricing.products.cash_flows import FLOW, NEVER
 from pricing.products.fixed_rate_bond import BondTerms
@@ -51,6 +52,10 @@ class BondAnalytics:
     z_spread_bp: float
 
 
+BOND_ANALYTICS = tuple(field.name for field in fields(BondAnalytics))
+"""Names of the measures that a bond has of its prices and its yield."""
+
+
 class PricedBond:
     """One bond on one date and curve."""
 
@@ -81,7 +86,8 @@ class PricedBond:
             raise NothingAfterSettlement(f"nothing is paid after settlement on {settles}")
         self._alive = alive
         self._amounts = rows["amount"][alive]
-        days = rows["pay"][alive].astype(np.int64)
+        self._settled = settled
+        self._days = days = rows["pay"][alive].astype(np.int64)
         self._years = (days - settled) / YEAR
         self._growth = self._discounts(days) / self._discounts(np.array([settled]))[0]
 
@@ -101,6 +107,18 @@ class PricedBond:
         """Accrued interest at settlement; negative when the bond trades ex-dividend."""
         return fixed_rate_bond_flows.accrued_per_100(
             self.bond, self._ql.cashflows(), self._settlement
+        )
+
+    def flows(self) -> BondFlows:
+        """What depends on the date and on no quote, to price many bonds at once."""
+        return BondFlows(
+            amounts=self._amounts,
+            days=self._days,
+            settled=self._settled,
+            curve=self.bond.discount_curve,
+            accrued_per_100=self.accrued_per_100,
+            face_amount=self.terms.face_amount,
+            yields=self._yields,
         )
 
     def dirty_per_100(self, z_spread: float) -> float:

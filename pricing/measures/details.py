@@ -16,6 +16,8 @@ from pricing.curves.fixings import Fixings
 from pricing.errors import PricingError
 from pricing.measures import theta
 from pricing.measures.block import blank_unsupported
+from pricing.measures.bond_analytics import BOND_ANALYTICS
+from pricing.measures.bond_block import BondFlows, analytics_of
 from pricing.measures.table import DETAILS
 from pricing.products.cash_flows import FlowBlock
 
@@ -30,6 +32,7 @@ class PricedBlock:
         curves: The curves of the valuation date.
         solved: Their nodes.
         fixings: Known fixings by index and date.
+        bonds: By row, what the date makes of each bond that is prepared.
         next_day: Gives the curves of the next calendar day, see ``theta.curves_of_next_day``.
     """
 
@@ -39,6 +42,7 @@ class PricedBlock:
     solved: Solved
     fixings: Fixings
     next_day: Callable[[], CurveSet]
+    bonds: Mapping[int, BondFlows]
 
 
 Maker = Callable[[PricedBlock], Mapping[str, FloatArray]]
@@ -65,4 +69,20 @@ def _theta(priced: PricedBlock) -> dict[str, FloatArray]:
         return {"theta": np.full(len(block), np.nan)}
 
 
-MAKERS: Mapping[str, Maker] = {"theta": _theta}
+def _bond_analytics(priced: PricedBlock) -> dict[str, FloatArray]:
+    """Prices, yields and durations of the bonds that are prepared."""
+    found = {name: np.full(len(priced.block), np.nan) for name in BOND_ANALYTICS}
+    rows = np.array(list(priced.bonds), dtype=np.int64)
+    if len(rows):
+        spreads = priced.block.z_spread[rows]
+        bonds = list(priced.bonds.values())
+        made = analytics_of(bonds, spreads, priced.curves, priced.solved)
+        for name, values in made.items():
+            found[name][rows] = values
+    return found
+
+
+MAKERS: Mapping[str, Maker] = {
+    "theta": _theta,
+    **dict.fromkeys(BOND_ANALYTICS, _bond_analytics),
+}

@@ -24,6 +24,10 @@ BY_PERIODS = ("ACT/ACT ICMA", "30/360", "30/360 US", "30E/360")
 """Day counts under which all coupon periods of a bond are equally long."""
 
 Derivatives = tuple[FloatArray, FloatArray, FloatArray]
+Number = float | FloatArray
+
+MOST_STEPS_AT_ONCE = 30
+"""Newton ends in about six; a bond that needs more is a rare one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +94,55 @@ class YieldFlows:
         return _product(compound, _simple(ytm, self.simple_years))
 
 
-def _compound(ytm: float, years: FloatArray, frequency: int) -> Derivatives:
+def yields_from_dirty(
+    bonds: Sequence[YieldFlows], dirty_per_100: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Yields, modified durations and convexities of many bonds; shape (n,) each.
+
+    The same Newton's method as ``YieldFlows.yield_from_dirty``, for all bonds at once; those for
+    which it does not end in a few steps are solved one by one.
+    """
+    sizes = np.array([len(bond.amounts) for bond in bonds])
+    first = np.cumsum(sizes) - sizes
+    amounts = np.concatenate([bond.amounts for bond in bonds])
+    years = np.concatenate([bond.years for bond in bonds])
+    simple = np.concatenate([bond.simple_years for bond in bonds])
+    frequency = np.array([float(bond.frequency) for bond in bonds])
+    per_flow = np.repeat(frequency, sizes)
+
+    def at(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        ytm = np.repeat(frequency * np.expm1(x), sizes)
+        parts = _product(_compound(ytm, years - simple, per_flow), _simple(ytm, simple))
+        price, slope, bend = (np.add.reduceat(amounts * part, first) for part in parts)
+        return price, slope, bend
+
+    x = np.zeros(len(bonds))
+    ended = np.zeros(len(bonds), dtype=bool)
+    with np.errstate(all="ignore"):
+        target = np.log(dirty_per_100)
+        for _ in range(MOST_STEPS_AT_ONCE):
+            price, slope, _ = at(x)
+            miss = np.log(price) - target
+            step = miss / (slope / price * frequency * np.exp(x))
+            x = np.where(ended, x, x - step)
+            ended |= (np.abs(step) <= 1e-15 * (1.0 + np.abs(x))) | (np.abs(miss) <= EPSILON)
+            if ended.all():
+                break
+        ytm = frequency * np.expm1(x)
+        for row in np.flatnonzero(~ended | ~np.isfinite(ytm)):
+            ytm[row] = bonds[int(row)].yield_from_dirty(float(dirty_per_100[row]))
+        price, slope, bend = at(np.log1p(ytm / frequency))
+        return ytm, -slope / price, bend / price
+
+
+def _compound(ytm: Number, years: FloatArray, frequency: Number) -> Derivatives:
     growth, periods = 1.0 + ytm / frequency, years * frequency
     factors = growth**-periods
     slopes = -years * factors / growth
     return factors, slopes, -slopes * (periods + 1.0) / (frequency * growth)
 
 
-def _simple(ytm: float, years: FloatArray) -> Derivatives:
+def _simple(ytm: Number, years: FloatArray) -> Derivatives:
     factors = 1.0 / (1.0 + ytm * years)
     return factors, -years * factors**2, 2.0 * years**2 * factors**3
 

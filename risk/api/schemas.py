@@ -84,7 +84,8 @@ class _TradeHead(Answer):
         help_text="Why a measure of a priced trade is null, by measure: UNSUPPORTED: its product"
         " does not have it. OLDER_WORKER: the worker's release does not make it. NOT_A_NUMBER: it"
         " could not be made of this trade. NOT_MADE_YET: it is made at a lower cadence than"
-        " frames, and has not been for this book and date.",
+        " frames, and has not been for this book and date. Other words are codes of failures,"
+        " such as of a bond of which a buyer of today gets nothing.",
     )
     details_frame = IntegerField(
         allow_null=True, help_text="The frame that measures of a lower cadence are of"

@@ -2,7 +2,7 @@
 
     risk:{USD}:details:B         the newest details of block B
     risk:{USD}:details:B:number  the frame that they are of: older ones do not replace them
-    risk:{USD}:details:B:made    set for a while after they were made, so that one worker makes them
+    risk:{USD}:details:made      set for a while after they were made: they are not made again then
 
 They are of an earlier frame than the published one as a rule, and say of which.
 """
@@ -79,10 +79,14 @@ class DetailStore:
         self.client: Any = client  # its types say bytes or str; ours are bytes
         self._set_if_newer = script(client, "set_if_newer")
 
-    def claim(self, currency: str, block: int, interval_ms: int = MIN_INTERVAL_MS) -> bool:
-        """Whether the caller is to make a block's details now: nobody has for the interval."""
-        name = key(currency, "details", block, "made")
-        return bool(self.client.set(name, b"1", nx=True, px=max(interval_ms, 1)))
+    def claim(self, currency: str) -> bool:
+        """Whether the caller is to make a currency's details now: nobody has for the interval."""
+        name = key(currency, "details", "made")
+        return bool(self.client.set(name, b"1", nx=True, px=MIN_INTERVAL_MS))
+
+    def hold(self, currency: str, interval_ms: int) -> None:
+        """Let nobody make them for this long."""
+        self.client.set(key(currency, "details", "made"), b"1", px=interval_ms)
 
     def put(self, currency: str, details: BlockDetails) -> None:
         """Put details, unless those of a newer frame are there."""

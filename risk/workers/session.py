@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from pricing.curves.quotes import CurveOptions, curve_version, shape_of
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
+from pricing.measures.bond_block import BondFlows
 from pricing.measures.details import PricedBlock, make_details
 from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
@@ -134,12 +135,20 @@ class Session:
             date = next_weekday(job.valuation_date)
             self.prepare(msgspec.structs.replace(job, valuation_date=date))
 
-    def details(self, job: PriceJob, as_of: dt.datetime) -> BlockDetails | None:
+    def details(
+        self,
+        job: PriceJob,
+        as_of: dt.datetime,
+        bonds: Mapping[int, BondFlows],
+        reasons: Mapping[int, str],
+    ) -> BlockDetails | None:
         """The measures of a lower cadence of the block that was priced last; None for another.
 
         Args:
             job: The job that was priced last.
             as_of: The market's time of its frame.
+            bonds: By row, what the date makes of each bond that is prepared.
+            reasons: By row, why a bond is not.
         """
         if self._priced is None or self._priced[0] != job:
             return None
@@ -153,6 +162,7 @@ class Session:
             solved=self.solve(job, curves),
             fixings=self.fixings(job),
             next_day=lambda: self._next_day(job, curves),
+            bonds=bonds,
         )
         values = make_details(priced)
         return BlockDetails(
@@ -165,6 +175,7 @@ class Session:
             trades=len(block),
             columns={name: column.tobytes() for name, column in values.items()},
             cells=detail_sums(groups, values, risk.npv, ready.dated.matured),
+            reasons=dict(reasons),
         )
 
     def _next_day(self, job: PriceJob, curves: CurveSet) -> CurveSet:

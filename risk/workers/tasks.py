@@ -23,7 +23,7 @@ from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
-from risk.store.block_details import MIN_INTERVAL_MS, DetailStore
+from risk.store.block_details import MIN_INTERVAL_MS
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import PriceJob
@@ -39,6 +39,7 @@ from risk.workers import (
     warmup,
 )
 from risk.workers.book_compiler import Compiler, waits_for_market
+from risk.workers.detail_maker import DetailMaker
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import BookGone, Session
 
@@ -51,11 +52,9 @@ isolation run, which writes each trade's name to Redis first."""
 REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
-DETAILS_SHARE = 0.05
-"""Of a process's time, for the measures of a lower cadence of each block."""
+DETAILS_EXPIRE_S = 5.0
 _check_at: dict[str, float] = {}
-_details_at: dict[tuple[str, int], float] = {}
-"""When this process may make the details of a block again; monotonic seconds."""
+_details_at: dict[str, float] = {}
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
 """The compiled book is not in Redis, or not in this release's form."""
@@ -85,8 +84,8 @@ def _books() -> CompiledBooks:
 
 
 @cache
-def _detail_store() -> DetailStore:
-    return DetailStore(_frames().client)
+def _detail_maker() -> DetailMaker:
+    return DetailMaker(_frames(), _books(), _options(), _compiler().load)
 
 
 @cache
@@ -129,7 +128,6 @@ def price_block(payload: dict[str, Any]) -> str:
         return "TRIED"
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price(job)
-    _make_details(job, code)
     _look_ahead(job, code)
     return code
 
@@ -192,29 +190,6 @@ def _note_death(
         log.warning("the end of a run could not be noted: %s", error)
 
 
-def _make_details(job: PriceJob, code: str) -> None:
-    """After the part is put: the measures that cost more than a frame may, now and then.
-
-    A process spends a small share of its time on them; frames are never kept waiting by more than
-    one such run.
-    """
-    place, now = (job.currency, job.block), time.monotonic()
-    if code not in ("PUT", "PUBLISHED") or now < _details_at.get(place, 0.0):
-        return
-    _details_at[place] = now + MIN_INTERVAL_MS / 1000
-    try:
-        if not _detail_store().claim(*place):
-            return
-        header = _frames().header(job.currency, job.frame)
-        details = None if header is None else _session().details(job, header.as_of)
-        if details is not None:
-            _detail_store().put(job.currency, details)
-    except (*EXPECTED, RedisError) as error:  # the part is put: the frame has not failed
-        log.warning("details of %s block %s: %s", job.currency, job.block, error)
-    taken_s = time.monotonic() - now
-    _details_at[place] = now + max(MIN_INTERVAL_MS / 1000, taken_s / DETAILS_SHARE)
-
-
 def _look_ahead(job: PriceJob, code: str) -> None:
     """After the work, while nobody waits: what the next day's first frame would wait for."""
     if code not in ("PUT", "PUBLISHED"):
@@ -249,17 +224,19 @@ def _price(job: PriceJob) -> str:
         _ask_to_compile(manifest.version)  # a market is there now: prices become spreads
     if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
         _ask_to_compile(manifest.version)  # trades have made their last payment
-    if code == "PUBLISHED" and _check_is_due(job.currency):
+    if code == "PUBLISHED" and _is_due(_details_at, job.currency, MIN_INTERVAL_MS / 1000):
+        make_details.apply_async(args=[job.currency], expires=DETAILS_EXPIRE_S)
+    if code == "PUBLISHED" and _is_due(_check_at, job.currency, CHECK_EVERY_S):
         check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
 
 
-def _check_is_due(currency: str) -> bool:
-    """Now and then, from each process: a check costs more than a frame."""
+def _is_due(due_at: dict[str, float], currency: str, every_s: float) -> bool:
+    """Now and then, from each process: for what costs more than a frame."""
     now = time.monotonic()
-    if now < _check_at.get(currency, 0.0):
+    if now < due_at.get(currency, 0.0):
         return False
-    _check_at[currency] = now + CHECK_EVERY_S
+    due_at[currency] = now + every_s
     return True
 
 
@@ -286,6 +263,16 @@ def check_frame(currency: str) -> str:
     if result.breach:
         log.error("%s differs from QuantLib: %s", currency, result)
     return "BREACH" if result.breach else "OK"
+
+
+@shared_task(name="risk.workers.tasks.make_details", max_retries=0)
+def make_details(currency: str) -> str:
+    """Make the measures of a lower cadence of the current frame: MADE, CLAIMED or NOTHING."""
+    try:
+        return _detail_maker().run(currency)
+    except EXPECTED as error:
+        log.warning("details of %s: %s", currency, error)
+        return "FAILED"
 
 
 @shared_task(name="risk.workers.tasks.compile_book", max_retries=1, default_retry_delay=1)

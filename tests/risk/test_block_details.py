@@ -8,15 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from instruments.trade_repository import BookTrade, LoadedBook
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import NothingAfterSettlement
 from pricing.measures.table import BY_NAME, DETAILS, DETAILS_SUMMED, LIVE
 from risk.queries import portfolio, trade_detail
 from risk.queries.trade_list import Query, Table, page
 from risk.store.block_details import DetailStore, FrameDetails
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
-from risk.workers import tasks
+from risk.workers import detail_maker, tasks
+from risk.workers.detail_maker import DetailMaker
 from tests.risk.made import DATE, QUOTES, as_of, bond, header, job, store, swap
 
 BOOK = (
@@ -28,11 +32,11 @@ BOOK = (
 
 
 @pytest.fixture
-def frames(redis_client, settings, redis_url):
+def frames(redis_client, settings, redis_url, monkeypatch):
     settings.REDIS_URL = redis_url
-    for made in (tasks._frames, tasks._books, tasks._session, tasks._detail_store):
+    for made in (tasks._frames, tasks._books, tasks._session):
         made.cache_clear()
-    tasks._details_at.clear()
+    monkeypatch.setattr(tasks.make_details, "apply_async", lambda **_: None)
     return Frames(redis_client)
 
 
@@ -41,8 +45,26 @@ def books(redis_client):
     return CompiledBooks(redis_client)
 
 
+def loaded(terms=BOOK, number=1) -> LoadedBook:
+    return LoadedBook(number, [BookTrade(one, "DESK") for one in terms], [])
+
+
+@pytest.fixture
+def maker(frames, books):
+    return DetailMaker(frames, books, CurveOptions(), loaded)
+
+
+def again(frames, maker) -> str:
+    """Make details although they have been made within the interval."""
+    frames.client.delete("risk:{USD}:details:made")
+    return maker.run("USD")
+
+
 def run(frames, version, frame=1, date=DATE, **changes):
-    opened = header(frame, 1, book_version=version, valuation_date=date, as_of=as_of(date))
+    curves = changes.get("curves", QUOTES["USD"])
+    opened = header(
+        *(frame, 1), book_version=version, valuation_date=date, as_of=as_of(date), curves=curves
+    )
     assert frames.open(opened)
     changes = {"valuation_date": date, **changes}
     return tasks.price_block(msgspec.to_builtins(job(version, frame, **changes)))
@@ -66,9 +88,10 @@ def batch(engine: str) -> dict[str, Any]:
     return found
 
 
-def test_live_measures_are_those_of_manage_py_price_and_of_quantlib(frames, books):
+def test_live_measures_are_those_of_manage_py_price_and_of_quantlib(frames, books, maker):
     made = store(books, *BOOK)
     assert run(frames, made.version) == "PUBLISHED"
+    assert maker.run("USD") == "MADE"
     live = records(frames, books)
     for engine, relative in (("compiled", 1e-12), ("quantlib", 1e-7)):
         for row in batch(engine)["trades"]:
@@ -84,9 +107,10 @@ def test_live_measures_are_those_of_manage_py_price_and_of_quantlib(frames, book
             assert (mine["details_frame"], mine["details_as_of"]) == (1, as_of())
 
 
-def test_signs_are_those_of_the_definitions(frames, books):
+def test_signs_are_those_of_the_definitions(frames, books, maker):
     made = store(books, *BOOK)
     run(frames, made.version)
+    maker.run("USD")
     live = records(frames, books)
     assert live["B1"]["cs01"] > 0 > live["B2"]["cs01"]
     assert live["S1"]["par_rate"] == pytest.approx(live["S2"]["par_rate"], rel=1e-12)
@@ -96,9 +120,10 @@ def test_signs_are_those_of_the_definitions(frames, books):
     assert live["B1"]["theta"] > 0
 
 
-def test_sums_of_a_group_are_those_of_its_trades_and_of_manage_py_price(frames, books):
+def test_sums_of_a_group_are_those_of_its_trades_and_of_manage_py_price(frames, books, maker):
     made = store(books, *BOOK)
     run(frames, made.version)
+    maker.run("USD")
     rollup = frames.current("USD")
     details = FrameDetails(rollup, DetailStore(frames.client).of(rollup))
     (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": details})
@@ -112,29 +137,30 @@ def test_sums_of_a_group_are_those_of_its_trades_and_of_manage_py_price(frames, 
     assert details.stamp() == {"frame": 1, "newest_frame": 1, "as_of": as_of()}
 
 
-def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books):
+def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books, maker):
     made = store(books, *BOOK)
     run(frames, made.version)
+    maker.run("USD")
     moved = {"USD-SOFR": {tenor: rate + 0.01 for tenor, rate in QUOTES["USD"]["USD-SOFR"].items()}}
     before = records(frames, books)["B1"]
     assert run(frames, made.version, 2, curves=moved) == "PUBLISHED"
+    assert maker.run("USD") == "CLAIMED"
     after = records(frames, books)["B1"]
     assert (after["frame"], after["details_frame"]) == (2, 1)
     assert after["cs01"] != before["cs01"]
     assert after["theta"] == before["theta"]
-    # The claim has run out: the next frame has its own.
-    frames.client.delete("risk:{USD}:details:0:made")
-    tasks._details_at.clear()
     run(frames, made.version, 3, curves=moved)
+    assert again(frames, maker) == "MADE"
     latest = records(frames, books)["B1"]
     assert latest["details_frame"] == 3
     assert latest["theta"] != before["theta"]
 
 
 @pytest.mark.parametrize("change", ["book", "date"])
-def test_details_of_other_trades_or_of_another_date_are_not_shown(frames, books, change):
+def test_details_of_other_trades_or_of_another_date_are_not_shown(frames, books, maker, change):
     made = store(books, *BOOK)
     run(frames, made.version)
+    maker.run("USD")
     if change == "book":
         run(frames, store(books, *BOOK[:3], number=2).version, 2)
     else:
@@ -150,9 +176,10 @@ def test_details_of_other_trades_or_of_another_date_are_not_shown(frames, books,
     assert whole["cs01"] is not None
 
 
-def test_details_of_an_older_frame_do_not_replace_newer_ones(frames, books):
+def test_details_of_an_older_frame_do_not_replace_newer_ones(frames, books, maker):
     made = store(books, *BOOK)
     run(frames, made.version)
+    maker.run("USD")
     rollup = frames.current("USD")
     details = DetailStore(frames.client)
     (newest,) = details.of(rollup)
@@ -160,8 +187,43 @@ def test_details_of_an_older_frame_do_not_replace_newer_ones(frames, books):
     assert details.of(rollup) == [newest]
 
 
-def test_a_block_that_cannot_be_made_leaves_its_frame_published(frames, books, monkeypatch):
+def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
+    frames, books, maker, monkeypatch
+):
     made = store(books, *BOOK)
-    monkeypatch.setattr(tasks._session(), "details", lambda *_: 1 / 0)
-    assert run(frames, made.version) == "PUBLISHED"
-    assert records(frames, books)["S1"]["unavailable"]["theta"] == "NOT_MADE_YET"
+    run(frames, made.version)
+    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
+    maker.run("USD")
+    found = records(frames, books)["B1"]
+    assert (found["ytm"], found["unavailable"]["ytm"]) == (None, "NOT_MADE_YET")
+    assert found["theta"] is not None
+    monkeypatch.setattr(detail_maker, "PREPARE_S", 60.0)
+    again(frames, maker)
+    assert records(frames, books)["B1"]["ytm"] is not None
+    # The next run has them ready.
+    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
+    again(frames, maker)
+    assert records(frames, books)["B1"]["ytm"] is not None
+
+
+def test_while_an_edit_is_under_way_bonds_have_no_analytics(frames, books):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    ahead = DetailMaker(frames, books, CurveOptions(), lambda: loaded(number=2))
+    assert ahead.run("USD") == "MADE"
+    found = records(frames, books)["B1"]
+    assert found["unavailable"]["clean_per_100"] == "NOT_MADE_YET"
+
+
+def test_a_bond_of_which_a_buyer_gets_nothing_says_so(frames, books):
+    last = bond("B3", maturity_date=DATE + dt.timedelta(days=1))
+    made = store(books, last)
+    run(frames, made.version)
+    DetailMaker(frames, books, CurveOptions(), lambda: loaded([last])).run("USD")
+    found = records(frames, books)["B3"]
+    assert found["npv"] > 0
+    assert found["unavailable"]["ytm"] == NothingAfterSettlement.code
+
+
+def test_without_a_frame_there_is_nothing_to_make(frames, maker):
+    assert maker.run("USD") == "NOTHING"

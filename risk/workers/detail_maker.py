@@ -1,0 +1,136 @@
+"""Make the measures of a lower cadence of published frames, apart from the pricing workers.
+
+Runs on the queue of compilations: frames do not wait for it. A frame's blocks are priced again from
+its own quotes. What a date makes of a bond, which only QuantLib knows, is prepared once, a share of
+the bonds at each run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from instruments import trade_repository as master
+from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import PricingError
+from pricing.measures.bond_analytics import PricedBond
+from pricing.measures.bond_block import BondFlows
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.registry import as_bond
+from risk.store.block_details import MIN_INTERVAL_MS, NOT_MADE_YET, DetailStore
+from risk.store.compiled_book import Manifest
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.frames import Frames
+from risk.store.messages import PriceJob
+from risk.store.results import Rollup
+from risk.workers.session import Session
+
+PREPARE_S = 0.5
+"""Of each run, for bonds that are not prepared for the valuation date yet."""
+
+SHARE = 0.1
+"""Of a process's time, at most, for each currency."""
+
+Prepared = BondFlows | str
+"""What the date makes of a bond, or the code of the reason why it has no price."""
+
+
+class DetailMaker:
+    """What one process holds to make details."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        books: CompiledBooks,
+        options: CurveOptions,
+        load: Callable[[], master.LoadedBook],
+    ) -> None:
+        """Make details of the frames of these stores.
+
+        Args:
+            frames: Where published frames are.
+            books: Where compiled books are.
+            options: How their curves are made.
+            load: Gives the database's trades; a compiler reads only what has changed.
+        """
+        self.frames, self.books, self.load = frames, books, load
+        self.session, self.store = Session(books, options), DetailStore(frames.client)
+        self._prepared: dict[str, dict[tuple[object, BondTerms], Prepared]] = {}
+
+    def run(self, currency: str) -> str:
+        """Make details of the published frame: MADE, CLAIMED by another process, or NOTHING."""
+        started = time.monotonic()
+        if not self.store.claim(currency):
+            return "CLAIMED"
+        rollup = self.frames.current(currency)
+        manifest = self.books.manifest(currency, rollup.book_version) if rollup else None
+        if rollup is None or manifest is None:
+            return "NOTHING"
+        terms = self._bond_terms(manifest)
+        until = started + PREPARE_S
+        kept = self._prepared.get(currency, {})
+        self._prepared[currency] = {}
+        for block in range(rollup.blocks):
+            if block not in rollup.missing:
+                self._make(rollup, manifest, block, terms, kept, until)
+        taken_ms = 1000 * (time.monotonic() - started)
+        self.store.hold(currency, max(MIN_INTERVAL_MS, int(taken_ms / SHARE)))
+        return "MADE"
+
+    def _bond_terms(self, manifest: Manifest) -> Mapping[str, BondTerms]:
+        """Terms by trade; none while an edit is under way that the frame's book does not have."""
+        loaded, newest = self.load(), self.books.newest(manifest.currency)
+        if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
+            return {}
+        bonds = (as_bond(trade.terms) for trade in loaded.trades)
+        return {bond.trade_id: bond for bond in bonds if bond is not None}
+
+    def _make(
+        self,
+        rollup: Rollup,
+        manifest: Manifest,
+        block: int,
+        terms: Mapping[str, BondTerms],
+        kept: Mapping[tuple[object, BondTerms], Prepared],
+        until: float,
+    ) -> None:
+        job = PriceJob(
+            currency=rollup.currency,
+            frame=rollup.frame,
+            block=block,
+            blocks=rollup.blocks,
+            book_version=rollup.book_version,
+            valuation_date=rollup.valuation_date,
+            curves=rollup.curves,
+        )
+        self.session.price(job)
+        curves = self.session.curves(job)
+        solved = self.session.solve(job, curves)
+        bonds: dict[int, BondFlows] = {}
+        reasons: dict[int, str] = {}
+        for row, name in enumerate(manifest.trade_ids[block]):
+            bond = terms.get(name)
+            if bond is None:
+                reasons[row] = NOT_MADE_YET
+                continue
+            key = (rollup.valuation_date, bond)
+            made = kept.get(key)
+            if made is None and time.monotonic() < until:
+                made = _prepare(bond, curves, solved)
+            if made is not None:
+                self._prepared[rollup.currency][key] = made
+            if isinstance(made, BondFlows):
+                bonds[row] = made
+            else:
+                reasons[row] = made or NOT_MADE_YET
+        details = self.session.details(job, rollup.as_of, bonds, reasons)
+        if details is not None:
+            self.store.put(rollup.currency, details)
+
+
+def _prepare(bond: BondTerms, curves: CurveSet, solved: Solved) -> Prepared:
+    try:
+        return PricedBond(bond, curves, solved).flows()
+    except PricingError as error:
+        return error.code
