@@ -104,7 +104,7 @@ image: dev ## Build the container image, run every process of compose in it (IMA
 env: ## Write .env for docker compose, with fresh secrets; an older one gets what it lacks
 	@"$(PYTHON)" -m devstack.env_file
 
-doctor: venv ## Say of each server where it is, whether it answers, and what repairs it
+doctor: venv ## Say of each server and process whether it works, and what repairs it
 	@$(BIN)/python -m devstack doctor --base $(BASE)
 
 stop: venv ## Stop a demo that runs elsewhere, and what a killed one left behind

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,8 +16,9 @@ from devstack.processes.lock import holder
 from devstack.processes.process import stop_left_behind
 from devstack.processes.supervise import supervise
 from devstack.servers.revive import Reviver
-from devstack.stack import Stack, read_running, say_on_stderr
+from devstack.stack import VARIABLES, Stack, read_running, say_on_stderr
 
+ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_BASE = Path(".local/demo")
 STOP_TIMEOUT_S = 60.0
 
@@ -60,11 +62,16 @@ def end_by_signal(number: int, frame: object) -> NoReturn:
 
 
 def doctor(base: Path) -> int:
-    """Print the report; 1 when something is wrong."""
+    """Report on the servers, and once they run, on what runs on them; 1 if something is wrong."""
     findings = examine(base, os.environ)
     for finding in findings:
-        print("\n".join(finding.lines()))
-    return 0 if all(finding.good for finding in findings) else 1
+        print("\n".join(finding.lines()), flush=True)
+    if not all(finding.good for finding in findings):
+        return 1
+    if read_running(base) is None and not all(map(os.environ.get, VARIABLES.values())):
+        return 0
+    command = [sys.executable, str(ROOT / "manage.py"), "doctor"]
+    return subprocess.call(command, env={**os.environ, "RISK_LOCAL_DIR": str(base.parent)})
 
 
 def env(base: Path) -> int:

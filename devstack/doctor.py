@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from devstack.errors import StackError
 from devstack.servers import kafka, kafka_libs, postgres, tansu, valkey
 from devstack.servers.java import find_java
-from devstack.stack import VARIABLES, ask_configured, read_running
+from devstack.stack import VARIABLES, ServerURLs, ask_configured, read_running
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,11 @@ class Finding:
 
 def examine(base: Path, environ: Mapping[str, str]) -> list[Finding]:
     """Look at each server: configured, installed, running, answering."""
-    local = {"postgres": local_postgres, "redis": local_redis, "kafka": local_kafka}
-    findings = []
-    for name, variable in VARIABLES.items():
-        url = environ.get(variable, "")
-        findings.append(configured(name, url) if url else local[name](base, environ))
-    return findings
+    running = read_running(base)
+    return [
+        configured(name, url) if (url := environ.get(variable)) else local(name, environ, running)
+        for name, variable in VARIABLES.items()
+    ]
 
 
 def configured(name: str, url: str) -> Finding:
@@ -47,39 +47,22 @@ def configured(name: str, url: str) -> Finding:
         return Finding(name, source, str(error), good=False, fix=fix)
 
 
-def local_postgres(base: Path, environ: Mapping[str, str]) -> Finding:
-    """The PostgreSQL we would start."""
-    del environ
+def local(name: str, environ: Mapping[str, str], running: ServerURLs | None) -> Finding:
+    """A server that the launcher starts; the fix of one that works says how to get a better one."""
+    server = LOCAL[name]
     try:
-        version = postgres.binary_version(postgres.find_binaries())
+        version, fix = server.version(environ)
     except StackError as error:
-        return Finding("postgres", "local", str(error), good=False, fix=postgres.FIX)
-    running = read_running(base)
-    url = running.database_url if running else ""
-    return answering("postgres", f"local, {version}", url, postgres.ask)
-
-
-def local_redis(base: Path, environ: Mapping[str, str]) -> Finding:
-    """The Valkey we would start."""
-    del environ
+        return Finding(name, "local", str(error), good=False, fix=server.fix)
+    if running is None:
+        state = "installed, not running (make demo starts it)"
+        return Finding(name, f"local, {version}", state, good=True, fix=fix)
+    source = f"local, {running.kafka_name or version}" if name == "kafka" else f"local, {version}"
     try:
-        version = valkey.binary_version(valkey.find_binary())
+        state = f"answers ({server.ask(getattr(running, server.url_field))})"
     except StackError as error:
-        return Finding("redis", "local", str(error), good=False, fix=valkey.FIX)
-    running = read_running(base)
-    return answering("redis", f"local, {version}", running.redis_url if running else "", valkey.ask)
-
-
-def local_kafka(base: Path, environ: Mapping[str, str]) -> Finding:
-    """The broker we would start, and what keeps us from the better one."""
-    try:
-        source, fix = which_broker(environ)
-    except StackError as error:
-        return Finding("kafka", "local", str(error), good=False, fix=tansu.FIX)
-    running = read_running(base)
-    source = f"local, {running.kafka_name or source}" if running else f"local, {source}"
-    found = answering("kafka", source, running.kafka_bootstrap if running else "", kafka.ask)
-    return Finding(found.name, found.source, found.state, found.good, found.fix or fix)
+        return Finding(name, source, str(error), good=False, fix="make stop, then make demo")
+    return Finding(name, source, state, good=True, fix=fix)
 
 
 def which_broker(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -98,11 +81,27 @@ def which_broker(environ: Mapping[str, str]) -> tuple[str, str]:
     return f"Apache Kafka {version} (Java {java.major})", ""
 
 
-def answering(name: str, source: str, url: str, ask: Callable[[str], str]) -> Finding:
-    """Ask a local server, when a launcher runs one."""
-    if not url:
-        return Finding(name, source, "installed, not running (make demo starts it)", good=True)
-    try:
-        return Finding(name, source, f"answers ({ask(url)})", good=True)
-    except StackError as error:
-        return Finding(name, source, str(error), good=False, fix="make stop, then make demo")
+class Local(NamedTuple):
+    """How to find and ask a server of the launcher; ``version`` also returns a hint, or ""."""
+
+    version: Callable[[Mapping[str, str]], tuple[str, str]]
+    fix: str
+    url_field: str
+    ask: Callable[[str], str]
+
+
+LOCAL = {
+    "postgres": Local(
+        lambda _: (postgres.binary_version(postgres.find_binaries()), ""),
+        postgres.FIX,
+        "database_url",
+        postgres.ask,
+    ),
+    "redis": Local(
+        lambda _: (valkey.binary_version(valkey.find_binary()), ""),
+        valkey.FIX,
+        "redis_url",
+        valkey.ask,
+    ),
+    "kafka": Local(which_broker, tansu.FIX, "kafka_bootstrap", kafka.ask),
+}

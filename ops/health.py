@@ -31,8 +31,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     readiness = look()
     body: dict[str, Any] = {
         "status": "ready" if readiness.ready else "not ready",
-        "failing": {c.name: c.repair for c in readiness.checks if not c.well},
+        "failing": {name: f.repair for name, f in readiness.checks.items() if not f.ok},
     }
-    if may_see_inside(request, database_is_up=readiness.well("database")):
+    if may_see_inside(request, database_is_up=readiness.checks["database"].ok):
         body |= details(readiness, time.time())
     return JsonResponse(body, status=200 if readiness.ready else 503)

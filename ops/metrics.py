@@ -34,8 +34,9 @@ from prometheus_client.metrics_core import (
 )
 
 from instruments.models import Quarantine
+from ops.checks import State, read_state
 from ops.ops_access import may_see_inside
-from ops.readiness import State, look_at_database, read_state
+from ops.readiness import look_at_database
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS, STALE_S, BridgePulse, read_pulses
 from risk.store.results import CheckResult

@@ -14,6 +14,11 @@ from dataclasses import dataclass
 FRESH_S, PATIENCE_S = 1.0, 1.0
 
 
+def sentence_of(error: Exception) -> str:
+    """The message of an error in one line; its type when it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a probe found: ``error`` is empty when the server answered."""
@@ -61,7 +66,7 @@ class Probe:
         try:
             self._ask()
         except self._fails_with as found:
-            error = " ".join(str(found).split()) or type(found).__name__
+            error = sentence_of(found)
         self._answer = Answer(error, (time.monotonic() - began) * 1e3)
         self._answered_at = time.monotonic()
 

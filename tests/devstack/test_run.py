@@ -206,3 +206,22 @@ def test_doctor_tells_of_each_server_and_what_repairs_it(base: Path) -> None:
     assert lines[1].startswith("BAD redis     REDIS_URL: REDIS_URL is set, but ")
     assert lines[2].startswith("    fix: start that server, correct REDIS_URL")
     assert lines[3].startswith("ok  kafka     local, tansu ")
+
+
+def test_doctor_goes_on_with_what_runs_on_servers_that_answer(base: Path) -> None:
+    words = [sys.executable, "-m", "devstack"]
+    doctor = [*words, "doctor", "--base", str(base)]
+    said = subprocess.run(
+        [*words, "run", "--base", str(base), "--", *doctor],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert said.returncode == 1, said.stderr
+    lines = said.stdout.splitlines()
+    for start in ("ok  postgres  DATABASE_URL", "ok   PostgreSQL", "FAIL tables", "ok   Kafka"):
+        assert any(line.startswith(start) for line in lines), (start, said.stdout, said.stderr)
+    assert "repair: python manage.py migrate" in said.stdout
+    assert "not well: tables" in said.stderr

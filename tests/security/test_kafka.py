@@ -38,7 +38,7 @@ from feedbridge.kafka.topics import (
     ensure_topics,
 )
 from feedbridge.management.commands import runbridge
-from ops import readiness
+from ops.checks import READY, System
 from risk.store.heartbeats import alive
 from risk.store.messages import FxTick, MarketTick
 from riskproject import kafka_access
@@ -401,10 +401,10 @@ def test_a_command_with_a_wrong_password_ends_with_one_line(broker: Broker, comm
 
 def test_readiness_knows_a_refused_login_from_a_broker_that_is_away(broker: Broker) -> None:
     with broker.settings_of(BRIDGE):
-        readiness._ask_kafka()
+        READY["kafka"].ask(System(timeout_s=1.0))
     wrong = {"KAFKA_PASSWORD": "wrong-0f1e2d"}
     with broker.settings_of(BRIDGE, **wrong), pytest.raises(AccessRefused) as caught:
-        readiness._ask_kafka()
+        READY["kafka"].ask(System(timeout_s=1.0))
     assert "wrong-0f1e2d" not in str(caught.value)
 
 
