@@ -23,6 +23,7 @@ def _last(option: str, default: str) -> str:
 
 if _last("address", address) not in LOOPBACK and not (basic_auth or _last("basic_auth", "")):
     sys.exit(
-        f"Flower is open to whoever reaches {_last('address', address) or 'any address'}: set "
+        "Flower would be open to anyone who can reach "
+        f"{_last('address', address) or 'any address'}: set "
         "FLOWER_BASIC_AUTH=user:password, or leave it on 127.0.0.1"
     )

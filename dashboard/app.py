@@ -13,7 +13,7 @@ if str(ROOT) not in sys.path:  # streamlit puts the script's own folder there, n
 
 from dashboard import auth, theme  # noqa: E402
 
-st.set_page_config(page_title="Rates Risk", page_icon=str(theme.ICON), layout="wide")
+st.set_page_config(page_title="Live Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.CSS)
 # Not in a folder called "pages": Streamlit runs such files by themselves, without this one.
 page = st.navigation(

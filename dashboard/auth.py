@@ -26,14 +26,14 @@ NO_URL = (
     "`WEB_URL=http://127.0.0.1:8000`"
 )
 SENTENCES = {
-    Refusal.NO_LOGIN: ("Risk is shown to users who are logged in.", "Log in"),
+    Refusal.NO_LOGIN: ("Log in to see risk.", "Log in"),
     Refusal.NO_ROLE: (
-        "Your user has no role that reads risk; an administrator gives one.",
+        "Your user has no role that may read risk; ask an administrator for one.",
         "Your login",
     ),
     Refusal.AWAY: (
         "The web process does not answer, so nobody's login can be checked, and nothing is "
-        "shown. This page tries again by itself.",
+        "shown. This page retries automatically.",
         "",
     ),
 }
@@ -117,6 +117,6 @@ NARROW = (
 def own_desks(desks: Sequence[str]) -> str:
     """What a trader sees, in words."""
     if not desks:
-        return "no desk yet: an administrator names you on one"
+        return "no desk yet: ask an administrator to add you to one"
     noun = "desk" if len(desks) == 1 else "desks"
     return f"{noun} {', '.join(desks)} only; lines since this screen began"

@@ -26,7 +26,7 @@ ALL_DESKS = "All desks"
 
 NO_FRAME = (
     "**No frame yet.** Start the demo: `make demo`, or, when the bridge and the workers run, "
-    "the feed: `python manage.py replay`. This page fills by itself."
+    "the feed: `python manage.py replay`. This page updates automatically."
 )
 NO_URL = (
     "**REDIS_URL is not set.** `make demo` sets it; by hand: "
@@ -167,7 +167,7 @@ def nothing_passes(markets: Sequence[Market], choice: Choice) -> str:
         )
     products = " or ".join(f"{product}s" for product in choice.products)
     desk = f" of {choice.desk}" if choice.desk is not None else ""
-    return f"No trade passes the filters: {products}{desk} in {currencies}. Choose others above."
+    return f"No trade matches the filters: {products}{desk} in {currencies}. Choose others above."
 
 
 def _facts(
@@ -236,7 +236,7 @@ def _troubles_badge(markets: Sequence[Market]) -> None:
     found = risk.troubles(markets)
     if found:
         with st.popover(f"PARTIAL {len(found):,}", key="troubles"):
-            st.markdown("**Not in the numbers**")
+            st.markdown("**Excluded from the totals**")
             trouble_table(found, key="troubles-table", height=260, width=640)
 
 

@@ -42,12 +42,12 @@ def status_of(
     if found.old or len(set(dates.values())) < 2:
         return found
     named = ", ".join(f"{name} {date}" for name, date in sorted(dates.items()))
-    return Status("MIXED", f"Sums over currencies are of no one date: {named}.")
+    return Status("MIXED", f"The currencies' frames have different dates: {named}.")
 
 
 def _feed(snapshot: Snapshot, now_s: float) -> Status:
     if snapshot.down:
-        return Status("DOWN", f"{snapshot.down} What you see was read before.")
+        return Status("DOWN", f"{snapshot.down} The values shown were read earlier.")
     alive = live_bridges(snapshot, now_s)
     if not alive:
         return Status("STALE", _silence(snapshot, now_s))
@@ -79,6 +79,6 @@ def newest_ns(snapshot: Snapshot) -> int:
 
 def _silence(snapshot: Snapshot, now_s: float) -> str:
     if not snapshot.pulses:
-        return "No bridge has spoken yet: python manage.py runbridge"
+        return "No heartbeat from a bridge yet: python manage.py runbridge"
     silent_s = now_s - max(pulse.sent_ns for pulse in snapshot.pulses) / 1e9
     return f"No heartbeat from a bridge for {format.age(silent_s)}."

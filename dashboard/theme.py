@@ -133,7 +133,7 @@ def account(user: str, url: str) -> str:
 def refusal(sentence: str, link: str, url: str) -> str:
     """The page of who may not see risk."""
     way = f'<a href="{escape(url)}">{escape(link)}</a>' if link and url else ""
-    return f'<div class="refusal"><h1>Rates Risk</h1><p>{escape(sentence)}</p>{way}</div>'
+    return f'<div class="refusal"><h1>Live Risk</h1><p>{escape(sentence)}</p>{way}</div>'
 
 
 def cards(items: Iterable[Card]) -> str:

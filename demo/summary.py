@@ -18,7 +18,7 @@ from risk.store.results import HistoryLine, Rollup
 
 def live_table(frames: Frames) -> Table:
     """Published risk by currency, as it stands now."""
-    table = Table(title="Live risk (trade currency)", title_justify="left")
+    table = Table(title="Live Risk (trade currency)", title_justify="left")
     for name in (
         "Ccy",
         "Market time",

@@ -27,12 +27,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="devstack", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
-    add_verb(verbs, "run", "start what is not configured, run a command, stop all").add_argument(
-        "command", nargs=argparse.REMAINDER, metavar="-- COMMAND ..."
-    )
-    add_verb(verbs, "doctor", "say of each server where it is and whether it answers")
+    add_verb(
+        verbs, "run", ("start the servers that are not configured, run a command, then stop them")
+    ).add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    add_verb(verbs, "doctor", "report the address of each server and whether it answers")
     add_verb(verbs, "env", "print the URLs of running servers as shell assignments")
-    add_verb(verbs, "stop", "stop a running launcher and what a killed one left behind")
+    add_verb(
+        verbs, "stop", ("stop a running launcher, and servers that a killed launcher left running")
+    )
     return top
 
 
@@ -48,7 +50,7 @@ def add_verb(
 def run(base: Path, command: list[str]) -> int:
     """Start the servers, run the command, stop the servers."""
     if not command:
-        raise StackError("nothing to run: python -m devstack run -- COMMAND ...")
+        raise StackError("no command was given: python -m devstack run -- COMMAND ...")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
     with Stack(base) as stack:

@@ -42,15 +42,20 @@ def judge(requirements: str, answer: str, besides: str) -> tuple[int, list[str]]
         packages: list[dict[str, Any]] = json.loads(answer)["dependencies"]
     except (ValueError, KeyError):
         if OUT_OF_REACH.search(besides):
-            return CLEAN, [f"NOT SHOWN: {requirements}: the database of advisories is out of reach"]
+            return CLEAN, [f"NOT CHECKED: {requirements}: the advisory database cannot be reached"]
         return BROKEN, [f"{requirements}: pip-audit failed: {besides.strip()[-300:]}"]
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     found = [line for package in packages for line in _lines(package)]
     lines = found or [f"{requirements}: {len(packages) - len(skipped)} packages, nothing known"]
     if len(skipped) == len(packages):
-        lines = [f"NOT SHOWN: {requirements}: the database of advisories answers for no package"]
+        lines = [
+            (
+                f"NOT CHECKED: {requirements}: the advisory database returned no answer for any "
+                "package"
+            )
+        ]
     elif skipped:
-        lines.append(f"NOT SHOWN: {', '.join(skipped)}: unknown to the database of advisories")
+        lines.append(f"NOT CHECKED: {', '.join(skipped)}: the advisory database does not know it")
     return (FOUND if found else CLEAN), lines
 
 

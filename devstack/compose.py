@@ -87,7 +87,7 @@ def _patience_s(check: dict[str, Any]) -> float:
 def _seconds(text: str) -> float:
     found = DURATION.fullmatch(text)
     if found is None:
-        raise StackError(f"docker-compose.yml: {text!r} is no time: use 500ms, 10s or 2m")
+        raise StackError(f"docker-compose.yml: {text!r} is not a duration: use 500ms, 10s or 2m")
     return float(found[1]) * UNITS_S[found[2]]
 
 

@@ -271,7 +271,7 @@ class Trial:
         except StackError:
             can_write = False
         if can_write == service.read_only:
-            raise StackError(f"{service.name}: compose says {root}, and that is not so")
+            raise StackError(f"{service.name}: compose says {root}, but the container differs")
         self._tell(service, f"healthy, user {user}, root {root}")
 
     def _demand_ready(self) -> None:
@@ -338,7 +338,7 @@ def try_image(base: Path, base_of: str, environ: Mapping[str, str]) -> None:
     engine = Engine(environ)
     for port in published_ports(ROOT / "Dockerfile"):
         if not is_free(port):
-            raise StackError(f"port {port} is in use, by a demo perhaps: stop it first (make stop)")
+            raise StackError(f"port {port} is in use, perhaps by a demo: stop it first (make stop)")
     if base_of == DEBOOTSTRAP:
         image = base_image((ROOT / "Dockerfile").read_text())
         debootstrap_base(engine, image, base / "rootfs")

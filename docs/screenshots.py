@@ -80,7 +80,7 @@ def shoot_admin(page: Page, web: str) -> None:
     swaps = f"{web}/admin/instruments/swap"
     shoot(page, f"{swaps}/", "admin", settle_ms=800)
     page.click("#result_list tbody tr:first-child th a")
-    page.wait_for_selector("h2:has-text('Live risk')")
+    page.wait_for_selector("h2:has-text('Live values')")
     page.set_viewport_size({"width": WIDTH, "height": TALL})
     picture(page, "admin-swap")
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})

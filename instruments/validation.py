@@ -72,17 +72,17 @@ def check_isin(isin: str) -> None:
     Raises:
         BadInput: Length, country or check digit is wrong. So below.
     """
-    _check_number("isin", isin, stdnum_isin, "12 characters with a right check digit")
+    _check_number("isin", isin, stdnum_isin, "12 characters with a valid check digit")
 
 
 def check_cusip(cusip: str) -> None:
     """Refuse a CUSIP that is misspelt."""
-    _check_number("cusip", cusip, stdnum_cusip, "9 characters with a right check digit")
+    _check_number("cusip", cusip, stdnum_cusip, "9 characters with a valid check digit")
 
 
 def check_lei(lei: str) -> None:
     """Refuse a legal entity identifier that is misspelt."""
-    _check_number("lei", lei, stdnum_lei, "20 characters with right check digits")
+    _check_number("lei", lei, stdnum_lei, "20 characters with valid check digits")
 
 
 def check_country(country: str) -> None:

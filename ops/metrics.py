@@ -100,18 +100,24 @@ def quarantine() -> Iterator[Metric]:
     yield GaugeMetricFamily("risk_database_up", "1 when the database answers", value=float(up))
     if up:
         with contextlib.suppress(DatabaseError):  # absent, until the tables are made
-            text = "Trades kept out of pricing because they end their worker"
+            text = "Trades excluded from pricing because they crash their worker"
             count = Quarantine.objects.count()
             yield GaugeMetricFamily("risk_quarantined_trades", text, value=count)
 
 
 def processes(state: State) -> Iterator[Metric]:
     """Who lives."""
-    yield GaugeMetricFamily("risk_bridges", "Bridges that speak", value=len(state.bridges))
-    yield GaugeMetricFamily("risk_workers", "Pricing workers that speak", value=len(state.workers))
+    yield GaugeMetricFamily(
+        "risk_bridges", "Bridges with a recent heartbeat", value=len(state.bridges)
+    )
+    yield GaugeMetricFamily(
+        "risk_workers", "Pricing workers with a recent heartbeat", value=len(state.workers)
+    )
     total = sum(worker.processes for worker in state.workers)
     yield GaugeMetricFamily("risk_worker_processes", "Processes that price", value=total)
-    family = GaugeMetricFamily("risk_processes", "Processes that speak", labels=["kind"])
+    family = GaugeMetricFamily(
+        "risk_processes", "Processes with a recent heartbeat", labels=["kind"]
+    )
     kinds = [pulse.kind for pulse in state.processes]
     for kind in sorted(set(kinds)):
         family.add_metric([kind], kinds.count(kind))
@@ -121,16 +127,16 @@ def processes(state: State) -> Iterator[Metric]:
 # --- Bridges ---------------------------------------------------------------------------------
 
 BRIDGE_GAUGES = {
-    "in_flight": ("risk_ticks_in_flight", "Records read and not ended"),
+    "in_flight": ("risk_ticks_in_flight", "Records read whose outcome is not decided yet"),
     "open_frames": ("risk_open_frames", "Frames being priced"),
-    "lag": ("risk_consumer_lag", "Records that wait in Kafka"),
+    "lag": ("risk_consumer_lag", "Records waiting in Kafka"),
     "partitions": ("risk_partitions", "Partitions assigned"),
 }
 BRIDGE_COUNTERS = {
     "consumed": ("risk_records_consumed", "Records read from Kafka"),
     "resent": ("risk_blocks_resent", "Blocks sent again by the watchdog"),
     "gap": ("risk_ticks_deleted_unread", "Records that Kafka deleted before they were read"),
-    "split": ("risk_blocks_split", "Blocks priced trade by trade to find one that ends workers"),
+    "split": ("risk_blocks_split", "Blocks priced trade by trade to find one that crashes workers"),
 }
 BRIDGE_TABLES = {
     "states": ("risk_ticks", "state", "Records by the state they ended in"),
@@ -162,12 +168,16 @@ def bridges(pulses: list[BridgePulse]) -> Iterator[Metric]:
 
 
 def _states_of(pulses: list[BridgePulse]) -> Iterator[Metric]:
-    up = GaugeMetricFamily("risk_bridge_up", "1 when the bridge speaks", labels=["bridge"])
+    up = GaugeMetricFamily(
+        "risk_bridge_up", "1 when the bridge has a recent heartbeat", labels=["bridge"]
+    )
     halted = GaugeMetricFamily(
-        "risk_bridge_halted", "1 when most input was bad and it reads no more", labels=["bridge"]
+        "risk_bridge_halted",
+        ("1 when the bridge stopped reading because most records were invalid"),
+        labels=["bridge"],
     )
     waiting = GaugeMetricFamily(
-        "risk_bridge_waiting", "1 while it waits for a server", labels=["bridge"]
+        "risk_bridge_waiting", "1 while the bridge is waiting for a server", labels=["bridge"]
     )
     for pulse in pulses:
         up.add_metric([pulse.name], float(pulse.age_s < STALE_S))
@@ -202,14 +212,14 @@ def cumulative(counts: list[int]) -> list[tuple[str, float]]:
 def published(state: State, now_s: float) -> Iterator[Metric]:
     """The last frame of each currency."""
     age = GaugeMetricFamily(
-        "risk_frame_age_seconds", "Since the last frame was published", labels=["currency"]
+        "risk_frame_age_seconds", "Seconds since the last frame was published", labels=["currency"]
     )
     trades = GaugeMetricFamily(
         "risk_frame_trades", "Trades in the book of the last frame", labels=["currency"]
     )
     priced = GaugeMetricFamily(
         "risk_frame_trades_priced",
-        "Trades of the last frame that have a number",
+        "Trades of the last frame that were priced",
         labels=["currency"],
     )
     partial = GaugeMetricFamily(
@@ -238,16 +248,24 @@ def parts(counts: dict[str, dict[str, int]]) -> Metric:
 def checks(results: list[CheckResult]) -> Iterator[Metric]:
     """The last sample of each currency beside plain QuantLib."""
     npv = GaugeMetricFamily(
-        "risk_quantlib_npv_error_ratio", "Largest difference, of notional", labels=["currency"]
+        "risk_quantlib_npv_error_ratio",
+        ("Largest difference in the last sample, as a fraction of notional"),
+        labels=["currency"],
     )
     ladder = GaugeMetricFamily(
-        "risk_quantlib_ladder_error_ratio", "Largest difference, of gross DV01", labels=["currency"]
+        "risk_quantlib_ladder_error_ratio",
+        ("Largest difference in the last sample, as a fraction of gross DV01"),
+        labels=["currency"],
     )
     breach = GaugeMetricFamily(
-        "risk_quantlib_breach", "1 when the last sample was too far away", labels=["currency"]
+        "risk_quantlib_breach",
+        ("1 when the last sample differed by more than the tolerance"),
+        labels=["currency"],
     )
     when = GaugeMetricFamily(
-        "risk_quantlib_check_timestamp_seconds", "When it was taken", labels=["currency"]
+        "risk_quantlib_check_timestamp_seconds",
+        "Time of the last sample, Unix seconds",
+        labels=["currency"],
     )
     for result in results:
         npv.add_metric([result.currency], result.npv_error)

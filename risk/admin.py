@@ -28,7 +28,7 @@ CONTRACT_S = 2.0
 """How long a page waits for the cash flows of a contract."""
 
 CONTRACT, PERIOD = ("Pays on", "What", "Amount"), ("From", "To")
-WHOLE = "All that the contract pays, the past included."
+WHOLE = "All payments of the contract, including past ones."
 RISK_PAGE = "/api/v1/risk/trades/{}"
 
 Record = dict[str, Any]
@@ -105,7 +105,7 @@ def flows(trade_id: str) -> Panel | None:
         return None
     view, found = answer
     return Panel(
-        "Cash flows still to come",
+        "Future cash flows",
         headers=FLOWS,
         rows=[_flow(row) for row in found.flows],
         note=f"Frame {view.rollup.frame}, valued on {view.rollup.valuation_date}. Received is "

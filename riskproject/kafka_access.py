@@ -76,9 +76,9 @@ class KafkaAccess:
             )
         if not self.open_road:
             raise ImproperlyConfigured(
-                f"KAFKA_SECURITY_PROTOCOL={self.protocol} has neither login nor encryption, and"
-                f" {away[0]} is not this machine: use SASL_SSL, or say that its network is private"
-                " by PRIVATE_NETWORK=True"
+                f"KAFKA_SECURITY_PROTOCOL={self.protocol} has neither a login nor encryption, and"
+                f" {away[0]} is not this machine: use SASL_SSL, or set PRIVATE_NETWORK=True if its"
+                " network is private"
             )
 
 
@@ -170,7 +170,7 @@ def _refuse_half_a_login(access: KafkaAccess) -> None:
     if access.mechanism.startswith("SCRAM") and set(",=") & set(access.username):
         # The client puts the name into the protocol's line as it is: RFC 5802 separates by these.
         raise ImproperlyConfigured(
-            f"KAFKA_USERNAME={access.username!r}: SCRAM takes no name with a comma or ="
+            f"KAFKA_USERNAME={access.username!r}: SCRAM does not allow a comma or = in the name"
         )
 
 
@@ -184,7 +184,7 @@ def _refuse_what_is_not_used(access: KafkaAccess) -> None:
     if not access.encrypts and access.ca_file:
         raise ImproperlyConfigured(
             "KAFKA_CA_FILE is set, and KAFKA_SECURITY_PROTOCOL="
-            f"{access.protocol} would not look at it: use SASL_SSL"
+            f"{access.protocol} would not use it: use SASL_SSL"
         )
 
 

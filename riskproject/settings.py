@@ -130,8 +130,8 @@ def _refuse_open_server(
         )
     if not encrypted and not PRIVATE_NETWORK:
         raise ImproperlyConfigured(
-            f"{name} would send its password to {host} in the clear: use {encrypt}, or say that "
-            "its network is private by PRIVATE_NETWORK=True"
+            f"{name} would send its password to {host} in the clear: use {encrypt}, or set "
+            "PRIVATE_NETWORK=True if its network is private"
         )
 
 
@@ -184,8 +184,8 @@ def _redis_url(url: str) -> str:
     for name, words in blind.items():
         if not DEBUG and options.get(name) in words:
             raise ImproperlyConfigured(
-                f"REDIS_URL: {name}={options[name]} believes any server: leave it out, name who "
-                "signs its certificate by ssl_ca_certs=/path/to/authority.pem"
+                f"REDIS_URL: {name}={options[name]} accepts any certificate: leave it out and "
+                "name the CA by ssl_ca_certs=/path/to/authority.pem"
             )
     encrypted = parts.scheme == "rediss"
     _refuse_open_server(
@@ -251,7 +251,9 @@ ALLOWED_HOSTS = [
     *LOOPBACK_NAMES,
 ]
 if not DEBUG and "*" in ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS='*' lets any name through: list the hosts you serve")
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS='*' accepts every host name: list the hosts you serve"
+    )
 CSRF_TRUSTED_ORIGINS = [
     origin.strip() for origin in env_text("CSRF_TRUSTED_ORIGINS", "").split(",") if origin.strip()
 ]
@@ -394,9 +396,9 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # no collectstatic on a
 
 # The admin's look; its menu is made in riskproject/web/navigation.py.
 UNFOLD = {
-    "SITE_TITLE": "Live risk",
-    "SITE_HEADER": "Live risk",
-    "SITE_SUBHEADER": "Security master",
+    "SITE_TITLE": "Live Risk",
+    "SITE_HEADER": "Live Risk",
+    "SITE_SUBHEADER": "Administration",
     "SITE_SYMBOL": "monitoring",
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
@@ -503,7 +505,7 @@ REST_FRAMEWORK = {
 _token_lifetime = None  # a token is good until it is renewed or deleted
 REST_KNOX = {"TOKEN_TTL": _token_lifetime}
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Fixed-income risk",
+    "TITLE": "Live Risk API",
     "VERSION": "1",
     "DESCRIPTION": (
         "Static data and trades of the risk engine. Rates are decimals per year (4.25 % is "

@@ -140,7 +140,7 @@ class Server(uvicorn.Server):
 
 def _end_now(sig: int) -> None:
     """Leave threads behind; PostgreSQL takes back what their transactions have not committed."""
-    log.warning("requests were still at work %g s after signal %d: they are left", STOP_S, sig)
+    log.warning("requests were still running %g s after signal %d and are abandoned", STOP_S, sig)
     logging.shutdown()
     os._exit(128 + sig)
 

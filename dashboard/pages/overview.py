@@ -97,7 +97,7 @@ def dv01_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
         "DV01 per bp",
         format.money(risk.total(markets, choice, "dv01_par")),
         f"{format.count(trades, 'trade')}{lost}",
-        "What is earned when all quotes of all curves fall by 1 bp (par DV01), in USD.",
+        "Value change when all quotes of all curves fall by 1 bp (par DV01), in USD.",
         points=risk.series(markets, choice, "dv01_par"),
     )
 
@@ -255,7 +255,7 @@ def desks_panel(markets: Sequence[Market], choice: Choice) -> None:
     with st.container(key="panel-desks", border=True, height=BOTTOM_PX, gap="small"):
         head("Desks", f"USD; P&L since open{_later(markets)}")
         st.html(theme.table(DESK_COLUMNS, rows))
-        head("Not in the numbers", _summary(markets, found))
+        head("Excluded from the totals", _summary(markets, found))
         if found:
             screen.trouble_table(found, key="failed", height=110)
 
@@ -296,7 +296,7 @@ def overview(choice: Choice, before: Snapshot) -> None:
     reader = screen.reader()
     snapshot = reader.snapshot()
     screen.redraw_filters_if_new(before, snapshot)
-    markets = screen.status_line("Rates Risk", snapshot, choice)
+    markets = screen.status_line("Live Risk", snapshot, choice)
     if not markets:
         return
     trades = {m.currency: found for m in markets if (found := reader.trades(m.rollup))}

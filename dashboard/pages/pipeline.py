@@ -119,7 +119,7 @@ def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:
     with st.container(key="panel-bridges", border=True, height=BELOW_PX, gap="small"):
         st.html(theme.heading("Bridges", "where their ticks ended, since each started"))
         if table.empty:
-            st.info("No bridge has spoken yet. Start one: `python manage.py runbridge`")
+            st.info("No heartbeat from a bridge yet. Start one: `python manage.py runbridge`")
             return
         st.dataframe(
             table.set_index("Bridge").T.rename_axis("").reset_index(),

@@ -84,7 +84,7 @@ def search_row(snapshot: Snapshot) -> tuple[Search, bool]:
             **_BARE,
         )
         live = st.toggle(
-            "Live", value=True, key="live", help="Off: the table stands still while you read."
+            "Live", value=True, key="live", help="Off: the table does not update while you read it."
         )
     return Search(chosen, text, status or ALL_TRADES), live
 
@@ -291,7 +291,7 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
         return
     trades = held_or_new(markets, live=live)
     if not trades:
-        st.info("The frame's numbers by trade have gone; the next frame brings new ones.")
+        st.info("The trade results of this frame have expired; the next frame has new ones.")
         return
     table = pd.concat([found.table for found in trades.values()], ignore_index=True)
     rows = search.rows(table, choice)
@@ -311,8 +311,8 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
 
 
 SORT_HINT = (
-    "Click a heading to sort by it, again to turn the order round. Numbers then change in place; "
-    "this sorts by the present ones."
+    "Click a heading to sort by it, and again to reverse the order. Updates do not reorder the "
+    "rows; click again to sort by current values."
 )
 
 

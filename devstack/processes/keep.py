@@ -59,7 +59,7 @@ class Keeper:
             if self._told is not None:
                 return 0
             if status == 0 and self.may_finish:
-                self._say("has finished and is not started again")
+                self._say("finished and is not restarted")
                 self._wait_for_signal(FORWARDED, FOREVER_S)
                 return 0
             quick = quick + 1 if time.monotonic() - began < STEADY_S else 1
@@ -104,7 +104,7 @@ class Keeper:
         times = "at its first start" if quick == 1 else f"{quick} times within {STEADY_S:g} s"
         self._say(
             f"ended {times}, last with {ending(status)}: GIVEN UP. "
-            "The reason stands in the lines above; repair it and start again"
+            "The lines above give the reason; correct it and start again"
         )
         return status if status > 0 else 128 - status
 
@@ -120,8 +120,10 @@ def ending(status: int) -> str:
 def main(argv: list[str]) -> int:
     """Keep the command of a command line."""
     parser = argparse.ArgumentParser(prog="devstack.processes.keep", description=__doc__)
-    parser.add_argument("--may-finish", action="store_true", help="exit status 0 ends its work")
-    parser.add_argument("name", help="what lines about it begin with")
+    parser.add_argument(
+        "--may-finish", action="store_true", help=("do not restart the command after exit status 0")
+    )
+    parser.add_argument("name", help="prefix of the log lines about the command")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     arguments = parser.parse_args(argv)
     words = arguments.command

@@ -57,7 +57,13 @@ class Reviver:
             del self._told[name]
         for name, log in dead.items():
             if not self._stack.keeps_data(name):
-                self._tell(name, f"has stopped and kept nothing: make stop, make demo (log: {log})")
+                self._tell(
+                    name,
+                    (
+                        "has stopped and its data are lost: run make stop, then make demo "
+                        f"(log: {log})"
+                    ),
+                )
             elif name not in self._due:
                 self._plan(name, f"has stopped (log: {log})")
             elif self._clock() >= self._due[name]:

@@ -117,12 +117,12 @@ def _to_correct(config: Mapping[str, Any], conn: Any, error: Exception) -> str:
         why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         return f"its certificate is not trusted ({why}): correct KAFKA_CA_FILE or the address"
     if "Handshake failed: [SSL" in said or isinstance(error, InvalidReceiveError):
-        return f"its listener does not speak {protocol}: {PROTOCOL}"
+        return f"its listener does not use {protocol}: {PROTOCOL}"
     if isinstance(error, IllegalSaslStateError):
-        return f"its listener takes no login, and {protocol} has one: {PROTOCOL}"
+        return f"its listener accepts no login, but {protocol} has one: {PROTOCOL}"
     if isinstance(error, UnsupportedSaslMechanismError):
         mechanism = config["sasl_mechanism"]
-        return f"its listener does not take {mechanism}: correct KAFKA_SASL_MECHANISM"
+        return f"its listener does not accept {mechanism}: correct KAFKA_SASL_MECHANISM"
     closed = isinstance(error, KafkaConnectionError | SaslAuthenticationFailedError)
     if conn.broker_version_data is None or not closed:
         return ""
@@ -141,7 +141,11 @@ def _to_correct(config: Mapping[str, Any], conn: Any, error: Exception) -> str:
 
 def _words(protocol: str, error: Exception) -> str:
     said = str(error).removeprefix(f"{type(error).__name__}: ") or type(error).__name__
-    return f"it hangs up: does it speak {protocol}?" if said == "socket disconnected" else said
+    return (
+        f"it closes the connection: does it use {protocol}?"
+        if said == "socket disconnected"
+        else said
+    )
 
 
 class _Checking(threading.local):

@@ -29,4 +29,6 @@ def leave(servers: str, access: Options, group: str, instance: str) -> None:
         finally:
             admin.close()
     except (KafkaError, BrokerUnreachable, AccessRefused) as error:
-        log.warning("the group waits for %s until its session is over: %s", instance, error)
+        log.warning(
+            "the group keeps the partitions of %s until its session expires: %s", instance, error
+        )

@@ -38,7 +38,7 @@ class BondAdmin(KeptRows, RowAdmin):
         ("Stubs", {"classes": ("collapse",), "fields": (
             "dated_date", ("first_coupon_date", "penultimate_coupon_date"),
         )}),
-        ("Instead of the convention", {"classes": ("collapse",), "fields": (
+        ("Convention overrides", {"classes": ("collapse",), "fields": (
             ("payment_frequency", "day_count"), ("settlement_days", "ex_coupon_days"),
             ("calendar", "business_day_convention"), ("end_of_month", "discount_curve"),
         )}),

@@ -18,7 +18,7 @@ class SwapForm(RowForm):
         required=False,
         max_length=8,
         widget=UnfoldAdminTextInputWidget,
-        help_text="instead of the termination date, such as 10Y or 18M",
+        help_text="may replace the termination date, such as 10Y or 18M",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,7 +33,9 @@ class SwapForm(RowForm):
         end = cleaned.get("termination_date")
         if not tenor:
             if end is None and "termination_date" not in self.errors:
-                raise ValidationError({"termination_date": "Give the last day, or a tenor."})
+                raise ValidationError(
+                    {"termination_date": ("Enter the termination date or a tenor.")}
+                )
             return cleaned
         if start is None:
             return cleaned

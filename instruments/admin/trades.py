@@ -50,7 +50,7 @@ class TradeAdmin(KeptRows, RowAdmin):
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         """What it is worth, and what it pays."""
         return [
-            live().values([row.trade_id], title="Live risk"),
+            live().values([row.trade_id], title="Live values"),
             live().flows(row.trade_id)
             or live().contract(row.product, row.terms_values(), title="Cash flows"),
         ]
@@ -125,7 +125,7 @@ class SwapAdmin(TradeAdmin):
         ("Stubs and schedule", {"classes": ("collapse",), "fields": (
             ("first_regular_date", "last_regular_date"), "notional_schedule",
         )}),
-        ("Instead of the convention", {"classes": ("collapse",), "fields": (
+        ("Convention overrides", {"classes": ("collapse",), "fields": (
             ("fixed_frequency", "fixed_day_count"), ("float_frequency", "float_day_count"),
             ("floating_index", "payment_lag"), ("calendar", "business_day_convention"),
             "end_of_month", ("discount_curve", "forecast_curve"),

@@ -48,7 +48,7 @@ class RowAnswer(serializers.Serializer[Any]):
     status = serializers.CharField(help_text="new, update, skip or error")
     row_errors = serializers.DictField(help_text="Sentences by column")
     row_warnings = serializers.DictField(
-        help_text="Sentences by column on values that are taken and may be mistakes"
+        help_text="Warnings by column: values that were accepted but may be mistakes"
     )
     changes = serializers.DictField(help_text="Old and new text by column")
 
@@ -58,7 +58,7 @@ class BulkAnswer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     counts = serializers.DictField(child=serializers.IntegerField())
     book_version = serializers.IntegerField()
-    rows = RowAnswer(many=True, help_text="All rows without errors, and the first with errors")
+    rows = RowAnswer(many=True, help_text="All rows without errors, and the first rows with errors")
     errors_left_out = serializers.IntegerField(help_text="Rows with errors that are not in rows")
 
 
@@ -76,8 +76,10 @@ class BulkMixin:
     @extend_schema(
         parameters=[
             _switch("dry_run", "Check and compare; write nothing"),
-            _switch("partial", "Write good rows although others are bad"),
-            OpenApiParameter("sheet", str, description="Of a workbook with several sheets"),
+            _switch("partial", "Write the valid rows although others are invalid"),
+            OpenApiParameter(
+                "sheet", str, description=("Required for a workbook with several sheets")
+            ),
             OpenApiParameter(HEADER, str, OpenApiParameter.HEADER),
         ],
         request={

@@ -48,7 +48,7 @@ class UnderWay(Conflict):
     """The same key is being answered right now."""
 
     default_code = "idempotency_under_way"
-    default_detail = f"A request with this {HEADER} is under way: ask again in a moment"
+    default_detail = f"A request with this {HEADER} is in progress: repeat the request in a moment"
     wait = 1
 
 

@@ -88,7 +88,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         name = self.context["view"].lookup_field
         if self.instance and name in attrs and attrs[name] != getattr(self.instance, name):
             raise serializers.ValidationError(
-                {name: f"{name}: cannot be changed; make a new row and delete or cancel this one"}
+                {name: f"{name}: cannot be changed; create a new row and delete or cancel this one"}
             )
         return attrs
 
@@ -112,7 +112,9 @@ class RowSerializer(serializers.ModelSerializer[Any]):
                 str(error), code=f"version_conflict current={error.current}"
             ) from None
         except IntegrityError:
-            raise Conflict("Another call made or deleted such a row just now: read again") from None
+            raise Conflict(
+                "Another request has just created or deleted such a row: read it again"
+            ) from None
         return row
 
 

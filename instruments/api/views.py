@@ -40,7 +40,7 @@ KEY = OpenApiParameter(
     HEADER,
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
     OpenApiParameter.HEADER,
-    description="The same key with the same request gives the first answer again, for 24 hours",
+    description="The same key with the same request returns the first response for 24 hours",
 )
 
 

@@ -115,6 +115,6 @@ def _batches(table: Table) -> Iterator[list[tuple[int, Mapping[str, object]]]]:
 def _told(error: IntegrityError) -> str:
     name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or "a rule"
     return (
-        f"The database refused the rows ({name}): somebody else wrote the same ones just now, or "
-        "two of them exchange an identifier. Nothing was written; try again"
+        f"The database refused the rows ({name}): another user wrote the same rows at the same "
+        "time, or two rows exchange an identifier. Nothing was written; try again"
     )

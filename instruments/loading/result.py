@@ -24,7 +24,7 @@ class RowResult:
         id: What it is called; empty when that could not be read.
         status: new, update, skip (nothing would change) or error.
         errors: Sentences by column.
-        warnings: Sentences by column on values that are taken and may be mistakes.
+        warnings: Warnings by column: values that were accepted but may be mistakes.
         changes: Old and new text by column; a new row has empty old ones.
     """
 

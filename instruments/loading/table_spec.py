@@ -29,7 +29,7 @@ TENOR = Column(
     parse=cells.text(8),
     required=False,
     virtual=True,
-    meaning="instead of termination_date: how long after effective_date the swap ends",
+    meaning="may replace termination_date: the swap's length from effective_date",
     allowed="a number and D, W, M or Y, such as 18M or 10Y",
 )
 

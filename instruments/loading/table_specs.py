@@ -23,12 +23,12 @@ from instruments.models import (
 from pricing.markets import conventions
 
 NAME = {"name": "for screens"}
-OTHERWISE = "; empty: as the convention says"
+OTHERWISE = "; empty: the convention's value"
 SCHEDULE = {
     "calendar": f"of business days{OTHERWISE}",
-    "business_day_convention": f"where a date falls on a holiday{OTHERWISE}",
-    "end_of_month": f"whether dates stay at the ends of months{OTHERWISE}",
-    "discount_curve": f"what its flows are discounted on{OTHERWISE}",
+    "business_day_convention": f"how a date on a holiday is adjusted{OTHERWISE}",
+    "end_of_month": f"whether dates at a month's end stay at month ends{OTHERWISE}",
+    "discount_curve": f"discount curve{OTHERWISE}",
 }
 TRADE = {
     "trade_id": f"identifier, unique among all trades; {validation.CODE_HELP}",
@@ -98,9 +98,9 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 convention_names=tuple(conventions.BONDS),
                 meanings={
                     **NAME,
-                    "issuer": "who owes the money; optional",
-                    "maturity_date": "when the face amount is paid back",
-                    "dated_date": "where accrual starts, when that is not the issue date",
+                    "issuer": "the debtor; optional",
+                    "maturity_date": "date on which the face amount is repaid",
+                    "dated_date": "start of accrual, if it is not the issue date",
                     "currency": f"of all its flows{OTHERWISE}",
                     "payment_frequency": f"of coupons{OTHERWISE}",
                     "day_count": f"of accrued interest{OTHERWISE}",
@@ -145,20 +145,20 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 instead={"termination_date": TENOR.name},
                 meanings={
                     **TRADE,
-                    "convention": "fills every field of the legs that is left empty",
+                    "convention": "supplies every field of the legs that is empty",
                     "pay_receive": "of the fixed leg: a receiver receives fixed",
                     "notional": "in the currency of the convention, above zero",
                     "effective_date": "where accrual starts",
-                    "termination_date": "where it ends, unadjusted; or give tenor",
-                    "counterparty": "who stands on the other side; optional",
-                    "trade_date": "when it was dealt; optional",
+                    "termination_date": "unadjusted end date; or give tenor",
+                    "counterparty": "the counterparty; optional",
+                    "trade_date": "trade date; optional",
                     "payment_lag": f"business days from accrual end to payment{OTHERWISE}",
                     "fixed_frequency": f"of the fixed leg{OTHERWISE}",
                     "fixed_day_count": f"of the fixed leg{OTHERWISE}",
                     "float_frequency": f"of the floating leg{OTHERWISE}",
                     "float_day_count": f"of the floating leg{OTHERWISE}",
                     "floating_index": f"of the floating leg{OTHERWISE}",
-                    "forecast_curve": f"what the floating leg is projected on{OTHERWISE}",
+                    "forecast_curve": f"projection curve of the floating leg{OTHERWISE}",
                     **SCHEDULE,
                 },
                 example={
@@ -190,7 +190,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 model=FxRate,
                 key=("currency", "date"),
                 fields=("currency", "date", "usd", "source"),
-                meanings={"currency": "not USD", "date": "the newest of a currency counts"},
+                meanings={"currency": "not USD", "date": "the newest rate of a currency is used"},
                 example={
                     "currency": "EUR",
                     "date": "2024-01-02",

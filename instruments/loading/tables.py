@@ -26,7 +26,7 @@ ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 OLD_EXCEL = "This is an old Excel file (.xls): save it as .xlsx or as CSV UTF-8"
 ENCRYPTED = "The workbook is protected by a password: save it without one"
 MARKUP = (
-    "The file is HTML or XML, whatever its name says: open it in a spreadsheet and save it as "
+    "The file is HTML or XML, despite its name: open it in a spreadsheet and save it as "
     ".xlsx or as CSV UTF-8"
 )
 SEPARATOR = re.compile(r"sep=([,;\t])[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
@@ -73,7 +73,7 @@ def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> 
         raise BadFile(MARKUP)
     packed = content.startswith(ZIP)
     if sheet is not None and not packed:
-        raise BadFile(f"sheet {cells.shown(sheet)}: the file is no workbook, it has no sheets")
+        raise BadFile(f"sheet {cells.shown(sheet)}: the file is not a workbook and has no sheets")
     lines = _xlsx(content, sheet) if packed else _csv(content)
     number, first = next(lines, (0, []))
     names = first[: _last(first)]
@@ -110,7 +110,7 @@ def _table(
 
 def _ragged(number: int, line: Cells, header: list[str], header_row: int) -> str:
     why = (
-        "a cell that holds the separator must stand in double quotes"
+        "a cell that contains the separator must be in double quotes"
         if len(line) > len(header)
         else "cells are missing at its end; Excel leaves out empty ones after 16 rows: load the "
         "workbook itself, or move a column that is always filled to the end"
@@ -133,7 +133,7 @@ def _header(cells_of_row: Cells, kind: TableSpec) -> list[str]:
     """Names of the columns, in this project's spelling."""
     names = [_spelt(cell) for cell in cells_of_row]
     wrong = [unknown_column(name, kind) for name in names if name not in kind.columns]
-    wrong += [f"column {name} stands twice in the header" for name in _doubled(names)]
+    wrong += [f"column {name} occurs twice in the header" for name in _doubled(names)]
     missing = [n for n in kind.key if n not in names]
     wrong += [
         f"column {name} is missing: it says which row of {kind.name} is meant" for name in missing
@@ -171,7 +171,7 @@ def unknown_column(name: str, kind: TableSpec) -> str:
 def _csv(content: bytes) -> Iterator[tuple[int, Cells]]:
     text = _decoded(content)
     if "\0" in text:
-        raise BadFile("The file holds NUL characters: it is no text; save it as CSV UTF-8")
+        raise BadFile("The file holds NUL characters: it is not text; save it as CSV UTF-8")
     number = 0
     try:
         for number, line in _records(text, strict=True):

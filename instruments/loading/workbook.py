@@ -57,12 +57,10 @@ TAG_BYTES = 4096
 SENTENCES = 50
 SHEETS_NAMED = 10
 
-NOT_A_WORKBOOK = (
-    "The file is no XLSX workbook, though it is packed like one: save it as .xlsx or CSV"
-)
+NOT_A_WORKBOOK = "The file is a ZIP archive but not an XLSX workbook: save it as .xlsx or CSV"
 TOO_MUCH = (
     f"The workbook takes more than {CPU_S} seconds or {MEMORY_BYTES // 2**20:,} MB to read: a "
-    "cell may stand far away from the others (delete empty rows and columns), or the file is too "
+    "cell may be far away from the others (delete empty rows and columns), or the file is too "
     "large; split it, or save it as CSV UTF-8"
 )
 ABANDONED = "The caller has hung up while the workbook was being read"
@@ -109,7 +107,7 @@ def read_sheet(
         source.write(content)
         source.seek(0)
         if not _READERS.acquire(timeout=WAIT_S):
-            raise BadWorkbook("Other workbooks are being read just now: try again")
+            raise BadWorkbook("Other workbooks are being read now: try again")
         try:
             _run_child(source, rows, sheet, most_rows, is_abandoned)
         finally:

@@ -54,19 +54,19 @@ class Migration(migrations.Migration):
                     "convention",
                     models.CharField(
                         blank=True,
-                        help_text="fills what is empty; without it, currency, frequency and day count are required",
+                        help_text="supplies fields that are empty; without it, currency, frequency and day count are required",
                         max_length=32,
                     ),
                 ),
                 (
                     "currency",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=3
+                        blank=True, help_text="empty: the convention's value", max_length=3
                     ),
                 ),
                 (
                     "issue_date",
-                    models.DateField(help_text="accrual starts here, unless a dated date is given"),
+                    models.DateField(help_text="start of accrual, unless a dated date is given"),
                 ),
                 ("dated_date", models.DateField(blank=True, null=True)),
                 ("maturity_date", models.DateField(db_index=True)),
@@ -80,58 +80,60 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "first_coupon_date",
-                    models.DateField(blank=True, help_text="for a first stub", null=True),
+                    models.DateField(blank=True, help_text="end of a first stub period", null=True),
                 ),
                 (
                     "penultimate_coupon_date",
-                    models.DateField(blank=True, help_text="for a last stub", null=True),
+                    models.DateField(
+                        blank=True, help_text="start of a last stub period", null=True
+                    ),
                 ),
                 (
                     "payment_frequency",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=16
+                        blank=True, help_text="empty: the convention's value", max_length=16
                     ),
                 ),
                 (
                     "day_count",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "settlement_days",
                     models.PositiveSmallIntegerField(
-                        blank=True, help_text="empty: as the convention says", null=True
+                        blank=True, help_text="empty: the convention's value", null=True
                     ),
                 ),
                 (
                     "ex_coupon_days",
                     models.PositiveSmallIntegerField(
-                        blank=True, help_text="empty: as the convention says", null=True
+                        blank=True, help_text="empty: the convention's value", null=True
                     ),
                 ),
                 (
                     "calendar",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "business_day_convention",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "end_of_month",
                     models.BooleanField(
-                        blank=True, help_text="empty: as the convention says", null=True
+                        blank=True, help_text="empty: the convention's value", null=True
                     ),
                 ),
                 (
                     "discount_curve",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
             ],
@@ -276,7 +278,7 @@ class Migration(migrations.Migration):
                 (
                     "source",
                     models.CharField(
-                        help_text="who published it, or how a proxy was made", max_length=64
+                        help_text="publisher, or how a proxy was derived", max_length=64
                     ),
                 ),
             ],
@@ -322,7 +324,7 @@ class Migration(migrations.Migration):
                             ("cancelled", "cancelled"),
                         ],
                         default="active",
-                        help_text="only active ones are priced",
+                        help_text="only active trades are priced",
                         max_length=9,
                     ),
                 ),
@@ -357,7 +359,7 @@ class Migration(migrations.Migration):
                 (
                     "payment_lag",
                     models.PositiveSmallIntegerField(
-                        blank=True, help_text="empty: as the convention says", null=True
+                        blank=True, help_text="empty: the convention's value", null=True
                     ),
                 ),
                 (
@@ -379,61 +381,61 @@ class Migration(migrations.Migration):
                 (
                     "fixed_frequency",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=16
+                        blank=True, help_text="empty: the convention's value", max_length=16
                     ),
                 ),
                 (
                     "fixed_day_count",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "float_frequency",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=16
+                        blank=True, help_text="empty: the convention's value", max_length=16
                     ),
                 ),
                 (
                     "float_day_count",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "floating_index",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "calendar",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "business_day_convention",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "end_of_month",
                     models.BooleanField(
-                        blank=True, help_text="empty: as the convention says", null=True
+                        blank=True, help_text="empty: the convention's value", null=True
                     ),
                 ),
                 (
                     "discount_curve",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
                     "forecast_curve",
                     models.CharField(
-                        blank=True, help_text="empty: as the convention says", max_length=32
+                        blank=True, help_text="empty: the convention's value", max_length=32
                     ),
                 ),
                 (
@@ -479,7 +481,7 @@ class Migration(migrations.Migration):
                             ("cancelled", "cancelled"),
                         ],
                         default="active",
-                        help_text="only active ones are priced",
+                        help_text="only active trades are priced",
                         max_length=9,
                     ),
                 ),
@@ -496,7 +498,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=8,
-                        help_text="per 100 of face; makes the z-spread",
+                        help_text="per 100 of face; determines the z-spread",
                         max_digits=14,
                         null=True,
                     ),

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.DecimalField(
                 blank=True,
                 decimal_places=6,
-                help_text="over the bond's curve; empty with a clean price: made from it and kept",
+                help_text="over the bond's curve; empty if a clean price is given: solved from it once",
                 max_digits=12,
                 null=True,
                 verbose_name="z-spread (bp)",

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.PositiveSmallIntegerField(
-                        help_text="empty while it is under way", null=True
+                        help_text="empty while the request is in progress", null=True
                     ),
                 ),
                 ("body", models.JSONField(null=True)),

@@ -11,7 +11,7 @@ from instruments import validation
 from instruments.models.issuer import Issuer
 from instruments.models.row import PricedRow
 
-OR_CONVENTION = "empty: as the convention says"
+OR_CONVENTION = "empty: the convention's value"
 RATE_HELP = "decimal per year: 4.25 % is 0.0425"
 
 
@@ -28,7 +28,7 @@ class Bond(PricedRow):
         unique=True,
         null=True,
         blank=True,
-        help_text="optional; makes a US ISIN where none is given",
+        help_text="optional; the ISIN of a US bond is derived from it",
     )
     name = models.CharField(max_length=120)
     issuer = models.ForeignKey(
@@ -38,16 +38,20 @@ class Bond(PricedRow):
         "invented", default=False, help_text="made up for the sample book: no such bond exists"
     )
     convention = models.CharField(
-        max_length=32, blank=True, help_text="fills what is empty; without it, currency, "
-        "frequency and day count are required"
+        max_length=32, blank=True, help_text="supplies fields that are empty; without it, "
+        "currency, frequency and day count are required"
     )  # fmt: skip
     currency = models.CharField(max_length=3, blank=True, help_text=OR_CONVENTION)
-    issue_date = models.DateField(help_text="accrual starts here, unless a dated date is given")
+    issue_date = models.DateField(help_text="start of accrual, unless a dated date is given")
     dated_date = models.DateField(null=True, blank=True)
     maturity_date = models.DateField(db_index=True)
     coupon_rate = models.DecimalField(max_digits=14, decimal_places=10, help_text=RATE_HELP)
-    first_coupon_date = models.DateField(null=True, blank=True, help_text="for a first stub")
-    penultimate_coupon_date = models.DateField(null=True, blank=True, help_text="for a last stub")
+    first_coupon_date = models.DateField(
+        null=True, blank=True, help_text="end of a first stub period"
+    )
+    penultimate_coupon_date = models.DateField(
+        null=True, blank=True, help_text="start of a last stub period"
+    )
     payment_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
     day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
     settlement_days = models.PositiveSmallIntegerField(

@@ -16,7 +16,7 @@ class Fixing(PricedRow):
     index = models.CharField(max_length=16)
     date = models.DateField(help_text="the fixing date, not the day of publication")
     rate = models.DecimalField(max_digits=14, decimal_places=10, help_text="decimal per year")
-    source = models.CharField(max_length=64, help_text="who published it, or how a proxy was made")
+    source = models.CharField(max_length=64, help_text="publisher, or how a proxy was derived")
 
     class Meta:
         ordering = ("index", "-date")

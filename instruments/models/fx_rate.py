@@ -11,14 +11,14 @@ from pricing import limits
 
 
 class FxRate(PricedRow):
-    """US dollars for one unit of a currency, on a date; the newest of a currency counts."""
+    """US dollars for one unit of a currency, on a date; the newest rate of a currency is used."""
 
     currency = models.CharField(max_length=3)
     date = models.DateField()
     usd = models.DecimalField(
         "US dollars", max_digits=18, decimal_places=8, help_text="for one unit of the currency"
     )
-    source = models.CharField(max_length=64, help_text="who published it, or how it was made")
+    source = models.CharField(max_length=64, help_text="publisher, or how the rate was derived")
 
     class Meta:
         ordering = ("currency", "-date")

@@ -12,7 +12,9 @@ class Reply(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=64, help_text="SHA-256 of method, path and body")
-    status = models.PositiveSmallIntegerField(null=True, help_text="empty while it is under way")
+    status = models.PositiveSmallIntegerField(
+        null=True, help_text=("empty while the request is in progress")
+    )
     body = models.JSONField(null=True)
     created = models.DateTimeField(auto_now_add=True, db_index=True)
 

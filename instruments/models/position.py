@@ -30,7 +30,7 @@ class BondPosition(Trade):
         decimal_places=8,
         null=True,
         blank=True,
-        help_text="per 100 of face; makes the z-spread",
+        help_text="per 100 of face; determines the z-spread",
     )
     z_spread_bp = models.DecimalField(
         "z-spread (bp)",
@@ -38,7 +38,7 @@ class BondPosition(Trade):
         decimal_places=6,
         null=True,
         blank=True,
-        help_text="over the bond's curve; empty with a clean price: made from it and kept",
+        help_text="over the bond's curve; empty if a clean price is given: solved from it once",
     )
 
     class Meta(Trade.Meta):

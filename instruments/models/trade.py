@@ -38,7 +38,10 @@ class Trade(PricedRow):
     trade_id = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(
-        max_length=9, choices=Status, default=Status.ACTIVE, help_text="only active ones are priced"
+        max_length=9,
+        choices=Status,
+        default=Status.ACTIVE,
+        help_text=("only active trades are priced"),
     )
 
     class Meta:

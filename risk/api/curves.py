@@ -46,12 +46,15 @@ class CurveView(RiskView):
                 OpenApiParameter.PATH,
             ),
             OpenApiParameter(
-                "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag you have"
+                "If-None-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description=("ETag of the response that the caller has"),
             ),
         ],
         responses={
             200: schemas.Curve,
-            304: OpenApiResponse(description="The curve is the one you have"),
+            304: OpenApiResponse(description="The curve has not changed"),
         },
     )
     def get(self, request: Request, curve: str) -> Response:

@@ -43,7 +43,7 @@ class HistoryView(RiskView):
         parameters.known_only(request, "currency", "from", "to", "interval")
         if self.desks(request) is not None:
             raise PermissionDenied(
-                "History is of all desks together: it needs the role viewer or risk_admin",
+                "The history covers all desks: it needs the role viewer or risk_admin",
                 code="role_required viewer",
             )
         start, end = parameters.moment(request, "from"), parameters.moment(request, "to")

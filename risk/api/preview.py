@@ -23,7 +23,7 @@ from riskproject.web.slots import Slots
 
 slots = Slots(
     "previews",
-    own_hint="wait for an answer before the next one",
+    own_hint="wait for a response before sending the next one",
     hint="try again later",
     retry_after_s=1,
 )

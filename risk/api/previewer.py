@@ -32,8 +32,8 @@ class PreviewerBusy(APIException):
     default_code = "previewer_busy"
     wait = RETRY_AFTER_S
     default_detail = (
-        "No worker of the queue preview has answered in time: it has many to"
-        " answer, or none runs (celery -A riskproject worker --queues preview)"
+        "The preview worker did not answer in time: it is busy, or none is running"
+        " (celery -A riskproject worker --queues preview)"
     )
 
 

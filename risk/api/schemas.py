@@ -55,7 +55,7 @@ class Stamp(Answer):
     coverage = FloatField()
     age_s = FloatField(help_text="Seconds since publication")
     stale = BooleanField()
-    fx_usd = FloatField(allow_null=True, help_text="US dollars per unit; null: not known")
+    fx_usd = FloatField(allow_null=True, help_text="US dollars per unit; null: unknown")
     fx_label = CharField()
 
 

@@ -110,4 +110,4 @@ def read(question: Callable[[], T]) -> T:
         except RedisError as error:
             # Its text names host and port: not for everyone who may call.
             raise DependencyDown("redis", type(error).__name__) from None
-    raise DependencyDown("redis", "frames move faster than they can be read")
+    raise DependencyDown("redis", "frames are replaced faster than they can be read")

@@ -31,9 +31,11 @@ class TradesView(RiskView):
             parameters.parameter("book", "Book code"),
             parameters.parameter("desk", "Desk code"),
             parameters.parameter("type", "Product", allowed=PRODUCT_NAMES),
-            parameters.parameter("status", "With a number or without", allowed=STATES),
+            parameters.parameter("status", "priced or failed", allowed=STATES),
             parameters.parameter("search", "Part of a trade id"),
-            parameters.parameter("ordering", "- in front: downwards", allowed=ORDERING_WORDS),
+            parameters.parameter(
+                "ordering", "prefix - for descending order", allowed=ORDERING_WORDS
+            ),
             parameters.PAGE,
             parameters.PAGE_SIZE_PARAMETER,
         ],

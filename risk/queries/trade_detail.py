@@ -21,7 +21,7 @@ from risk.store.results import PartColumns, Rollup
 STALE_AFTER_S = 10.0
 """A frame older than this is flagged; a quiet market has old frames that are still right."""
 
-LATE = ("MISSING_BLOCK", "its block did not arrive in time for this frame")
+LATE = ("MISSING_BLOCK", "its block was not priced in time for this frame")
 
 
 class FrameMoved(Exception):

@@ -35,7 +35,7 @@ def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> st
 
 def _not_arrived(header: FrameHeader, manifest: Manifest, present: set[int]) -> list[UnpricedTrade]:
     """Trades of the blocks that have put no part."""
-    reason = f"its block did not arrive in time for frame {header.frame}"
+    reason = f"its block was not priced in time for frame {header.frame}"
     missing = [block for block in range(header.blocks) if block not in present]
     return [
         trade for block in missing for trade in manifest.trades_of(block, MISSING_BLOCK, reason)

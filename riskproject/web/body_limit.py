@@ -81,7 +81,7 @@ class _Body:
             message = await asyncio.wait_for(self._receive(), max(left_s, 0.0))
         except TimeoutError:
             return await self._refusal(
-                408, f"The body did not come to its end within {allowed_s:.0f} s: send it again"
+                408, f"The body was not complete within {allowed_s:.0f} s: send it again"
             )
         self._seen += len(message.get("body", b""))
         if self._seen > self._limits.limit:

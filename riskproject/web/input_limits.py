@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 QUERY_VALUE_CHARACTERS = 2_000
 """Of one query parameter: the admin carries the filters of a list along in one."""
 
-DATA_REFUSED = "A value is outside of what its field can hold: look at dates, numbers and patterns"
+DATA_REFUSED = "A value is outside the range of its field: look at dates, numbers and patterns"
 
 
 class InputLimits:
@@ -37,7 +37,7 @@ class InputLimits:
         """Answer 400 to a value that PostgreSQL refuses, wherever in a page it was used."""
         if not isinstance(error, DataError):
             return None
-        log.warning("the database refused a value of this request: %s", error)
+        log.warning("the database refused a value in this request: %s", error)
         return _refusal(request, {"value": DATA_REFUSED})
 
 

@@ -12,7 +12,7 @@ from rest_framework.parsers import BaseParser
 
 
 class TooLarge(APIException):
-    """The body is longer than this address takes."""
+    """The body is longer than this address accepts."""
 
     status_code = 413
     default_code = "too_large"

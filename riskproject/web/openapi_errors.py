@@ -27,7 +27,7 @@ SCHEMA: Json = {
 }
 MEANINGS = {
     400: "A parameter, header or body is wrong; `errors` says which and what is allowed",
-    401: "No login, or a token that is not known",
+    401: "No login, or an unknown token",
     403: "The user's roles do not allow this",
     404: "No such row, trade, curve or page",
     406: "The answer cannot be given in the media type that `Accept` names",

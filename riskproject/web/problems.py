@@ -118,9 +118,9 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, OperationalError | InterfaceError):
         return DependencyDown("database")  # its own text may name hosts and users
     if isinstance(error, DataError):
-        return _OutOfRange("A value is outside of what its field can hold")
+        return _OutOfRange("A value is outside the range of its field")
     if isinstance(error, RequestDataTooBig):
-        return _TooBig("The body is longer than this address takes")
+        return _TooBig("The body is longer than this address accepts")
     return error
 
 
@@ -178,7 +178,7 @@ def no_such_address(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Project-wide 400: a host that is not served, a header that is no header."""
     if request.path_info.startswith("/api/"):
-        return _answer(400, "The request cannot be read: look at its address, host and headers")
+        return _answer(400, "The request cannot be read: check its address, host and headers")
     return defaults.bad_request(request, exception)
 
 
@@ -191,5 +191,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Project-wide 500: it tells nothing, the log tells everything."""
     if request.path_info.startswith("/api/"):
-        return _answer(500, "The server failed on this call; its log has the reason")
+        return _answer(500, "The server failed; its log has the reason")
     return defaults.server_error(request)

@@ -139,7 +139,7 @@ def test_filters_that_no_trade_passes_show_a_sentence_and_no_zero(
     app.get_by_key("product").set_value(["bond"])
     app.get_by_key("desk").set_value("D2").run()  # D2 has swaps alone
     assert metrics(clean(app)) == {}
-    assert "No trade passes the filters: bonds of D2 in USD, EUR, GBP." in app.info[0].value
+    assert "No trade matches the filters: bonds of D2 in USD, EUR, GBP." in app.info[0].value
 
 
 def test_profits_of_desks_keep_sign_and_digits(open_app: Open, redis_client: redis.Redis) -> None:

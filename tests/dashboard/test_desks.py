@@ -149,8 +149,8 @@ def test_a_hostile_desk_is_text(
 @pytest.mark.parametrize(
     ("why", "sentence"),
     [
-        (Refusal.NO_LOGIN, "users who are logged in"),
-        (Refusal.NO_ROLE, "no role that reads risk"),
+        (Refusal.NO_LOGIN, "Log in to see risk"),
+        (Refusal.NO_ROLE, "no role that may read risk"),
         (Refusal.AWAY, "The web process does not answer"),
     ],
 )

@@ -31,7 +31,7 @@ def snapshot(*, frame_age_s: float = 1.0, beat_age_s: float = 0.2, **pulse: obje
         (snapshot(beat_age_s=2.5), "STALE", "No heartbeat from a bridge for 2.5s"),
         (snapshot(frame_age_s=9, open_frames=2), "STALE", "2 frames open, none published for 9.0s"),
         (snapshot(frame_age_s=9, waiting_for="redis"), "STALE", "waits for redis"),
-        (replace(snapshot(), pulses=[]), "STALE", "No bridge has spoken yet"),
+        (replace(snapshot(), pulses=[]), "STALE", "No heartbeat from a bridge yet"),
         (replace(snapshot(), down="Redis is away."), "DOWN", "Redis is away."),
     ],
 )

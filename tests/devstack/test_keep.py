@@ -103,7 +103,7 @@ def test_a_service_that_ends_by_itself_without_an_error_is_started_again(tmp_pat
 def test_work_that_may_finish_is_not_done_twice_and_its_keeper_waits_to_be_told(tmp_path):
     with kept(tmp_path, *python(LIVE, tmp_path / "lives"), options=("--may-finish",)) as keeper:
         until(lambda: said(tmp_path))
-        assert said(tmp_path) == ["keep: thing has finished and is not started again"]
+        assert said(tmp_path) == ["keep: thing finished and is not restarted"]
         time.sleep(0.5)
         assert keeper.poll() is None
         keeper.terminate()
@@ -116,7 +116,7 @@ def test_work_that_may_finish_and_fails_is_started_again(tmp_path):
     with kept(tmp_path, *python(fails, tmp_path / "lives"), options=("--may-finish",)):
         until(lambda: len(said(tmp_path)) == 2)
     assert said(tmp_path)[0].startswith("keep: thing ended with exit status 1; ")
-    assert said(tmp_path)[1] == "keep: thing has finished and is not started again"
+    assert said(tmp_path)[1] == "keep: thing finished and is not restarted"
 
 
 def test_a_signal_to_the_whole_group_reaches_the_process_once_and_all_ends(tmp_path):

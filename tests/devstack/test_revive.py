@@ -102,7 +102,7 @@ def test_a_broker_that_keeps_nothing_is_not_started_in_silence(
         look()
         look()
         assert len(said) == 1
-        assert said[0].startswith("devstack: kafka has stopped and kept nothing: make stop, ")
+        assert said[0].startswith("devstack: kafka has stopped and its data are lost: ")
         assert [name for name, _ in stack.dead()] == ["kafka"]
 
 

@@ -74,12 +74,12 @@ def listener(says: bytes | None) -> Iterator[str]:
         ({**SASL_SSL, "KAFKA_USERNAME": ""}, "set KAFKA_USERNAME"),
         ({**SASL_SSL, "KAFKA_PASSWORD": " "}, "'bridge' has no password: set KAFKA_PASSWORD or"),
         ({**SASL_SSL, "KAFKA_PASSWORD": "", "KAFKA_PASSWORD_FILE": "no-such"}, "cannot be read"),
-        ({**SASL_SSL, "KAFKA_USERNAME": "a,b"}, "SCRAM takes no name with a comma or ="),
+        ({**SASL_SSL, "KAFKA_USERNAME": "a,b"}, "SCRAM does not allow a comma or = in the name"),
         ({**SASL_SSL, "KAFKA_CA_FILE": "no-such"}, "KAFKA_CA_FILE='no-such' cannot be read"),
         ({**SASL_SSL, "KAFKA_CA_FILE": __file__}, "holds no certificate in PEM form"),
         (LOGIN, "KAFKA_SECURITY_PROTOCOL=PLAINTEXT would not log in: use SASL_SSL"),
         ({"KAFKA_SECURITY_PROTOCOL": "SSL", **LOGIN}, "=SSL would not log in: use SASL_SSL"),
-        ({"KAFKA_CA_FILE": __file__}, "would not look at it: use SASL_SSL"),
+        ({"KAFKA_CA_FILE": __file__}, "would not use it: use SASL_SSL"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_one_sentence(
@@ -207,7 +207,7 @@ def test_who_answers_nothing_is_no_broker_and_is_not_waited_for(
 
 def test_a_listener_without_tls_is_told_apart_from_none() -> None:
     options = read(**SASL_SSL).options_for(HERE)
-    sentence = "its listener does not speak SASL_SSL: correct KAFKA_SECURITY_PROTOCOL"
+    sentence = "its listener does not use SASL_SSL: correct KAFKA_SECURITY_PROTOCOL"
     with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
         with pytest.raises(AccessRefused, match=sentence):
             check_connection(address, options)
@@ -271,7 +271,7 @@ def test_a_missing_topic_that_may_not_be_made_is_said_with_who_may(admin_that: A
         topics.ensure_topics(HERE)
     assert str(caught.value) == (
         "Kafka at 127.0.0.1:9092: topics are missing, and this account may not make them:"
-        " yield_curve_ticks; run with an account that may: manage.py kafka_grants"
+        " yield_curve_ticks; create them with an administrator's account: manage.py kafka_grants"
     )
 
 
@@ -317,10 +317,10 @@ def test_no_account_of_ours_may_more_than_read_and_write() -> None:
 
 @pytest.mark.parametrize("name", ["*", "", " ", "feed*"])
 def test_rights_are_never_granted_to_everyone(name: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="not the name of one account"):
+    with pytest.raises(argparse.ArgumentTypeError, match="not the name of a single account"):
         account(name)
 
 
 def test_grants_for_nobody_are_a_mistake() -> None:
-    with pytest.raises(CommandError, match="nobody is named: use --bridge USER"):
+    with pytest.raises(CommandError, match="no account is named: use --bridge USER"):
         call_command("kafka_grants")

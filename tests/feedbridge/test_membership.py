@@ -62,4 +62,4 @@ def test_a_bridge_without_a_name_has_nothing_to_give_back(kafka_bootstrap, membe
 def test_a_broker_that_is_away_does_not_keep_a_bridge_from_ending(caplog):
     with caplog.at_level(logging.WARNING):
         leave("127.0.0.1:1", {}, "group", NAME)
-    assert f"the group waits for {NAME} until its session is over" in caplog.text
+    assert f"the group keeps the partitions of {NAME} until its session expires" in caplog.text

@@ -89,9 +89,7 @@ def test_one_of_several_sheets_is_checked_and_loaded(admin_client: Client, book:
 def test_a_file_cannot_be_confirmed_twice(admin_client: Client, book: Book) -> None:
     page = upload(admin_client, *LINES)
     confirm(admin_client, page)
-    assert said(confirm(admin_client, page)) == [
-        "The uploaded file is no longer there: upload it again"
-    ]
+    assert said(confirm(admin_client, page)) == ["The uploaded file has expired: upload it again"]
 
 
 def test_errors_are_said_by_row_and_column_and_cannot_be_confirmed(

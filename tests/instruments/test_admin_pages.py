@@ -128,7 +128,7 @@ def test_a_swap_is_entered_with_a_tenor_instead_of_its_last_day(
     page = admin_client.post(address, {**form, "tenor": "ten"})
     assert "tenor: &#x27;ten&#x27; is not valid; a number and D, W, M or Y" in page.content.decode()
     page = admin_client.post(address, {**form, "tenor": ""})
-    assert "Give the last day, or a tenor." in page.content.decode()
+    assert "Enter the termination date or a tenor." in page.content.decode()
     assert admin_client.post(address, {**form, "tenor": "18M"}).status_code == 302
     assert Swap.objects.get().termination_date.isoformat() == "2024-09-15"
 

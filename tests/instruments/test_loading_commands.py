@@ -58,7 +58,7 @@ def test_a_wrong_file_ends_in_an_error_with_its_sentences(book: Book, file: Path
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
-        ("trades-2024.csv", (), "names no kind of rows: add --kind, of issuers"),
+        ("trades-2024.csv", (), "is not the name of a table: add --kind, one of issuers"),
         ("gone.csv", ("--kind", "swaps"), "cannot be read: No such file or directory"),
         ("swaps.csv", ("--user", "nobody"), "there is no user 'nobody'"),
     ],

@@ -66,7 +66,7 @@ def unchanged(book: Book) -> Iterator[None]:
         ),
         (
             GOOD.replace("tenor", "notional").encode(),
-            "column notional stands twice in the header",
+            "column notional occurs twice in the header",
         ),
         (GOOD.replace(",book", ",").encode(), "a column has no name in the header"),
         (
@@ -84,8 +84,8 @@ def unchanged(book: Book) -> Iterator[None]:
         (GOOD.encode("utf-16"), 'is not UTF-8: save the file as "CSV UTF-8"'),
         (f"{GOOD}S\0,x".encode(), "The file holds NUL characters"),
         (f'{GOOD}"S2,USD\n'.encode(), "row 3: unexpected end of data"),
-        (b"PK\x03\x04 no archive", "The file is no XLSX workbook"),
-        (packed(**{"a.txt": "hello"}), "The file is no XLSX workbook, though it is packed like"),
+        (b"PK\x03\x04 no archive", "The file is a ZIP archive but not"),
+        (packed(**{"a.txt": "hello"}), "The file is a ZIP archive but not an XLSX"),
         (b"\xd0\xcf\x11\xe0 old", "This is an old Excel file (.xls): save it as .xlsx"),
         (
             workbook(HEADER.split(","), ["S1", "USD-SOFR-OIS", "pay", "=1+1"]),

@@ -154,7 +154,7 @@ def bomb() -> bytes:
 
 def test_a_bomb_of_shared_strings_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "CLOCK_S", 1)
-    assert "to read: a cell may stand far away" in refusal(bomb())
+    assert "to read: a cell may be far away" in refusal(bomb())
 
 
 def processor_time_s(pid: int) -> float:
@@ -248,7 +248,7 @@ def test_a_hidden_sheet_is_not_looked_at(book: Book) -> None:
 
 
 def test_only_workbooks_have_sheets() -> None:
-    assert "the file is no workbook, it has no sheets" in refusal(GOOD.encode(), "Swaps")
+    assert "the file is not a workbook and has no sheets" in refusal(GOOD.encode(), "Swaps")
 
 
 # --- Cells -----------------------------------------------------------------------------------

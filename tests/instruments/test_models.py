@@ -32,7 +32,7 @@ def refusal(row: Any) -> dict[str, str]:
             "coupon_rate",
             "4.125 is not valid; decimal expected, -0.2 to 1 (write 4.125 % as 0.04125)",
         ),
-        ({"isin": "US91282CFV82"}, "isin", "right check digit"),
+        ({"isin": "US91282CFV82"}, "isin", "valid check digit"),
         ({"isin": "us91282cfv81"}, "isin", "write it as US91282CFV81"),
         ({"convention": "US-TREASURIES"}, "convention", "allowed: US-TREASURY, DE-BUND"),
         ({"currency": "GBP"}, "currency", "US-TREASURY bonds are in USD"),

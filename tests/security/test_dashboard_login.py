@@ -21,7 +21,7 @@ from tests.dashboard import made
 from tests.security.screen import Tab, answer, running_dashboard, tab
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-LOGIN = "users who are logged in"
+LOGIN = "Log in to see risk"
 LAST_PANEL = "Biggest movers"
 OUT_S = 10.0
 
@@ -71,7 +71,7 @@ def test_only_a_session_of_a_user_with_a_role_gets_more_than_a_sentence(
         page = shown(screen, cookie, LOGIN)
         assert page.heard("/accounts/login/?next=/dashboard/")
         assert not page.heard("USD")
-    page = shown(screen, session_of(users["nobody"]), "no role that reads risk")
+    page = shown(screen, session_of(users["nobody"]), "no role that may read risk")
     assert not page.heard("USD")
     for name in ("viewer", "both", "risk_admin", "superuser"):
         page = shown(screen, session_of(users[name]))

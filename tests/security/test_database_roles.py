@@ -296,7 +296,7 @@ def test_a_right_that_another_than_the_owner_gave_is_told_and_nothing_changes(
     ask(system, "", "GRANT SELECT ON knox_authtoken TO risk_app WITH GRANT OPTION")
     ask(system, APP, "GRANT SELECT ON knox_authtoken TO risk_readonly")
     try:
-        with pytest.raises(CommandError, match=r"^1 rights are not as .* Nothing was changed"):
+        with pytest.raises(CommandError, match=r"^1 rights differ from .* Nothing was changed"):
             roles()
     finally:
         ask(system, "", "REVOKE GRANT OPTION FOR SELECT ON knox_authtoken FROM risk_app CASCADE")
@@ -481,5 +481,7 @@ def test_a_file_is_loaded_by_hand_and_its_history_written(as_app: None, tmp_path
 def test_a_quarantined_trade_is_released_by_hand(as_app: None) -> None:
     trade = Swap.objects.order_by("pk")[0].trade_id
     Quarantine.objects.create(trade_id=trade, currency="USD", frame=1, reason="ends its worker")
-    assert f"{trade} is released: the next book has it" in said("quarantine", "--release", trade)
+    assert f"{trade} is released and will be in the next book" in said(
+        "quarantine", "--release", trade
+    )
     assert not Quarantine.objects.exists()

@@ -367,7 +367,7 @@ def test_a_value_that_only_postgresql_refuses_is_a_bad_request(
     monkeypatch.setattr("instruments.api.views.SwapViewSet.list", refused)
     answer = api.get("/api/v1/swaps/")
     assert answer.status_code == 400
-    assert "outside of what its field can hold" in answer.json()["detail"]
+    assert "outside the range of its field" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("field", ["term", "page"])

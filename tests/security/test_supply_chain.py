@@ -155,7 +155,7 @@ def test_a_package_that_could_not_be_looked_up_is_not_counted_as_well() -> None:
         0,
         [
             "list.txt: 1 packages, nothing known",
-            "NOT SHOWN: odd: unknown to the database of advisories",
+            "NOT CHECKED: odd: the advisory database does not know it",
         ],
     )
     status, lines = judged(package("bad", "GHSA-1"), UNKNOWN)
@@ -167,7 +167,7 @@ def test_a_database_out_of_reach_is_said_and_is_no_failure() -> None:
     for status, lines in (audit.judge("list.txt", "", gone), judged(UNKNOWN)):
         assert status == 0
         assert len(lines) == 1
-        assert lines[0].startswith("NOT SHOWN: list.txt: the database of advisories")
+        assert lines[0].startswith("NOT CHECKED: list.txt: the advisory database")
 
 
 def test_any_other_failure_of_the_tool_is_one_of_ours() -> None:

@@ -33,15 +33,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--trades", type=int, default=sample.SAMPLE_SIZE, help="how many in all"
+            "--trades", type=int, default=sample.SAMPLE_SIZE, help="total number of trades"
         )
         parser.add_argument(
-            "--seed", type=int, default=sample.SEED, help="of the trades after the first 200"
+            "--seed",
+            type=int,
+            default=sample.SEED,
+            help=("seed of the generated trades, those after the first 200"),
         )
         parser.add_argument(
             "--clear",
             action="store_true",
-            help="remove sample and generated trades, and bonds nobody else holds; add nothing",
+            help=(
+                "delete the sample and generated trades and the bonds that no other trade "
+                "uses; add nothing"
+            ),
         )
 
     def handle(self, *args: object, trades: int, seed: int, clear: bool, **options: object) -> None:
@@ -55,7 +61,7 @@ def _clear() -> str:
     removed = sum(model._default_manager.filter(OURS).delete()[0] for model in trade_models())
     codes = [bond.code for bond in sample_bonds.bonds()]
     bonds, _ = Bond.objects.filter(code__in=codes, positions__isnull=True).delete()
-    return f"{removed} trades and {bonds} bonds removed; desks and books stay."
+    return f"{removed} trades and {bonds} bonds deleted; desks and books are kept."
 
 
 def _seed(count: int, seed: int) -> str:

@@ -44,18 +44,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which letters, and what to do with them."""
-        parser.add_argument("--code", help="only this reason, such as JSON or RANGE")
-        parser.add_argument("--since", type=since, help="only from this time on")
-        parser.add_argument("--limit", type=int, default=50, help="list the newest so many")
-        parser.add_argument("--json", action="store_true", help="a JSON object a line")
+        parser.add_argument("--code", help="list only this reason, such as JSON or RANGE")
+        parser.add_argument("--since", type=since, help="list only letters from this time on")
+        parser.add_argument(
+            "--limit", type=int, default=50, help=("number of letters to list, newest first")
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object per line")
         parser.add_argument(
             "--reinject",
             nargs="*",
             metavar="LETTER",
             help="send these again, named as the list does (partition:offset), such as 0:17",
         )
-        parser.add_argument("--all", action="store_true", help="with --reinject: all of the list")
-        parser.add_argument("--dry-run", action="store_true", help="say what --reinject would do")
+        parser.add_argument(
+            "--all", action="store_true", help=("with --reinject: send all listed letters")
+        )
+        parser.add_argument("--dry-run", action="store_true", help="show what --reinject would do")
 
     def handle(self, *args: Any, **options: Any) -> None:
         servers = settings.KAFKA_BOOTSTRAP_SERVERS
@@ -111,7 +115,9 @@ class Command(BaseCommand):
             sent = send_again(producer, letters)
         finally:
             producer.close(timeout=5)
-        self.stdout.write(f"sent {sent} again; they are judged anew and stay in the list")
+        self.stdout.write(
+            f"sent {sent} again; the bridge checks them again, and they stay in the list"
+        )
 
 
 def _wanted(options: dict[str, Any]) -> set[str] | None:

@@ -232,7 +232,7 @@ def _add_what(parser: CommandParser) -> None:
         "columns), instead of the stored ones; all its days are played",
     )
     parser.add_argument(
-        "--seed", type=int, default=ticks.DEFAULT_SEED, help="of the path between two closes"
+        "--seed", type=int, default=ticks.DEFAULT_SEED, help="seed of the path between two closes"
     )
 
 
@@ -242,36 +242,42 @@ def _add_pace(parser: CommandParser) -> None:
         type=float,
         default=ticks.DEFAULT_INTERVAL_MS,
         metavar="MS",
-        help="between two ticks of a currency (default %(default)g)",
+        help="seconds between two ticks of a currency (default %(default)g)",
     )
     parser.add_argument(
         "--ticks-per-day",
         type=int,
         default=ticks.DEFAULT_TICKS_PER_DAY,
         metavar="N",
-        help="ticks of a currency in a market day; 1 sends closes alone (default %(default)s)",
+        help="ticks per currency and market day; 1 sends only the closes (default %(default)s)",
     )
     parser.add_argument(
         "--speed", type=float, default=1.0, metavar="X", help="divides the interval (default 1)"
     )
-    parser.add_argument("--max", action="store_true", help="send as fast as the broker takes it")
-    parser.add_argument("--loop", action="store_true", help="start again at the end, until stopped")
     parser.add_argument(
-        "--once", type=int, dest="limit", metavar="N", help="stop after N ticks in all"
+        "--max", action="store_true", help=("send as fast as the broker accepts ticks")
+    )
+    parser.add_argument(
+        "--loop", action="store_true", help=("start again after the last tick, until stopped")
+    )
+    parser.add_argument(
+        "--once", type=int, dest="limit", metavar="N", help="stop after N ticks in total"
     )
 
 
 def _add_where(parser: CommandParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print ticks, send nothing")
     parser.add_argument(
-        "--wait", action="store_true", help="first wait until a bridge and a pricing worker run"
+        "--wait", action="store_true", help="wait until a bridge and a pricing worker are running"
     )
     parser.add_argument(
         "--take-over",
         action="store_true",
         help="publish instead of the source that publishes these currencies now, until the end",
     )
-    parser.add_argument("--bootstrap", metavar="HOST:PORT", help="instead of the configured broker")
+    parser.add_argument(
+        "--bootstrap", metavar="HOST:PORT", help=("broker address, instead of the configured one")
+    )
     parser.add_argument(
         "--run-id", metavar="NAME", help="the ticks' source is replay-NAME (default: random)"
     )

@@ -73,13 +73,19 @@ class Command(BaseCommand):
             "--start",
             choices=("earliest", "latest"),
             default="earliest",
-            help="where a group without committed offsets begins",
+            help="where a group without committed offsets starts reading",
         )
         parser.add_argument(
-            "--resend-ms", type=int, default=200, help="send a missing block again after this"
+            "--resend-ms",
+            type=int,
+            default=200,
+            help=("time after which a missing block is sent again"),
         )
         parser.add_argument(
-            "--give-up-ms", type=int, default=3000, help="publish a frame as PARTIAL after this"
+            "--give-up-ms",
+            type=int,
+            default=3000,
+            help=("time after which an incomplete frame is published as PARTIAL"),
         )
         parser.add_argument(
             "--max-ahead-days",
@@ -100,18 +106,21 @@ class Command(BaseCommand):
             "(%(default)s is 3 percentage points); 0: take any",
         )
         parser.add_argument(
-            "--bad-in-a-row", type=int, default=50, help="stop reading after so many bad records"
+            "--bad-in-a-row",
+            type=int,
+            default=50,
+            help=("stop reading after this many invalid records"),
         )
         parser.add_argument(
             "--bad-share",
             type=float,
             default=0.2,
-            help="stop reading when more of the last 500 records are bad (0.2 is 20 %%)",
+            help="stop reading when more of the last 500 records are invalid (0.2 is 20 %%)",
         )
         parser.add_argument(
             "--accept-bad",
             action="store_true",
-            help="read on where bridges have stopped, and have no limit of bad records",
+            help="continue where bridges have stopped reading, without a limit of invalid records",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -88,7 +88,7 @@ class UploadForm(ImportForm):  # type: ignore[misc]
         required=False,
         max_length=SHEET_NAME_CHARACTERS,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Of a workbook in which several sheets hold cells",
+        help_text="Required when several sheets of a workbook have cells",
     )
 
     def clean_import_file(self) -> Any:

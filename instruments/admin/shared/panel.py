@@ -36,13 +36,13 @@ class _NoLiveRisk:
     """Nothing is registered: this process serves the security master alone."""
 
     def values(self, trade_ids: Sequence[str], *, title: str) -> Panel:
-        return Panel(title, note="Live risk is not installed in this process.")
+        return Panel(title, note="Live values are not available in this process.")
 
     def flows(self, trade_id: str) -> Panel | None:
         return None
 
     def contract(self, kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
-        return Panel(title, note="Live risk is not installed in this process.")
+        return Panel(title, note="Live values are not available in this process.")
 
 
 _live: list[LivePanels] = [_NoLiveRisk()]

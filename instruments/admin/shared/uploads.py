@@ -18,7 +18,7 @@ class UploadGone(Exception):
     """The file was used already, or nobody confirmed it for an hour."""
 
     def __str__(self) -> str:
-        return "The uploaded file is no longer there: upload it again"
+        return "The uploaded file has expired: upload it again"
 
 
 class Uploads:
@@ -62,5 +62,5 @@ def _folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"live-risk-uploads-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else")
+        raise PermissionError(f"{folder} belongs to another user")
     return folder

@@ -16,13 +16,13 @@ PASSWORD_BYTES = 18
 class Command(BaseCommand):
     """Does nothing when there is an active administrator."""
 
-    help = "Create the first administrator; its password is printed this once."
+    help = "Create the first administrator; its password is printed once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--username", default="admin")
         parser.add_argument("--email", default="admin@example.com")
         parser.add_argument(
-            "--password-file", type=Path, help="also write the password here (0600)"
+            "--password-file", type=Path, help="also write the password to this file (mode 0600)"
         )
 
     def handle(
@@ -42,7 +42,9 @@ class Command(BaseCommand):
             )
             return
         if users.filter(username=username).exists():
-            raise CommandError(f"User {username} exists and is no administrator: use --username")
+            raise CommandError(
+                f"User {username} exists and is not an administrator: use --username"
+            )
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         if password_file is not None:
             _write_private(password_file, password)  # first: a password nobody has helps nobody

@@ -26,14 +26,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user")
         parser.add_argument(
-            "--renew", action="store_true", help="delete the tokens that the user has"
+            "--renew", action="store_true", help="delete the user's existing tokens"
         )
         parser.add_argument(
             "--role",
             action="append",
             default=[],
             choices=access.ROLES,
-            help="give this role; makes the user, without a password, when there is none",
+            help=(
+                "give the user this role; creates the user, without a password, if it does "
+                "not exist"
+            ),
         )
         parser.add_argument(
             "--desk", action="append", default=[], help="make the user a trader of this desk"

@@ -56,5 +56,5 @@ class Command(BaseCommand):
 
 def _print(content: bytes, name: str) -> None:
     if name == "xlsx" and sys.stdout.isatty():
-        raise CommandError("a workbook is no text: name a file with -o")
+        raise CommandError("a workbook is not text: name a file with -o")
     sys.stdout.buffer.write(content)

@@ -28,17 +28,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="CSV (UTF-8) or XLSX, with a header")
         parser.add_argument(
-            "--kind", choices=sorted(KINDS), help="what the rows are; default: the file's name"
+            "--kind",
+            choices=sorted(KINDS),
+            help=("which table the rows belong to; default: from the file's name"),
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would change; write nothing"
+            "--dry-run", action="store_true", help="show what would change; write nothing"
         )
         parser.add_argument(
             "--sheet",
             metavar="NAME",
-            help="of a workbook; default: its only visible sheet with cells",
+            help="sheet of the workbook; default: its only visible sheet with cells",
         )
-        parser.add_argument("--user", help="whom the history names; default: nobody")
+        parser.add_argument("--user", help="user that the history records; default: none")
 
     def handle(
         self,
@@ -115,7 +117,9 @@ def _difference(row: RowResult) -> str:
 def _kind_of(file: Path) -> TableSpec:
     found = difflib.get_close_matches(file.stem.lower(), KINDS, n=1, cutoff=0.75)
     if not found:
-        raise CommandError(f"{file.name} names no kind of rows: add --kind, of {', '.join(KINDS)}")
+        raise CommandError(
+            f"{file.name} is not the name of a table: add --kind, one of {', '.join(KINDS)}"
+        )
     return KINDS[found[0]]
 
 

@@ -15,7 +15,7 @@ from instruments.models import Status, trade_models
 class Command(BaseCommand):
     """For a nightly job. What ends on a weekend may be paid after it: a week is waited."""
 
-    help = "Mark trades matured that ended a while ago: they cost time and are worth nothing."
+    help = "Mark trades that have ended as matured, so that they are no longer priced."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--on", help="the day, such as 2026-01-31; default: today")

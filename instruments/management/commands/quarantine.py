@@ -26,7 +26,7 @@ class Command(BaseCommand):
             return
         if not trade_repository.release(trade_id):
             raise CommandError(f"{trade_id} is not in quarantine; see `manage.py quarantine`")
-        self.stdout.write(f"{trade_id} is released: the next book has it")
+        self.stdout.write(f"{trade_id} is released and will be in the next book")
 
     def _list(self) -> None:
         rows = Quarantine.objects.all()

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if place is None:
             raise CommandError("There are no tables yet: run `manage.py migrate` first.")
         if place.owner in settings.DATABASE_ROLE_PASSWORDS:
-            raise CommandError(f"The tables belong to {place.owner}: let another role own them.")
+            raise CommandError(f"The tables belong to {place.owner}: another role must own them.")
         if not place.may_grant:
             raise CommandError(
                 f"DATABASE_URL logs in as {place.asks}, and only {place.owner}, who owns "
@@ -60,8 +60,9 @@ class Command(BaseCommand):
         given, taken, left = bring_about(connection.connection, place, roles)
         if left:
             raise CommandError(
-                f"{left} rights are not as they should be: somebody other than {place.owner} has "
-                "given them; `\\dp` of psql shows who. Nothing was changed."
+                f"{left} rights differ from the table of rights: a role other than "
+                f"{place.owner} has "
+                "granted them; `\\dp` in psql shows which. Nothing was changed."
             )
         changed = f"{given} given, {taken} taken" if given or taken else "unchanged"
         self.stdout.write(f"rights: {changed}")

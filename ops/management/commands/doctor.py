@@ -22,7 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not any(os.environ.get(name) for name in SERVERS):
             raise CommandError(
-                "no server is named and no demo runs in this checkout: `make demo` starts "
+                "no server is configured and no demo is running in this checkout: `make "
+                "demo` starts "
                 f"everything, or set {', '.join(SERVERS)}"
             )
         system = System(TIMEOUT_S)

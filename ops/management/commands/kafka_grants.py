@@ -16,7 +16,7 @@ from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Option
 from feedbridge.kafka.topics import connect_admin, ensure_topics
 
 NO_AUTHORIZER = (
-    "this broker asks nobody for rights: set authorizer.class.name="
+    "this broker does not check access rights: set authorizer.class.name="
     "org.apache.kafka.metadata.authorizer.StandardAuthorizer and super.users, and restart it"
 )
 
@@ -24,7 +24,7 @@ NO_AUTHORIZER = (
 def account(text: str) -> str:
     """A name as it logs in; ``*`` would be everyone."""
     if not text.strip() or "*" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of one account")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a single account")
     return text
 
 
@@ -40,11 +40,13 @@ class Command(BaseCommand):
                 f"--{role}", type=account, action="append", metavar="USER", default=[]
             )
         parser.add_argument("--group", default=GROUP, help="the bridges' consumer group")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be granted")
+        parser.add_argument(
+            "--dry-run", action="store_true", help=("show what would be granted; change nothing")
+        )
         parser.add_argument(
             "--revoke",
             action="store_true",
-            help="take away what the accounts have beyond the roles named here",
+            help="revoke rights that the accounts have beyond the roles named here",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,7 +58,9 @@ class Command(BaseCommand):
             for right in rights_of(role, name, options["group"])
         ]
         if not rights:
-            raise CommandError("nobody is named: use --bridge USER, --feed USER, --operator USER")
+            raise CommandError(
+                "no account is named: use --bridge USER, --feed USER, --operator USER"
+            )
         servers = settings.KAFKA_BOOTSTRAP_SERVERS
         try:
             access = settings.KAFKA_ACCESS.options_for(servers)
@@ -64,7 +68,7 @@ class Command(BaseCommand):
             really = options["revoke"] and not options["dry_run"]
             self._revoke(servers, access, rights, really=really)
         except AuthorizationError:
-            who = settings.KAFKA_ACCESS.username or "who does not log in"
+            who = settings.KAFKA_ACCESS.username or "a client that does not log in"
             raise CommandError(f"{who} may not grant: use a super user of the brokers") from None
         except SecurityDisabledError:
             raise CommandError(NO_AUTHORIZER) from None
@@ -95,7 +99,7 @@ class Command(BaseCommand):
         for acl in more:
             self.stdout.write(f"{'revoked' if really else 'has more':<12}{said(acl)}")
         if more and not really:
-            self.stdout.write("--revoke takes away what they have beyond the roles named here")
+            self.stdout.write("--revoke removes the rights beyond the roles named here")
 
 
 def _found(servers: str, access: Options, rights: list[Right]) -> set[ACL]:

@@ -34,7 +34,12 @@ class Command(BaseCommand):
         parser.add_argument("--book", type=Path, required=True, metavar="BOOK.json")
         parser.add_argument("--market", type=Path, required=True, metavar="MARKET.json")
         parser.add_argument("--engine", choices=("compiled", "quantlib"), default="compiled")
-        parser.add_argument("--out", type=Path, metavar="OUT.json", help="else a table is printed")
+        parser.add_argument(
+            "--out",
+            type=Path,
+            metavar="OUT.json",
+            help=("file for the results; default: print a table"),
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Price; every failed trade is named."""
