@@ -25,7 +25,7 @@ PARTITIONS = 3
 
 BROKER_DEFAULT = -1
 REACH_TIMEOUT_MS = 5000
-GRANT = "create them with an administrator's account: manage.py kafka_grants"
+GRANT = "an administrator grants the rights with manage.py kafka_grants"
 
 
 def ensure_topics(

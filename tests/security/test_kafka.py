@@ -474,4 +474,4 @@ def test_a_bridge_of_another_group_ends_with_the_right_that_it_lacks(
     assert bridge.wait(PATIENCE_S) == 1
     said = log.read_text().splitlines()[-1]
     assert said.startswith("CommandError: Kafka refuses this account: ")
-    assert "GroupAuthorizationFailedError: another; create them with an administrator" in said
+    assert "GroupAuthorizationFailedError: another; an administrator grants" in said
