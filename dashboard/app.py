@@ -15,7 +15,7 @@ from dashboard import auth, theme  # noqa: E402
 
 st.set_page_config(page_title="Live Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.CSS)
-# Not in a folder called "pages": Streamlit runs such files by themselves, without this one.
+# The folder must not be called "pages": Streamlit would run its files without this one.
 page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),

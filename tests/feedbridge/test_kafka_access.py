@@ -271,7 +271,7 @@ def test_a_missing_topic_that_may_not_be_made_is_said_with_who_may(admin_that: A
         topics.ensure_topics(HERE)
     assert str(caught.value) == (
         "Kafka at 127.0.0.1:9092: topics are missing, and this account may not make them:"
-        " yield_curve_ticks; create them with an administrator's account: manage.py kafka_grants"
+        " yield_curve_ticks; an administrator grants the rights with manage.py kafka_grants"
     )
 
 
