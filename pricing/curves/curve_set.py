@@ -35,7 +35,7 @@ from pricing.products.schedules import day_number
 
 ONE_BP = 1e-4
 REPRICING_TOLERANCE = 1e-10
-"""Largest rate error of a calibrating instrument; definitions.md, check 1."""
+"""Largest rate error of a calibrating instrument; docs/definitions.md, check 1."""
 
 MOST_STEPS = 12
 CLOSE = 1e-8
