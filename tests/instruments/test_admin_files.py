@@ -108,7 +108,7 @@ def test_a_file_that_is_no_table_has_its_sentence_on_the_page(
 ) -> None:
     file = SimpleUploadedFile("swaps.xlsx", b"PK\x03\x04 no workbook")
     page = admin_client.post(IMPORT, {"import_file": file, "format": "0"})
-    assert "The file is no XLSX workbook" in text_of(page)
+    assert "The file is a ZIP archive but not" in text_of(page)
     empty = admin_client.post(IMPORT, {"import_file": SimpleUploadedFile("a.csv", b"")})
     assert "The submitted file is empty." in text_of(empty)
 

@@ -60,7 +60,7 @@ def test_clearing_removes_what_was_seeded_and_nothing_else(db: None) -> None:
     run("seed_book", trades=SAMPLE_SIZE + 50)
     make_swap(Book.objects.get(code="USD-SWAPS"), trade_id="MINE").save()
     before = current_version()
-    assert "250 trades and 74 bonds removed" in run("seed_book", clear=True)
+    assert "250 trades and 74 bonds deleted" in run("seed_book", clear=True)
     assert [swap.trade_id for swap in Swap.objects.all()] == ["MINE"]
     assert (BondPosition.objects.count(), Bond.objects.count()) == (0, 0)
     assert current_version() == before + 1
