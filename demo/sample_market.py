@@ -19,7 +19,7 @@ HOLIDAYS = frozenset(
     {(1, 1), (1, 2), (5, 1), (6, 19), (7, 4), (7, 5), (11, 11)}
     | {(12, day) for day in (24, 25, 26, 27, 28)}
 )
-"""Fixed-date holidays of New York, TARGET and London, with the days that stand in for them."""
+"""Fixed-date holidays of New York, TARGET and London, with their substitute days."""
 
 FIRST_ISSUE_YEAR = 2012
 PERCENT_FROM_2012 = {

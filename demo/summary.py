@@ -17,7 +17,7 @@ from risk.store.results import HistoryLine, Rollup
 
 
 def live_table(frames: Frames) -> Table:
-    """Published risk by currency, as it stands now."""
+    """Return a table of the published risk by currency."""
     table = Table(title="Live Risk (trade currency)", title_justify="left")
     for name in (
         "Ccy",

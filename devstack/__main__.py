@@ -87,7 +87,7 @@ def env(base: Path) -> int:
 
 
 def stop(base: Path) -> int:
-    """Ask the launcher to end and wait for it; then end what nobody looks after."""
+    """Ask the launcher to end and wait for it; then end servers that it left running."""
     pid = holder(base)
     if pid:
         os.kill(pid, signal.SIGTERM)

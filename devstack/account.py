@@ -36,7 +36,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """The user PostgreSQL must run as: `nobody` when we are root, else None (ourselves)."""
+    """Return the user that PostgreSQL must run as: `nobody` for root, else None (the same user)."""
     if os.geteuid() != 0:
         return None
     try:

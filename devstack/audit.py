@@ -28,12 +28,12 @@ def ask(requirements: str) -> tuple[str, str]:
 
 
 def judge(requirements: str, answer: str, besides: str) -> tuple[int, list[str]]:
-    """Its answer in words.
+    """Convert pip-audit's answer to lines and an exit status.
 
     Args:
-        requirements: What was asked about.
-        answer: JSON; empty or something else when it came to no end.
-        besides: Where the reason stands then.
+        requirements: The lock file that was checked.
+        answer: JSON; empty or invalid when pip-audit failed.
+        besides: pip-audit's error output, which then gives the reason.
 
     Returns:
         An exit status, 1 when a vulnerability is known, and the lines to print.

@@ -39,14 +39,14 @@ class Service:
 
 
 def services_of(file: Path, variables: Mapping[str, str]) -> list[Service]:
-    """The services that are built here, in the order of the file.
+    """Return the services that use the project's image, in the order of the file.
 
     Args:
         file: docker-compose.yml.
-        variables: What its ``${NAME}`` stand for.
+        variables: Values of its ``${NAME}`` references.
 
     Raises:
-        StackError: A variable without a default is not there.
+        StackError: A variable without a default is missing.
     """
     services: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text())["services"]
     return [

@@ -13,7 +13,7 @@ from devstack.stack import VARIABLES, ServerURLs, ask_configured, read_running
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said about one server."""
+    """The state of one server, and how to repair it."""
 
     name: str
     source: str

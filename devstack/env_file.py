@@ -21,7 +21,7 @@ def with_secrets(example: str) -> str:
 
 
 def missing_lines(example: str, present: str) -> list[str]:
-    """Lines of the example, secrets made, whose variable does not stand in an older file."""
+    """Return the example's lines, with fresh secrets, for variables that an older file lacks."""
     known = _names(present)
     wanted = with_secrets(example).splitlines()
     return [line for line in wanted if _names(line) and not _names(line) <= known]
@@ -49,7 +49,7 @@ def _names(text: str) -> set[str]:
 
 
 def _fresh(name: str) -> str:
-    """Hexadecimal: it stands in URLs as it is."""
+    """Return a hexadecimal secret, which needs no quoting in URLs."""
     return secrets.token_hex(SECRET_KEY_BYTES if name.endswith("SECRET_KEY") else PASSWORD_BYTES)
 
 

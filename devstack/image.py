@@ -104,7 +104,7 @@ class Engine:
             raise StackError(f"`{shlex.join([*self._words, words[0]])}` failed, see above")
 
     def has(self, image: str) -> bool:
-        """Whether an image is there."""
+        """Return whether an image exists."""
         try:
             self.do("image", "inspect", image)
         except StackError:
@@ -223,8 +223,8 @@ class Trial:
         """Start all, wait until each is healthy, stop all.
 
         Raises:
-            StackError: One fails, is unhealthy, is root, can write where it must not, or does not
-                end in its time when it is told to.
+            StackError: A service fails, is unhealthy, runs as root, can write too much, or does not
+                stop in time.
         """
         for service in self._services:
             self._start(service, urls)
@@ -314,7 +314,7 @@ class Trial:
 
 
 def unready(url: str) -> dict[str, str]:
-    """What /readyz of web names as amiss, without the frames."""
+    """Return the checks that /readyz reports as failing, except the one of frames."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:  # nosec B310  # noqa: S310 - ours
             body = json.load(answer)

@@ -28,21 +28,21 @@ REDIS_ACCOUNTS = {"replay": "replay", "runbridge": "bridge", "reset_source": "br
 
 
 def base_of(root: Path, environ: Mapping[str, str]) -> Path:
-    """Where ``make demo`` keeps its servers: below RISK_LOCAL_DIR, else below ``.local``."""
+    """Return the directory of ``make demo``: below RISK_LOCAL_DIR, else below ``.local``."""
     return Path(environ.get("RISK_LOCAL_DIR", "").strip() or root / ".local") / "demo"
 
 
 def environment_for(command: str, base: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that let `command` reach the running demo.
+    """Return the environment variables with which `command` reaches the running demo.
 
     Args:
         command: A command of ``manage.py``.
         base: The demo's directory.
-        environ: Variables that are set. One of a server, even an empty one, or production mode
-            means that the caller has said which servers to use.
+        environ: The environment. A variable of a server, even an empty one, or production mode
+            means that the caller chose the servers.
 
     Returns:
-        What to add to `environ`; empty when no demo runs or the command needs none of it.
+        Variables to add to `environ`; empty when no demo is running or the command needs none.
     """
     named = any(name in environ for name in VARIABLES)
     production = environ.get("RISK_ENV", "").strip() == "production"

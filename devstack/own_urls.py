@@ -14,11 +14,11 @@ def own_urls(name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         name: As in the Procfile; ``price-check`` has ``PRICE_CHECK_DATABASE_URL``.
-        environ: ``DATABASE_URL`` and ``REDIS_URL`` in it are for whoever has none of its own.
+        environ: Its ``DATABASE_URL`` and ``REDIS_URL`` are for processes without URLs of their own.
 
     Returns:
-        A copy in which this process's own URLs stand under the common names and nobody's
-        variables of that kind are left. An empty one of its own means: without that server.
+        A copy in which this process's own URLs have the common names, without other processes'
+        variables. An empty URL of its own means that the process uses no such server.
     """
     child = {key: value for key, value in environ.items() if not _is_somebody_s(key)}
     for server in SERVERS:

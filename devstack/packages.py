@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def folder_of(package: str) -> Path | None:
-    """Where an importable package lies, or None when it is not installed."""
+    """Return the folder of an importable package, or None when it is not installed."""
     spec = util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None

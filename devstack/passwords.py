@@ -30,12 +30,12 @@ def write_private(path: Path, text: str) -> None:
 
 
 def passwords_of(base: Path) -> Passwords:
-    """Read the passwords under `base`, and make those that are missing.
+    """Read the passwords under `base`, and generate missing ones.
 
-    An older version has kept fewer: its servers go on with those they know.
+    A file of an older release has fewer passwords; existing ones are kept.
 
     Raises:
-        StackError: The file is there but cannot be understood.
+        StackError: The file exists but cannot be parsed.
     """
     path = base / "secrets.json"
     try:

@@ -31,7 +31,7 @@ the rules letter by letter, so that each has to stand there: a wildcard would re
 
 
 def rules(secret: str) -> list[str]:
-    """Lines for a server's configuration; passwords stand in them as hashes."""
+    """Return lines for a server's configuration, in which passwords are hashed."""
     text = resources.files("devstack").joinpath(RULES).read_text()
     for account in (OPERATOR, *ACCOUNTS):
         digest = hashlib.sha256(password(secret, account).encode()).hexdigest()

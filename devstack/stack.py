@@ -41,26 +41,26 @@ class Server(Protocol):
         ...
 
     def ready(self, child: Child) -> str:
-        """Wait until it answers; returns what it said."""
+        """Wait until it answers, and return its answer."""
         ...
 
 
 @dataclass(frozen=True)
 class ServerURLs:
-    """Where the servers are. What was neither wanted nor configured is an empty string."""
+    """URLs of the servers; empty for one that was neither requested nor configured."""
 
     database_url: str = field(repr=False)  # repr ends up in logs, and these hold passwords
     redis_url: str = field(repr=False)
     kafka_bootstrap: str
     kafka_name: str
-    # For the roles of a database that was started here; nobody makes roles on another's.
+    # Only for a database that was started here; roles of other databases are not changed.
     database_app_password: str = field(default="", repr=False)
     database_readonly_password: str = field(default="", repr=False)
     #: ``NAME_REDIS_URL`` and its like: a process of the Procfile has an account of its own.
     accounts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def environment(self) -> dict[str, str]:
-        """As the variables that every process of ours reads."""
+        """Return the URLs as the environment variables that all processes read."""
         named = {
             "DATABASE_URL": self.database_url,
             "DATABASE_APP_PASSWORD": self.database_app_password,
@@ -86,7 +86,7 @@ def say_on_stderr(line: str) -> None:
 class Stack:
     """The servers of one base directory, for one launcher at a time.
 
-    Servers end with the *thread* that started them (a rule of Linux): let that be one that lives as
+    Servers end with the *thread* that started them (a rule of Linux), which must live as
     long as they should.
     """
 
@@ -106,7 +106,7 @@ class Stack:
             durable: False skips fsync: a power cut may lose data, a killed process does not.
             want: Any of ``postgres``, ``redis``, ``kafka``.
             environ: Instead of ``os.environ``.
-            say: Told each line a person should see.
+            say: Called with each line for the user.
         """
         self._base = base_dir.resolve()
         self._durable, self._want, self._say = durable, tuple(want), say
@@ -269,7 +269,7 @@ def running(
         durable: False skips fsync, for tests.
         want: Any of ``postgres``, ``redis``, ``kafka``.
         environ: Instead of ``os.environ``.
-        say: Told each line a person should see.
+        say: Called with each line for the user.
 
     Yields:
         Where they are.
@@ -303,7 +303,7 @@ def ask_configured(name: str, url: str) -> str:
 
 
 def read_running(base: Path) -> ServerURLs | None:
-    """Where the servers of a running launcher are, for a second terminal; None when none runs."""
+    """Return the URLs of a running launcher's servers, or None when none runs."""
     if holder(base) is None:
         return None  # a file of a launcher that was killed
     try:

@@ -23,10 +23,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when ticks become risk and risk can be read; 503 names what is amiss.
+    """Return 200 when ticks become risk that can be read, else 503 with the failing checks.
 
-    Everybody sees which part and what repairs it; what the parts say of themselves, ages and
-    processes only who ``may_see_inside``.
+    Everyone sees which check fails and what repairs it; details, ages and processes are shown only
+    to callers who ``may_see_inside``.
     """
     readiness = look()
     body: dict[str, Any] = {

@@ -106,7 +106,7 @@ def quarantine() -> Iterator[Metric]:
 
 
 def processes(state: State) -> Iterator[Metric]:
-    """Who lives."""
+    """Yield the numbers of running bridges, workers and processes."""
     yield GaugeMetricFamily(
         "risk_bridges", "Bridges with a recent heartbeat", value=len(state.bridges)
     )
@@ -187,7 +187,7 @@ def _states_of(pulses: list[BridgePulse]) -> Iterator[Metric]:
 
 
 def hops(pulses: list[BridgePulse]) -> Metric:
-    """Where the time of published frames went."""
+    """Yield the time of published frames by hop."""
     family = HistogramMetricFamily(
         "risk_hop_seconds", "Time of published frames by hop", labels=["bridge", "hop"]
     )

@@ -16,13 +16,13 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 def may_see_inside(request: HttpRequest, *, database_is_up: bool = True) -> bool:
-    """Whoever has METRICS_TOKEN, any user that is logged in, and in development this machine.
+    """Return True for METRICS_TOKEN, any logged-in user, and in development this machine.
 
-    Loopback is no proof in production: a proxy on this machine brings the whole world from there.
+    A loopback address proves nothing in production: requests through a local proxy have it, too.
 
     Args:
-        request: Of a caller who may be anybody.
-        database_is_up: False keeps from waiting for users that cannot be looked up.
+        request: From any caller.
+        database_is_up: False skips looking up the user, which would wait for the database.
     """
     if settings.DEBUG and request.META.get("REMOTE_ADDR") in LOOPBACK:
         return True

@@ -20,13 +20,13 @@ from devstack.processes.supervise import FORWARDED, adopt_orphans, end_orphans
 
 WATCHED = FORWARDED | {signal.SIGCHLD}
 STEADY_S = 10.0
-"""Who has run so long was well: its death begins a new count."""
+"""A command that ran longer than this had started well; its end starts a new count."""
 
 DELAYS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0)
-"""Before each new start; after as many quick deaths in a row as there are delays, no more."""
+"""Delays before each restart. After as many quick failures in a row, the command is given up."""
 
 GRACE_S = 4.0
-"""From a signal to SIGKILL: below the five seconds that honcho waits for us."""
+"""Time from a signal to SIGKILL, below the five seconds that honcho waits."""
 
 LOOK_S, FOREVER_S = 1.0, 1e8
 NOT_FOUND = 127
@@ -47,10 +47,10 @@ class Keeper:
         self._told: signal.Signals | None = None
 
     def run(self) -> int:
-        """Keep it running until told to stop.
+        """Run the command, and restart it, until a signal to stop arrives.
 
         Returns:
-            0 when told to stop; else the status of the last death, at which we gave up.
+            0 after a signal to stop; else the command's last exit status, when it was given up.
         """
         quick = 0
         while True:

@@ -92,7 +92,7 @@ class Child:
         try:
             self._write_record()
         except OSError:
-            self.kill()  # nobody would find it after us
+            self.kill()  # no later run would find it
             raise
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -131,11 +131,11 @@ class Child:
         return self._popen.poll() is None
 
     def wait_ready(self, ask: Callable[[], str], timeout_s: float) -> str:
-        """Ask the server until it answers.
+        """Wait until the server answers.
 
         Args:
-            ask: Returns what the server says of itself; raises StackError while it is not ready.
-            timeout_s: How long to go on asking.
+            ask: Returns the server's answer; raises StackError while it is not ready.
+            timeout_s: Seconds to wait.
 
         Returns:
             The answer.
@@ -177,7 +177,7 @@ class Child:
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL a whole process group; nothing happens when it is gone."""
+    """Send SIGKILL to a process group, if it still exists."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -185,7 +185,7 @@ def kill_group(pid: int) -> None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when there is none (or a zombie)."""
+    """Return a process's start time in clock ticks since boot; None for no process or a zombie."""
     try:
         # The name in parentheses may hold spaces: count from its end.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -210,12 +210,12 @@ def stop_pid(pid: int, stop_signal: int, grace_s: float = GRACE_S) -> None:
 
 
 def stop_left_behind(base: Path) -> list[str]:
-    """End the servers that a launcher killed in mid-run may have left under `base`.
+    """Stop servers under `base` that a killed launcher left running.
 
-    A process id alone proves nothing, as ids are used again: the start time must match too.
+    Process ids are reused, so the start time must match too.
 
     Returns:
-        The labels of those that still ran.
+        The labels of the servers that were still running.
     """
     stopped = []
     for path in sorted((base / "run").glob("*.json")):

@@ -22,7 +22,7 @@ ORPHAN_GRACE_S = 5.0
 def supervise(
     command: list[str], extra_environment: Mapping[str, str], watch: Callable[[], None]
 ) -> int:
-    """Run `command` in our own process group until it ends.
+    """Run `command` in this process group until it ends.
 
     Ctrl-C in a terminal reaches the command without us, so that signal is not sent a second time;
     one sent to this process alone (kill, a service manager) is passed on. After the first signal
@@ -31,7 +31,7 @@ def supervise(
     Args:
         command: Program and arguments.
         extra_environment: Added to ours.
-        watch: Called about once a second, to look at the servers.
+        watch: Called about once a second, to check the servers.
 
     Returns:
         The command's exit code; 128 + n when signal n ended it.

@@ -20,12 +20,12 @@ MAVEN_TIMEOUT_S = 600.0
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: DEVSTACK_CACHE, else `.local` of this clone."""
+    """Return the directory for downloads: DEVSTACK_CACHE, else `.local` of this clone."""
     return Path(os.environ.get("DEVSTACK_CACHE") or Path(__file__).parents[2] / ".local")
 
 
 def cached_libs() -> Path | None:
-    """The folder of jars when it is there and made from the present pom."""
+    """Return the folder of jars if it exists and matches the current pom."""
     libs = cache_dir() / "kafka" / "libs"
     stamp = libs / STAMP
     return libs if stamp.exists() and stamp.read_text() == fingerprint() else None

@@ -173,9 +173,9 @@ def initdb(binaries: Binaries, data: Path, password_file: Path, account: Account
 
 
 def data_home(base: Path, account: Account | None, say: Callable[[str], None]) -> Path:
-    """The directory that holds the data: under `base`, or under the temporary directory.
+    """Return the data directory: under `base`, or under the temporary directory.
 
-    A clone under a closed home is out of reach for `nobody`. The place found instead is remembered
+    `nobody` cannot reach a clone under a private home directory. The place used is recorded
     under `base`, so that the next run finds its data again.
     """
     if account is None or account.reaches(base):
@@ -205,7 +205,7 @@ def owned(home: Path, account: Account | None) -> Path:
 
 
 def is_ours(home: Path, account: Account) -> bool:
-    """Whether a remembered directory is still there, and not somebody else's of that name."""
+    """Return whether a recorded directory still exists and belongs to this cluster."""
     return home.is_dir() and not home.is_symlink() and home.stat().st_uid == account.uid
 
 
@@ -244,7 +244,7 @@ def demand_same_major(data: Path, version: str) -> None:
 
 
 def stop_orphan(data: Path) -> None:
-    """End a server that still runs on this data though its launcher is gone."""
+    """Stop a server that still runs on this data although its launcher has ended."""
     path = data / "postmaster.pid"
     if not path.exists():
         return

@@ -9,10 +9,10 @@ from devstack.errors import StackError
 from devstack.stack import Stack, say_on_stderr
 
 DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Before each new start; the last one holds for all that follow."""
+"""Delays before each restart; the last one is used for all further restarts."""
 
 STEADY_S = 60.0
-"""A server that has run so long was well: its next end begins a new count."""
+"""A server that ran longer than this had started well; its next end starts a new count."""
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 """Kafka halts when its disk is full, and would do so again: it makes index files of 10 MB."""
@@ -36,13 +36,13 @@ class Reviver:
         free: Callable[[Path], int] = free_bytes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is looked at yet.
+        """Watch the servers of a stack.
 
         Args:
             stack: The servers, started.
-            say: Told each line a person should see.
-            free: How many bytes are free where a path lies.
-            clock: Seconds, to wait by.
+            say: Called with each line for the user.
+            free: Returns the free bytes at a path.
+            clock: Returns the time in seconds.
         """
         self._stack, self._say, self._free, self._clock = stack, say, free, clock
         self._due: dict[str, float] = {}
@@ -51,7 +51,7 @@ class Reviver:
         self._told: dict[str, str] = {}
 
     def __call__(self) -> None:
-        """Look once. Call it from the thread that started the stack: servers end with it."""
+        """Check the servers once, in the thread that started the stack, as servers end with it."""
         dead = dict(self._stack.dead())
         for name in set(self._told) - set(dead):
             del self._told[name]

@@ -156,7 +156,7 @@ class HeartbeatWriter:
         """Write the pulse, and delete those of processes that have long been silent.
 
         Raises:
-            RedisError: Redis is away.
+            RedisError: Redis is down.
         """
         pulse = msgspec.structs.replace(self._pulse, sent_ns=time.time_ns())
         self._client.hset(PROCESSES_KEY, self._field, msgspec.json.encode(pulse))

@@ -35,7 +35,7 @@ def test_seeding_twice_gives_the_same_rows_and_one_version(db: None) -> None:
     assert "200 trades added" in run("seed_book")
     first = rows()
     assert current_version() == 1
-    assert "0 trades added, 200 were there" in run("seed_book")
+    assert "0 trades added, 200 existed" in run("seed_book")
     assert rows() == first
     assert current_version() == 1
 
@@ -51,7 +51,7 @@ def test_seeding_more_keeps_what_is_there_and_edits_of_it(db: None) -> None:
     run("seed_book")
     Swap.objects.filter(trade_id="SAMPLE-0150").update(notional=1)
     before = current_version()
-    assert "100 trades added, 200 were there" in run("seed_book", trades=300)
+    assert "100 trades added, 200 existed" in run("seed_book", trades=300)
     assert current_version() == before + 1
     assert Swap.objects.get(trade_id="SAMPLE-0150").notional == 1
 

@@ -83,5 +83,5 @@ def test_a_reader_ends_with_its_caller_and_makes_room_for_others(web: Web, token
     with upload(web, token, b"PK\x03\x04 no workbook") as line:
         answer = line.recv(4096)
     assert b" 400 " in answer
-    assert b"no XLSX workbook" in answer
+    assert b"not an XLSX workbook" in answer
     assert "Traceback" not in web.log.read_text()

@@ -156,7 +156,7 @@ def _environment() -> dict[str, str]:
     environment.setdefault("DASHBOARD_URL", f"http://127.0.0.1:{environment['DASHBOARD_PORT']}")
     environment.setdefault("API_URL", f"{web}/api/docs/")
     environment.setdefault("FLOWER_URL", f"http://127.0.0.1:{environment['FLOWER_PORT']}")
-    environment.setdefault("PRICING_TASK_EVENTS", "True")  # a look at Flower should show work
+    environment.setdefault("PRICING_TASK_EVENTS", "True")  # so that Flower shows the tasks
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["PYTHONUNBUFFERED"] = "1"
     # Workers are processes; threads of BLAS below them would only fight for the same cores.
@@ -179,7 +179,7 @@ def _databases(password: str) -> dict[str, str]:
 
 
 def _flower_password() -> str:
-    """Made once and kept, so that a bookmark with a login goes on working."""
+    """The password is generated once and kept, so that a bookmark with a login still works."""
     path = Path(settings.LOCAL_DIR) / "flower_password"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,7 @@ class LogPrinter:
     """Honcho's lines in; a log file out, and the last ones of each process kept."""
 
     def __init__(self, path: Path, console: Console) -> None:
-        """Start a new file; a process that dies is told of on the console."""
+        """Start a new log file; the death of a process is also printed on the console."""
         self._console = console
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", buffering=1)
@@ -261,7 +261,7 @@ class Run:
         return int(self._manager.returncode or 1) if by_itself else 0
 
     def _show(self) -> None:
-        """Until the time is over: a live table on a terminal, a line now and then elsewhere."""
+        """Show published risk until the time is over: a table on a terminal, otherwise lines."""
         end = time.monotonic() + self._seconds if self._seconds else float("inf")
         frames = _frames()
         if self._console.is_terminal and not self._seconds:

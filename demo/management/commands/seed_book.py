@@ -27,7 +27,7 @@ OURS = Q(trade_id__startswith=sample.SAMPLE_PREFIX) | Q(
 
 
 class Command(BaseCommand):
-    """All or nothing, and safe to run again: what is there stays as it is."""
+    """Add missing trades in one transaction; running it again is safe."""
 
     help = "Load the sample book (200 trades), or more trades in the same manner."
 
@@ -81,7 +81,7 @@ def _seed(count: int, seed: int) -> str:
             added += len(new)
             progress.advance(task, len(batch))
     if added:
-        book_changed()  # bulk_create does not say so by itself
+        book_changed()  # bulk_create sends no signal
     return f"{added} trades added, {count - added} were there."
 
 

@@ -62,7 +62,7 @@ STANDING = """
 
 @dataclass(frozen=True)
 class Place:
-    """Where the tables stand and whose they are; ``asks`` is who is connected."""
+    """The schema and owner of the tables; ``asks`` is the connected role."""
 
     owner: str
     schema: str
@@ -121,11 +121,11 @@ def _each(
 
 
 def bring_about(cursor: Any, place: Place, roles: Collection[str]) -> tuple[int, int, int]:
-    """Give what is missing and take what is too much, in the transaction of the cursor.
+    """Grant missing privileges and revoke excess ones, in the cursor's transaction.
 
     Returns:
-        How many privileges were given and how many taken, and how many still differ: those that
-        somebody other than the owner has given.
+        The numbers of privileges granted, revoked, and still different: those that a role
+        other than the owner granted.
     """
     given = taken = 0
     for _ in range(PASSES):

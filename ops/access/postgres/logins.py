@@ -22,19 +22,19 @@ class RoleRefused(Exception):
 
 
 def ensure_login(connection: psycopg.Connection[Any], role: str, password: str) -> str:
-    """Make the role, or set what is not right about it.
+    """Create the role, or correct its attributes.
 
     Args:
-        connection: Of somebody who may make roles, in autocommit.
+        connection: Of a role that may create roles, in autocommit mode.
         role: Its name.
-        password: Leaves this process as a SCRAM verifier alone: neither the server nor its log
-            gets to see it, however much the log is told to write.
+        password: Sent as a SCRAM verifier only, so that neither the server nor its log
+            ever contains it.
 
     Returns:
-        What was done, for a person; empty when all was right.
+        A description of the change; empty when nothing had to change.
 
     Raises:
-        RoleRefused: It is a member of another role, and has that one's rights too.
+        RoleRefused: It is a member of another role and inherits its rights.
     """
     found = connection.execute(KIND, [role]).fetchone()
     if found is None:

@@ -17,7 +17,7 @@ APP, READONLY, EVERYBODY = "risk_app", "risk_readonly", "PUBLIC"
 
 @dataclass(frozen=True)
 class Rights:
-    """Privileges by role; ``UPDATE(name)`` is of that column alone, where there is one."""
+    """Privileges by role; ``UPDATE(name)`` applies to that column only, if it exists."""
 
     app: tuple[str, ...] = ()
     readonly: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ ADD = ("SELECT", "INSERT", "UPDATE(history_user_id)")
 
 #: The first pattern that fits counts.
 TABLES: tuple[tuple[str, Rights], ...] = (
-    # What `migrate` alone writes.
+    # Written by `migrate` only.
     ("django_migrations", Rights(app=READ, readonly=READ)),
     ("django_content_type", Rights(app=READ)),
     ("auth_permission", Rights(app=READ)),
@@ -51,13 +51,13 @@ TABLES: tuple[tuple[str, Rights], ...] = (
 )
 SEQUENCES: tuple[tuple[str, Rights], ...] = (
     ("django_migrations_*", Rights()),
-    ("feedbridge_epoch", Rights(app=("USAGE", "SELECT"))),  # the bridge looks where it stands
+    ("feedbridge_epoch", Rights(app=("USAGE", "SELECT"))),  # the bridge reads its current value
     ("*", Rights(app=("USAGE",))),
 )
 SCHEMA = Rights(app=("USAGE",), readonly=("USAGE",))
 
 #: Of tables that a later migration makes, until `database_roles` has run again: the least that any
-#: table has. A new history is safe from its first line, a new secret is nobody's to read.
+#: table has. A new history cannot be rewritten, and a new secret cannot be read.
 NEW_TABLES = Rights(app=("SELECT", "INSERT"))
 NEW_SEQUENCES = Rights(app=("USAGE",))
 

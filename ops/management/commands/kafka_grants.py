@@ -87,9 +87,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{word:<12}{right}")
 
     def _revoke(self, servers: str, access: Options, rights: list[Right], *, really: bool) -> None:
-        """What the accounts have beyond their roles: by an older release, or by hand.
+        """Return rights beyond the accounts' roles, from an older release or granted by hand.
 
-        A denial is left: to take it away would give.
+        DENY rules are kept, because removing one would grant a right.
         """
         needed = {right.acl() for right in rights}
         beyond = _found(servers, access, rights) - needed
