@@ -38,14 +38,14 @@ ROWS_AT_ONCE = 2_000
 
 SOLVED = "z-spread made from the clean price"
 SPREAD_DIGITS = 6
-"""Of a basis point, as the column keeps."""
+"""Decimal places of a basis point in the database column."""
 
 
 @dataclass(frozen=True)
 class BookTrade:
     """A trade as pricing needs it; ``desk`` is the code of its book's desk.
 
-    ``mark`` changes with every row that it is made of, whoever writes it and however.
+    ``mark`` changes whenever one of the trade's rows is written in any way.
     """
 
     terms: Terms
@@ -67,13 +67,13 @@ def current_version() -> int:
 
 
 def load_trades(before: LoadedBook | None = None) -> LoadedBook:
-    """Version and active trades, sorted by trade_id, as they stood at one moment.
+    """Return the book version and its active trades, sorted by trade_id, from one snapshot.
 
-    A row that is no valid trade (written past the models, or by an older release) is
-    rejected with its sentence and holds nothing else up.
+    A row that is not a valid trade (written past the models, or by an older release) is
+    rejected with a message and does not affect the others.
 
     Args:
-        before: What was loaded last: only rows that have changed since are read in full.
+        before: The previous load: only rows that have changed since are read in full.
     """
     known = {(t.terms.trade_id, t.mark): t for t in before.trades} if before else {}
     trades: dict[str, BookTrade] = {}
@@ -121,7 +121,7 @@ def _trade(
 
 
 def _marks(model: type[Trade], rows: QuerySet[Any]) -> Iterator[tuple[str, str]]:
-    """Of each trade, the transactions that wrote its rows last: PostgreSQL's own ``xmin``."""
+    """Return each trade's last writing transactions: PostgreSQL's ``xmin``."""
     joined = _joined(model)
     tables = [each._meta.db_table for each in (model, *joined)]
     sql = " || '.' || ".join(f'"{table}".xmin::text' for table in tables)
@@ -163,7 +163,7 @@ def quarantined() -> dict[str, str]:
 
 
 def quarantine(trade_id: str, currency: str, frame: int, reason: str) -> bool:
-    """Keep a trade out of pricing until somebody releases it; False when it is kept out already."""
+    """Quarantine a trade until a user releases it; False when it already is."""
     _, made = Quarantine.objects.get_or_create(
         trade_id=trade_id, defaults={"currency": currency, "frame": frame, "reason": reason}
     )

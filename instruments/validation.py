@@ -30,10 +30,10 @@ from pricing.products.terms import Terms, decode
 
 POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
 STATIC_FIELDS = tuple(f for f in BondTerms.__struct_fields__ if f not in POSITION_FIELDS)
-"""Fields of BondTerms that belong to the bond itself, whoever holds it."""
+"""Fields of BondTerms that belong to the bond itself and not to a position."""
 
 A_POSITION = {"trade_id": "-", "book": "-", "face_amount": 100.0}
-"""Stands in for a position where a bond alone is checked."""
+"""Placeholder for a position when only a bond is checked."""
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 CODE_HELP = "letters, digits and . _ : - only, 64 at most"
@@ -86,7 +86,7 @@ def check_lei(lei: str) -> None:
 
 
 def check_country(country: str) -> None:
-    """Refuse what is no two-letter code."""
+    """Refuse a code that does not have two letters."""
     if country and not re.match(COUNTRY_SHAPE, country):
         raise BadInput("country", country, "two capital letters such as US")
 
@@ -135,7 +135,7 @@ def end_after(effective_date: dt.date, tenor: str) -> dt.date:
 
 
 def check_code(field: str, code: str) -> None:
-    """Refuse a code that could not stand in an address.
+    """Refuse a code that cannot be part of a URL.
 
     Raises:
         BadInput: Empty, too long, or with other characters.

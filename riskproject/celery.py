@@ -26,7 +26,7 @@ if settings.TASKS_ARE_SIGNED:
 
 
 def _log_as_all_others(loglevel: int | None = None, **_: Any) -> None:
-    """Celery's own set-up would write past our formatter; of it the level alone is taken."""
+    """Use the project's log formatter; only the level comes from Celery's set-up."""
     configure(settings.LOGGING)
     if loglevel:
         logging.getLogger().setLevel(loglevel)

@@ -25,7 +25,7 @@ MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 @dataclass(frozen=True)
 class KafkaAccess:
-    """How to reach brokers, and as whom; made by ``read``."""
+    """How to connect and log in to the brokers; see ``read``."""
 
     protocol: str = "PLAINTEXT"
     mechanism: str = MECHANISMS[0]
@@ -37,7 +37,7 @@ class KafkaAccess:
 
     @property
     def logs_in(self) -> bool:
-        """Whether brokers are told who we are."""
+        """Whether the client logs in."""
         return self.protocol.startswith("SASL_")
 
     @property
@@ -83,14 +83,14 @@ class KafkaAccess:
 
 
 def read(environ: Mapping[str, str], *, production: bool) -> KafkaAccess:
-    """What the environment says.
+    """Read the options from the environment.
 
     Args:
         environ: Variables by name; an empty one counts as not set.
-        production: PLAINTEXT to another machine is refused, unless it is said to be meant.
+        production: PLAINTEXT to another machine is refused unless PRIVATE_NETWORK is set.
 
     Raises:
-        ImproperlyConfigured: It makes no sense; one sentence says what to correct.
+        ImproperlyConfigured: The options are inconsistent; the message says what to correct.
     """
     access = KafkaAccess(
         protocol=_one_of(environ, "KAFKA_SECURITY_PROTOCOL", PROTOCOLS),
@@ -155,7 +155,7 @@ def _password(environ: Mapping[str, str]) -> str:
 
 
 def _refuse_half_a_login(access: KafkaAccess) -> None:
-    """Here, as the client would end with a KeyError, or with what its broker makes of it."""
+    """Check the login here, because the client would fail with a KeyError or a broker's error."""
     if not access.logs_in:
         return
     if not access.username:

@@ -44,7 +44,7 @@ def logging_settings(log_format: str, level: str, secrets: Iterable[str]) -> Set
             "uvicorn.error": led_to_root,
             # Our own line of a request has its id and time, and leaves the query out.
             "uvicorn.access": {**led_to_root, "level": "WARNING"},
-            # What has no traceback is told by our own line of the request.
+            # Responses without a traceback are in the project's own request log.
             "django.request": {**led_to_root, "filters": ["with_traceback"]},
             # The client tells of every connection and metadata refresh at INFO.
             "kafka": {"level": "WARNING"},
@@ -131,7 +131,7 @@ def _line(logger: WrappedLogger, name: str, event: EventDict) -> str:
 
 
 def _task(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    """The running task and its frame; looked up only when a line is written."""
+    """Return the running task and its frame; called only when a line is written."""
     celery = sys.modules.get("celery")
     task = celery.current_task if celery is not None else None
     request = task.request if task else None

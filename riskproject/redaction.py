@@ -23,7 +23,7 @@ ASSIGNED_VALUE = re.compile(
 )
 
 MAX_CHARACTERS = 20_000
-"""Of one field of a log line; a longer one keeps its beginning and its end."""
+"""Characters of one field of a log line; the middle of a longer field is cut out."""
 
 MARGIN_CHARACTERS = 500
 """Dropped on both sides of a cut, which may have gone through a secret."""

@@ -79,7 +79,7 @@ SECRET_KEY_LEAST_CHARACTERS = 50
 
 
 def _generated_key(path: Path) -> str:
-    """The laptop's own key. Several processes may start at once: the first one's key stays."""
+    """Return the generated key of this machine; of several processes, the first key is kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
@@ -195,7 +195,7 @@ def _redis_url(url: str) -> str:
 
 
 DATABASES = {"default": _database(env_text("DATABASE_URL", ""))}
-# Of the accounts that `manage.py database_roles` makes; nobody else needs them.
+# Passwords of the accounts that `manage.py database_roles` creates; only that command reads them.
 DATABASE_ROLE_VARIABLES = {
     "risk_app": "DATABASE_APP_PASSWORD",
     "risk_readonly": "DATABASE_READONLY_PASSWORD",
@@ -279,8 +279,8 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = not DEBUG
-# Probes and scrapers speak plain HTTP inside the machine.
-# So does the dashboard when it asks whose login a cookie is: browsers send theirs over TLS alone.
+# Probes and scrapers use plain HTTP inside the machine.
+# So does the dashboard when it asks for the user of a cookie; browsers send cookies over TLS only.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/v1/session/$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else env_int("HSTS_S", 365 * 86_400)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
@@ -476,12 +476,12 @@ STREAMS_PER_PROCESS = env_int("STREAMS_PER_PROCESS", 200, least=1)
 PREVIEWS_PER_USER = env_int("PREVIEWS_PER_USER", 2, least=1)  # at once, in each web process
 PREVIEWS_PER_PROCESS = env_int("PREVIEWS_PER_PROCESS", 20, least=1)
 STREAM_CHECK_SECONDS = env_int("STREAM_CHECK_SECONDS", 60, least=1)  # of its permissions
-STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then a client comes back, and is asked again
+STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then the client reconnects
 API_BODY_BYTES, API_BULK_BYTES = 2_500_000, 20_000_000
 BODY_BYTES = 50_000_000  # of any request; files of the admin are the longest
 JSON_ONLY = ["rest_framework.renderers.JSONRenderer"]
 REST_FRAMEWORK = {
-    # The token stands first: its challenge makes an anonymous call 401, not 403.
+    # The token comes first: its challenge makes an anonymous call 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "riskproject.web.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -537,7 +537,7 @@ SPECTACULAR_SETTINGS = {
 
 
 def _broker_url(url: str) -> str:
-    """Redis's, certificates and all: kombu 5.7 looks at none unless it is told to."""
+    """Redis options for kombu with certificate checks, which kombu 5.7 skips by default."""
     if not url.startswith("rediss:") or "ssl_cert_reqs=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
@@ -545,9 +545,9 @@ def _broker_url(url: str) -> str:
 
 CELERY_BROKER_URL = _broker_url(REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # A dead worker's tasks come back after this; it must exceed the time limit of pricing tasks.
+    # A dead worker's tasks are redelivered after this; it must exceed the tasks' time limit.
     "visibility_timeout": 5,
-    # How often that is looked at. The defaults make it 100 s, whatever the timeout says.
+    # How often that is checked. By default it is every 100 s, whatever the timeout.
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     # A dead holder of the restore lock blocks everyone for this long (default 300 s).
@@ -586,7 +586,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A worker takes tasks again soon after its broker is back.
 CELERY_WORKER_CONSUMER = "riskproject.celery_patches.reconnect:SoonBack"
 # A Redis at its memory limit refuses a worker's notes about its tasks. That must not end the
-# worker: it connects anew, once a second at most, until there is room again.
+# worker: it reconnects, once a second at most, until Redis has memory again.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 # A publish fails fast (about 0.1 s): its caller has something better to do than to wait.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
@@ -612,7 +612,7 @@ if any(_signing) and not all(_signing):
 TASKS_ARE_SIGNED = all(_signing)
 CELERY_ACCEPT_CONTENT = ["auth" if TASKS_ARE_SIGNED else "json"]
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_ACCEPT_CONTENT[0]
-CELERY_EVENT_SERIALIZER = "json"  # events are looked at and run nothing
+CELERY_EVENT_SERIALIZER = "json"  # events are only displayed
 
 # Each queue has its own exchange and key: what is published by key reaches one queue, not both.
 CELERY_TASK_QUEUES = [

@@ -23,20 +23,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = logging.getLogger(__name__)
 
 HEADERS_S = 10.0
-"""From the first byte of a connection or of a next request to the end of its headers."""
+"""Seconds from the first byte of a request to the end of its headers."""
 
 GRACE_S = 5
-"""After SIGTERM requests may go on for so long; then they are cancelled."""
+"""Seconds that requests may continue after SIGTERM before they are cancelled."""
 
 STOP_S = 8.0
-"""After SIGTERM the process ends, though a thread is still at work: threads are not cancelled."""
+"""Seconds from SIGTERM to the end of the process, even if a thread is still running."""
 
 WRITE_S, WRITE_BYTES_A_SECOND = 30.0, 50_000
-"""What is sent must be taken in so long, and a second more for each so many bytes of it."""
+"""Seconds in which a client must read a response, plus one for each WRITE_BYTES_A_SECOND."""
 
 CONNECTIONS_PER_ADDRESS = 300
-"""In one process: 200 event streams are open at the most. An address in FORWARDED_ALLOW_IPS may
-have any number, as all callers of a proxy come from there."""
+"""Connections per address and process; at most 200 event streams are open. An address in
+FORWARDED_ALLOW_IPS may have any number, as it is the proxy of all callers."""
 
 TOO_MANY = (
     f"There are at most {CONNECTIONS_PER_ADDRESS} connections from one address: close some"
@@ -49,7 +49,7 @@ TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length
 
 
 class TimedProtocol(H11Protocol):
-    """Close connections whose headers do not come to an end, and those that nobody reads."""
+    """Close connections with unfinished headers, and those whose clients do not read."""
 
     _headers_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None

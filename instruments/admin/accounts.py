@@ -22,7 +22,7 @@ TOKEN_CHARACTERS_SHOWN = 6
 
 
 class SuperusersOnly:
-    """Whoever could read or change these rows could become somebody else."""
+    """These rows are hidden because reading or changing them would allow impersonation."""
 
     def _is_superuser(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_superuser", False))

@@ -30,7 +30,7 @@ class AuditAdmin(ListAdmin):
     show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Lines of all desks stand here."""
+        """Require the permission to see all desks, because the page lists changes of all desks."""
         seen = access.sees_all_desks(request.user)
         return bool(seen and super().has_view_permission(request, obj))
 

@@ -18,7 +18,7 @@ class AdminLoginForm(BoundedLogin, AuthenticationForm):  # type: ignore[misc]  #
     )
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
-        """Refuse users without staff status and say so; called once the password was found right.
+        """Refuse users without staff status; called after the password was verified.
 
         Raises:
             ValidationError: The user is not active or not staff.

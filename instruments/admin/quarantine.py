@@ -34,7 +34,7 @@ class QuarantineAdmin(HistoryPages, ListAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A row is there, or it is not."""
+        """Rows can be added and deleted, but not changed."""
         return False
 
     def get_actions(self, request: HttpRequest) -> Any:

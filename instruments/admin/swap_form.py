@@ -43,7 +43,7 @@ class SwapForm(RowForm):
             made = validation.end_after(start, tenor)
         except BadInput as error:
             raise ValidationError({"tenor": str(error)}) from None
-        # A tenor beside the date that stood there before wins over it.
+        # A tenor takes precedence over the previous date.
         if end is not None and end != made and "termination_date" in self.changed_data:
             raise ValidationError({"tenor": f"{tenor} ends on {made}, not on {end}."})
         cleaned["termination_date"] = made

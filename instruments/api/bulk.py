@@ -166,7 +166,7 @@ def _answer(result: loading.LoadResult, dry_run: bool) -> dict[str, Any]:
 
 
 def _named(result: loading.LoadResult) -> list[loading.RowResult]:
-    """The first rows with errors: as many as hold the sentences that are told."""
+    """Return the first rows with errors, up to the number of reported messages."""
     named: list[loading.RowResult] = []
     sentences = 0
     for row in result.rows:

@@ -47,7 +47,7 @@ class StrictFilterBackend(DjangoFilterBackend):
 
 
 class BoundedSearchFilter(SearchFilter):
-    """Refuses long searches: each term is looked for in each field of each row."""
+    """Refuse long searches, because each term is compared with each field of each row."""
 
     search_description = (
         f"Terms that all must occur; at most {SEARCH_TERMS}, {SEARCH_CHARACTERS} characters in all"

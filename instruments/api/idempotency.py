@@ -101,7 +101,7 @@ def _again(before: Reply, digest: str) -> Response:
 
 
 def _digest(request: Request) -> str:
-    """Of everything that decides what is done."""
+    """Return the hash of everything that determines the effect of the request."""
     found = hashlib.sha256()
     content: Any = request.data  # decoded: white space and order make no other request
     sent = content if isinstance(content, bytes) else json.dumps(content, sort_keys=True).encode()
@@ -112,7 +112,7 @@ def _digest(request: Request) -> str:
 
 
 def _lock(name: str) -> bool:
-    """Until the transaction's end; False when another one has it."""
+    """Claim the key until the transaction ends; False when another transaction holds it."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_SPACE, number])

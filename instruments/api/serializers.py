@@ -42,7 +42,7 @@ class CodeField(serializers.SlugRelatedField[Any]):
     def to_internal_value(self, data: object) -> Any:
         """The row; an unknown code is answered with those there are."""
         rows: QuerySet[Any] = self.get_queryset()  # type: ignore[assignment]
-        # What a user may not know of does not exist: its code is not told either.
+        # Rows that a user may not see are treated as missing; their codes are not revealed.
         rows = access.visible(self.context["request"].user, rows)
         found = (
             rows.filter(code=data).first() if isinstance(data, str) and "\0" not in data else None

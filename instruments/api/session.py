@@ -28,10 +28,10 @@ class Session(serializers.Serializer[Any]):
 
 
 class SessionView(APIView):
-    """Who is logged in.
+    """Return the logged-in user.
 
-    Uncounted: the dashboard asks for each of its users every few seconds, and whoever has used
-    up the calls of a minute must not lose the screen by it. Calls without a login are counted.
+    Calls with a login are not throttled: the dashboard asks for each user every few seconds, and a
+    user who has reached the limit must not lose the dashboard. Calls without a login are throttled.
     """
 
     permission_classes = (IsAuthenticated, ReadsMaster)

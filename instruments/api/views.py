@@ -99,7 +99,7 @@ class RowViewSet(
     @extend_schema(responses=serializers.ChangeSerializer(many=True), filters=False)
     @action(detail=True, pagination_class=None, filter_backends=())
     def history(self, request: Request, **kwargs: Any) -> Response:
-        """Who changed what when, newest first."""
+        """Return the row's changes, newest first."""
         return Response(changes_of(self.get_object()))
 
 
@@ -210,7 +210,7 @@ class FixingViewSet(BulkMixin, Rows):
 
 
 class FxRateViewSet(Rows):
-    """Exchange rates that stand in until the feed sends some: list and add."""
+    """List and add initial exchange rates, which are used until the feed sends some."""
 
     queryset = FxRate.objects.all()
     serializer_class = serializers.FxRateSerializer

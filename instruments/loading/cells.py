@@ -173,7 +173,7 @@ def _text(cell: object) -> str:
 
 
 def choice(words: Mapping[str, str] | tuple[str, ...]) -> Parse:
-    """One of some words, however capital its letters."""
+    """Parse one of the allowed words, in upper or lower case."""
     by_lower = {word.lower(): word for word in words}
 
     def parse(cell: object) -> str:

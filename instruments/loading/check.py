@@ -45,7 +45,7 @@ class Checker:
         books_seen: Collection[str] | None,
         lock: bool,
     ) -> None:
-        """Look at the identities of all rows: one must not stand twice."""
+        """Check that no row occurs twice in the file."""
         self.kind, self.books, self.books_seen, self.lock = kind, books, books_seen, lock
         self._first: dict[Key, int] = {}
         self._again: set[Key] = set()
@@ -157,7 +157,7 @@ class Checker:
         stored: Row | None,
         result: RowResult,
     ) -> None:
-        """Fill what another column stands in for; refuse what is missing."""
+        """Fill fields that another column replaces, and report missing ones."""
         start = parsed.get("effective_date") or getattr(stored, "effective_date", None)
         for name, sentence in self.kind.complete(parsed, start).items():
             result.refuse(name, sentence)

@@ -30,18 +30,18 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of the files of a kind.
+    """One column of a table's files.
 
     Attributes:
-        name: As in the header, in JSON, and of the field.
-        parse: Value of a cell that is not empty.
-        required: A new row needs it.
-        empty: What an empty cell makes of the field.
-        keeps: An empty cell leaves a stored row as it is, and a new one to its default.
-        is_text: Written with an apostrophe where it looks like a formula.
-        refers: The table whose code stands here.
-        meaning: One sentence for people.
-        allowed: What may stand here, for people.
+        name: Name in the header, in JSON, and of the field.
+        parse: Converts a cell that is not empty.
+        required: Whether a new row needs it.
+        empty: Value of the field for an empty cell.
+        keeps: Whether an empty cell leaves a stored value unchanged, and a new row at its default.
+        is_text: Whether a value that looks like a formula is written with an apostrophe.
+        refers: The table whose codes the column holds.
+        meaning: Description for users.
+        allowed: Description of the allowed values, for users.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Column:
 
 
 def column(field: Any, *, meaning: str = "", names: tuple[str, ...] = ()) -> Column:
-    """The column of a model's field.
+    """Return the column of a model's field.
 
     Args:
         field: Of a model.
-        meaning: Instead of the field's help text.
-        names: What may stand there, when the field itself does not say.
+        meaning: Replaces the field's help text.
+        names: Allowed values, if the field itself has no choices.
     """
     parse, allowed = _reader(field)
     words = names or NAMES.get(field.name, ())

@@ -10,7 +10,7 @@ class BadCell(Exception):
 
 
 class BadFile(Exception):
-    """The file as a whole cannot be read: nothing of it was looked at further."""
+    """The file as a whole cannot be read."""
 
     def __init__(self, *sentences: str) -> None:
         super().__init__(*sentences)

@@ -36,7 +36,7 @@ class _Load:
     result: LoadResult = field(default_factory=LoadResult)
 
     def add(self, batch: list[Checked]) -> None:
-        """Note what became of a batch, and write it unless something speaks against it."""
+        """Record the results of a batch, and write it unless that is not allowed."""
         self.result.rows += [checked.result for checked in batch]
         good = [c for c in batch if c.row is not None and c.result.status in ("new", "update")]
         if self.dry_run or not good or (self.result.failed and not self.partial):
@@ -61,7 +61,7 @@ def load(
     """Load rows: one transaction, one book version, one request to compile.
 
     Args:
-        kind: What the rows are.
+        kind: The table of the rows.
         rows: A file's table, or mappings from column to text or JSON value. A column that a
             row has not stays as it is; one that is empty is emptied.
         user: Named in the history.

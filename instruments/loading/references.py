@@ -31,7 +31,7 @@ class References:
         """Read what any of the rows may mean.
 
         Args:
-            kind: What the rows are.
+            kind: The table of the rows.
             rows: The batch.
             books_seen: Codes of the books the user may know of; None for all.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 STATUSES = ("new", "update", "skip", "error")
 WHOLE_ROW = "row"
-"""Where an error stands that is of no single column."""
+"""Key of errors that concern no single column."""
 
 SENTENCES = 50
 
@@ -66,7 +66,7 @@ class LoadResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows by status; every status is there."""
+        """Return the number of rows by status, including statuses without rows."""
         found = Counter(row.status for row in self.rows)
         return {status: found[status] for status in STATUSES}
 

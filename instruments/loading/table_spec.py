@@ -36,17 +36,17 @@ TENOR = Column(
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """One kind of rows.
+    """The specification of one loadable table.
 
     Attributes:
-        name: As commands, addresses and files say it.
+        name: Name in commands, URLs and file names.
         model: Its table.
-        key: Columns that say which row is meant.
+        key: Columns that identify a row.
         fields: Columns that are fields, in the order of files.
-        example: One row as a file has it; its columns are those of the template.
-        meanings: Instead of a field's help text.
-        convention_names: What may stand in the column ``convention``.
-        instead: Required columns that another one may stand in for.
+        example: One row of a file; its columns are those of the template.
+        meanings: Descriptions that replace a field's help text.
+        convention_names: Allowed values of the column ``convention``.
+        instead: Required columns that another column may replace.
     """
 
     name: str

@@ -30,7 +30,7 @@ MARKUP = (
     ".xlsx or as CSV UTF-8"
 )
 SEPARATOR = re.compile(r"sep=([,;\t])[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
-"""A first line by which Excel is told the separator; it is no row."""
+"""A first line that tells Excel the separator; it is not a row."""
 DELIMITERS = (",", ";", "\t")
 HEADER_ROW = 1
 
@@ -51,17 +51,17 @@ class Table:
 
 
 def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> Table:
-    """The rows of a file; CSV and XLSX are told apart by content, not by name.
+    """Read the rows of a file; its content, not its name, decides between CSV and XLSX.
 
     CSV is UTF-8 with or without a byte order mark, separated by comma, semicolon or tab.
 
     Args:
         content: The bytes of the file.
-        kind: What the rows are.
-        sheet: Of a workbook; None for the only visible one with cells.
+        kind: The table of the rows.
+        sheet: Sheet of a workbook; None for the only visible one with cells.
 
     Raises:
-        BadFile: With sentences; nothing of the file can be used.
+        BadFile: The file cannot be used; the messages say why.
     """
     if not content.strip():
         raise BadFile("The file is empty")
@@ -83,7 +83,7 @@ def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> 
 def _table(
     header: list[str], header_row: int, lines: Iterator[tuple[int, Cells]], *, nameless: int
 ) -> Table:
-    """Rows under their header; ``nameless`` empty cells stand behind the header's last name."""
+    """Rows with their header; the header ends with ``nameless`` empty cells."""
     numbers: list[int] = []
     rows: list[dict[str, object]] = []
     wrong: list[str] = []

@@ -39,7 +39,7 @@ time. The clock counts more where many processes share a machine."""
 MEMORY_BYTES = 1536 * 2**20
 MOST_UNPACKED_BYTES = 512 * 2**20
 LAST_ROW = 1_048_576
-"""Of a sheet: ECMA-376 leaves it open, Excel's own limit is 2**20."""
+"""Maximum row number of a sheet: ECMA-376 has no limit, Excel's own is 2**20."""
 
 READERS, WAIT_S = 2, 2.0
 """Children of a process at a time, and how long another one waits for its turn."""
@@ -97,10 +97,10 @@ def read_sheet(
         content: The bytes of an XLSX file.
         sheet: Its name; None for the only visible sheet with cells.
         most_rows: The reader stops behind that many rows and one more.
-        is_abandoned: Whether nobody waits for the rows any more; asked while they are read.
+        is_abandoned: Returns whether the caller has stopped waiting; called while rows are read.
 
     Raises:
-        BadWorkbook: No workbook, no such sheet, several sheets to choose from, a formula, an error
+        BadWorkbook: Not a workbook, an unknown sheet, several possible sheets, a formula, an error
             value, or more than the limits allow.
     """
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as rows:

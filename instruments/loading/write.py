@@ -45,4 +45,4 @@ def _update(kind: TableSpec, rows: list[Any]) -> None:
         update_fields=[*fields, "version", "updated"],
     )
     for row, when in zip(rows, created, strict=True):
-        row.created = when  # an insert would have set it anew
+        row.created = when  # an insert would have set a new value

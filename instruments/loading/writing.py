@@ -20,7 +20,7 @@ CONTENT_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 EXACT_DIGITS = 15
-"""Of a number in a spreadsheet."""
+"""Significant digits of a number in a spreadsheet."""
 
 Line = Sequence[object]
 

@@ -22,7 +22,7 @@ class Coded(Row):
         return self.code
 
     def clean(self) -> None:
-        """Refuse a code that cannot stand in an address."""
+        """Refuse a code that cannot be part of a URL."""
         super().clean()
         with validation.as_form_errors(("code",)):
             validation.check_code("code", self.code)

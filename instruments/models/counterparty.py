@@ -10,7 +10,7 @@ from instruments.models.coded import LegalEntity
 
 
 class Counterparty(LegalEntity):
-    """Who stands on the other side of a swap."""
+    """The counterparty of swaps."""
 
     class Meta(LegalEntity.Meta):
         verbose_name_plural = "counterparties"

@@ -9,7 +9,7 @@ from instruments.models.coded import PricedCode
 
 
 class Desk(PricedCode):
-    """A trading desk. Its traders may change what stands in its books."""
+    """A trading desk. Its traders may change the trades in its books."""
 
     traders = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="desks")
 

@@ -11,7 +11,7 @@ from pricing import limits
 
 
 class Fixing(PricedRow):
-    """One published fixing; a proxy says so in its source."""
+    """One published fixing; the source of a proxy says that it is one."""
 
     index = models.CharField(max_length=16)
     date = models.DateField(help_text="the fixing date, not the day of publication")

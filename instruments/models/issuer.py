@@ -10,7 +10,7 @@ from instruments.models.coded import LegalEntity
 
 
 class Issuer(LegalEntity):
-    """Who owes the money of a bond."""
+    """The issuer of bonds."""
 
     country = models.CharField(max_length=2, blank=True, help_text=validation.COUNTRY_HELP)
 

@@ -62,7 +62,7 @@ class BondPosition(Trade):
         super().save(**kwargs)
 
     def forget_spread_of(self, price: Decimal | None, spread_bp: Decimal | None) -> None:
-        """Drop the spread that another price has made; one that somebody states stays."""
+        """Clear a spread that was solved from an earlier price; keep one that a user entered."""
         priced_anew = self.clean_price is not None and price != self.clean_price
         if priced_anew and spread_bp == self.z_spread_bp:
             self.z_spread_bp = None

@@ -11,7 +11,7 @@ from instruments.models.book_version import book_changed
 
 
 class Quarantine(models.Model):
-    """One trade that is not priced until somebody releases it, by deleting this row."""
+    """One trade that is not priced until this row is deleted."""
 
     trade_id = models.CharField(max_length=64, unique=True)
     currency = models.CharField(max_length=3)

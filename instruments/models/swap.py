@@ -15,7 +15,7 @@ from pricing.products.fixed_floating_swap import SwapTerms, check_swap
 
 
 class PayReceive(models.TextChoices):
-    """Of the fixed leg: a receiver swap receives fixed."""
+    """Direction of the fixed leg: a receiver swap receives fixed."""
 
     PAY = "pay", "pay fixed"
     RECEIVE = "receive", "receive fixed"
@@ -94,7 +94,7 @@ class Swap(Trade):
 
     @property
     def currency(self) -> str:
-        """Currency of the convention; empty for a convention that is gone."""
+        """Currency of the convention; empty for a convention that no longer exists."""
         row = conventions.SWAPS.get(self.convention)
         return row.currency if row else ""
 

@@ -76,7 +76,7 @@ class Trade(PricedRow):
             self.check_contract(validation.terms_of(self.product, values))
 
     def check_contract(self, terms: Any) -> None:
-        """Refuse what the terms alone do not show; raises BadInput."""
+        """Check rules that the terms alone cannot check; raises BadInput."""
 
     def doubts(self) -> dict[str, str]:
         """Sentences by field on values that are allowed and may be mistakes."""

@@ -16,7 +16,7 @@ _connection_parameters = redis_transport.Channel._connparams
 def _guarded_parameters(
     self: redis_transport.Channel, asynchronous: bool = False
 ) -> dict[str, Any]:
-    # Redis going away while an acks_late task runs ends the whole worker with AttributeError
+    # If Redis fails while an acks_late task runs, the whole worker ends with AttributeError
     # ('NoneType' has no 'hostname'), because the channel outlives its connection. A
     # ConnectionError is one that the worker knows how to survive.
     if self.connection is None or self.connection.client is None:
@@ -25,18 +25,18 @@ def _guarded_parameters(
 
 
 class FreeingQoS(redis_transport.QoS):
-    """Counts a message as done also when Redis did not hear that it is.
+    """Count a message as acknowledged even when the acknowledgement did not reach Redis.
 
-    Else it stays in the worker's allowance for ever. A worker of one process has an allowance of
-    one: it would look alive and never take a task again. The message itself comes once more after
-    the visibility timeout, as that of a worker that died.
+    Otherwise it uses up the worker's prefetch count for ever. A worker of one process has a count
+    of one: it would look alive and never take a task again. The message itself is delivered again
+    after the visibility timeout, as if the worker had died.
 
-    Where one connection is dead the others that wait in the pool are: each of them would hold the
-    worker up for a timeout of its own.
+    When one connection is dead, the others in the pool are, too: each of them would block the
+    worker for a timeout of its own.
     """
 
     def ack(self, delivery_tag: str) -> None:
-        """As kombu's; raises what it raises."""
+        """Like kombu's method, with the same exceptions."""
         try:
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:

@@ -11,15 +11,15 @@ FIRST_S, LONGER_BY_S, LONGEST_S = 0.2, 0.2, 1.0
 
 
 class SoonBack(Consumer):  # type: ignore[misc]
-    """Celery's consumer, trying the broker again after 0.2 s, 0.4 s and so on, at most 1 s.
+    """Celery's consumer, which retries the broker after 0.2 s, 0.4 s and so on, at most 1 s.
 
-    kombu's own waits are 2 s, 4 s and so on up to 30 s, and no setting reaches them: a Redis that
-    was away for a minute would be without workers for another half. One try is one connection
-    to a server next door.
+    kombu's own waits are 2 s, 4 s and so on up to 30 s, and no setting changes them: a Redis that
+    was down for a minute would be without workers for another half. A retry is one connection
+    to a nearby server.
     """
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """As Celery's, with other waits."""
+        """Like Celery's method, with shorter waits."""
         conn.ensure_connection = partial(  # type: ignore[method-assign]
             conn.ensure_connection,
             interval_start=FIRST_S,

@@ -33,7 +33,7 @@ def _stop_for_sure(
 
 def _timers(self: Any) -> dict[Callable[[], None], float]:
     # A process that ends while its worker connects to Redis again is not noticed when it ends but
-    # when the pool is looked at: every 5 s, and nothing is priced until then.
+    # when the pool is checked: every 5 s, and nothing is priced until then.
     return {self.maintain_pool: LOOK_AT_POOL_S}
 
 

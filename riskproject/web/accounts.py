@@ -40,15 +40,15 @@ class SignIn(LoginView):
 @require_safe
 @login_required
 def dashboard(request: HttpRequest, page: str = "") -> HttpResponse:
-    """On to a page of the dashboard, with a login."""
+    """Redirect a logged-in user to a page of the dashboard."""
     return redirect(f"{dashboard_url(request)}/{page}")
 
 
 def dashboard_url(request: HttpRequest) -> str:
-    """Where the dashboard is, without a slash at its end.
+    """Return the dashboard's URL without a trailing slash.
 
-    A cookie goes by host name, and localhost is not 127.0.0.1: on this machine the caller
-    keeps the name that the login was made under.
+    Cookies belong to a host name, and localhost differs from 127.0.0.1: on this machine the URL
+    keeps the host name of the login.
     """
     parts = urlsplit(settings.DASHBOARD_URL)
     called = urlsplit(f"//{request.get_host()}").hostname or ""

@@ -19,7 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 BODY_S, BYTES_A_SECOND = 20.0, 50_000
-"""A body may take so long, and a second more for each so many bytes that have come."""
+"""Seconds that a body may take, plus one for each BYTES_A_SECOND received bytes."""
 
 
 class BodyLimit:
@@ -49,17 +49,17 @@ class BodyLimit:
         try:
             await self.app(scope, body.receive, body.send)
         finally:
-            gone.set()  # a thread may still be at work: the server is told to stop, perhaps
+            gone.set()  # a thread may still be running, as when the server is stopping
 
     def _too_long(self) -> str:
         return f"The body is longer than {self.limit:,} bytes: send it in parts"
 
 
 class _Body:
-    """The body of one request, as it comes.
+    """The body of one request while it is received.
 
-    Where it is refused the application is told that the caller has gone: it has not begun to
-    answer, and nothing that it says now would be an answer to the whole body.
+    When it is refused, the application sees a disconnect: it has not begun to
+    answer, and no answer would be about the whole body.
     """
 
     def __init__(

@@ -9,9 +9,9 @@ _gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=No
 
 
 def watch_caller() -> threading.Event:
-    """Return the event to set when the caller of this request has gone.
+    """Return the event to set when the caller of this request disconnects.
 
-    Threads that answer the request know it too, as Django copies the context into them.
+    Threads that answer the request see it too, as Django copies the context into them.
     """
     event = threading.Event()
     _gone.set(event)
@@ -19,6 +19,6 @@ def watch_caller() -> threading.Event:
 
 
 def caller_is_gone() -> bool:
-    """Whether nobody waits for the answer any more; False outside of a request."""
+    """Return whether the caller has disconnected; False outside of a request."""
     event = _gone.get()
     return event is not None and event.is_set()

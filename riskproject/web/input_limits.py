@@ -15,7 +15,7 @@ from riskproject.web import problems
 log = logging.getLogger(__name__)
 
 QUERY_VALUE_CHARACTERS = 2_000
-"""Of one query parameter: the admin carries the filters of a list along in one."""
+"""Characters of one query parameter; the admin passes a list's filters in one parameter."""
 
 DATA_REFUSED = "A value is outside the range of its field: look at dates, numbers and patterns"
 

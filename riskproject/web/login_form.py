@@ -11,10 +11,10 @@ MAX_PASSWORD_CHARACTERS = 4_096
 
 
 class BoundedLogin:
-    """First base of a login form: a name or password that no user has is not looked up.
+    """First base of a login form: refuse impossible names and passwords without a look-up.
 
-    It is answered like any wrong one. Django's own form states the name's greatest length to the
-    browser and does not check it; what counts wrong tries could not store such a name.
+    They are answered like any wrong login. Django's own form states the maximum length to the
+    browser and does not check it; the counter of failed logins could not store such a name.
     """
 
     def clean(self: Any) -> dict[str, Any]:

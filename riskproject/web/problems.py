@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 class DependencyDown(APIException):
-    """A server that the answer needs is away."""
+    """A server that the answer needs is down."""
 
     status_code = 503
     default_code = "dependency_down"

@@ -19,10 +19,10 @@ log = logging.getLogger("requests")
 HEADER = "X-Request-ID"
 ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_PATH_CHARACTERS = 500
-"""Of the path in a log line; the rest is left out."""
+"""Characters of the path in a log line; the rest is left out."""
 
 PROBES = ("/healthz", "/readyz", "/metrics")
-"""Asked every few seconds: their lines are for debugging alone."""
+"""Paths that are requested every few seconds; they are logged at level DEBUG only."""
 
 Answer = Callable[[HttpRequest], Any]
 
@@ -63,7 +63,7 @@ def _told(
     level = logging.ERROR if response.status_code >= 500 else logging.INFO
     if request.path in PROBES:
         level = logging.DEBUG
-    # Without the query, which may hold what is nobody's business; quoted, so that no path
+    # Without the query, which may hold confidential values; quoted, so that no path
     # can write a line of its own.
     path = quote(request.path[:MAX_PATH_CHARACTERS])
     log.log(level, "%s %s %d %.1f ms", request.method, path, response.status_code, taken_ms)

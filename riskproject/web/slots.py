@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException
 
 
 class TooMany(APIException):
-    """The caller, or this web process, has as much under way as is allowed."""
+    """The caller, or this web process, has reached its limit of requests in progress."""
 
     status_code = 429
 
@@ -18,19 +18,19 @@ class TooMany(APIException):
 
 
 class Slots:
-    """Count what is under way, by user.
+    """Count requests in progress by user.
 
-    It costs the memory, sockets and threads of one process, so each process counts its own: a
-    process that dies leaves nothing to be given back.
+    They use the memory, sockets and threads of one process, so each process counts its own: a
+    process that dies leaves no count behind.
     """
 
     def __init__(self, what: str, own_hint: str, hint: str, retry_after_s: int) -> None:
-        """Start with nothing under way.
+        """Start with no request in progress.
 
         Args:
             what: What is counted, in the plural.
-            own_hint: What a user who has too many can do.
-            hint: What a user can do when the process has too many.
+            own_hint: Advice for a user at the user's limit.
+            hint: Advice for a user when the process is at its limit.
             retry_after_s: Seconds after which a refused caller may ask again.
         """
         self._what, self._own_hint, self._hint = what, own_hint, hint

@@ -32,7 +32,7 @@ _away_until = 0.0
 
 
 class PerMinute(BaseThrottle):
-    """So many calls in each minute of the clock; the rates stand in ``settings.API_RATES``."""
+    """Limit calls per minute of the clock; the rates are in ``settings.API_RATES``."""
 
     kind = ""
 
@@ -42,7 +42,7 @@ class PerMinute(BaseThrottle):
         return caller is None or taken(self.kind, caller)
 
     def caller(self, request: Request) -> str | None:
-        """Who is counted; None when the limit is for others."""
+        """Return the key of the caller; None when this limit does not apply to the caller."""
         raise NotImplementedError
 
     def wait(self) -> float:
@@ -77,7 +77,7 @@ class Uploads(PerUser):
 
 
 def taken(kind: str, caller: str) -> bool:
-    """Take one call of this minute; False when none is left, True when nobody can count."""
+    """Count one call of this minute; False above the limit, True when Redis is down."""
     global _away_until
     if time.monotonic() < _away_until:
         return True

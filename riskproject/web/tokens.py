@@ -19,8 +19,8 @@ class TokenAuthentication(auth.TokenAuthentication):  # type: ignore[misc]  # kn
         """Return the user and the token.
 
         Raises:
-            AuthenticationFailed: There is no such token, or its user is not active. What can be
-                no token is not looked up: knox and PostgreSQL would fail on some of it.
+            AuthenticationFailed: The token is unknown, or its user is not active. What cannot be
+                a token is not looked up: knox and PostgreSQL would fail on some values.
         """
         if not KEY.fullmatch(token):
             raise AuthenticationFailed("Invalid token.")
@@ -35,7 +35,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "tokenAuth"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """As a key in a header."""
+        """Describe the token as a key in a header."""
         return {
             "type": "apiKey",
             "in": "header",

@@ -28,7 +28,7 @@ from instruments.admin.shared.uploads import UploadGone, Uploads
 from instruments.loading import LoadResult, RowResult, TableSpec, kind_of
 
 ROWS_SHOWN = 200
-"""Of a difference: a page with 10,000 of them is of no use to anyone."""
+"""Number of differences shown on the confirmation page."""
 
 ROWS_READ = 1_000
 SHEET_NAME_CHARACTERS = 31
@@ -48,7 +48,7 @@ class AnyTable(Format):  # type: ignore[misc]
         return True
 
     def create_dataset(self, in_stream: bytes) -> bytes:
-        """As it is: the importer reads it with the columns of its kind."""
+        """Return the content unchanged: the importer reads it with the table's columns."""
         return in_stream
 
 

@@ -14,7 +14,7 @@ from instruments import access
 
 
 class HistoryPages(SimpleHistoryAdmin):  # type: ignore[misc]
-    """As django-simple-history has them, for the row's own readers and writers only."""
+    """django-simple-history's pages, restricted to users who may read or write the row."""
 
     history_list_display: Sequence[str] = ("version",)
 

@@ -33,7 +33,7 @@ class LivePanels(Protocol):
 
 
 class _NoLiveRisk:
-    """Nothing is registered: this process serves the security master alone."""
+    """The default panel, when no app has registered live values."""
 
     def values(self, trade_ids: Sequence[str], *, title: str) -> Panel:
         return Panel(title, note="Live values are not available in this process.")

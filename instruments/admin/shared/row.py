@@ -49,7 +49,7 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.instance.stored_version() if self.instance.pk else None
 
     def clean(self) -> dict[str, Any] | None:
-        """The second of two people is told, not obeyed."""
+        """Refuse a save that is based on an older version of the row."""
         cleaned, row = super().clean(), self.instance
         seen, stored = self.cleaned_data.get("seen_version"), self._stored()
         if stored is not None and seen is not None and seen != stored:
@@ -97,7 +97,7 @@ class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """With the tables of the row."""
+        """Show the form with the row's tables."""
         if obj is not None and obj.pk:
             context["panels"] = self.panels(request, obj)
         page: HttpResponse = super().render_change_form(
@@ -117,7 +117,7 @@ class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """As the form's check, for two saves in the very same moment."""
+        """Repeat the form's check on save, for two saves at the same moment."""
         try:
             page: HttpResponse = super().changeform_view(
                 request, object_id, form_url, extra_context

@@ -15,7 +15,7 @@ NAME = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class UploadGone(Exception):
-    """The file was used already, or nobody confirmed it for an hour."""
+    """The file was already used, or was not confirmed within an hour."""
 
     def __str__(self) -> str:
         return "The uploaded file has expired: upload it again"

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             )
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         if password_file is not None:
-            _write_private(password_file, password)  # first: a password nobody has helps nobody
+            _write_private(password_file, password)  # first: the user must know the password
         users.create_superuser(username, email, password)
         self.stdout.write(f"user: {username}\npassword: {password}")
 

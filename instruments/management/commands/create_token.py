@@ -15,7 +15,7 @@ from instruments import access
 from instruments.models import Desk
 
 MAX_TOKENS = 20
-"""Of one user."""
+"""Maximum number of tokens per user."""
 
 
 class Command(BaseCommand):

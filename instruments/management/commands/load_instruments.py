@@ -52,7 +52,7 @@ class Command(BaseCommand):
         sheet: str | None = None,
         **options: object,
     ) -> None:
-        """Load, and end with a status other than 0 when anything is wrong."""
+        """Load the file, and exit with a non-zero status if anything is wrong."""
         what = KINDS[kind] if kind else _kind_of(file)
         by = _user(user)
         try:
