@@ -50,13 +50,13 @@ def cookie() -> str:
 
 
 def viewer(page: str = "") -> Viewer:
-    """Who looks; who may not gets a sentence, and the run ends.
+    """Return the current user, or show why nothing is shown and stop the script.
 
-    When that changes, as by a logout or a desk taken away, the whole page is drawn anew with
-    nothing remembered: filters stand outside the part that refreshes, and name desks.
+    When the user changes, as after a logout or a change of desks, the whole page is redrawn with
+    an empty session: filters name desks and are outside of the part that refreshes.
 
     Args:
-        page: Where a login leads back to; "" for the first page.
+        page: Page to return to after a login; "" for the first page.
     """
     found, before = _answer(), st.session_state.get(SEEN)
     if before is not None and before != found:

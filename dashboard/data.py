@@ -72,7 +72,7 @@ class Market:
     """Frames with as many trades and priced trades as this one; None: all of them."""
 
     def compares(self, frame: int) -> bool:
-        """Whether sums of that frame may stand beside this one's."""
+        """Return whether sums of that frame are comparable with this one's."""
         return self.comparable is None or frame in self.comparable
 
     @property
@@ -129,7 +129,7 @@ class Reader:
         return str(settings.get("path") or f"{settings.get('host')}:{settings.get('port')}")
 
     def snapshot(self) -> Snapshot:
-        """The newest snapshot, at most FRESH_S old; the last good one when Redis is away."""
+        """Return a snapshot at most FRESH_S old, or the last good one while Redis is down."""
         with self._lock:
             if self.clock() - self._read_s >= FRESH_S:
                 self._snapshot = self._read_or_last()
@@ -137,7 +137,7 @@ class Reader:
             return self._snapshot
 
     def trades(self, rollup: Rollup) -> Trades | None:
-        """The trades of a frame; the last ones read when it has gone; None if there are none."""
+        """Return the trades of a frame, or the last ones read after it expired, or None."""
         with self._lock:
             held = self._trades.get(rollup.currency)
             if held is not None and held.frame == rollup.frame:
@@ -201,7 +201,7 @@ class Reader:
         line, why = found
         held = self._openings.get(rollup.currency)
         if held is not None and usable(held.rollup, rollup):
-            # A long day outgrows the history; its opening stands all the same.
+            # A long day outgrows the history; its opening is kept.
             opening = held if held.line.frame <= line.frame else replace(held, line=line, why=why)
         else:
             first = self._rollup(rollup.currency, line.frame)

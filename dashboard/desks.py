@@ -118,7 +118,7 @@ def own_sample(sample: Sample, desks: Collection[str]) -> Sample:
 
 
 def own_line(line: HistoryLine, seen: Mapping[int, Sample]) -> HistoryLine:
-    """Times stay; totals are made of the own cells, and unknown for frames nobody saw here."""
+    """Keep times, and compute totals of the user's desks where this process saw the frame."""
     sample = seen.get(line.frame)
     npv, dv01 = (sample.npv, sample.dv01_par) if sample is not None else (None, None)
     return msgspec.structs.replace(line, npv=_sum(npv), dv01_par=_sum(dv01))
@@ -129,7 +129,7 @@ def _sum(values: Mapping[tuple[str, str, str], float] | None) -> float:
 
 
 def own_opening(opening: Opening, own: Own) -> Opening:
-    """The opening by its details: the line of an older frame has totals of all desks alone."""
+    """Restrict the opening by its details; an older frame's line has totals of all desks only."""
     rollup = own_rollup(opening.rollup, own)
     return Opening(
         line=history_line(rollup),
@@ -140,6 +140,6 @@ def own_opening(opening: Opening, own: Own) -> Opening:
 
 
 def own_trades(trades: Trades, desks: Collection[str]) -> Trades:
-    """The own rows; ladders are found by row alone."""
+    """Keep the rows of the user's desks; ladders are found by row."""
     table = trades.table
     return replace(trades, table=table[table["desk"].isin(list(desks))].reset_index(drop=True))

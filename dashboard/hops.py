@@ -87,7 +87,7 @@ def _iso(time_ns: int) -> str:
 def frame_rate(
     markets: Sequence[Market], now_s: float, *, bins: int = 40, bin_s: float = 5.0
 ) -> list[float]:
-    """Frames per second over the last bins, oldest first; the bin under way is left out."""
+    """Return frames per second of the last bins, oldest first, without the current bin."""
     end_s = now_s - now_s % bin_s
     counts = [0] * bins
     for market in markets:

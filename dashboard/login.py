@@ -33,7 +33,7 @@ KEY = re.compile(r"[A-Za-z0-9]{8,64}")
 
 
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who looks; ``desks`` None sees all. Every field must be in the answer: none is guessed."""
+    """The current user; ``desks`` None means all. Every field must be in the response."""
 
     user: str
     roles: tuple[str, ...]
@@ -52,7 +52,7 @@ Answer = Viewer | Refusal
 Ask = Callable[[str], Answer]
 
 REFUSED = {401: Refusal.NO_LOGIN, 403: Refusal.NO_ROLE, 429: Refusal.NO_LOGIN}
-"""429: so many wrong cookies have come from here that web counts them no more."""
+"""Status 429: the web process throttles this dashboard after too many invalid cookies."""
 
 
 class Web:
@@ -86,7 +86,7 @@ class Web:
 
 
 def understood(status: int, body: bytes) -> Answer:
-    """What web has said."""
+    """A response of the web process."""
     if status in REFUSED:
         return REFUSED[status]
     if status == 200:
@@ -108,12 +108,12 @@ class Held:
     asked_s: float
 
     def at(self, now_s: float) -> Answer:
-        """The answer, unless it is too old to stand."""
+        """Return the response, unless it is too old."""
         return self.answer if now_s - self.answered_s < STANDS_S else Refusal.AWAY
 
 
 class Sessions:
-    """What web has said of each session lately."""
+    """Recent responses of the web process by session."""
 
     def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask, self._clock = ask, clock

@@ -38,7 +38,7 @@ class Opening:
         return self.rollup.frame == self.line.frame
 
     def since(self, *, details: bool) -> str:
-        """In words, for hovering."""
+        """Description for the tooltip."""
         if not details or self.exact:
             return f"{self.line.as_of:%Y-%m-%d %H:%M:%S}, {self.why}"
         return f"{self.rollup.as_of:%Y-%m-%d %H:%M:%S}, {FIRST_READ}"
@@ -58,7 +58,7 @@ def opening_line(history: Sequence[HistoryLine], now: Rollup) -> tuple[HistoryLi
 
 
 def comparable(line: HistoryLine, now: Rollup) -> bool:
-    """As many trades, as many of them priced, and whole."""
+    """Return whether a line is complete and has as many trades and priced trades."""
     same = (line.trades, line.priced) == (now.trades, now.priced)
     return same and line.status == "COMPLETE"
 

@@ -186,7 +186,7 @@ def summed_over_time(lines: Mapping[str, Sequence[tuple[int, float]]]) -> list[f
 
 
 def thinned(values: Sequence[float], points: int = SPARK_POINTS) -> list[float]:
-    """At most that many values, evenly taken, the last one kept; [] when they never move."""
+    """Thin a series evenly to that many values, keeping the last; [] when it is constant."""
     if not values or max(values) - min(values) <= 1e-9 * max(map(abs, values)):
         return []
     step = max(1, -(-len(values) // points))
@@ -218,7 +218,7 @@ def latency(markets: Sequence[Market]) -> Latency:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value that so many percent do not exceed (nearest rank); None of nothing."""
+    """Return the percentile by nearest rank; None for an empty list."""
     if not values:
         return None
     rank = max(1, math.ceil(percent / 100 * len(values)))

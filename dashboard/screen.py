@@ -46,9 +46,9 @@ def _own_desks(url: str, desks: tuple[str, ...]) -> OwnDesks:
 
 
 def reader() -> Reader | OwnDesks:
-    """All data of a page, of the desks that its user sees; asked anew at each refresh.
+    """Return the reader of the desks that the user may see; call it at each refresh.
 
-    A page without settings ends with a sentence.
+    If a setting is missing, show a message and stop the script.
     """
     desks = auth.viewer().desks
     url = os.environ.get("REDIS_URL", "")
@@ -112,7 +112,7 @@ def _switches(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
 
 
 def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
-    """Filters stand outside the refreshing part: a new desk or currency redraws the page once."""
+    """Redraw the page once for a new desk or currency, as filters are not refreshed."""
     known = risk.desk_names(before.markets.values())
     new_currency = currencies_of(before) != currencies_of(now)
     if new_currency or risk.desk_names(now.markets.values()) != known:

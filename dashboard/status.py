@@ -67,13 +67,13 @@ def _feed(snapshot: Snapshot, now_s: float) -> Status:
 
 
 def live_bridges(snapshot: Snapshot, now_s: float) -> list[BridgePulse]:
-    """Bridges that had spoken within STALE_S when the snapshot was taken, or have since."""
+    """Return bridges with a heartbeat within STALE_S of the snapshot or later."""
     moment = min(now_s, snapshot.taken_s) if not snapshot.down else now_s
     return [pulse for pulse in snapshot.pulses if moment - pulse.sent_ns / 1e9 < STALE_S]
 
 
 def newest_ns(snapshot: Snapshot) -> int:
-    """When the newest frame of any currency was published; 0 if none was."""
+    """Return the publication time of the newest frame of any currency; 0 if there is none."""
     return max((m.rollup.published_ns for m in snapshot.markets.values()), default=0)
 
 

@@ -30,7 +30,7 @@ OTHER_COLOR = "#9aa5b8"
 
 SPARK = "#4c9aff"
 SPARK_WIDTH, SPARK_HEIGHT = 100.0, 28.0
-"""Of a sparkline's own coordinates; the style sheet stretches it to its card."""
+"""Size of a sparkline in its own coordinates; the style sheet stretches it to its card."""
 
 Tone = Literal["", "up", "down"]
 
@@ -66,7 +66,7 @@ def currency_color(currency: str) -> str:
 
 
 def _color_of_code(code: str) -> str:
-    """A light colour that depends on the code alone, so that it is the same in every process."""
+    """Return a light colour derived from the code, so that all processes agree."""
     hue = zlib.crc32(code.encode()) % 360 / 360
     rgb = colorsys.hls_to_rgb(hue, 0.68, 0.6)
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
@@ -123,7 +123,7 @@ def note(text: str, hint: str) -> str:
 
 
 def account(user: str, url: str) -> str:
-    """Who is logged in, and the way out."""
+    """Return the user's name with a link to log out."""
     name = escape(user)
     if not url:
         return f'<span class="note">{name}</span>'

@@ -43,7 +43,7 @@ def head(title: str, note: str = "") -> None:
 
 
 def cards(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> None:
-    """Draw the six numbers that a desk looks at first."""
+    """Draw the six headline numbers."""
     change = risk.change(markets, choice)
     found = (
         npv_card(markets, choice, change),
@@ -103,7 +103,7 @@ def dv01_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
 
 
 def key_rate_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
-    """Where the risk is."""
+    """Draw DV01 by tenor and by group."""
     ladder = risk.ladder(markets, choice, "krd")
     largest = risk.largest_key_rate(ladder)
     value = f"{largest.tenor} {format.money(largest.usd)}" if largest else format.NOTHING
@@ -132,7 +132,7 @@ def latency_card(markets: Sequence[Market]) -> theme.Card:
 
 
 def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> theme.Card:
-    """Who works, and what waits."""
+    """Draw the numbers of bridges, workers and waiting ticks."""
     now_s = time.time()
     alive = live_bridges(snapshot, now_s)
     lag, opened = sum(p.lag for p in alive), sum(p.open_frames for p in alive)

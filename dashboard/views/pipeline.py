@@ -43,7 +43,7 @@ def _percentiles(latency: risk.Latency) -> str:
 
 
 def hops_panel(samples: Sequence[Sample]) -> None:
-    """Where the time of the last frames went."""
+    """Draw the latency of the last frames by hop."""
     shown = samples[-FRAMES_SHOWN:]
     with st.container(key="panel-hops", border=True, height=PANEL_PX, gap="small"):
         note = f"ms by hop, the last {format.count(len(shown), 'frame')} this screen saw"
@@ -114,7 +114,7 @@ def process_row(pulse: ProcessPulse, now_s: float) -> tuple[str, str, str, str]:
 
 
 def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:
-    """Every bridge that has ever spoken, the newest word first."""
+    """Draw all known bridges, newest heartbeat first."""
     table = pd.DataFrame([bridge_row(pulse, now_s) for pulse in pulses])
     with st.container(key="panel-bridges", border=True, height=BELOW_PX, gap="small"):
         st.html(theme.heading("Bridges", "where their ticks ended, since each started"))

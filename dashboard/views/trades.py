@@ -16,7 +16,7 @@ from dashboard.risk import NO_DESK, Choice
 from pricing.measures.table import TABLE
 
 TABLE_PX, CHART_PX, LADDER_PX = 744, 300, 330
-# Rows that are sent at each refresh; the others are a page, a search or the CSV file away.
+# Rows sent at each refresh; the others are on other pages, in searches and in the CSV file.
 PAGE_ROWS = 100
 
 # Session state: how rows are sorted, the trade in the panel, and the order that is held.
@@ -108,11 +108,11 @@ def held_or_new(markets: Sequence[Market], *, live: bool) -> dict[str, Trades]:
 
 
 def held_order(rows: pd.DataFrame, question: int) -> list[TradeKey]:
-    """Keys of the rows, in the order in which they were first shown.
+    """Return the keys of the rows in the order in which they were first shown.
 
-    Numbers change in place while rows stand still: a row that moves under the reader's eye, or
-    under a tick, is another trade. Rows are sorted anew by another sort or question, or when
-    trades came or went.
+    Numbers change in place and rows keep their positions: a row that moves while it is read, or
+    clicked, is mistaken for another trade. Rows are sorted again by another sort or search, or when
+    trades were added or removed.
     """
     sort: Sort = st.session_state.setdefault(SORT, Sort())
     keys = set(zip(rows["currency"], rows["trade"], strict=True))

@@ -99,7 +99,7 @@ def exactly(acl: ACL) -> ACLFilter:
 
 
 def said(acl: ACL) -> str:
-    """As a Right says it, with what a Right is never: a prefix, one host."""
+    """Return the ACL as a Right; prefixes and single hosts have no Right."""
     pattern = acl.resource_pattern
     words = [
         f"{acl.principal.removeprefix('User:')}: {acl.operation.name}",
@@ -114,5 +114,5 @@ def said(acl: ACL) -> str:
 
 
 def principal(account: str) -> str:
-    """As brokers name who has logged in by SASL."""
+    """Return the principal name of a SASL account."""
     return f"User:{account}"

@@ -106,12 +106,12 @@ def _check_each(net: Any, manager: Any, bootstrap_servers: str, timeout_s: float
 async def _check(manager: Any, conn: Any, timeout_ms: float) -> None:
     # A TLS handshake has no end of its own when the other side keeps silent.
     await manager.wait_for(conn.init_future, timeout_ms)
-    # Without a login a listener that wants one answers nothing but which versions it speaks.
+    # A listener that requires a login answers only version requests before it.
     await conn.send_request(MetadataRequest(topics=[]), request_timeout_ms=timeout_ms)
 
 
 def _to_correct(config: Mapping[str, Any], conn: Any, error: Exception) -> str:
-    """What a person has to correct; empty when nobody answers, which may pass by itself."""
+    """Return what an operator must correct; empty when no broker answers."""
     said, protocol = str(error), config["security_protocol"]
     if "CERTIFICATE_VERIFY_FAILED" in said:
         why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]

@@ -42,7 +42,7 @@ RETRY_S = 1.0
 
 @dataclass
 class Record:
-    """A tick as it goes on the wire, kept until the broker has it."""
+    """A serialized tick, kept until the broker acknowledges it."""
 
     topic: str
     key: bytes

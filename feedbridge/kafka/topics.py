@@ -112,7 +112,7 @@ def connect_admin(bootstrap_servers: str, options: Options | None = None) -> Kaf
 
 
 def _missing(admin: Any, topics: tuple[str, ...]) -> list[str]:
-    """Topics that are not there; of a hidden one nobody knows, and it is not among them."""
+    """Return missing topics, without those that the account may not see."""
     unseen = sorted(set(topics) - set(admin.list_topics()))
     hidden = {topic["name"] for topic in _described(admin, unseen) if _is_hidden(topic)}
     return [name for name in unseen if name not in hidden]

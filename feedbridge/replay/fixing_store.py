@@ -13,7 +13,7 @@ from instruments.models import Fixing
 from instruments.models.book_version import book_changed, bulk_change
 
 DERIVED = frozenset({"proxy", "synthetic"})
-"""Sources of rows that may be derived anew; any other source is a person's or a feed's."""
+"""Sources of rows that may be overwritten; rows of other sources belong to a user or a feed."""
 
 BATCH = 2000
 
@@ -22,7 +22,7 @@ Found = dict[tuple[str, dt.date], Fixing]
 
 @dataclass(frozen=True)
 class Stored:
-    """Rows written, rows that were right already, and rows of another source left alone."""
+    """Numbers of rows written, rows unchanged, and rows of other sources that were kept."""
 
     written: int
     unchanged: int

@@ -16,11 +16,11 @@ from pricing.markets.business_dates import business_date
 from risk.store.messages import MarketTick
 
 OUTAGE_S = 2.0
-"""A tick unacknowledged for so long means that the broker is away: stop and wait."""
+"""Seconds without acknowledgement after which the broker counts as down."""
 
 MAX_PENDING = 1000
 CATCH_UP_S = 1.0
-"""After a delay at most so much of the timetable is caught up; the rest moves back."""
+"""Seconds of delay that are caught up at most; a longer delay shifts the timetable."""
 
 POLL_S = 0.05
 FLUSH_S = 5.0
@@ -70,13 +70,13 @@ class FxFeed:
 
 
 class Watcher(Protocol):
-    """Who is told how a playback goes."""
+    """Receives the progress of a playback."""
 
     def tick(self, sent: int, tick: MarketTick) -> None:
         """A tick was handed over; ``sent`` counts them."""
 
     def outage(self, error: str) -> None:
-        """The broker does not acknowledge; said once an outage."""
+        """Called once per outage, when the broker stops acknowledging."""
 
     def back(self, waited_s: float) -> None:
         """It does again."""

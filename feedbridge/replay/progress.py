@@ -53,7 +53,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing to put away."""
+        """Close nothing."""
 
     def tick(self, sent: int, tick: MarketTick) -> None:
         """A line at most every five seconds."""
@@ -68,7 +68,7 @@ class Progress:
         )
 
     def outage(self, error: str) -> None:
-        """The broker is away."""
+        """Report that the broker is down."""
         reason = f" ({error})" if error else ""
         self._say(f"the broker does not acknowledge{reason}: waiting for it")
 

@@ -30,7 +30,7 @@ def system_is_up(client: Any) -> bool:
 
 
 def owners_of(frames: Frames, currencies: Sequence[str]) -> set[tuple[str, str]]:
-    """Source and currency of all that publish, and were not released.
+    """Return source and currency of all publishing sources that were not released.
 
     Raises:
         redis.RedisError: It is away.
@@ -45,7 +45,7 @@ def owners_of(frames: Frames, currencies: Sequence[str]) -> set[tuple[str, str]]
 
 
 def wait_for_system(client: Any, stop: threading.Event) -> None:
-    """Return when it is up, or when told to stop."""
+    """Wait until it is up or a signal to stop arrives."""
     while not system_is_up(client):
         if stop.wait(LOOK_EVERY_S):
             return

@@ -112,7 +112,7 @@ def ticks(history: CurveHistory, plan: ReplayPlan) -> Iterator[Due]:
 
 
 def market_times(day: dt.date, count: int) -> list[dt.datetime]:
-    """When a day's ticks are seen: evenly from 09:00 to 17:00 UTC, a single one at the close."""
+    """Return a day's tick times: evenly from 09:00 to 17:00 UTC, a single one at the close."""
     opens, closes = dt.datetime.combine(day, OPENS), dt.datetime.combine(day, CLOSES)
     if count == 1:
         return [closes]

@@ -51,7 +51,7 @@ def ask(
             task,
             args=[msgspec.to_builtins(question)],
             queue=QUEUE,
-            expires=timeout_s,  # nobody waits any longer
+            expires=timeout_s,  # the caller has stopped waiting
         )
         answer = wait_for_answer(_waiting_client(), question.answer_key, timeout_s)
     except (RedisError, OperationalError, OSError) as error:

@@ -147,9 +147,9 @@ class Permission:
         self._session = session if session is not None and session.session_key else None
 
     def stands(self) -> bool:
-        """Whether a new request would be let in, and would read the same desks.
+        """Return whether a new request would be allowed and would read the same desks.
 
-        A database that is away says nothing: the stream goes on to its ordinary end.
+        While the database is down nothing is known, and the stream continues to its ordinary end.
         """
         try:
             return self._stands()
@@ -210,9 +210,9 @@ async def stream(
     seen: Mapping[str, int],
     permission: Permission,
 ) -> AsyncIterator[bytes]:
-    """Send events until the caller goes or ``STREAM_SECONDS`` are over, then release the slot.
+    """Send events until the caller disconnects or ``STREAM_SECONDS`` are over.
 
-    It ends early when the permission has gone: a client that comes back is told why.
+    It ends early when the permission is revoked: a client that reconnects is told why.
     """
     client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
     listener = client.pubsub(ignore_subscribe_messages=True)

@@ -33,7 +33,7 @@ Names = Any
 
 @dataclass(frozen=True)
 class Directory:
-    """The trades of one book version as columns; those that did not compile stand last."""
+    """The trades of one book version as columns; those that did not compile are last."""
 
     trade_ids: Names
     lower: Names
@@ -206,7 +206,7 @@ def _order(
 def _by_name(
     tables: Sequence[Table], found: Sequence[IntArray], downwards: bool, upto: int
 ) -> IntArray:
-    """By name: each table knows its order, so that only its first names are compared."""
+    """Merge the tables by trade id; each table is sorted, so only their first ids are compared."""
     step = -1 if downwards else 1
     places, names, start = [], [], 0
     for table, rows in zip(tables, found, strict=True):

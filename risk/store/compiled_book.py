@@ -122,9 +122,9 @@ class Books:
         return {name: decode_ref(raw) if raw else None for name, raw in found}
 
     def served(self) -> tuple[str, ...]:
-        """The currencies that this system has trades in.
+        """Return the currencies that this system has trades in.
 
-        The conventions of a process know more currencies; nobody waits for frames of those.
+        The conventions of a process may know more currencies, of which no frames are expected.
         """
         found = self.newest_of(CURRENCIES)
         return tuple(name for name, book in found.items() if book is not None and book.trades)

@@ -160,10 +160,10 @@ class CompiledBooks(Books):
         fixings: dict[str, dict[dt.date, float]],
         valid_from: dt.date | None = None,
     ) -> Manifest:
-        """Write a version's blobs, then make it the newest unless a newer one is there.
+        """Write a version's blobs, then make it the newest unless a newer one exists.
 
-        A book that is what it was keeps its version, so that an edit elsewhere makes no frame
-        of it; the newest book's ``number`` says which database version it has been held to.
+        An unchanged book keeps its version, so that an edit elsewhere causes no frame
+        of it; the newest book's ``number`` is the database version it was last compared with.
         ``valid_from`` is the last payment among the trades that were left out as matured.
         """
         piles = split_evenly(trades, blocks)
@@ -261,10 +261,10 @@ class CompiledBooks(Books):
         return [raw.decode() for raw in found]
 
     def block_name(self, currency: str, version: str, block: int) -> str | None:
-        """What one block of one version is kept under: the same name, the same content.
+        """Return the name of one block of one version; equal names mean equal content.
 
         Raises:
-            StaleBook: There stands no name: it was made by another release.
+            StaleBook: It has no name, because another release made it.
         """
         raw = self.client.get(key(currency, "book", version, block))
         if raw and len(raw) != NAME_LENGTH:
@@ -293,7 +293,7 @@ class CompiledBooks(Books):
 
 
 def _lost(failure: Failure) -> UnpricedTrade:
-    """A failure as a trade in no block; its book is not known unless it says so."""
+    """Return a failure as a trade without a block, with its book if the failure names it."""
     if isinstance(failure, UnpricedTrade):
         return failure
     return UnpricedTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)

@@ -49,7 +49,7 @@ class FrameError(msgspec.Struct, frozen=True):
 
 
 class FrameState(msgspec.Struct, frozen=True):
-    """Where an open frame stands: published when the pointer has reached it.
+    """The state of an open frame, which is published when the pointer has reached it.
 
     ``line`` is the newest of the currency's history, whatever frame it is of.
     """
@@ -104,7 +104,7 @@ def script(client: redis.Redis, name: str) -> Any:
 
 @dataclass(frozen=True)
 class PutResult:
-    """What became of a part: PUT, DUPLICATE, LATE or UNKNOWN; and how many are there."""
+    """The outcome of a part (PUT, DUPLICATE, LATE or UNKNOWN), and the number of parts stored."""
 
     code: str
     present: int
@@ -149,7 +149,7 @@ class Frames:
         args = [number, _encode(rollup), needed, _encode(history_line(rollup)), HISTORY_LENGTH]
         args += [CHANNEL, notice]
         code = b"MOVED"
-        while code == b"MOVED":  # a Redis Cluster wants to be told all keys beforehand
+        while code == b"MOVED":  # a Redis Cluster requires all keys to be declared
             before = self.pointer(name)
             old = [key(name, kind, before) for kind in ("frame", "rollup", "parts")]
             keep = [before, KEEP_SECONDS, KEEP_PARTS_SECONDS]
@@ -179,7 +179,7 @@ class Frames:
             return {n: int(v or 0) for n, v in zip(currencies, pipe.execute(), strict=True)}
 
     def states(self, frames: Mapping[str, int]) -> dict[str, FrameState]:
-        """Where open frames stand, by currency, in one round trip."""
+        """Read the states of open frames by currency, in one round trip."""
         with self.client.pipeline(transaction=False) as pipe:
             for name, frame in frames.items():
                 pipe.get(key(name, "pointer"))
@@ -196,7 +196,7 @@ class Frames:
         return _header.decode(raw) if raw else None
 
     def sums(self, currency: str, frame: int, blocks: int) -> list[PartSums]:
-        """The sums of the parts that are there, in block order."""
+        """Return the sums of the stored parts, in block order."""
         fields = [f"sums:{block}" for block in range(blocks)]
         found = self.client.hmget(key(currency, "parts", frame), fields)
         return [_sums.decode(raw) for raw in found if raw]
@@ -210,7 +210,7 @@ class Frames:
             return [bool(found) for found in pipe.execute()]
 
     def columns(self, currency: str, frame: int, block: int) -> PartColumns | None:
-        """Numbers by trade of one block; None once the frame has gone."""
+        """Return the numbers by trade of one block; None once the frame has expired."""
         raw = self.client.hget(key(currency, "parts", frame), f"columns:{block}")
         return _columns.decode(raw) if raw else None
 

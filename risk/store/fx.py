@@ -19,10 +19,10 @@ LEAST_REAL_FIRST = ("synthetic", STORED, "proxy", "official")
 
 
 class Fx(msgspec.Struct, frozen=True):
-    """US dollars per unit of each currency, and how real they are.
+    """US dollars per unit of each currency, with their labels.
 
     ``labels`` holds the label that each rate came with; ``label`` is the least real of them,
-    for whoever shows one word for all. The dollar's own rate has none.
+    for displays with one label for all. The dollar's own rate has none.
     """
 
     usd: dict[str, float] = msgspec.field(default_factory=lambda: {"USD": 1.0})
@@ -34,10 +34,10 @@ _decoder = msgspec.msgpack.Decoder(Fx)
 
 
 def laid_over(before: Fx, newer: FxTick | Fx) -> Fx:
-    """Newer rates over those before; what they do not carry stands, with its label."""
+    """Merge newer rates into the stored ones; absent rates keep their value and label."""
     labels = newer.labels if isinstance(newer, Fx) else dict.fromkeys(newer.usd, newer.label)
     merged = {**before.labels, **labels}
-    merged.pop("USD", None)  # a dollar is a dollar, whoever says so
+    merged.pop("USD", None)  # a dollar is a dollar, whatever its source
     return Fx({**before.usd, **newer.usd}, _least_real(merged), merged)
 
 
@@ -52,7 +52,7 @@ def read_fx(client: redis.Redis) -> Fx:
 
 
 def write_fx(client: redis.Redis, newer: FxTick | Fx) -> None:
-    """Lay rates over those that stand. One bridge reads the FX topic, and judges order."""
+    """Merge rates into the stored ones. The bridge that reads the FX topic checks order."""
     merged = laid_over(read_fx(client), newer)
     client.set(FX_KEY, msgspec.msgpack.encode(merged))
 

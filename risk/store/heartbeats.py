@@ -20,7 +20,7 @@ import redis
 
 BRIDGES_KEY, WORKERS_KEY, PROCESSES_KEY = "risk:bridges", "risk:workers", "risk:processes"
 STALE_S, WORKER_STALE_S, PROCESS_STALE_S = 2.0, 6.0, 6.0
-"""A bridge speaks four times a second, a worker and every other process each two seconds."""
+"""A bridge sends a heartbeat four times a second, every other process every two seconds."""
 
 SPEAK_EVERY_S = 2.0
 FORGET_AFTER_S = {BRIDGES_KEY: 3600.0, WORKERS_KEY: 60.0, PROCESSES_KEY: 60.0}
@@ -28,8 +28,8 @@ FORGET_AFTER_S = {BRIDGES_KEY: 3600.0, WORKERS_KEY: 60.0, PROCESSES_KEY: 60.0}
 
 HOP_BUCKETS_MS = (1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500, 1000, 2500)
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published", "tick_to_published")
-"""Where a tick's time goes: sent, received, frame opened, first part started, last part
-finished, published; and all of it."""
+"""The hops of a tick: sent, received, frame opened, first part started, last part
+finished, published; and the total."""
 
 
 class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class ProcessPulse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sent(msgspec.Struct, frozen=True):
-    """What every pulse has."""
+    """Fields of every heartbeat."""
 
     sent_ns: int
 
@@ -112,24 +112,24 @@ _decode_sent = msgspec.json.Decoder(_Sent).decode
 
 
 def read_pulses(client: Any) -> list[BridgePulse]:
-    """All bridges that have ever spoken, newest word first; see ``age_s``."""
+    """Return all known bridges, newest heartbeat first; see ``age_s``."""
     found = [_decode(raw) for raw in client.hvals(BRIDGES_KEY)]
     return sorted(found, key=lambda pulse: -pulse.sent_ns)
 
 
 def alive(client: Any) -> list[BridgePulse]:
-    """Bridges that have spoken within STALE_S."""
+    """Return bridges with a heartbeat within STALE_S."""
     return [pulse for pulse in read_pulses(client) if pulse.age_s < STALE_S]
 
 
 def write_worker(client: Any, name: str, processes: int) -> None:
-    """Say that a worker is there."""
+    """Write a worker's heartbeat."""
     pulse = WorkerPulse(name=name, sent_ns=time.time_ns(), processes=processes)
     client.hset(WORKERS_KEY, name, msgspec.json.encode(pulse))
 
 
 def alive_workers(client: Any) -> list[WorkerPulse]:
-    """Pricing workers that have spoken within WORKER_STALE_S."""
+    """Return pricing workers with a heartbeat within WORKER_STALE_S."""
     found = [_decode_worker(raw) for raw in client.hvals(WORKERS_KEY)]
     return [pulse for pulse in found if pulse.age_s < WORKER_STALE_S]
 
@@ -153,7 +153,7 @@ class HeartbeatWriter:
         self._field = f"{kind}:{host}:{pid}"
 
     def speak(self) -> None:
-        """Write the pulse, and delete those of processes that have long been silent.
+        """Write the heartbeat, and delete those of processes that have long been silent.
 
         Raises:
             RedisError: Redis is down.
@@ -164,13 +164,13 @@ class HeartbeatWriter:
             forget_silent(self._client, name, after_s)
 
     def leave(self) -> None:
-        """Take the pulse away: an orderly end is no silence."""
+        """Delete the heartbeat, so that a clean shutdown is not reported as a failure."""
         self._client.hdel(PROCESSES_KEY, self._field)
 
 
 @contextmanager
 def speaking(client: Any, kind: str) -> Iterator[None]:
-    """Speak from a thread for the length of a ``with`` block; a Redis that is away is no matter."""
+    """Send heartbeats from a thread during a ``with`` block, and ignore failures of Redis."""
     speaker, stop = HeartbeatWriter(client, kind), threading.Event()
     thread = threading.Thread(target=_speak_until, args=(speaker, stop), daemon=True)
     thread.start()
@@ -194,7 +194,7 @@ def _speak_until(speaker: HeartbeatWriter, stop: threading.Event) -> None:
 
 
 def forget_silent(client: Any, key: str, after_s: float) -> None:
-    """Delete pulses of a hash that are older; one that just speaks again is written again."""
+    """Delete older heartbeats of a hash; a process that is alive writes its own again."""
     before_ns = time.time_ns() - int(after_s * 1e9)
     found = client.hgetall(key)
     silent = [field for field, raw in found.items() if _decode_sent(raw).sent_ns < before_ns]
@@ -203,7 +203,7 @@ def forget_silent(client: Any, key: str, after_s: float) -> None:
 
 
 def alive_processes(client: Any) -> list[ProcessPulse]:
-    """Processes that have spoken within PROCESS_STALE_S, by kind and start."""
+    """Return processes with a heartbeat within PROCESS_STALE_S, by kind and start."""
     found = [_decode_process(raw) for raw in client.hvals(PROCESSES_KEY)]
     living = [pulse for pulse in found if pulse.age_s < PROCESS_STALE_S]
     return sorted(living, key=lambda pulse: (pulse.kind, pulse.started_ns))

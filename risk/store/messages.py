@@ -16,7 +16,7 @@ from pricing.limits import FX_MAX, FX_MIN
 
 
 class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One message of a feed: the moved quotes of one currency. What is absent stands.
+    """One message of a feed: the moved quotes of one currency. Absent quotes keep their value.
 
     ``whole`` says that this is all the source publishes of the currency: what it carried before
     and does not carry now leaves the market. The first tick of a business date must be whole.
@@ -49,7 +49,7 @@ class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class PriceJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One block of one frame: all that a worker needs to price it, so nothing is 'latest'.
+    """One block of one frame, with everything that determines its prices.
 
     ``thorough`` is for isolation runs (``risk/workers/isolation.py``).
     """

@@ -70,6 +70,6 @@ def put_answer(client: redis.Redis, key: str, answer: Json) -> None:
 
 
 def wait_for_answer(client: redis.Redis, key: str, timeout_s: float) -> Json | None:
-    """The answer; None when nobody has given one in time."""
+    """Return the response; None when there was none in time."""
     found: Any = client.blpop([key], timeout=timeout_s)
     return msgspec.json.decode(found[1]) if found else None

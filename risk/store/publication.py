@@ -13,7 +13,7 @@ MISSING_BLOCK = "MISSING_BLOCK"
 
 
 def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> str:
-    """Sum the parts that are there and publish: PUBLISHED, OLD, INCOMPLETE or EMPTY.
+    """Sum the stored parts and publish: PUBLISHED, OLD, INCOMPLETE or EMPTY.
 
     Safe to call twice and from two processes: parts are added in block order, and the
     frame's number decides who is first.

@@ -26,7 +26,7 @@ SAMPLE = 4
 """Trades a check: a few milliseconds each, and another few at the next frame."""
 
 NPV_LIMIT, LADDER_LIMIT = 1e-8, 1e-5
-"""Of notional, and of gross DV01 (per-trade ladders are kept in single precision)."""
+"""Tolerances relative to notional and gross DV01 (trades' ladders are in single precision)."""
 
 
 def check_frame(
@@ -36,17 +36,17 @@ def check_frame(
     currency: str,
     load: Callable[[], master.LoadedBook] = master.load_trades,
 ) -> CheckResult | None:
-    """Price a sample of the current frame by QuantLib alone, and keep what came out.
+    """Price a sample of the current frame with plain QuantLib, and store the differences.
 
     Args:
-        frames: Where the frame is.
-        books: Where its book is.
-        options: How its curves were made.
-        currency: Whose frame.
-        load: Gives the database's trades; a compiler reads only what has changed.
+        frames: Store of the frame.
+        books: Store of its book.
+        options: Options of its curves.
+        currency: Currency of the frame.
+        load: Returns the database's trades; a compiler reads only changed rows.
 
     Returns:
-        None when there is nothing to check: no frame, or trades have moved on since.
+        None when there is nothing to check: no frame, or trades that have changed since.
     """
     rollup = frames.current(currency)
     manifest = books.manifest(currency, rollup.book_version) if rollup else None
@@ -54,7 +54,7 @@ def check_frame(
         return None
     loaded, newest = load(), books.newest(currency)
     if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
-        return None  # an edit is under way; the next frame will match
+        return None  # a trade was just edited; the next frame will match
     found = _sample(rollup, manifest, [trade.terms for trade in loaded.trades])
     columns = {block: frames.columns(currency, rollup.frame, block) for _, block, _ in found}
     if not found or None in columns.values():

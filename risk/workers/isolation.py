@@ -30,14 +30,14 @@ def price_each_alone(
     """Price every trade of a block alone.
 
     Args:
-        session: What the process holds.
+        session: The process's session.
         job: The block and its quotes.
         say: Called with each trade's id before it is priced, and with "" after the last.
-        thorough: Everything for each trade, not the kernel alone.
+        thorough: Repeat every step for each trade, not only the kernel.
 
     Raises:
         BootstrapFailed: The quotes admit no curve.
-        BookGone: The book version is no longer there.
+        BookGone: The book version no longer exists.
     """
     curves = session.curves(job)
     solved = session.solve(job, curves)

@@ -59,7 +59,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class CompilingFailed(Exception):
-    """A process ended without an answer; what it said stands in the log."""
+    """A process ended without an answer; its output is in the log."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -91,7 +91,7 @@ class Session:
 
         Raises:
             BootstrapFailed: The quotes admit no curve.
-            BookGone: The book version is no longer there.
+            BookGone: The book version no longer exists.
         """
         started = time.time_ns()
         place, day = (job.currency, job.block), self._day(job)

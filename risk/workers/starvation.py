@@ -38,7 +38,7 @@ class StarvationDetector:
         self._unheard_since = None
 
     def is_deaf(self, waiting: int) -> bool:
-        """True once tasks have waited for DEAF_S and none was taken; 0 waiting begins anew."""
+        """Return True once tasks have waited for DEAF_S and none was taken."""
         if not waiting:
             self._unheard_since = None
         elif self._unheard_since is None:
@@ -75,4 +75,4 @@ def _watch(worker: Any) -> None:
                 "%s took no task for %g s while %d wait: it ends, to be started again",
                 *(worker.hostname, DEAF_S, waiting),
             )
-            end_now(worker, EX_FAILURE)  # a worker in this state does not stop when told to
+            end_now(worker, EX_FAILURE)  # a worker in this state ignores SIGTERM

@@ -24,7 +24,7 @@ STOP_S = 2.5
 priced in less."""
 
 ASKED_AGAIN = ("risk.workers.tasks.compile_book",)
-"""Tasks that nobody else would send again."""
+"""Tasks that no other process sends again."""
 
 _workers: list[Any] = []
 """The Celery worker of this process, once it has started."""
@@ -47,7 +47,7 @@ def _cut_off() -> None:
     log.warning("%s were still running %g s after the signal to stop", running or "threads", STOP_S)
     sender = threading.Thread(target=_ask_again, args=(running,), daemon=True)
     sender.start()
-    sender.join(timeout=1.0)  # Redis may be away
+    sender.join(timeout=1.0)  # Redis may be down
     for worker in _workers:
         end_now(worker, EX_OK)
     os._exit(EX_OK)

@@ -45,7 +45,7 @@ from risk.workers.session import BookGone, Session
 
 log = get_task_logger(__name__)
 CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
-"""A check that nobody has begun by then would only keep compilations waiting."""
+"""A check that has not begun by then would only delay compilations."""
 MOST_STARTS = 2
 """Of a block in a frame. A third run would be the third death of a process: it must be the
 isolation run, which writes each trade's name to Redis first."""
@@ -112,7 +112,7 @@ def _warm(**_: Any) -> None:
 
 @worker_process_init.connect
 def _settle(**_: Any) -> None:
-    """What was imported never becomes garbage: keep the collector away from it."""
+    """Exclude imported objects from garbage collection, as they never become garbage."""
     gc.collect()
     gc.freeze()
 
@@ -134,9 +134,9 @@ def price_block(payload: dict[str, Any]) -> str:
 
 @shared_task(name="risk.workers.tasks.price_block_carefully", max_retries=0)
 def price_block_carefully(payload: dict[str, Any]) -> str:
-    """Price each trade of a block alone, then the block: as ``price_block``, or BUSY.
+    """Price each trade of a block alone, then the block: returns as ``price_block``, or BUSY.
 
-    Celery does not run it again when it dies: the trade that it was at is known then.
+    Celery does not repeat it after a crash, because the trade is then known.
     """
     job = msgspec.convert(payload, PriceJob)
     registry = _run_registry()
@@ -158,9 +158,9 @@ def price_block_carefully(payload: dict[str, Any]) -> str:
 
 @contextmanager
 def _no_fault_of_a_trade(take_back: Callable[[RunRegistry], None]) -> Iterator[None]:
-    """A run that Redis ends is not one whose process has died: take back what it has noted.
+    """Undo the record of a run that Redis interrupted, because its process has not crashed.
 
-    Else a Redis at its memory limit would have its blocks looked at for a trade that kills.
+    Otherwise a Redis at its memory limit would trigger isolation runs.
     """
     try:
         yield
@@ -174,7 +174,7 @@ def _no_fault_of_a_trade(take_back: Callable[[RunRegistry], None]) -> Iterator[N
 def _note_death(
     sender: Any = None, exception: Any = None, args: Sequence[Any] = (), **_: Any
 ) -> None:
-    """In the main process of a worker, which outlives those that price: say whose run is over."""
+    """Record crashed runs from the worker's main process, which outlives the pool processes."""
     if not isinstance(exception, DEATHS) or sender.name not in (
         price_block.name,
         price_block_carefully.name,
@@ -191,7 +191,7 @@ def _note_death(
 
 
 def _look_ahead(job: PriceJob, code: str) -> None:
-    """After the work, while nobody waits: what the next day's first frame would wait for."""
+    """Prepare the next business day after a task, so that its first frame does not wait."""
     if code not in ("PUT", "PUBLISHED"):
         return
     try:
@@ -221,7 +221,7 @@ def _price(job: PriceJob) -> str:
     manifest = _session().manifest(job.currency, job.book_version)
     code = publish_parts(frames, header, manifest)
     if code == "PUBLISHED" and waits_for_market(manifest.failures):
-        _ask_to_compile(manifest.version)  # a market is there now: prices become spreads
+        _ask_to_compile(manifest.version)  # a market exists now, so prices can become spreads
     if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
         _ask_to_compile(manifest.version)  # trades have made their last payment
     if code == "PUBLISHED" and _is_due(_details_at, job.currency, MIN_INTERVAL_MS / 1000):

@@ -38,12 +38,12 @@ def since(text: str) -> dt.datetime:
 
 
 class Command(BaseCommand):
-    """List dead letters, or put them back on the topics that they came from."""
+    """List dead letters, or send them back to their original topics."""
 
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which letters, and what to do with them."""
+        """Define the options."""
         parser.add_argument("--code", help="list only this reason, such as JSON or RANGE")
         parser.add_argument("--since", type=since, help="list only letters from this time on")
         parser.add_argument(
@@ -133,7 +133,7 @@ def _wanted(options: dict[str, Any]) -> set[str] | None:
 
 
 def _rights(options: dict[str, Any]) -> dict[str, str]:
-    """To list, an account needs no more than to read letters."""
+    """Listing needs only the right to read dead letters."""
     needed = TOPIC_RIGHTS["operator"]
     if options["reinject"] is not None and not options["dry_run"]:
         return needed

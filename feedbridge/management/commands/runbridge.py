@@ -133,7 +133,7 @@ class Command(BaseCommand):
         if not servers:
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: set it, or run `make demo`")
         if settings.DATABASES["default"]["ENGINE"] == "riskproject.nodatabase":
-            connection.ensure_connection()  # says so: there is no server to wait for
+            connection.ensure_connection()  # raises an error if no server is configured
         try:
             access = settings.KAFKA_ACCESS.options_for(servers)
             epoch = _topics_and_epoch(servers, access, stop)

@@ -95,7 +95,7 @@ class CurveHistory:
         return f"the history covers {self.first} to {self.last}"
 
     def day(self, currency: str, day: dt.date) -> DailyCurves:
-        """Everything that stands for that market day.
+        """Return all curves of that market day.
 
         Raises:
             BadInput: Unknown currency, or not a market day of this history.

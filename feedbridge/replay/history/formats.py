@@ -20,7 +20,7 @@ from pricing.curves.quotes import tenor_days
 from pricing.errors import BadInput
 
 MAX_MOVE_BP = 150.0
-"""No published curve has moved more in a day; an all-zero holiday row once looked like 224."""
+"""Largest accepted move in a day; an all-zero holiday row once looked like a move of 224 bp."""
 
 TREASURY_LABEL = re.compile(r"^([\d.]+)\s*(Mo|Month|Yr|Year)s?$", re.IGNORECASE)
 XML_TAG = re.compile(r"^BC_([\d_]+)(MONTH|YEAR)$")
@@ -31,10 +31,10 @@ ATOM_PROPERTIES = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metada
 MISSING = frozenset({"", ".", "NA", "N/A", "ND", "NAN", "-999.99"})
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y")
 DECIMALS = 8
-"""Of a rate: 0.0001 bp. Takes the float32 noise out of the XML feed (1.7300000190734863)."""
+"""Decimal places of a rate. Removes float32 noise of the XML feed (1.7300000190734863)."""
 
 GAP = dt.timedelta(days=7)
-"""After a longer gap, two rates of a tenor are no daily move."""
+"""Longest gap in days between two rates whose difference counts as a daily move."""
 
 REAL_YIELD_TENORS = frozenset(("5Y", "7Y", "10Y", "20Y", "30Y"))
 """Columns of the Treasury's "Par Real Yield Curve Rates" (TIPS), which it heads "5 YR" to "30 YR".
@@ -72,7 +72,7 @@ class RateTable:
 
 
 def load(path: Path, *, retrieved: dt.date | None = None, force: bool = False) -> RateTable:
-    """The rates of a file, its layout told from its first bytes.
+    """Read the rates of a file; its first bytes determine its layout.
 
     Args:
         path: A file as downloaded from the US Treasury (CSV or XML), FRED or the ECB.
@@ -178,7 +178,7 @@ def refuse_jumps(rows: Rows) -> None:
 # --- Cells -----------------------------------------------------------------------------------
 
 Cell = tuple[dt.date, str, str]
-"""Date, tenor, and the text that stands for a percentage."""
+"""Date, tenor, and the percentage as text."""
 
 
 def _table(cells: Iterable[Cell]) -> Rows:
@@ -396,7 +396,7 @@ def _ecb_tenor(series: str) -> str | None:
 
 def _tenor(number: str, unit: str) -> str | None:
     if number == "1.5" and unit[0] in "Mm":
-        return "6W"  # what "1.5 Month" stands for: the six-week bill
+        return "6W"  # the label "1.5 Month" means the six-week bill
     return f"{number}{unit[0].upper()}" if number.isdigit() else None
 
 
