@@ -18,9 +18,9 @@ st.html(theme.CSS)
 # The folder must not be called "pages": Streamlit would run its files without this one.
 page = st.navigation(
     [
-        st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page("pages/trades.py", title="Trades", icon=":material/table_rows:"),
-        st.Page("pages/pipeline.py", title="Pipeline", icon=":material/conversion_path:"),
+        st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page("views/trades.py", title="Trades", icon=":material/table_rows:"),
+        st.Page("views/pipeline.py", title="Pipeline", icon=":material/conversion_path:"),
     ],
     position="top",
 )

@@ -51,7 +51,7 @@ def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch, log_in: LogIn) -> 
     def open_page(page: str = "overview") -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
         if page != "overview":
-            app.switch_page(f"pages/{page}.py").run()
+            app.switch_page(f"views/{page}.py").run()
         return app
 
     yield open_page

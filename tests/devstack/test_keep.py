@@ -162,7 +162,7 @@ def test_the_process_ends_with_its_keeper(tmp_path):
 
 
 def test_who_dies_at_once_again_and_again_is_tried_more_slowly_and_then_given_up(tmp_path):
-    again = "from devstack import keep; keep.DELAYS_S = (0.01, 0.02, 0.03); "
+    again = "from devstack.processes import keep; keep.DELAYS_S = (0.01, 0.02, 0.03); "
     run = again + "import sys; sys.exit(keep.main(sys.argv[1:]))"
     done = subprocess.run(
         python(run, "thing", "--", *python("import sys; sys.exit('no database')")),
