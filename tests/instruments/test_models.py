@@ -36,7 +36,7 @@ def refusal(row: Any) -> dict[str, str]:
         ({"isin": "us91282cfv81"}, "isin", "write it as US91282CFV81"),
         ({"convention": "US-TREASURIES"}, "convention", "allowed: US-TREASURY, DE-BUND"),
         ({"currency": "GBP"}, "currency", "US-TREASURY bonds are in USD"),
-        ({"convention": "", "currency": "CHF"}, "currency", "allowed: USD, EUR, GBP"),
+        ({"convention": "", "currency": "XXX"}, "currency", "allowed: USD, EUR, GBP"),
         ({"convention": "", "currency": "USD"}, "payment_frequency", "a convention that fills it"),
         ({"first_coupon_date": dt.date(2040, 1, 1)}, "first_coupon_date", "must lie between"),
         ({"penultimate_coupon_date": dt.date(2020, 1, 1)}, "penultimate_coupon_date", "between"),
