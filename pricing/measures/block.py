@@ -9,13 +9,14 @@ its third-order term: 2e-7 of the number for a par swap of 10 years, 1e-6 at 30 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from pricing import kernel
-from pricing.arrays import FloatArray
+from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
@@ -37,6 +38,11 @@ class ReadyBlock:
     dated: DatedBlock
     grid: Grid
     tables: Tables
+
+    @cached_property
+    def unsupported(self) -> dict[str, IntArray]:
+        """Rows of the trades whose product does not have a measure, by measure."""
+        return unsupported_rows(MEASURES, self.dated.block.products)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         value_down=down,
     )
     values = {name: make(priced) for name, make in _FORMULAS.items()}
-    blank_unsupported(values, ready.dated.block.products)
+    for name, rows in ready.unsupported.items():
+        values[name][rows] = np.nan
     risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.dated.failures)
     failures = (*risk.failures, *_not_numbers(ready.dated, risk))
     if not failures:
@@ -105,11 +112,19 @@ def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
 
 def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:
     """Set numbers of trades whose product does not have the measure to NaN, in place."""
-    limited = [BY_NAME[name] for name in values if not BY_NAME[name].every_product]
+    for name, rows in unsupported_rows(values, products).items():
+        values[name][rows] = np.nan
+
+
+def unsupported_rows(measures: Iterable[str], products: Sequence[str]) -> dict[str, IntArray]:
+    """Rows of the trades whose product does not have a measure, by measure."""
     names = np.array(products, dtype=np.str_)
-    for row in limited:
-        having = [product for product in set(products) if row.supports(product)]
-        values[row.name][~np.isin(names, having)] = np.nan
+    found: dict[str, IntArray] = {}
+    for row in (BY_NAME[name] for name in measures):
+        if not row.every_product:
+            having = [product for product in set(products) if row.supports(product)]
+            found[row.name] = np.flatnonzero(~np.isin(names, having))
+    return found
 
 
 def parallel_values(
