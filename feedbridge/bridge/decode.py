@@ -238,16 +238,22 @@ def _decode(decoder: Any, raw: bytes | None) -> Any:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         code = _schema_code(str(error))
-        raise BadTick(code, _no_number(raw) if code == "TYPE" else str(error)) from None
+        raise BadTick(code, _no_number(raw, error) if code == "TYPE" else str(error)) from None
     except UnicodeDecodeError as error:
         raise BadTick("ENCODING", str(error)) from None
     except msgspec.DecodeError as error:
         raise BadTick("NON_FINITE" if _non_finite(raw) else "JSON", str(error)) from None
 
 
-def _no_number(raw: bytes) -> str:
-    """Name the curve and tenor, or the currency, whose rate is no number."""
-    content = msgspec.json.decode(raw)
+def _no_number(raw: bytes, error: msgspec.ValidationError) -> str:
+    """Name the curve and tenor, or the currency, whose rate is no number.
+
+    A record may be malformed behind the place at which its types were found wrong.
+    """
+    try:
+        content = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return str(error)
     try:
         check_numbers(content.get("curves"))
         check_numbers({"usd": content.get("usd", {})})

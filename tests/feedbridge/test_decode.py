@@ -21,6 +21,7 @@ from feedbridge.bridge.decode import (
     fx_tick,
     market_tick,
 )
+from pricing.markets.conventions import CURRENCIES
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -232,7 +233,8 @@ def test_a_rate_of_an_unknown_currency_is_refused_by_name_and_count() -> None:
     with pytest.raises(BadTick) as caught:
         fx_tick(fx(usd=invented))
     assert caught.value.code == "UNKNOWN_CURRENCY"
-    assert caught.value.reason == ("usd: 'X00000' and 8,999 more not known; allowed: USD, EUR, GBP")
+    known = ", ".join(CURRENCIES)
+    assert caught.value.reason == f"usd: 'X00000' and 8,999 more not known; allowed: {known}"
 
 
 @pytest.mark.parametrize(
