@@ -187,6 +187,12 @@ JSON = st.recursive(
 )
 
 
+def test_a_record_that_is_malformed_behind_a_wrong_type_is_a_bad_tick():
+    text = json.dumps({**GOOD, "curves": {"USD-SOFR": {"1Y": None}}})
+    with pytest.raises(BadTick):
+        market_tick(f'{text[:-1]}, "x": NaN}}'.encode(), None)
+
+
 @settings(max_examples=300, deadline=None)
 @given(field=st.sampled_from([*GOOD, "labels", "epoch", "sent_ns"]), value=JSON)
 def test_whatever_stands_in_a_field_only_a_bad_tick_is_raised(field, value):
