@@ -1,6 +1,6 @@
-"""A market file and a book file in; checked, typed content out, with what is wrong named.
+"""Read and check a market file and a book file, and name what is wrong in them.
 
-The formats stand in docs/file-formats.md; their JSON schemas are made from these classes.
+The formats are described in docs/file-formats.md; their JSON schemas are made from these classes.
 """
 
 from __future__ import annotations

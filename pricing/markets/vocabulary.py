@@ -1,7 +1,7 @@
-"""Names as people write them in; this project's one spelling of each out.
+"""Translate the spellings that people use into this project's own names.
 
-Of day counts, calendars, business day conventions and payment frequencies. Pure: what they
-mean to QuantLib stands in ``products/schedules.py``.
+It covers day counts, calendars, business day conventions and payment frequencies. The QuantLib
+objects behind the names are made in ``products/schedules.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The measures that cost more than a frame may: they are made after frames, at a lower cadence.
+"""Measures that cost too much for every frame and are computed after frames, at a lower cadence.
 
-Each function of ``MAKERS`` makes one or more of them, by name; shape (n,) each.
+Each function of ``MAKERS`` computes one or more of them, by name; shape (n,) each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The measures that are made with every frame: one function for each row, of the same name.
+"""The measures of every frame: one function per row of the table, with the row's name.
 
-Each takes what the loops over flows have made of a block and gives one number a trade; shape (n,).
-Trades of products that do not have the measure may get any number: it is taken out afterwards.
+Each takes the results of the loops over a block's flows and returns one number per trade; shape
+(n,). Trades of products without the measure may get any number, which is removed afterwards.
 """
 
 from __future__ import annotations

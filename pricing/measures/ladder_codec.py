@@ -1,7 +1,7 @@
-"""Ladders by trade in; few bytes out, and back.
+"""Encode the ladders of a block's trades compactly, and decode them.
 
-Two of three entries are 0: a trade depends on no quote beyond its last flow. Kept are the
-others in single precision, row after row, and a bit for each place:
+Two of three entries are 0, as a trade depends on no quote beyond its last flow. The others are
+kept in single precision, row after row, with one bit for each place:
 
     [v v v v ... v][bits]      float32 of what is not 0, then trades x keys bits
 """

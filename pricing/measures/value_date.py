@@ -1,8 +1,8 @@
-"""A block of flows and a date in; what is still to come on that date out, as plain columns.
+"""Select what a block still pays on a valuation date, as plain columns.
 
-Flows stay as compiled. What changes with the date: flows that have been paid or have gone
-ex leave, coupons that have fixed become known amounts, an overnight coupon in progress
-keeps what it has compounded so far. A trade that lacks a fixing or a curve fails alone.
+Compiled flows do not change. By date, flows that have been paid or have gone ex are left out,
+coupons that have fixed become known amounts, and an overnight coupon in progress keeps what it has
+compounded so far. A trade that lacks a fixing or a curve fails alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the system has to know of a product, as one row of ``registry.PRODUCTS``."""
+"""The fields of a row in ``registry.PRODUCTS``: what the system must know of a product."""
 
 from __future__ import annotations
 

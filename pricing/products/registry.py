@@ -1,4 +1,4 @@
-"""The table of products. A new product is a new row.
+"""The table of products: one row per product.
 
 Importing this module loads neither QuantLib nor numba.
 """

@@ -1,10 +1,10 @@
-"""Measures of a block that are made at a lower cadence than frames, and where they are in Redis.
+"""Store a block's measures that are computed at a lower cadence than frames.
 
     risk:{USD}:details:B         the newest details of block B
-    risk:{USD}:details:B:number  the frame that they are of: older ones do not replace them
-    risk:{USD}:details:made      set for a while after they were made: they are not made again then
+    risk:{USD}:details:B:number  the number of their frame: older details do not replace them
+    risk:{USD}:details:made      exists for a while after a computation, to limit the cadence
 
-They are of an earlier frame than the published one as a rule, and say of which.
+They usually belong to an earlier frame than the published one, and name it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make the part that a worker puts for a priced block: sums by group and columns by trade."""
+"""Convert a priced block into the part that a worker stores: sums by group, columns by trade."""
 
 from __future__ import annotations
 

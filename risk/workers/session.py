@@ -1,7 +1,7 @@
 """What one worker process holds: curve sets by date, compiled blocks by version.
 
-A job in, a part out. Everything here is derived and can be thrown away: a new process
-fetches the compiled book by its version and builds the rest.
+It turns a job into a part. Everything here is derived and can be discarded: a new process fetches
+the compiled book by its version and builds the rest.
 """
 
 from __future__ import annotations
