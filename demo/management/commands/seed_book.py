@@ -82,7 +82,7 @@ def _seed(count: int, seed: int) -> str:
             progress.advance(task, len(batch))
     if added:
         book_changed()  # bulk_create sends no signal
-    return f"{added} trades added, {count - added} were there."
+    return f"{added} trades added, {count - added} existed."
 
 
 def _batches(trades: Iterator[Terms]) -> Iterator[list[Terms]]:
