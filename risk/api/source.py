@@ -9,7 +9,7 @@ from typing import TypeVar
 import redis
 from django.conf import settings
 from redis import RedisError
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
@@ -81,13 +81,22 @@ def views(currencies: Collection[str] = CURRENCIES) -> list[FrameView]:
     """The frames published now.
 
     Raises:
-        NoFrameYet: There is none.
+        NoFrameYet: There is none in any currency.
+        ValidationError: There are frames, but none in these currencies.
         DependencyDown: Redis does not answer.
     """
-    found = read(lambda: trade_detail.current_views(frames(), books(), currencies))
-    if not found:
+    found = _published(currencies)
+    if found:
+        return found
+    published = [view.rollup.currency for view in _published(CURRENCIES)]
+    if not published:
         raise NoFrameYet
-    return found
+    asked, known = ", ".join(currencies), ", ".join(published)
+    raise ValidationError({"currency": [f"currency: no risk in {asked}; published: {known}"]})
+
+
+def _published(currencies: Collection[str]) -> list[FrameView]:
+    return read(lambda: trade_detail.current_views(frames(), books(), currencies))
 
 
 def details(rollups: Iterable[Rollup]) -> dict[str, FrameDetails]:

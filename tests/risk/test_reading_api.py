@@ -163,6 +163,8 @@ def test_trades_without_a_number_come_last_either_way(client, published):
         ("risk/history/?interval=0", "'0' is not a number from 1 on"),
         ("stream/risk/?currency=XXX", "currency: 'XXX' is not valid"),
         ("risk/trades/?currency=XXX", "currency: 'XXX' is not valid; allowed: USD, EUR, GBP"),
+        ("risk/trades/?currency=NOK", "currency: no risk in NOK; published: "),
+        ("risk/portfolio/?currency=NOK,JPY", "currency: no risk in NOK, JPY; published: "),
         ("risk/trades/?page=0", "page: '0' is not a number from 1 on"),
         ("risk/trades/?page=-1", "page: '-1' is not a number from 1 on"),
         ("risk/trades/?page=%C2%B2", "is not a number from 1 on"),

@@ -187,7 +187,7 @@ print("FLOWS", len(panel.rows), *panel.rows[-1:], panel.note)
             SWAP,
             "['2029-03-09', 'floating, SOFR', '-', '2028-03-07', '2029-03-07']",
         ),
-        ("bond", BOND, "FLOWS 21 ['2032-11-15', 'redemption', '1,000,000.00'] All that"),
+        ("bond", BOND, "FLOWS 21 ['2032-11-15', 'redemption', '1,000,000.00'] All payments"),
         ("swap", {**SWAP, "convention": "USD-SOFR-OI"}, "FLOWS 0 convention:"),
     ],
 )
