@@ -2,7 +2,7 @@
 
     risk:{USD}:details:B         the newest details of block B
     risk:{USD}:details:B:number  the number of their frame: older details do not replace them
-    risk:{USD}:details:made      exists for a while after a computation, to limit the cadence
+    risk:{USD}:details:scheduled exists while a task that computes them is waiting to begin
 
 They usually belong to an earlier frame than the published one, and name it.
 """
@@ -25,7 +25,11 @@ from risk.store.results import Rollup
 NOT_MADE_YET = "NOT_MADE_YET"
 """The measure has not been made for this book version and valuation date."""
 
-MIN_INTERVAL_MS = 1000
+INTERVAL_S = 1.0
+"""Between two runs for a currency, at least."""
+
+LOST_AFTER_S = 30
+"""A task that has not begun by then is taken to be lost: the next frame sends another."""
 
 
 class DetailSums(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,14 +83,14 @@ class DetailStore:
         self.client: Any = client  # its types say bytes or str; ours are bytes
         self._set_if_newer = script(client, "set_if_newer")
 
-    def claim(self, currency: str) -> bool:
-        """Whether the caller is to make a currency's details now: nobody has for the interval."""
-        name = key(currency, "details", "made")
-        return bool(self.client.set(name, b"1", nx=True, px=MIN_INTERVAL_MS))
+    def schedule(self, currency: str) -> bool:
+        """Whether the caller is to send a task: none of the currency is waiting to begin."""
+        name = key(currency, "details", "scheduled")
+        return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
 
-    def hold(self, currency: str, interval_ms: int) -> None:
-        """Let nobody make them for this long."""
-        self.client.set(key(currency, "details", "made"), b"1", px=interval_ms)
+    def begin(self, currency: str) -> None:
+        """Say that the waiting task begins: a frame published from now on needs another."""
+        self.client.delete(key(currency, "details", "scheduled"))
 
     def put(self, currency: str, details: BlockDetails) -> None:
         """Put details, unless those of a newer frame are there."""

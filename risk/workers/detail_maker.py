@@ -18,7 +18,7 @@ from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.bond_block import BondFlows
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.registry import as_bond
-from risk.store.block_details import MIN_INTERVAL_MS, NOT_MADE_YET, DetailStore
+from risk.store.block_details import NOT_MADE_YET, DetailStore
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
@@ -56,33 +56,43 @@ class DetailMaker:
         """
         self.frames, self.books, self.load = frames, books, load
         self.session, self.store = Session(books, options), DetailStore(frames.client)
+        self._not_before: dict[str, float] = {}
+        self._left: dict[str, int] = {}
         self._prepared: dict[str, dict[tuple[object, BondTerms], Prepared]] = {}
 
     def run(self, currency: str) -> str:
-        """Make details of the published frame: MADE, CLAIMED by another process, or NOTHING."""
+        """Make details of the published frame: MADE, NOTHING to make, or another run is needed.
+
+        The latter is EARLY (the last run was too short a while ago) or MORE (bonds are left to be
+        prepared, or an edit is under way).
+        """
+        self.store.begin(currency)
         started = time.monotonic()
-        if not self.store.claim(currency):
-            return "CLAIMED"
+        if started < self._not_before.get(currency, 0.0):
+            return "EARLY"
         rollup = self.frames.current(currency)
         manifest = self.books.manifest(currency, rollup.book_version) if rollup else None
         if rollup is None or manifest is None:
             return "NOTHING"
         terms = self._bond_terms(manifest)
+        if terms is None:
+            self._left[currency] = 1
+            terms = {}
         until = started + PREPARE_S
         kept = self._prepared.get(currency, {})
         self._prepared[currency] = {}
         for block in range(rollup.blocks):
             if block not in rollup.missing:
                 self._make(rollup, manifest, block, terms, kept, until)
-        taken_ms = 1000 * (time.monotonic() - started)
-        self.store.hold(currency, max(MIN_INTERVAL_MS, int(taken_ms / SHARE)))
-        return "MADE"
+        taken_s = time.monotonic() - started
+        self._not_before[currency] = started + taken_s / SHARE
+        return "MORE" if self._left.pop(currency, 0) else "MADE"
 
-    def _bond_terms(self, manifest: Manifest) -> Mapping[str, BondTerms]:
-        """Terms by trade; none while an edit is under way that the frame's book does not have."""
+    def _bond_terms(self, manifest: Manifest) -> Mapping[str, BondTerms] | None:
+        """Terms by trade; None while an edit is under way that the frame's book does not have."""
         loaded, newest = self.load(), self.books.newest(manifest.currency)
         if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
-            return {}
+            return None
         bonds = (as_bond(trade.terms) for trade in loaded.trades)
         return {bond.trade_id: bond for bond in bonds if bond is not None}
 
@@ -124,6 +134,8 @@ class DetailMaker:
                 bonds[row] = made
             else:
                 reasons[row] = made or NOT_MADE_YET
+            if made is None:
+                self._left[rollup.currency] = self._left.get(rollup.currency, 0) + 1
         details = self.session.details(job, rollup.as_of, bonds, reasons)
         if details is not None:
             self.store.put(rollup.currency, details)

@@ -23,7 +23,7 @@ from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
-from risk.store.block_details import MIN_INTERVAL_MS
+from risk.store.block_details import INTERVAL_S, DetailStore
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import PriceJob
@@ -52,9 +52,7 @@ isolation run, which writes each trade's name to Redis first."""
 REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
-DETAILS_EXPIRE_S = 5.0
 _check_at: dict[str, float] = {}
-_details_at: dict[str, float] = {}
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
 """The compiled book is not in Redis, or not in this release's form."""
@@ -224,20 +222,29 @@ def _price(job: PriceJob) -> str:
         _ask_to_compile(manifest.version)  # a market exists now, so prices can become spreads
     if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
         _ask_to_compile(manifest.version)  # trades have made their last payment
-    if code == "PUBLISHED" and _is_due(_details_at, job.currency, MIN_INTERVAL_MS / 1000):
-        make_details.apply_async(args=[job.currency], expires=DETAILS_EXPIRE_S)
-    if code == "PUBLISHED" and _is_due(_check_at, job.currency, CHECK_EVERY_S):
+    if code == "PUBLISHED":
+        _schedule_details(job.currency)
+    if code == "PUBLISHED" and _check_is_due(job.currency):
         check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
 
 
-def _is_due(due_at: dict[str, float], currency: str, every_s: float) -> bool:
-    """Now and then, from each process: for what costs more than a frame."""
+def _check_is_due(currency: str) -> bool:
+    """Now and then, from each process: a check costs more than a frame."""
     now = time.monotonic()
-    if now < due_at.get(currency, 0.0):
+    if now < _check_at.get(currency, 0.0):
         return False
-    due_at[currency] = now + every_s
+    _check_at[currency] = now + CHECK_EVERY_S
     return True
+
+
+def _schedule_details(currency: str) -> None:
+    """Have details made in a while; a task that waits already will see this frame too."""
+    try:
+        if DetailStore(_frames().client).schedule(currency):
+            make_details.apply_async(args=[currency], countdown=INTERVAL_S)
+    except RedisError as error:  # the frame is published
+        log.warning("details of %s are not scheduled: %s", currency, error)
 
 
 def _failed(job: PriceJob, code: str, error: Exception) -> str:
@@ -267,12 +274,15 @@ def check_frame(currency: str) -> str:
 
 @shared_task(name="risk.workers.tasks.make_details", max_retries=0)
 def make_details(currency: str) -> str:
-    """Make the measures of a lower cadence of the current frame: MADE, CLAIMED or NOTHING."""
+    """Make the measures of a lower cadence of the current frame, see ``DetailMaker.run``."""
     try:
-        return _detail_maker().run(currency)
+        code = _detail_maker().run(currency)
     except EXPECTED as error:
         log.warning("details of %s: %s", currency, error)
         return "FAILED"
+    if code in ("EARLY", "MORE"):
+        _schedule_details(currency)  # the market may be quiet: no frame would ask for the rest
+    return code
 
 
 @shared_task(name="risk.workers.tasks.compile_book", max_retries=1, default_retry_delay=1)

@@ -166,6 +166,17 @@ def test_sums_over_rest_are_the_sums_of_the_trades(priced):
         assert krd == pytest.approx(group["dv01_zero"], rel=1e-6)
 
 
+def test_measures_of_a_lower_cadence_come_without_another_tick(priced):
+    def made() -> bool:
+        trades = priced.get_all("risk/trades/")
+        return all("NOT_MADE_YET" not in trade["unavailable"].values() for trade in trades)
+
+    until(made, 60)
+    trade = next(t for t in priced.get_all("risk/trades/") if t["type"] == "bond")
+    assert trade["clean_per_100"] > 0
+    assert trade["details_frame"] <= trade["frame"]
+
+
 def test_a_price_that_came_in_is_the_price_that_the_model_gives(priced):
     """The spread was solved on the first market and is held: it is stored with the position."""
     rows = priced.get_all("bond-positions/")

@@ -36,13 +36,44 @@ def frames(redis_client, settings, redis_url, monkeypatch):
     settings.REDIS_URL = redis_url
     for made in (tasks._frames, tasks._books, tasks._session):
         made.cache_clear()
-    monkeypatch.setattr(tasks.make_details, "apply_async", lambda **_: None)
+    sent.clear()
+    monkeypatch.setattr(tasks.make_details, "apply_async", lambda **options: sent.append(options))
     return Frames(redis_client)
 
 
 @pytest.fixture
 def books(redis_client):
     return CompiledBooks(redis_client)
+
+
+sent: list[dict[str, Any]] = []
+
+
+def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(frames, books, maker):
+    made = store(books, *BOOK)
+    for frame in (1, 2, 3):
+        run(frames, made.version, frame)
+    assert [options["args"] for options in sent] == [["USD"]]
+    assert maker.run("USD") == "MADE"
+    assert records(frames, books)["S1"]["details_frame"] == 3
+    run(frames, made.version, 4)
+    assert len(sent) == 2
+
+
+def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    monkeypatch.setattr(tasks, "_detail_maker", lambda: maker)
+    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
+    assert tasks.make_details("USD") == "MORE"
+    assert len(sent) == 2
+    monkeypatch.setattr(detail_maker, "PREPARE_S", 60.0)
+    maker._not_before["USD"] = float("inf")
+    assert tasks.make_details("USD") == "EARLY"
+    assert len(sent) == 3
+    maker._not_before.clear()
+    assert tasks.make_details("USD") == "MADE"
+    assert len(sent) == 3
 
 
 def loaded(terms=BOOK, number=1) -> LoadedBook:
@@ -55,8 +86,8 @@ def maker(frames, books):
 
 
 def again(frames, maker) -> str:
-    """Make details although they have been made within the interval."""
-    frames.client.delete("risk:{USD}:details:made")
+    """Make details although the last run was a moment ago."""
+    maker._not_before.clear()
     return maker.run("USD")
 
 
@@ -144,7 +175,7 @@ def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books,
     moved = {"USD-SOFR": {tenor: rate + 0.01 for tenor, rate in QUOTES["USD"]["USD-SOFR"].items()}}
     before = records(frames, books)["B1"]
     assert run(frames, made.version, 2, curves=moved) == "PUBLISHED"
-    assert maker.run("USD") == "CLAIMED"
+    assert maker.run("USD") == "EARLY"
     after = records(frames, books)["B1"]
     assert (after["frame"], after["details_frame"]) == (2, 1)
     assert after["cs01"] != before["cs01"]
@@ -193,12 +224,12 @@ def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
     made = store(books, *BOOK)
     run(frames, made.version)
     monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
-    maker.run("USD")
+    assert maker.run("USD") == "MORE"
     found = records(frames, books)["B1"]
     assert (found["ytm"], found["unavailable"]["ytm"]) == (None, "NOT_MADE_YET")
     assert found["theta"] is not None
     monkeypatch.setattr(detail_maker, "PREPARE_S", 60.0)
-    again(frames, maker)
+    assert again(frames, maker) == "MADE"
     assert records(frames, books)["B1"]["ytm"] is not None
     # The next run has them ready.
     monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
@@ -210,7 +241,7 @@ def test_while_an_edit_is_under_way_bonds_have_no_analytics(frames, books):
     made = store(books, *BOOK)
     run(frames, made.version)
     ahead = DetailMaker(frames, books, CurveOptions(), lambda: loaded(number=2))
-    assert ahead.run("USD") == "MADE"
+    assert ahead.run("USD") == "MORE"
     found = records(frames, books)["B1"]
     assert found["unavailable"]["clean_per_100"] == "NOT_MADE_YET"
 
