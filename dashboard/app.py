@@ -8,8 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:  # streamlit puts the script's own folder there, not the project's
-    sys.path.insert(0, str(ROOT))
+if sys.path[0] != str(ROOT):
+    # Streamlit puts this file's folder first, where risk.py would hide the package `risk`.
+    sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT))]
 
 from dashboard import auth, theme  # noqa: E402
 
