@@ -51,7 +51,8 @@ def test_an_empty_url_of_its_own_keeps_a_process_away_from_that_server() -> None
 def test_what_is_started_by_the_keeper_sees_its_own_urls_alone(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     tell = "import os, sys; open(sys.argv[1], 'w').write(repr(dict(os.environ)))"
-    once = "from devstack import keep; keep.DELAYS_S = (); keep.main(['web', '--', *sys.argv[1:]])"
+    keeper = "from devstack.processes import keep; keep.DELAYS_S = (); "
+    once = keeper + "keep.main(['web', '--', *sys.argv[1:]])"
     command = (sys.executable, "-c", tell, str(seen))
     subprocess.run(
         [sys.executable, "-c", f"import sys; {once}", *command],

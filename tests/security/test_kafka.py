@@ -184,7 +184,7 @@ def write(broker: Broker, account: str, topic: str) -> None:
     Raises:
         KafkaError: It was not taken.
     """
-    producer = runbridge._letter_producer(broker.servers, broker.access(account))
+    producer = runbridge._dead_letter_producer(broker.servers, broker.access(account))
     try:
         producer.send(topic, value=b"junk").get(timeout=10)
     finally:
@@ -359,7 +359,7 @@ REFUSALS = {
     ),
     "no TLS": (
         {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_CA_FILE": ""},
-        "speak SASL_PLAINTEXT",
+        "use SASL_PLAINTEXT",
     ),
 }
 
