@@ -105,4 +105,5 @@ def test_nodes_after_a_small_move_are_those_of_solving_anew(currency, moves, siz
     found, quotes = curves(currency), quotes_of(currency, moves)
     solved, shift = found.solve(quotes), np.full(len(quotes), size * 1e-4)
     anew = found.solve(quotes + shift)
-    assert np.abs(found.shifted(solved, shift) - anew.x).max() < 1e-14
+    # Rounding of some hundred additions: of log discount factors, whose size is at most 1.
+    assert np.abs(found.shifted(solved, shift) - anew.x).max() < 5e-14

@@ -92,7 +92,11 @@ COMMANDS = {
 }
 
 
-TELLS = {"worker": "annot connect to redis://", "flower": "Failed to capture events"}
+TELLS = {
+    "worker": "annot connect to redis://",
+    "bridge": "waiting: ",
+    "flower": "Failed to capture events",
+}
 """What those write who do not end by themselves."""
 
 
