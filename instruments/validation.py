@@ -58,7 +58,7 @@ def terms_of(product: str, row: Mapping[str, object]) -> Terms:
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:
-    """Without the fields that are left to the convention; numbers as the core wants them."""
+    """Without the fields that are left to the convention; numbers as terms want them."""
     return {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in row.items()

@@ -263,7 +263,8 @@ def _books(system: System) -> str:
     missing = [name for name, ref in found.items() if ref is None]
     if missing:
         raise CheckFailed(f"no compiled book for {', '.join(missing)}")
-    return ", ".join(f"{name} {ref.trades} trades" for name, ref in found.items() if ref)
+    said = [f"{name} {ref.trades} trades" for name, ref in found.items() if ref and ref.trades]
+    return ", ".join(said) or "compiled, without a trade"
 
 
 def _frames(system: System) -> str:

@@ -26,7 +26,7 @@ def one_line(text: str) -> str:
 
 
 class PricingError(Exception):
-    """Root of the core's errors. ``code`` is stable and machine-readable."""
+    """Root of the pricing library's errors. ``code`` is stable and machine-readable."""
 
     code = "PRICING"
 

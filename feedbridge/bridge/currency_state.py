@@ -51,7 +51,7 @@ class CurrencyState:
 
     @property
     def waiting(self) -> Sequence[AcceptedTick]:
-        """AcceptedTick ticks that no frame stands for yet, oldest first."""
+        """Accepted ticks that no frame stands for yet, oldest first."""
         return self._waiting
 
     @property

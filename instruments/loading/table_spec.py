@@ -109,5 +109,5 @@ class TableSpec:
 
 
 def without_name(error: BadInput) -> str:
-    """The sentence of the core, for a place that names the column itself."""
+    """The pricing library's sentence, for a place that names the column itself."""
     return str(error).removeprefix(f"{error.field}: ")

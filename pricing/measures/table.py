@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
@@ -71,6 +72,11 @@ MONEY_PER_BP = "trade currency per bp"
 QUANTLIB = "`pricing/reference.py`: QuantLib, bump and rebuild"
 BOND_YIELD = "the yield convention of the bond's market, [pricing.md](pricing.md)"
 
+BondAnalytic = partial(
+    Measure, reference=BOND_YIELD, made="detail", additive=False, every_product=False
+)
+"""A measure of bonds alone, made after frames; it is no sum."""
+
 TABLE = (
     Measure(
         name="npv",
@@ -127,7 +133,7 @@ TABLE = (
         new_name="annuity_bp",
         label="Annuity",
         unit="trade currency per bp of coupon",
-        sign="positive for who receives fixed",
+        sign="positive for the receiver of fixed",
         doc="Value of 1 bp of coupon: annuity times notional times 1 bp. It is not a DV01.",
         reference="`ql.CashFlows.bps`",
         required=True,
@@ -139,7 +145,7 @@ TABLE = (
         sign=RECEIVED,
         doc=(
             "DV01 to each calibrating quote, the others held and all curves rebuilt; the discount"
-            " and the projection curve stand separately."
+            " and the projection curve are listed separately."
         ),
         reference=QUANTLIB,
         shape="ladder",
@@ -188,91 +194,63 @@ TABLE = (
         made="detail",
         number_format="%,.0f",
     ),
-    Measure(
+    BondAnalytic(
         name="clean_per_100",
         label="Clean price",
         unit="per 100 of face",
         sign="price",
         doc="Model price at settlement without accrued interest.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.6f",
     ),
-    Measure(
+    BondAnalytic(
         name="dirty_per_100",
         label="Dirty price",
         unit="per 100 of face",
         sign="price",
         doc="Model price at settlement with accrued interest.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.6f",
     ),
-    Measure(
+    BondAnalytic(
         name="accrued_per_100",
         label="Accrued",
         unit="per 100 of face",
         sign="negative when the bond is ex-dividend",
         doc="Accrued interest at settlement.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.6f",
     ),
-    Measure(
+    BondAnalytic(
         name="ytm",
         label="Yield",
         unit="decimal per year",
         sign="as quoted",
         doc="Yield of the clean price.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.6f",
     ),
-    Measure(
+    BondAnalytic(
         name="modified_duration",
         label="Modified duration",
         unit="years",
         sign="of the bond, not of the position",
         doc="Fall of the price for a rise of the bond's own yield, over the price.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.4f",
     ),
-    Measure(
+    BondAnalytic(
         name="convexity",
         label="Convexity",
         unit="years squared",
         sign="of the bond, not of the position",
         doc="Second derivative of the price to the bond's own yield, over the price.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.4f",
     ),
-    Measure(
+    BondAnalytic(
         name="yield_dv01",
         label="Yield DV01",
         unit="trade currency per bp of yield",
         sign="positive for a long bond",
         doc="What a fall of the bond's own yield by 1 bp earns on the position.",
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%,.2f",
     ),
-    Measure(
+    BondAnalytic(
         name="z_spread_bp",
         label="Z-spread",
         unit="basis points",
@@ -281,10 +259,6 @@ TABLE = (
             "Constant spread over the bond's curve that makes the model's dirty "
             "price the market's; solved once from a price, then held."
         ),
-        reference=BOND_YIELD,
-        made="detail",
-        additive=False,
-        every_product=False,
         number_format="%.4f",
     ),
 )

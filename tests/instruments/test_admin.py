@@ -1,4 +1,4 @@
-"""The admin shows every table, says the core's sentences, and does not overwrite in silence."""
+"""The admin shows every table, repeats the library's sentences, and asks before it overwrites."""
 
 from __future__ import annotations
 
