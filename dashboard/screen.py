@@ -240,6 +240,9 @@ def _troubles_badge(markets: Sequence[Market]) -> None:
             trouble_table(found, key="troubles-table", height=260, width=640)
 
 
+MAX_TROUBLES = 100
+
+
 def trouble_table(
     found: Sequence[risk.Trouble],
     *,
@@ -247,8 +250,14 @@ def trouble_table(
     height: int,
     width: int | Literal["stretch"] = "stretch",
 ) -> None:
-    """Failed trades and missing blocks: which, and why."""
-    rows = [(t.what, t.currency, t.code, t.message) for t in found]
+    """Failed trades and missing blocks: which, and why; at most ``MAX_TROUBLES`` of them.
+
+    The table is sent again at each refresh: thousands of rows would be most of the page.
+    """
+    if len(found) > MAX_TROUBLES:
+        first = f"The first {MAX_TROUBLES:,} of {len(found):,}."
+        st.caption(f"{first} All are on the page Trades under Not priced, and in its CSV file.")
+    rows = [(t.what, t.currency, t.code, t.message) for t in found[:MAX_TROUBLES]]
     st.dataframe(
         pd.DataFrame(rows, columns=["Trade", "Ccy", "Code", "Message"]),
         hide_index=True,

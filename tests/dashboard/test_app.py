@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 import redis
@@ -269,6 +270,19 @@ def test_the_blotter_has_every_trade(open_app: Open, redis_client: redis.Redis) 
     row = rows[rows["Trade"] == "EUR-swap"].iloc[0]
     assert (row["Ccy"], row["Desk"], row["NPV"], row["DV01 par"]) == ("EUR", "D2", 500, 40)
     assert rows[rows["Trade"] == "EUR-broken"]["Status"].tolist() == ["failed: BAD_TERMS"]
+
+
+def test_a_refresh_sends_a_page_of_ten_thousand_trades(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    many = [msgspec.structs.replace(BAD, trade_id=f"EUR-{n}") for n in range(9_994)]
+    made.publish_all(redis_client)
+    made.publish(redis_client, "EUR", 2, not_compiled=many)
+    app = clean(open_app("trades"))
+    assert len(table(app, "NPV")) == 100
+    assert [len(table_.value) for table_ in app.dataframe] == [100, 100]
+    assert sum(table_.proto.ByteSize() for table_ in app.dataframe) < 40_000
+    assert "The first 100 of 9,994." in app.caption[0].value
 
 
 def test_filters_and_search_narrow_the_blotter(open_app: Open, redis_client: redis.Redis) -> None:
