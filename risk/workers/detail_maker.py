@@ -29,8 +29,8 @@ from risk.workers.session import Session
 PREPARE_S = 0.5
 """Of each run, for bonds that are not prepared for the valuation date yet."""
 
-SHARE = 0.1
-"""Of a process's time, at most, for each currency."""
+SHARE = 0.3
+"""Of a process's time, at most, for all currencies: compilations wait in the same queue."""
 
 Prepared = BondFlows | str
 """What the date makes of a bond, or the code of the reason why it has no price."""
@@ -85,7 +85,8 @@ class DetailMaker:
             if block not in rollup.missing:
                 self._make(rollup, manifest, block, terms, kept, until)
         taken_s = time.monotonic() - started
-        self._not_before[currency] = started + taken_s / SHARE
+        currencies = len({*self._not_before, currency})
+        self._not_before[currency] = started + taken_s * currencies / SHARE
         return "MORE" if self._left.pop(currency, 0) else "MADE"
 
     def _bond_terms(self, manifest: Manifest) -> Mapping[str, BondTerms] | None:
