@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pricing.errors import Failure
-from pricing.measures.table import BY_NAME, DETAILS, LIVE, MEASURES
+from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES
 from risk.queries.trade_numbers import UNSUPPORTED, numbers
-from risk.store.block_details import BlockDetails
+from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.results import PartColumns, Rollup, UnpricedTrade
 
@@ -94,7 +94,7 @@ class Trades:
     keys: list[tuple[str, str]]
     table: pd.DataFrame
     parts: Mapping[int, PartColumns]
-    details: Sequence[BlockDetails | None] = ()
+    analytics: Sequence[BlockAnalytics | None] = ()
 
     @property
     def frame(self) -> int:
@@ -116,7 +116,7 @@ class Trades:
         part = self.parts.get(place.block)
         if part is None:
             return pd.DataFrame(columns=["measure", "value", "unit", "frame"])
-        found = numbers(part, place.row, product, self._details_of(place.block))
+        found = numbers(part, place.row, product, self._analytics_of(place.block))
         reasons = found["unavailable"]
         rows = [
             {
@@ -125,15 +125,15 @@ class Trades:
                 if name in reasons
                 else _printed(BY_NAME[name].number_format, found[name]),
                 "unit": BY_NAME[name].unit,
-                "frame": _text(found["details_frame"] if name in DETAILS else self.frame),
+                "frame": _text(found["analytics_frame"] if name in ANALYTICS else self.frame),
             }
             for name in LIVE
             if reasons.get(name) != UNSUPPORTED
         ]
         return pd.DataFrame(rows)
 
-    def _details_of(self, block: int) -> BlockDetails | None:
-        return self.details[block] if block < len(self.details) else None
+    def _analytics_of(self, block: int) -> BlockAnalytics | None:
+        return self.analytics[block] if block < len(self.analytics) else None
 
 
 def _printed(number_format: str, value: float) -> str:
@@ -149,7 +149,7 @@ def trades_of(
     rollup: Rollup,
     manifest: Manifest,
     parts: Mapping[int, PartColumns],
-    details: Sequence[BlockDetails | None] = (),
+    analytics: Sequence[BlockAnalytics | None] = (),
 ) -> Trades:
     """One row per trade, priced, failed or missing; money in the trade's currency."""
     failures = {failure.trade_id: failure for failure in rollup.failures}
@@ -165,7 +165,7 @@ def trades_of(
     stamp = Stamp(
         rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels
     )
-    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts), details)
+    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts), analytics)
 
 
 def _block(

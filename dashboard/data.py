@@ -18,7 +18,7 @@ import redis
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from pricing.markets.conventions import CURRENCIES
-from risk.store.block_details import DetailStore
+from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Books, Manifest
 from risk.store.frames import KEEP_PARTS_SECONDS, Frames, connect, key
 from risk.store.heartbeats import (
@@ -113,7 +113,7 @@ class Reader:
         """
         self.client = connect(url, timeout_s=TIMEOUT_S)
         self.frames, self.books, self.clock = Frames(self.client), Books(self.client), clock
-        self.details = DetailStore(self.client)
+        self.analytics = AnalyticsStore(self.client)
         self._lock = threading.Lock()
         self._read_s = float("-inf")
         self._snapshot = Snapshot(taken_s=0.0)
@@ -255,7 +255,7 @@ class Reader:
                 parts[block] = part
         if not parts:
             return None
-        return trades_of(rollup, manifest, parts, self.details.of(rollup))
+        return trades_of(rollup, manifest, parts, self.analytics.of(rollup))
 
     def _manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; read once per book version."""
@@ -268,7 +268,7 @@ class Reader:
 
 
 def usable(then: Rollup, now: Rollup) -> bool:
-    """Details of ``then`` compare with ``now``: same day, same book, both whole."""
+    """Analytics of ``then`` compare with ``now``: same day, same book, both whole."""
     same = (then.valuation_date, then.book_version, then.trades, then.priced) == (
         now.valuation_date,
         now.book_version,

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- measures -->\n", "<!-- end -->\n"
 
 MADE = {
     "frame": "every frame",
-    "detail": "after frames, at a lower cadence",
+    "later": "after frames, at a lower cadence",
     "batch": "`manage.py price`",
 }
 

@@ -627,7 +627,7 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.price_block_carefully": {"queue": "pricing"},
     "risk.workers.tasks.compile_book": {"queue": "compile"},
     "risk.workers.tasks.check_frame": {"queue": "compile"},
-    "risk.workers.tasks.make_details": {"queue": "compile"},
+    "risk.workers.tasks.make_analytics": {"queue": "compile"},
     "risk.workers.tasks.preview_trade": {"queue": "preview"},
     "risk.workers.tasks.contract_flows": {"queue": "preview"},
 }
@@ -648,7 +648,7 @@ CELERY_TASK_ANNOTATIONS = {
     # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
     "risk.workers.tasks.check_frame": {"acks_late": False, "time_limit": 60},
-    "risk.workers.tasks.make_details": {"acks_late": False, "time_limit": 60},
+    "risk.workers.tasks.make_analytics": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
     "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},

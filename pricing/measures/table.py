@@ -3,8 +3,8 @@
 The numbers of a block, their sums, the fields of REST answers, the columns of screens, the output
 of ``manage.py price`` and the glossary follow this table. A new measure of every frame is a row
 here and a function of the same name in ``formulas.py``; one that costs more than a frame may is
-made after frames, at a lower cadence, by a function in ``details.py``. Importing this module loads
-neither QuantLib nor numba.
+made after frames, at a lower cadence, by a function in ``analytics.py``. Importing this module
+loads neither QuantLib nor numba.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from pricing.products.registry import PRODUCTS
 
 T = TypeVar("T")
-Made = Literal["frame", "detail", "batch"]
+Made = Literal["frame", "later", "batch"]
 Shape = Literal["number", "ladder", "legs"]
 
 
@@ -33,7 +33,7 @@ class Measure:
         sign: What a positive number means.
         doc: One sentence that defines it.
         reference: Where the definition or the comparison comes from.
-        made: ``frame``: with every frame. ``detail``: after frames, at a lower cadence, with the
+        made: ``frame``: with every frame. ``later``: after frames, at a lower cadence, with the
             number of the frame that it is of. ``batch``: only by ``manage.py price``.
         shape: One number a trade, a ladder by curve and tenor, or a number by leg.
         additive: Numbers of trades of one currency may be added. Sums exist only of such measures.
@@ -73,7 +73,7 @@ QUANTLIB = "`pricing/reference.py`: QuantLib, bump and rebuild"
 BOND_YIELD = "the yield convention of the bond's market, [pricing.md](pricing.md)"
 
 BondAnalytic = partial(
-    Measure, reference=BOND_YIELD, made="detail", additive=False, every_product=False
+    Measure, reference=BOND_YIELD, made="later", additive=False, every_product=False
 )
 """A measure of bonds alone, made after frames; it is no sum."""
 
@@ -191,7 +191,7 @@ TABLE = (
             " that day has left the value."
         ),
         reference="QuantLib's value on the next day, curves rebuilt",
-        made="detail",
+        made="later",
         number_format="%,.0f",
     ),
     BondAnalytic(
@@ -278,15 +278,15 @@ MEASURES = _names(row for row in NUMBERS if row.made == "frame")
 SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
 """Those of ``MEASURES`` that have sums by book and product."""
 
-DETAILS = _names(row for row in NUMBERS if row.made == "detail")
+ANALYTICS = _names(row for row in NUMBERS if row.made == "later")
 """One number a trade, at a lower cadence."""
 
-DETAILS_SUMMED = _names(row for row in NUMBERS if row.made == "detail" and row.additive)
+ANALYTICS_SUMMED = _names(row for row in NUMBERS if row.made == "later" and row.additive)
 
-LIVE = (*MEASURES, *DETAILS)
+LIVE = (*MEASURES, *ANALYTICS)
 """All that answers about published frames have of a trade."""
 
-LIVE_SUMMED = (*SUMMED, *DETAILS_SUMMED)
+LIVE_SUMMED = (*SUMMED, *ANALYTICS_SUMMED)
 
 REQUIRED = _names(row for row in TABLE if row.required)
 """Those without which a trade has failed."""

@@ -35,17 +35,17 @@ class PortfolioView(RiskView):
         views = source.views(parameters.currencies(request))
         rollups = [view.rollup for view in views]
         try:
-            details = source.read(lambda: source.details(rollups))
-            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request), details)
+            analytics = source.read(lambda: source.analytics(rollups))
+            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request), analytics)
             fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}
         except ValueError as error:
             raise ValidationError({"reporting_currency": str(error)}) from None
-        stamps = {currency: made.stamp() for currency, made in details.items()}
+        stamps = {currency: made.stamp() for currency, made in analytics.items()}
         return Response(
             {
                 "frames": [view.stamp() for view in views],
                 "fx": fx,
-                "details": {name: stamp for name, stamp in stamps.items() if stamp},
+                "analytics": {name: stamp for name, stamp in stamps.items() if stamp},
                 "groups": rows,
             }
         )

@@ -87,10 +87,10 @@ class _TradeHead(Answer):
         " frames, and has not been for this book and date. Other words are codes of failures,"
         " such as of a bond of which a buyer of today gets nothing.",
     )
-    details_frame = IntegerField(
+    analytics_frame = IntegerField(
         allow_null=True, help_text="The frame that measures of a lower cadence are of"
     )
-    details_as_of = DateTimeField(allow_null=True, help_text="The market's time of that frame")
+    analytics_as_of = DateTimeField(allow_null=True, help_text="The market's time of that frame")
 
 
 TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(LIVE), "__module__": __name__})
@@ -147,14 +147,14 @@ Group = type("Group", (_GroupHead,), {**measures(LIVE_SUMMED), "__module__": __n
 
 
 class DetailsStamp(Answer):
-    frame = IntegerField(help_text="The oldest frame that a block's details are of")
+    frame = IntegerField(help_text="The oldest frame that a block's analytics are of")
     newest_frame = IntegerField(help_text="The newest one")
     as_of = DateTimeField(help_text="The market's time of the oldest one")
 
 
 class Portfolio(Answer):
     frames = Stamp(many=True)
-    details = DictField(
+    analytics = DictField(
         child=DetailsStamp(),
         help_text="By currency: of which frames the sums of measures of a lower cadence are",
     )

@@ -15,7 +15,7 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
 from risk.queries import trade_detail
 from risk.queries.trade_detail import FrameMoved, FrameView
-from risk.store.block_details import DetailStore, FrameDetails
+from risk.store.block_analytics import AnalyticsStore, FrameAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
@@ -99,10 +99,10 @@ def _published(currencies: Collection[str]) -> list[FrameView]:
     return read(lambda: trade_detail.current_views(frames(), books(), currencies))
 
 
-def details(rollups: Iterable[Rollup]) -> dict[str, FrameDetails]:
+def analytics(rollups: Iterable[Rollup]) -> dict[str, FrameAnalytics]:
     """Sums of the measures of a lower cadence, by currency."""
-    store = DetailStore(frames().client)
-    return {rollup.currency: FrameDetails(rollup, store.of(rollup)) for rollup in rollups}
+    store = AnalyticsStore(frames().client)
+    return {rollup.currency: FrameAnalytics(rollup, store.of(rollup)) for rollup in rollups}
 
 
 def read(question: Callable[[], T]) -> T:

@@ -36,8 +36,8 @@ from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters
 from risk.api.views import RiskView
 from risk.queries import portfolio, trade_detail
-from risk.store import block_details
-from risk.store.block_details import FrameDetails
+from risk.store import block_analytics
+from risk.store.block_analytics import FrameAnalytics
 from risk.store.frames import CHANNEL, key
 from risk.store.results import Rollup
 from riskproject.web.problems import problem
@@ -90,7 +90,7 @@ class StreamView(RiskView):
         responses={
             (200, EventStream.media_type): OpenApiResponse(
                 str,
-                description="Events `risk`: {stamp, details, groups} of one currency, as in "
+                description="Events `risk`: {stamp, analytics, groups} of one currency, as in "
                 "/risk/portfolio/. The first come at once. Comments keep the line open; it ends "
                 "after ten minutes, and a browser comes back by itself",
             )
@@ -254,8 +254,8 @@ async def _events(
             checked = time.monotonic()
         async for rollup in _newer(client, currencies, seen):
             seen[rollup.currency] = rollup.frame
-            details = await _details(client, rollup)
-            yield _event(rollup, groups, desks, seen, details)
+            analytics = await _analytics(client, rollup)
+            yield _event(rollup, groups, desks, seen, analytics)
             beat = time.monotonic()
         if time.monotonic() - beat >= HEARTBEAT_S:
             beat = time.monotonic()
@@ -290,11 +290,11 @@ async def _notice(listener: Any) -> None:
         wait = 0.0
 
 
-async def _details(client: Any, rollup: Rollup) -> FrameDetails:
+async def _analytics(client: Any, rollup: Rollup) -> FrameAnalytics:
     """Sums of the measures of a lower cadence."""
-    keys = block_details.keys_of(rollup, range(rollup.blocks))
+    keys = block_analytics.keys_of(rollup, range(rollup.blocks))
     found = await client.mget(keys) if keys else []
-    return FrameDetails(rollup, block_details.decoded(rollup, found))
+    return FrameAnalytics(rollup, block_analytics.decoded(rollup, found))
 
 
 def _event(
@@ -302,12 +302,12 @@ def _event(
     groups: Sequence[str],
     desks: Collection[str] | None,
     seen: Mapping[str, int],
-    details: FrameDetails,
+    analytics: FrameAnalytics,
 ) -> bytes:
     event_id = ",".join(f"{name}:{frame}" for name, frame in seen.items() if name in CURRENCIES)
     body = {
         "stamp": trade_detail.stamp(rollup),
-        "details": details.stamp(),
-        "groups": portfolio.portfolio([rollup], groups, None, desks, {rollup.currency: details}),
+        "analytics": analytics.stamp(),
+        "groups": portfolio.portfolio([rollup], groups, None, desks, {rollup.currency: analytics}),
     }
     return f"event: risk\nid: {event_id}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"

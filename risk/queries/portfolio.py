@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
-from pricing.measures.table import DETAILS, LIVE_SUMMED, total, with_new_names
-from risk.store.block_details import FrameDetails
+from pricing.measures.table import ANALYTICS, LIVE_SUMMED, total, with_new_names
+from risk.store.block_analytics import FrameAnalytics
 from risk.store.results import BookProductTotals, Rollup
 
-Member = tuple[BookProductTotals, float, FrameDetails | None]
-"""A cell, the factor that converts it, and the details of its frame's book."""
+Member = tuple[BookProductTotals, float, FrameAnalytics | None]
+"""A cell, the factor that converts it, and the analytics of its frame's book."""
 
 GROUPINGS = ("currency", "desk", "book", "type")
 
@@ -21,7 +21,7 @@ def portfolio(
     group_by: Sequence[str],
     reporting: str | None,
     desks: Collection[str] | None = None,
-    details: Mapping[str, FrameDetails] = MappingProxyType({}),
+    analytics: Mapping[str, FrameAnalytics] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Sums by groups. Currencies are added only when converted, by each frame's own FX.
 
@@ -32,7 +32,7 @@ def portfolio(
         group_by: Any of GROUPINGS; without ``currency`` a reporting currency is needed.
         reporting: Currency to convert to, or None to stay in each trade's own.
         desks: Only these; None for all.
-        details: Sums of the measures of a lower cadence, by currency.
+        analytics: Sums of the measures of a lower cadence, by currency.
 
     Raises:
         ValueError: Two currencies would be added unconverted, or an FX rate is missing.
@@ -51,7 +51,7 @@ def portfolio(
                 place = tuple(_label(rollup, cell, name) for name in group_by)
                 group = groups.setdefault(place, _empty(group_by, place, rollup, reporting))
                 _add(group, rollup, cell, factor)
-                members.setdefault(place, []).append((cell, factor, details.get(rollup.currency)))
+                members.setdefault(place, []).append((cell, factor, analytics.get(rollup.currency)))
     return [groups[place] | _sums(members[place]) for place in sorted(groups)]
 
 
@@ -59,17 +59,17 @@ def _sums(members: Sequence[Member]) -> dict[str, float | None]:
     """Sums of cells, each converted by its factor; None where a cell lacks the measure."""
 
     def converted(name: str) -> Iterator[tuple[str, float | None]]:
-        for cell, factor, details in members:
-            value = _value(cell, name, details)
+        for cell, factor, analytics in members:
+            value = _value(cell, name, analytics)
             yield cell.product, None if value is None else factor * value
 
     return with_new_names({name: total(converted(name), name) for name in LIVE_SUMMED})
 
 
-def _value(cell: BookProductTotals, name: str, details: FrameDetails | None) -> float | None:
-    if name not in DETAILS:
+def _value(cell: BookProductTotals, name: str, analytics: FrameAnalytics | None) -> float | None:
+    if name not in ANALYTICS:
         return cast("float | None", getattr(cell, name))
-    return None if details is None else details.sum(cell.book, cell.product, name)
+    return None if analytics is None else analytics.sum(cell.book, cell.product, name)
 
 
 def conversion(rollup: Rollup, reporting: str | None) -> float:

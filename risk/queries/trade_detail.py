@@ -13,7 +13,7 @@ from typing import Any
 
 from pricing.markets.conventions import CURRENCIES
 from risk.queries.trade_numbers import no_numbers, number, numbers
-from risk.store.block_details import DetailStore
+from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Books, Manifest
 from risk.store.frames import Frames
 from risk.store.results import PartColumns, Rollup
@@ -111,8 +111,8 @@ def trade_detail(frames: Frames, view: FrameView, trade_id: str) -> dict[str, An
     columns = None if place is None or failure else columns_of(frames, view.rollup, place[0])
     if place is None or columns is None:
         return record
-    (details,) = DetailStore(frames.client).of_blocks(view.rollup, [place[0]])
-    record |= numbers(columns, place[1], record["type"], details)
+    (analytics,) = AnalyticsStore(frames.client).of_blocks(view.rollup, [place[0]])
+    record |= numbers(columns, place[1], record["type"], analytics)
     record["ladder_par"] = by_curve(view.rollup.keys, columns.ladder("ladder_par")[place[1]])
     record["krd"] = by_curve(view.rollup.keys, columns.ladder("krd")[place[1]])
     return record

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.measures.table import DETAILS, LIVE
+from pricing.measures.table import ANALYTICS, LIVE
 from risk.queries.trade_detail import FrameView, columns_of
 from risk.queries.trade_numbers import no_numbers, numbers
-from risk.store.block_details import DetailStore
+from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
 
@@ -123,7 +123,7 @@ class Table:
         """
         self.view, self.names = view, directory(view.manifest)
         self.blocks = [columns_of(frames, view.rollup, b) for b in range(view.manifest.blocks)]
-        self.details = DetailStore(frames.client).of(view.rollup)
+        self.analytics = AnalyticsStore(frames.client).of(view.rollup)
         self.reasons = view.reasons()
         self.failed = np.zeros(len(self.names), dtype=bool)
         self.failed[[self.names.row_of[n] for n in self.reasons if n in self.names.row_of]] = True
@@ -131,7 +131,7 @@ class Table:
     def column(self, name: str) -> FloatArray:
         """One measure; shape (trades,)."""
         found = np.full(len(self.names), np.nan)
-        blocks = self.details if name in DETAILS else self.blocks
+        blocks = self.analytics if name in ANALYTICS else self.blocks
         for start, columns in zip(self.names.starts, blocks, strict=False):
             if columns is not None:
                 found[start : start + columns.trades] = columns.column(name)
@@ -169,7 +169,7 @@ class Table:
         columns = self.blocks[block] if block is not None else None
         if block is None or columns is None or failed:
             return no_numbers()
-        return numbers(columns, place, str(self.names.labels["type"][row]), self.details[block])
+        return numbers(columns, place, str(self.names.labels["type"][row]), self.analytics[block])
 
     def _place(self, row: int) -> tuple[int | None, int]:
         block = int(np.searchsorted(self.names.starts, row, side="right")) - 1

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pricing.measures.table import BY_NAME, DETAILS, LIVE, MEASURES, with_new_names
-from risk.store.block_details import NOT_MADE_YET, BlockDetails
+from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES, with_new_names
+from risk.store.block_analytics import NOT_MADE_YET, BlockAnalytics
 from risk.store.results import PartColumns
 
 UNSUPPORTED = "UNSUPPORTED"
@@ -21,22 +21,22 @@ NOT_A_NUMBER = "NOT_A_NUMBER"
 
 
 def numbers(
-    part: PartColumns, row: int, product: str, details: BlockDetails | None
+    part: PartColumns, row: int, product: str, analytics: BlockAnalytics | None
 ) -> dict[str, Any]:
     """All measures of a priced trade; ``unavailable`` says why one of them is None."""
     values = {name: number(part.column(name)[row]) for name in MEASURES}
-    for name in DETAILS:
-        values[name] = None if details is None else number(details.column(name)[row])
+    for name in ANALYTICS:
+        values[name] = None if analytics is None else number(analytics.column(name)[row])
     reasons = {
-        name: _reason(part, row, name, product, details)
+        name: _reason(part, row, name, product, analytics)
         for name, value in values.items()
         if value is None
     }
     return {
         **with_new_names(values),
         "unavailable": with_new_names(reasons),
-        "details_frame": None if details is None else details.frame,
-        "details_as_of": None if details is None else details.as_of,
+        "analytics_frame": None if analytics is None else analytics.frame,
+        "analytics_as_of": None if analytics is None else analytics.as_of,
     }
 
 
@@ -45,21 +45,21 @@ def no_numbers() -> dict[str, Any]:
     return {
         **with_new_names(dict.fromkeys(LIVE)),
         "unavailable": {},
-        "details_frame": None,
-        "details_as_of": None,
+        "analytics_frame": None,
+        "analytics_as_of": None,
     }
 
 
 def _reason(
-    part: PartColumns, row: int, name: str, product: str, details: BlockDetails | None
+    part: PartColumns, row: int, name: str, product: str, analytics: BlockAnalytics | None
 ) -> str:
     if not BY_NAME[name].supports(product):
         return UNSUPPORTED
     if name in MEASURES:
         return NOT_A_NUMBER if part.has(name) else OLDER_WORKER
-    if details is None or name not in details.columns:
+    if analytics is None or name not in analytics.columns:
         return NOT_MADE_YET
-    return NOT_A_NUMBER if BY_NAME[name].every_product else details.reasons.get(row, NOT_A_NUMBER)
+    return NOT_A_NUMBER if BY_NAME[name].every_product else analytics.reasons.get(row, NOT_A_NUMBER)
 
 
 def number(value: float) -> float | None:

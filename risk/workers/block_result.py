@@ -11,9 +11,9 @@ from pricing import kernel
 from pricing.arrays import BoolArray, FloatArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
-from pricing.measures.table import BY_NAME, DETAILS_SUMMED, SUMMED
+from pricing.measures.table import ANALYTICS_SUMMED, BY_NAME, SUMMED
 from pricing.products.cash_flows import FlowBlock
-from risk.store.block_details import DetailSums
+from risk.store.block_analytics import AnalyticSums
 from risk.store.results import REQUIRED_NUMBERS, CellSums, PartColumns
 
 
@@ -71,14 +71,14 @@ def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None)
     ]
 
 
-def detail_sums(
+def analytic_sums(
     groups: Groups, values: Mapping[str, FloatArray], npv: FloatArray, matured: BoolArray
-) -> list[DetailSums]:
-    """Sums of the additive details by book and product; failed trades are in none."""
+) -> list[AnalyticSums]:
+    """Sums of the additive analytics by book and product; failed trades are in none."""
     good = np.isfinite(npv) & ~matured
-    sums = {n: group_sums(groups.member * good, values[n], good) for n in DETAILS_SUMMED}
+    sums = {n: group_sums(groups.member * good, values[n], good) for n in ANALYTICS_SUMMED}
     return [
-        DetailSums(
+        AnalyticSums(
             book=book,
             product=product,
             sums={

@@ -21,20 +21,20 @@ from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, curve_version, shape_of
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
+from pricing.measures.analytics import PricedBlock, make_analytics
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.bond_block import BondFlows
-from pricing.measures.details import PricedBlock, make_details
 from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
-from risk.store.block_details import BlockDetails
+from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import PriceJob
 from risk.store.results import PartColumns, PartSums
 from risk.workers.block_result import (
     Groups,
-    detail_sums,
+    analytic_sums,
     make_groups,
     pack_columns,
     sum_cells,
@@ -135,13 +135,13 @@ class Session:
             date = next_weekday(job.valuation_date)
             self.prepare(msgspec.structs.replace(job, valuation_date=date))
 
-    def details(
+    def analytics(
         self,
         job: PriceJob,
         as_of: dt.datetime,
         bonds: Mapping[int, BondFlows],
         reasons: Mapping[int, str],
-    ) -> BlockDetails | None:
+    ) -> BlockAnalytics | None:
         """The measures of a lower cadence of the block that was priced last; None for another.
 
         Args:
@@ -164,8 +164,8 @@ class Session:
             next_day=lambda: self._next_day(job, curves),
             bonds=bonds,
         )
-        values = make_details(priced)
-        return BlockDetails(
+        values = make_analytics(priced)
+        return BlockAnalytics(
             block=job.block,
             book_version=job.book_version,
             frame=job.frame,
@@ -174,7 +174,7 @@ class Session:
             worker=self.name,
             trades=len(block),
             columns={name: column.tobytes() for name, column in values.items()},
-            cells=detail_sums(groups, values, risk.npv, ready.dated.matured),
+            cells=analytic_sums(groups, values, risk.npv, ready.dated.matured),
             reasons=dict(reasons),
         )
 

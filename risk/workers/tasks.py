@@ -23,7 +23,7 @@ from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
-from risk.store.block_details import INTERVAL_S, DetailStore
+from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import PriceJob
@@ -38,8 +38,8 @@ from risk.workers import (
     stop,  # noqa: F401
     warmup,
 )
+from risk.workers.analytics_maker import AnalyticsMaker
 from risk.workers.book_compiler import Compiler, waits_for_market
-from risk.workers.detail_maker import DetailMaker
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import BookGone, Session
 
@@ -82,8 +82,8 @@ def _books() -> CompiledBooks:
 
 
 @cache
-def _detail_maker() -> DetailMaker:
-    return DetailMaker(_frames(), _books(), _options(), _compiler().load)
+def _analytics_maker() -> AnalyticsMaker:
+    return AnalyticsMaker(_frames(), _books(), _options(), _compiler().load)
 
 
 @cache
@@ -223,7 +223,7 @@ def _price(job: PriceJob) -> str:
     if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
         _ask_to_compile(manifest.version)  # trades have made their last payment
     if code == "PUBLISHED":
-        _schedule_details(job.currency)
+        _schedule_analytics(job.currency)
     if code == "PUBLISHED" and _check_is_due(job.currency):
         check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
@@ -238,13 +238,13 @@ def _check_is_due(currency: str) -> bool:
     return True
 
 
-def _schedule_details(currency: str) -> None:
-    """Have details made in a while; a task that waits already will see this frame too."""
+def _schedule_analytics(currency: str) -> None:
+    """Have analytics made in a while; a task that waits already will see this frame too."""
     try:
-        if DetailStore(_frames().client).schedule(currency):
-            make_details.apply_async(args=[currency], countdown=INTERVAL_S)
+        if AnalyticsStore(_frames().client).schedule(currency):
+            make_analytics.apply_async(args=[currency], countdown=INTERVAL_S)
     except RedisError as error:  # the frame is published
-        log.warning("details of %s are not scheduled: %s", currency, error)
+        log.warning("analytics of %s are not scheduled: %s", currency, error)
 
 
 def _failed(job: PriceJob, code: str, error: Exception) -> str:
@@ -272,16 +272,16 @@ def check_frame(currency: str) -> str:
     return "BREACH" if result.breach else "OK"
 
 
-@shared_task(name="risk.workers.tasks.make_details", max_retries=0)
-def make_details(currency: str) -> str:
-    """Make the measures of a lower cadence of the current frame, see ``DetailMaker.run``."""
+@shared_task(name="risk.workers.tasks.make_analytics", max_retries=0)
+def make_analytics(currency: str) -> str:
+    """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``."""
     try:
-        code = _detail_maker().run(currency)
+        code = _analytics_maker().run(currency)
     except EXPECTED as error:
-        log.warning("details of %s: %s", currency, error)
+        log.warning("analytics of %s: %s", currency, error)
         return "FAILED"
     if code in ("EARLY", "MORE"):
-        _schedule_details(currency)  # the market may be quiet: no frame would ask for the rest
+        _schedule_analytics(currency)  # the market may be quiet: no frame would ask for the rest
     return code
 
 

@@ -174,7 +174,7 @@ def test_measures_of_a_lower_cadence_come_without_another_tick(priced):
     until(made, 60)
     trade = next(t for t in priced.get_all("risk/trades/") if t["type"] == "bond")
     assert trade["clean_per_100"] > 0
-    assert trade["details_frame"] <= trade["frame"]
+    assert trade["analytics_frame"] <= trade["frame"]
 
 
 def test_a_price_that_came_in_is_the_price_that_the_model_gives(priced):
@@ -196,7 +196,7 @@ def test_bad_ticks_are_buried_with_their_reason_and_the_good_one_after_them_is_p
         b'"curves":{"EUR-LIBOR":{"10Y":0.025}}}': "UNKNOWN_CURVE",
     }
     servers = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
-    before = letters(servers)
+    counted = alive(priced.frames.client)[0].states.get("dead_lettered", 0)
     producer = KafkaProducer(bootstrap_servers=servers)
     for value in bad:
         producer.send(YIELD_CURVE_TICKS, key=b"EUR", value=value).get(timeout=10)
@@ -204,13 +204,16 @@ def test_bad_ticks_are_buried_with_their_reason_and_the_good_one_after_them_is_p
     next_day = dt.date(2024, 3, 6)
     feed.send(next_day)
     until(lambda: published(priced, next_day))
-    until(lambda: len(letters(servers)) >= len(before) + len(bad))
-    found = dict(letters(servers)[len(before) :])
+    # Other tests write to the same topic.
+    until(lambda: bad.keys() <= dict(letters(servers)).keys())
+    found = {value: headers for value, headers in letters(servers) if value in bad}
     assert {value: headers["reason"].decode() for value, headers in found.items()} == bad
     range_letter = found[list(bad)[2]]
     assert "EUR-GOVT 10Y" in range_letter["detail"].decode()
     assert "decimal expected" in range_letter["detail"].decode()
-    until(lambda: alive(priced.frames.client)[0].states.get("dead_lettered") == len(bad))
+    until(
+        lambda: alive(priced.frames.client)[0].states.get("dead_lettered", 0) >= counted + len(bad)
+    )
 
 
 def letters(servers: str) -> list[tuple[bytes, dict[str, bytes]]]:

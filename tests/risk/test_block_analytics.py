@@ -13,14 +13,14 @@ from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import NothingAfterSettlement
-from pricing.measures.table import BY_NAME, DETAILS, DETAILS_SUMMED, LIVE
+from pricing.measures.table import ANALYTICS, ANALYTICS_SUMMED, BY_NAME, LIVE
 from risk.queries import portfolio, trade_detail
 from risk.queries.trade_list import Query, Table, page
-from risk.store.block_details import DetailStore, FrameDetails
+from risk.store.block_analytics import AnalyticsStore, FrameAnalytics
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
-from risk.workers import detail_maker, tasks
-from risk.workers.detail_maker import DetailMaker
+from risk.workers import analytics_maker, tasks
+from risk.workers.analytics_maker import AnalyticsMaker
 from tests.risk.made import DATE, QUOTES, as_of, bond, header, job, store, swap
 
 BOOK = (
@@ -37,7 +37,7 @@ def frames(redis_client, settings, redis_url, monkeypatch):
     for made in (tasks._frames, tasks._books, tasks._session):
         made.cache_clear()
     sent.clear()
-    monkeypatch.setattr(tasks.make_details, "apply_async", lambda **options: sent.append(options))
+    monkeypatch.setattr(tasks.make_analytics, "apply_async", lambda **options: sent.append(options))
     return Frames(redis_client)
 
 
@@ -55,7 +55,7 @@ def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(frames, b
         run(frames, made.version, frame)
     assert [options["args"] for options in sent] == [["USD"]]
     assert maker.run("USD") == "MADE"
-    assert records(frames, books)["S1"]["details_frame"] == 3
+    assert records(frames, books)["S1"]["analytics_frame"] == 3
     run(frames, made.version, 4)
     assert len(sent) == 2
 
@@ -63,16 +63,16 @@ def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(frames, b
 def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
     made = store(books, *BOOK)
     run(frames, made.version)
-    monkeypatch.setattr(tasks, "_detail_maker", lambda: maker)
-    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
-    assert tasks.make_details("USD") == "MORE"
+    monkeypatch.setattr(tasks, "_analytics_maker", lambda: maker)
+    monkeypatch.setattr(analytics_maker, "PREPARE_S", 0.0)
+    assert tasks.make_analytics("USD") == "MORE"
     assert len(sent) == 2
-    monkeypatch.setattr(detail_maker, "PREPARE_S", 60.0)
+    monkeypatch.setattr(analytics_maker, "PREPARE_S", 60.0)
     maker._not_before["USD"] = float("inf")
-    assert tasks.make_details("USD") == "EARLY"
+    assert tasks.make_analytics("USD") == "EARLY"
     assert len(sent) == 3
     maker._not_before.clear()
-    assert tasks.make_details("USD") == "MADE"
+    assert tasks.make_analytics("USD") == "MADE"
     assert len(sent) == 3
 
 
@@ -82,11 +82,11 @@ def loaded(terms=BOOK, number=1) -> LoadedBook:
 
 @pytest.fixture
 def maker(frames, books):
-    return DetailMaker(frames, books, CurveOptions(), loaded)
+    return AnalyticsMaker(frames, books, CurveOptions(), loaded)
 
 
 def again(frames, maker) -> str:
-    """Make details although the last run was a moment ago."""
+    """Make analytics although the last run was a moment ago."""
     maker._not_before.clear()
     return maker.run("USD")
 
@@ -135,7 +135,7 @@ def test_live_measures_are_those_of_manage_py_price_and_of_quantlib(frames, book
                 tolerance = 2e-4 if name == "gamma" else 1e-7
                 assert mine[name] == pytest.approx(row[name], rel=relative, abs=tolerance), name
             assert mine["annuity_bp"] == mine["pv01"]
-            assert (mine["details_frame"], mine["details_as_of"]) == (1, as_of())
+            assert (mine["analytics_frame"], mine["analytics_as_of"]) == (1, as_of())
 
 
 def test_signs_are_those_of_the_definitions(frames, books, maker):
@@ -156,16 +156,16 @@ def test_sums_of_a_group_are_those_of_its_trades_and_of_manage_py_price(frames, 
     run(frames, made.version)
     maker.run("USD")
     rollup = frames.current("USD")
-    details = FrameDetails(rollup, DetailStore(frames.client).of(rollup))
-    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": details})
+    analytics = FrameAnalytics(rollup, AnalyticsStore(frames.client).of(rollup))
+    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": analytics})
     totals = batch("compiled")["totals"]["USD"]
-    for name in ("npv", "cs01", *DETAILS_SUMMED):
+    for name in ("npv", "cs01", *ANALYTICS_SUMMED):
         assert whole[name] == pytest.approx(totals[name], rel=1e-12), name
-    groups = portfolio.portfolio([rollup], ["type"], "EUR", None, {"USD": details})
+    groups = portfolio.portfolio([rollup], ["type"], "EUR", None, {"USD": analytics})
     bonds, swaps = groups
     assert bonds["cs01"] == pytest.approx(totals["cs01"] / 1.1, rel=1e-12)
     assert swaps["cs01"] is None  # no swap has a z-spread
-    assert details.stamp() == {"frame": 1, "newest_frame": 1, "as_of": as_of()}
+    assert analytics.stamp() == {"frame": 1, "newest_frame": 1, "as_of": as_of()}
 
 
 def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books, maker):
@@ -177,13 +177,13 @@ def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books,
     assert run(frames, made.version, 2, curves=moved) == "PUBLISHED"
     assert maker.run("USD") == "EARLY"
     after = records(frames, books)["B1"]
-    assert (after["frame"], after["details_frame"]) == (2, 1)
+    assert (after["frame"], after["analytics_frame"]) == (2, 1)
     assert after["cs01"] != before["cs01"]
     assert after["theta"] == before["theta"]
     run(frames, made.version, 3, curves=moved)
     assert again(frames, maker) == "MADE"
     latest = records(frames, books)["B1"]
-    assert latest["details_frame"] == 3
+    assert latest["analytics_frame"] == 3
     assert latest["theta"] != before["theta"]
 
 
@@ -197,13 +197,13 @@ def test_details_of_other_trades_or_of_another_date_are_not_shown(frames, books,
     else:
         run(frames, made.version, 2, date=DATE + dt.timedelta(days=1))
     found = records(frames, books)["B1"]
-    assert {found[name] for name in DETAILS} == {None}
-    assert {found["unavailable"][name] for name in DETAILS} - {"UNSUPPORTED"} == {"NOT_MADE_YET"}
-    assert found["details_frame"] is None
+    assert {found[name] for name in ANALYTICS} == {None}
+    assert {found["unavailable"][name] for name in ANALYTICS} - {"UNSUPPORTED"} == {"NOT_MADE_YET"}
+    assert found["analytics_frame"] is None
     rollup = frames.current("USD")
-    details = FrameDetails(rollup, DetailStore(frames.client).of(rollup))
-    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": details})
-    assert {whole[name] for name in DETAILS_SUMMED} == {None}
+    analytics = FrameAnalytics(rollup, AnalyticsStore(frames.client).of(rollup))
+    (whole,) = portfolio.portfolio([rollup], ["currency"], None, None, {"USD": analytics})
+    assert {whole[name] for name in ANALYTICS_SUMMED} == {None}
     assert whole["cs01"] is not None
 
 
@@ -212,10 +212,10 @@ def test_details_of_an_older_frame_do_not_replace_newer_ones(frames, books, make
     run(frames, made.version)
     maker.run("USD")
     rollup = frames.current("USD")
-    details = DetailStore(frames.client)
-    (newest,) = details.of(rollup)
-    details.put("USD", msgspec.structs.replace(newest, frame=0))
-    assert details.of(rollup) == [newest]
+    analytics = AnalyticsStore(frames.client)
+    (newest,) = analytics.of(rollup)
+    analytics.put("USD", msgspec.structs.replace(newest, frame=0))
+    assert analytics.of(rollup) == [newest]
 
 
 def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
@@ -223,16 +223,16 @@ def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
 ):
     made = store(books, *BOOK)
     run(frames, made.version)
-    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
+    monkeypatch.setattr(analytics_maker, "PREPARE_S", 0.0)
     assert maker.run("USD") == "MORE"
     found = records(frames, books)["B1"]
     assert (found["ytm"], found["unavailable"]["ytm"]) == (None, "NOT_MADE_YET")
     assert found["theta"] is not None
-    monkeypatch.setattr(detail_maker, "PREPARE_S", 60.0)
+    monkeypatch.setattr(analytics_maker, "PREPARE_S", 60.0)
     assert again(frames, maker) == "MADE"
     assert records(frames, books)["B1"]["ytm"] is not None
     # The next run has them ready.
-    monkeypatch.setattr(detail_maker, "PREPARE_S", 0.0)
+    monkeypatch.setattr(analytics_maker, "PREPARE_S", 0.0)
     again(frames, maker)
     assert records(frames, books)["B1"]["ytm"] is not None
 
@@ -240,7 +240,7 @@ def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
 def test_while_an_edit_is_under_way_bonds_have_no_analytics(frames, books):
     made = store(books, *BOOK)
     run(frames, made.version)
-    ahead = DetailMaker(frames, books, CurveOptions(), lambda: loaded(number=2))
+    ahead = AnalyticsMaker(frames, books, CurveOptions(), lambda: loaded(number=2))
     assert ahead.run("USD") == "MORE"
     found = records(frames, books)["B1"]
     assert found["unavailable"]["clean_per_100"] == "NOT_MADE_YET"
@@ -250,7 +250,7 @@ def test_a_bond_of_which_a_buyer_gets_nothing_says_so(frames, books):
     last = bond("B3", maturity_date=DATE + dt.timedelta(days=1))
     made = store(books, last)
     run(frames, made.version)
-    DetailMaker(frames, books, CurveOptions(), lambda: loaded([last])).run("USD")
+    AnalyticsMaker(frames, books, CurveOptions(), lambda: loaded([last])).run("USD")
     found = records(frames, books)["B3"]
     assert found["npv"] > 0
     assert found["unavailable"]["ytm"] == NothingAfterSettlement.code

@@ -1,8 +1,8 @@
 """Store a block's measures that are computed at a lower cadence than frames.
 
-    risk:{USD}:details:B         the newest details of block B
-    risk:{USD}:details:B:number  the number of their frame: older details do not replace them
-    risk:{USD}:details:scheduled exists while a task that computes them is waiting to begin
+    risk:{USD}:analytics:B         the newest analytics of block B
+    risk:{USD}:analytics:B:number  the number of their frame: older analytics do not replace them
+    risk:{USD}:analytics:scheduled exists while a task that computes them is waiting to begin
 
 They usually belong to an earlier frame than the published one, and name it.
 """
@@ -32,7 +32,7 @@ LOST_AFTER_S = 30
 """A task that has not begun by then is taken to be lost: the next frame sends another."""
 
 
-class DetailSums(msgspec.Struct, frozen=True, kw_only=True):
+class AnalyticSums(msgspec.Struct, frozen=True, kw_only=True):
     """Sums of one book and product of a block; None where a priced trade has no number."""
 
     book: str
@@ -40,7 +40,7 @@ class DetailSums(msgspec.Struct, frozen=True, kw_only=True):
     sums: dict[str, float | None]
 
 
-class BlockDetails(msgspec.Struct, frozen=True, kw_only=True):
+class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):
     """Measures by trade of one block, in its order, with their sums.
 
     ``columns`` holds float64 columns by measure. ``reasons`` says why measures of a trade could not
@@ -56,7 +56,7 @@ class BlockDetails(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     trades: int
     columns: dict[str, bytes]
-    cells: list[DetailSums]
+    cells: list[AnalyticSums]
     reasons: dict[int, str] = {}
 
     def column(self, name: str) -> FloatArray:
@@ -72,11 +72,11 @@ class BlockDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_details = msgspec.msgpack.Decoder(BlockDetails)
+_analytics = msgspec.msgpack.Decoder(BlockAnalytics)
 
 
-class DetailStore:
-    """The details of all currencies, behind one Redis client."""
+class AnalyticsStore:
+    """The analytics of all currencies, behind one Redis client."""
 
     def __init__(self, client: redis.Redis) -> None:
         """Register the script."""
@@ -85,48 +85,48 @@ class DetailStore:
 
     def schedule(self, currency: str) -> bool:
         """Whether the caller is to send a task: none of the currency is waiting to begin."""
-        name = key(currency, "details", "scheduled")
+        name = key(currency, "analytics", "scheduled")
         return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
 
     def begin(self, currency: str) -> None:
         """Say that the waiting task begins: a frame published from now on needs another."""
-        self.client.delete(key(currency, "details", "scheduled"))
+        self.client.delete(key(currency, "analytics", "scheduled"))
 
-    def put(self, currency: str, details: BlockDetails) -> None:
-        """Put details, unless those of a newer frame are there."""
-        name = ("details", details.block)
+    def put(self, currency: str, analytics: BlockAnalytics) -> None:
+        """Put analytics, unless those of a newer frame are there."""
+        name = ("analytics", analytics.block)
         keys = [key(currency, *name, "number"), key(currency, *name)]
-        self._set_if_newer(keys=keys, args=[details.frame, _encode(details)])
+        self._set_if_newer(keys=keys, args=[analytics.frame, _encode(analytics)])
 
-    def of(self, rollup: Rollup) -> list[BlockDetails | None]:
-        """The details of a published frame's book by block; None where there are none yet."""
+    def of(self, rollup: Rollup) -> list[BlockAnalytics | None]:
+        """The analytics of a published frame's book by block; None where there are none yet."""
         return self.of_blocks(rollup, range(rollup.blocks))
 
-    def of_blocks(self, rollup: Rollup, blocks: Sequence[int]) -> list[BlockDetails | None]:
-        """The details of some blocks of a published frame's book; None where there are none yet."""
+    def of_blocks(self, rollup: Rollup, blocks: Sequence[int]) -> list[BlockAnalytics | None]:
+        """The analytics of some blocks of a frame's book; None where there are none yet."""
         return decoded(rollup, self.client.mget(keys_of(rollup, blocks))) if blocks else []
 
 
 def keys_of(rollup: Rollup, blocks: Iterable[int]) -> list[str]:
-    """Where the details of blocks are."""
-    return [key(rollup.currency, "details", block) for block in blocks]
+    """Where the analytics of blocks are."""
+    return [key(rollup.currency, "analytics", block) for block in blocks]
 
 
-def decoded(rollup: Rollup, found: Iterable[bytes | None]) -> list[BlockDetails | None]:
+def decoded(rollup: Rollup, found: Iterable[bytes | None]) -> list[BlockAnalytics | None]:
     """What is found there; None where it is of other trades or of another date than a frame."""
-    made = [_details.decode(raw) if raw else None for raw in found]
+    made = [_analytics.decode(raw) if raw else None for raw in found]
     return [one if one is not None and one.is_for(rollup) else None for one in made]
 
 
-class FrameDetails:
-    """Sums of the details of a published frame's book."""
+class FrameAnalytics:
+    """Sums of the analytics of a published frame's book."""
 
-    def __init__(self, rollup: Rollup, details: Sequence[BlockDetails | None]) -> None:
-        """Index the cells; a frame with a block that has no details has no sums."""
-        present = [d for block, d in enumerate(details) if block not in rollup.missing]
+    def __init__(self, rollup: Rollup, analytics: Sequence[BlockAnalytics | None]) -> None:
+        """Index the cells; a frame with a block that has no analytics has no sums."""
+        present = [d for block, d in enumerate(analytics) if block not in rollup.missing]
         self.made = [one for one in present if one is not None]
         self.whole = len(self.made) == len(present)
-        self._cells: dict[tuple[str, str], list[DetailSums]] = {}
+        self._cells: dict[tuple[str, str], list[AnalyticSums]] = {}
         for one in self.made:
             for cell in one.cells:
                 self._cells.setdefault((cell.book, cell.product), []).append(cell)
@@ -139,7 +139,7 @@ class FrameDetails:
         return total([(product, cell.sums.get(name)) for cell in cells], name)
 
     def stamp(self) -> dict[str, Any] | None:
-        """Of which frames the details are: the oldest and the newest; None without any."""
+        """Of which frames the analytics are: the oldest and the newest; None without any."""
         if not self.made:
             return None
         oldest = min(self.made, key=lambda one: one.frame)

@@ -18,7 +18,7 @@ from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.bond_block import BondFlows
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.registry import as_bond
-from risk.store.block_details import NOT_MADE_YET, DetailStore
+from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
@@ -36,8 +36,8 @@ Prepared = BondFlows | str
 """What the date makes of a bond, or the code of the reason why it has no price."""
 
 
-class DetailMaker:
-    """What one process holds to make details."""
+class AnalyticsMaker:
+    """What one process holds to make analytics."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DetailMaker:
         options: CurveOptions,
         load: Callable[[], master.LoadedBook],
     ) -> None:
-        """Make details of the frames of these stores.
+        """Make analytics of the frames of these stores.
 
         Args:
             frames: Where published frames are.
@@ -55,13 +55,13 @@ class DetailMaker:
             load: Gives the database's trades; a compiler reads only what has changed.
         """
         self.frames, self.books, self.load = frames, books, load
-        self.session, self.store = Session(books, options), DetailStore(frames.client)
+        self.session, self.store = Session(books, options), AnalyticsStore(frames.client)
         self._not_before: dict[str, float] = {}
         self._left: dict[str, int] = {}
         self._prepared: dict[str, dict[tuple[object, BondTerms], Prepared]] = {}
 
     def run(self, currency: str) -> str:
-        """Make details of the published frame: MADE, NOTHING to make, or another run is needed.
+        """Make analytics of the published frame: MADE, NOTHING to make, or another run is needed.
 
         The latter is EARLY (the last run was too short a while ago) or MORE (bonds are left to be
         prepared, or an edit is under way).
@@ -137,9 +137,9 @@ class DetailMaker:
                 reasons[row] = made or NOT_MADE_YET
             if made is None:
                 self._left[rollup.currency] = self._left.get(rollup.currency, 0) + 1
-        details = self.session.details(job, rollup.as_of, bonds, reasons)
-        if details is not None:
-            self.store.put(rollup.currency, details)
+        analytics = self.session.analytics(job, rollup.as_of, bonds, reasons)
+        if analytics is not None:
+            self.store.put(rollup.currency, analytics)
 
 
 def _prepare(bond: BondTerms, curves: CurveSet, solved: Solved) -> Prepared:

@@ -18,7 +18,7 @@ from pricing.measures import theta
 from pricing.measures.block import blank_unsupported
 from pricing.measures.bond_analytics import BOND_ANALYTICS
 from pricing.measures.bond_block import BondFlows, analytics_of
-from pricing.measures.table import DETAILS
+from pricing.measures.table import ANALYTICS
 from pricing.products.cash_flows import FlowBlock
 
 
@@ -48,10 +48,10 @@ class PricedBlock:
 Maker = Callable[[PricedBlock], Mapping[str, FloatArray]]
 
 
-def make_details(priced: PricedBlock) -> dict[str, FloatArray]:
-    """All measures of ``table.DETAILS``; NaN where a trade has none; shape (n,) each."""
+def make_analytics(priced: PricedBlock) -> dict[str, FloatArray]:
+    """All measures of ``table.ANALYTICS``; NaN where a trade has none; shape (n,) each."""
     values: dict[str, FloatArray] = {}
-    for make in dict.fromkeys(MAKERS[name] for name in DETAILS):
+    for make in dict.fromkeys(MAKERS[name] for name in ANALYTICS):
         values |= make(priced)
     blank_unsupported(values, priced.block.products)
     for column in values.values():
