@@ -40,7 +40,7 @@ from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import CompiledTrade, make_block, split_evenly
+from pricing.products.cash_flows import CompiledTrade, make_block
 from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 from pricing.reference import Reference
@@ -123,7 +123,7 @@ class Priced:
 
     def halves(self) -> list[Callable[[], Any]]:
         """A tick of each of two blocks, as two pricing processes share a book."""
-        return [self._half(pile) for pile in split_evenly(self.trades, 2)]
+        return [self._half(self.trades[start::2]) for start in range(2)]
 
     def _half(self, pile: list[CompiledTrade]) -> Callable[[], Any]:
         dated = roll_to(make_block(pile), day_of(TODAY), self.fixings, self.curves.names)

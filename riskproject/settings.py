@@ -217,7 +217,7 @@ KAFKA_FETCH_MAX_WAIT_MS = env_int("KAFKA_FETCH_MAX_WAIT_MS", 100, least=1)
 
 # --- Pricing ---------------------------------------------------------------------------------
 
-PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)  # a block is made for each of them
+PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)
 IBOR_COUPONS = env_text("IBOR_COUPONS", "at_par")
 if IBOR_COUPONS not in ("at_par", "indexed"):
     raise ImproperlyConfigured(f"IBOR_COUPONS={IBOR_COUPONS!r}: use 'at_par' or 'indexed'")

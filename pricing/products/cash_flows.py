@@ -7,7 +7,6 @@ still to be paid, and which coupons have fixed at what rate.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -194,17 +193,3 @@ def only(block: FlowBlock, row: int) -> FlowBlock:
         notional=block.notional[one],
         z_spread=block.z_spread[one],
     )
-
-
-def split_evenly(trades: Sequence[CompiledTrade], blocks: int) -> list[list[CompiledTrade]]:
-    """Deal trades into blocks of about the same number of flows, the same way every time."""
-    if blocks <= 1:
-        return [list(trades)]
-    piles: list[list[CompiledTrade]] = [[] for _ in range(blocks)]
-    total = sum(len(t.flows) for t in trades)
-    seen = 0
-    for trade in trades:
-        place = math.floor(seen * blocks / total) if total else 0
-        piles[min(place, blocks - 1)].append(trade)
-        seen += len(trade.flows)
-    return piles

@@ -2,29 +2,63 @@
 
 risk:{USD}:book          the newest version: its name and number of blocks
 risk:{USD}:book:number   its database version, so that an older one cannot replace it
-risk:{USD}:book:V        the manifest of version V, with the fixings it was compiled with
-risk:{USD}:book:V:B      the name of block B of version V
+risk:{USD}:book:V        the head of version V: the names of its blocks and of its fixings
+risk:{USD}:books         hash: the versions that are there, each with the names that it uses
 risk:{USD}:block:N       the compiled block of that name
+risk:{USD}:trades:N      ids, books, products and notionals of the trades of that block
+risk:{USD}:fixings:N     the index histories of that name
+
+The block of a trade follows from its id, so an edit changes one block. Blocks, lists of trades and
+fixings are named by their content: versions share what an edit leaves as it is.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
+import numpy as np
 import redis
 
 from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import key
 from risk.store.results import UnpricedTrade
 
+TRADES_PER_BLOCK = 2_000
+"""At most, on average over the blocks of a book."""
+
+HASH_BYTES = 4
+"""Of the hash of an id; the number of blocks is at most two to the power of its bits."""
+
+VERSIONS_KEPT = 3
+"""Of a currency, by a process that reads: their lists of trades and fixings are not read again."""
+
+Decode = Callable[[bytes], Any]
+FixingsByIndex = dict[str, dict[dt.date, float]]
+
+
+def blocks_for(trades: int) -> int:
+    """Return the number of blocks of that many trades: a power of two."""
+    return 1 << max(0, -(-trades // TRADES_PER_BLOCK) - 1).bit_length()
+
+
+def block_of(trade_id: str, blocks: int) -> int:
+    """Return the block of a trade among that many: the first bits of a hash of its id.
+
+    Twice as many blocks split each block into two neighbours.
+    """
+    digest = blake2b(trade_id.encode(), digest_size=HASH_BYTES).digest()
+    return int.from_bytes(digest) * blocks >> 8 * HASH_BYTES
+
 
 class BookRef(msgspec.Struct, frozen=True, kw_only=True):
     """Which compiled book is the newest: what a frame needs to be opened.
 
-    ``number`` is the database's book version that it holds for: the manifest's, or a later one
+    ``number`` is the database's book version that it holds for: the head's, or a later one
     that changed nothing in this currency.
     """
 
@@ -34,18 +68,80 @@ class BookRef(msgspec.Struct, frozen=True, kw_only=True):
     trades: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compiled book of one currency holds.
+class BookHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a compiled book of one currency is made of, without its lists of trades.
 
     ``number`` is the database's book version that it was made of, ``content`` a fingerprint of all
     below; ``version`` is made of both. An edit that leaves the content leaves the version.
-    ``fixings`` are the index histories its trades need, so that a frame is one book version with
-    all that belongs to it. ``notional`` is unsigned, by block and trade as ``trade_ids``;
-    ``failures`` are the trades that are in no block; ``fixings_name`` names the histories.
+    ``block_names`` and ``sizes`` are, by block, the name of its content and its number of trades.
+    ``failures`` are the trades that are in no block; ``fixings_name`` names the index histories
+    that the trades need, so that a frame is one book version with all that belongs to it.
 
     Trades that had made their last payment by the valuation date are left out. The book is thus
     complete for valuation dates from ``valid_from`` (None: from any) until before
     ``valid_until``, the first date on which another trade has made its last payment.
+    """
+
+    version: str
+    number: int
+    currency: str
+    block_names: list[str]
+    sizes: list[int]
+    desk_of_book: dict[str, str]
+    failures: list[UnpricedTrade]
+    fixings_name: str
+    content: str
+    valid_from: dt.date | None = None
+    valid_until: dt.date | None = None
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.block_names)
+
+    @property
+    def trades(self) -> int:
+        """Trades of the book, compiled or not."""
+        return sum(self.sizes) + len(self.failures)
+
+    def is_for(self, valuation_date: dt.date) -> bool:
+        """Whether a book compiled on this valuation date would hold the same trades."""
+        return is_between(valuation_date, self.valid_from, self.valid_until)
+
+
+class BlockTrades(msgspec.Struct, frozen=True, kw_only=True):
+    """The trades of one block, in the order of their ids, which is that of its rows.
+
+    ``notional`` is unsigned, in the trade's currency.
+    """
+
+    trade_ids: list[str]
+    books: list[str]
+    products: list[str]
+    notional: list[float]
+
+    def unpriced(self, code: str, message: str) -> list[UnpricedTrade]:
+        """Each trade as one without numbers, with the reason given."""
+        return [
+            UnpricedTrade(
+                trade_id=name,
+                code=code,
+                message=message,
+                book=book,
+                product=product,
+                notional=notional,
+            )
+            for name, book, product, notional in zip(
+                self.trade_ids, self.books, self.products, self.notional, strict=True
+            )
+        ]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a compiled book of one currency holds: its head with the lists of trades joined.
+
+    ``trade_ids``, ``books``, ``products`` and ``notional`` are by block and row. The other fields
+    are those of ``BookHead``; ``fixings`` are the index histories themselves.
     """
 
     version: str
@@ -57,7 +153,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     products: list[list[str]]
     desk_of_book: dict[str, str]
     failures: list[UnpricedTrade]
-    fixings: dict[str, dict[dt.date, float]]
+    fixings: FixingsByIndex
     notional: list[list[float]] = []
     fixings_name: str = ""
     content: str = ""
@@ -66,9 +162,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_for(self, valuation_date: dt.date) -> bool:
         """Whether a book compiled on this valuation date would hold the same trades."""
-        if self.valid_from is not None and valuation_date < self.valid_from:
-            return False
-        return self.valid_until is None or valuation_date < self.valid_until
+        return is_between(valuation_date, self.valid_from, self.valid_until)
 
     @property
     def trades(self) -> int:
@@ -77,30 +171,78 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def trades_of(self, block: int, code: str, message: str) -> list[UnpricedTrade]:
         """The trades of a block that did not arrive, with the reason given."""
-        sizes = self.notional[block] if self.notional else [0.0] * len(self.trade_ids[block])
-        columns = (self.trade_ids[block], self.books[block], self.products[block], sizes)
-        return [
-            UnpricedTrade(
-                trade_id=name,
-                code=code,
-                message=message,
-                book=book,
-                product=product,
-                notional=notional,
-            )
-            for name, book, product, notional in zip(*columns, strict=True)
-        ]
+        ids = self.trade_ids[block]
+        return BlockTrades(
+            trade_ids=ids,
+            books=self.books[block],
+            products=self.products[block],
+            notional=self.notional[block] if self.notional else [0.0] * len(ids),
+        ).unpriced(code, message)
 
     def place_of(self, trade_id: str) -> tuple[int, int] | None:
         """Block and row of a trade; None when it did not compile or is not there."""
-        for block, ids in enumerate(self.trade_ids):
-            if trade_id in ids:
-                return block, ids.index(trade_id)
-        return None
+        block = block_of(trade_id, self.blocks)
+        ids = self.trade_ids[block]
+        row = bisect_left(ids, trade_id)
+        return (block, row) if row < len(ids) and ids[row] == trade_id else None
 
 
+def is_between(date: dt.date, first: dt.date | None, end: dt.date | None) -> bool:
+    """Whether a date is on or after the first and before the end; None is without a limit."""
+    return (first is None or date >= first) and (end is None or date < end)
+
+
+class _Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """``BlockTrades`` as bytes: each book and product once, and places among them by trade."""
+
+    trade_ids: list[str]
+    books: list[str]
+    products: list[str]
+    book_of: bytes
+    product_of: bytes
+    notional: bytes
+
+
+encode = msgspec.msgpack.Encoder().encode
 decode_ref = msgspec.msgpack.Decoder(BookRef).decode
-_manifest = msgspec.msgpack.Decoder(Manifest)
+_head = msgspec.msgpack.Decoder(BookHead)
+_piece = msgspec.msgpack.Decoder(_Piece)
+_fixings = msgspec.msgpack.Decoder(FixingsByIndex)
+
+
+def encode_block_trades(trades: BlockTrades) -> bytes:
+    """Bytes of the trades of a block."""
+    books, products = sorted(set(trades.books)), sorted(set(trades.products))
+    return encode(
+        _Piece(
+            trade_ids=trades.trade_ids,
+            books=books,
+            products=products,
+            book_of=_places(trades.books, books),
+            product_of=_places(trades.products, products),
+            notional=np.array(trades.notional, dtype=np.float64).tobytes(),
+        )
+    )
+
+
+def decode_block_trades(raw: bytes) -> BlockTrades:
+    """The trades of a block of these bytes."""
+    piece = _piece.decode(raw)
+    return BlockTrades(
+        trade_ids=piece.trade_ids,
+        books=_named(piece.books, piece.book_of),
+        products=_named(piece.products, piece.product_of),
+        notional=np.frombuffer(piece.notional).tolist(),
+    )
+
+
+def _places(names: Sequence[str], among: Sequence[str]) -> bytes:
+    place = {name: number for number, name in enumerate(among)}
+    return np.array([place[name] for name in names], dtype=np.uint32).tobytes()
+
+
+def _named(names: Sequence[str], places: bytes) -> list[str]:
+    return [names[place] for place in np.frombuffer(places, dtype=np.uint32).tolist()]
 
 
 class Books:
@@ -108,6 +250,7 @@ class Books:
 
     def __init__(self, client: redis.Redis) -> None:
         self.client: Any = client  # its types say bytes or str; ours are bytes
+        self._pieces: dict[str, dict[str, dict[str, Any]]] = {}
 
     def newest(self, currency: str) -> BookRef | None:
         """The newest compiled book of a currency."""
@@ -129,7 +272,70 @@ class Books:
         found = self.newest_of(CURRENCIES)
         return tuple(name for name, book in found.items() if book is not None and book.trades)
 
-    def manifest(self, currency: str, version: str) -> Manifest | None:
-        """The manifest of one version."""
+    def head(self, currency: str, version: str) -> BookHead | None:
+        """The head of one version; None when it is not there in this release's form."""
         raw = self.client.get(key(currency, "book", version))
-        return _manifest.decode(raw) if raw else None
+        try:
+            return _head.decode(raw) if raw else None
+        except msgspec.ValidationError:
+            return None
+
+    def fixings(self, currency: str, name: str) -> FixingsByIndex | None:
+        """The index histories of that name."""
+        raw = self.client.get(key(currency, "fixings", name))
+        return _fixings.decode(raw) if raw else None
+
+    def trades_of_block(self, currency: str, name: str) -> BlockTrades | None:
+        """The trades of the block of that name."""
+        raw = self.client.get(key(currency, "trades", name))
+        return decode_block_trades(raw) if raw else None
+
+    def manifest(self, currency: str, version: str) -> Manifest | None:
+        """The head of one version, with all that it names joined; None when any is not there.
+
+        Only what has another name than in the versions read before is fetched and decoded.
+        """
+        head = self.head(currency, version)
+        if head is None:
+            return None
+        kept = self._pieces.get(currency, {})
+        known = {name: piece for pieces in kept.values() for name, piece in pieces.items()}
+        wanted: dict[str, tuple[str, Decode]] = dict.fromkeys(
+            head.block_names, ("trades", decode_block_trades)
+        )
+        wanted[head.fixings_name] = ("fixings", _fixings.decode)
+        new = {name: kind for name, kind in wanted.items() if name not in known}
+        if new:
+            found = self.client.mget([key(currency, kind, name) for name, (kind, _) in new.items()])
+            if not all(found):
+                return None
+            known |= {
+                n: decode(raw) for (n, (_, decode)), raw in zip(new.items(), found, strict=True)
+            }
+        # Replaced as a whole, because threads read it.
+        others = [(v, pieces) for v, pieces in kept.items() if v != version]
+        newest = {name: known[name] for name in wanted}
+        self._pieces[currency] = dict(others[1 - VERSIONS_KEPT :]) | {version: newest}
+        trades = [known[name] for name in head.block_names]
+        return join(head, trades, known[head.fixings_name])
+
+
+def join(head: BookHead, trades: Sequence[BlockTrades], fixings: FixingsByIndex) -> Manifest:
+    """The manifest of a head and of all that it names."""
+    return Manifest(
+        version=head.version,
+        number=head.number,
+        currency=head.currency,
+        blocks=head.blocks,
+        trade_ids=[each.trade_ids for each in trades],
+        books=[each.books for each in trades],
+        products=[each.products for each in trades],
+        desk_of_book=head.desk_of_book,
+        failures=head.failures,
+        fixings=fixings,
+        notional=[each.notional for each in trades],
+        fixings_name=head.fixings_name,
+        content=head.content,
+        valid_from=head.valid_from,
+        valid_until=head.valid_until,
+    )

@@ -1,17 +1,19 @@
 """Store and fetch compiled blocks in Redis as immutable values.
 
 A block's name is a hash of its content, so an edit writes, fetches and prepares only the blocks
-that it changes. The keys are listed in ``compiled_book.py``.
+that it changes. A version becomes the newest after all that it names has been written; all of it is
+safe to do twice and to be ended anywhere. The keys are listed in ``compiled_book.py``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -25,16 +27,29 @@ from pricing.products.cash_flows import (
     CompiledTrade,
     FlowBlock,
     make_block,
-    split_evenly,
     trades_of,
 )
-from risk.store.compiled_book import BookRef, Books, Manifest, decode_ref
+from risk.store.compiled_book import (
+    BlockTrades,
+    BookHead,
+    BookRef,
+    Books,
+    FixingsByIndex,
+    Manifest,
+    block_of,
+    blocks_for,
+    decode_block_trades,
+    decode_ref,
+    encode,
+    encode_block_trades,
+    join,
+)
 from risk.store.frames import key, script
 from risk.store.results import UnpricedTrade
 
 NAME_LENGTH = 24
 KEEP_OLD_SECONDS = 600
-"""An old version outlives every frame that was opened with it."""
+"""A version that is no longer used outlives every frame that was opened with it."""
 
 
 class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +69,12 @@ class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
     made_from: bytes
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _blob = msgspec.msgpack.Decoder(BlockBlob)
 
 
 def encode_block(block: FlowBlock, made_from: bytes = b"") -> bytes:
     """Bytes of a block; ``made_from`` are the names of its trades' terms, one after another."""
-    return _encode(
+    return encode(
         BlockBlob(
             trade_ids=list(block.trade_ids),
             products=list(block.products),
@@ -127,15 +141,29 @@ def _block_of(blob: BlockBlob) -> FlowBlock:
 
 
 class MadeBlock(NamedTuple):
-    """A block as it was made last, and of what."""
+    """A block as bytes, with its name and what a reader needs of its trades.
 
-    pile: Sequence[CompiledTrade]
-    blob: bytes
+    ``ends`` is the day number of the first last payment among its trades; None without trades.
+    """
+
     name: str
+    blob: bytes
+    trades: bytes
+    size: int
+    ends: int | None
 
-    def is_of(self, pile: Sequence[CompiledTrade]) -> bool:
-        """Whether it was made of these very trades."""
-        return len(pile) == len(self.pile) and all(map(operator.is_, pile, self.pile))
+    @classmethod
+    def of(cls, trades: Sequence[CompiledTrade]) -> Self:
+        """The block of these trades, which are sorted by id."""
+        blob = encode_block(make_block(trades), b"".join(trade.made_from for trade in trades))
+        listed = BlockTrades(
+            trade_ids=[trade.trade_id for trade in trades],
+            books=[trade.book for trade in trades],
+            products=[trade.product for trade in trades],
+            notional=[trade.notional for trade in trades],
+        )
+        ends = min((trade.last_payment for trade in trades), default=None)
+        return cls(_name(blob), blob, encode_block_trades(listed), len(trades), ends)
 
 
 class CompiledBooks(Books):
@@ -145,8 +173,7 @@ class CompiledBooks(Books):
         """Register the script; nothing is sent yet."""
         super().__init__(client)
         self._set_if_newer = script(client, "set_if_newer")
-        self._last: dict[tuple[str, int], MadeBlock] = {}
-        self._stored: dict[str, Manifest] = {}
+        self._last: dict[tuple[str, int], tuple[Sequence[CompiledTrade], MadeBlock]] = {}
 
     def store(
         self,
@@ -154,122 +181,134 @@ class CompiledBooks(Books):
         number: int,
         trades: Sequence[CompiledTrade],
         *,
-        blocks: int,
         desk_of_book: dict[str, str],
         failures: Sequence[Failure],
-        fixings: dict[str, dict[dt.date, float]],
+        fixings: FixingsByIndex,
+        blocks: int | None = None,
         valid_from: dt.date | None = None,
     ) -> Manifest:
-        """Write a version's blobs, then make it the newest unless a newer one exists.
+        """Write a version and all that it names, then make it the newest unless a newer one exists.
 
         An unchanged book keeps its version, so that an edit elsewhere causes no frame
         of it; the newest book's ``number`` is the database version it was last compared with.
+        ``blocks`` is a power of two; None takes ``blocks_for``.
         ``valid_from`` is the last payment among the trades that were left out as matured.
         """
-        piles = split_evenly(trades, blocks)
+        piles: list[list[CompiledTrade]] = [[] for _ in range(blocks or blocks_for(len(trades)))]
+        for trade in sorted(trades, key=operator.attrgetter("trade_id")):
+            piles[block_of(trade.trade_id, len(piles))].append(trade)
         made = [self._made(currency, place, pile) for place, pile in enumerate(piles)]
-        names = [block.name for block in made]
+        raw_fixings = encode(fixings)
         lost = [_lost(failure) for failure in failures]
-        self._keep(currency, made)
-        before = self._stored.get(currency)
-        content = _content(names, fixings, desk_of_book, lost, valid_from)
-        if before and before.content == content and self._is_newest(currency, before):
-            self._name_newest(currency, number, before)
-            return before
-        manifest = Manifest(
+        named = (desk_of_book, lost, _name(raw_fixings), valid_from)
+        content = _content([block.name for block in made], *named)
+        head = self._unchanged(currency, content) or BookHead(
             version=f"{number}-{content[:12]}",
             number=number,
             currency=currency,
-            blocks=len(made),
-            trade_ids=[[trade.trade_id for trade in pile] for pile in piles],
-            books=[[trade.book for trade in pile] for pile in piles],
-            products=[[trade.product for trade in pile] for pile in piles],
+            block_names=[block.name for block in made],
+            sizes=[block.size for block in made],
             desk_of_book=desk_of_book,
             failures=lost,
-            fixings=fixings,
-            notional=[[trade.notional for trade in pile] for pile in piles],
-            fixings_name=hashlib.sha256(_encode(fixings)).hexdigest()[:NAME_LENGTH],
+            fixings_name=_name(raw_fixings),
             content=content,
             valid_from=valid_from,
-            valid_until=_first_end(trades),
+            valid_until=_first_end(made),
         )
-        with self.client.pipeline(transaction=False) as pipe:
-            for block, name in enumerate(names):
-                pipe.set(key(currency, "book", manifest.version, block), name)
-            pipe.set(key(currency, "book", manifest.version), _encode(manifest))
-            pipe.execute()
-        self._name_newest(currency, number, manifest)
-        self._stored[currency] = manifest
-        return manifest
+        # After kill -9 in between the next pass finds the version here and lets it expire.
+        self.client.hset(key(currency, "books"), head.version, encode(_names(head)))
+        self._keep(currency, {key(currency, "fixings", head.fixings_name): raw_fixings})
+        for block in made:
+            names = {"block": block.blob, "trades": block.trades}
+            self._keep(currency, {key(currency, n, block.name): raw for n, raw in names.items()})
+        self._keep(currency, {key(currency, "book", head.version): encode(head)})
+        self._name_newest(number, head)
+        self.retire(currency)
+        trades_of = [decode_block_trades(block.trades) for block in made]
+        return join(head, trades_of, fixings)
 
-    def _is_newest(self, currency: str, manifest: Manifest) -> bool:
-        """Whether Redis has it, and as the newest: it may have lost its data, or another's."""
+    def _unchanged(self, currency: str, content: str) -> BookHead | None:
+        """The head of the newest book if it has this content: the version stays as it is."""
         newest = self.newest(currency)
-        names = [key(currency, "book", manifest.version, block) for block in range(manifest.blocks)]
-        there = self.client.exists(key(currency, "book", manifest.version), *names)
-        return bool(newest and newest.version == manifest.version and there == 1 + manifest.blocks)
+        head = self.head(currency, newest.version) if newest else None
+        return head if head and head.content == content else None
 
-    def _name_newest(self, currency: str, number: int, manifest: Manifest) -> None:
-        keys = [key(currency, "book", "number"), key(currency, "book")]
-        ref = BookRef(
-            version=manifest.version,
-            number=number,
-            blocks=manifest.blocks,
-            trades=manifest.trades,
-        )
-        code, before = self._set_if_newer(keys=keys, args=[number, _encode(ref)])
-        # The loser goes: the one before, or this one when a newer came first.
-        other = decode_ref(before) if before else None
-        if other and other.version != ref.version:
-            loser, winner = (ref, other) if code == b"OLD" else (other, ref)
-            self._retire(currency, loser, winner)
+    def _name_newest(self, number: int, head: BookHead) -> None:
+        keys = [key(head.currency, "book", "number"), key(head.currency, "book")]
+        ref = BookRef(version=head.version, number=number, blocks=head.blocks, trades=head.trades)
+        self._set_if_newer(keys=keys, args=[number, encode(ref)])
 
     def _made(self, currency: str, place: int, pile: Sequence[CompiledTrade]) -> MadeBlock:
         """A block of these trades; the one made last, if they are the same objects."""
         before = self._last.get((currency, place))
-        if before is None or not before.is_of(pile):
-            blob = encode_block(make_block(pile), b"".join(trade.made_from for trade in pile))
-            name = hashlib.sha256(blob).hexdigest()[:NAME_LENGTH]
-            before = self._last[currency, place] = MadeBlock(pile, blob, name)
-        return before
+        if before is None or not _are_the_same(pile, before[0]):
+            before = self._last[currency, place] = pile, MadeBlock.of(pile)
+        return before[1]
 
-    def _keep(self, currency: str, blocks: Sequence[MadeBlock]) -> None:
-        """Write the blocks that are not there; those that are stay for good."""
+    def _keep(self, currency: str, values: Mapping[str, bytes]) -> None:
+        """Write the values that are not there; those that are stay for good."""
         with self.client.pipeline(transaction=False) as pipe:
-            for block in blocks:
-                pipe.persist(key(currency, "block", block.name))
-                pipe.exists(key(currency, "block", block.name))
+            for name in values:
+                pipe.persist(name)
+                pipe.exists(name)
             there = pipe.execute()[1::2]
-        for block, found in zip(blocks, there, strict=True):
+        for (name, raw), found in zip(values.items(), there, strict=True):
             if not found:
-                self.client.set(key(currency, "block", block.name), block.blob)
+                self.client.set(name, raw)
 
-    def _retire(self, currency: str, loser: BookRef, winner: BookRef) -> None:
-        """Let a version fade, and the blocks that only it has."""
-        lost = set(self._names(currency, loser)) - set(self._names(currency, winner))
+    def retire(self, currency: str) -> None:
+        """Let versions that nothing uses expire, with what only they name.
+
+        In use are the newest version and those of the published frames: of the sums and of the
+        numbers by trade. A frame may be published after its version has ceased to be the newest,
+        and the version may then be about to expire. So this is called after publications, too: it
+        makes what is in use stay for good.
+        """
+        live = {
+            version.decode(): _decode_names(raw)
+            for version, raw in self.client.hgetall(key(currency, "books")).items()
+        }
+        used = self._in_use(currency)
+        back = [self.head(currency, version) for version in used - live.keys()]
+        returned = {head.version: _names(head) for head in back if head is not None}
+        for version, names in returned.items():
+            self.client.hset(key(currency, "books"), version, encode(names))
+            self._expire(currency, version, names, None)
+        kept = {name for version in used for name in {**live, **returned}.get(version, ())}
+        for version in live.keys() - used:
+            self._expire(currency, version, [n for n in live[version] if n not in kept])
+            self.client.hdel(key(currency, "books"), version)
+
+    def _in_use(self, currency: str) -> set[str]:
+        """The newest version and those of the frames under the pointers."""
+        newest, *frames = self.client.mget(
+            key(currency, "book"), key(currency, "pointer"), key(currency, "detail")
+        )
+        rollups = [key(currency, "rollup", frame.decode()) for frame in frames if frame]
+        found = self.client.mget(rollups) if rollups else []
+        versions = {_decode_version(raw).book_version for raw in found if raw}
+        return versions | ({decode_ref(newest).version} if newest else set())
+
+    def _expire(
+        self,
+        currency: str,
+        version: str,
+        names: Sequence[tuple[str, str]],
+        seconds: int | None = KEEP_OLD_SECONDS,
+    ) -> None:
+        """Let a version and the values of these names expire; None: keep them for good."""
         with self.client.pipeline(transaction=False) as pipe:
-            for block in range(loser.blocks):
-                pipe.expire(key(currency, "book", loser.version, block), KEEP_OLD_SECONDS)
-            for name in lost:
-                pipe.expire(key(currency, "block", name), KEEP_OLD_SECONDS)
-            pipe.expire(key(currency, "book", loser.version), KEEP_OLD_SECONDS)
+            for name in [("book", version), *names]:
+                if seconds is None:
+                    pipe.persist(key(currency, *name))
+                else:
+                    pipe.expire(key(currency, *name), seconds)
             pipe.execute()
 
-    def _names(self, currency: str, ref: BookRef) -> list[str]:
-        keys = [key(currency, "book", ref.version, block) for block in range(ref.blocks)]
-        found = [raw for raw in self.client.mget(keys) if raw and len(raw) == NAME_LENGTH]
-        return [raw.decode() for raw in found]
-
     def block_name(self, currency: str, version: str, block: int) -> str | None:
-        """Return the name of one block of one version; equal names mean equal content.
-
-        Raises:
-            StaleBook: It has no name, because another release made it.
-        """
-        raw = self.client.get(key(currency, "book", version, block))
-        if raw and len(raw) != NAME_LENGTH:
-            raise StaleBook("made by another release: it must be compiled again")
-        return raw.decode() if raw else None
+        """Return the name of one block of one version; equal names mean equal content."""
+        head = self.head(currency, version)
+        return head.block_names[block] if head else None
 
     def block_named(self, currency: str, name: str) -> FlowBlock | None:
         """The block of that name."""
@@ -284,12 +323,37 @@ class CompiledBooks(Books):
     def trades(self, currency: str) -> list[CompiledTrade]:
         """All compiled trades of the newest book; none when there is none of this release."""
         ref = self.newest(currency)
+        head = self.head(currency, ref.version) if ref else None
         try:
-            names = self._names(currency, ref) if ref else []
+            names = head.block_names if head else []
             found = [self.client.get(key(currency, "block", name)) for name in names]
             return [trade for raw in found if raw for trade in decode_trades(raw)]
         except (StaleBook, msgspec.MsgspecError):
             return []
+
+
+class _OfVersion(msgspec.Struct):
+    """What a roll-up says of its compiled book."""
+
+    book_version: str
+
+
+_decode_version = msgspec.msgpack.Decoder(_OfVersion).decode
+_decode_names = msgspec.msgpack.Decoder(list[tuple[str, str]]).decode
+
+
+def _names(head: BookHead) -> list[tuple[str, str]]:
+    """The keys of all that a version names, without the currency."""
+    kinds = itertools.product(("block", "trades"), dict.fromkeys(head.block_names))
+    return [*kinds, ("fixings", head.fixings_name)]
+
+
+def _name(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()[:NAME_LENGTH]
+
+
+def _are_the_same(some: Sequence[CompiledTrade], others: Sequence[CompiledTrade]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _lost(failure: Failure) -> UnpricedTrade:
@@ -299,19 +363,20 @@ def _lost(failure: Failure) -> UnpricedTrade:
     return UnpricedTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)
 
 
-def _first_end(trades: Sequence[CompiledTrade]) -> dt.date | None:
-    """The first date on which one of these trades has made its last payment."""
-    return date_of(min(trade.last_payment for trade in trades)) if trades else None
+def _first_end(blocks: Sequence[MadeBlock]) -> dt.date | None:
+    """The first date on which a trade of these blocks has made its last payment."""
+    ends = [block.ends for block in blocks if block.ends is not None]
+    return date_of(min(ends)) if ends else None
 
 
 def _content(
     blocks: Sequence[str],
-    fixings: dict[str, dict[dt.date, float]],
     desk_of_book: dict[str, str],
     failures: Sequence[UnpricedTrade],
+    fixings: str,
     valid_from: dt.date | None,
 ) -> str:
     """A fingerprint of all that a book holds; its number is no part of it."""
     digest = hashlib.sha256(" ".join(blocks).encode())
-    digest.update(_encode((fixings, sorted(desk_of_book.items()), failures, valid_from)))
+    digest.update(encode((fixings, sorted(desk_of_book.items()), failures, valid_from)))
     return digest.hexdigest()

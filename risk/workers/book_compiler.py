@@ -20,9 +20,6 @@ from risk.store.results import UnpricedTrade
 from risk.workers.parallel_compile import Outcome, compile_all, name_of
 from risk.workers.spreads import solve_spreads, waiting_bond
 
-TRADES_PER_BLOCK = 250
-"""Below this a second task costs more than it saves."""
-
 QUARANTINED = "QUARANTINED"
 """Code of a trade that is kept out because it ended the process that priced it."""
 
@@ -33,7 +30,7 @@ class Compiler:
     def __init__(
         self, books: CompiledBooks, frames: Frames, options: CurveOptions, processes: int
     ) -> None:
-        """Compile for that many pricing processes."""
+        """Compile in that many processes."""
         self.books, self.frames = books, frames
         self.options, self.processes = options, processes
         self._done: dict[str, tuple[Terms, Outcome]] = {}
@@ -116,7 +113,6 @@ class Compiler:
             currency,
             loaded.version,
             good,
-            blocks=blocks_for(len(good), self.processes),
             desk_of_book={trade.terms.book: trade.desk for trade in mine},
             failures=bad,
             fixings={name: fixings[name] for name in own if name in fixings},
@@ -158,11 +154,6 @@ def _lost(terms: Terms, failure: Failure) -> UnpricedTrade:
         product=terms.product,
         notional=terms.size,
     )
-
-
-def blocks_for(trades: int, processes: int) -> int:
-    """How many tasks a frame of that many trades is worth."""
-    return max(1, min(processes, -(-trades // TRADES_PER_BLOCK)))
 
 
 def waits_for_market(failures: Sequence[Failure]) -> bool:

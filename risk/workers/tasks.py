@@ -275,6 +275,7 @@ def check_frame(currency: str) -> str:
 @shared_task(name="risk.workers.tasks.make_analytics", max_retries=0)
 def make_analytics(currency: str) -> str:
     """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``."""
+    _books().retire(currency)  # the frame may be of a version that was to expire
     try:
         code = _analytics_maker().run(currency)
     except EXPECTED as error:

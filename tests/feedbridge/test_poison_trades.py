@@ -130,7 +130,8 @@ def begun_twice(rig, block=1):
 @pytest.fixture
 def isolated(rig):
     """A bridge whose second block has killed two processes; the first one is priced."""
-    store(rig.books, swap("A"), swap("B"), blocks=2)
+    made = store(rig.books, swap("A"), swap("B"), blocks=2)
+    assert made.trade_ids == [["B"], ["A"]]
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
     rig.idle_blocks = {1}
     rig.send(rig.tick(1))
@@ -145,7 +146,7 @@ def test_frames_go_out_without_an_isolated_block_and_name_its_trades(isolated):
     rig.run(at_rest(bridge, 1))
     current = rig.frames.current("USD")
     assert (current.status, current.missing) == ("PARTIAL", [1])
-    assert [(f.trade_id, f.code) for f in current.failures] == [("B", "MISSING_BLOCK")]
+    assert [(f.trade_id, f.code) for f in current.failures] == [("A", "MISSING_BLOCK")]
     assert {cell.book: cell.failed for cell in current.cells} == {"B1": 1}
     sent = len(rig.queue.jobs)
     rig.send(rig.tick(2))

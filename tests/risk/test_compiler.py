@@ -15,7 +15,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.publication import publish_parts
 from risk.workers import parallel_compile
-from risk.workers.book_compiler import Compiler, blocks_for
+from risk.workers.book_compiler import Compiler
 from risk.workers.session import Session
 from tests.risk.made import DATE, QUOTES, header, job
 
@@ -242,14 +242,6 @@ def test_a_price_that_no_spread_explains_is_named_and_is_not_priced(compiler, po
     (failure,) = manifests(compiler)["USD"].failures
     assert failure.trade_id == "P1"
     assert failure.message
-
-
-@pytest.mark.parametrize(
-    ("trades", "processes", "blocks"),
-    [(0, 2, 1), (1, 2, 1), (250, 2, 1), (251, 2, 2), (10_000, 2, 2), (10_000, 8, 8), (600, 8, 3)],
-)
-def test_a_block_is_worth_its_task(trades, processes, blocks):
-    assert blocks_for(trades, processes) == blocks
 
 
 def test_a_quarantined_trade_is_left_out_and_counts_in_its_book_until_it_is_released(

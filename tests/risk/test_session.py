@@ -179,7 +179,7 @@ def test_an_edit_of_another_block_leaves_what_is_prepared(books):
     before = store(books, swap("A"), swap("B"), number=1, blocks=2)
     session = Session(books)
     ready = session.prepare(job(before.version, blocks=2))[1]
-    after = store(books, swap("A"), swap("B", notional=2e6), number=2, blocks=2)
+    after = store(books, swap("A", notional=2e6), swap("B"), number=2, blocks=2)
     assert session.prepare(job(after.version, blocks=2))[1] is ready
 
 
