@@ -48,7 +48,10 @@ class DatedBlock:
         """Trades that have made their last payment: worth 0, and no failures; shape (n,)."""
         last = np.full(len(self.block), self.today)
         np.maximum.at(last, self.block.trade_of_flow, self.block.flows["pay"])
-        return np.asarray(last == self.today) & ~np.isin(self.block.trade_ids, list(self.failed))
+        over = np.asarray(last == self.today)
+        failed = self.failed
+        over[[row for row in np.flatnonzero(over) if self.block.trade_ids[row] in failed]] = False
+        return over
 
 
 def roll_to(block: FlowBlock, today: int, fixings: Fixings, curves: tuple[str, ...]) -> DatedBlock:

@@ -1,4 +1,4 @@
-"""Compile the numba kernel before the worker takes its first task."""
+"""Compile the numba loops before the worker takes its first task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.markets.calendars import day_of
 from pricing.measures.block import make_ready, price_block
+from pricing.measures.groups import make_ready_groups, price_groups
+from pricing.measures.netting import net
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.fixed_floating_swap import SwapTerms
@@ -32,3 +34,5 @@ def compile_kernel() -> None:
     dated = roll_to(make_block([compile_trade(swap)]), day_of(today), {}, curves.names)
     solved = curves.solve(curves.vector(quotes))
     price_block(make_ready(dated, curves.grid), curves, solved)
+    netted = net(dated, curves.names)
+    price_groups(make_ready_groups(netted, curves.grid), curves, solved)

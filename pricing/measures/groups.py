@@ -1,0 +1,158 @@
+"""Price netted flows on solved curves: the additive measures of every frame, by group.
+
+Signs and units are those of ``block.py``: a group's numbers are the sums of its trades' numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pricing import netting_kernel as kernel
+from pricing.arrays import FloatArray, IntArray
+from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
+from pricing.curves.interpolation import YEAR, Grid
+from pricing.errors import Failure
+from pricing.kernel_arrays import Tables
+from pricing.measures import formulas
+from pricing.measures.block import make_ready, price_block, unsupported_rows
+from pricing.measures.formulas import PricedFlows
+from pricing.measures.netting import Group, NettedBlock, growth_points, point_of
+from pricing.measures.table import REQUIRED, SUMMED
+from pricing.measures.value_date import DatedBlock
+from pricing.netting_kernel import GroupedFlows
+
+_FORMULAS: Mapping[str, Callable[[PricedFlows], FloatArray]] = {
+    name: getattr(formulas, name) for name in SUMMED
+}
+
+
+@dataclass(frozen=True)
+class ReadyGroups:
+    """Netted flows with their weights on a grid: what a tick needs besides quotes.
+
+    Attributes:
+        netted: The netted flows.
+        grid: Nodes of the curves on the same date.
+        flows: The flows, numbered for the loops.
+        tables: Dependence of the points on the nodes.
+        years: Time of each point from today, Act/365F; shape (points,).
+    """
+
+    netted: NettedBlock
+    grid: Grid
+    flows: GroupedFlows
+    tables: Tables
+    years: FloatArray
+
+    @cached_property
+    def unsupported(self) -> dict[str, IntArray]:
+        """Groups whose product does not have a measure, by measure."""
+        return unsupported_rows(SUMMED, [product for _, product in self.netted.groups])
+
+
+@dataclass(frozen=True)
+class GroupSums:
+    """Sums of g groups; trade currency.
+
+    Attributes:
+        groups: Book and product of each group.
+        values: One sum a group by measure, in the order of ``table.SUMMED``; shape (g,) each. NaN
+            where the group's product does not have the measure.
+        ladder_par: DV01 to each quote, in the order of ``CurveSet.keys``; shape (g, keys).
+        krd: DV01 under each tent on zero rates, same order; shape (g, keys).
+    """
+
+    groups: tuple[Group, ...]
+    values: Mapping[str, FloatArray]
+    ladder_par: FloatArray
+    krd: FloatArray
+
+    @cached_property
+    def not_finite(self) -> tuple[Group, ...]:
+        """Groups with a required measure that is not finite: a trade of theirs spoils the sums.
+
+        ``not_numbers`` finds the trade. The flows are then netted afresh without it.
+        """
+        good = np.all([np.isfinite(self.values[name]) for name in REQUIRED], axis=0)
+        return tuple(self.groups[place] for place in np.flatnonzero(~good))
+
+
+def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
+    """Number the terms of netted flows, and weigh their points on a grid of the same date."""
+    term_key, growth_term = kernel.number_keys(netted.growth_key)
+    term_points = growth_points(term_key)
+    counts = np.diff(netted.cash_ptr), np.diff(netted.growth_ptr)
+    groups = np.arange(len(netted.groups), dtype=np.int32)
+    growing = np.repeat(groups, counts[1])
+    cash, terms = len(netted.cash_key), len(growing)
+    money = np.zeros((cash + 3 * terms, 3))
+    money[:cash] = netted.cash_money
+    added = kernel.add_up(
+        np.concatenate((np.repeat(groups, counts[0]), growing, growing, growing)),
+        np.concatenate((netted.cash_key, *(points[growth_term] for points in term_points))),
+        money,
+        len(groups),
+    )
+    point, row_point = kernel.number_keys(added.key)
+    curve, day = point_of(point)
+    flows = GroupedFlows(
+        row_ptr=added.ptr,
+        row_point=row_point,
+        row_money=added.money,
+        growth_ptr=netted.growth_ptr.copy(),
+        growth_term=growth_term,
+        growth_row=np.ascontiguousarray(added.row[cash:].reshape(3, terms).T),
+        growth_alpha=netted.growth_alpha.copy(),
+        term_point=np.stack([np.searchsorted(point, key) for key in term_points], axis=1),
+    )
+    tables = grid.tables(curve, day)
+    return ReadyGroups(netted, grid, flows, tables, (day - netted.today) / YEAR)
+
+
+def price_groups(ready: ReadyGroups, curves: CurveSet, solved: Solved) -> GroupSums:
+    """All additive measures of all groups at one quote vector."""
+    move = np.full(len(solved.quotes), ONE_BP)
+    moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
+    factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
+    found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
+    priced = PricedFlows(
+        leg_npv=found.leg_npv,
+        annuity=found.annuity,
+        ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+        krd=found.tent * -ONE_BP,
+        spread_slope=found.spread_slope,
+        value_up=found.value_up,
+        value_down=found.value_down,
+    )
+    values = {name: make(priced) for name, make in _FORMULAS.items()}
+    for name, places in ready.unsupported.items():
+        values[name][places] = np.nan
+    return GroupSums(ready.netted.groups, values, priced.ladder_par, priced.krd)
+
+
+def not_numbers(
+    blocks: Sequence[DatedBlock],
+    curves: CurveSet,
+    solved: Solved,
+    groups: Collection[Group],
+) -> list[Failure]:
+    """Trades of some groups with a required measure that is not finite, found by pricing each.
+
+    Args:
+        blocks: Dated blocks that the groups were netted from.
+        curves: The curves of their date.
+        solved: Their nodes.
+        groups: ``GroupSums.not_finite``.
+    """
+    found: list[Failure] = []
+    for dated in blocks:
+        pairs = zip(dated.block.books, dated.block.products, strict=True)
+        if set(groups).isdisjoint(pairs):
+            continue
+        failures = price_block(make_ready(dated, curves.grid), curves, solved).failures
+        found += failures[len(dated.failures) :]
+    return found

@@ -1,0 +1,267 @@
+"""Net the flows of a dated block by book and product, and add netted blocks.
+
+A trade's value is a sum of terms that depend on the market through ``P(pay)`` or
+``P(start) / P(end) * P(pay)`` alone, each times a number. The numbers of a group's trades with the
+same curves and days add up before any market is known. Values, ladders and differences of a group
+are linear in them, so netted flows give the sums of its trades to rounding, at a cost that is
+bounded by days, curves and groups, whatever the number of trades.
+
+Blocks are netted each for itself and added in their order. The bits of the result depend on the
+contents and the order of the blocks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pricing.arrays import BoolArray, FloatArray, IntArray
+from pricing.errors import Failure
+from pricing.measures.value_date import DatedBlock
+from pricing.netting_kernel import Added, add_up
+from pricing.products.cash_flows import FlowBlock
+
+DAY_BITS, CURVE_BITS = 17, 6
+FIRST_DAY = -25567
+"""1900-01-01. Seventeen bits reach from here to 2258; QuantLib's dates end in 2199."""
+
+MAX_CURVES = 1 << CURVE_BITS
+_POINT_BITS = CURVE_BITS + DAY_BITS
+_DAY = (1 << DAY_BITS) - 1
+_POINT = (1 << _POINT_BITS) - 1
+
+Group = tuple[str, str]
+"""Book and product."""
+
+
+@dataclass(frozen=True)
+class NettedBlock:
+    """The netted flows of a block, or of many, on one date; trade currency, received is positive.
+
+    Failed and excluded trades are counted and add nothing to any flow. A trade that has made its
+    last payment counts in ``matured`` alone.
+
+    Attributes:
+        today: The valuation date, days since 1970.
+        curves: Names of the market's curves, in its order.
+        groups: Book and product of each group, ascending.
+        trades: Trades of each group that have not matured; shape (groups,).
+        failed: Those of them that are in no sum.
+        matured: Trades of each group that have made their last payment.
+        notional: Present size of ``trades``, unsigned; failed and all.
+        notional_failed: Present size of ``failed``.
+        failures: The failed trades, and why.
+        cash_ptr: First cash term of each group, and the end; shape (groups + 1,).
+        cash_key: Curve and day of payment of each cash term (``point_key``).
+        cash_money: Fixed amounts, money per unit of coupon rate, and constants of floating flows;
+            shape (cash terms, 3).
+        growth_ptr: First growth term of each group, and the end; shape (groups + 1,).
+        growth_key: Points of payment, and start and end of growth, of each growth term
+            (``growth_key``).
+        growth_alpha: Money per unit of growth.
+    """
+
+    today: int
+    curves: tuple[str, ...]
+    groups: tuple[Group, ...]
+    trades: IntArray
+    failed: IntArray
+    matured: IntArray
+    notional: FloatArray
+    notional_failed: FloatArray
+    failures: tuple[Failure, ...]
+    cash_ptr: IntArray
+    cash_key: IntArray
+    cash_money: FloatArray
+    growth_ptr: IntArray
+    growth_key: IntArray
+    growth_alpha: FloatArray
+
+    @property
+    def terms(self) -> int:
+        """Number of netted terms."""
+        return len(self.cash_key) + len(self.growth_key)
+
+
+def point_key(curve: IntArray, day: IntArray) -> IntArray:
+    """One int64 for a curve (its place in the market's list) and a day since 1970.
+
+    Raises:
+        ValueError: A curve or day is beyond ``MAX_CURVES`` or QuantLib's dates.
+    """
+    curve, moved = np.asarray(curve, dtype=np.int64), np.asarray(day, dtype=np.int64) - FIRST_DAY
+    if np.any((curve < 0) | (curve >= MAX_CURVES)) or np.any((moved < 0) | (moved > _DAY)):
+        raise ValueError(
+            f"netting knows {MAX_CURVES} curves a currency and dates from 1900 to 2258"
+        )
+    return np.asarray(curve << DAY_BITS | moved)
+
+
+def point_of(key: IntArray) -> tuple[IntArray, IntArray]:
+    """Curve and day of point keys."""
+    return key >> DAY_BITS, (key & _DAY) + FIRST_DAY
+
+
+def growth_key(pay: IntArray, start: IntArray, end: IntArray) -> IntArray:
+    """One int64 for the point keys of payment, and of start and end of growth on one curve."""
+    return np.asarray((pay << _POINT_BITS | start) << DAY_BITS | (end & _DAY))
+
+
+def growth_points(key: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Point keys of payment, start and end of growth keys."""
+    start = (key >> DAY_BITS) & _POINT
+    return key >> (DAY_BITS + _POINT_BITS), start, (start & ~np.int64(_DAY)) | (key & _DAY)
+
+
+def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] = ()) -> NettedBlock:
+    """Net a dated block by book and product.
+
+    Args:
+        dated: A block on its date.
+        curves: Names of the market's curves, in its order, as the block was dated with.
+        exclude: Trades to leave out beside those that have failed, and why; those of other blocks
+            are not looked at.
+
+    Raises:
+        ValueError: The market has more than ``MAX_CURVES`` curves.
+    """
+    block = dated.block
+    groups, group = group_trades(block)
+    failures = _failures(dated, exclude)
+    lost = _rows_of(block, failures)
+    matured = dated.matured & ~lost
+    counted = ~matured
+    cash, growth = _add_flows(dated, group, len(groups), ~lost)
+
+    def total(amount: FloatArray | BoolArray) -> FloatArray:
+        return np.asarray(np.bincount(group, weights=amount, minlength=len(groups)), np.float64)
+
+    return NettedBlock(
+        today=dated.today,
+        curves=curves,
+        groups=groups,
+        trades=total(counted).astype(np.int64),
+        failed=total(lost).astype(np.int64),
+        matured=total(matured).astype(np.int64),
+        notional=total(block.notional * counted),
+        notional_failed=total(block.notional * lost),
+        failures=failures,
+        cash_ptr=cash.ptr,
+        cash_key=cash.key,
+        cash_money=cash.money,
+        growth_ptr=growth.ptr,
+        growth_key=growth.key,
+        growth_alpha=growth.money[:, 0],
+    )
+
+
+def group_trades(block: FlowBlock) -> tuple[tuple[Group, ...], IntArray]:
+    """The groups of a block, ascending, and the place of each trade's; int32."""
+    pairs = list(zip(block.books, block.products, strict=True))
+    groups = tuple(sorted(set(pairs)))
+    place = {pair: number for number, pair in enumerate(groups)}
+    return groups, np.array([place[pair] for pair in pairs], dtype=np.int32)
+
+
+def _failures(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure, ...]:
+    """Trades of the block without numbers, each once."""
+    if not exclude:
+        return dated.failures
+    here = set(dated.block.trade_ids) - dated.failed
+    return (*dated.failures, *(failure for failure in exclude if failure.trade_id in here))
+
+
+def _rows_of(block: FlowBlock, failures: Sequence[Failure]) -> BoolArray:
+    lost = np.zeros(len(block), dtype=bool)
+    if failures:
+        place = {name: row for row, name in enumerate(block.trade_ids)}
+        lost[[place[failure.trade_id] for failure in failures]] = True
+    return lost
+
+
+def _add_flows(
+    dated: DatedBlock, group: IntArray, groups: int, kept: BoolArray
+) -> tuple[Added, Added]:
+    """Cash terms and growth terms of the trades that are kept."""
+    flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
+    fixed_trade = np.repeat(np.arange(len(group)), np.diff(flows.fixed_ptr))
+    float_trade = np.repeat(np.arange(len(group)), np.diff(flows.float_ptr))
+    fixed, floating = np.flatnonzero(kept[fixed_trade]), np.flatnonzero(kept[float_trade])
+    pay, start, end = (
+        key[points[floating]] for points in (flows.float_pay, flows.float_start, flows.float_end)
+    )
+    alpha, beta = flows.float_alpha[floating], flows.float_beta[floating]
+    # Growth from a point to itself is 1: all that has fixed is a constant.
+    grows = start != end
+    money = np.zeros((len(fixed) + len(floating), 3))
+    money[: len(fixed), 0] = flows.fixed_amount[fixed]
+    money[: len(fixed), 1] = flows.fixed_unit[fixed]
+    money[len(fixed) :, 2] = np.where(grows, beta, beta + alpha)
+    of_float = group[float_trade[floating]]
+    cash = add_up(
+        np.concatenate((group[fixed_trade[fixed]], of_float)),
+        np.concatenate((key[flows.fixed_pay[fixed]], pay)),
+        money,
+        groups,
+    )
+    growing = growth_key(pay[grows], start[grows], end[grows])
+    return cash, add_up(of_float[grows], growing, alpha[grows, None], groups)
+
+
+def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
+    """Add netted blocks in their order; one block is itself.
+
+    Raises:
+        ValueError: There is no block, or they are of different dates or curves.
+    """
+    first = blocks[0] if blocks else None
+    if first is None or any((b.today, b.curves) != (first.today, first.curves) for b in blocks):
+        raise ValueError("netted blocks that are added need one date and the same curves")
+    if len(blocks) == 1:
+        return first
+    groups = tuple(sorted(set().union(*(block.groups for block in blocks))))
+    place = {name: number for number, name in enumerate(groups)}
+    places = [np.array([place[name] for name in b.groups], dtype=np.int32) for b in blocks]
+    every = np.concatenate(places)
+
+    def total(name: str) -> FloatArray:
+        parts = np.concatenate([getattr(block, name) for block in blocks])
+        return np.asarray(np.bincount(every, weights=parts, minlength=len(groups)), np.float64)
+
+    cash = add_up(
+        _spread(places, [block.cash_ptr for block in blocks]),
+        np.concatenate([block.cash_key for block in blocks]),
+        np.concatenate([block.cash_money for block in blocks]),
+        len(groups),
+    )
+    growth = add_up(
+        _spread(places, [block.growth_ptr for block in blocks]),
+        np.concatenate([block.growth_key for block in blocks]),
+        np.concatenate([block.growth_alpha for block in blocks])[:, None],
+        len(groups),
+    )
+    return NettedBlock(
+        today=first.today,
+        curves=first.curves,
+        groups=groups,
+        trades=total("trades").astype(np.int64),
+        failed=total("failed").astype(np.int64),
+        matured=total("matured").astype(np.int64),
+        notional=total("notional"),
+        notional_failed=total("notional_failed"),
+        failures=tuple(failure for block in blocks for failure in block.failures),
+        cash_ptr=cash.ptr,
+        cash_key=cash.key,
+        cash_money=cash.money,
+        growth_ptr=growth.ptr,
+        growth_key=growth.key,
+        growth_alpha=growth.money[:, 0],
+    )
+
+
+def _spread(places: Sequence[IntArray], pointers: Sequence[IntArray]) -> IntArray:
+    """The group of each term of all blocks, one block after another."""
+    sizes = np.concatenate([np.diff(ptr) for ptr in pointers])
+    return np.repeat(np.concatenate(places), sizes)

@@ -1,0 +1,393 @@
+"""Add up keyed amounts, and price netted flows by group, compiled by numba.
+
+A key is a non-negative int64 that names one dependence on the market. All loops add in the order of
+their input, so the same input gives the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from pricing.arrays import FloatArray, IntArray
+from pricing.kernel_arrays import Tables
+
+
+class Added(NamedTuple):
+    """Amounts added up by group and key.
+
+    Attributes:
+        ptr: First row of each group, and the end; shape (groups + 1,).
+        key: Key of each row, ascending within a group; int64.
+        money: Amounts; shape (rows, columns).
+        row: Row that each input row was added to; int32.
+    """
+
+    ptr: IntArray
+    key: IntArray
+    money: FloatArray
+    row: IntArray
+
+
+def add_up(group: IntArray, key: IntArray, money: FloatArray, groups: int) -> Added:
+    """Add the rows that have the same group and key, in their order.
+
+    Args:
+        group: Group of each row, below ``groups``; int32.
+        key: Key of each row, not negative; int64.
+        money: Amounts; shape (rows, columns).
+        groups: Number of groups.
+    """
+    distinct, number = number_keys(key)
+    ptr = np.zeros(groups + 1, dtype=np.int64)
+    row_number = np.empty(len(key), dtype=np.int32)
+    summed, row = np.empty(money.shape), np.empty(len(key), dtype=np.int32)
+    rows = _add_up(group, number, money, len(distinct), ptr, row_number, summed, row)
+    return Added(ptr, distinct[row_number[:rows]], summed[:rows].copy(), row)
+
+
+def number_keys(key: IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct keys in ascending order, and the place of each key among them (int32).
+
+    It does what ``numpy.unique`` does, several times faster where many keys are the same.
+    """
+    # The loop is compiled for arrays that can be written; memory-mapped ones cannot.
+    key = np.require(key, np.int64, ("C", "W"))
+    number = np.empty(len(key), dtype=np.int32)
+    distinct = _number_in_order_seen(key, number)
+    order = np.argsort(distinct)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return distinct[order], place[number]
+
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: Knuth, The Art of Computer Programming, vol. 3, section 6.4."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _slot(key: int, bits: int) -> np.int64:
+    return np.int64((np.uint64(key) * _MIX) >> np.uint64(64 - bits))
+
+
+@njit(cache=True, nogil=True)
+def _number_in_order_seen(key: IntArray, number: IntArray) -> IntArray:
+    """A hash table with open addressing, at most half full."""
+    bits = 10
+    mask = (1 << bits) - 1
+    slot_key = np.full(1 << bits, -1, dtype=np.int64)
+    slot_number = np.empty(1 << bits, dtype=np.int32)
+    distinct = np.empty(len(key), dtype=np.int64)
+    count = 0
+    for i in range(len(key)):
+        this = key[i]
+        slot = _slot(this, bits)
+        while slot_key[slot] != this and slot_key[slot] != -1:
+            slot = (slot + 1) & mask
+        if slot_key[slot] == this:
+            number[i] = slot_number[slot]
+            continue
+        slot_key[slot] = this
+        slot_number[slot] = count
+        number[i] = count
+        distinct[count] = this
+        count += 1
+        if 2 * count > mask:
+            bits += 2
+            mask = (1 << bits) - 1
+            slot_key = np.full(1 << bits, -1, dtype=np.int64)
+            slot_number = np.empty(1 << bits, dtype=np.int32)
+            for old in range(count):
+                slot = _slot(distinct[old], bits)
+                while slot_key[slot] != -1:
+                    slot = (slot + 1) & mask
+                slot_key[slot] = distinct[old]
+                slot_number[slot] = old
+    return distinct[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def _add_up(
+    group: IntArray,
+    number: IntArray,
+    money: FloatArray,
+    numbers: int,
+    ptr: IntArray,
+    row_number: IntArray,
+    summed: FloatArray,
+    row: IntArray,
+) -> int:
+    """Order rows by number, then by group, each time keeping their order; add neighbours."""
+    rows = len(group)
+    order = _counted(np.arange(rows), number, numbers)
+    order = _counted(order, group, len(ptr) - 1)
+    count = -1
+    last_group, last_number = -1, -1
+    for i in order:
+        if group[i] != last_group or number[i] != last_number:
+            count += 1
+            last_group, last_number = group[i], number[i]
+            row_number[count] = last_number
+            summed[count] = money[i]
+            ptr[last_group + 1] += 1
+        else:
+            for column in range(money.shape[1]):
+                summed[count, column] += money[i, column]
+        row[i] = count
+    for g in range(len(ptr) - 1):
+        ptr[g + 1] += ptr[g]
+    return count + 1
+
+
+@njit(cache=True, nogil=True)
+def _counted(order: IntArray, place: IntArray, places: int) -> IntArray:
+    """Sort rows by a small number, by counting."""
+    start = np.zeros(places + 1, dtype=np.int64)
+    for i in order:
+        start[place[i] + 1] += 1
+    for p in range(places):
+        start[p + 1] += start[p]
+    found = np.empty_like(order)
+    for i in order:
+        found[start[place[i]]] = i
+        start[place[i]] += 1
+    return found
+
+
+class GroupedFlows(NamedTuple):
+    """Netted flows of all groups, numbered for the loops.
+
+    A row is one point of a group. The points of a group's growth terms are rows of it, too: their
+    amounts are 0 where nothing else is paid.
+
+    Attributes:
+        row_ptr: First row of each group, and the end; shape (groups + 1,).
+        row_point: Point of each row.
+        row_money: Fixed amounts, money per unit of coupon rate, and constants of floating flows;
+            shape (rows, 3).
+        growth_ptr: First growth term of each group, and the end; shape (groups + 1,).
+        growth_term: Place of each growth term among the distinct ones.
+        growth_row: Rows of its payment, start and end; shape (growth terms, 3).
+        growth_alpha: Money per unit of growth.
+        term_point: Points of payment, start and end of each distinct growth term; shape (terms, 3).
+    """
+
+    row_ptr: IntArray
+    row_point: IntArray
+    row_money: FloatArray
+    growth_ptr: IntArray
+    growth_term: IntArray
+    growth_row: IntArray
+    growth_alpha: FloatArray
+    term_point: IntArray
+
+
+class GroupGradients(NamedTuple):
+    """What comes out, by group.
+
+    Attributes:
+        leg_npv: Value of fixed and of floating flows; shape (groups, 2).
+        value_up: Value at the second column of factors; shape (groups,).
+        value_down: Value at the third; shape (groups,).
+        annuity: Value of 1.0 of coupon rate; shape (groups,).
+        spread_slope: Derivative of the fixed flows' value to a continuous spread over their curve.
+        node: dPV/dx; shape (groups, nodes).
+        tent: dPV/dz; shape (groups, keys).
+    """
+
+    leg_npv: FloatArray
+    value_up: FloatArray
+    value_down: FloatArray
+    annuity: FloatArray
+    spread_slope: FloatArray
+    node: FloatArray
+    tent: FloatArray
+
+
+def discount_factors(tables: Tables, x: FloatArray) -> FloatArray:
+    """Discount factors of points at several vectors of log node values.
+
+    Args:
+        tables: Dependence of points on nodes.
+        x: Log node values; shape (nodes, vectors).
+
+    Returns:
+        Shape (points, vectors).
+    """
+    log = np.empty((len(tables.node), x.shape[1]))
+    _log_factors(tables.node, tables.node_weight, x, log)
+    return np.asarray(np.exp(log, out=log))
+
+
+def group_gradients(
+    flows: GroupedFlows, factor: FloatArray, years: FloatArray, tables: Tables, nodes: int
+) -> GroupGradients:
+    """Value every group at three sets of discount factors, with its gradients at the first.
+
+    Args:
+        flows: Netted flows.
+        factor: Discount factors: as they are, with quotes up and with quotes down; (points, 3).
+        years: Time of each point from today, Act/365F; shape (points,).
+        tables: Dependence of each point on ``nodes`` nodes and as many keys.
+        nodes: Number of nodes.
+    """
+    groups = len(flows.row_ptr) - 1
+    grown = np.empty((len(flows.term_point), 3))
+    _grown(flows.term_point, factor, grown)
+    numbers = np.zeros((groups, 6))
+    node, tent = np.zeros((groups, nodes)), np.zeros((groups, nodes))
+    loop = _two_nodes if tables.node.shape[1] == 2 else _many_nodes
+    loop(flows, factor, grown, years, tables, numbers, node, tent)
+    return GroupGradients(
+        leg_npv=numbers[:, :2],
+        value_up=numbers[:, 2],
+        value_down=numbers[:, 3],
+        annuity=numbers[:, 4],
+        spread_slope=numbers[:, 5],
+        node=node,
+        tent=tent,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _log_factors(node: IntArray, weight: FloatArray, x: FloatArray, log: FloatArray) -> None:
+    for p in range(node.shape[0]):
+        for v in range(x.shape[1]):
+            total = 0.0
+            for k in range(node.shape[1]):
+                total += weight[p, k] * x[node[p, k], v]
+            log[p, v] = total
+
+
+# Division as in numpy: a factor of 0 makes one term not a number, and stops no other.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _grown(point: IntArray, factor: FloatArray, grown: FloatArray) -> None:
+    for t in range(point.shape[0]):
+        pay, start, end = point[t, 0], point[t, 1], point[t, 2]
+        for v in range(factor.shape[1]):
+            grown[t, v] = factor[start, v] / factor[end, v] * factor[pay, v]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _growth_terms(
+    flows: GroupedFlows, g: int, grown: FloatArray, money: FloatArray
+) -> tuple[float, float, float]:
+    """Values of a group's growth terms; what they move at their points is added to ``money``."""
+    value, up, down = 0.0, 0.0, 0.0
+    first = flows.row_ptr[g]
+    for j in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
+        t, alpha = flows.growth_term[j], flows.growth_alpha[j]
+        paid = alpha * grown[t, 0]
+        value += paid
+        up += alpha * grown[t, 1]
+        down += alpha * grown[t, 2]
+        money[flows.growth_row[j, 0] - first] += paid
+        money[flows.growth_row[j, 1] - first] += paid
+        money[flows.growth_row[j, 2] - first] -= paid
+    return value, up, down
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _two_nodes(
+    flows: GroupedFlows,
+    factor: FloatArray,
+    grown: FloatArray,
+    years: FloatArray,
+    tables: Tables,
+    numbers: FloatArray,
+    node_out: FloatArray,
+    tent_out: FloatArray,
+) -> None:
+    """The loop where every curve is log-linear: the two nodes of a point are its two keys.
+
+    Rows ascend in time along each curve, so the nodes seldom change from row to row.
+    """
+    node, weight, tent = tables.node, tables.node_weight, tables.tent_weight
+    money = np.zeros(_most_rows(flows.row_ptr))
+    for g in range(flows.row_ptr.shape[0] - 1):
+        floating, up, down = _growth_terms(flows, g, grown, money)
+        fixed, annuity, slope = 0.0, 0.0, 0.0
+        first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
+        a, b = 0, 0
+        node_a, node_b, tent_a, tent_b = 0.0, 0.0, 0.0, 0.0
+        for row in range(first, end):
+            p = flows.row_point[row]
+            amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
+            constant = flows.row_money[row, 2]
+            discount = factor[p, 0]
+            paid = amount * discount
+            kept = constant * discount
+            fixed += paid
+            floating += kept
+            annuity += unit * discount
+            slope -= years[p] * paid
+            up += (amount + constant) * factor[p, 1]
+            down += (amount + constant) * factor[p, 2]
+            moved = money[row - first] + paid + kept
+            money[row - first] = 0.0
+            if node[p, 0] != a or node[p, 1] != b:
+                node_out[g, a] += node_a
+                node_out[g, b] += node_b
+                tent_out[g, a] += tent_a
+                tent_out[g, b] += tent_b
+                a, b = node[p, 0], node[p, 1]
+                node_a, node_b, tent_a, tent_b = 0.0, 0.0, 0.0, 0.0
+            node_a += moved * weight[p, 0]
+            node_b += moved * weight[p, 1]
+            tent_a += moved * tent[p, 0]
+            tent_b += moved * tent[p, 1]
+        node_out[g, a] += node_a
+        node_out[g, b] += node_b
+        tent_out[g, a] += tent_a
+        tent_out[g, b] += tent_b
+        numbers[g] = fixed, floating, up, down, annuity, slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _many_nodes(
+    flows: GroupedFlows,
+    factor: FloatArray,
+    grown: FloatArray,
+    years: FloatArray,
+    tables: Tables,
+    numbers: FloatArray,
+    node_out: FloatArray,
+    tent_out: FloatArray,
+) -> None:
+    node, weight = tables.node, tables.node_weight
+    tent, tent_weight = tables.tent, tables.tent_weight
+    money = np.zeros(_most_rows(flows.row_ptr))
+    for g in range(flows.row_ptr.shape[0] - 1):
+        floating, up, down = _growth_terms(flows, g, grown, money)
+        fixed, annuity, slope = 0.0, 0.0, 0.0
+        first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
+        for row in range(first, end):
+            p = flows.row_point[row]
+            amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
+            constant = flows.row_money[row, 2]
+            discount = factor[p, 0]
+            paid = amount * discount
+            kept = constant * discount
+            fixed += paid
+            floating += kept
+            annuity += unit * discount
+            slope -= years[p] * paid
+            up += (amount + constant) * factor[p, 1]
+            down += (amount + constant) * factor[p, 2]
+            moved = money[row - first] + paid + kept
+            money[row - first] = 0.0
+            for k in range(node.shape[1]):
+                node_out[g, node[p, k]] += moved * weight[p, k]
+            for k in range(2):
+                tent_out[g, tent[p, k]] += moved * tent_weight[p, k]
+        numbers[g] = fixed, floating, up, down, annuity, slope
+
+
+@njit(cache=True, nogil=True)
+def _most_rows(row_ptr: IntArray) -> int:
+    most = 0
+    for g in range(len(row_ptr) - 1):
+        most = max(most, row_ptr[g + 1] - row_ptr[g])
+    return most
