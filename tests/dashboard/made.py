@@ -21,7 +21,7 @@ import numpy as np
 import redis
 
 from pricing.errors import Failure
-from risk.store.compiled_book import Manifest
+from risk.store.compiled_book import BlockTrades, BookHead, Manifest, encode, encode_block_trades
 from risk.store.frames import Frames, key
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
 from risk.store.messages import FrameHeader
@@ -163,9 +163,34 @@ def publish(client: redis.Redis, currency: str, frame: int = 1, **more: Any) -> 
     for part, table in zip(made.parts, made.columns, strict=True):
         frames.put(currency, frame, part, table)
     book = manifest(currency, more.get("not_compiled", ()))
-    client.set(key(currency, "book", book.version), msgspec.msgpack.encode(book))
+    store(client, book)
     assert frames.publish(made.rollup) == "PUBLISHED"
     return made.rollup
+
+
+def store(client: redis.Redis, book: Manifest) -> None:
+    """Write a manifest as the compiler does: a head, and what it names."""
+    head = BookHead(
+        version=book.version,
+        number=book.number,
+        currency=book.currency,
+        block_names=[f"block-{number}" for number in range(book.blocks)],
+        sizes=[len(ids) for ids in book.trade_ids],
+        desk_of_book=book.desk_of_book,
+        failures=book.failures,
+        fixings_name="none",
+        content="",
+    )
+    client.set(key(book.currency, "book", book.version), encode(head))
+    client.set(key(book.currency, "fixings", "none"), encode(book.fixings))
+    for block, name in enumerate(head.block_names):
+        trades = BlockTrades(
+            trade_ids=book.trade_ids[block],
+            books=book.books[block],
+            products=book.products[block],
+            notional=[0.0] * head.sizes[block],
+        )
+        client.set(key(book.currency, "trades", name), encode_block_trades(trades))
 
 
 def manifest(currency: str, failures: Sequence[Failure] = ()) -> Manifest:

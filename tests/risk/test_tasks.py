@@ -123,7 +123,7 @@ def test_a_book_of_another_release_is_asked_for(frames, books):
         frames.client.set(place, stored)
         tasks._session.cache_clear()
         assert run(made.version) == "BOOK_GONE"
-    frames.client.set(key("USD", "book", made.version, 0), b"a block, as releases before wrote it")
+    frames.client.set(key("USD", "book", made.version), msgspec.msgpack.encode({"blocks": 1}))
     frames.client.delete(key("USD", "starts", 1))
     tasks._session.cache_clear()
     assert run(made.version) == "BOOK_GONE"
