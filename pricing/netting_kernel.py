@@ -130,7 +130,8 @@ def _add_up(
             count += 1
             last_group, last_number = group[i], number[i]
             row_number[count] = last_number
-            summed[count] = money[i]
+            for column in range(money.shape[1]):
+                summed[count, column] = money[i, column]
             ptr[last_group + 1] += 1
         else:
             for column in range(money.shape[1]):
@@ -249,6 +250,49 @@ def group_gradients(
         node=node,
         tent=tent,
     )
+
+
+class GroupedValues(NamedTuple):
+    """Netted flows of all groups, numbered for the loop that makes values alone.
+
+    Attributes:
+        cash_ptr: First cash term of each group, and the end; shape (groups + 1,).
+        cash_point: Point of each cash term.
+        cash_money: Money paid.
+        growth_ptr: First growth term of each group, and the end; shape (groups + 1,).
+        growth_term: Place of each growth term among the distinct ones.
+        growth_alpha: Money per unit of growth.
+        term_point: Points of payment, start and end of each distinct growth term; shape (terms, 3).
+    """
+
+    cash_ptr: IntArray
+    cash_point: IntArray
+    cash_money: FloatArray
+    growth_ptr: IntArray
+    growth_term: IntArray
+    growth_alpha: FloatArray
+    term_point: IntArray
+
+
+def group_values(flows: GroupedValues, factor: FloatArray) -> FloatArray:
+    """Value every group with discount factors of the points, (points, 1); shape (groups,)."""
+    grown, values = np.empty((len(flows.term_point), 1)), np.empty(len(flows.cash_ptr) - 1)
+    _grown(flows.term_point, factor, grown)
+    _group_values(flows, factor[:, 0], grown[:, 0], values)
+    return values
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _group_values(
+    flows: GroupedValues, factor: FloatArray, grown: FloatArray, values: FloatArray
+) -> None:
+    for g in range(len(values)):
+        paid, grows = 0.0, 0.0
+        for i in range(flows.cash_ptr[g], flows.cash_ptr[g + 1]):
+            paid += flows.cash_money[i] * factor[flows.cash_point[i]]
+        for i in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
+            grows += flows.growth_alpha[i] * grown[flows.growth_term[i]]
+        values[g] = paid + grows
 
 
 @njit(cache=True, nogil=True)

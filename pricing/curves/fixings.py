@@ -96,6 +96,25 @@ def index_history(
     return IndexHistory(row=row, days=days, rates=rates, growth=growth, gaps=gaps)
 
 
+class Histories:
+    """Fixings laid out for one date; each index once, however many blocks ask for it."""
+
+    def __init__(self, fixings: Fixings, today: int) -> None:
+        """Fixings after ``today``, the valuation date, are not used."""
+        self.today, self._fixings = today, fixings
+        self._made: dict[tuple[str, int], IndexHistory] = {}
+
+    def of(self, row: IndexConvention, first: int) -> IndexHistory:
+        """The history of an index for coupons that accrue from day number ``first`` or later."""
+        # From a whole year: blocks then share it, and its bits depend on no other block.
+        begin = day_of(date_of(first).replace(month=1, day=1))
+        key = (row.name, begin)
+        if key not in self._made:
+            known = self._fixings.get(row.name, {})
+            self._made[key] = index_history(row, known, begin, self.today)
+        return self._made[key]
+
+
 def public_on(
     row: IndexConvention, fixings: Mapping[dt.date, float], today: dt.date
 ) -> dict[dt.date, float]:

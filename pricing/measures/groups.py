@@ -21,6 +21,7 @@ from pricing.measures import formulas
 from pricing.measures.block import make_ready, price_block, unsupported_rows
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.netting import Group, NettedBlock, growth_points, point_of
+from pricing.measures.next_day import ReadyNextDay, theta_of_groups
 from pricing.measures.table import REQUIRED, SUMMED
 from pricing.measures.value_date import DatedBlock
 from pricing.netting_kernel import GroupedFlows
@@ -61,7 +62,8 @@ class GroupSums:
     Attributes:
         groups: Book and product of each group.
         values: One sum a group by measure, in the order of ``table.SUMMED``; shape (g,) each. NaN
-            where the group's product does not have the measure.
+            where the group's product does not have the measure. With ``theta`` last, if it was
+            asked for; NaN where a trade of the group has none.
         ladder_par: DV01 to each quote, in the order of ``CurveSet.keys``; shape (g, keys).
         krd: DV01 under each tent on zero rates, same order; shape (g, keys).
     """
@@ -113,8 +115,17 @@ def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
     return ReadyGroups(netted, grid, flows, tables, (day - netted.today) / YEAR)
 
 
-def price_groups(ready: ReadyGroups, curves: CurveSet, solved: Solved) -> GroupSums:
-    """All additive measures of all groups at one quote vector."""
+def price_groups(
+    ready: ReadyGroups, curves: CurveSet, solved: Solved, next_day: ReadyNextDay | None = None
+) -> GroupSums:
+    """All additive measures of all groups at one quote vector.
+
+    Args:
+        ready: Netted flows of the date.
+        curves: The curves of the date.
+        solved: Their nodes.
+        next_day: The same trades' netted flows of the next day, for ``theta``.
+    """
     move = np.full(len(solved.quotes), ONE_BP)
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
@@ -131,6 +142,8 @@ def price_groups(ready: ReadyGroups, curves: CurveSet, solved: Solved) -> GroupS
     values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, places in ready.unsupported.items():
         values[name][places] = np.nan
+    if next_day is not None:
+        values["theta"] = theta_of_groups(next_day, solved, values["npv"])
     return GroupSums(ready.netted.groups, values, priced.ladder_par, priced.krd)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -129,8 +130,8 @@ def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] =
     """
     block = dated.block
     groups, group = group_trades(block)
-    failures = _failures(dated, exclude)
-    lost = _rows_of(block, failures)
+    failures = failures_of(dated, exclude)
+    lost = rows_of(block, failures)
     matured = dated.matured & ~lost
     counted = ~matured
     cash, growth = _add_flows(dated, group, len(groups), ~lost)
@@ -165,7 +166,7 @@ def group_trades(block: FlowBlock) -> tuple[tuple[Group, ...], IntArray]:
     return groups, np.array([place[pair] for pair in pairs], dtype=np.int32)
 
 
-def _failures(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure, ...]:
+def failures_of(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure, ...]:
     """Trades of the block without numbers, each once."""
     if not exclude:
         return dated.failures
@@ -173,7 +174,8 @@ def _failures(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure, .
     return (*dated.failures, *(failure for failure in exclude if failure.trade_id in here))
 
 
-def _rows_of(block: FlowBlock, failures: Sequence[Failure]) -> BoolArray:
+def rows_of(block: FlowBlock, failures: Sequence[Failure]) -> BoolArray:
+    """Whether each trade of a block is among the failures."""
     lost = np.zeros(len(block), dtype=bool)
     if failures:
         place = {name: row for row, name in enumerate(block.trade_ids)}
@@ -185,9 +187,26 @@ def _add_flows(
     dated: DatedBlock, group: IntArray, groups: int, kept: BoolArray
 ) -> tuple[Added, Added]:
     """Cash terms and growth terms of the trades that are kept."""
+    cash, growth = flow_rows(dated, kept)
+    return (
+        add_up(group[cash.trade], cash.key, cash.money, groups),
+        add_up(group[growth.trade], growth.key, growth.money, groups),
+    )
+
+
+class FlowRows(NamedTuple):
+    """Flows to add up: their trades, keys and money, shape (rows, columns)."""
+
+    trade: IntArray
+    key: IntArray
+    money: FloatArray
+
+
+def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
+    """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades."""
     flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
-    fixed_trade = np.repeat(np.arange(len(group)), np.diff(flows.fixed_ptr))
-    float_trade = np.repeat(np.arange(len(group)), np.diff(flows.float_ptr))
+    fixed_trade = np.repeat(np.arange(len(kept)), np.diff(flows.fixed_ptr))
+    float_trade = np.repeat(np.arange(len(kept)), np.diff(flows.float_ptr))
     fixed, floating = np.flatnonzero(kept[fixed_trade]), np.flatnonzero(kept[float_trade])
     pay, start, end = (
         key[points[floating]] for points in (flows.float_pay, flows.float_start, flows.float_end)
@@ -199,15 +218,14 @@ def _add_flows(
     money[: len(fixed), 0] = flows.fixed_amount[fixed]
     money[: len(fixed), 1] = flows.fixed_unit[fixed]
     money[len(fixed) :, 2] = np.where(grows, beta, beta + alpha)
-    of_float = group[float_trade[floating]]
-    cash = add_up(
-        np.concatenate((group[fixed_trade[fixed]], of_float)),
+    of_float = float_trade[floating]
+    cash = FlowRows(
+        np.concatenate((fixed_trade[fixed], of_float)),
         np.concatenate((key[flows.fixed_pay[fixed]], pay)),
         money,
-        groups,
     )
     growing = growth_key(pay[grows], start[grows], end[grows])
-    return cash, add_up(of_float[grows], growing, alpha[grows, None], groups)
+    return cash, FlowRows(of_float[grows], growing, alpha[grows, None])
 
 
 def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
@@ -221,9 +239,7 @@ def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
         raise ValueError("netted blocks that are added need one date and the same curves")
     if len(blocks) == 1:
         return first
-    groups = tuple(sorted(set().union(*(block.groups for block in blocks))))
-    place = {name: number for number, name in enumerate(groups)}
-    places = [np.array([place[name] for name in b.groups], dtype=np.int32) for b in blocks]
+    groups, places = join_groups([block.groups for block in blocks])
     every = np.concatenate(places)
 
     def total(name: str) -> FloatArray:
@@ -231,13 +247,13 @@ def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
         return np.asarray(np.bincount(every, weights=parts, minlength=len(groups)), np.float64)
 
     cash = add_up(
-        _spread(places, [block.cash_ptr for block in blocks]),
+        spread(places, [block.cash_ptr for block in blocks]),
         np.concatenate([block.cash_key for block in blocks]),
         np.concatenate([block.cash_money for block in blocks]),
         len(groups),
     )
     growth = add_up(
-        _spread(places, [block.growth_ptr for block in blocks]),
+        spread(places, [block.growth_ptr for block in blocks]),
         np.concatenate([block.growth_key for block in blocks]),
         np.concatenate([block.growth_alpha for block in blocks])[:, None],
         len(groups),
@@ -261,7 +277,16 @@ def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
     )
 
 
-def _spread(places: Sequence[IntArray], pointers: Sequence[IntArray]) -> IntArray:
+def join_groups(
+    named: Sequence[tuple[Group, ...]],
+) -> tuple[tuple[Group, ...], list[IntArray]]:
+    """All groups of some blocks, ascending, and the place of each block's; int32."""
+    groups = tuple(sorted(set().union(*named)))
+    place = {name: number for number, name in enumerate(groups)}
+    return groups, [np.array([place[name] for name in names], dtype=np.int32) for names in named]
+
+
+def spread(places: Sequence[IntArray], pointers: Sequence[IntArray]) -> IntArray:
     """The group of each term of all blocks, one block after another."""
     sizes = np.concatenate([np.diff(ptr) for ptr in pointers])
     return np.repeat(np.concatenate(places), sizes)

@@ -8,12 +8,16 @@ paid on that day has left the value.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings
+from pricing.curves.interpolation import Grid
+from pricing.kernel_arrays import Tables
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.markets.conventions import IndexConvention
@@ -66,26 +70,61 @@ def with_forecast_of_today(curves: CurveSet, solved: Solved, fixings: Fixings) -
     """The fixings, and today's forecast of every index that has not fixed today."""
     # What a caller knows of later days must not enter: only time passes.
     known = {
-        name: {day: rate for day, rate in rates.items() if day <= curves.today}
-        for name, rates in fixings.items()
+        name: {day: rate for day, rate in fixings.get(name, {}).items() if day <= curves.today}
+        for name in {**conventions.INDICES, **fixings}
     }
-    for row in conventions.INDICES.values():
-        rates = known.setdefault(row.name, {})
-        if row.forecast_curve in curves.names and curves.today not in rates:
-            rate = _forecast(row, curves, solved)
-            if rate is not None:
-                rates[curves.today] = rate
+    forecast = forecast_of_today(curves, fixings)
+    for name, rate in zip(forecast.indices, forecast.rates(solved.x).tolist(), strict=True):
+        known[name][curves.today] = rate
     return known
 
 
-def _forecast(row: IndexConvention, curves: CurveSet, solved: Solved) -> float | None:
-    """The index's own rate for a fixing of today; None on a day that has none."""
-    index, today = schedules.make_index(row), schedules.to_ql(curves.today)
-    if not index.isValidFixingDate(today):
-        return None
-    start = index.valueDate(today)
-    end = index.maturityDate(start)
-    days = np.array([schedules.day_number(start), schedules.day_number(end)])
-    place = np.full(2, curves.names.index(row.forecast_curve))
-    first, last = curves.grid.discount(curves.grid.tables(place, days), solved.x)
-    return float((first / last - 1.0) / index.dayCounter().yearFraction(start, end))
+@dataclass(frozen=True)
+class Forecast:
+    """What forecasts today's fixings that are not known.
+
+    Attributes:
+        indices: The indices of the market's curves that have not fixed today, and fix today.
+        grid: Nodes of the curves.
+        tables: Dependence of the points at which each index's deposit starts, then of those at
+            which it ends, on the nodes.
+        years: Time between them by the index's day count; shape (indices,).
+    """
+
+    indices: tuple[str, ...]
+    grid: Grid
+    tables: Tables
+    years: FloatArray
+
+    def rates(self, x: FloatArray) -> FloatArray:
+        """The indices' own rates at log node values ``x``; decimal per year; shape (indices,)."""
+        first, last = self.grid.discount(self.tables, x).reshape(2, -1)
+        return np.asarray((first / last - 1.0) / self.years)
+
+
+def forecast_of_today(curves: CurveSet, fixings: Fixings) -> Forecast:
+    """Prepare the forecast of today's fixings that are not known; it needs no quotes."""
+    today = schedules.to_ql(curves.today)
+    rows = [
+        (row, index)
+        for row, index in _indices_on(curves)
+        if curves.today not in fixings.get(row.name, {}) and index.isValidFixingDate(today)
+    ]
+    starts = [index.valueDate(today) for _, index in rows]
+    ends = [index.maturityDate(start) for (_, index), start in zip(rows, starts, strict=True)]
+    place = np.array([curves.names.index(row.forecast_curve) for row, _ in rows], dtype=np.int64)
+    days = np.array([schedules.day_number(date) for date in (*starts, *ends)], dtype=np.int64)
+    years = [
+        index.dayCounter().yearFraction(start, end)
+        for (_, index), start, end in zip(rows, starts, ends, strict=True)
+    ]
+    tables = curves.grid.tables(np.concatenate((place, place)), days)
+    return Forecast(tuple(row.name for row, _ in rows), curves.grid, tables, np.array(years))
+
+
+def _indices_on(curves: CurveSet) -> list[tuple[IndexConvention, Any]]:
+    return [
+        (row, schedules.make_index(row))
+        for row in conventions.INDICES.values()
+        if row.forecast_curve in curves.names
+    ]

@@ -1,0 +1,276 @@
+"""Theta of groups, from flows netted on the next calendar day.
+
+``theta.py`` defines theta by trade. A flow on the next day is linear in at most one of today's
+fixings that are not known yet, so flows are netted once per date: those with that fixing at 0, and
+by index those per unit of it. A tick needs the forecast of each fixing, the next day's curves at
+the same quotes, and the netted terms.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from pricing import netting_kernel as kernel
+from pricing.arrays import FloatArray, IntArray
+from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.fixings import Fixings, Histories
+from pricing.errors import Failure, PricingError
+from pricing.kernel_arrays import Tables
+from pricing.markets.calendars import day_of
+from pricing.measures.netting import (
+    FlowRows,
+    Group,
+    failures_of,
+    flow_rows,
+    group_trades,
+    growth_points,
+    join_groups,
+    point_of,
+    rows_of,
+    spread,
+)
+from pricing.measures.theta import Forecast
+from pricing.measures.value_date import DatedBlock, roll_to_next_day
+
+PAID = (0, 2)
+"""The columns of cash flows that are money: fixed amounts, and constants of floating flows."""
+
+
+@dataclass(frozen=True)
+class NextDayFixings:
+    """What is known of fixings on the next day, with today's unknown ones at 0 and at 1."""
+
+    indices: tuple[str, ...]
+    at_zero: Histories
+    at_one: Histories
+
+    @classmethod
+    def of(cls, fixings: Fixings, today: dt.date, indices: tuple[str, ...]) -> Self:
+        """Lay out the fixings up to ``today``.
+
+        Args:
+            fixings: Decimal rates by index and date.
+            today: The valuation date.
+            indices: Those that are forecast today: ``theta.Forecast.indices``.
+        """
+        known = {
+            name: {day: rate for day, rate in rates.items() if day <= today}
+            for name, rates in fixings.items()
+        }
+
+        def at(rate: float) -> Histories:
+            open_ones = {name: {**known.get(name, {}), today: rate} for name in indices}
+            return Histories(known | open_ones, day_of(today) + 1)
+
+        return cls(indices, at(0.0), at(1.0))
+
+
+@dataclass(frozen=True)
+class NettedNextDay:
+    """The netted flows of a block, or of many, on the day after the valuation date.
+
+    Terms come in ``1 + len(indices)`` rounds of all groups: first with today's unknown fixings at
+    0, then by index what one unit of its fixing adds.
+
+    Attributes:
+        today: The next day, days since 1970.
+        curves: Names of the market's curves, in its order.
+        groups: Book and product of each group, ascending.
+        indices: Indices whose fixing of the valuation date is forecast.
+        unvalued: Trades of each group that have a value on the valuation date, and none on the next
+            day; shape (groups,).
+        cash_ptr: First cash term of each group of each round, and the end.
+        cash_key: Curve and day of payment of each cash term (``netting.point_key``).
+        cash_money: Money paid.
+        growth_ptr: First growth term of each group of each round, and the end.
+        growth_key: Points of each growth term (``netting.growth_key``).
+        growth_alpha: Money per unit of growth.
+    """
+
+    today: int
+    curves: tuple[str, ...]
+    groups: tuple[Group, ...]
+    indices: tuple[str, ...]
+    unvalued: IntArray
+    cash_ptr: IntArray
+    cash_key: IntArray
+    cash_money: FloatArray
+    growth_ptr: IntArray
+    growth_key: IntArray
+    growth_alpha: FloatArray
+
+
+def net_next_day(
+    dated: DatedBlock,
+    fixings: NextDayFixings,
+    curves: tuple[str, ...],
+    exclude: Sequence[Failure] = (),
+) -> NettedNextDay:
+    """Net a block of the valuation date on the next day.
+
+    Args:
+        dated: The block on the valuation date; its failed trades are left out.
+        fixings: Known fixings of the next day.
+        curves: Names of the market's curves, in its order.
+        exclude: Trades to leave out beside those that have failed, as in ``netting.net``.
+    """
+    block = dated.block
+    groups, group = group_trades(block)
+    later = roll_to_next_day(block, fixings.at_zero, fixings.at_one, curves)
+    lost = rows_of(block, failures_of(dated, exclude))
+    unvalued = rows_of(block, later.base.failures) & ~lost
+    kept = ~(lost | unvalued)
+    rounds = [(0, later.base)]
+    rounds += [
+        (1 + place, later.per_fixing[name])
+        for place, name in enumerate(fixings.indices)
+        if name in later.per_fixing
+    ]
+    rows = [(number, *flow_rows(flows, kept)) for number, flows in rounds]
+    first = {number: len(groups) * number for number, _ in rounds}
+    wide = len(groups) * (1 + len(fixings.indices))
+    cash = _added([(first[n], c, c.money[:, PAID].sum(axis=1)) for n, c, _ in rows], group, wide)
+    growth = _added([(first[n], g, g.money[:, 0]) for n, _, g in rows], group, wide)
+    return NettedNextDay(
+        today=later.base.today,
+        curves=curves,
+        groups=groups,
+        indices=fixings.indices,
+        unvalued=np.bincount(group[unvalued], minlength=len(groups)),
+        cash_ptr=cash.ptr,
+        cash_key=cash.key,
+        cash_money=cash.money[:, 0],
+        growth_ptr=growth.ptr,
+        growth_key=growth.key,
+        growth_alpha=growth.money[:, 0],
+    )
+
+
+def _added(
+    rows: Sequence[tuple[int, FlowRows, FloatArray]], group: IntArray, groups: int
+) -> kernel.Added:
+    """Flows of all rounds, each with the number of its first group and its money."""
+    return kernel.add_up(
+        np.concatenate([group[flows.trade] + np.int32(first) for first, flows, _ in rows]),
+        np.concatenate([flows.key for _, flows, _ in rows]),
+        np.concatenate([money for _, _, money in rows])[:, None],
+        groups,
+    )
+
+
+def merge_next_day(blocks: Sequence[NettedNextDay]) -> NettedNextDay:
+    """Add netted blocks in their order; one block is itself.
+
+    Raises:
+        ValueError: There is no block, or they are of different dates, curves or indices.
+    """
+    kinds = {(block.today, block.curves, block.indices) for block in blocks}
+    if len(kinds) != 1:
+        raise ValueError("netted blocks that are added need one date, the same curves and indices")
+    first = blocks[0]
+    if len(blocks) == 1:
+        return first
+    groups, places = join_groups([block.groups for block in blocks])
+    count, rounds = len(groups), np.arange(1 + len(first.indices), dtype=np.int32)
+    # The groups of every round, round after round, as the terms have them.
+    wide = [(rounds[:, None] * np.int32(count) + place).ravel() for place in places]
+    cash = kernel.add_up(
+        spread(wide, [block.cash_ptr for block in blocks]),
+        np.concatenate([block.cash_key for block in blocks]),
+        np.concatenate([block.cash_money for block in blocks])[:, None],
+        count * len(rounds),
+    )
+    growth = kernel.add_up(
+        spread(wide, [block.growth_ptr for block in blocks]),
+        np.concatenate([block.growth_key for block in blocks]),
+        np.concatenate([block.growth_alpha for block in blocks])[:, None],
+        count * len(rounds),
+    )
+    lost = np.concatenate([block.unvalued for block in blocks])
+    unvalued = np.bincount(np.concatenate(places), weights=lost, minlength=count)
+    return NettedNextDay(
+        today=first.today,
+        curves=first.curves,
+        groups=groups,
+        indices=first.indices,
+        unvalued=unvalued.astype(np.int64),
+        cash_ptr=cash.ptr,
+        cash_key=cash.key,
+        cash_money=cash.money[:, 0],
+        growth_ptr=growth.ptr,
+        growth_key=growth.key,
+        growth_alpha=growth.money[:, 0],
+    )
+
+
+@dataclass(frozen=True)
+class ReadyNextDay:
+    """Netted flows of the next day with their weights: what a tick's theta needs besides quotes.
+
+    Attributes:
+        netted: The netted flows.
+        forecast: What forecasts today's fixings, on today's curves.
+        curves: The next day's curves, ``theta.curves_of_next_day``.
+        tables: Dependence of the points on the nodes.
+        flows: The flows, numbered for the loop.
+    """
+
+    netted: NettedNextDay
+    forecast: Forecast
+    curves: CurveSet
+    tables: Tables
+    flows: kernel.GroupedValues
+
+
+def make_ready_next_day(
+    netted: NettedNextDay, forecast: Forecast, curves: CurveSet
+) -> ReadyNextDay:
+    """Number the terms of netted flows, and weigh their points on the next day's curves.
+
+    Raises:
+        ValueError: The flows are netted for other indices than those that are forecast.
+    """
+    if netted.indices != forecast.indices:
+        raise ValueError(f"netted for fixings of {netted.indices}, not {forecast.indices}")
+    term_key, growth_term = kernel.number_keys(netted.growth_key)
+    term_points = growth_points(term_key)
+    point, places = kernel.number_keys(np.concatenate((netted.cash_key, *term_points)))
+    cash = len(netted.cash_key)
+    flows = kernel.GroupedValues(
+        cash_ptr=netted.cash_ptr.copy(),
+        cash_point=places[:cash].copy(),
+        cash_money=netted.cash_money.copy(),
+        growth_ptr=netted.growth_ptr.copy(),
+        growth_term=growth_term,
+        growth_alpha=netted.growth_alpha.copy(),
+        term_point=np.ascontiguousarray(places[cash:].reshape(3, -1).T),
+    )
+    return ReadyNextDay(netted, forecast, curves, curves.grid.tables(*point_of(point)), flows)
+
+
+def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> FloatArray:
+    """Value change over one calendar day, quotes unmoved; trade currency; shape (groups,).
+
+    NaN for a group with a trade that cannot be valued on the next day, and for all groups where the
+    quotes admit no curve on the next day.
+
+    Args:
+        ready: Netted flows of the next day.
+        solved: The curves of today.
+        npv: Values of the groups today; shape (groups,).
+    """
+    try:
+        later = ready.curves.solve(solved.quotes)
+    except PricingError:
+        return np.full(len(npv), np.nan)
+    factor = kernel.discount_factors(ready.tables, later.x[:, None])
+    values = kernel.group_values(ready.flows, factor).reshape(-1, len(npv))
+    rates = ready.forecast.rates(solved.x)
+    theta = np.asarray(values[0] + (rates[:, None] * values[1:]).sum(axis=0) - npv)
+    theta[ready.netted.unvalued > 0] = np.nan
+    return theta
