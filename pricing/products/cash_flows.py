@@ -121,7 +121,7 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
     indices = tuple(sorted({name for t in trades for name in t.indices}))
     # As bytes: numpy joins records field by field, twenty times slower.
     flows = np.frombuffer(bytearray().join(t.flows.tobytes() for t in trades), dtype=FLOW)
-    _number_indices(flows, ptr, trades, indices)
+    number_indices(flows, ptr, [t.indices for t in trades], indices)
     return FlowBlock(
         trade_ids=ids,
         products=tuple(t.product for t in trades),
@@ -137,14 +137,25 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
     )
 
 
-def _number_indices(
-    flows: RecordArray, ptr: IntArray, trades: Sequence[CompiledTrade], indices: tuple[str, ...]
+def number_indices(
+    flows: RecordArray,
+    ptr: IntArray,
+    of_trades: Sequence[tuple[str, ...]],
+    indices: tuple[str, ...],
 ) -> None:
-    """Make the index of each flow, a place in its trade's indices, one in those of the block."""
-    if all(trade.indices in ((), indices) for trade in trades):
+    """Make the index of each flow, a place in its trade's indices, one in those of the block.
+
+    Args:
+        flows: The flows of all trades; their column ``index`` is changed.
+        ptr: Where each trade's flows begin; one entry more.
+        of_trades: The indices of each trade.
+        indices: The indices of the block.
+    """
+    if all(own in ((), indices) for own in of_trades):
         return
-    places = np.array([indices.index(n) for t in trades for n in t.indices], dtype=np.uint8)
-    first = np.cumsum([0, *(len(t.indices) for t in trades)])[:-1]
+    place = {name: number for number, name in enumerate(indices)}
+    places = np.array([place[name] for own in of_trades for name in own], dtype=np.uint8)
+    first = np.cumsum([0, *(len(own) for own in of_trades)])[:-1]
     floating = np.flatnonzero(flows["index"] != NO_INDEX)
     trade = np.searchsorted(ptr, floating, side="right") - 1
     flows["index"][floating] = places[first[trade] + flows["index"][floating]]

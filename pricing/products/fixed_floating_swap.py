@@ -179,6 +179,15 @@ def check_swap(terms: SwapTerms) -> None:
         raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
 
 
+def shape_of_schedule(terms: SwapTerms) -> tuple[dt.date | None, ...] | None:
+    """The dates of a schedule of notionals, None for a step without one; None without a schedule.
+
+    They decide which step a period is on; the notionals only scale.
+    """
+    steps = terms.notional_schedule
+    return tuple(getattr(step, "date", None) for step in steps) if steps else None
+
+
 def _check_index(name: str | None, currency: str) -> None:
     if name is None:
         return
@@ -194,5 +203,7 @@ PRODUCT = Product(
     terms=SwapTerms,
     legs=("fixed", "floating"),
     flows="pricing.products.fixed_floating_swap_flows",
+    scaled=("pay_receive", "notional", "fixed_rate", "spread_bp", "notional_schedule"),
+    shape=shape_of_schedule,
     measures=("par_rate",),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import QuantLib as ql
 
@@ -14,7 +17,7 @@ from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 from pricing.products.accrual import RegularDates
-from pricing.products.cash_flows import FLOW, CompiledTrade
+from pricing.products.cash_flows import FLOW
 from pricing.products.fixed_floating_swap import (
     NotionalStep,
     SwapTerms,
@@ -34,6 +37,10 @@ from pricing.products.schedules import (
     stub_date,
     to_ql,
 )
+from pricing.products.templates import Scaling, Template
+
+ONE_IN_BP = 1e4
+"""A spread of one, in basis points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,40 +121,47 @@ def _refuse_empty_periods(schedule: ql.Schedule) -> None:
             raise BadInput("schedule", date.ISO(), allowed)
 
 
+def _all_notionals(terms: SwapTerms) -> list[float]:
+    """The first notional, then those of the steps of its schedule."""
+    steps = terms.notional_schedule or ()
+    amounts = [step.notional if isinstance(step, NotionalStep) else float(step) for step in steps]
+    return [terms.notional, *amounts]
+
+
 def _notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[float]:
     """The notional of each period of a schedule."""
-    steps, base = swap.terms.notional_schedule, swap.terms.notional
-    starts = list(schedule)[:-1]
+    amounts = _all_notionals(swap.terms)
+    return [amounts[place] for place in _places_of_notionals(swap, schedule, fixed)]
+
+
+def _places_of_notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[int]:
+    """Which of ``_all_notionals`` each period of a schedule is on."""
+    steps, starts = swap.terms.notional_schedule, list(schedule)[:-1]
     if not steps:
-        return [base] * len(starts)
-    if all(isinstance(step, float) for step in steps):
-        return _per_fixed_period([float(s) for s in steps], starts, list(fixed))  # type: ignore[arg-type]
+        return [0] * len(starts)
     dated = [step for step in steps if isinstance(step, NotionalStep)]
+    if not dated:
+        return _per_fixed_period(len(steps), starts, list(fixed))
     if len(dated) != len(steps):
         raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
-    return [_stepped(start, base, dated, calendar(swap.calendar), swap.roll) for start in starts]
+    return [_stepped(start, dated, calendar(swap.calendar), swap.roll) for start in starts]
 
 
-def _per_fixed_period(
-    values: list[float], starts: Sequence[ql.Date], fixed: Sequence[ql.Date]
-) -> list[float]:
-    if len(values) != len(fixed) - 1:
+def _per_fixed_period(count: int, starts: Sequence[ql.Date], fixed: Sequence[ql.Date]) -> list[int]:
+    if count != len(fixed) - 1:
         allowed = f"the fixed leg has {len(fixed) - 1} periods: one notional each"
-        raise BadInput("notional_schedule", f"{len(values)} numbers", allowed)
-    last = len(values) - 1
-    return [values[min(last, max(i for i, d in enumerate(fixed) if d <= s))] for s in starts]
+        raise BadInput("notional_schedule", f"{count} numbers", allowed)
+    return [min(count, bisect.bisect_right(fixed, start)) for start in starts]
 
 
-def _stepped(
-    start: ql.Date, base: float, steps: list[NotionalStep], cal: ql.Calendar, rule: int
-) -> float:
-    notional = base
-    for step in sorted(steps, key=lambda s: s.date):
+def _stepped(start: ql.Date, steps: list[NotionalStep], cal: ql.Calendar, rule: int) -> int:
+    found = 0
+    for place, step in sorted(enumerate(steps, start=1), key=lambda pair: pair[1].date):
         date = to_ql(step.date)
         # A roll may move a period's start before or after the step's own date.
         if min(date, cal.adjust(date, rule)) <= start:
-            notional = step.notional
-    return notional
+            found = place
+    return found
 
 
 def swap_legs(
@@ -242,24 +256,34 @@ def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float
     return [dates.years(start, end) for start, end in itertools.pairwise(list(schedule))]
 
 
-def compile_terms(terms: SwapTerms, *, indexed: bool) -> CompiledTrade:
-    """Make the flows of a swap; see ``flows.ProductFlows``."""
+def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
+    """Make both legs of one unit of notional, received; see ``flows.ProductFlows``."""
     swap = resolve_swap(terms)
-    fixed, floating = swap_legs(swap, indexed=indexed)
+    schedules = [_schedule(swap, each) for each in (swap.fixed_frequency, swap.float_frequency)]
+    places = [_places_of_notionals(swap, schedule, schedules[0]) for schedule in schedules]
+    one = msgspec.structs.replace(
+        terms, notional=1.0, notional_schedule=None, fixed_rate=1.0, spread_bp=ONE_IN_BP
+    )
+    fixed, floating = swap_legs(dataclasses.replace(swap, terms=one), indexed=indexed)
     rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
     flows = np.array(rows, dtype=FLOW)
-    sign = np.where(flows["leg"] == 0, swap.sign, -swap.sign)
-    for column in ("scale", "accrued", "amount", "unit"):
-        flows[column] *= sign
-    return CompiledTrade(
-        trade_id=terms.trade_id,
-        product=terms.product,
-        book=terms.book,
+    flows["amount"] = np.where(flows["leg"] == 0, flows["unit"], flows["amount"])
+    return Template(
         flows=flows,
+        notional_of=np.array([*places[0], *places[1]], dtype=np.int32),
         discount=swap.discount_curve,
         forecast=swap.forecast_curve,
-        notional=terms.size,
         indices=(swap.index.name,),
+    )
+
+
+def scaling(terms: SwapTerms) -> Scaling:
+    """Return the notionals, signs, rate and spread of a swap; see ``flows.ProductFlows``."""
+    sign = 1.0 if terms.pay_receive == "receive" else -1.0
+    return Scaling(
+        _all_notionals(terms) if terms.notional_schedule else [terms.notional],
+        signs=(sign, -sign),
+        rates=(terms.fixed_rate, terms.spread_bp * 1e-4),
     )
 
 

@@ -144,6 +144,7 @@ PRODUCT = Product(
     terms=BondTerms,
     legs=("bond",),
     flows="pricing.products.fixed_rate_bond_flows",
+    scaled=("face_amount", "clean_price", "z_spread_bp"),
     measures=(
         "clean_per_100",
         "dirty_per_100",

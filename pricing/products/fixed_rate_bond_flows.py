@@ -14,7 +14,7 @@ from pricing.errors import BadInput, SpreadNotSolved
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import BondConvention, SettlementLag
 from pricing.products.accrual import Accrual, RegularDates
-from pricing.products.cash_flows import FLOW, CompiledTrade
+from pricing.products.cash_flows import FLOW
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
 from pricing.products.leg_rows import fixed_leg_rows
@@ -27,6 +27,7 @@ from pricing.products.schedules import (
     stub_date,
     to_ql,
 )
+from pricing.products.templates import Scaling, Template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,28 +232,27 @@ def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
     return 100.0 * bond.terms.coupon_rate * years
 
 
-def compile_terms(terms: BondTerms, *, indexed: bool) -> CompiledTrade:
-    """Make the flows of a bond; see ``flows.ProductFlows``.
+def make_template(terms: BondTerms, *, indexed: bool) -> Template:
+    """Make the flows of 100 of face of a bond; see ``flows.ProductFlows``."""
+    bond = resolve_bond(terms)
+    flows = np.array(fixed_leg_rows(make_bond(bond).cashflows()), dtype=FLOW)
+    return Template(
+        flows=flows,
+        notional_of=np.zeros(len(flows), dtype=np.int32),
+        discount=bond.discount_curve,
+        forecast=bond.discount_curve,
+    )
+
+
+def scaling(terms: BondTerms) -> Scaling:
+    """Return the hundreds of face of a position, and its spread; see ``flows.ProductFlows``.
 
     Raises:
         SpreadNotSolved: It has a price whose spread no market has solved yet.
     """
     if terms.clean_price is not None and terms.waits_for_spread:
         raise SpreadNotSolved(terms.clean_price)
-    bond = resolve_bond(terms)
-    flows = np.array(fixed_leg_rows(make_bond(bond).cashflows()), dtype=FLOW)
-    for column in ("amount", "unit"):
-        flows[column] *= terms.face_amount / 100.0
-    return CompiledTrade(
-        trade_id=terms.trade_id,
-        product=terms.product,
-        book=terms.book,
-        flows=flows,
-        discount=bond.discount_curve,
-        forecast=bond.discount_curve,
-        notional=terms.size,
-        z_spread=(terms.z_spread_bp or 0.0) * 1e-4,
-    )
+    return Scaling([terms.face_amount / 100.0], z_spread=(terms.z_spread_bp or 0.0) * 1e-4)
 
 
 def instrument(terms: BondTerms, market: InstrumentMarket) -> Instrument:

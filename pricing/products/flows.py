@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, cast
 
 import QuantLib as ql
 
 from pricing.errors import Failure, PricingError, Unpriceable
-from pricing.products.cash_flows import CompiledTrade
+from pricing.products.cash_flows import CompiledTrade, FlowBlock
 from pricing.products.registry import PRODUCTS
 from pricing.products.schedules import Handle
+from pricing.products.templates import Scaling, Template, Templates, scaled, scaled_block
 from pricing.products.terms import Terms
 
 
@@ -64,20 +66,32 @@ class InstrumentMarket:
 class ProductFlows(Protocol):
     """What the module named by ``Product.flows`` has."""
 
-    def compile_terms(self, terms: Any, *, indexed: bool) -> CompiledTrade:
-        """Make the flows of a trade.
+    def make_template(self, terms: Any, *, indexed: bool) -> Template:
+        """Make the flows that trades share which differ in ``Product.scaled`` alone.
 
         Raises:
             BadInput: A field is wrong.
             RuntimeError: QuantLib makes no schedule of the terms.
         """
 
+    def scaling(self, terms: Any) -> Scaling:
+        """Say what makes the flows of a trade of those of its template.
+
+        Raises:
+            SpreadNotSolved: It has a price whose spread no market has solved yet.
+        """
+
     def instrument(self, terms: Any, market: InstrumentMarket) -> Instrument:
         """Make QuantLib's own instrument, which does not use the compiled flows."""
 
 
+@cache
+def _module(product: str) -> ProductFlows:
+    return cast(ProductFlows, import_module(PRODUCTS[product].flows))
+
+
 def _flows_of(terms: Terms) -> ProductFlows:
-    return cast(ProductFlows, import_module(PRODUCTS[terms.product].flows))
+    return _module(terms.product)
 
 
 def make_instrument(terms: Terms, market: InstrumentMarket) -> Instrument:
@@ -85,11 +99,11 @@ def make_instrument(terms: Terms, market: InstrumentMarket) -> Instrument:
     return _flows_of(terms).instrument(terms, market)
 
 
-def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
-    """Make the flows of one trade.
+def make_template(terms: Terms, *, indexed: bool = False) -> Template:
+    """Make the flows that a trade shares with those of the same schedule.
 
     Args:
-        terms: What the contract says.
+        terms: What the contract of one of them says.
         indexed: True for indexed IBOR coupons, False for coupons at par.
 
     Raises:
@@ -97,15 +111,57 @@ def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
         Unpriceable: QuantLib makes no schedule of the terms.
     """
     try:
-        return _flows_of(terms).compile_terms(terms, indexed=indexed)
+        return _flows_of(terms).make_template(terms, indexed=indexed)
     except RuntimeError as error:  # QuantLib's only exception type
         raise Unpriceable(str(error)) from None
+
+
+def scaling_of(terms: Terms) -> Scaling:
+    """Say what makes a trade of its template; raises as ``ProductFlows.scaling``."""
+    return _flows_of(terms).scaling(terms)
+
+
+@cache
+def templates(*, indexed: bool) -> Templates:
+    """The templates that this process keeps."""
+    return Templates(partial(make_template, indexed=indexed), indexed=indexed)
+
+
+def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
+    """Make the flows of one trade; arguments and errors as ``make_template``.
+
+    Raises:
+        SpreadNotSolved: It has a price whose spread no market has solved yet.
+    """
+    by = scaling_of(terms)
+    return scaled(templates(indexed=indexed).of(terms), by, terms)
+
+
+def compile_block(
+    terms: Sequence[Terms], *, indexed: bool = False
+) -> tuple[FlowBlock, list[Failure]]:
+    """Compile trades of one currency side by side; one that cannot be becomes a failure."""
+    good: list[Terms] = []
+    made: list[Template] = []
+    by: list[Scaling] = []
+    failed: list[Failure] = []
+    template_of = templates(indexed=indexed).of
+    for one in terms:
+        try:
+            scaling, template = scaling_of(one), template_of(one)
+        except PricingError as error:
+            failed.append(Failure(trade_id=one.trade_id, code=error.code, message=str(error)))
+            continue
+        good.append(one)
+        made.append(template)
+        by.append(scaling)
+    return scaled_block(good, made, by), failed
 
 
 def compile_book(
     book: Sequence[Terms], *, indexed: bool = False
 ) -> tuple[list[CompiledTrade], list[Failure]]:
-    """Compile a book; a trade that cannot be compiled becomes a failure beside the rest."""
+    """Compile trades of any currency; one that cannot be becomes a failure beside the rest."""
     good: list[CompiledTrade] = []
     failed: list[Failure] = []
     for terms in book:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from pricing.products.terms import Terms
 
@@ -16,9 +18,13 @@ class Product:
         plural: The list of a book file that holds its trades, such as ``bonds``.
         terms: The class of its terms, which also gives currency and size.
         legs: Labels of its legs in answers, in the order of the legs of its flows.
-        flows: Name of the module with its QuantLib half: ``compile_terms`` and ``instrument``,
-            as in ``flows.ProductFlows``. It is imported when the first trade is compiled, so that
-            processes that only read terms do not load QuantLib.
+        flows: Name of the module with its QuantLib half, as in ``flows.ProductFlows``. It is
+            imported when the first trade is compiled, so that processes that only read terms do
+            not load QuantLib.
+        scaled: Fields of the terms, beside identifier and book, that only scale flows: trades that
+            agree in all others share a template.
+        shape: What the template depends on of the fields in ``scaled``, such as the dates of a
+            schedule of notionals.
         measures: Names of the measures that it has beside those of every product.
         fails_when_matured: True when a trade that has made its last payment fails with MATURED;
             otherwise its value is zero.
@@ -29,5 +35,7 @@ class Product:
     terms: type[Terms]
     legs: tuple[str, ...]
     flows: str
+    scaled: tuple[str, ...] = ()
+    shape: Callable[[Any], Hashable] | None = None
     measures: tuple[str, ...] = ()
     fails_when_matured: bool = False

@@ -29,7 +29,8 @@ def test_each_product_has_terms_legs_and_a_quantlib_half(name: str) -> None:
     assert product.terms.product == product.name == name
     assert product.legs
     half = import_module(product.flows)
-    assert callable(half.compile_terms)
+    assert callable(half.make_template)
+    assert callable(half.scaling)
     assert callable(half.instrument)
 
 

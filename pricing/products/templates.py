@@ -1,0 +1,177 @@
+"""Make the flows of many trades from few schedules.
+
+Trades that agree in all but amounts, rates and names share a template: flows for one unit of
+notional, which QuantLib makes once. A trade is then a few multiplications. Which fields only scale
+is said by ``Product.scaled``; a product that names none is compiled trade by trade.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from pricing.arrays import FloatArray, IntArray, RecordArray
+from pricing.markets import conventions
+from pricing.products.cash_flows import FLOW, CompiledTrade, FlowBlock, number_indices
+from pricing.products.product import Product
+from pricing.products.registry import PRODUCTS
+from pricing.products.terms import Terms
+
+TEMPLATES_KEPT = 20_000
+"""By one process, the least recently used leaving first: about 3 KB each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """The flows that trades share, each for one unit of the notional that it is on.
+
+    Attributes:
+        flows: Records of type FLOW. ``scale``, ``accrued`` and ``unit`` are money per unit of
+            notional; ``amount`` is so, and per unit of the rate of its leg.
+        notional_of: Which of the trade's notionals each flow is on; shape (flows,).
+        discount: Name of the discount curve.
+        forecast: Name of the projection curve.
+        indices: Names of the indices that its flows depend on.
+    """
+
+    flows: RecordArray
+    notional_of: IntArray
+    discount: str
+    forecast: str
+    indices: tuple[str, ...] = ()
+
+    @cached_property
+    def raw(self) -> tuple[bytes, bytes]:
+        """The bytes of the flows and of ``notional_of``: numpy joins records slowly."""
+        return self.flows.tobytes(), self.notional_of.astype(np.int32).tobytes()
+
+
+class Scaling(NamedTuple):
+    """What makes a trade of a template.
+
+    Attributes:
+        notionals: Money by the numbers in ``Template.notional_of``.
+        signs: Of the two legs: +1 where it is received.
+        rates: Of the two legs: what their ``amount`` is multiplied by, such as a fixed rate and a
+            spread, decimals per year.
+        z_spread: Continuous spread over the discount curve, decimal per year.
+    """
+
+    notionals: Sequence[float]
+    signs: tuple[float, float] = (1.0, 1.0)
+    rates: tuple[float, float] = (1.0, 1.0)
+    z_spread: float = 0.0
+
+
+class Templates:
+    """The templates used last, made when they are missing."""
+
+    def __init__(
+        self, make: Callable[[Terms], Template], *, indexed: bool, size: int = TEMPLATES_KEPT
+    ) -> None:
+        self.indexed, self._make, self._size = indexed, make, size
+        self._kept: OrderedDict[Hashable, Template] = OrderedDict()
+
+    def of(self, terms: Terms) -> Template:
+        """The template of a trade; raises as ``flows.compile_trade``."""
+        key = template_key(terms, indexed=self.indexed)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._make(terms)
+            self.keep(key, found)
+        else:
+            self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: Hashable, template: Template) -> None:
+        """Keep a template that was made elsewhere."""
+        self._kept[key] = template
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+    def has(self, key: Hashable) -> bool:
+        """Whether it is kept."""
+        return key in self._kept
+
+
+def template_key(terms: Terms, *, indexed: bool) -> Hashable:
+    """All that the template of a trade depends on."""
+    fields, shape = _key_of(terms.product)
+    rules = conventions.digest(str(terms.currency))
+    return terms.product, indexed, rules, fields(terms), shape(terms) if shape else None
+
+
+@cache
+def _key_of(
+    product: str,
+) -> tuple[Callable[[Terms], Hashable], Callable[[Terms], Hashable] | None]:
+    row: Product = PRODUCTS[product]
+    scaled = ("trade_id", "book", *row.scaled)
+    names = [name for name in row.terms.__struct_fields__ if name not in scaled]
+    return operator.attrgetter(*names), row.shape
+
+
+def scaled(template: Template, by: Scaling, terms: Terms) -> CompiledTrade:
+    """The compiled trade of a template."""
+    flows = _scaled_flows([template], [by])
+    return CompiledTrade(
+        trade_id=terms.trade_id,
+        product=terms.product,
+        book=terms.book,
+        flows=flows,
+        discount=template.discount,
+        forecast=template.forecast,
+        notional=terms.size,
+        indices=template.indices,
+        z_spread=by.z_spread,
+    )
+
+
+def scaled_block(
+    terms: Sequence[Terms], templates: Sequence[Template], by: Sequence[Scaling]
+) -> FlowBlock:
+    """The compiled trades side by side, as ``cash_flows.make_block`` lays them."""
+    curves = sorted({name for t in templates for name in (t.discount, t.forecast)})
+    indices = tuple(sorted({name for t in templates for name in t.indices}))
+    place = {name: number for number, name in enumerate(curves)}
+    ptr = np.zeros(len(terms) + 1, dtype=np.int64)
+    np.cumsum([len(t.flows) for t in templates], out=ptr[1:])
+    flows = _scaled_flows(templates, by)
+    number_indices(flows, ptr, [t.indices for t in templates], indices)
+    return FlowBlock(
+        trade_ids=tuple([t.trade_id for t in terms]),
+        products=tuple([t.product for t in terms]),
+        books=tuple([t.book for t in terms]),
+        curves=tuple(curves),
+        indices=indices,
+        ptr=ptr,
+        flows=flows,
+        discount=np.array([place[t.discount] for t in templates], dtype=np.int32),
+        forecast=np.array([place[t.forecast] for t in templates], dtype=np.int32),
+        notional=np.array([t.size for t in terms], dtype=np.float64),
+        z_spread=np.array([each.z_spread for each in by], dtype=np.float64),
+    )
+
+
+def _scaled_flows(templates: Sequence[Template], by: Sequence[Scaling]) -> RecordArray:
+    """The flows of trades, one after another; shape (flows,)."""
+    flows = np.frombuffer(bytearray().join([t.raw[0] for t in templates]), dtype=FLOW)
+    notional_of = np.frombuffer(b"".join([t.raw[1] for t in templates]), dtype=np.int32)
+    counts = [len(t.flows) for t in templates]
+    first = np.cumsum([0, *[len(each.notionals) for each in by]])[:-1]
+    trade = np.repeat(np.arange(len(by)), counts)
+    leg = 2 * trade + flows["leg"]
+    notionals: FloatArray = np.array([n for each in by for n in each.notionals])
+    signs: FloatArray = np.array([each.signs for each in by]).reshape(-1)
+    rates: FloatArray = np.array([each.rates for each in by]).reshape(-1)
+    money = notionals[first[trade] + notional_of] * signs[leg]
+    for column in ("scale", "accrued", "unit"):
+        flows[column] *= money
+    flows["amount"] *= money * rates[leg]
+    return flows
