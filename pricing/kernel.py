@@ -4,6 +4,9 @@ There is one loop per trade. A fixed flow is ``amount * P(pay)``; a floating one
 ``(alpha * P(start)/P(end) + beta) * P(pay)``. The same loop yields the gradients with respect to
 the log discount factors of the points, and adds them up by curve node (for par ladders) and by
 tent on zero rates (for key rates).
+
+Indices are unsigned where it matters: numba tests signed ones for counting from the end, which
+nearly doubles the time of a loop.
 """
 
 from __future__ import annotations
@@ -87,14 +90,15 @@ def _two_nodes(
     Its two keys are the same two. ``points`` has discount factor, two weights of nodes and two
     of tents; ``both`` is a trade's node gradient, then its tent gradient.
     """
-    nodes = both.shape[1] // 2
+    nodes = np.uintp(both.shape[1] // 2)
     for trade in range(flows.fixed_ptr.shape[0] - 1):
         out = both[trade]
         out[:] = 0.0
         total = 0.0
         coupons = 0.0
-        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
-            p = flows.fixed_pay[i]
+        for number in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            i = np.uintp(number)
+            p = np.uintp(flows.fixed_pay[i])
             paid = flows.fixed_amount[i] * points[p, 0]
             total += paid
             coupons += flows.fixed_unit[i] * points[p, 0]
@@ -102,8 +106,10 @@ def _two_nodes(
         leg_npv[trade, 0] = total
         annuity[trade] = coupons
         total = 0.0
-        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
-            p, s, e = flows.float_pay[i], flows.float_start[i], flows.float_end[i]
+        for number in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            i = np.uintp(number)
+            p = np.uintp(flows.float_pay[i])
+            s, e = np.uintp(flows.float_start[i]), np.uintp(flows.float_end[i])
             grown = flows.float_alpha[i] * points[s, 0] / points[e, 0] * points[p, 0]
             paid = grown + flows.float_beta[i] * points[p, 0]
             total += paid
@@ -115,9 +121,14 @@ def _two_nodes(
 
 @njit(cache=True, nogil=True, inline="always")
 def _add(
-    out: FloatArray, nodes: int, points: FloatArray, node: IntArray, p: int, money: float
+    out: FloatArray,
+    nodes: np.uintp,
+    points: FloatArray,
+    node: IntArray,
+    p: np.uintp,
+    money: float,
 ) -> None:
-    a, b = node[p, 0], node[p, 1]
+    a, b = np.uintp(node[p, 0]), np.uintp(node[p, 1])
     out[a] += money * points[p, 1]
     out[b] += money * points[p, 2]
     out[nodes + a] += money * points[p, 3]
@@ -165,12 +176,15 @@ def _many_nodes(flows: Flows, discount: FloatArray, tables: Tables, out: Gradien
 def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
     for trade in range(flows.fixed_ptr.shape[0] - 1):
         total = 0.0
-        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
-            total += flows.fixed_amount[i] * discount[flows.fixed_pay[i]]
-        for i in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
-            growth = discount[flows.float_start[i]] / discount[flows.float_end[i]]
+        for number in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            i = np.uintp(number)
+            total += flows.fixed_amount[i] * discount[np.uintp(flows.fixed_pay[i])]
+        for number in range(flows.float_ptr[trade], flows.float_ptr[trade + 1]):
+            i = np.uintp(number)
+            start, end = np.uintp(flows.float_start[i]), np.uintp(flows.float_end[i])
+            growth = discount[start] / discount[end]
             paid = flows.float_alpha[i] * growth + flows.float_beta[i]
-            total += paid * discount[flows.float_pay[i]]
+            total += paid * discount[np.uintp(flows.float_pay[i])]
         npv[trade] = total
 
 
@@ -178,6 +192,7 @@ def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
 def _fixed_value(flows: Flows, factor: FloatArray, value: FloatArray) -> None:
     for trade in range(flows.fixed_ptr.shape[0] - 1):
         total = 0.0
-        for i in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
-            total += flows.fixed_amount[i] * factor[flows.fixed_pay[i]]
+        for number in range(flows.fixed_ptr[trade], flows.fixed_ptr[trade + 1]):
+            i = np.uintp(number)
+            total += flows.fixed_amount[i] * factor[np.uintp(flows.fixed_pay[i])]
         value[trade] = total

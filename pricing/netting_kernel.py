@@ -1,7 +1,8 @@
 """Add up keyed amounts, and price netted flows by group, compiled by numba.
 
 A key is a non-negative int64 that names one dependence on the market. All loops add in the order of
-their input, so the same input gives the same bits.
+their input, so the same input gives the same bits. Indices are unsigned where it matters: numba
+tests signed ones for counting from the end, which doubles the time of the pricing loops.
 """
 
 from __future__ import annotations
@@ -120,12 +121,12 @@ def _add_up(
     row: IntArray,
 ) -> int:
     """Order rows by number, then by group, each time keeping their order; add neighbours."""
-    rows = len(group)
-    order = _counted(np.arange(rows), number, numbers)
+    order = _counted(np.arange(len(group), dtype=np.int32), number, numbers)
     order = _counted(order, group, len(ptr) - 1)
     count = -1
     last_group, last_number = -1, -1
-    for i in order:
+    for place in range(len(order)):
+        i = np.uintp(order[np.uintp(place)])
         if group[i] != last_group or number[i] != last_number:
             count += 1
             last_group, last_number = group[i], number[i]
@@ -146,14 +147,16 @@ def _add_up(
 def _counted(order: IntArray, place: IntArray, places: int) -> IntArray:
     """Sort rows by a small number, by counting."""
     start = np.zeros(places + 1, dtype=np.int64)
-    for i in order:
-        start[place[i] + 1] += 1
+    for i in range(len(place)):
+        start[np.uintp(place[np.uintp(i)]) + np.uintp(1)] += 1
     for p in range(places):
         start[p + 1] += start[p]
     found = np.empty_like(order)
-    for i in order:
-        found[start[place[i]]] = i
-        start[place[i]] += 1
+    for at in range(len(order)):
+        row = np.uintp(order[np.uintp(at)])
+        here = np.uintp(place[row])
+        found[np.uintp(start[here])] = row
+        start[here] += 1
     return found
 
 
@@ -288,10 +291,12 @@ def _group_values(
 ) -> None:
     for g in range(len(values)):
         paid, grows = 0.0, 0.0
-        for i in range(flows.cash_ptr[g], flows.cash_ptr[g + 1]):
-            paid += flows.cash_money[i] * factor[flows.cash_point[i]]
-        for i in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
-            grows += flows.growth_alpha[i] * grown[flows.growth_term[i]]
+        for number in range(flows.cash_ptr[g], flows.cash_ptr[g + 1]):
+            i = np.uintp(number)
+            paid += flows.cash_money[i] * factor[np.uintp(flows.cash_point[i])]
+        for number in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
+            i = np.uintp(number)
+            grows += flows.growth_alpha[i] * grown[np.uintp(flows.growth_term[i])]
         values[g] = paid + grows
 
 
@@ -321,15 +326,16 @@ def _growth_terms(
     """Values of a group's growth terms; what they move at their points is added to ``money``."""
     value, up, down = 0.0, 0.0, 0.0
     first = flows.row_ptr[g]
-    for j in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
-        t, alpha = flows.growth_term[j], flows.growth_alpha[j]
+    for number in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
+        j = np.uintp(number)
+        t, alpha = np.uintp(flows.growth_term[j]), flows.growth_alpha[j]
         paid = alpha * grown[t, 0]
         value += paid
         up += alpha * grown[t, 1]
         down += alpha * grown[t, 2]
-        money[flows.growth_row[j, 0] - first] += paid
-        money[flows.growth_row[j, 1] - first] += paid
-        money[flows.growth_row[j, 2] - first] -= paid
+        money[np.uintp(flows.growth_row[j, 0] - first)] += paid
+        money[np.uintp(flows.growth_row[j, 1] - first)] += paid
+        money[np.uintp(flows.growth_row[j, 2] - first)] -= paid
     return value, up, down
 
 
@@ -356,8 +362,9 @@ def _two_nodes(
         first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
         a, b = 0, 0
         node_a, node_b, tent_a, tent_b = 0.0, 0.0, 0.0, 0.0
-        for row in range(first, end):
-            p = flows.row_point[row]
+        for number in range(first, end):
+            row, at = np.uintp(number), np.uintp(number - first)
+            p = np.uintp(flows.row_point[row])
             amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
             constant = flows.row_money[row, 2]
             discount = factor[p, 0]
@@ -369,8 +376,8 @@ def _two_nodes(
             slope -= years[p] * paid
             up += (amount + constant) * factor[p, 1]
             down += (amount + constant) * factor[p, 2]
-            moved = money[row - first] + paid + kept
-            money[row - first] = 0.0
+            moved = money[at] + paid + kept
+            money[at] = 0.0
             if node[p, 0] != a or node[p, 1] != b:
                 node_out[g, a] += node_a
                 node_out[g, b] += node_b
@@ -407,8 +414,9 @@ def _many_nodes(
         floating, up, down = _growth_terms(flows, g, grown, money)
         fixed, annuity, slope = 0.0, 0.0, 0.0
         first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
-        for row in range(first, end):
-            p = flows.row_point[row]
+        for number in range(first, end):
+            row, at = np.uintp(number), np.uintp(number - first)
+            p = np.uintp(flows.row_point[row])
             amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
             constant = flows.row_money[row, 2]
             discount = factor[p, 0]
@@ -420,8 +428,8 @@ def _many_nodes(
             slope -= years[p] * paid
             up += (amount + constant) * factor[p, 1]
             down += (amount + constant) * factor[p, 2]
-            moved = money[row - first] + paid + kept
-            money[row - first] = 0.0
+            moved = money[at] + paid + kept
+            money[at] = 0.0
             for k in range(node.shape[1]):
                 node_out[g, node[p, k]] += moved * weight[p, k]
             for k in range(2):

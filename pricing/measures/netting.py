@@ -163,7 +163,7 @@ def group_trades(block: FlowBlock) -> tuple[tuple[Group, ...], IntArray]:
     pairs = list(zip(block.books, block.products, strict=True))
     groups = tuple(sorted(set(pairs)))
     place = {pair: number for number, pair in enumerate(groups)}
-    return groups, np.array([place[pair] for pair in pairs], dtype=np.int32)
+    return groups, np.fromiter(map(place.__getitem__, pairs), dtype=np.int32, count=len(pairs))
 
 
 def failures_of(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure, ...]:
@@ -205,27 +205,35 @@ class FlowRows(NamedTuple):
 def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
     """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades."""
     flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
-    fixed_trade = np.repeat(np.arange(len(kept)), np.diff(flows.fixed_ptr))
-    float_trade = np.repeat(np.arange(len(kept)), np.diff(flows.float_ptr))
-    fixed, floating = np.flatnonzero(kept[fixed_trade]), np.flatnonzero(kept[float_trade])
-    pay, start, end = (
-        key[points[floating]] for points in (flows.float_pay, flows.float_start, flows.float_end)
-    )
-    alpha, beta = flows.float_alpha[floating], flows.float_beta[floating]
+    trades = np.arange(len(kept))
+    fixed_trade = np.repeat(trades, np.diff(flows.fixed_ptr))
+    float_trade = np.repeat(trades, np.diff(flows.float_ptr))
+    alpha, beta = flows.float_alpha, flows.float_beta
     # Growth from a point to itself is 1: all that has fixed is a constant.
-    grows = start != end
-    money = np.zeros((len(fixed) + len(floating), 3))
-    money[: len(fixed), 0] = flows.fixed_amount[fixed]
-    money[: len(fixed), 1] = flows.fixed_unit[fixed]
-    money[len(fixed) :, 2] = np.where(grows, beta, beta + alpha)
-    of_float = float_trade[floating]
+    grows = flows.float_start != flows.float_end
+    fixed, count = len(fixed_trade), len(fixed_trade) + len(float_trade)
+    money = np.empty((count, 3))
+    money[:fixed, 0], money[:fixed, 1], money[:fixed, 2] = flows.fixed_amount, flows.fixed_unit, 0.0
+    money[fixed:, :2], money[fixed:, 2] = 0.0, beta
+    money[fixed:, 2][~grows] += alpha[~grows]
     cash = FlowRows(
-        np.concatenate((fixed_trade[fixed], of_float)),
-        np.concatenate((key[flows.fixed_pay[fixed]], pay)),
+        np.concatenate((fixed_trade, float_trade)),
+        key[np.concatenate((flows.fixed_pay, flows.float_pay))],
         money,
     )
-    growing = growth_key(pay[grows], start[grows], end[grows])
-    return cash, FlowRows(of_float[grows], growing, alpha[grows, None])
+    pay, start, end = (
+        key[points[grows]] for points in (flows.float_pay, flows.float_start, flows.float_end)
+    )
+    growth = FlowRows(float_trade[grows], growth_key(pay, start, end), alpha[grows, None])
+    return _of_trades(cash, kept), _of_trades(growth, kept)
+
+
+def _of_trades(rows: FlowRows, kept: BoolArray) -> FlowRows:
+    """The rows of the trades that are kept."""
+    if kept.all():
+        return rows
+    mine = kept[rows.trade]
+    return FlowRows(rows.trade[mine], rows.key[mine], rows.money[mine])
 
 
 def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
