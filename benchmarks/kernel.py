@@ -1,12 +1,13 @@
 """Compare the fast path with QuantLib's bump and reprice in one run.
 
-    python -m benchmarks.kernel --trades 1000,10000,100000
+    python -m benchmarks.kernel --trades 1000,10000,100000 --books 0,100
 
 Both sides compute values and full par ladders of the same trades, with curves rebuilt for each
 quote. The fast path prices the whole book (bootstrap, Jacobian, ladders, key rates and gamma
 included). QuantLib rebuilds its curves twice per quote (central differences) and reprices a sample
 of the trades; its time for the whole book is the rebuilds plus the sample's repricing, scaled. The
-output is a table and a JSON file.
+output is a table and a JSON file. Beside them stand the sums by book and product from netted flows,
+for each number of books (0: the books of the sample).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 
 from benchmarks.bandwidth import bytes_a_tick, triad_gb_s
 from benchmarks.machine import machine
+from benchmarks.netting import measure_sums, show_sums
 from benchmarks.parts import frame_parts, pricing_parts
 from benchmarks.processes import efficiency
 from demo import sample
@@ -59,6 +61,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trades", default="1000,10000,100000", help="sizes of the book")
+    parser.add_argument("--books", default="0,100", help="numbers of books, 0 for the sample's own")
     parser.add_argument("--sample", type=int, default=40, help="trades QuantLib prices a currency")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
@@ -159,6 +162,10 @@ def measure(one: Priced, bandwidth: float, options: argparse.Namespace) -> dict[
         "bytes_a_tick": touched,
         "part_bytes": part_bytes(one),
         "share_of_bandwidth": round(touched / bandwidth / 1e9 / tick_s, 3),
+        "sums": [
+            measure_sums(one.trades, one.curves, one.quotes, one.fixings, books, options.repeats)
+            for books in (int(word) for word in options.books.split(","))
+        ],
         "parts_us": {**pricing_parts(one.ready, one.curves, one.vector()), **redis_parts(one)},
     }
 
@@ -268,6 +275,7 @@ def show(size: int, result: dict[str, Any]) -> None:
             f" {r['largest_ladder_difference_of_gross_dv01']:12.1e}"
             f" {r['share_of_bandwidth']:10.0%}"
         )
+    show_sums(result["currencies"])
     for r in result["currencies"]:
         print(r["currency"], " ".join(f"{name} {us:,.0f}" for name, us in r["parts_us"].items()))
     print(f"two processes against one: {result['processes']['efficiency']:.0%} efficiency")

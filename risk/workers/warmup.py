@@ -10,6 +10,8 @@ from pricing.markets.calendars import day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.groups import make_ready_groups, price_groups
 from pricing.measures.netting import net
+from pricing.measures.next_day import NextDayFixings, make_ready_next_day, net_next_day
+from pricing.measures.theta import curves_of_next_day, forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.fixed_floating_swap import SwapTerms
@@ -34,5 +36,9 @@ def compile_kernel() -> None:
     dated = roll_to(make_block([compile_trade(swap)]), day_of(today), {}, curves.names)
     solved = curves.solve(curves.vector(quotes))
     price_block(make_ready(dated, curves.grid), curves, solved)
-    netted = net(dated, curves.names)
-    price_groups(make_ready_groups(netted, curves.grid), curves, solved)
+    ready = make_ready_groups(net(dated, curves.names), curves.grid)
+    forecast = forecast_of_today(curves, {})
+    fixings = NextDayFixings.of({}, today, forecast.indices)
+    later = net_next_day(dated, fixings, curves.names)
+    next_day = make_ready_next_day(later, forecast, curves_of_next_day(curves))
+    price_groups(ready, curves, solved, next_day)
