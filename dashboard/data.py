@@ -20,7 +20,7 @@ from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from pricing.markets.conventions import CURRENCIES
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Books, Manifest
-from risk.store.frames import KEEP_PARTS_SECONDS, Frames, connect, key
+from risk.store.frames import KEEP_DETAIL_SECONDS, Frames, connect, key
 from risk.store.heartbeats import (
     BridgePulse,
     ProcessPulse,
@@ -219,7 +219,7 @@ class Reader:
 
     def _oldest(self, history: Sequence[HistoryLine], now: Rollup) -> Rollup:
         """The earliest whole frame of the day that Redis still has."""
-        oldest_ns = now.published_ns - KEEP_PARTS_SECONDS * 10**9
+        oldest_ns = now.published_ns - KEEP_DETAIL_SECONDS * 10**9
         for line in (line for line in history if line.published_ns > oldest_ns):
             found = self._rollup(now.currency, line.frame)
             if found is not None and usable(found, now):

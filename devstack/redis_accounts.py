@@ -15,7 +15,8 @@ ACCOUNTS = ("web", "worker", "bridge", "feed", "dashboard", "flower")
 
 ACCOUNT_OF = {
     "web": "web",
-    "worker": "worker",
+    "sums": "worker",
+    "detail": "worker",
     "compiler": "worker",
     "previewer": "worker",
     "bridge": "bridge",

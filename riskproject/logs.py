@@ -21,7 +21,7 @@ from structlog.typing import EventDict, WrappedLogger
 from riskproject.redaction import Redaction
 
 FORMATS = ("line", "json")
-CONTEXT = ("request_id", "user", "task_id", "currency", "frame", "block")
+CONTEXT = ("request_id", "user", "task_id", "currency", "frame", "part", "work", "block")
 """Fields that say on whose behalf a line was written."""
 
 Settings = dict[str, Any]
@@ -140,7 +140,7 @@ def _task(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
     event.setdefault("task_id", request.id)
     payload = request.args[0] if request.args else (request.kwargs or {}).get("payload")
     if isinstance(payload, dict):
-        for key in ("currency", "frame", "block"):
+        for key in ("currency", "frame", "part", "work", "block"):
             if key in payload:
                 event.setdefault(key, payload[key])
     return event

@@ -217,7 +217,7 @@ KAFKA_FETCH_MAX_WAIT_MS = env_int("KAFKA_FETCH_MAX_WAIT_MS", 100, least=1)
 
 # --- Pricing ---------------------------------------------------------------------------------
 
-PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)
+PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)  # of each queue
 IBOR_COUPONS = env_text("IBOR_COUPONS", "at_par")
 if IBOR_COUPONS not in ("at_par", "indexed"):
     raise ImproperlyConfigured(f"IBOR_COUPONS={IBOR_COUPONS!r}: use 'at_par' or 'indexed'")
@@ -617,14 +617,15 @@ CELERY_EVENT_SERIALIZER = "json"  # events are only displayed
 # Each queue has its own exchange and key: what is published by key reaches one queue, not both.
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name, type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
-    for name in ("pricing", "compile", "preview")
+    for name in ("sums", "detail", "compile", "preview")
 ]
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue is an error, not a silent new list
 CELERY_TASK_DEFAULT_QUEUE = "compile"  # what names no queue must not delay a tick
 CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = "compile"
 CELERY_TASK_ROUTES = {
-    "risk.workers.tasks.price_block": {"queue": "pricing"},
-    "risk.workers.tasks.price_block_carefully": {"queue": "pricing"},
+    "risk.workers.tasks.price_sums": {"queue": "sums"},
+    "risk.workers.tasks.price_detail": {"queue": "detail"},
+    "risk.workers.tasks.price_block_carefully": {"queue": "detail"},
     "risk.workers.tasks.compile_book": {"queue": "compile"},
     "risk.workers.tasks.check_frame": {"queue": "compile"},
     "risk.workers.tasks.make_analytics": {"queue": "compile"},
@@ -633,11 +634,14 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
-    "risk.workers.tasks.price_block": {
-        "max_retries": 1,
-        "default_retry_delay": 0,
-        # Three events a task cost the worker's main process as much as all else that it does.
-        "send_events": env_bool("PRICING_TASK_EVENTS", False),
+    **{
+        f"risk.workers.tasks.{name}": {
+            "max_retries": 1,
+            "default_retry_delay": 0,
+            # Three events a task cost the worker's main process as much as all else that it does.
+            "send_events": env_bool("PRICING_TASK_EVENTS", False),
+        }
+        for name in ("price_sums", "price_detail")
     },
     # Acknowledged before it runs: what dies in it must not run again by itself. 5,000 trades,
     # one by one, take half a second; thoroughly, several.

@@ -1,4 +1,4 @@
-"""Open a frame of a market and send one Celery task per block."""
+"""Open a frame of a market, and send the Celery tasks of its sums and of its detail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from feedbridge.dead_letters.producer import DeadLetter
 from risk.store.compiled_book import BookRef, Books
 from risk.store.frames import Frames
 from risk.store.fx import Fx, read_fx
-from risk.store.messages import FrameHeader, MarketTick, PriceJob
+from risk.store.messages import (
+    DetailJob,
+    FrameHeader,
+    FrameInputs,
+    MarketTick,
+    SumsJob,
+    blocks_of_part,
+    parts_for,
+)
 
 EPOCH_SHIFT = 32
 """S = epoch x 2^32 + counter: rises across restarts, also of a Redis that lost its data."""
@@ -61,48 +69,68 @@ def apply_ticks(
     return market
 
 
-@dataclass
-class OpenFrame:
-    """A frame that was dispatched and is not published yet.
+@dataclass(kw_only=True)
+class SentTasks:
+    """Which tasks of one product of a frame were sent, when, and how often.
 
-    ``partial`` is set when the watchdog has published it with blocks missing. ``excluded`` are
-    blocks that it leaves out, ``check_at`` is when missing blocks are looked at again, and
-    ``exhausted_s`` when a block was first seen to have had all its ordinary runs; ``untouched``
-    is set when the frame is late and no worker has begun any block. ``unsent`` are blocks of a slow
-    currency that wait until the block before is priced.
+    The keys of ``sent_s`` and ``attempts`` are parts of the sums, or blocks of the detail.
+    ``opened_s`` is when the product was opened, or last made progress. ``excluded`` are blocks that
+    it leaves out, ``check_at`` is when missing results are looked at again, and ``exhausted_s``
+    when a block was first seen to have had all its ordinary runs; ``untouched`` is set when the
+    product is late and no worker has begun any task.
     """
 
     header: FrameHeader
-    market: Market
-    ticks: list[AcceptedTick]
     opened_s: float
     sent_s: dict[int, float] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
-    partial: bool = False
     excluded: set[int] = field(default_factory=set)
     check_at: float = 0.0
     exhausted_s: dict[int, float] = field(default_factory=dict)
     untouched: bool = False
-    unsent: list[int] = field(default_factory=list)
 
     @property
     def number(self) -> int:
         """S."""
         return self.header.frame
 
+    def note_sent(self, unit: int, now_s: float) -> None:
+        """Count a task. Only what was sent counts: an outage of the queue costs no patience."""
+        self.sent_s[unit], self.attempts[unit] = now_s, self.attempts.get(unit, 0) + 1
 
-def job_of(header: FrameHeader, block: int, attempt: int) -> PriceJob:
-    """The job of one block of a frame."""
-    return PriceJob(
-        currency=header.currency,
-        frame=header.frame,
-        block=block,
-        blocks=header.blocks,
-        book_version=header.book_version,
-        valuation_date=header.valuation_date,
-        curves=header.curves,
-        attempt=attempt,
-    )
+
+@dataclass(kw_only=True)
+class OpenFrame(SentTasks):
+    """A frame whose sums were dispatched and are not published yet; by part.
+
+    ``netting`` is the block that each part was seen to be at, when its worker adds up the flows of
+    a new book; -1 for none.
+    """
+
+    market: Market
+    ticks: list[AcceptedTick]
+    netting: dict[int, int] = field(default_factory=dict)
+
+    def leaves_out(self, part: int) -> bool:
+        """Whether the frame leaves out every block of a part."""
+        blocks = blocks_of_part(part, self.header.parts, self.header.blocks)
+        return all(block in self.excluded for block in blocks)
+
+
+@dataclass(kw_only=True)
+class OpenDetail(SentTasks):
+    """The detail of a published frame that is not published yet; by block.
+
+    ``needed`` are the blocks that the frame has, ``unsent`` those that wait until others are done.
+    """
+
+    needed: list[int]
+    unsent: list[int]
+
+
+def inputs_of(header: FrameHeader) -> dict[str, Any]:
+    """What a job of a frame carries of its header."""
+    return {name: getattr(header, name) for name in FrameInputs.__struct_fields__}
 
 
 class FrameNumbers:
@@ -135,39 +163,43 @@ class Overtaken(Exception):
 
 
 class Dispatcher:
-    """Opens frames and sends their blocks.
+    """Opens frames and details, and sends their tasks.
 
-    ``send`` takes a payload for ``risk.workers.tasks.price_block`` and queues it.
+    ``send_sums`` and ``send_detail`` take payloads for the tasks ``price_sums`` and
+    ``price_detail`` of ``risk.workers.tasks`` and queue them.
     """
 
     def __init__(
         self,
         frames: Frames,
         books: Books,
-        send: Callable[[dict[str, Any]], None],
+        send_sums: Callable[[dict[str, Any]], None],
+        send_detail: Callable[[dict[str, Any]], None],
         numbers: FrameNumbers,
         clock: Callable[[], float] = time.monotonic,
         wall_ns: Callable[[], int] = time.time_ns,
+        parts_of: Callable[[int], int] = parts_for,
     ) -> None:
-        """Send nothing yet."""
-        self.frames, self.books, self.send = frames, books, send
-        self.numbers, self.clock, self.wall_ns = numbers, clock, wall_ns
+        """Send nothing yet. ``parts_of`` gives the parts of the sums of a book from its trades."""
+        self.frames, self.books, self.numbers = frames, books, numbers
+        self.parts_of = parts_of
+        self.send_sums, self.send_detail = send_sums, send_detail
+        self.clock, self.wall_ns = clock, wall_ns
+
+    # --- Sums --------------------------------------------------------------------------------
 
     def open(
         self,
         market: Market,
         ticks: list[AcceptedTick],
         excluded_blocks: Callable[[str, str], set[int]] = lambda currency, version: set(),
-        *,
-        one_by_one: bool = False,
     ) -> OpenFrame:
-        """Open a frame of a market for the ticks it stands for, and send its blocks.
+        """Open a frame of a market for the ticks it stands for, and send the tasks of its sums.
 
         Args:
             market: All quotes of a currency.
             ticks: What the frame stands for; none when the book has moved.
             excluded_blocks: Gives the blocks of a currency and book version to leave out.
-            one_by_one: Send the first block only; ``send_next`` sends the others.
 
         Raises:
             NoBook: Nothing is compiled for the currency.
@@ -179,35 +211,56 @@ class Dispatcher:
         if book is None:
             raise NoBook(market.currency)
         header = self._header(market, ticks, book, read_fx(self.frames.client))
-        frame = OpenFrame(header, market, ticks, self.clock())
+        frame = OpenFrame(header=header, market=market, ticks=ticks, opened_s=self.clock())
         if not self.frames.open(header):
             raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
         frame.excluded = excluded_blocks(header.currency, header.book_version)
-        blocks = [block for block in range(header.blocks) if block not in frame.excluded]
-        now = blocks[:1] if one_by_one else blocks
-        frame.unsent = blocks[len(now) :]
-        for block in now:
-            self._send_block(frame, block)
+        for part in range(header.parts):
+            self._send_part(frame, part)
         return frame
 
-    def send_next(self, frame: OpenFrame) -> None:
-        """Send the next block of a frame sent one by one, and restart the frame's timeout."""
-        self._send_block(frame, frame.unsent[0])
-        del frame.unsent[0]
-        frame.opened_s = self.clock()
-
-    def send_again(self, frame: OpenFrame, blocks: Iterable[int]) -> None:
-        """Send missing blocks again; reopen the frame in Redis, as its header may have expired."""
+    def send_again(self, frame: OpenFrame, parts: Iterable[int]) -> None:
+        """Send parts again; reopen the frame in Redis, as its header may have expired."""
         self.frames.open(frame.header)
-        for block in blocks:
-            self._send_block(frame, block)
+        for part in parts:
+            self._send_part(frame, part)
 
-    def _send_block(self, frame: OpenFrame, block: int) -> None:
-        attempt = frame.attempts.get(block, 0) + 1
-        job = job_of(frame.header, block, attempt)
-        self.send(msgspec.to_builtins(job))
-        # Only what was sent counts: an outage of the queue must not lengthen the patience.
-        frame.sent_s[block], frame.attempts[block] = self.clock(), attempt
+    def _send_part(self, frame: OpenFrame, part: int) -> None:
+        if frame.leaves_out(part):
+            return
+        job = SumsJob(
+            **inputs_of(frame.header),
+            part=part,
+            parts=frame.header.parts,
+            excluded=sorted(frame.excluded),
+            attempt=frame.attempts.get(part, 0) + 1,
+        )
+        self.send_sums(msgspec.to_builtins(job))
+        frame.note_sent(part, self.clock())
+
+    # --- Detail ------------------------------------------------------------------------------
+
+    def open_detail(self, header: FrameHeader, blocks: list[int]) -> OpenDetail | None:
+        """Open the detail of a published frame, without sending a task; None when it is over.
+
+        Raises:
+            redis.RedisError: Redis is away.
+        """
+        if self.frames.open_detail(header.currency, header.frame) != "OPENED":
+            return None
+        return OpenDetail(header=header, opened_s=self.clock(), needed=blocks, unsent=list(blocks))
+
+    def send_blocks(self, detail: OpenDetail, blocks: list[int]) -> None:
+        """Send one task for some blocks of a detail; errors as ``open``."""
+        job = DetailJob(
+            **inputs_of(detail.header),
+            work=blocks,
+            needed=len(detail.needed),
+            attempt=1 + max(detail.attempts.get(block, 0) for block in blocks),
+        )
+        self.send_detail(msgspec.to_builtins(job))
+        for block in blocks:
+            detail.note_sent(block, self.clock())
 
     def _header(
         self, market: Market, ticks: list[AcceptedTick], book: BookRef, fx: Fx
@@ -223,6 +276,7 @@ class Dispatcher:
             labels=market.labels,
             book_version=book.version,
             blocks=book.blocks,
+            parts=self.parts_of(book.trades),
             opened_ns=now,
             received_ns=last.received_ns if last else now,
             sent_ns=last.sent_ns if last else 0,

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from feedbridge.bridge.currency_state import CurrencyState
+from feedbridge.bridge.detail_lifecycle import DetailLifecycle
 from feedbridge.bridge.dispatch import AcceptedTick, Dispatcher, NoBook, OpenFrame, apply_ticks
 from feedbridge.bridge.latency import Hops
 from feedbridge.bridge.ledger import Ledger
@@ -34,10 +35,6 @@ RETRY_EVERY_S, BOOKS_EVERY_S, CHECK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 MISSING_EVERY_S = 1.0
 
-SLOW_NS, SLOW_FRAMES = 100_000_000, 10
-"""A block usually takes milliseconds; one that takes longer has new instruments, or very many. Its
-currency counts as slow until so many frames in a row were quick."""
-
 MAX_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
@@ -50,8 +47,8 @@ class FrameLifecycle:
     """Opens frames and ends them.
 
     ``published`` counts published frames by currency, ``states`` frames by how they ended,
-    ``resent`` blocks that were sent again; ``slow`` counts down the quick frames that a slow
-    currency still needs. ``ask_to_compile`` requests a compilation of all books.
+    ``resent`` parts that were sent again. ``details`` follows each frame whose sums are published.
+    ``ask_to_compile`` requests a compilation of all books.
     """
 
     currencies: dict[str, CurrencyState]
@@ -61,6 +58,7 @@ class FrameLifecycle:
     dead_letters: DeadLetterProducer
     watchdog: Watchdog
     poison_trades: PoisonTradeDetector
+    details: DetailLifecycle
     invalid_record_limit: InvalidRecordLimit
     ask_to_compile: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
@@ -68,7 +66,6 @@ class FrameLifecycle:
     states: Counter[str] = field(init=False, default_factory=Counter)
     hops: Hops = field(init=False, default_factory=Hops)
     resent: int = field(init=False, default=0)
-    slow: Counter[str] = field(init=False, default_factory=Counter)
     _books_at: float = field(init=False, default=0.0)
     _missing_at: float = field(init=False, default=0.0)
     _compile_at: dict[str, float] = field(init=False, default_factory=dict)
@@ -93,13 +90,20 @@ class FrameLifecycle:
         }
 
     @property
+    def busy(self) -> bool:
+        """Whether results may come any moment."""
+        return bool(self.details.open_details) or bool(self.open_frames)
+
+    @property
     def waiting_for(self) -> str:
         """What keeps frames from being published for too long; "" when nothing does."""
         behind = self.board.waiting_for()
         if behind:
             return behind
         untouched = [name for name, frame in self.open_frames.items() if frame.untouched]
-        return f"pricing workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
+        if untouched:
+            return f"sums workers: nobody begins the sums of {untouched[0]}"
+        return self.details.waiting_for
 
     # --- Ends --------------------------------------------------------------------------------
 
@@ -126,12 +130,12 @@ class FrameLifecycle:
     def _published(self, name: str, frame: OpenFrame, line: HistoryLine | None) -> None:
         self.watchdog.published(frame, self.clock())
         self._compile_at.pop(name, None)  # there was a book: if it disappears, ask at once
-        self._count(name, frame, line)
-        if line is not None and line.frame == frame.number:
-            slow = line.slowest_ns > SLOW_NS
-            self.slow[name] = SLOW_FRAMES if slow else max(0, self.slow[name] - 1)
+        own = line if line is not None and line.frame == frame.number else None
+        partial = own.status == "PARTIAL" if own is not None else bool(frame.excluded)
+        self._count(name, frame, own, partial)
+        self.details.follow(frame.header)
         # In a quiet market only a frame of the same quotes would complete a partial one.
-        reprice_at_s = self.clock() + PARTIAL_AGAIN_S if frame.partial else None
+        reprice_at_s = self.clock() + PARTIAL_AGAIN_S if partial else None
         self.currencies[name].publish_frame(reprice_at_s)
         self._end(frame.ticks[:-1], "conflated")
         self._end(frame.ticks[-1:], "published")
@@ -140,10 +144,10 @@ class FrameLifecycle:
         for tick in ticks:
             self.ledger.end(tick.place, state)
 
-    def _count(self, name: str, frame: OpenFrame, line: HistoryLine | None) -> None:
+    def _count(self, name: str, frame: OpenFrame, line: HistoryLine | None, partial: bool) -> None:
         self.published[name] += 1
-        self.states["PARTIAL" if frame.partial else "COMPLETE"] += 1
-        if line is not None and line.frame == frame.number and frame.ticks:
+        self.states["PARTIAL" if partial else "COMPLETE"] += 1
+        if line is not None and frame.ticks:
             self.hops.add(line)
 
     def _refused(self, name: str, frame: OpenFrame, code: str, message: str) -> None:
@@ -181,25 +185,16 @@ class FrameLifecycle:
         for frame in self.open_frames.values():
             frame.opened_s = self.clock()
             frame.exhausted_s.clear()
+        self.details.restart_timeouts()
 
     def supervise_open_frames(self) -> None:
-        """Send missing blocks again; publish a frame without them when it takes too long."""
+        """Send missing parts again; publish a frame without them when it takes too long."""
         for passed in self.poison_trades.poll():
-            self._send_isolated(passed.currency, passed.block)
+            self._include(passed.currency, passed.block)
+            self.details.include(passed.currency, passed.block)
         for name, frame in self.open_frames.items():
-            if frame.unsent:
-                self._send_next(name, frame)
             self._supervise(name, frame, self.clock())
-
-    def _send_next(self, name: str, frame: OpenFrame) -> None:
-        """Send the next block once all blocks that were sent are priced.
-
-        A slow currency has one block at a time at the workers, so that it occupies one of them and
-        the others serve the other currencies.
-        """
-        present = self.frames.blocks_present(name, frame.number, frame.header.blocks)
-        if all(present[block] or block in frame.excluded for block in frame.sent_s):
-            self.dispatcher.send_next(frame)
+        self.details.supervise()
 
     def _supervise(self, name: str, frame: OpenFrame, now: float) -> None:
         due, given_up = self.watchdog.overdue(frame, now), self.watchdog.given_up(frame, now)
@@ -207,66 +202,69 @@ class FrameLifecycle:
         if now < frame.check_at or not (late or given_up or frame.excluded):
             return
         frame.check_at = now + CHECK_EVERY_S
-        present = self.frames.blocks_present(name, frame.number, frame.header.blocks)
-        missing = {block for block, there in enumerate(present) if not there}
-        if not missing or (any(present) and (given_up or missing <= frame.excluded)):
-            self._publish_what_is_there(name, frame, partial=bool(missing))
-        elif missing <= frame.excluded:
+        parts = set(range(frame.header.parts))
+        missing = parts - self.frames.parts_present(name, frame.number)
+        left_out = {part for part in missing if frame.leaves_out(part)}
+        if missing < parts and (given_up or missing == left_out):
+            self._publish_what_is_there(name, frame)
+        elif missing == left_out:
             self._wait_for_book(name, frame)
-        if missing - frame.excluded:
-            self._try_again(name, frame, missing & set(due), missing - frame.excluded, given_up)
+        else:
+            self._try_again(name, frame, set(due), missing - left_out, given_up)
 
     def _try_again(
         self, name: str, frame: OpenFrame, due: set[int], missing: set[int], given_up: bool
     ) -> None:
-        """Send blocks again, except those whose runs have crashed too often: isolate these."""
-        runs = self.poison_trades.runs(frame, missing)
-        # The count of runs ends with the frame: when it is given up, one crash is enough.
-        min_runs = 1 if given_up else MAX_RUNS
-        exhausted = {block for block in missing if runs[block].begun >= min_runs}
-        for block in exhausted:
-            if self._has_died(frame, block, runs[block]) or given_up:
-                self.poison_trades.isolate(frame, block)
-                frame.excluded.add(block)
-        died = {block for block in missing if runs[block].died}
-        at_work = {block for block in due if self._is_at_work(name, frame, block, runs[block])}
-        again = sorted(((due - at_work) | died) - exhausted - frame.excluded)
+        """Send parts again; a block whose netting has crashed too often is left out first."""
+        runs = self.poison_trades.registry.runs_of_parts(name, frame.number, sorted(missing))
+        again: set[int] = set()
+        for part in sorted(missing):
+            run = runs[part]
+            silent = part in due and not self._is_at_work(frame, part, run)
+            if self._isolates(frame, part, run) or run.died or silent:
+                again.add(part)
         if again and name in self.open_frames:
-            self.dispatcher.send_again(frame, again)
+            self.dispatcher.send_again(frame, sorted(again))
             self.resent += len(again)
         frame.untouched = given_up and not any(run.begun for run in runs.values())
 
-    def _is_at_work(self, name: str, frame: OpenFrame, block: int, runs: Runs) -> bool:
-        """Whether a worker still prices a block of a slow currency.
+    def _is_at_work(self, frame: OpenFrame, part: int, run: Runs) -> bool:
+        """Whether a worker nets the flows of a new book: it goes from block to block."""
+        where = -1 if run.netting is None else run.netting
+        moved = frame.netting.get(part, -1) != where
+        frame.netting[part] = where
+        if not moved or where < 0:
+            return False
+        frame.opened_s = self.clock()  # it makes progress, and is not given up
+        frame.exhausted_s.pop(part, None)
+        return True
 
-        Sent again, it would occupy a second worker for as long. A quick block is sent again:
-        pricing it twice costs less than waiting.
-        """
-        begun = runs.begun >= frame.attempts[block] and not runs.died
-        return self.slow[name] > 0 and begun and self.clock() - frame.sent_s[block] < RUN_S
+    def _isolates(self, frame: OpenFrame, part: int, run: Runs) -> bool:
+        """Leave out the block that a part was netting, if that has ended its process too often."""
+        block = run.netting
+        if block is None or run.begun < MAX_RUNS or block in frame.excluded:
+            return False
+        since = frame.exhausted_s.setdefault(part, self.clock())
+        if not run.died and self.clock() - since <= RUN_S:
+            return False
+        self.poison_trades.isolate(frame, block)
+        frame.excluded.add(block)
+        return True
 
-    def _has_died(self, frame: OpenFrame, block: int, runs: Runs) -> bool:
-        since = frame.exhausted_s.setdefault(block, self.clock())
-        return runs.died or self.clock() - since > RUN_S
-
-    def _publish_what_is_there(self, name: str, frame: OpenFrame, *, partial: bool) -> None:
-        manifest = self.books.manifest(name, frame.header.book_version)
-        if manifest is None:
+    def _publish_what_is_there(self, name: str, frame: OpenFrame) -> None:
+        head = self.books.head(name, frame.header.book_version)
+        if head is None:
             self._reopen(name, frame, f"book {frame.header.book_version} is gone")
             return
-        code = publish_parts(self.frames, frame.header, manifest)
+        code = publish_parts(self.frames, frame.header, head, self.books)
         log.warning("frame %s %s published by the watchdog: %s", name, frame.number, code)
-        frame.partial = partial and code == "PUBLISHED"
 
-    def _send_isolated(self, name: str, block: int) -> None:
+    def _include(self, name: str, block: int) -> None:
         """Price a block with the others again: none of its trades crashes a worker."""
         state = self.currencies[name]
         state.request_repricing()  # a frame without the block may have been the last
-        frame = state.open_frame
-        if frame is not None and block in frame.excluded:
-            frame.excluded.discard(block)
-            frame.exhausted_s.pop(block, None)
-            self.dispatcher.send_again(frame, [block])
+        if state.open_frame is not None:
+            state.open_frame.excluded.discard(block)
 
     def _wait_for_book(self, name: str, frame: OpenFrame) -> None:
         """Only excluded blocks are missing: open another frame once there is another book."""
@@ -335,9 +333,7 @@ class FrameLifecycle:
             return
         name = state.currency
         try:
-            frame = self.dispatcher.open(
-                market, ticks, self.poison_trades.isolated_blocks, one_by_one=self.slow[name] > 0
-            )
+            frame = self.dispatcher.open(market, ticks, self.poison_trades.isolated_blocks)
         except NoBook:
             self.ask_for_book(name)  # the ticks wait for it
             return

@@ -71,7 +71,7 @@ class Heartbeat:
             states=dict(bridge.ledger.counts),
             frames=dict(frames.published),
             open_frames=len(frames.open_frames),
-            resent=frames.resent,
+            resent=frames.resent + frames.details.resent,
             lag=lag,
             waiting_for=bridge.waiting_for,
             partitions=len(bridge.consumer.assignment()),
@@ -82,6 +82,10 @@ class Heartbeat:
             halted=bridge.halted,
             gap=bridge.handover.gap,
             refused=bridge.intake.refused,
+            details=dict(frames.details.published),
+            details_conflated=frames.details.conflated,
+            details_abandoned=frames.details.abandoned,
+            open_details=len(frames.details.open_details),
         )
 
 

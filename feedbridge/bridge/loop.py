@@ -11,12 +11,14 @@ record usually needs several rounds:
     4. wait      ``CurrencyState.accept`` lets the tick wait for a frame. While a frame of its
                  currency is open, newer ticks wait too; one frame then stands for all of them.
     5. open      ``FrameLifecycle.open_new_frames`` has the ``Dispatcher`` open a frame in Redis and
-                 send one pricing task per block (``CurrencyState.open``).
-    6. price     Workers price the blocks; ``FrameLifecycle.supervise_open_frames`` sends missing
-                 blocks again. The worker that puts the last block publishes the frame.
-    7. close     ``FrameLifecycle.close_finished`` sees that the frame is published
-                 (``CurrencyState.publish_frame``) and ends its ticks in the ``Ledger``.
-    8. commit    ``Commits`` commits the offsets up to the first record that has not ended.
+                 send the tasks of its sums (``CurrencyState.open``).
+    6. price     A worker adds up the frame; ``FrameLifecycle.supervise_open_frames`` sends a
+                 missing part again. The worker that makes the last part publishes the sums.
+    7. close     ``FrameLifecycle.close_finished`` sees that the sums are published
+                 (``CurrencyState.publish_frame``) and ends the frame's ticks in the ``Ledger``.
+    8. detail    ``DetailLifecycle`` has the frame's numbers by trade made, block by block, unless
+                 those of an earlier frame are still under way.
+    9. commit    ``Commits`` commits the offsets up to the first record that has not ended.
 
 A round never waits for a server. When Redis or the task queue is away, the bridge pauses its
 partitions and goes on polling, so that the consumer group does not expel it.
@@ -38,6 +40,7 @@ from kafka.errors import KafkaError
 
 from feedbridge.bridge.currency_state import CurrencyState
 from feedbridge.bridge.decode import TimeLimits
+from feedbridge.bridge.detail_lifecycle import DetailLifecycle
 from feedbridge.bridge.dispatch import Dispatcher, Overtaken
 from feedbridge.bridge.frame_lifecycle import FrameLifecycle
 from feedbridge.bridge.intake import Intake
@@ -95,6 +98,7 @@ class Bridge:
         watchdog: Watchdog,
         rebalance: Rebalance,
         poison_trades: PoisonTradeDetector,
+        details: DetailLifecycle,
         ask_to_compile: Callable[[], None] = lambda: None,
         invalid_record_limit: InvalidRecordLimit | None = None,
         time_limits: TimeLimits = TimeLimits(),
@@ -108,9 +112,10 @@ class Bridge:
             consumer: A KafkaConsumer of raw bytes, subscribed with ``rebalance`` as its listener.
             dispatcher: Opens frames and sends their blocks.
             dead_letters: Where bad records go.
-            watchdog: Decides when blocks are sent again and when a frame is given up.
+            watchdog: Decides when parts are sent again and when a frame is given up.
             rebalance: Collects the changes of the group's assignment.
             poison_trades: Finds trades that crash workers.
+            details: Has the detail of published frames made.
             ask_to_compile: Requests a compilation of all books.
             invalid_record_limit: Decides when to stop reading a bad feed.
             time_limits: How far the ``as_of`` of a tick may be from the clock.
@@ -139,6 +144,7 @@ class Bridge:
             ledger=self.ledger,
             currencies=self.currencies,
             rates=self.intake.rates,
+            details=details,
         )
         self.lifecycle = FrameLifecycle(
             currencies=self.currencies,
@@ -148,6 +154,7 @@ class Bridge:
             dead_letters=dead_letters,
             watchdog=watchdog,
             poison_trades=poison_trades,
+            details=details,
             invalid_record_limit=self.invalid_record_limit,
             ask_to_compile=ask_to_compile,
             clock=clock,
@@ -193,7 +200,7 @@ class Bridge:
     def _poll_ms(self) -> int:
         if self.rebalance.pending:
             return JOIN_POLL_MS
-        return BUSY_POLL_MS if self.lifecycle.open_frames else IDLE_POLL_MS
+        return BUSY_POLL_MS if self.lifecycle.busy else IDLE_POLL_MS
 
     def _take_over(self, records: list[Any]) -> list[Any]:
         """Buffer records until the hand-over is complete; then return all that were buffered."""

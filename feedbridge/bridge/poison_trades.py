@@ -1,7 +1,7 @@
 """Find and quarantine trades that crash the worker pricing them.
 
-    run 1, run 2    of a block began and put no result: Celery says that the process died, or the
-                    time limit has passed
+    run 1, run 2    of a block's detail, or of the sums while they net the block, began and put no
+                    result: Celery says that the process died, or the time limit has passed
     isolate         frames leave the block out and name its trades; an isolation run is queued,
                     which prices each trade alone and writes its name to Redis before
                     (risk/workers/isolation.py)
@@ -18,16 +18,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db import Error as DatabaseError
 
-from feedbridge.bridge.dispatch import OpenFrame, job_of
+from feedbridge.bridge.dispatch import SentTasks, inputs_of
 from risk.store.messages import PriceJob
-from risk.store.run_registry import IsolationRun, RunRegistry, Runs
+from risk.store.run_registry import IsolationRun, RunRegistry
 
 log = logging.getLogger(__name__)
 
@@ -93,19 +93,15 @@ class PoisonTradeDetector:
         """Blocks of a book version that frames have to leave out."""
         return {key.block for key in self._isolated if key[:2] == (currency, version)}
 
-    def runs(self, frame: OpenFrame, blocks: Collection[int]) -> dict[int, Runs]:
-        """How often runs of an open frame's blocks have begun."""
-        header = frame.header
-        return self.registry.runs(header.currency, header.frame, sorted(blocks))
-
-    def isolate(self, frame: OpenFrame, block: int) -> None:
+    def isolate(self, tasks: SentTasks, block: int) -> None:
         """Queue an isolation run of a block; frames leave the block out until it has ended."""
-        header = frame.header
+        header = tasks.header
         key = BlockId(header.currency, header.book_version, block)
         if key in self._isolated:
             return
         log.warning("%s: its runs end with their process; looking for the trade", key)
-        self._isolated[key] = isolated = IsolatedBlock(job_of(header, block, 1), self.clock())
+        job = PriceJob(**inputs_of(header), block=block)
+        self._isolated[key] = isolated = IsolatedBlock(job, self.clock())
         self._send(isolated)
 
     def waits_for_book(self) -> bool:

@@ -1,4 +1,4 @@
-"""Send pricing tasks to Celery's pricing queue over one connection that stays open."""
+"""Send pricing tasks to Celery's queues over one connection that stays open."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any
 
 from celery import Celery
 
-PRICE_BLOCK = "risk.workers.tasks.price_block"
+PRICE_SUMS = "risk.workers.tasks.price_sums"
+PRICE_DETAIL = "risk.workers.tasks.price_detail"
 PRICE_BLOCK_IN_ISOLATION = "risk.workers.tasks.price_block_carefully"
 """Tasks are sent by name, so that a bridge starts without loading numba and QuantLib."""
 
 
 class PricingQueue:
-    """Sends blocks to price. Not thread-safe.
+    """Sends sums and blocks to price. Not thread-safe.
 
     A connection per task would cost more than the task's own publication.
     """
@@ -22,16 +23,20 @@ class PricingQueue:
         self._app = app
         self._producer: Any = None
 
-    def send(self, payload: dict[str, Any]) -> None:
-        """Queue one block.
+    def send_sums(self, payload: dict[str, Any]) -> None:
+        """Queue one part of the sums of a frame.
 
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
         """
-        self._send(PRICE_BLOCK, payload)
+        self._send(PRICE_SUMS, payload)
+
+    def send_detail(self, payload: dict[str, Any]) -> None:
+        """Queue some blocks of the detail of a frame; errors as ``send_sums``."""
+        self._send(PRICE_DETAIL, payload)
 
     def send_isolation_run(self, payload: dict[str, Any]) -> None:
-        """Queue an isolation run of one block; errors as ``send``."""
+        """Queue an isolation run of one block; errors as ``send_sums``."""
         self._send(PRICE_BLOCK_IN_ISOLATION, payload)
 
     def _send(self, task: str, payload: dict[str, Any]) -> None:

@@ -1,19 +1,21 @@
-"""Decide when blocks are sent again and when a frame is published incomplete.
+"""Decide when tasks are sent again and when a product of a frame is published incomplete.
 
 Celery on Redis can lose a task when a worker dies, so a bridge does not wait for ever:
 
     0 ms        dispatched
-    resend_ms   missing blocks are sent again, then after twice that and so on, up to give_up_ms
-    give_up_ms  the frame is published as PARTIAL, with its missing blocks named
+    resend_ms   missing parts or blocks are sent again, then after twice that and so on, up to
+                give_up_ms
+    give_up_ms  sums are published as PARTIAL, with their missing blocks named, and a detail without
+                the blocks that are missing
 
-A frame without any priced block stays open.
+Sums without any part stay open.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from feedbridge.bridge.dispatch import OpenFrame
+from feedbridge.bridge.dispatch import SentTasks
 
 MEAN_GAIN, SPREAD_GAIN, SPREADS = 1 / 8, 1 / 4, 4
 """RFC 6298: how fast the mean and the mean deviation follow, and how many deviations are late."""
@@ -48,8 +50,8 @@ class Watchdog:
     _mean_s: float | None = None
     _spread_s: float = 0.0
 
-    def published(self, frame: OpenFrame, now_s: float) -> None:
-        """Update the estimate with a published frame, unless a block had to be sent again.
+    def published(self, frame: SentTasks, now_s: float) -> None:
+        """Update the estimate with what was published, unless a task had to be sent again.
 
         Such a frame took as long as this watchdog waited: its timeouts would lengthen themselves.
         """
@@ -72,19 +74,19 @@ class Watchdog:
         late = self._mean_s + max(self._mean_s, SPREADS * self._spread_s)
         return max(self.patience.resend_s, min(late, self.patience.give_up_s))
 
-    def overdue(self, frame: OpenFrame, now_s: float) -> list[int]:
-        """Blocks whose timeout has passed; each attempt doubles it, up to ``give_up_s``.
+    def overdue(self, frame: SentTasks, now_s: float) -> list[int]:
+        """Parts or blocks whose timeout has passed; each attempt doubles it, up to ``give_up_s``.
 
         Without that limit, workers that return after an hour would get the next task hours later.
         """
         first = self.resend_after_s()
         longest = max(first, self.patience.give_up_s)
         waits = {
-            block: min(first * 2 ** min(attempt - 1, DOUBLINGS), longest)
-            for block, attempt in frame.attempts.items()
+            unit: min(first * 2 ** min(attempt - 1, DOUBLINGS), longest)
+            for unit, attempt in frame.attempts.items()
         }
-        return [block for block, sent in frame.sent_s.items() if now_s - sent > waits[block]]
+        return [unit for unit, sent in frame.sent_s.items() if now_s - sent > waits[unit]]
 
-    def given_up(self, frame: OpenFrame, now_s: float) -> bool:
-        """True when the frame should be published with the blocks that are priced."""
+    def given_up(self, frame: SentTasks, now_s: float) -> bool:
+        """True when it should be published with what is priced."""
         return now_s - frame.opened_s > self.patience.give_up_s

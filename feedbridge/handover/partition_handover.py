@@ -13,6 +13,7 @@ from typing import Any
 from kafka import TopicPartition
 
 from feedbridge.bridge.currency_state import CurrencyState
+from feedbridge.bridge.detail_lifecycle import DetailLifecycle
 from feedbridge.bridge.dispatch import Dispatcher
 from feedbridge.bridge.fx_rates import PendingRates
 from feedbridge.bridge.ledger import Ledger
@@ -40,6 +41,7 @@ class PartitionHandover:
     ledger: Ledger
     currencies: dict[str, CurrencyState]
     rates: PendingRates
+    details: DetailLifecycle
     gap: int = field(init=False, default=0)
     _due: bool = field(init=False, default=False)
     _buffered_records: list[Any] = field(init=False, default_factory=list)
@@ -93,6 +95,7 @@ class PartitionHandover:
             if state.partition in lost or state.partition_is_inferred:
                 self.board.forget(name)
                 state.release()
+                self.details.release(name)
 
     def _drop_buffered(self, partitions: set[tuple[str, int]]) -> None:
         self._buffered_records = [
@@ -159,6 +162,8 @@ class PartitionHandover:
             market = market_of(header)
             self.board.restore(market)
             state.restore(market, rollup.frame, header.book_version, inferred_partition)
+            if state.partition is not None and frames.detail_pointer(name) < rollup.frame:
+                self.details.follow(header)
 
     def _any_partition_if_sole_reader(self) -> tuple[str, int] | None:
         """A partition of the curve topic if this bridge reads all of them, else None.

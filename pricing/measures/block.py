@@ -92,7 +92,8 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         value_up=up,
         value_down=down,
     )
-    values = {name: make(priced) for name, make in _FORMULAS.items()}
+    with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
+        values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, rows in ready.unsupported.items():
         values[name][rows] = np.nan
     risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.dated.failures)

@@ -139,11 +139,13 @@ def price_groups(
         value_up=found.value_up,
         value_down=found.value_down,
     )
-    values = {name: make(priced) for name, make in _FORMULAS.items()}
+    with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
+        values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, places in ready.unsupported.items():
         values[name][places] = np.nan
     if next_day is not None:
-        values["theta"] = theta_of_groups(next_day, solved, values["npv"])
+        with np.errstate(invalid="ignore", over="ignore"):
+            values["theta"] = theta_of_groups(next_day, solved, values["npv"])
     return GroupSums(ready.netted.groups, values, priced.ladder_par, priced.krd)
 
 

@@ -269,7 +269,7 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
     except PricingError:
         return np.full(len(npv), np.nan)
     factor = kernel.discount_factors(ready.tables, later.x[:, None])
-    values = kernel.group_values(ready.flows, factor).reshape(-1, len(npv))
+    values = kernel.group_values(ready.flows, factor).reshape(1 + len(ready.netted.indices), -1)
     rates = ready.forecast.rates(solved.x)
     theta = np.asarray(values[0] + (rates[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan

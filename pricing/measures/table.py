@@ -276,7 +276,7 @@ MEASURES = _names(row for row in NUMBERS if row.made == "frame")
 """One number a trade, with every frame."""
 
 SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
-"""Those of ``MEASURES`` that have sums by book and product."""
+"""Those of ``MEASURES`` that have sums."""
 
 ANALYTICS = _names(row for row in NUMBERS if row.made == "later")
 """One number a trade, at a lower cadence."""
@@ -286,7 +286,8 @@ ANALYTICS_SUMMED = _names(row for row in NUMBERS if row.made == "later" and row.
 LIVE = (*MEASURES, *ANALYTICS)
 """All that answers about published frames have of a trade."""
 
-LIVE_SUMMED = (*SUMMED, *ANALYTICS_SUMMED)
+LIVE_SUMMED = _names(row for row in NUMBERS if row.made in ("frame", "later") and row.additive)
+"""Those of ``LIVE`` that have sums by book and product, with every frame."""
 
 REQUIRED = _names(row for row in TABLE if row.required)
 """Those without which a trade has failed."""

@@ -1,16 +1,24 @@
 """Open, write, publish and read frames in Redis.
 
-Every write is a Lua script (in ``lua/``) that is safe to run twice. The keys of one currency share
-a hash tag, so a Redis Cluster keeps them on one node:
+A frame has two products, its sums and the detail behind them, each with a pointer. Every write is a
+Lua script (in ``lua/``) that is safe to run twice. The keys of one currency share a hash tag, so a
+Redis Cluster keeps them on one node:
 
-    risk:{USD}:pointer      the published frame's number S, which only rises
-    risk:{USD}:frame:S      the header: what the frame is made from
-    risk:{USD}:parts:S      hash: sums:<block> and columns:<block>
-    risk:{USD}:rollup:S     the published roll-up
-    risk:{USD}:error:S      why a frame cannot be priced at all
-    risk:{USD}:check        the last comparison of a sample with plain QuantLib
-    risk:{USD}:history      the latest frames, one line each, newest first
-    risk:{USD}:counts       counts of parts by outcome: PUT, DUPLICATE, LATE, UNKNOWN
+    risk:{USD}:pointer        the number S of the frame whose sums are published; it only rises
+    risk:{USD}:frame:S        the header: what the frame is made from
+    risk:{USD}:parts:S        hash: parts of the sums, until they are published
+    risk:{USD}:rollup:S       the published roll-up
+    risk:{USD}:error:S        why a frame cannot be priced at all
+    risk:{USD}:detail         the number of the frame whose detail is published; never above S
+    risk:{USD}:detail:open    the number of the frame whose detail is under way
+    risk:{USD}:detail:S       hash: totals:<block> and columns:<block>
+    risk:{USD}:detail:S:head  the published detail: its blocks, and how it compares with the sums
+    risk:{USD}:check          the last comparison of a sample with plain QuantLib
+    risk:{USD}:history        the latest frames, one line each, newest first
+    risk:{USD}:counts         counts of parts by outcome: PUT, DUPLICATE, LATE, UNKNOWN; of blocks
+                              of the detail with DETAIL_ before
+
+What stands under a pointer does not expire, nor does what the detail under way needs.
 """
 
 from __future__ import annotations
@@ -18,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import redis
@@ -26,17 +34,29 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from risk.store.messages import FrameHeader
-from risk.store.results import CheckResult, HistoryLine, PartColumns, PartSums, Rollup, history_line
+from risk.store.results import (
+    BlockTotals,
+    CheckResult,
+    Detail,
+    HistoryLine,
+    PartColumns,
+    PartSums,
+    Rollup,
+    history_line,
+)
 
 CHANNEL = "risk:frames"
-"""Pub/sub: ``{"currency", "frame"}`` when a frame is published. Lossy: only a hint to look."""
+"""Pub/sub: ``{"currency", "frame"}`` when sums are published. Lossy: only a hint to look."""
+
+DETAIL_CHANNEL = "risk:details"
+"""Pub/sub: the same when the detail of a frame is published."""
 
 BOOK_GONE = "BOOK_GONE"
 """Error of a frame whose book is no longer there: not the tick's fault, open another."""
 
 OPEN_SECONDS = 120
-KEEP_SECONDS, KEEP_PARTS_SECONDS = 20, 5
-"""Of the frame before. Numbers by trade are the bulk: 100,000 trades make 12 MB a tick."""
+KEEP_SECONDS, KEEP_DETAIL_SECONDS = 20, 5
+"""Of the frame before. Numbers by trade are the bulk: 100,000 trades make 12 MB."""
 
 HISTORY_LENGTH = 600
 
@@ -51,18 +71,22 @@ class FrameError(msgspec.Struct, frozen=True):
 class FrameState(msgspec.Struct, frozen=True):
     """The state of an open frame, which is published when the pointer has reached it.
 
-    ``line`` is the newest of the currency's history, whatever frame it is of.
+    ``line`` is the newest of the currency's history, whatever frame it is of. ``detail`` is the
+    number of the frame whose detail is published.
     """
 
     pointer: int
     error: FrameError | None
     line: HistoryLine | None = None
+    detail: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_header = msgspec.msgpack.Decoder(FrameHeader)
+decode_header = msgspec.msgpack.Decoder(FrameHeader).decode
 _rollup = msgspec.msgpack.Decoder(Rollup)
 _sums = msgspec.msgpack.Decoder(PartSums)
+_totals = msgspec.msgpack.Decoder(BlockTotals)
+_detail = msgspec.msgpack.Decoder(Detail)
 _columns = msgspec.msgpack.Decoder(PartColumns)
 _check = msgspec.msgpack.Decoder(CheckResult)
 _frame_error = msgspec.msgpack.Decoder(FrameError)
@@ -102,6 +126,13 @@ def script(client: redis.Redis, name: str) -> Any:
     return client.register_script(text)
 
 
+class Detailed(NamedTuple):
+    """The detail of a frame with the frame's sums."""
+
+    rollup: Rollup
+    detail: Detail
+
+
 @dataclass(frozen=True)
 class PutResult:
     """The outcome of a part (PUT, DUPLICATE, LATE or UNKNOWN), and the number of parts stored."""
@@ -120,6 +151,9 @@ class Frames:
         self._put = script(client, "put")
         self._publish = script(client, "publish")
         self._fail = script(client, "fail")
+        self._detail_open = script(client, "detail_open")
+        self._detail_put = script(client, "detail_put")
+        self._detail_publish = script(client, "detail_publish")
 
     # --- Writing -----------------------------------------------------------------------------
 
@@ -130,36 +164,81 @@ class Frames:
         code = self._open(keys=keys, args=[header.frame, _encode(header), OPEN_SECONDS])
         return bool(code == b"OPENED")
 
-    def put(self, currency: str, frame: int, sums: PartSums, columns: PartColumns) -> PutResult:
-        """Put one part; late parts and parts of unknown frames change nothing."""
+    def put(self, currency: str, frame: int, sums: PartSums) -> PutResult:
+        """Put one part of the sums; late parts and parts of unknown frames change nothing."""
         keys = [key(currency, "pointer"), key(currency, "frame", frame)]
         keys += [key(currency, "parts", frame), key(currency, "counts")]
-        args = [frame, sums.block, _encode(sums), _encode(columns), OPEN_SECONDS]
-        code, present = self._put(keys=keys, args=args)
+        code, present = self._put(keys=keys, args=[frame, sums.part, _encode(sums), OPEN_SECONDS])
         return PutResult(code.decode(), int(present))
 
-    def publish(self, rollup: Rollup) -> str:
-        """Publish a frame: PUBLISHED, OLD or INCOMPLETE."""
+    def publish(self, rollup: Rollup, *, stored: int = 0, before: int | None = None) -> str:
+        """Publish the sums of a frame: PUBLISHED, OLD, UNKNOWN or INCOMPLETE.
+
+        Args:
+            rollup: The sums.
+            stored: How many parts must be stored; 0 for sums that were never divided.
+            before: The frame that is published now, if known: saves a question.
+        """
         name, number = rollup.currency, rollup.frame
         keys = [key(name, "pointer"), key(name, "frame", number), key(name, "parts", number)]
         keys += [key(name, "rollup", number), key(name, "history")]
-        # A knowingly partial frame needs one part; a complete one all of them.
-        needed = 1 if rollup.status == "PARTIAL" else rollup.blocks
+        keys += [key(name, "detail"), key(name, "detail", "open")]
         notice = msgspec.json.encode(FrameNotice(name, number))
-        args = [number, _encode(rollup), needed, _encode(history_line(rollup)), HISTORY_LENGTH]
+        args = [number, _encode(rollup), stored, _encode(history_line(rollup)), HISTORY_LENGTH]
         args += [CHANNEL, notice]
         code = b"MOVED"
         while code == b"MOVED":  # a Redis Cluster requires all keys to be declared
-            before = self.pointer(name)
+            before = self.pointer(name) if before is None else before
             old = [key(name, kind, before) for kind in ("frame", "rollup", "parts")]
-            keep = [before, KEEP_SECONDS, KEEP_PARTS_SECONDS]
-            code = self._publish(keys=keys + old, args=args + keep)
+            code = self._publish(keys=keys + old, args=[*args, before, KEEP_SECONDS])
+            before = None
         return str(code.decode())
 
     def fail(self, currency: str, frame: int, code: str, message: str) -> None:
         """Say that a frame cannot be priced."""
         keys = [key(currency, "pointer"), key(currency, "error", frame)]
         self._fail(keys=keys, args=[frame, _encode(FrameError(code, message)), OPEN_SECONDS])
+
+    def open_detail(self, currency: str, frame: int) -> str:
+        """Open the detail of a published frame: OPENED, OLD, or GONE.
+
+        It is OLD when the detail of this frame or of a later one is published. A detail that was
+        under way is given up.
+        """
+        keys = [key(currency, "pointer"), key(currency, "detail"), key(currency, "detail", "open")]
+        keys += [key(currency, kind, frame) for kind in ("frame", "rollup", "detail")]
+        code = b"MOVED"
+        while code == b"MOVED":
+            now = int(self.client.get(key(currency, "detail", "open")) or 0)
+            old = [key(currency, kind, now) for kind in ("frame", "rollup", "detail")]
+            code = self._detail_open(keys=keys + old, args=[frame, now, KEEP_SECONDS])
+        return str(code.decode())
+
+    def put_detail(
+        self, currency: str, frame: int, totals: BlockTotals, columns: PartColumns
+    ) -> PutResult:
+        """Put the detail of one block; late blocks and those of no open detail change nothing."""
+        keys = [key(currency, "detail"), key(currency, "detail", "open")]
+        keys += [key(currency, "detail", frame), key(currency, "counts")]
+        args = [frame, totals.block, _encode(totals), _encode(columns)]
+        code, present = self._detail_put(keys=keys, args=args)
+        return PutResult(code.decode(), int(present))
+
+    def publish_detail(self, detail: Detail) -> str:
+        """Publish the detail of a frame: PUBLISHED, OLD, UNKNOWN or INCOMPLETE."""
+        name, number = detail.currency, detail.frame
+        keys = [key(name, "pointer"), key(name, "detail"), key(name, "detail", "open")]
+        keys += [key(name, "detail", number), key(name, "detail", number, "head")]
+        needed = detail.blocks - len(detail.missing)
+        notice = msgspec.json.encode(FrameNotice(name, number))
+        code = b"MOVED"
+        while code == b"MOVED":
+            before = self.detail_pointer(name)
+            old = [key(name, kind, before) for kind in ("frame", "rollup", "detail")]
+            old.append(key(name, "detail", before, "head"))
+            args = [number, _encode(detail), needed, before, KEEP_DETAIL_SECONDS]
+            code = self._detail_publish(keys=keys + old, args=[*args, DETAIL_CHANNEL, notice])
+        return str(code.decode())
 
     def keep_check(self, result: CheckResult) -> None:
         """Keep how the last sample of a currency compared with QuantLib."""
@@ -170,6 +249,10 @@ class Frames:
     def pointer(self, currency: str) -> int:
         """The published frame's number; 0 when there is none."""
         return int(self.client.get(key(currency, "pointer")) or 0)
+
+    def detail_pointer(self, currency: str) -> int:
+        """The number of the frame whose detail is published; 0 when there is none."""
+        return int(self.client.get(key(currency, "detail")) or 0)
 
     def pointers(self, currencies: Sequence[str]) -> dict[str, int]:
         """Published frame numbers of several currencies, in one round trip."""
@@ -185,48 +268,72 @@ class Frames:
                 pipe.get(key(name, "pointer"))
                 pipe.get(key(name, "error", frame))
                 pipe.lindex(key(name, "history"), 0)
+                pipe.get(key(name, "detail"))
             found = pipe.execute()
         return {
-            name: _state(*found[3 * place : 3 * place + 3]) for place, name in enumerate(frames)
+            name: _state(*found[4 * place : 4 * place + 4]) for place, name in enumerate(frames)
         }
 
     def header(self, currency: str, frame: int) -> FrameHeader | None:
         """What a frame was opened with."""
         raw = self.client.get(key(currency, "frame", frame))
-        return _header.decode(raw) if raw else None
+        return decode_header(raw) if raw else None
 
-    def sums(self, currency: str, frame: int, blocks: int) -> list[PartSums]:
-        """Return the sums of the stored parts, in block order."""
-        fields = [f"sums:{block}" for block in range(blocks)]
-        found = self.client.hmget(key(currency, "parts", frame), fields)
-        return [_sums.decode(raw) for raw in found if raw]
+    def sums(self, currency: str, frame: int) -> list[PartSums]:
+        """Return the stored parts of the sums, in order."""
+        found = [_sums.decode(raw) for raw in self.client.hvals(key(currency, "parts", frame))]
+        return sorted(found, key=lambda part: part.part)
 
-    def blocks_present(self, currency: str, frame: int, blocks: int) -> list[bool]:
-        """Which blocks have put their part."""
-        name = key(currency, "parts", frame)
-        with self.client.pipeline(transaction=False) as pipe:
-            for block in range(blocks):
-                pipe.hexists(name, f"sums:{block}")
-            return [bool(found) for found in pipe.execute()]
+    def parts_present(self, currency: str, frame: int) -> set[int]:
+        """Which parts of the sums are stored."""
+        return {int(name) for name in self.client.hkeys(key(currency, "parts", frame))}
+
+    def blocks_present(self, currency: str, frame: int) -> set[int]:
+        """Of which blocks the detail is stored."""
+        names = self.client.hkeys(key(currency, "detail", frame))
+        return {int(name[7:]) for name in names if name.startswith(b"totals:")}
+
+    def totals(self, currency: str, frame: int, blocks: Sequence[int]) -> list[BlockTotals]:
+        """What the stored detail of some blocks adds up to."""
+        fields = [f"totals:{block}" for block in blocks]
+        found = self.client.hmget(key(currency, "detail", frame), fields) if fields else []
+        return [_totals.decode(raw) for raw in found if raw]
 
     def columns(self, currency: str, frame: int, block: int) -> PartColumns | None:
-        """Return the numbers by trade of one block; None once the frame has expired."""
-        raw = self.client.hget(key(currency, "parts", frame), f"columns:{block}")
+        """Return the numbers by trade of one block; None once the detail has expired."""
+        raw = self.client.hget(key(currency, "detail", frame), f"columns:{block}")
         return _columns.decode(raw) if raw else None
 
+    def rollup(self, currency: str, frame: int) -> Rollup | None:
+        """The sums of a frame; None when they are not published or have expired."""
+        raw = self.client.get(key(currency, "rollup", frame))
+        return _rollup.decode(raw) if raw else None
+
+    def detailed(self, currency: str) -> Detailed | None:
+        """The published detail of a currency, with the sums of the same frame."""
+        for _ in range(3):  # the pointer may move on between the two reads
+            number = self.detail_pointer(currency)
+            if not number:
+                return None
+            names = [key(currency, "rollup", number), key(currency, "detail", number, "head")]
+            rollup, head = self.client.mget(names)
+            if rollup and head:
+                return Detailed(_rollup.decode(rollup), _detail.decode(head))
+        return None
+
     def current(self, currency: str) -> Rollup | None:
-        """The published frame of a currency."""
+        """The published sums of a currency."""
         for _ in range(3):  # the frame may move on between the two reads
             number = self.pointer(currency)
             if not number:
                 return None
-            raw = self.client.get(key(currency, "rollup", number))
-            if raw:
-                return _rollup.decode(raw)
+            found = self.rollup(currency, number)
+            if found is not None:
+                return found
         return None
 
     def current_all(self, currencies: Sequence[str]) -> dict[str, Rollup]:
-        """Published frames by currency; absent where there is none."""
+        """Published sums by currency; absent where there are none."""
         found = {name: self.current(name) for name in currencies}
         return {name: rollup for name, rollup in found.items() if rollup is not None}
 
@@ -246,8 +353,11 @@ class Frames:
         return [_line.decode(row) for row in reversed(rows)]
 
 
-def _state(pointer: bytes | None, error: bytes | None, line: bytes | None) -> FrameState:
-    return FrameState(int(pointer or 0), _error(error), _line.decode(line) if line else None)
+def _state(
+    pointer: bytes | None, error: bytes | None, line: bytes | None, detail: bytes | None
+) -> FrameState:
+    newest = _line.decode(line) if line else None
+    return FrameState(int(pointer or 0), _error(error), newest, int(detail or 0))
 
 
 def _error(raw: bytes | None) -> FrameError | None:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,9 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     their total; ``split`` counts blocks that were priced trade by trade to find one that kills
     its worker; ``halted`` says why the bridge has stopped reading for good (most input was bad);
     ``gap`` counts records that Kafka had deleted before anybody read them; ``refused`` names the
-    sources of which nothing was accepted lately.
+    sources of which nothing was accepted lately. ``details`` counts published details by currency,
+    ``details_conflated`` frames that got none because a newer one was there, ``details_abandoned``
+    those that were given up.
     """
 
     name: str
@@ -63,6 +65,10 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
     halted: str = ""
     gap: int = 0
     refused: list[str] = []
+    details: dict[str, int] = {}
+    details_conflated: int = 0
+    details_abandoned: int = 0
+    open_details: int = 0
 
     @property
     def age_s(self) -> float:
@@ -71,11 +77,12 @@ class BridgePulse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerPulse(msgspec.Struct, frozen=True, kw_only=True):
-    """One Celery worker: its name, and how many processes price in it."""
+    """One Celery worker: its name, how many processes price in it, and the queues that it takes."""
 
     name: str
     sent_ns: int
     processes: int
+    queues: list[str] = []
 
     @property
     def age_s(self) -> float:
@@ -122,9 +129,11 @@ def alive(client: Any) -> list[BridgePulse]:
     return [pulse for pulse in read_pulses(client) if pulse.age_s < STALE_S]
 
 
-def write_worker(client: Any, name: str, processes: int) -> None:
+def write_worker(client: Any, name: str, processes: int, queues: Collection[str]) -> None:
     """Write a worker's heartbeat."""
-    pulse = WorkerPulse(name=name, sent_ns=time.time_ns(), processes=processes)
+    pulse = WorkerPulse(
+        name=name, sent_ns=time.time_ns(), processes=processes, queues=sorted(queues)
+    )
     client.hset(WORKERS_KEY, name, msgspec.json.encode(pulse))
 
 

@@ -48,21 +48,71 @@ class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sent_ns: int = 0
 
 
-class PriceJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One block of one frame, with everything that determines its prices.
-
-    ``thorough`` is for isolation runs (``risk/workers/isolation.py``).
-    """
+class FrameInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that determines the prices of a frame. ``blocks`` are those of its book."""
 
     currency: str
     frame: int
-    block: int
     blocks: int
     book_version: str
     valuation_date: dt.date
     curves: CurveQuotes
+
+
+class SumsJob(FrameInputs, frozen=True, kw_only=True):
+    """One part of the sums of a frame: a range of its blocks, see ``blocks_of_part``.
+
+    ``excluded`` are blocks that the frame leaves out. ``continued`` is set when the job was handed
+    on by a run that had other currencies wait for too long.
+    """
+
+    part: int
+    parts: int
+    excluded: list[int] = []
     attempt: int = 1
+    continued: bool = False
+
+    def included(self) -> list[int]:
+        """The blocks that this part adds up."""
+        blocks = blocks_of_part(self.part, self.parts, self.blocks)
+        return [block for block in blocks if block not in self.excluded]
+
+
+class DetailJob(FrameInputs, frozen=True, kw_only=True):
+    """Some blocks of the detail of a frame; ``needed`` blocks make it complete."""
+
+    work: list[int]
+    needed: int
+    attempt: int = 1
+
+    def of_block(self, block: int) -> PriceJob:
+        """The job of one of the blocks."""
+        fields = {name: getattr(self, name) for name in FrameInputs.__struct_fields__}
+        return PriceJob(**fields, block=block)
+
+
+class PriceJob(FrameInputs, frozen=True, kw_only=True):
+    """One block of one frame. ``thorough`` is for isolation runs (``workers/isolation.py``)."""
+
+    block: int
     thorough: bool = False
+
+
+TRADES_PER_PART = 200_000
+"""The sums of so many trades are netted and added up by one task."""
+
+
+def parts_for(trades: int) -> int:
+    """Into how many parts the sums of a book are divided: its trades alone decide.
+
+    Sums are added part by part, so another number of parts gives other last bits.
+    """
+    return max(1, -(-trades // TRADES_PER_PART))
+
+
+def blocks_of_part(part: int, parts: int, blocks: int) -> range:
+    """The blocks that a part of the sums covers."""
+    return range(blocks * part // parts, blocks * (part + 1) // parts)
 
 
 class SourceQuotes(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +131,8 @@ class SourceQuotes(msgspec.Struct, frozen=True, kw_only=True):
 class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What a frame was made from: one quote vector, one date, one book version.
 
-    ``source``, ``epoch`` and ``seq`` are of the newest tick; ``sources`` has all that publish.
+    ``blocks`` are those of the book, ``parts`` those of the sums. ``source``, ``epoch`` and ``seq``
+    are of the newest tick; ``sources`` has all that publish.
     """
 
     frame: int
@@ -94,6 +145,7 @@ class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
     opened_ns: int
     received_ns: int
+    parts: int = 1
     sent_ns: int = 0
     source: str = ""
     epoch: int = 0

@@ -1,42 +1,152 @@
-"""Publish a frame from its parts in Redis."""
+"""Publish the sums of a frame from their parts, and its detail from its blocks."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 
-from risk.store.compiled_book import Manifest
+import numpy as np
+
+from pricing.arrays import FloatArray
+from risk.store.compiled_book import BookHead, Books
 from risk.store.frames import Frames
 from risk.store.messages import FrameHeader
-from risk.store.results import UnpricedTrade, roll_up
+from risk.store.results import (
+    CHECKED_SUMS,
+    BlockTotals,
+    Detail,
+    PartSums,
+    Rollup,
+    UnpricedTrade,
+    missing_blocks,
+    roll_up,
+)
 
 MISSING_BLOCK = "MISSING_BLOCK"
 
+SUMS_LIMIT = 1e-9
+"""Largest difference between the sums of a frame and of its detail, as a share of gross."""
 
-def publish_parts(frames: Frames, header: FrameHeader, manifest: Manifest) -> str:
-    """Sum the stored parts and publish: PUBLISHED, OLD, INCOMPLETE or EMPTY.
 
-    Safe to call twice and from two processes: parts are added in block order, and the
-    frame's number decides who is first.
-    """
-    parts = frames.sums(header.currency, header.frame, header.blocks)
-    if not parts:
-        return "EMPTY"
-    rollup = roll_up(
+class SumsDiffer(Exception):
+    """The detail of a frame does not add up to the frame's sums: it is not published."""
+
+
+def make_rollup(
+    header: FrameHeader, parts: Sequence[PartSums], head: BookHead, books: Books
+) -> Rollup:
+    """The sums of a frame from at least one part; ``head`` is that of its book version."""
+    missing = missing_blocks(header, parts)
+    return roll_up(
         header,
         parts,
-        desk_of_book=manifest.desk_of_book,
-        trades=manifest.trades,
-        not_compiled=manifest.failures,
+        desk_of_book=head.desk_of_book,
+        trades=head.trades,
+        not_compiled=head.failures,
         published_ns=time.time_ns(),
-        not_arrived=_not_arrived(header, manifest, {part.block for part in parts}),
+        not_arrived=_not_arrived(header, head, books, missing) if missing else [],
     )
-    return frames.publish(rollup)
 
 
-def _not_arrived(header: FrameHeader, manifest: Manifest, present: set[int]) -> list[UnpricedTrade]:
-    """Trades of the blocks that have put no part."""
+def publish_parts(frames: Frames, header: FrameHeader, head: BookHead, books: Books) -> str:
+    """Add the stored parts of the sums and publish: PUBLISHED, OLD, UNKNOWN, INCOMPLETE or EMPTY.
+
+    Safe to call twice and from two processes: parts are added in order, and the frame's number
+    decides who is first.
+    """
+    parts = frames.sums(header.currency, header.frame)
+    if not parts:
+        return "EMPTY"
+    return frames.publish(make_rollup(header, parts, head, books), stored=len(parts))
+
+
+def _not_arrived(
+    header: FrameHeader, head: BookHead, books: Books, missing: Sequence[int]
+) -> list[UnpricedTrade]:
+    """Trades of the blocks that are in no part."""
     reason = f"its block was not priced in time for frame {header.frame}"
-    missing = [block for block in range(header.blocks) if block not in present]
+    names = [head.block_names[block] for block in missing]
+    lists = [books.trades_of_block(header.currency, name) for name in names]
     return [
-        trade for block in missing for trade in manifest.trades_of(block, MISSING_BLOCK, reason)
+        trade
+        for trades in lists
+        if trades is not None
+        for trade in trades.unpriced(MISSING_BLOCK, reason)
     ]
+
+
+def publish_detail(frames: Frames, rollup: Rollup, missing: Sequence[int] = ()) -> str:
+    """Compare the stored detail of a frame with its sums, and publish it.
+
+    Args:
+        frames: Where both are.
+        rollup: The frame's sums.
+        missing: Blocks that the detail leaves out.
+
+    Returns:
+        PUBLISHED, OLD, UNKNOWN, INCOMPLETE, or EMPTY when no block is there.
+
+    Raises:
+        SumsDiffer: The detail does not add up to the sums.
+    """
+    out = {*missing, *rollup.missing}
+    blocks = [block for block in range(rollup.blocks) if block not in out]
+    totals = frames.totals(rollup.currency, rollup.frame, blocks)
+    if not totals:
+        return "EMPTY"
+    # What the detail leaves out and the sums have cannot be compared.
+    whole = out == set(rollup.missing) and len(totals) == len(blocks)
+    error, worst = sums_error(rollup, totals) if whole else (0.0, "")
+    if not error <= SUMS_LIMIT:
+        raise SumsDiffer(
+            f"{rollup.currency} frame {rollup.frame}: {worst} of the detail is {error:.1e} of gross"
+            " away from the sums"
+        )
+    return frames.publish_detail(
+        Detail(
+            frame=rollup.frame,
+            currency=rollup.currency,
+            blocks=rollup.blocks,
+            missing=sorted(out),
+            sums_error=error,
+            opened_ns=rollup.published_ns,
+            started_ns=min(one.started_ns for one in totals),
+            finished_ns=max(one.finished_ns for one in totals),
+            published_ns=time.time_ns(),
+            sent_ns=rollup.sent_ns,
+            trades=rollup.trades,
+        )
+    )
+
+
+def sums_error(rollup: Rollup, totals: Iterable[BlockTotals]) -> tuple[float, str]:
+    """The largest difference between sums and detail as a share of gross, and where it is."""
+    found: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
+    for block in totals:
+        for cell in block.cells:
+            sums, gross = np.array(cell.sums), np.array(cell.gross)
+            before = found.get((cell.book, cell.product))
+            found[cell.book, cell.product] = (
+                (sums, gross) if before is None else (before[0] + sums, before[1] + gross)
+            )
+    worst = (0.0, "")
+    for cell in rollup.cells:
+        mine = [getattr(cell, name) for name in CHECKED_SUMS]
+        published = np.array([*mine, *cell.ladder_par, *cell.krd])
+        if (cell.book, cell.product) not in found:
+            sums = gross = np.zeros(len(published))
+        else:
+            sums, gross = found[cell.book, cell.product]
+        off = np.abs(sums - published)
+        error = np.divide(off, gross, out=np.where(off > 0, np.inf, 0.0), where=gross > 0)
+        place = int(np.argmax(error))
+        if not error[place] <= worst[0]:
+            worst = (float(error[place]), _name_of(place, rollup, f"{cell.book} {cell.product}"))
+    return worst
+
+
+def _name_of(place: int, rollup: Rollup, cell: str) -> str:
+    if place < len(CHECKED_SUMS):
+        return f"{CHECKED_SUMS[place]} of {cell}"
+    ladder, key = divmod(place - len(CHECKED_SUMS), len(rollup.keys))
+    return f"{('ladder_par', 'krd')[ladder]} {' '.join(rollup.keys[key])} of {cell}"

@@ -1,8 +1,8 @@
-"""Records of priced blocks and of published frames: parts, roll-ups and their sums.
+"""Records of the two products of a frame: its sums, and the detail behind them.
 
-A part is what one worker puts for one block: sums by book and product in double precision,
-and columns by trade. A roll-up is the whole frame: the sums of all parts, added in block
-order, so that whoever adds them gets the same bits.
+A part of the sums covers a range of blocks, by book and product in double precision. A roll-up has
+the sums of all parts, added in order, so that whoever adds them gets the same bits. The detail is
+columns by trade, block by block, with what is needed to compare them with the roll-up.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from pricing.arrays import FloatArray
 from pricing.curves.quotes import CurveQuotes, Label
 from pricing.errors import Failure
 from pricing.measures import ladder_codec
-from pricing.measures.table import BY_NAME, MEASURES, SUMMED, total
-from risk.store.messages import FrameHeader
+from pricing.measures.table import BY_NAME, LIVE_SUMMED, MEASURES, total
+from risk.store.messages import FrameHeader, blocks_of_part
 
 REQUIRED_NUMBERS = tuple(name for name in MEASURES if BY_NAME[name].required)
 """The columns of ``PartColumns.numbers``, as every release has them."""
 
 MeasureSums: Any = msgspec.defstruct(
     "MeasureSums",
-    [(name, float) if BY_NAME[name].required else (name, float | None, None) for name in SUMMED],
+    [
+        (name, float) if BY_NAME[name].required else (name, float | None, None)
+        for name in LIVE_SUMMED
+    ],
     frozen=True,
     kw_only=True,
 )
-"""A field for each additive measure of every frame. None: the product does not have it, a priced
+"""A field for each additive measure. None: the product does not have it, a priced
 trade has no number, or the worker is of the release before."""
 
 
@@ -65,12 +68,14 @@ class UnpricedTrade(Failure, frozen=True, kw_only=True):
 
 
 class PartSums(msgspec.Struct, frozen=True, kw_only=True):
-    """The small half of a part: what the roll-up needs.
+    """The sums of a range of blocks.
 
-    ``conventions`` is the hash of the currency's market conventions in the worker that made it.
+    ``excluded`` are blocks of the range that are not in them. ``conventions`` is the hash of the
+    currency's market conventions in the worker that made it. ``matured`` counts trades that have
+    made their last payment; they are in no cell. ``terms`` counts netted flows.
     """
 
-    block: int
+    part: int
     worker: str
     started_ns: int
     finished_ns: int
@@ -83,11 +88,39 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     node_days: list[int] = []
     conventions: str = ""
     matured: int = 0
-    """Trades of the block that have made their last payment; they are in no cell."""
+    excluded: list[int] = []
+    terms: int = 0
+
+
+class CellCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What the trades of one book and product in one block add up to, and their gross.
+
+    ``sums`` has each measure of CHECKED_SUMS, then the par ladder, then the key rates; ``gross`` is
+    the sum of absolute values of the same length, in a ladder that of the whole ladder.
+    """
+
+    book: str
+    product: str
+    sums: list[float]
+    gross: list[float]
+
+
+CHECKED_SUMS = tuple(name for name in LIVE_SUMMED if BY_NAME[name].required)
+"""The measures in which the detail of a frame is compared with its sums."""
+
+
+class BlockTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the detail of one block adds up to, and who made it."""
+
+    block: int
+    worker: str
+    started_ns: int
+    finished_ns: int
+    cells: list[CellCheck]
 
 
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """The large half of a part: numbers by trade, in the order of the book's block.
+    """Numbers by trade of one block, in the order of the book's block.
 
     ``numbers`` holds REQUIRED_NUMBERS as float64 columns, ``more`` each other measure of every
     frame by name; a worker of the release before puts none. Ladders are packed in single precision
@@ -128,10 +161,11 @@ class BookProductTotals(CellSums, frozen=True, kw_only=True):  # type: ignore[ca
 
 
 class Rollup(msgspec.Struct, frozen=True, kw_only=True):
-    """A published frame: one quote vector, one date, one book version, one currency.
+    """The published sums of a frame: one quote vector, one date, one book version, one currency.
 
     ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and their trades are
-    failures and count as failed in their cells. ``coverage`` is the share of notional priced.
+    failures and count as failed in their cells. ``terms`` counts netted flows. ``coverage`` is the
+    share of notional priced.
     ``node_days`` are where ``keys`` have their nodes, days since
     1970. Times are ns since 1970, of the hosts that took them. ``conventions`` is the hash of the
     market conventions that the frame was made with; several joined by ``+`` where workers had
@@ -170,12 +204,39 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     node_days: list[int] = []
     slowest_ns: int = 0
     conventions: str = ""
+    parts: int = 1
+    terms: int = 0
 
     @property
     def tick_to_published_ms(self) -> float:
         """From the sender's clock to publication; NaN when the tick carries no time."""
         start = self.sent_ns or self.received_ns
         return (self.published_ns - start) / 1e6 if start else float("nan")
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True):
+    """The published detail of a frame whose sums are published.
+
+    ``missing`` are blocks without numbers by trade. ``sums_error`` is the largest difference
+    between the detail's sums and the frame's, as a share of gross. Times are ns since 1970.
+    """
+
+    frame: int
+    currency: str
+    blocks: int
+    missing: list[int]
+    sums_error: float
+    opened_ns: int
+    started_ns: int
+    finished_ns: int
+    published_ns: int
+    sent_ns: int = 0
+    trades: int = 0
+
+    @property
+    def tick_to_published_ms(self) -> float:
+        """From the sender's clock to publication; NaN when the tick carries no time."""
+        return (self.published_ns - self.sent_ns) / 1e6 if self.sent_ns else float("nan")
 
 
 class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,10 +281,10 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 def merge_cells(
     parts: Sequence[PartSums], desk_of_book: dict[str, str], lost: Sequence[CellSums] = ()
 ) -> tuple[list[BookProductTotals], list[Failure]]:
-    """Add the cells of parts in block order; those of trades in no part add nothing to sums."""
+    """Add the cells of parts in order; those of trades in no part add nothing to sums."""
     found: dict[tuple[str, str], list[CellSums]] = {}
     failures: list[Failure] = []
-    for part in sorted(parts, key=lambda p: p.block):
+    for part in sorted(parts, key=lambda p: p.part):
         failures += part.failures
         for cell in part.cells:
             found.setdefault((cell.book, cell.product), []).append(cell)
@@ -251,7 +312,7 @@ def _lost_cells(lost: Iterable[Failure], keys: int) -> list[CellSums]:
             notional_failed=math.fsum(notionals),
             ladder_par=[0.0] * keys,
             krd=[0.0] * keys,
-            **{name: total([(product, 0.0)], name) for name in SUMMED},
+            **{name: total([(product, 0.0)], name) for name in LIVE_SUMMED},
         )
         for (book, product), notionals in found.items()
     ]
@@ -287,9 +348,18 @@ def _added(cells: Sequence[CellSums], desk: str) -> BookProductTotals:
         krd=ladder("krd"),
         **{
             name: total([(cell.product, getattr(cell, name)) for cell in cells], name)
-            for name in SUMMED
+            for name in LIVE_SUMMED
         },
     )
+
+
+def missing_blocks(header: FrameHeader, parts: Sequence[PartSums]) -> list[int]:
+    """Blocks of a frame that are in none of these parts."""
+    there: set[int] = set()
+    for part in parts:
+        blocks = blocks_of_part(part.part, header.parts, header.blocks)
+        there |= set(blocks) - set(part.excluded)
+    return [block for block in range(header.blocks) if block not in there]
 
 
 def roll_up(
@@ -318,8 +388,7 @@ def roll_up(
     first = parts[0]
     cells, failures = merge_cells(parts, desk_of_book, _lost_cells(lost, len(first.keys)))
     failures += lost
-    present = {part.block for part in parts}
-    missing = [block for block in range(header.blocks) if block not in present]
+    missing = missing_blocks(header, parts)
     priced = sum(cell.trades - cell.failed for cell in cells)
     live = trades - sum(part.matured for part in parts)
     return Rollup(
@@ -355,6 +424,8 @@ def roll_up(
         node_days=first.node_days,
         slowest_ns=max(part.finished_ns - part.started_ns for part in parts),
         conventions="+".join(sorted({part.conventions for part in parts if part.conventions})),
+        parts=header.parts,
+        terms=sum(part.terms for part in parts),
     )
 
 

@@ -1,4 +1,4 @@
-"""Convert a priced block into the part that a worker stores: sums by group, columns by trade."""
+"""Convert a priced block into what a worker stores: columns by trade, and what they add up to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pricing import kernel
 from pricing.arrays import BoolArray, FloatArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
-from pricing.measures.table import ANALYTICS_SUMMED, BY_NAME, SUMMED
+from pricing.measures.table import ANALYTICS_SUMMED, BY_NAME
 from pricing.products.cash_flows import FlowBlock
 from risk.store.block_analytics import AnalyticSums
-from risk.store.results import REQUIRED_NUMBERS, CellSums, PartColumns
+from risk.store.results import CHECKED_SUMS, REQUIRED_NUMBERS, CellCheck, PartColumns
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,33 @@ def make_groups(block: FlowBlock) -> Groups:
     return Groups(names, member, block.notional)
 
 
-def sum_cells(groups: Groups, risk: BlockRisk, matured: BoolArray | None = None) -> list[CellSums]:
-    """Sums by group; failed trades are counted, and left out of every sum.
+GAMMA_ROUNDING = 1e-4
+"""Gamma is a second difference of values: its rounding goes with the values, not with gamma."""
+
+
+def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellCheck]:
+    """What the trades of a block add up to by group, to be compared with the frame's sums.
 
     Args:
         groups: Of the block's trades.
         risk: Their numbers.
-        matured: Trades that have made their last payment: they count no more, nor does their
-            notional; shape (n,). None: no trade has.
+        matured: Trades that have made their last payment: they are in no cell; shape (n,).
     """
-    good = np.isfinite(risk.npv)
-    of_group = groups.member if matured is None else groups.member * ~matured
-    member = of_group * good
-    sums = {name: group_sums(member, risk.values[name], good) for name in SUMMED}
-    par, krd = (member @ _or_zero(table, good) for table in (risk.ladder_par, risk.krd))
-    trades, priced = of_group.sum(axis=1), member.sum(axis=1)
-    notional, lost = of_group @ groups.notional, (of_group * ~good) @ groups.notional
+    good: BoolArray = np.isfinite(risk.npv) & ~matured
+    legs = np.abs(risk.leg_npv).sum(axis=1)
+    columns = [risk.values[name] for name in CHECKED_SUMS]
+    sizes = [np.abs(column) for column in columns]
+    sizes[CHECKED_SUMS.index("npv")] = legs
+    sizes[CHECKED_SUMS.index("gamma")] += GAMMA_ROUNDING * legs
+    for ladder in (risk.ladder_par, risk.krd):
+        columns += list(ladder.T)
+        sizes += [np.abs(ladder).sum(axis=1)] * ladder.shape[1]
+    member = groups.member * good
+    sums, gross = (
+        np.asarray(member @ _or_zero(np.stack(table, axis=1), good)) for table in (columns, sizes)
+    )
     return [
-        CellSums(
-            book=book,
-            product=product,
-            trades=int(trades[row]),
-            failed=int(trades[row] - priced[row]),
-            notional=float(notional[row]),
-            notional_failed=float(lost[row]),
-            ladder_par=par[row].tolist(),
-            krd=krd[row].tolist(),
-            **_supported({name: column[row] for name, column in sums.items()}, product),
-        )
+        CellCheck(book=book, product=product, sums=sums[row].tolist(), gross=gross[row].tolist())
         for row, (book, product) in enumerate(groups.names)
     ]
 
@@ -101,15 +100,7 @@ def group_sums(member: FloatArray, values: FloatArray, good: BoolArray) -> Float
     return np.asarray(sums)
 
 
-def _supported(sums: dict[str, float], product: str) -> dict[str, float | None]:
-    """Sums of a group of one product: None where it does not have the measure or lacks one."""
-    return {
-        name: float(value) if BY_NAME[name].supports(product) and np.isfinite(value) else None
-        for name, value in sums.items()
-    }
-
-
-def _or_zero(table: FloatArray, good: FloatArray) -> FloatArray:
+def _or_zero(table: FloatArray, good: BoolArray) -> FloatArray:
     """The rows that are good, 0 in the others; the table itself when all are: no copy."""
     return table if good.all() else np.where(good[:, None], table, 0.0)
 

@@ -19,7 +19,7 @@ from pricing.products.terms import Terms
 from pricing.reference import Reference, TradeRisk
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import Frames
+from risk.store.frames import Detailed, Frames
 from risk.store.results import CheckResult, PartColumns, Rollup
 
 SAMPLE = 4
@@ -36,7 +36,7 @@ def check_frame(
     currency: str,
     load: Callable[[], master.LoadedBook] = master.load_trades,
 ) -> CheckResult | None:
-    """Price a sample of the current frame with plain QuantLib, and store the differences.
+    """Price a sample of the newest frame by trade with plain QuantLib, and store the differences.
 
     Args:
         frames: Store of the frame.
@@ -46,16 +46,17 @@ def check_frame(
         load: Returns the database's trades; a compiler reads only changed rows.
 
     Returns:
-        None when there is nothing to check: no frame, or trades that have changed since.
+        None when there is nothing to check: no detail, or trades that have changed since.
     """
-    rollup = frames.current(currency)
+    detailed = frames.detailed(currency)
+    rollup = detailed.rollup if detailed else None
     manifest = books.manifest(currency, rollup.book_version) if rollup else None
-    if rollup is None or manifest is None:
+    if detailed is None or rollup is None or manifest is None:
         return None
     loaded, newest = load(), books.newest(currency)
     if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
         return None  # a trade was just edited; the next frame will match
-    found = _sample(rollup, manifest, [trade.terms for trade in loaded.trades])
+    found = _sample(detailed, manifest, [trade.terms for trade in loaded.trades])
     columns = {block: frames.columns(currency, rollup.frame, block) for _, block, _ in found}
     if not found or None in columns.values():
         return None
@@ -68,13 +69,14 @@ def check_frame(
 Place = tuple[Terms, int, int]
 
 
-def _sample(rollup: Rollup, manifest: Manifest, trades: Sequence[Terms]) -> list[Place]:
+def _sample(detailed: Detailed, manifest: Manifest, trades: Sequence[Terms]) -> list[Place]:
     """Other trades at every frame, by the frame's number; failed ones have nothing to check."""
+    rollup, missing = detailed.rollup, detailed.detail.missing
     failed = {failure.trade_id for failure in rollup.failures}
     mine = [t for t in trades if t.currency == rollup.currency and t.trade_id not in failed]
     picked = [mine[(rollup.frame * SAMPLE + i) % len(mine)] for i in range(min(SAMPLE, len(mine)))]
     places = [(terms, manifest.place_of(terms.trade_id)) for terms in picked]
-    return [(terms, *place) for terms, place in places if place and place[0] not in rollup.missing]
+    return [(terms, *place) for terms, place in places if place and place[0] not in missing]
 
 
 def _reference(rollup: Rollup, manifest: Manifest, options: CurveOptions) -> Reference:

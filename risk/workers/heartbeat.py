@@ -21,9 +21,9 @@ from risk.store.frames import connect
 from risk.store.heartbeats import HeartbeatWriter, write_worker
 
 log = get_task_logger(__name__)
-PRICING_QUEUE = "pricing"
-KINDS = {PRICING_QUEUE: "worker", "compile": "compiler", "preview": "previewer"}
-"""What a worker is called, by the queue that it consumes."""
+PRICING_QUEUES = ("sums", "detail")
+KINDS = {"sums": "sums", "detail": "detail", "compile": "compiler", "preview": "previewer"}
+"""What a worker is called, by the first of these queues that it consumes."""
 
 HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"
 """Variable: a file that is touched, for a supervisor that cannot ask Redis."""
@@ -45,14 +45,14 @@ def _speaker(kind: str, name: str) -> HeartbeatWriter:
     return HeartbeatWriter(_client(), kind, name)
 
 
-def prices(worker: Any) -> bool:
-    """Whether it takes pricing tasks."""
-    return PRICING_QUEUE in worker.app.amqp.queues.consume_from
+def pricing_queues(worker: Any) -> list[str]:
+    """The queues of pricing tasks that it consumes."""
+    return [name for name in PRICING_QUEUES if name in worker.app.amqp.queues.consume_from]
 
 
 def _speaker_of(worker: Any) -> HeartbeatWriter:
     queues = worker.app.amqp.queues.consume_from
-    kind = next((name for queue, name in KINDS.items() if queue in queues), "worker")
+    kind = next((name for queue, name in KINDS.items() if queue in queues), "detail")
     return _speaker(kind, worker.hostname)
 
 
@@ -70,8 +70,9 @@ def _say_alive(**_: Any) -> None:
     for worker in _workers:
         try:
             _speaker_of(worker).speak()
-            if prices(worker):
-                write_worker(_client(), worker.hostname, worker.concurrency)
+            queues = pricing_queues(worker)
+            if queues:
+                write_worker(_client(), worker.hostname, worker.concurrency, queues)
         except redis.RedisError as error:
             log.warning("no heartbeat: %s", error)
 

@@ -1,6 +1,6 @@
 """What one worker process holds: curve sets by date, compiled blocks by version.
 
-It turns a job into a part. Everything here is derived and can be discarded: a new process fetches
+It prices blocks by trade. Everything here is derived and can be discarded: a new process fetches
 the compiled book by its version and builds the rest.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
-from pricing.curves.quotes import CurveOptions, curve_version, shape_of
+from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.analytics import PricedBlock, make_analytics
@@ -28,16 +28,16 @@ from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
 from risk.store.block_analytics import BlockAnalytics
-from risk.store.compiled_book import Manifest
+from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.messages import PriceJob
-from risk.store.results import PartColumns, PartSums
+from risk.store.messages import FrameInputs, PriceJob
+from risk.store.results import BlockTotals, PartColumns
 from risk.workers.block_result import (
     Groups,
+    add_up,
     analytic_sums,
     make_groups,
     pack_columns,
-    sum_cells,
 )
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Session:
         self.books, self.options = books, options
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         # Frames of the version before an edit may still be open.
-        self._manifests, self._names, self._blocks = Kept(2), Kept(2), Kept(2)
+        self._heads, self._fixings, self._blocks = Kept(2), Kept(2), Kept(2)
         # Each also on the date that it rolls to.
         self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
         self._first = True  # whether the block priced last was new, or its instruments were
@@ -86,8 +86,8 @@ class Session:
         self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
 
-    def price(self, job: PriceJob) -> tuple[PartSums, PartColumns]:
-        """Price one block of one frame.
+    def price(self, job: PriceJob) -> tuple[BlockTotals, PartColumns]:
+        """Price one block of one frame by trade.
 
         Raises:
             BootstrapFailed: The quotes admit no curve.
@@ -101,28 +101,20 @@ class Session:
         solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
         self._priced = (job, risk)
-        sums = PartSums(
+        totals = BlockTotals(
             block=job.block,
             worker=self.name,
             started_ns=started,
             finished_ns=time.time_ns(),
-            keys=[(key.curve, key.tenor) for key in curves.keys],
-            curve_version=curve_version(job.curves, job.valuation_date, self.options),
-            rate_error=solved.rate_error,
-            zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
-            cells=sum_cells(groups, risk, ready.dated.matured),
-            failures=list(risk.failures),
-            node_days=curves.grid.node_days().tolist(),
-            conventions=conventions.digest(job.currency),
-            matured=int(ready.dated.matured.sum()),
+            cells=add_up(groups, risk, ready.dated.matured),
         )
-        return sums, pack_columns(job.block, risk)
+        return totals, pack_columns(job.block, risk)
 
     def prepare(self, job: PriceJob) -> tuple[CurveSet, ReadyBlock, Groups]:
         """All that a job needs besides its quotes; made once per date and version."""
         place, curves = (job.currency, job.block), self.curves(job)
         ready = self._ready.get_or(place, self._day(job), lambda: self._make_ready(job, curves))
-        name = self.block_name(job)
+        name = self.block_name(job, job.block)
         groups = self._groups.get_or(place, name, lambda: make_groups(self.block(job)))
         return curves, ready, groups
 
@@ -185,47 +177,58 @@ class Session:
 
     def _day(self, job: PriceJob) -> Hashable:
         """All that a block with its weights depends on."""
-        return (self.block_name(job), *self._curves_of(job))
+        return (self.block_name(job, job.block), *self.curves_of(job))
 
-    def _curves_of(self, job: PriceJob) -> tuple[Hashable, ...]:
+    def curves_of(self, job: FrameInputs) -> tuple[Hashable, ...]:
         """All that a job's curves depend on besides quotes."""
-        manifest = self.manifest(job.currency, job.book_version)
-        history = manifest.fixings_name or manifest.version
-        return (history, job.valuation_date, shape_of(job.curves))
+        head = self.head(job.currency, job.book_version)
+        return (head.fixings_name, job.valuation_date, shape_of(job.curves))
 
-    def solve(self, job: PriceJob, curves: CurveSet) -> Solved:
+    def solve(self, job: FrameInputs, curves: CurveSet) -> Solved:
         """The curves at a job's quotes."""
         vector = curves.vector(job.curves)
-        key = (*self._curves_of(job), vector.tobytes())
+        key = (*self.curves_of(job), vector.tobytes())
         return self._solved.get_or(job.currency, key, lambda: curves.solve(vector))
 
-    def curves(self, job: PriceJob) -> CurveSet:
+    def curves(self, job: FrameInputs) -> CurveSet:
         """The curves of a job's date, without its quotes; made once."""
         date, shape = job.valuation_date, shape_of(job.curves)
         return self._curves.get_or(
             job.currency,
-            self._curves_of(job),
+            self.curves_of(job),
             lambda: CurveSet(date, shape, self.fixings(job), self.options),
         )
 
-    def manifest(self, currency: str, version: str) -> Manifest:
-        """What a book version holds.
+    def head(self, currency: str, version: str) -> BookHead:
+        """What a book version is made of.
 
         Raises:
             BookGone: It is no longer there.
         """
 
-        def fetch() -> Manifest:
-            found = self.books.manifest(currency, version)
+        def fetch() -> BookHead:
+            found = self.books.head(currency, version)
             if found is None:
                 raise BookGone(f"{currency} book {version} is not in Redis")
             return found
 
-        return self._manifests.get_or(currency, version, fetch)
+        return self._heads.get_or(currency, version, fetch)
 
-    def fixings(self, job: PriceJob) -> Fixings:
-        """The fixings of a job's book version that are public on its date."""
-        stored = self.manifest(job.currency, job.book_version).fixings
+    def fixings(self, job: FrameInputs) -> Fixings:
+        """The fixings of a job's book version that are public on its date.
+
+        Raises:
+            BookGone: They are no longer there.
+        """
+        name = self.head(job.currency, job.book_version).fixings_name
+
+        def fetch() -> FixingsByIndex:
+            found = self.books.fixings(job.currency, name)
+            if found is None:
+                raise BookGone(f"{job.currency} fixings of {job.book_version}")
+            return found
+
+        stored = self._fixings.get_or(job.currency, name, fetch)
         return {
             name: public_on(conventions.INDICES[name], rates, job.valuation_date)
             for name, rates in stored.items()
@@ -237,30 +240,29 @@ class Session:
         Raises:
             BookGone: It is no longer there.
         """
-        name = self.block_name(job)
+        name = self.block_name(job, job.block)
+        return self._blocks.get_or(
+            (job.currency, job.block), name, lambda: self.fetch_block(job, job.block)
+        )
 
-        def fetch() -> FlowBlock:
-            found = self.books.block_named(job.currency, name)
-            if found is None:
-                raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
-            return found
-
-        return self._blocks.get_or((job.currency, job.block), name, fetch)
-
-    def block_name(self, job: PriceJob) -> str:
-        """What the job's block is kept under: an edit elsewhere leaves it as it is.
+    def fetch_block(self, job: FrameInputs, block: int) -> FlowBlock:
+        """A compiled block of a job's book, which is not kept.
 
         Raises:
             BookGone: It is no longer there.
         """
+        found = self.books.block_named(job.currency, self.block_name(job, block))
+        if found is None:
+            raise BookGone(f"{job.currency} block {block} of {job.book_version}")
+        return found
 
-        def fetch() -> str:
-            found = self.books.block_name(job.currency, job.book_version, job.block)
-            if found is None:
-                raise BookGone(f"{job.currency} block {job.block} of {job.book_version}")
-            return found
+    def block_name(self, job: FrameInputs, block: int) -> str:
+        """What a block is kept under: an edit elsewhere leaves it as it is.
 
-        return self._names.get_or((job.currency, job.block), job.book_version, fetch)
+        Raises:
+            BookGone: The book version is no longer there.
+        """
+        return self.head(job.currency, job.book_version).block_names[block]
 
     def _make_ready(self, job: PriceJob, curves: CurveSet) -> ReadyBlock:
         dated = roll_to(

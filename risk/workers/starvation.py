@@ -18,7 +18,7 @@ from celery.utils.log import get_task_logger
 from django.conf import settings
 
 from risk.store.frames import connect
-from risk.workers.heartbeat import PRICING_QUEUE, prices
+from risk.workers.heartbeat import pricing_queues
 from risk.workers.stop import end_now
 
 log = get_task_logger(__name__)
@@ -58,7 +58,7 @@ def _hear(**_: Any) -> None:
 @worker_ready.connect
 def _listen(sender: Any, **_: Any) -> None:
     worker = sender.controller
-    if prices(worker):
+    if pricing_queues(worker):
         threading.Thread(target=_watch, args=(worker,), name="deafness", daemon=True).start()
 
 
@@ -67,7 +67,7 @@ def _watch(worker: Any) -> None:
     while True:
         time.sleep(LOOK_EVERY_S)
         try:
-            waiting = int(client.llen(PRICING_QUEUE))
+            waiting = sum(int(client.llen(name)) for name in pricing_queues(worker))
         except (redis.RedisError, OSError):
             waiting = 0  # without Redis there is nothing to hear
         if _ear.is_deaf(waiting):

@@ -1,7 +1,7 @@
-"""The Celery tasks: decode a job, price it, store the part, and publish complete frames.
+"""The Celery tasks: decode a job, price it, store the result, and publish what is complete.
 
-Losing or repeating a task is harmless: parts and publication are fenced by the frame's number, and
-the bridge's watchdog resends what is missing.
+Losing or repeating a task is harmless: results and publication are fenced by the frame's number,
+and the bridge's watchdogs resend what is missing.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from redis import RedisError
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
+from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
-from risk.store.messages import PriceJob
+from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
 from risk.store.previews import ContractQuestion, PreviewQuestion, put_answer
-from risk.store.publication import publish_parts
+from risk.store.publication import SumsDiffer, make_rollup, publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
 from risk.workers import (
     crosscheck,
@@ -40,6 +41,7 @@ from risk.workers import (
 )
 from risk.workers.analytics_maker import AnalyticsMaker
 from risk.workers.book_compiler import Compiler, waits_for_market
+from risk.workers.book_netter import NET_S, BookNetter
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import BookGone, Session
 
@@ -47,8 +49,9 @@ log = get_task_logger(__name__)
 CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
 """A check that has not begun by then would only delay compilations."""
 MOST_STARTS = 2
-"""Of a block in a frame. A third run would be the third death of a process: it must be the
-isolation run, which writes each trade's name to Redis first."""
+"""Of a block in a frame, and of sums that end while they net one block. A third run would be the
+third death of a process: it must be the isolation run, which writes each trade's name to Redis
+first."""
 REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
@@ -92,6 +95,11 @@ def _session() -> Session:
 
 
 @cache
+def _netter() -> BookNetter:
+    return BookNetter(_session())
+
+
+@cache
 def _compiler() -> Compiler:
     return Compiler(_books(), _frames(), _options(), settings.PRICING_PROCESSES)
 
@@ -115,24 +123,48 @@ def _settle(**_: Any) -> None:
     gc.freeze()
 
 
-@shared_task(name="risk.workers.tasks.price_block", max_retries=1, default_retry_delay=0)
-def price_block(payload: dict[str, Any]) -> str:
-    """Price one block of one frame. Returns what became of it, for logs and tests."""
-    job = msgspec.convert(payload, PriceJob)
-    starts = _run_registry().start(job)
-    if not starts:
+@shared_task(name="risk.workers.tasks.price_sums", max_retries=1, default_retry_delay=0)
+def price_sums(payload: dict[str, Any]) -> str:
+    """Add up one part of a frame. Returns what became of it, for logs and tests."""
+    job = msgspec.convert(payload, SumsJob)
+    run = _run_registry().start_sums(job)
+    if run is None:
         return "LATE"
-    if starts > MOST_STARTS:
+    if run.header is None:
+        return "UNKNOWN"
+    begun, _, netting = run.runs
+    if begun > MOST_STARTS and netting is not None and netting not in job.excluded:
         return "TRIED"
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
-        code = _price(job)
-    _look_ahead(job, code)
+        code = _price_sums(job, run.header, run.published)
+    if code in ("PUT", "PUBLISHED"):
+        _look_ahead(job, lambda: _netter().net_ahead(job))
+    return code
+
+
+@shared_task(name="risk.workers.tasks.price_detail", max_retries=1, default_retry_delay=0)
+def price_detail(payload: dict[str, Any]) -> str:
+    """Price some blocks of a frame by trade. Returns what became of the last one."""
+    job = msgspec.convert(payload, DetailJob)
+    code = "LATE"
+    for block in job.work:
+        starts = _run_registry().start_block(job, block)
+        if not starts:
+            return "LATE"
+        if starts > MOST_STARTS:
+            code = "TRIED"
+            continue
+        with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
+            code = _price_block(job, block)
+        if code in ("PUT", "PUBLISHED"):
+            one = job.of_block(block)
+            _look_ahead(job, lambda one=one: _session().prepare_next_day(one))  # type: ignore[misc]
     return code
 
 
 @shared_task(name="risk.workers.tasks.price_block_carefully", max_retries=0)
 def price_block_carefully(payload: dict[str, Any]) -> str:
-    """Price each trade of a block alone, then the block: returns as ``price_block``, or BUSY.
+    """Price each trade of a block alone: returns PASSED, or BUSY when another run is at it.
 
     Celery does not repeat it after a crash, because the trade is then known.
     """
@@ -149,9 +181,8 @@ def price_block_carefully(payload: dict[str, Any]) -> str:
             )
         except EXPECTED as error:
             log.warning("isolation run of %s block %s: %s", job.currency, job.block, error)
-        code = _price(job)
         registry.end(job, "PASSED")
-    return code
+    return "PASSED"
 
 
 @contextmanager
@@ -173,35 +204,31 @@ def _note_death(
     sender: Any = None, exception: Any = None, args: Sequence[Any] = (), **_: Any
 ) -> None:
     """Record crashed runs from the worker's main process, which outlives the pool processes."""
-    if not isinstance(exception, DEATHS) or sender.name not in (
-        price_block.name,
-        price_block_carefully.name,
-    ):
+    if not isinstance(exception, DEATHS) or sender is None:
         return
-    job = msgspec.convert(args[0], PriceJob)
     try:
-        if sender.name == price_block.name:
-            _run_registry().run_died(job)
-        else:
-            _run_registry().end(job, "DIED")
+        if sender.name == price_sums.name:
+            _run_registry().run_died(msgspec.convert(args[0], SumsJob))
+        elif sender.name == price_detail.name:
+            _run_registry().run_died(msgspec.convert(args[0], DetailJob))
+        elif sender.name == price_block_carefully.name:
+            _run_registry().end(msgspec.convert(args[0], PriceJob), "DIED")
     except RedisError as error:
         log.warning("the end of a run could not be noted: %s", error)
 
 
-def _look_ahead(job: PriceJob, code: str) -> None:
+def _look_ahead(job: SumsJob | DetailJob, prepare: Callable[[], None]) -> None:
     """Prepare the next business day after a task, so that its first frame does not wait."""
-    if code not in ("PUT", "PUBLISHED"):
-        return
     try:
-        _session().prepare_next_day(job)
-    except EXPECTED as error:  # the frame is out: nothing has failed
+        prepare()
+    except EXPECTED as error:  # the result is out: nothing has failed
         log.info("%s is not prepared for its next day: %s", job.currency, error)
 
 
-def _price(job: PriceJob) -> str:
-    frames = _frames()
+def _price_sums(job: SumsJob, header: FrameHeader, published: int) -> str:
+    frames, registry = _frames(), _run_registry()
     try:
-        sums, columns = _session().price(job)
+        sums = _netter().sums(job, lambda block: registry.netting(job, block), NET_S)
     except PricingError as error:
         return _failed(job, error.code, error)
     except NO_SUCH_BOOK as error:
@@ -210,22 +237,59 @@ def _price(job: PriceJob) -> str:
     except CRASHES as error:
         log.exception("frame %s %s", job.currency, job.frame)
         return _failed(job, "CRASHED", error)
-    result = frames.put(job.currency, job.frame, sums, columns)
-    if result.present < job.blocks:
+    if sums is None:
+        # Other currencies get their turn; this process, or the next, goes on with the blocks.
+        price_sums.apply_async(
+            args=[msgspec.to_builtins(msgspec.structs.replace(job, continued=True))]
+        )
+        return "NETTING"
+    if job.parts > 1:
+        result = frames.put(job.currency, job.frame, sums)
+        if result.present < job.parts:
+            return result.code
+    head, books = _session().head(job.currency, job.book_version), _session().books
+    if job.parts > 1:
+        code = publish_parts(frames, header, head, books)
+    else:
+        code = frames.publish(make_rollup(header, [sums], head, books), before=published)
+    if code == "PUBLISHED":
+        _sums_published(header, head)
+    return code
+
+
+def _sums_published(header: FrameHeader, head: BookHead) -> None:
+    if waits_for_market(head.failures):
+        _ask_to_compile(head.version)  # a market exists now, so prices can become spreads
+    if not head.is_for(header.valuation_date):
+        _ask_to_compile(head.version)  # trades have made their last payment
+
+
+def _price_block(job: DetailJob, block: int) -> str:
+    frames = _frames()
+    try:
+        totals, columns = _session().price(job.of_block(block))
+    except NO_SUCH_BOOK as error:
+        _ask_to_compile(job.book_version)
+        log.warning("detail of %s %s: %s", job.currency, job.frame, error)
+        return BOOK_GONE
+    except (PricingError, *CRASHES):  # the bridge sends it again, and goes on without it
+        log.exception("detail of %s %s block %s", job.currency, job.frame, block)
+        return "CRASHED"
+    result = frames.put_detail(job.currency, job.frame, totals, columns)
+    if result.present < job.needed:
         return result.code
-    header = frames.header(job.currency, job.frame)
-    if header is None:
+    rollup = frames.rollup(job.currency, job.frame)
+    if rollup is None:
         return "GONE"
-    manifest = _session().manifest(job.currency, job.book_version)
-    code = publish_parts(frames, header, manifest)
-    if code == "PUBLISHED" and waits_for_market(manifest.failures):
-        _ask_to_compile(manifest.version)  # a market exists now, so prices can become spreads
-    if code == "PUBLISHED" and not manifest.is_for(header.valuation_date):
-        _ask_to_compile(manifest.version)  # trades have made their last payment
+    try:
+        code = publish_detail(frames, rollup)
+    except SumsDiffer as error:
+        log.error("%s", error)
+        return "DIFFERS"
     if code == "PUBLISHED":
         _schedule_analytics(job.currency)
-    if code == "PUBLISHED" and _check_is_due(job.currency):
-        check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
+        if _check_is_due(job.currency):
+            check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
 
 
@@ -247,8 +311,8 @@ def _schedule_analytics(currency: str) -> None:
         log.warning("analytics of %s are not scheduled: %s", currency, error)
 
 
-def _failed(job: PriceJob, code: str, error: Exception) -> str:
-    """Tell the bridge that no part will come."""
+def _failed(job: SumsJob, code: str, error: Exception) -> str:
+    """Tell the bridge that no sums will come."""
     log.warning("frame %s %s fails: %s", job.currency, job.frame, error)
     _frames().fail(job.currency, job.frame, code, str(error) or type(error).__name__)
     return code

@@ -15,7 +15,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
-OURS = {"web", "worker", "compiler", "previewer", "bridge", "flower", "dashboard"}
+OURS = {"web", "sums", "detail", "compiler", "previewer", "bridge", "flower", "dashboard"}
 ONE_SHOT = {"migrate"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 
@@ -93,7 +93,8 @@ def test_only_the_service_that_migrates_has_the_password_of_the_tables_owner() -
         "dashboard": "",
         "flower": "",
         "web": "risk_app",
-        "worker": "risk_app",
+        "sums": "risk_app",
+        "detail": "risk_app",
     }
     for name in OURS:
         assert "POSTGRES_PASSWORD" not in str(SERVICES[name]["environment"]), name

@@ -107,7 +107,7 @@ class System:
             *(sys.executable, "-m", runner, "-A", app, "worker"),
             *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
-            kind={"compile": "compiler", "preview": "previewer"}.get(queue, "worker"),
+            kind={"compile": "compiler", "preview": "previewer"}.get(queue, "sums"),
             **variables,
         )
 

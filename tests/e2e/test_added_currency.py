@@ -34,7 +34,7 @@ def test_a_trade_of_an_added_currency_is_priced(
             (base / name).write_text(text)
             system.manage("load_instruments", str(Path(base) / name))
         system.manage("seed_fixings", "--from", "2023-12-01", "--to", "2024-03-29")
-        system.start_worker("pricing", "pricing", 1)
+        system.start_worker("pricing", "sums,detail", 1)
         system.start_worker("compile", "compile", 1)
         system.start_bridge(start="earliest")
         system.manage(

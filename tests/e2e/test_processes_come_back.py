@@ -37,7 +37,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    line = next(x for x in (ROOT / "Procfile").read_text().splitlines() if x.startswith("worker:"))
+    line = next(x for x in (ROOT / "Procfile").read_text().splitlines() if x.startswith("sums:"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {
         **os.environ,
@@ -66,7 +66,7 @@ def worker(client: redis.Redis, *, other_than: int = 0) -> ProcessPulse:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         for pulse in alive_processes(client):
-            if pulse.kind == "worker" and pulse.pid != other_than:
+            if pulse.kind == "sums" and pulse.pid != other_than:
                 return pulse
         time.sleep(0.02)
     raise AssertionError("no worker spoke in time")
@@ -88,7 +88,7 @@ def test_a_killed_worker_is_back_without_its_old_pool_and_a_told_one_leaves_noth
     second = worker(client, other_than=first.pid)
     print(f"started after {started_s:.2f} s, speaks {(time.time_ns() - began_ns) / 1e9:.2f} s")
     assert [start_ticks(pid) for pid in (first.pid, *pool)] == [None] * (len(pool) + 1)
-    assert "keep: worker ended with SIGKILL" in (tmp_path / "log").read_text()
+    assert "keep: sums ended with SIGKILL" in (tmp_path / "log").read_text()
     pool = children_of(second.pid)
     os.killpg(keeper.pid, signal.SIGTERM)  # as honcho ends it
     assert keeper.wait(20) == 0

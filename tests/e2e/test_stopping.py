@@ -161,10 +161,11 @@ def test_a_compiler_in_a_compilation_asks_for_another_one(system: System) -> Non
 ASK = "from instruments.models.book_version import ask_to_compile; ask_to_compile()"
 
 
-@pytest.mark.parametrize("name", ["worker", "previewer"])
+@pytest.mark.parametrize("name", ["sums", "detail", "previewer"])
 def test_a_worker_whose_process_hangs(system: System, name: str) -> None:
     queue, task = {
-        "worker": ("pricing", "price_block"),
+        "sums": ("sums", "price_sums"),
+        "detail": ("detail", "price_detail"),
         "previewer": ("preview", "preview_trade"),
     }[name]
     client: Any = connect(system.environment["REDIS_URL"])

@@ -47,7 +47,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         made.manage("seed_fixings")
         made.manage("create_admin")
         made.token = made.manage("create_token", "admin").split()[-1]
-        made.start_worker("pricing", "pricing", 2)
+        made.start_worker("pricing", "sums,detail", 2)
         made.start_worker("compile", "compile", 1)
         made.start_bridge()
         made.start_web()
@@ -290,5 +290,5 @@ def test_every_tick_has_ended_in_one_counted_state(priced):
 
 
 def test_no_process_was_refused_a_key_that_it_needs(priced):
-    refused = priced.frames.client.acl_log() if "WORKER_REDIS_URL" in priced.environment else []
+    refused = priced.frames.client.acl_log() if "SUMS_REDIS_URL" in priced.environment else []
     assert not [(row["username"], row["object"]) for row in refused]

@@ -1,7 +1,7 @@
 """Check the published frames and the records in Kafka against the system's invariants.
 
 I1  every tick ends in one counted state     I5  late parts change nothing
-I2  pointers only rise                       I6  at rest, the newest tick is what is published
+I2  pointers only rise, detail's below sums' I6  at rest, the newest tick is what is published
 I3  a frame is one vector, date and book     I7  what is missing or failed is named, never 0
 I4  a frame equals the oracle's, bit for bit
 
@@ -109,6 +109,12 @@ class Invariants:
             self.expect("I6", got == name, f"published is {got}, the last tick is {name}")
             whole = seen is not None and seen.rollup.status == "COMPLETE"
             self.expect("I6", whole, f"{currency} rests on a frame that is not COMPLETE")
+
+    def detail_is_of_the_same_frame(self, details: dict[str, int], last: dict[str, Seen]) -> None:
+        """I6 of the detail: at rest it is that of the frame whose sums are shown."""
+        for currency, seen in last.items():
+            got, wanted = details.get(currency, 0), seen.rollup.frame
+            self.expect("I6", got == wanted, f"{currency} rests on detail {got}, sums {wanted}")
 
     def letters_are_the_bad_ones(self, truth: Truth) -> None:
         """I1: bad records are copied with their bytes and reason; good ones never."""

@@ -88,7 +88,7 @@ class Nemesis:
 
     def garbage(self) -> int:
         """F26."""
-        self.plant.client.lpush("pricing", "x")
+        self.plant.client.lpush("sums", "x")
         return time.time_ns()
 
     def _victim(self) -> str:

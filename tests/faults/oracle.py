@@ -1,44 +1,29 @@
 """Compare a published frame with the same frame priced by one process.
 
-The oracle prices every block of the frame's own book version, quotes and date in this process,
-one after the other, and adds them by the same code as a worker: every bit must be equal.
+The oracle makes the sums of the frame's own book version, quotes and date in this process, and
+prices every block by trade, by the same code as a worker: every bit must be equal. What the trades
+add up to must be the sums, to a billionth of gross.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from feedbridge.bridge.dispatch import job_of
-from risk.store.compiled_book import Books, Manifest
+from feedbridge.bridge.dispatch import inputs_of
+from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
-from risk.store.messages import FrameHeader
-from risk.store.publication import publish_parts
-from risk.store.results import PartColumns, PartSums, Rollup
+from risk.store.messages import FrameHeader, PriceJob, SumsJob
+from risk.store.publication import SUMS_LIMIT, make_rollup, sums_error
+from risk.store.results import BlockTotals, PartColumns, Rollup
+from risk.workers.book_netter import BookNetter
 from risk.workers.session import BookGone, Session
 from tests.faults.watch import Seen
 
 CLOCKS = ("started_ns", "finished_ns", "published_ns", "slowest_ns")
 """What two runs of the same frame cannot share."""
-
-
-@dataclass
-class _Shelf:
-    """Stands in for Redis while a frame is added up: parts in, the roll-up out."""
-
-    parts: list[PartSums]
-    published: list[Rollup] = field(default_factory=list)
-
-    def sums(self, *_: Any) -> list[PartSums]:
-        return self.parts
-
-    def publish(self, rollup: Rollup) -> str:
-        carried = msgspec.msgpack.encode(rollup)  # as a reader of Redis gets it
-        self.published.append(msgspec.msgpack.decode(carried, type=Rollup))
-        return "PUBLISHED"
 
 
 class Oracle:
@@ -47,38 +32,56 @@ class Oracle:
     def __init__(self, url: str) -> None:
         """Hold nothing yet."""
         client = connect(url, timeout_s=5.0)
-        self.frames, self.books = Frames(client), Books(client)
-        self.session = Session(CompiledBooks(client))
-        self.compared = self.trades = self.gone = 0
+        self.frames, self.books = Frames(client), CompiledBooks(client)
+        self.session = Session(self.books)
+        self.netter = BookNetter(self.session)
+        self.compared = self.trades = self.gone = self.details = 0
         self.largest = 0.0
 
     def differences(self, seen: Seen) -> list[str]:
         """What is not equal, a sentence each; nothing when all bits are."""
         rollup, header = seen.rollup, seen.header
-        manifest = self.books.manifest(rollup.currency, rollup.book_version)
-        if manifest is None:  # Redis has lost it: nobody can say any more
+        head = self.books.head(rollup.currency, rollup.book_version)
+        if head is None:  # Redis has lost it: nobody can say any more
             self.gone += 1
             return []
         try:
-            made, columns = self._price(header, rollup, manifest)
+            made, blocks = self._price(header, rollup, head)
         except BookGone:
             self.gone += 1
             return []
         self.compared += 1
         self.trades += made.priced
-        return self._unlike(rollup, made) + self._unlike_columns(rollup, columns)
+        columns = [columns for _, columns in blocks]
+        return [
+            *self._unlike(rollup, made),
+            *self._unlike_columns(rollup, columns),
+            *self._other_sums(rollup, [totals for totals, _ in blocks]),
+        ]
 
     def _price(
-        self, header: FrameHeader, rollup: Rollup, manifest: Manifest
-    ) -> tuple[Rollup, list[PartColumns]]:
-        parts = [
-            self.session.price(job_of(header, block, 1))
+        self, header: FrameHeader, rollup: Rollup, head: BookHead
+    ) -> tuple[Rollup, list[tuple[BlockTotals, PartColumns]]]:
+        inputs = inputs_of(header)
+        jobs = [
+            SumsJob(**inputs, part=part, parts=header.parts, excluded=rollup.missing)
+            for part in range(header.parts)
+        ]
+        parts = [self.netter.sums(job) for job in jobs if job.included() or not rollup.missing]
+        made = make_rollup(header, [part for part in parts if part], head, self.books)
+        carried = msgspec.msgpack.encode(made)  # as a reader of Redis gets it
+        blocks = [
+            self.session.price(PriceJob(**inputs, block=block))
             for block in range(header.blocks)
             if block not in rollup.missing
         ]
-        shelf = _Shelf([sums for sums, _ in parts])
-        publish_parts(shelf, header, manifest)  # type: ignore[arg-type]
-        return shelf.published[0], [columns for _, columns in parts]
+        return msgspec.msgpack.decode(carried, type=Rollup), blocks
+
+    def _other_sums(self, rollup: Rollup, totals: list[BlockTotals]) -> list[str]:
+        error, where = sums_error(rollup, totals)
+        if error <= SUMS_LIMIT:
+            return []
+        return [f"{rollup.currency} frame {rollup.frame}: {where} is {error:.1e} off its trades"]
 
     def _unlike(self, rollup: Rollup, made: Rollup) -> list[str]:
         there, here = (
@@ -98,6 +101,7 @@ class Oracle:
         wrong = []
         for made in columns:
             there = self.frames.columns(rollup.currency, rollup.frame, made.block)
+            self.details += there is not None
             if there is not None and there != made:
                 wrong.append(f"{rollup.currency} frame {rollup.frame} block {made.block}: trades")
         return wrong

@@ -1,7 +1,8 @@
 """Run a whole system of real processes, each of which may be killed.
 
-It has servers of its own, a seeded book of 1,000 trades, two pricing workers in process groups of
-their own, a compiler and a bridge. ``heal`` restarts whatever a fault has left dead.
+It has servers of its own, a seeded book of 1,000 trades, two workers for sums and one for detail in
+process groups of their own, a compiler and a bridge. ``heal`` restarts whatever a fault has left
+dead.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ from tests.faults.servers import Servers
 TRADES = 1000
 GROUP = "faults"
 WORKERS = ("pricing-a", "pricing-b")
+"""Those of sums: what a fault hits unless it says otherwise."""
+
+DETAIL = "detail"
+"""The worker of detail."""
+
+QUEUES = {**dict.fromkeys(WORKERS, "sums"), DETAIL: "detail"}
 END_S = 40.0
 TAMPERED = "tests.faults.tampered"
 
@@ -86,7 +93,8 @@ class Plant:
     def start_worker(self, name: str, **variables: str) -> None:
         """A pricing worker of one process, with a door for tests."""
         self.started_ns[name] = time.time_ns()
-        self.system.start_worker(name, "pricing", 1, app=TAMPERED, FAULT_WORKER=name, **variables)
+        queue = QUEUES[name]
+        self.system.start_worker(name, queue, 1, app=TAMPERED, FAULT_WORKER=name, **variables)
 
     def start_bridge(self, name: str = "bridge", *options: str, **variables: str) -> None:
         """A bridge that reads on from what the group has committed."""
@@ -97,9 +105,9 @@ class Plant:
         for name in list(self.system.processes):
             if self.system.runs(name):
                 self.system.signal(name, signal.SIGCONT)
-            if name not in (*WORKERS, "compile", "bridge", "web"):
+            if name not in (*QUEUES, "compile", "bridge", "web"):
                 self.end(name)
-        for name in WORKERS:
+        for name in QUEUES:
             if not self.system.runs(name):
                 self.start_worker(name, **self.behind_proxy.get(name, {}))
         if not self.system.runs("compile"):
@@ -109,7 +117,7 @@ class Plant:
 
     def supervise(self) -> None:
         """What a supervisor does: start a worker again that has ended by itself."""
-        for name in WORKERS:
+        for name in QUEUES:
             if not self.system.runs(name):
                 self.start_worker(name, **self.behind_proxy.get(name, {}))
 
@@ -186,7 +194,7 @@ class Plant:
     def wait_ready(self, seconds: float = 90.0) -> None:
         """Until all workers and a bridge live, and every currency has a book."""
         self.system.wait()
-        until(lambda: self._speak() >= set(WORKERS), seconds, "all workers live")
+        until(lambda: self._speak() >= set(QUEUES), seconds, "all workers live")
 
     def _speak(self) -> set[str]:
         """Workers that have spoken since they were started: a dead one's word stands a while."""

@@ -14,7 +14,7 @@ import pytest
 from celery import Celery
 from kombu import Exchange, Queue
 
-from tests.faults.plant import WORKERS, until
+from tests.faults.plant import QUEUES, WORKERS, until
 from tests.faults.trial import Trial
 
 GENEROUS = 10.0
@@ -80,12 +80,12 @@ def lose_a_task(trial: Trial) -> int | None:
     """
     plant = trial.plant
     trial.rest()
-    blocks = sum(seen.rollup.blocks for seen in trial.watch.last.values())
+    tasks = sum(seen.rollup.parts for seen in trial.watch.last.values())
     with plant.frozen("pricing-a"), plant.frozen("pricing-b"):
         trial.feed.send_all()
-        until(lambda: plant.client.llen("pricing") >= blocks - 2, 10, "the blocks are sent")
+        until(lambda: plant.client.llen("sums") >= tasks - 2, 10, "the tasks are sent")
         time.sleep(0.08)  # for the last ones; the bridge sends them again after 200 ms
-        if plant.client.llen("pricing") != blocks - 2:
+        if plant.client.llen("sums") != tasks - 2:
             return None
         moment = time.time_ns()
         trial.system.kill("pricing-a")
@@ -133,7 +133,7 @@ def test_workers_an_hour_fast_and_an_hour_slow_price_the_same_frames(trial: Tria
         plant.started_ns[name] = time.time_ns()
         plant.system.start_worker(
             name,
-            *("pricing", 1, "tests.faults.tampered", "tests.faults.shifted"),
+            *("sums", 1, "tests.faults.tampered", "tests.faults.shifted"),
             FAULT_WORKER=name,
             FAULT_CLOCK_SHIFT_S=shift,
         )
@@ -161,7 +161,7 @@ def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(tr
     """A worker of another release eats tasks it does not know; others carry unknown fields."""
     with trial.stream(every_s=0.1):
         before = trial.plant.pulse()
-        trial.system.start_worker("older", "pricing", 1, app="tests.faults.older")
+        trial.system.start_worker("older", "sums", 1, app="tests.faults.older")
         until(lambda: b"unregistered task" in trial.system.log.read_bytes(), 40, "it drops one")
         taken = trial.recover(time.time_ns())
         send_odd_tasks(trial.plant.redis_url)
@@ -179,11 +179,18 @@ def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(tr
 def send_odd_tasks(url: str) -> None:
     """A field that this release does not know, one that is missing, and a task of no release."""
     app = Celery(broker=url)
-    queue = Queue("pricing", Exchange("pricing", type="direct"), routing_key="pricing")
-    job = {"currency": "USD", "frame": 1, "block": 0, "blocks": 1, "book_version": "none"}
+    queue = Queue("sums", Exchange("sums", type="direct"), routing_key="sums")
+    job = {
+        "currency": "USD",
+        "frame": 1,
+        "part": 0,
+        "parts": 1,
+        "blocks": 1,
+        "book_version": "none",
+    }
     whole = {**job, "valuation_date": "2024-03-05", "curves": {}}
-    app.send_task("risk.workers.tasks.price_block", args=[{**whole, "colour": "red"}], queue=queue)
-    app.send_task("risk.workers.tasks.price_block", args=[job], queue=queue)
+    app.send_task("risk.workers.tasks.price_sums", args=[{**whole, "colour": "red"}], queue=queue)
+    app.send_task("risk.workers.tasks.price_sums", args=[job], queue=queue)
     app.send_task("risk.workers.tasks.price_cheese", args=[whole], queue=queue)
     app.close()
 
@@ -194,7 +201,7 @@ def test_garbage_in_the_queue_ends_one_worker_and_no_frame(trial: Trial):
     """LPUSH 'x' to Celery's list: the worker that takes it dies and is started again."""
     with trial.stream():
         moment = time.time_ns()
-        trial.plant.client.lpush("pricing", "x")
+        trial.plant.client.lpush("sums", "x")
         taken = trial.recover(moment)
         until(lambda: dead(trial), 20, "the worker that took it has ended")
         time.sleep(1.0)
@@ -219,7 +226,7 @@ def test_a_worker_that_cannot_end_its_pool_ends_all_the_same(trial: Trial):
         for pid in hung:
             os.kill(pid, signal.SIGSTOP)
         moment = time.time_ns()
-        plant.client.lpush("pricing", "x")
+        plant.client.lpush("sums", "x")
         until(lambda: not trial.system.runs("pricing-a"), 30, "the worker ends")
         for pid in hung:
             with contextlib.suppress(ProcessLookupError):
@@ -250,19 +257,21 @@ Quarantine.objects.all().delete()
 
 @pytest.mark.fault("F5", budget_ms=20_000)
 @pytest.mark.faults_long
+@pytest.mark.parametrize(("way", "most"), [("kernel", 3), ("roll", 4)])
 def test_a_trade_that_kills_its_worker_is_kept_out_and_all_others_are_priced(
-    trial: Trial, tmp_path: Path
+    trial: Trial, tmp_path: Path, way: str, most: int
 ):
-    """A trade ends every process that prices it (SIGKILL in the kernel)."""
+    """A trade ends every process that prices it by itself, or nets its block (SIGKILL)."""
+    trial.row.done += f" ({way})"
     plant, log = trial.plant, tmp_path / "killed"
     trial.guilty.add("KILLER")
-    for name in WORKERS:
+    for name, queue in QUEUES.items():
         plant.end(name)
         plant.started_ns[name] = time.time_ns()
         plant.system.start_worker(
             name,
-            *("pricing", 1, "tests.feedbridge.killing"),
-            KILLING_WAY="kernel",
+            *(queue, 1, "tests.feedbridge.killing"),
+            KILLING_WAY=way,
             KILLING_LOG=str(log),
         )
     plant.wait_ready()
@@ -275,12 +284,12 @@ def test_a_trade_that_kills_its_worker_is_kept_out_and_all_others_are_priced(
     runs = len(log.read_text().splitlines())
     trial.row.notes.append(f"the trade was priced {runs} times, and ended a process each time")
     trial.check()
-    for name in WORKERS:
+    for name in QUEUES:
         plant.end(name)
     plant.heal()
     plant.wait_ready()
     plant.system.manage("shell", "-c", REMOVE_KILLER)
-    assert runs <= 3
+    assert runs <= most
 
 
 def kept_out(trial: Trial) -> bool:

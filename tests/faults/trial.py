@@ -143,7 +143,9 @@ class Trial:
         def quiet() -> BridgePulse | None:
             pulse = self.plant.pulse()
             state["pulse"] = pulse
-            calm = pulse is not None and pulse.in_flight == 0 and pulse.open_frames == 0
+            calm = pulse is not None and not (
+                pulse.in_flight or pulse.open_frames or pulse.open_details
+            )
             return pulse if calm and self._all_committed(ends, state) else None
 
         try:
@@ -173,6 +175,7 @@ class Trial:
         check.says_what_is_missing(frames)
         check.keeps_nobody_out(frames, self.guilty)
         check.newest_is_published(self.watch.last, self.truth)
+        check.detail_is_of_the_same_frame(self.watch.details, self.watch.last)
         fresh = [
             s for s in frames[-ORACLE_FRAMES:] if (s.currency, s.rollup.frame) not in self.sampled
         ]

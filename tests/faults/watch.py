@@ -51,7 +51,9 @@ class Watch:
         self.new: deque[Seen] = deque()
         self.last: dict[str, Seen] = {}
         self.falls: list[str] = []
-        self.seen = 0
+        self.seen = self.details_seen = 0
+        self.details = dict.fromkeys(CURRENCIES, 0)
+        self._details_forgiven = dict.fromkeys(CURRENCIES, redis_kills())
         self.restored = 0
         self._numbers = dict.fromkeys(CURRENCIES, 0)
         self._shown = dict.fromkeys(CURRENCIES, 0)
@@ -74,15 +76,30 @@ class Watch:
                 time.sleep(0.02)
 
     def _look(self) -> None:
-        found = self.client.mget([key(name, "pointer") for name in CURRENCIES])
-        for name, raw in zip(CURRENCIES, found, strict=True):
-            number = int(raw or 0)
+        names = [key(name, kind) for kind in ("detail", "pointer") for name in CURRENCIES]
+        found = [int(raw or 0) for raw in self.client.mget(names)]
+        details, pointers = found[: len(CURRENCIES)], found[len(CURRENCIES) :]
+        for name, detail, number in zip(CURRENCIES, details, pointers, strict=True):
+            if detail > number:
+                self.falls.append(f"{name} detail {detail} above its sums {number}")
+            self._look_at_detail(name, detail)
             if number == self._numbers[name]:
                 continue
             self._numbers[name] = number
             if not number:  # Redis has lost its data; what comes next must be higher all the same
                 continue
             self._fetch(name, number)
+
+    def _look_at_detail(self, name: str, number: int) -> None:
+        """The detail's pointer falls only where Redis was killed, too, and has its sums."""
+        before, self.details[name] = self.details[name], number
+        if number == before:
+            return
+        self.details_seen += 1
+        if 0 < number < before and self._details_forgiven[name] == self._redis_kills():
+            self.falls.append(f"{name} detail {number} after {before}, though Redis lost nothing")
+        if number < before:
+            self._details_forgiven[name] = self._redis_kills()
 
     def _fetch(self, name: str, number: int) -> None:
         rollup, header = self.client.mget(key(name, "rollup", number), key(name, "frame", number))

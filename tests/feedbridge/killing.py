@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pricing import kernel
-from risk.workers import isolation, session
+from risk.workers import book_netter, isolation, session
 from riskproject.celery import app
 
 __all__ = ["app"]
@@ -47,6 +47,7 @@ def _kills_in_roll(block: Any, *args: Any, **options: Any) -> Any:
 
 
 if WAY == "roll":
-    session.roll_to = isolation.roll_to = _kills_in_roll  # type: ignore[attr-defined]
+    for module in (book_netter, isolation, session):
+        module.roll_to = _kills_in_roll  # type: ignore[attr-defined]
 else:
     kernel.value_and_gradients = _kills_in_kernel  # type: ignore[assignment]

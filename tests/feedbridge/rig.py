@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import time
@@ -15,6 +16,7 @@ import msgspec
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from feedbridge.bridge.detail_lifecycle import DetailLifecycle
 from feedbridge.bridge.dispatch import Dispatcher, FrameNumbers
 from feedbridge.bridge.loop import Bridge
 from feedbridge.bridge.poison_trades import PoisonTradeDetector
@@ -26,11 +28,11 @@ from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS, YIELD_CURVE_TIC
 from risk.store.compiled_book import Books
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import BOOK_GONE, Frames, connect
-from risk.store.messages import FxTick, MarketTick
-from risk.store.publication import publish_parts
+from risk.store.messages import FxTick, MarketTick, SumsJob
+from risk.store.publication import SumsDiffer, publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
 from tests.feedbridge import past
-from tests.risk.made import as_of, columns, part
+from tests.risk.made import as_of, check_of, columns, part, totals
 
 WAIT_S = 30.0
 BAD_RATE = 0.4999
@@ -52,11 +54,13 @@ class Queue:
         self.fails_at: set[int] = set()
         self.calls = 0
 
-    def send(self, payload: dict[str, Any]) -> None:
+    def send_sums(self, payload: dict[str, Any]) -> None:
         self.calls += 1
         if self.calls in self.fails_at:
             raise kombu.exceptions.OperationalError("broker away")
         self.jobs.append(payload)
+
+    send_detail = send_sums
 
 
 class Rig:
@@ -68,14 +72,17 @@ class Rig:
         self.group = f"g{uuid.uuid4().hex[:8]}"
         self.producer = KafkaProducer(bootstrap_servers=servers)
         self.queue: Any = Queue()
+        self.detail_queue: Any = Queue()
+        self.parts = 1
         self.asked = 0
         self.isolation_runs: list[dict[str, Any]] = []
         self.send_isolation_run: Callable[[dict[str, Any]], None] = self.isolation_runs.append
         self.kept_out: list[str] = []
         self.bridges: list[Bridge] = []
-        self.worked, self.pretends = 0, True
+        self.worked, self.detail_worked, self.pretends = 0, 0, True
         self.idle_blocks: set[int] = set()
-        self.block_ns = 10
+        self.idle_detail: set[int] = set()
+        self.detail_works, self.detail_share = True, 1.0
         past.leave_out(self.servers, self.group)
 
     def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
@@ -92,7 +99,14 @@ class Rig:
         consumer.subscribe([YIELD_CURVE_TICKS, FX_TICKS], listener=rebalance)
         client = connect(url or self.url, timeout_s=0.5)
         numbers = FrameNumbers(new_epoch(), new_epoch)
-        dispatcher = Dispatcher(Frames(client), Books(client), self.queue.send, numbers)
+        dispatcher = Dispatcher(
+            Frames(client),
+            Books(client),
+            lambda payload: self.queue.send_sums(payload),
+            lambda payload: self.detail_queue.send_detail(payload),
+            numbers,
+            parts_of=lambda trades: self.parts,
+        )
         dead_letters = DeadLetterProducer(lambda: KafkaProducer(bootstrap_servers=self.servers))
         poison_trades = PoisonTradeDetector(
             RunRegistry(client), self.send_isolation_run, self.keep_out
@@ -104,6 +118,11 @@ class Rig:
             watchdog=Watchdog(patience),
             rebalance=rebalance,
             poison_trades=poison_trades,
+            details=DetailLifecycle(
+                dispatcher=dispatcher,
+                poison_trades=poison_trades,
+                watchdog=Watchdog(patience),
+            ),
             ask_to_compile=self._ask,
         )
         self.bridges.append(made)
@@ -143,26 +162,49 @@ class Rig:
         while self.pretends and self.worked < len(self.queue.jobs):
             job = self.queue.jobs[self.worked]
             self.worked += 1
-            self._price(job)
+            self._price_sums(job)
+        if self.detail_works:
+            self.work_detail()
 
-    def _price(self, job: dict[str, Any]) -> None:
-        name, number, block = job["currency"], job["frame"], job["block"]
-        if block in self.idle_blocks:
+    def work_detail(self, tasks: int = 1_000_000) -> None:
+        """What the workers of detail would do with some jobs that are queued."""
+        while self.pretends and tasks and self.detail_worked < len(self.detail_queue.jobs):
+            job = self.detail_queue.jobs[self.detail_worked]
+            self.detail_worked, tasks = self.detail_worked + 1, tasks - 1
+            for block in job["work"]:
+                self._price_block(job, block)
+
+    def _price_sums(self, job: dict[str, Any]) -> None:
+        name, number, made = job["currency"], job["frame"], job["part"]
+        blocks = msgspec.convert(job, SumsJob).included()
+        if self.idle_blocks & set(blocks):
             return
-        manifest = self.books.manifest(name, job["book_version"])
-        if manifest is None:
+        head = self.books.head(name, job["book_version"])
+        if head is None:
             self.frames.fail(name, number, BOOK_GONE, "gone")
             return
         if BAD_RATE in job["curves"].get("USD-SOFR", {}).values():
             self.frames.fail(name, number, "BOOTSTRAP", "USD-SOFR does not bootstrap")
             return
-        result = self.frames.put(
-            name, number, part(block, finished_ns=10 + self.block_ns), columns(block)
-        )
-        if result.present == job["blocks"]:
+        sums = part(made, excluded=job["excluded"])
+        if self.frames.put(name, number, sums).present == job["parts"]:
             header = self.frames.header(name, number)
             assert header is not None
-            publish_parts(self.frames, header, manifest)
+            publish_parts(self.frames, header, head, self.books)
+
+    def _price_block(self, job: dict[str, Any], block: int) -> None:
+        name, number = job["currency"], job["frame"]
+        if block in self.idle_blocks | self.idle_detail:
+            return
+        rollup = self.frames.rollup(name, number)
+        if rollup is None:
+            return
+        share = self.detail_share / job["needed"]
+        made = totals(block, *(check_of(each, share) for each in rollup.cells))
+        put = self.frames.put_detail(name, number, made, columns(block))
+        if put.present >= job["needed"]:
+            with contextlib.suppress(SumsDiffer):
+                publish_detail(self.frames, rollup)
 
     def run(
         self,

@@ -115,6 +115,7 @@ def test_a_book_that_has_gone_is_asked_for_and_the_frame_opened_anew(rig):
 
 def test_a_queue_that_fails_half_way_loses_no_tick(rig):
     store(rig.books, swap("A"), swap("B"), blocks=2)
+    rig.parts = 2
     bridge = rig.ready(rig.bridge())
     rig.queue.fails_at = {2}
     rig.send(rig.tick(1))
@@ -127,6 +128,7 @@ def test_a_queue_that_fails_half_way_loses_no_tick(rig):
 
 def test_a_lost_task_is_sent_again(rig):
     store(rig.books, swap("A"), swap("B"), blocks=2)
+    rig.parts = 2
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
     rig.send(rig.tick(1))
     rig.run(lambda: len(rig.queue.jobs) == 2, works=False)
@@ -139,6 +141,7 @@ def test_a_lost_task_is_sent_again(rig):
 def test_a_block_that_never_comes_makes_a_partial_frame_that_is_tried_again(rig, monkeypatch):
     monkeypatch.setattr(frame_lifecycle, "PARTIAL_AGAIN_S", 0.5)
     store(rig.books, swap("A"), swap("B"), blocks=2)
+    rig.parts = 2
     bridge = rig.ready(rig.bridge())
     rig.idle_blocks = {1}
     rig.send(rig.tick(1))

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from feedbridge.bridge.currency_state import CurrencyState, InvalidTransition
 from feedbridge.bridge.dispatch import AcceptedTick, OpenFrame, Overtaken, apply_ticks
 from feedbridge.bridge.ledger import Ledger, Place
-from feedbridge.bridge.market_state import Board
+from feedbridge.bridge.market_state import Board, Market
 from risk.store.messages import MarketTick
 from tests.risk.made import as_of, header
 
@@ -33,9 +33,14 @@ def accepted(offset: int) -> AcceptedTick:
     return AcceptedTick(Place(*PARTITION, offset), b"USD", value, received_ns=1, sent_ns=1)
 
 
+def frame_with(number: int, market: Market, ticks: list[AcceptedTick]) -> OpenFrame:
+    return OpenFrame(header=header(number), market=market, ticks=ticks, opened_s=0.0)
+
+
 def frame_of(number: int, board: Board, ticks: list[AcceptedTick]) -> OpenFrame:
     market = board.markets["USD"]
-    return OpenFrame(header(number, ticks=len(ticks)), market, ticks, opened_s=0.0)
+    made = header(number, ticks=len(ticks))
+    return OpenFrame(header=made, market=market, ticks=ticks, opened_s=0.0)
 
 
 class CurrencyMachine(RuleBasedStateMachine):
@@ -82,7 +87,7 @@ class CurrencyMachine(RuleBasedStateMachine):
         limit = self.state.batch_limit
         assert limit is None or len(ticks) <= limit
         self.number += step
-        self.state.open(OpenFrame(header(self.number), market, ticks, opened_s=0.0))
+        self.state.open(frame_with(self.number, market, ticks))
         self.opened.append(self.number)
 
     @precondition(lambda self: self.state.open_frame)

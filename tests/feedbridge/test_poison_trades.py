@@ -10,6 +10,7 @@ import sys
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
@@ -20,7 +21,7 @@ from feedbridge.bridge.watchdog import Patience
 from instruments import trade_repository
 from instruments.models import Quarantine, book_version
 from pricing.errors import Failure
-from risk.store.messages import PriceJob
+from risk.store.messages import FrameInputs, PriceJob, SumsJob
 from risk.store.run_registry import RunRegistry
 from riskproject.celery import app
 from tests.feedbridge.rig import at_rest
@@ -41,7 +42,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "celery", "-A", "tests.feedbridge.killing", "worker"),
-                    *("--queues", "pricing", "--concurrency", "2", "-O", "fair"),
+                    *("--queues", "sums,detail", "--concurrency", "2", "-O", "fair"),
                     *("--hostname", f"w{uuid.uuid4().hex[:6]}@%h", "--loglevel", "INFO"),
                     *("--without-mingle", "--without-gossip"),
                 ],
@@ -78,7 +79,8 @@ def worker_of(redis_client, redis_url, tmp_path):
 def live(rig):
     """A rig whose queue is Celery's."""
     queue = PricingQueue(app)
-    rig.queue, rig.send_isolation_run, rig.pretends = queue, queue.send_isolation_run, False
+    rig.queue = rig.detail_queue = queue
+    rig.send_isolation_run, rig.pretends = queue.send_isolation_run, False
     yield rig
     queue.close()
 
@@ -117,19 +119,20 @@ def shown(rig):
 
 
 def begun_twice(rig, block=1):
-    """Two runs of a block have begun, and Celery has seen the last of them die."""
-    job = next(j for j in rig.queue.jobs if j["block"] == block)
-    job = PriceJob(**{**job, "valuation_date": None})
+    """Two runs have begun to net a block, and Celery has seen the last of them die."""
+    job = msgspec.convert(rig.queue.jobs[0], SumsJob)
     registry = RunRegistry(rig.client)
-    registry.start(job)
-    registry.start(job)
+    for _ in range(2):
+        registry.start_sums(job)
+        registry.netting(job, block)
     registry.run_died(job)
-    return registry, job
+    inputs = {name: getattr(job, name) for name in FrameInputs.__struct_fields__}
+    return registry, PriceJob(**inputs, block=block)
 
 
 @pytest.fixture
 def isolated(rig):
-    """A bridge whose second block has killed two processes; the first one is priced."""
+    """A bridge whose second block has killed two processes that netted it."""
     made = store(rig.books, swap("A"), swap("B"), blocks=2)
     assert made.trade_ids == [["B"], ["A"]]
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
@@ -151,7 +154,7 @@ def test_frames_go_out_without_an_isolated_block_and_name_its_trades(isolated):
     sent = len(rig.queue.jobs)
     rig.send(rig.tick(2))
     rig.run(at_rest(bridge, 2))
-    assert {job["block"] for job in rig.queue.jobs[sent:]} == {0}
+    assert {tuple(job["excluded"]) for job in rig.queue.jobs[sent:]} == {(1,)}
     assert bridge.lifecycle.states == {"PARTIAL": 2}
 
 
@@ -226,13 +229,14 @@ def test_a_block_that_no_trade_alone_kills_is_tried_thoroughly(isolated):
     assert [job["thorough"] for job in rig.isolation_runs] == [False, True]
 
 
-def test_a_block_that_nobody_has_begun_is_sent_again_and_never_isolated(rig):
+def test_sums_that_nobody_has_begun_are_sent_again_and_no_block_is_isolated(rig):
     store(rig.books, swap("A"), swap("B"), blocks=2)
+    rig.parts = 2
     bridge = rig.ready(rig.bridge(patience=Patience(0.1, 0.5)))
     rig.send(rig.tick(1))
     rig.run(lambda: len(rig.queue.jobs) >= 6, works=False)
     assert not rig.isolation_runs
-    rig.run(lambda: "nobody begins the blocks of USD" in bridge.waiting_for, works=False)
+    rig.run(lambda: "nobody begins the sums of USD" in bridge.waiting_for, works=False)
     rig.run(at_rest(bridge, 1))
     assert bridge.waiting_for == ""
 
@@ -243,7 +247,9 @@ def test_a_run_that_redis_took_down_with_itself_isolates_no_block(rig, proxy):
     bridge = rig.ready(rig.bridge(url=proxy.url, patience=Patience(0.1, 1.0)))
     rig.send(rig.tick(1))
     rig.run(lambda: rig.queue.jobs, works=False)
-    RunRegistry(rig.client).start(PriceJob(**{**rig.queue.jobs[-1], "valuation_date": None}))
+    job = msgspec.convert(rig.queue.jobs[-1], SumsJob)
+    RunRegistry(rig.client).start_sums(job)
+    RunRegistry(rig.client).netting(job, 0)
     proxy.cut()
     rig.run(lambda: bridge.outage, works=False)
     sent = len(rig.queue.jobs)

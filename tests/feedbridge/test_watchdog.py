@@ -14,7 +14,7 @@ PATIENCE = Patience(resend_s=0.5, give_up_s=3.0)
 
 
 def frame(opened_s: float = 0.0, **attempts: int) -> OpenFrame:
-    made = OpenFrame(header(1), MARKET, [], opened_s)
+    made = OpenFrame(header=header(1), market=MARKET, ticks=[], opened_s=opened_s)
     made.sent_s = {0: opened_s, 1: opened_s}
     made.attempts = {0: 1, 1: 1}
     return made

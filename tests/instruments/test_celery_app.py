@@ -24,20 +24,22 @@ def test_a_channel_without_a_connection_fails_as_a_lost_connection() -> None:
         redis_transport.Channel._connparams(DeadChannel())
 
 
-QUEUES = ("pricing", "compile", "preview")
+QUEUES = ("sums", "detail", "compile", "preview")
 
 
 def test_a_task_goes_to_its_own_queue_and_to_no_other() -> None:
     store = redis.Redis.from_url(settings.REDIS_URL)
     before = {queue: store.llen(queue) for queue in QUEUES}
     app.send_task("risk.workers.tasks.compile_book")
-    app.send_task("risk.workers.tasks.price_block", kwargs={"job": {}})
+    app.send_task("risk.workers.tasks.price_sums", args=[{}])
+    app.send_task("risk.workers.tasks.price_detail", args=[{}])
     app.send_task("risk.workers.tasks.preview_trade", args=[{}])
     after = {queue: store.llen(queue) for queue in QUEUES}
     assert {queue: after[queue] - before[queue] for queue in after} == dict.fromkeys(QUEUES, 1)
     for queue, task in (
         ("compile", "compile_book"),
-        ("pricing", "price_block"),
+        ("sums", "price_sums"),
+        ("detail", "price_detail"),
         ("preview", "preview_trade"),
     ):
         message = json.loads(store.lpop(queue))

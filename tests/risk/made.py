@@ -12,8 +12,15 @@ from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_book
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.messages import FrameHeader, PriceJob
-from risk.store.results import CellSums, PartColumns, PartSums
+from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
+from risk.store.results import (
+    CHECKED_SUMS,
+    BlockTotals,
+    CellCheck,
+    CellSums,
+    PartColumns,
+    PartSums,
+)
 from risk.workers.block_result import pack
 
 DATE = dt.date(2024, 3, 5)
@@ -38,6 +45,7 @@ def header(frame: int, blocks: int = 2, **changes: Any) -> FrameHeader:
         "labels": {"USD-SOFR": "proxy"},
         "book_version": "1-a",
         "blocks": blocks,
+        "parts": blocks,
         "opened_ns": 1,
         "received_ns": 1,
         "fx": {"USD": 1.0, "EUR": 1.1},
@@ -64,9 +72,9 @@ def cell(book: str = "B1", product: str = "swap", **changes: Any) -> CellSums:
     return CellSums(**{**usual, **changes})
 
 
-def part(block: int, *cells: CellSums, **changes: Any) -> PartSums:
+def part(number: int, *cells: CellSums, **changes: Any) -> PartSums:
     usual: dict[str, Any] = {
-        "block": block,
+        "part": number,
         "worker": "w",
         "started_ns": 10,
         "finished_ns": 20,
@@ -78,6 +86,18 @@ def part(block: int, *cells: CellSums, **changes: Any) -> PartSums:
         "failures": [],
     }
     return PartSums(**{**usual, **changes})
+
+
+def totals(block: int, *cells: CellCheck) -> BlockTotals:
+    return BlockTotals(block=block, worker="w", started_ns=10, finished_ns=20, cells=list(cells))
+
+
+def check_of(each: CellSums, share: float = 1.0) -> CellCheck:
+    """What the trades of a cell add up to, or a share of it."""
+    numbers = [getattr(each, name) for name in CHECKED_SUMS]
+    sums = [share * number for number in (*numbers, *each.ladder_par, *each.krd)]
+    gross = [abs(number) for number in sums]
+    return CellCheck(book=each.book, product=each.product, sums=sums, gross=gross)
 
 
 def columns(block: int, trades: int = 2) -> PartColumns:
@@ -143,9 +163,25 @@ def job(version: str, frame: int = 1, **changes: Any) -> PriceJob:
         "currency": "USD",
         "frame": frame,
         "block": 0,
+        **inputs(version),
+    }
+    return PriceJob(**{**usual, **changes})
+
+
+def sums_job(version: str, frame: int = 1, **changes: Any) -> SumsJob:
+    usual = {"currency": "USD", "frame": frame, "part": 0, "parts": 1, **inputs(version)}
+    return SumsJob(**{**usual, **changes})
+
+
+def detail_job(version: str, frame: int = 1, **changes: Any) -> DetailJob:
+    usual = {"currency": "USD", "frame": frame, "work": [0], "needed": 1, **inputs(version)}
+    return DetailJob(**{**usual, **changes})
+
+
+def inputs(version: str) -> dict[str, Any]:
+    return {
         "blocks": 1,
         "book_version": version,
         "valuation_date": DATE,
         "curves": QUOTES["USD"],
     }
-    return PriceJob(**{**usual, **changes})

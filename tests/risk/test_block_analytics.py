@@ -21,7 +21,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.workers import analytics_maker, tasks
 from risk.workers.analytics_maker import AnalyticsMaker
-from tests.risk.made import DATE, QUOTES, as_of, bond, header, job, store, swap
+from tests.risk.made import DATE, QUOTES, as_of, bond, detail_job, header, store, sums_job, swap
 
 BOOK = (
     swap("S1"),
@@ -34,7 +34,7 @@ BOOK = (
 @pytest.fixture
 def frames(redis_client, settings, redis_url, monkeypatch):
     settings.REDIS_URL = redis_url
-    for made in (tasks._frames, tasks._books, tasks._session):
+    for made in (tasks._frames, tasks._books, tasks._session, tasks._netter, tasks._run_registry):
         made.cache_clear()
     sent.clear()
     monkeypatch.setattr(tasks.make_analytics, "apply_async", lambda **options: sent.append(options))
@@ -98,7 +98,10 @@ def run(frames, version, frame=1, date=DATE, **changes):
     )
     assert frames.open(opened)
     changes = {"valuation_date": date, **changes}
-    return tasks.price_block(msgspec.to_builtins(job(version, frame, **changes)))
+    sums = sums_job(version, frame, **changes)
+    assert tasks.price_sums(msgspec.to_builtins(sums)) == "PUBLISHED"
+    assert frames.open_detail("USD", frame) == "OPENED"
+    return tasks.price_detail(msgspec.to_builtins(detail_job(version, frame, **changes)))
 
 
 def records(frames, books) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from risk.store.compiled_book_store import (
 )
 from risk.store.frames import Frames, key
 from risk.store.publication import publish_parts
-from tests.risk.made import DATE, bond, columns, header, part, store, swap
+from tests.risk.made import DATE, bond, header, part, store, swap
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def under_pointer(books, frame, version):
     """A published frame of a version."""
     frames, opened = Frames(books.client), header(frame, 1, book_version=version)
     frames.open(opened)
-    frames.put("USD", frame, part(0), columns(0))
-    manifest = books.manifest("USD", version)
-    assert publish_parts(frames, opened, manifest) == "PUBLISHED"
+    frames.put("USD", frame, part(0))
+    head = books.head("USD", version)
+    assert publish_parts(frames, opened, head, books) == "PUBLISHED"
 
 
 def test_what_is_stored_is_found_again(books):

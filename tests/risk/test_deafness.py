@@ -57,7 +57,7 @@ def test_who_hears_nothing_while_tasks_wait_is_deaf(steps, deaf):
 def worker(app: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "celery", "-A", app, "worker", "--queues", "pricing"),
+            *(sys.executable, "-m", "celery", "-A", app, "worker", "--queues", "sums"),
             *("--concurrency", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -73,15 +73,15 @@ def worker(app: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_worker_that_stopped_consuming_ends_with_a_failure_and_leaves_no_child(redis_client):
-    redis_client.delete("pricing")
-    redis_client.lpush("pricing", "x", "y", "z")
+    redis_client.delete("sums")
+    redis_client.lpush("sums", "x", "y", "z")
     try:
         with worker("tests.risk.deaf") as process:
             assert process.wait(60) == EX_FAILURE
             time.sleep(0.5)
             assert not children_of_session(process.pid)
     finally:
-        redis_client.delete("pricing")
+        redis_client.delete("sums")
 
 
 def children_of_session(leader: int) -> list[str]:

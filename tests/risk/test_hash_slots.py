@@ -10,9 +10,20 @@ from redis.crc import key_slot
 
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, key
-from risk.store.publication import publish_parts
+from risk.store.publication import publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
-from tests.risk.made import columns, header, job, part, store, swap
+from tests.risk.made import (
+    cell,
+    check_of,
+    columns,
+    detail_job,
+    header,
+    part,
+    store,
+    sums_job,
+    swap,
+    totals,
+)
 
 SCRIPTS = sorted(file.name for file in resources.files("risk.store").joinpath("lua").iterdir())
 FIRST_KEY = re.compile(r"redis\.call\('(\w+)',\s*([^,)]+)")
@@ -24,12 +35,20 @@ def live(client):
     books, frames, trials = CompiledBooks(client), Frames(client), RunRegistry(client)
     store(books, swap(), number=1)
     made = store(books, swap(fixed_rate=0.05), number=2)
+    head = books.head("USD", made.version)
+    assert head is not None
     for number in (1, 2):
         a_header = header(number, 1, book_version=made.version)
         frames.open(a_header)
-        trials.start(job(made.version, number))
-        frames.put("USD", number, part(0), columns(0))
-        assert publish_parts(frames, a_header, made) == "PUBLISHED"
+        trials.start_sums(sums_job(made.version, number))
+        frames.put("USD", number, part(0))
+        assert publish_parts(frames, a_header, head, books) == "PUBLISHED"
+        assert frames.open_detail("USD", number) == "OPENED"
+        trials.start_block(detail_job(made.version, number), 0)
+        frames.put_detail("USD", number, totals(0, check_of(cell())), columns(0))
+        rollup = frames.rollup("USD", number)
+        assert rollup is not None
+        assert publish_detail(frames, rollup) == "PUBLISHED"
     frames.fail("USD", 3, "BOOTSTRAP", "no curve")
 
 
@@ -57,7 +76,9 @@ def test_a_frame_is_not_published_over_one_that_its_publisher_has_not_seen(
     made = store(books, swap())
     for number in (1, 2):
         frames.open(header(number, 1))
-        frames.put("USD", number, part(0), columns(0))
+        frames.put("USD", number, part(0))
+    head = books.head("USD", made.version)
+    assert head is not None
     real, told = frames.pointer, []
 
     def late(currency):
@@ -65,11 +86,11 @@ def test_a_frame_is_not_published_over_one_that_its_publisher_has_not_seen(
         found = real(currency)
         told.append(found)
         if len(told) == 1:
-            assert publish_parts(Frames(redis_client), header(1, 1), made) == "PUBLISHED"
+            assert publish_parts(Frames(redis_client), header(1, 1), head, books) == "PUBLISHED"
         return found
 
     monkeypatch.setattr(frames, "pointer", late)
-    assert publish_parts(frames, header(2, 1), made) == "PUBLISHED"
+    assert publish_parts(frames, header(2, 1), head, books) == "PUBLISHED"
     assert told == [0, 1]
     assert 0 < redis_client.ttl(key("USD", "rollup", 1)) <= 20
     assert redis_client.ttl(key("USD", "rollup", 2)) == -1

@@ -13,7 +13,7 @@ from risk.store.run_registry import RunRegistry
 from risk.workers import isolation, tasks
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import Session
-from tests.risk.made import bond, header, job, store, swap
+from tests.risk.made import bond, detail_job, header, job, store, sums_job, swap
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def payload(of: PriceJob) -> dict[str, object]:
     return found
 
 
-def test_an_isolation_run_publishes_and_a_second_one_is_refused(frames, a_job):
+def test_an_isolation_run_passes_and_a_second_one_is_refused(frames, a_job):
     frames.open(header(1, 1, book_version=a_job.book_version))
-    assert tasks.price_block_carefully(payload(a_job)) == "PUBLISHED"
+    assert tasks.price_block_carefully(payload(a_job)) == "PASSED"
     trial = RunRegistry(frames.client).isolation_run("USD", a_job.book_version, 0)
     assert (trial.trade_id, trial.verdict) == ("", "PASSED")
     assert tasks.price_block_carefully(payload(a_job)) == "BUSY"
@@ -76,16 +76,28 @@ def test_an_isolation_run_publishes_and_a_second_one_is_refused(frames, a_job):
 
 def test_a_block_is_run_twice_in_a_frame_and_not_a_third_time(frames, a_job):
     frames.open(header(1, 1, book_version=a_job.book_version))
-    registry = RunRegistry(frames.client)
-    assert [registry.start(a_job), registry.start(a_job)] == [1, 2]
-    assert tasks.price_block(payload(a_job)) == "TRIED"
-    assert frames.current("USD") is None
+    registry, detail = RunRegistry(frames.client), detail_job(a_job.book_version)
+    assert [registry.start_block(detail, 0), registry.start_block(detail, 0)] == [1, 2]
+    assert tasks.price_detail(msgspec.to_builtins(detail)) == "TRIED"
 
 
 def test_a_run_that_starts_is_not_the_one_that_died_before_it(frames, a_job):
-    registry = RunRegistry(frames.client)
-    registry.start(a_job)
-    registry.run_died(a_job)
-    assert registry.runs("USD", 1, [0]) == {0: (1, True)}
-    registry.start(a_job)
-    assert registry.runs("USD", 1, [0, 1]) == {0: (2, False), 1: (0, False)}
+    registry, work = RunRegistry(frames.client), detail_job(a_job.book_version, work=[0, 1])
+    for block in work.work:
+        registry.start_block(work, block)
+    registry.run_died(work)
+    assert registry.runs_of_blocks("USD", 1, [0, 1]) == {0: (1, False, None), 1: (1, True, None)}
+    registry.start_block(work, 1)
+    assert registry.runs_of_blocks("USD", 1, [1, 2]) == {1: (2, False, None), 2: (0, False, None)}
+
+
+def test_sums_that_died_say_at_which_block(frames, a_job):
+    registry, sums = RunRegistry(frames.client), sums_job(a_job.book_version)
+    assert registry.start_sums(sums).runs == (1, False, None)
+    registry.netting(sums, 7)
+    registry.run_died(sums)
+    assert registry.runs_of_parts("USD", 1, [0]) == {0: (1, True, 7)}
+    assert registry.start_sums(sums).runs == (2, False, 7)
+    registry.netting(sums, None)
+    registry.run_died(sums)
+    assert registry.runs_of_parts("USD", 1, [0]) == {0: (2, True, None)}

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,9 +20,10 @@ from pricing.measures.table import MEASURES
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_book
-from risk.store.results import UnpricedTrade, history_line, merge_cells, roll_up
-from risk.workers.block_result import make_groups, pack_columns, sum_cells
-from tests.risk.made import QUOTES, cell, header, part, swap
+from risk.store.publication import sums_error
+from risk.store.results import CHECKED_SUMS, UnpricedTrade, history_line, merge_cells, roll_up
+from risk.workers.block_result import add_up, make_groups, pack_columns
+from tests.risk.made import QUOTES, cell, check_of, header, part, swap, totals
 
 
 def rolled(*parts, blocks=2, trades=4, not_compiled=(), not_arrived=()):
@@ -126,13 +128,14 @@ def risk_of(npv, failures=()):
     return BlockRisk(values, legs, ladder, ladder.copy(), tuple(failures))
 
 
-def test_failed_trades_are_counted_and_never_summed():
+def test_failed_trades_add_nothing_to_what_the_detail_adds_up_to():
     good, _ = compile_book([swap("A"), swap("B"), swap("C", book="B9")])
-    (first, second) = sum_cells(make_groups(make_block(good)), risk_of([5.0, math.nan, math.nan]))
-    assert (first.book, first.trades, first.failed, first.npv) == ("B1", 2, 1, 5.0)
-    assert (first.notional, first.notional_failed) == (2e6, 1e6)
-    assert first.ladder_par == [1.0, 1.0]
-    assert (second.book, second.failed, second.npv, second.krd) == ("B9", 1, 0.0, [0.0, 0.0])
+    risk, alive = risk_of([5.0, math.nan, math.nan]), np.zeros(3, dtype=bool)
+    (first, second) = add_up(make_groups(make_block(good)), risk, alive)
+    assert (first.book, first.sums[0], first.gross[0]) == ("B1", 5.0, 5.0)
+    assert first.sums[-4:] == [1.0] * 4
+    assert first.gross[-4:] == [2.0] * 4  # of the whole ladder
+    assert (second.book, set(second.sums), set(second.gross)) == ("B9", {0.0}, {0.0})
 
 
 def test_a_trade_that_has_made_its_last_payment_counts_no_more():
@@ -146,10 +149,9 @@ def test_a_trade_that_has_made_its_last_payment_counts_no_more():
     solved = curves.solve(curves.vector(QUOTES["USD"]))
     risk = price_block(make_ready(dated, curves.grid), curves, solved)
     assert (dated.matured.tolist(), risk.npv[1], risk.failures) == ([False, True], 0.0, ())
-    (sums,) = sum_cells(make_groups(block), risk, dated.matured)
-    assert (sums.trades, sums.failed, sums.notional) == (1, 0, 1e6)
-    assert sums.npv == risk.npv[0] != 0.0
-    rollup = rolled(part(0, sums, matured=1), blocks=1, trades=2)
+    (check,) = add_up(make_groups(block), risk, dated.matured)
+    assert check.sums[0] == risk.npv[0] != 0.0
+    rollup = rolled(part(0, cell(trades=1), matured=1), blocks=1, trades=2)
     assert (rollup.trades, rollup.priced, rollup.coverage) == (1, 1, 1.0)
 
 
@@ -170,7 +172,39 @@ def test_a_failed_trade_is_nan_in_the_columns():
     assert np.isnan(packed.ladder("krd")[1]).all()
 
 
-def test_a_block_without_trades_has_a_part():
+def test_a_block_without_trades_adds_up_to_nothing():
     block = make_block([])
-    assert sum_cells(make_groups(block), risk_of(np.empty(0))) == []
+    assert add_up(make_groups(block), risk_of(np.empty(0)), np.zeros(0, dtype=bool)) == []
     assert pack_columns(0, risk_of(np.empty(0))).column("gamma").shape == (0,)
+
+
+def detail_of(rollup, *shares):
+    """The detail of a roll-up, of which each block has a share of the sums."""
+    return [
+        totals(block, *(check_of(each, share) for each in rollup.cells))
+        for block, share in enumerate(shares)
+    ]
+
+
+def test_a_detail_that_adds_up_to_the_sums_has_no_error():
+    rollup = rolled(part(0), part(1))
+    assert sums_error(rollup, detail_of(rollup, 0.25, 0.75))[0] < 1e-15
+
+
+def test_a_detail_with_another_sum_is_told_by_measure_book_and_share_of_gross():
+    rollup = rolled(part(0), part(1, cell("B9", ladder_par=[1.0, 3.0])))
+    found = detail_of(rollup, 1.0)
+    (first, second) = found[0].cells
+    place = len(CHECKED_SUMS) + 1
+    moved = [*second.sums[:place], 3.5, *second.sums[place + 1 :]]
+    wrong = [msgspec.structs.replace(second, sums=moved)]
+    error, where = sums_error(rollup, [totals(0, first, *wrong)])
+    assert (error, where) == (0.5 / 3.0, "ladder_par USD-SOFR 10Y of B9 swap")
+
+
+def test_a_book_that_only_the_sums_have_is_an_error_whatever_its_size():
+    rollup = rolled(part(0), part(1, cell("B9", npv=1e-9)))
+    (made,) = detail_of(rollup, 1.0)
+    error, where = sums_error(rollup, [msgspec.structs.replace(made, cells=made.cells[:1])])
+    assert error == math.inf
+    assert where.endswith("of B9 swap")

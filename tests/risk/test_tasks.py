@@ -16,14 +16,15 @@ from risk.store.compiled_book_store import BlockBlob, CompiledBooks, encode_bloc
 from risk.store.frames import Frames, key
 from risk.store.run_registry import RunRegistry
 from risk.workers import tasks
+from risk.workers.book_netter import BookNetter
 from risk.workers.session import Session
-from tests.risk.made import DATE, bond, header, job, store, swap
+from tests.risk.made import DATE, bond, detail_job, header, job, store, sums_job, swap
 
 
 @pytest.fixture
 def frames(redis_client, settings, redis_url, monkeypatch):
     settings.REDIS_URL = redis_url
-    for made in (tasks._frames, tasks._books, tasks._session, tasks._ask_to_compile):
+    for made in KEPT:
         made.cache_clear()
     monkeypatch.setattr(tasks.compile_book, "delay", lambda: asked.append(1))
     asked.clear()
@@ -31,6 +32,14 @@ def frames(redis_client, settings, redis_url, monkeypatch):
 
 
 asked: list[int] = []
+KEPT = (
+    tasks._frames,
+    tasks._books,
+    tasks._session,
+    tasks._netter,
+    tasks._run_registry,
+    tasks._ask_to_compile,
+)
 
 
 @pytest.fixture
@@ -39,32 +48,112 @@ def books(redis_client):
 
 
 def run(version, frame=1, **changes):
-    return tasks.price_block(msgspec.to_builtins(job(version, frame, **changes)))
+    return tasks.price_sums(msgspec.to_builtins(sums_job(version, frame, **changes)))
 
 
-def open_frame(frames, version, frame=1, blocks=1):
-    assert frames.open(header(frame, blocks, book_version=version))
+def run_detail(version, frame=1, **changes):
+    return tasks.price_detail(msgspec.to_builtins(detail_job(version, frame, **changes)))
+
+
+def open_frame(frames, version, frame=1, blocks=1, parts=1):
+    assert frames.open(header(frame, blocks, parts=parts, book_version=version))
 
 
 def test_the_last_part_publishes_the_frame(frames, books):
     made = store(books, swap("A"), swap("B"), blocks=2)
-    open_frame(frames, made.version, blocks=2)
-    assert run(made.version, blocks=2, block=1) == "PUT"
+    open_frame(frames, made.version, blocks=2, parts=2)
+    both = {"blocks": 2, "parts": 2}
+    assert run(made.version, part=1, **both) == "PUT"
     assert frames.current("USD") is None
-    assert run(made.version, blocks=2, block=0) == "PUBLISHED"
+    assert run(made.version, part=0, **both) == "PUBLISHED"
     rollup = frames.current("USD")
     assert (rollup.status, rollup.trades, rollup.priced) == ("COMPLETE", 2, 2)
     assert not asked
 
 
-def test_a_task_that_runs_twice_changes_nothing(frames, books):
+def test_one_part_is_the_whole_frame(frames, books):
     made = store(books, swap("A"), swap("B"), blocks=2)
     open_frame(frames, made.version, blocks=2)
-    assert run(made.version, blocks=2) == "PUT"
-    assert run(made.version, blocks=2) == "DUPLICATE"
-    assert run(made.version, blocks=2, block=1) == "PUBLISHED"
-    assert run(made.version, blocks=2, block=1) == "LATE"
+    assert run(made.version, blocks=2) == "PUBLISHED"
+    assert run(made.version, blocks=2) == "LATE"
+    rollup = frames.current("USD")
+    assert (rollup.status, rollup.trades, rollup.priced) == ("COMPLETE", 2, 2)
     assert len(frames.history("USD")) == 1
+
+
+def test_a_task_that_runs_twice_changes_nothing(frames, books):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    open_frame(frames, made.version, blocks=2, parts=2)
+    both = {"blocks": 2, "parts": 2}
+    assert run(made.version, **both) == "PUT"
+    assert run(made.version, **both) == "DUPLICATE"
+    assert run(made.version, part=1, **both) == "PUBLISHED"
+    assert run(made.version, part=1, **both) == "LATE"
+    assert len(frames.history("USD")) == 1
+
+
+def test_the_detail_of_a_frame_follows_its_sums_and_adds_up_to_them(frames, books):
+    made = store(books, swap("A"), swap("B"), bond(), blocks=2)
+    open_frame(frames, made.version, blocks=2)
+    both = {"blocks": 2, "needed": 2}
+    assert run_detail(made.version, work=[0], **both) == "UNKNOWN"
+    assert run(made.version, blocks=2) == "PUBLISHED"
+    assert frames.open_detail("USD", 1) == "OPENED"
+    frames.client.delete(key("USD", "starts", 1))
+    assert run_detail(made.version, work=[1], **both) == "PUT"
+    assert frames.detailed("USD") is None
+    assert run_detail(made.version, work=[0], **both) == "PUBLISHED"
+    rollup, detail = frames.detailed("USD")
+    assert (rollup.frame, detail.frame, detail.missing) == (1, 1, [])
+    assert detail.sums_error < 1e-10
+    columns = [frames.columns("USD", 1, block) for block in range(2)]
+    npv = sum(float(part.column("npv").sum()) for part in columns)
+    assert npv == pytest.approx(sum(cell.npv for cell in rollup.cells), rel=1e-12)
+    assert run_detail(made.version, work=[0], **both) == "LATE"
+
+
+def test_a_detail_that_does_not_add_up_to_the_sums_is_not_published(frames, books, monkeypatch):
+    made = store(books, swap("A"))
+    open_frame(frames, made.version)
+    assert run(made.version) == "PUBLISHED"
+    frames.open_detail("USD", 1)
+    price = Session.price
+
+    def wrong(session, one_job):
+        totals, columns = price(session, one_job)
+        (cell,) = totals.cells
+        moved = msgspec.structs.replace(cell, sums=[cell.sums[0] + 1.0, *cell.sums[1:]])
+        return msgspec.structs.replace(totals, cells=[moved]), columns
+
+    monkeypatch.setattr(Session, "price", wrong)
+    assert run_detail(made.version) == "DIFFERS"
+    assert frames.detailed("USD") is None
+
+
+def test_sums_that_take_long_to_net_hand_their_job_on(frames, books, monkeypatch):
+    """Other currencies are served between two runs, and no run counts as one that died."""
+    sent = []
+    monkeypatch.setattr(tasks, "NET_S", 0.0)
+    monkeypatch.setattr(tasks.price_sums, "apply_async", lambda args: sent.append(args[0]))
+    made = store(books, swap("A"), swap("B"), swap("C"), bond(), blocks=4)
+    open_frame(frames, made.version, blocks=4)
+    code, runs = run(made.version, blocks=4), 1
+    while code == "NETTING":
+        code, runs = tasks.price_sums(sent.pop()), runs + 1
+    assert (code, runs) == ("PUBLISHED", 4)
+    assert RunRegistry(frames.client).runs_of_parts("USD", 1, [0])[0].begun == 1
+
+
+def test_sums_that_died_twice_at_a_block_are_not_tried_again_with_it(frames, books):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    open_frame(frames, made.version, blocks=2)
+    registry, dead = RunRegistry(frames.client), sums_job(made.version, blocks=2)
+    for _ in range(2):
+        registry.start_sums(dead)
+        registry.netting(dead, 1)
+    assert run(made.version, blocks=2) == "TRIED"
+    assert run(made.version, blocks=2, excluded=[1]) == "PUBLISHED"
+    assert (frames.current("USD").status, frames.current("USD").missing) == ("PARTIAL", [1])
 
 
 def test_a_date_on_which_a_trade_has_ended_asks_for_a_compilation_once(frames, books):
@@ -113,19 +202,26 @@ def test_a_book_that_is_gone_is_said_and_asked_for_once(frames):
     assert asked == [1]
 
 
+def forget():
+    """What the process holds, as after its end."""
+    tasks._session.cache_clear()
+    tasks._netter.cache_clear()
+
+
 def test_a_book_of_another_release_is_asked_for(frames, books):
     made = store(books, swap())
+    open_frame(frames, made.version)
     good, _ = compile_book([swap()])
     blob = msgspec.msgpack.decode(encode_block(make_block(good)), type=BlockBlob)
     other = msgspec.structs.replace(blob, curves=["GONE"])
     place = key("USD", "block", books.block_name("USD", made.version, 0))
     for stored in (msgspec.msgpack.encode(other), b"\xc1 not msgpack"):
         frames.client.set(place, stored)
-        tasks._session.cache_clear()
+        forget()
         assert run(made.version) == "BOOK_GONE"
     frames.client.set(key("USD", "book", made.version), msgspec.msgpack.encode({"blocks": 1}))
     frames.client.delete(key("USD", "starts", 1))
-    tasks._session.cache_clear()
+    forget()
     assert run(made.version) == "BOOK_GONE"
     assert asked == [1]
 
@@ -136,10 +232,10 @@ def test_a_fault_of_pricing_itself_is_told_to_the_bridge(frames, books, monkeypa
     open_frame(frames, made.version)
 
     class Broken:
-        def price(self, _):
+        def sums(self, *_):
             raise RuntimeError("2nd leg: negative time")
 
-    monkeypatch.setattr(tasks, "_session", Broken)
+    monkeypatch.setattr(tasks, "_netter", Broken)
     assert run(made.version) == "CRASHED"
     assert "negative time" in frames.states({"USD": 1})["USD"].error.message
 
@@ -163,15 +259,18 @@ def test_a_currency_without_trades_gets_its_frame(frames, books):
 
 @pytest.fixture
 def fills_up(redis_client, monkeypatch):
-    """Redis reaches its memory limit while a block is being priced."""
-    price = Session.price
+    """Redis reaches its memory limit while something is being priced."""
 
-    def full(session, one_job):
-        found = price(session, one_job)
-        redis_client.config_set("maxmemory", 1)
-        return found
+    def full(price):
+        def priced(*args, **options):
+            found = price(*args, **options)
+            redis_client.config_set("maxmemory", 1)
+            return found
 
-    monkeypatch.setattr(Session, "price", full)
+        return priced
+
+    monkeypatch.setattr(tasks, "price_each_alone", full(tasks.price_each_alone))
+    monkeypatch.setattr(BookNetter, "sums", full(BookNetter.sums))
     yield
     redis_client.config_set("maxmemory", 0)
 
@@ -182,7 +281,7 @@ def test_a_run_that_a_full_redis_ends_is_not_counted_as_one_that_died(frames, bo
     open_frame(frames, made.version)
     with pytest.raises(redis.OutOfMemoryError):
         run(made.version)
-    assert RunRegistry(frames.client).runs("USD", 1, [0])[0].begun == 0
+    assert RunRegistry(frames.client).runs_of_parts("USD", 1, [0])[0].begun == 0
 
 
 def test_an_isolation_run_that_a_full_redis_ends_leaves_the_way_free_for_another(

@@ -80,7 +80,7 @@ def output_of(tmp_path: Path, *command: str, tells: str = "", **environment: str
 
 
 WORKER = (
-    *("-m", "celery", "-A", "riskproject", "worker", "--queues", "pricing", "--concurrency", "1"),
+    *("-m", "celery", "-A", "riskproject", "worker", "--queues", "sums", "--concurrency", "1"),
     *("--without-mingle", "--without-gossip", "--loglevel", "DEBUG"),
 )
 COMMANDS = {
@@ -161,17 +161,24 @@ def test_a_worker_s_line_says_which_frame_it_was_for(
 ) -> None:
     """A job of a book that is not there: the worker warns, and says so to the bridge."""
     job: dict[str, Any] = {
-        **{"frame": 7, "currency": "USD", "block": 0, "blocks": 1, "book_version": "gone"},
+        **{
+            "frame": 7,
+            "currency": "USD",
+            "part": 0,
+            "parts": 1,
+            "blocks": 1,
+            "book_version": "gone",
+        },
         **{"valuation_date": "2024-06-03", "curves": {"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}},
     }
-    app.send_task("risk.workers.tasks.price_block", kwargs={"payload": job})
+    app.send_task("risk.workers.tasks.price_sums", kwargs={"payload": job})
     text = output_of(
         tmp_path, *WORKER, tells='"risk.workers.tasks"', LOG_FORMAT="json", LOG_LEVEL="INFO"
     )
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     found = [line for line in lines if line["logger"] == "risk.workers.tasks"]
     assert found, text[-2000:]
-    assert (found[0]["currency"], found[0]["frame"], found[0]["block"]) == ("USD", 7, 0)
+    assert (found[0]["currency"], found[0]["frame"], found[0]["part"]) == ("USD", 7, 0)
     assert found[0]["task_id"]
 
 

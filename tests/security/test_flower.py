@@ -71,9 +71,9 @@ def test_who_has_the_password_sees_the_workers(url):
     "call",
     [
         "/api/task/async-apply/pricing.tasks.compile_book",
-        "/api/worker/shutdown/pricing@host",
-        "/api/worker/pool/grow/pricing@host",
-        "/api/worker/queue/cancel-consumer/pricing@host",
+        "/api/worker/shutdown/sums@host",
+        "/api/worker/pool/grow/sums@host",
+        "/api/worker/queue/cancel-consumer/sums@host",
     ],
 )
 def test_nobody_can_send_tasks_or_stop_workers_by_it(url, call):

@@ -23,7 +23,7 @@ from devstack.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 HEADER, POINTER, CALLS = "risk:{USD}:frame:1", "risk:{USD}:pointer", "risk:calls:user:1:1"
-TASKS, COMPILATIONS, PREVIEW = "pricing", "compile", "risk:preview:x"
+TASKS, COMPILATIONS, PREVIEW = "sums", "compile", "risk:preview:x"
 
 
 def client(url: str) -> Any:
@@ -61,7 +61,7 @@ MAY: dict[str, dict[str, Do]] = {
         "say that it lives": lambda r: r.hset("risk:processes", "web", "{}"),
         "take the answer of a preview": lambda r: r.blpop(PREVIEW, 1),
     },
-    "worker": {
+    "sums": {
         "take a task": lambda r: r.brpop(TASKS, 1),
         "put numbers": lambda r: r.set(HEADER, "x"),
         "run a script": lambda r: r.eval("return redis.call('GET', KEYS[1])", 1, POINTER),
@@ -92,7 +92,7 @@ MAY_NOT: dict[str, dict[str, Do]] = {
         "change a frame": lambda r: r.set(POINTER, 2),
         "take back a task": lambda r: r.hset("unacked", "tag", "{}"),
     },
-    "worker": {
+    "sums": {
         "read configuration": lambda r: r.config_get("requirepass"),
         "list accounts": lambda r: r.acl_list(),
     },
@@ -186,7 +186,7 @@ def test_containers_get_the_same_rules_and_each_its_own_account() -> None:
     command = services["redis"]["command"][-1]
     rules = (ROOT / "devstack" / redis_accounts.RULES).read_text()
     assert set(re.findall(r"%(\w+)%", rules)) == set(re.findall(r"s/%(\w+)%/", command))
-    for name in ("web", "worker", "compiler", "previewer", "bridge", "dashboard", "flower"):
+    for name in ("web", "sums", "detail", "compiler", "previewer", "bridge", "dashboard", "flower"):
         wanted = redis_accounts.ACCOUNT_OF[name]
         assert services[name]["environment"]["REDIS_URL"].startswith(f"redis://{wanted}:"), name
 

@@ -71,7 +71,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def url(authority: tuple[Path, Path]) -> Iterator[str]:
     """``rediss://`` of the tests' own server, with a worker's account where it has one."""
-    plain = urlsplit(os.environ.get("WORKER_REDIS_URL", os.environ["REDIS_URL"]))
+    plain = urlsplit(os.environ.get("SUMS_REDIS_URL", os.environ["REDIS_URL"]))
     door = Door(*authority, plain.port or 6379)
     door.start()
     login, at, _ = plain.netloc.rpartition("@")
@@ -82,7 +82,7 @@ def url(authority: tuple[Path, Path]) -> Iterator[str]:
 def said_by_a_worker(folder: Path, url: str, *words: str) -> str:
     """Which of these words a worker's log has first."""
     log = folder / "worker.log"
-    command = (sys.executable, "-m", "celery", "-A", "riskproject", "worker", "--queues", "pricing")
+    command = (sys.executable, "-m", "celery", "-A", "riskproject", "worker", "--queues", "sums")
     options = ("--concurrency", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
     with log.open("wb") as file:
         worker = subprocess.Popen(

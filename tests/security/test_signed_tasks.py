@@ -22,7 +22,7 @@ DATABASE = 13
 READY_S, WAIT_S = 40.0, 20.0
 SEND = """
 from riskproject.celery import app
-app.send_task('risk.workers.tasks.price_block', args=[{job}])
+app.send_task('risk.workers.tasks.price_sums', args=[{job}])
 """
 NO_JOB = "{'said': 'no job'}"  # the task says what is wrong with it: it has begun
 
@@ -54,7 +54,7 @@ def environment() -> dict[str, str]:
 def log(keys: Path, environment: dict[str, str]) -> Iterator[Callable[[], str]]:
     """The words of a worker that believes our key alone."""
     redis.Redis.from_url(environment["REDIS_URL"]).flushdb()
-    command = (sys.executable, "-m", "celery", "-A", "riskproject", "worker", "--queues", "pricing")
+    command = (sys.executable, "-m", "celery", "-A", "riskproject", "worker", "--queues", "sums")
     options = ("--concurrency", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
     path = keys / "worker.log"
     with path.open("wb") as file:

@@ -23,6 +23,7 @@ from kafka.errors import AuthorizationError, FencedInstanceIdError, KafkaError
 from redis import RedisError
 
 from feedbridge.bridge.decode import TimeLimits
+from feedbridge.bridge.detail_lifecycle import DETAIL_PATIENCE, DetailLifecycle
 from feedbridge.bridge.dispatch import Dispatcher, FrameNumbers
 from feedbridge.bridge.epoch import next_epoch
 from feedbridge.bridge.heartbeat import Heartbeat
@@ -152,7 +153,9 @@ class Command(BaseCommand):
     ) -> None:
         client, queue, rebalance = connect(settings.REDIS_URL), PricingQueue(app), Rebalance()
         numbers = FrameNumbers(epoch, next_epoch)
-        dispatcher = Dispatcher(Frames(client), Books(client), queue.send, numbers)
+        dispatcher = Dispatcher(
+            Frames(client), Books(client), queue.send_sums, queue.send_detail, numbers
+        )
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         dead_letters = DeadLetterProducer(lambda: _dead_letter_producer(servers, access))
         consumer = _consumer(servers, access, options, rebalance)
@@ -166,6 +169,12 @@ class Command(BaseCommand):
             watchdog=Watchdog(patience),
             rebalance=rebalance,
             poison_trades=poison_trades,
+            details=DetailLifecycle(
+                dispatcher=dispatcher,
+                poison_trades=poison_trades,
+                watchdog=Watchdog(DETAIL_PATIENCE),
+                window=settings.PRICING_PROCESSES,
+            ),
             ask_to_compile=ask_to_compile,
             invalid_record_limit=_limit(options),
             time_limits=_times(options),

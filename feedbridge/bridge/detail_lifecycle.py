@@ -1,0 +1,205 @@
+"""Have the detail of published frames made, by trade, behind their sums.
+
+At most one detail of a currency is under way. One that has begun is finished before the newest
+frame's begins, and frames published meanwhile get none: a detail that cannot keep up shows fewer
+frames, and never delays sums. It ends published, or given up when nothing of it comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from feedbridge.bridge.dispatch import Dispatcher, OpenDetail
+from feedbridge.bridge.poison_trades import MAX_RUNS, PoisonTradeDetector
+from feedbridge.bridge.watchdog import Patience, Watchdog
+from risk.store.frames import Frames
+from risk.store.messages import FrameHeader
+from risk.store.publication import SumsDiffer, publish_detail
+from risk.store.run_registry import Runs
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY_S = 0.05
+RUN_S = 3.0
+"""Longer than Celery lets an ordinary run take: after it a run cannot still be at work."""
+
+DETAIL_PATIENCE = Patience(resend_s=0.5, give_up_s=10.0, unknown_s=2.0)
+"""Blocks wait for those of other currencies, and the first ones of a book are fetched."""
+
+BLOCKS_PER_TASK = 8
+"""A task prices them in some tens of milliseconds, also where it has to fetch each first."""
+
+
+@dataclass(kw_only=True)
+class DetailLifecycle:
+    """Opens details, sends their tasks and ends them.
+
+    ``window`` is how many tasks of a currency are at the workers at most, so that a large book
+    leaves room for the others. ``published`` counts published details by currency, ``conflated``
+    frames that got no detail because a newer one was there, ``abandoned`` details that were given
+    up, ``resent`` blocks that were sent again.
+    """
+
+    dispatcher: Dispatcher
+    poison_trades: PoisonTradeDetector
+    watchdog: Watchdog
+    window: int = 2
+    clock: Callable[[], float] = time.monotonic
+    published: Counter[str] = field(init=False, default_factory=Counter)
+    conflated: int = field(init=False, default=0)
+    abandoned: int = field(init=False, default=0)
+    resent: int = field(init=False, default=0)
+    _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
+    _newest: dict[str, FrameHeader] = field(init=False, default_factory=dict)
+
+    @property
+    def frames(self) -> Frames:
+        """Frames in Redis."""
+        return self.dispatcher.frames
+
+    @property
+    def open_details(self) -> dict[str, OpenDetail]:
+        """Details under way, by currency."""
+        return dict(self._open)
+
+    @property
+    def waiting_for(self) -> str:
+        """What keeps details from being published; "" when nothing does."""
+        untouched = [name for name, detail in self._open.items() if detail.untouched]
+        return f"detail workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
+
+    def follow(self, header: FrameHeader) -> None:
+        """Have the detail of a frame made whose sums are published."""
+        if header.currency in self._newest:
+            self.conflated += 1
+        self._newest[header.currency] = header
+
+    def release(self, currency: str) -> None:
+        """Forget a currency: another bridge publishes its frames from here on."""
+        self._open.pop(currency, None)
+        self._newest.pop(currency, None)
+
+    def include(self, currency: str, block: int) -> None:
+        """Price a block with the others again: none of its trades crashes a worker."""
+        detail = self._open.get(currency)
+        if detail is not None and block in detail.excluded:
+            detail.excluded.discard(block)
+            detail.exhausted_s.pop(block, None)
+            self.dispatcher.send_blocks(detail, [block])
+
+    def restart_timeouts(self) -> None:
+        """Servers were away: neither details nor runs count as late for the time of the outage."""
+        for detail in self._open.values():
+            detail.opened_s = self.clock()
+            detail.exhausted_s.clear()
+
+    def supervise(self) -> None:
+        """End details that are published, send what is due, and begin the newest ones."""
+        for name in list(self._open):
+            self._supervise(name, self._open[name], self.clock())
+        for name in [name for name in self._newest if name not in self._open]:
+            self._begin(name)
+
+    def _begin(self, name: str) -> None:
+        header = self._newest[name]
+        rollup = self.frames.rollup(name, header.frame)
+        blocks = [] if rollup is None else rollup.missing
+        needed = [block for block in range(header.blocks) if block not in blocks]
+        detail = None
+        if rollup is not None and needed:
+            detail = self.dispatcher.open_detail(header, needed)
+        del self._newest[name]
+        if detail is None:
+            return
+        self._open[name] = detail
+        isolated = self.poison_trades.isolated_blocks(name, header.book_version)
+        detail.excluded = isolated & set(needed)
+        detail.unsent = [block for block in needed if block not in isolated]
+        self._fill_window(detail, set())
+
+    def _fill_window(self, detail: OpenDetail, present: set[int]) -> None:
+        """Send blocks until as many tasks are out as the window has."""
+        out = len({n for n in detail.attempts if n not in present} - detail.excluded)
+        size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.window)))
+        while detail.unsent and out <= (self.window - 1) * size:
+            blocks = detail.unsent[:size]
+            self.dispatcher.send_blocks(detail, blocks)
+            del detail.unsent[: len(blocks)]
+            out += len(blocks)
+
+    def _supervise(self, name: str, detail: OpenDetail, now: float) -> None:
+        if self.frames.detail_pointer(name) >= detail.number:
+            self.watchdog.published(detail, now)
+            self.published[name] += 1
+            del self._open[name]
+            return
+        if detail.unsent:
+            self._send_more(name, detail, now)
+        due, given_up = self.watchdog.overdue(detail, now), self.watchdog.given_up(detail, now)
+        late = now - detail.opened_s > self.watchdog.patience.resend_s
+        if now < detail.check_at or not (late or given_up or detail.excluded):
+            return
+        detail.check_at = now + CHECK_EVERY_S
+        missing = set(detail.needed) - self.frames.blocks_present(name, detail.number)
+        if given_up or (missing <= detail.excluded and not detail.unsent):
+            self._finish(name, detail, missing)
+        else:
+            self._try_again(name, detail, set(due), missing - set(detail.unsent), given_up=False)
+
+    def _send_more(self, name: str, detail: OpenDetail, now: float) -> None:
+        present = self.frames.blocks_present(name, detail.number)
+        before = len(detail.unsent)
+        self._fill_window(detail, present)
+        if len(detail.unsent) < before:
+            detail.opened_s = now  # it makes progress, and is not given up
+
+    def _try_again(
+        self, name: str, detail: OpenDetail, due: set[int], missing: set[int], *, given_up: bool
+    ) -> None:
+        """Send blocks again, except those whose runs have crashed too often: isolate these."""
+        runs = self.poison_trades.registry.runs_of_blocks(name, detail.number, sorted(missing))
+        # The count of runs ends with the frame: when it is given up, one crash is enough.
+        min_runs = 1 if given_up else MAX_RUNS
+        exhausted = {block for block in missing if runs[block].begun >= min_runs}
+        for block in exhausted - detail.excluded:
+            if given_up or self._has_died(detail, block, runs[block]):
+                self.poison_trades.isolate(detail, block)
+                detail.excluded.add(block)
+        died = {block for block in missing if runs[block].died}
+        again = sorted(((due & missing) | died) - exhausted - detail.excluded)
+        if again and not given_up:
+            self.resent += len(again)
+            for start in range(0, len(again), BLOCKS_PER_TASK):
+                self.dispatcher.send_blocks(detail, again[start : start + BLOCKS_PER_TASK])
+        detail.untouched = given_up and not any(run.begun for run in runs.values())
+
+    def _has_died(self, detail: OpenDetail, block: int, runs: Runs) -> bool:
+        since = detail.exhausted_s.setdefault(block, self.clock())
+        return runs.died or self.clock() - since > RUN_S
+
+    def _finish(self, name: str, detail: OpenDetail, missing: set[int]) -> None:
+        """Publish what there is. Without any block the detail goes on to wait, or gives way."""
+        rollup = self.frames.rollup(name, detail.number)
+        code = "GONE"
+        if rollup is not None:
+            try:
+                code = publish_detail(self.frames, rollup, sorted(missing))
+            except SumsDiffer as error:
+                log.error("%s", error)
+                code = "DIFFERS"
+        if code == "PUBLISHED":
+            log.warning("the detail of %s %s lacks blocks %s", name, detail.number, sorted(missing))
+        if missing - detail.excluded:
+            self._try_again(name, detail, set(), missing - detail.excluded, given_up=True)
+        if code == "EMPTY" and name not in self._newest:
+            detail.opened_s = self.clock()  # blocks are sent again when they are due
+            return
+        if code not in ("PUBLISHED", "OLD"):
+            self.abandoned += 1
+        if code == "PUBLISHED":
+            self.published[name] += 1
+        del self._open[name]

@@ -1,0 +1,263 @@
+"""Add up a book by group from netted flows: the sums of a frame.
+
+What one worker process holds: the netted flows of each block, and of each part of a book. They are
+made once per block and date, and depend on nothing that came before: a process that starts makes
+the same. Numbers by trade are made elsewhere (``session.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Hashable, Sequence
+
+import msgspec
+
+from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.fixings import Histories
+from pricing.curves.quotes import curve_version
+from pricing.errors import Failure, PricingError
+from pricing.markets import conventions
+from pricing.markets.calendars import day_of
+from pricing.measures.groups import (
+    GroupSums,
+    ReadyGroups,
+    make_ready_groups,
+    not_numbers,
+    price_groups,
+)
+from pricing.measures.netting import NettedBlock, merge, net
+from pricing.measures.next_day import (
+    NettedNextDay,
+    NextDayFixings,
+    ReadyNextDay,
+    make_ready_next_day,
+    merge_next_day,
+    net_next_day,
+)
+from pricing.measures.table import BY_NAME, LIVE_SUMMED
+from pricing.measures.theta import curves_of_next_day, forecast_of_today
+from pricing.measures.value_date import DatedBlock, roll_to
+from risk.store.messages import SumsJob
+from risk.store.results import CellSums, PartSums
+from risk.workers.session import Kept, Session, next_weekday
+
+NET_S = 0.5
+"""A run nets blocks for so long at most, then hands its job on: other currencies wait."""
+
+NET_AHEAD_S = 0.02
+"""After each frame, for the next date."""
+
+Netted = tuple[NettedBlock, NettedNextDay]
+"""The flows of a block on its date, and on the day after it."""
+
+Ready = tuple[ReadyGroups, ReadyNextDay | None]
+"""The same of a part with their weights; no next day where its curves cannot be made."""
+
+TRIES = 3
+"""To find the trades that spoil a sum: a run that excludes some may uncover others."""
+
+
+class BookNetter:
+    """Netted flows of a process; not for threads (QuantLib's date is process-wide)."""
+
+    def __init__(self, session: Session) -> None:
+        """Net nothing yet."""
+        self.session = session
+        # Frames of the version before an edit may still be open; each also on its next date.
+        self._blocks, self._parts = Kept(3), Kept(3)
+        self._known = Kept(3)
+        self._spoilers: dict[Hashable, tuple[Failure, ...]] = {}
+
+    def sums(
+        self,
+        job: SumsJob,
+        say: Callable[[int | None], None] = lambda block: None,
+        net_s: float | None = None,
+    ) -> PartSums | None:
+        """The sums of one part of a frame; None when its blocks take longer to net than allowed.
+
+        What has been netted is kept: another run of the same job goes on from there.
+
+        Args:
+            job: The part.
+            say: Called with each block before it is netted, and with None after the last.
+            net_s: How long netting may take; None for as long as it needs.
+
+        Raises:
+            BootstrapFailed: The quotes admit no curve.
+            BookGone: The book version no longer exists.
+        """
+        started = time.time_ns()
+        curves = self.session.curves(job)
+        if not self._net_blocks(job, curves, say, net_s):
+            return None
+        solved = self.session.solve(job, curves)
+        netted, sums = self._price(job, curves, solved)
+        return PartSums(
+            part=job.part,
+            worker=self.session.name,
+            started_ns=started,
+            finished_ns=time.time_ns(),
+            keys=[(key.curve, key.tenor) for key in curves.keys],
+            curve_version=curve_version(job.curves, job.valuation_date, self.session.options),
+            rate_error=solved.rate_error,
+            zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
+            cells=_cells(netted, sums),
+            failures=list(netted.failures),
+            node_days=curves.grid.node_days().tolist(),
+            conventions=conventions.digest(job.currency),
+            matured=int(netted.matured.sum()),
+            excluded=sorted(set(job.excluded) & set(_blocks(job))),
+            terms=netted.terms,
+        )
+
+    def net_ahead(self, job: SumsJob) -> None:
+        """Net some blocks for the next weekday: its first frame need not wait for all of them."""
+        date = next_weekday(job.valuation_date)
+        later = msgspec.structs.replace(job, valuation_date=date)
+        curves = self.session.curves(later)
+        if self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
+            self._ready(later, curves)
+
+    # --- Netting -----------------------------------------------------------------------------
+
+    def _net_blocks(
+        self,
+        job: SumsJob,
+        curves: CurveSet,
+        say: Callable[[int | None], None],
+        net_s: float | None,
+    ) -> bool:
+        """Net the blocks of a part that are not netted yet; False when time was short."""
+        until = None if net_s is None else time.monotonic() + net_s
+        told = False
+        for block in job.included():
+            if self._blocks.has((job.currency, block), self._key(job, block)):
+                continue
+            if told and until is not None and time.monotonic() > until:
+                say(None)
+                return False
+            say(block)
+            told = True
+            self._netted(job, curves, block)
+        if told:
+            say(None)
+        return True
+
+    def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> Netted:
+        def make() -> Netted:
+            dated, spoilers = self._dated(job, curves, block), self._spoilers_of(job)
+            tomorrow = self._fixings(job, curves)[1]
+            return (
+                net(dated, curves.names, spoilers),
+                net_next_day(dated, tomorrow, curves.names, spoilers),
+            )
+
+        return self._blocks.get_or((job.currency, block), self._key(job, block), make)
+
+    def _dated(self, job: SumsJob, curves: CurveSet, block: int) -> DatedBlock:
+        compiled = self.session.fetch_block(job, block)
+        known = self._fixings(job, curves)[0]
+        return roll_to(compiled, day_of(job.valuation_date), known, curves.names)
+
+    def _fixings(self, job: SumsJob, curves: CurveSet) -> tuple[Histories, NextDayFixings]:
+        """What is known of fixings on the date of a job, and on the next day."""
+
+        def make() -> tuple[Histories, NextDayFixings]:
+            fixings = self.session.fixings(job)
+            indices = forecast_of_today(curves, fixings).indices
+            return (
+                Histories(fixings, day_of(job.valuation_date)),
+                NextDayFixings.of(fixings, job.valuation_date, indices),
+            )
+
+        return self._known.get_or(job.currency, self.session.curves_of(job), make)
+
+    def _ready(self, job: SumsJob, curves: CurveSet) -> Ready:
+        """The netted flows of a part with their weights on the grids of its curves."""
+        blocks = job.included()
+        key = tuple(self._key(job, block) for block in blocks)
+
+        def make() -> Ready:
+            made = [self._netted(job, curves, block) for block in blocks]
+            today = make_ready_groups(merge([one for one, _ in made]), curves.grid)
+            return today, self._ready_next_day(job, curves, [later for _, later in made])
+
+        return self._parts.get_or((job.currency, job.part), key, make)
+
+    def _ready_next_day(
+        self, job: SumsJob, curves: CurveSet, blocks: Sequence[NettedNextDay]
+    ) -> ReadyNextDay | None:
+        forecast = forecast_of_today(curves, self.session.fixings(job))
+        try:
+            later = curves_of_next_day(curves)
+        except PricingError:  # the same tenors admit no curves on the next day
+            return None
+        return make_ready_next_day(merge_next_day(blocks), forecast, later)
+
+    def _key(self, job: SumsJob, block: int) -> Hashable:
+        """All that the netted flows of a block depend on."""
+        spoilers = tuple(failure.trade_id for failure in self._spoilers_of(job))
+        return (self.session.block_name(job, block), spoilers, *self.session.curves_of(job))
+
+    # --- Pricing -----------------------------------------------------------------------------
+
+    def _price(
+        self, job: SumsJob, curves: CurveSet, solved: Solved
+    ) -> tuple[NettedBlock, GroupSums]:
+        """The sums of a part, without the trades that are not numbers at these quotes."""
+        found = self._spoilers_of(job)
+        if found:  # of the market before: this one may be good for them
+            self._spoilers[self._place(job)] = ()
+        ready, later = self._ready(job, curves)
+        sums = price_groups(ready, curves, solved, later)
+        for _ in range(TRIES):
+            if not sums.not_finite:
+                break
+            dated = [self._dated(job, curves, block) for block in job.included()]
+            found = tuple(not_numbers(dated, curves, solved, sums.not_finite))
+            if not found:
+                break
+            self._spoilers[self._place(job)] = (*self._spoilers_of(job), *found)
+            ready, later = self._ready(job, curves)
+            sums = price_groups(ready, curves, solved, later)
+        if sums.not_finite:
+            raise ArithmeticError(f"the sums of {sums.not_finite} are not finite numbers")
+        return ready.netted, sums
+
+    def _spoilers_of(self, job: SumsJob) -> Sequence[Failure]:
+        """Trades that are left out because they are not numbers at the market priced last."""
+        return self._spoilers.get(self._place(job), ())
+
+    @staticmethod
+    def _place(job: SumsJob) -> Hashable:
+        return (job.currency, job.part)
+
+
+def _blocks(job: SumsJob) -> Collection[int]:
+    return msgspec.structs.replace(job, excluded=[]).included()
+
+
+def _cells(netted: NettedBlock, sums: GroupSums) -> list[CellSums]:
+    return [
+        CellSums(
+            book=book,
+            product=product,
+            trades=int(netted.trades[row]),
+            failed=int(netted.failed[row]),
+            notional=float(netted.notional[row]),
+            notional_failed=float(netted.notional_failed[row]),
+            ladder_par=sums.ladder_par[row].tolist(),
+            krd=sums.krd[row].tolist(),
+            **{name: _number(sums, name, row, product) for name in LIVE_SUMMED},
+        )
+        for row, (book, product) in enumerate(netted.groups)
+    ]
+
+
+def _number(sums: GroupSums, name: str, row: int, product: str) -> float | None:
+    """None where the product does not have the measure, or a trade has no number."""
+    if name not in sums.values:
+        return None
+    value = float(sums.values[name][row])
+    return value if BY_NAME[name].supports(product) and value == value else None

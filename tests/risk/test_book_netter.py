@@ -1,0 +1,139 @@
+"""The sums of a book in a worker: the same bits whatever it has netted before, none spoiled."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import msgspec
+import numpy as np
+import pytest
+
+from pricing.products.flows import compile_book
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.messages import blocks_of_part
+from risk.workers.book_netter import BookNetter
+from risk.workers.session import Session
+from tests.risk.made import DATE, QUOTES, bond, job, store, sums_job, swap
+
+CLOCKS = {"worker": "", "started_ns": 0, "finished_ns": 0}
+SEASONED = {"effective_date": dt.date(2023, 9, 13), "termination_date": dt.date(2028, 9, 13)}
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+def sofr(last=dt.date(2024, 4, 1), rate=0.053):
+    days = (dt.date(2023, 1, 1) + dt.timedelta(days=n) for n in range(900))
+    return {"SOFR": {day: rate for day in days if day <= last}}
+
+
+def book(**changes):
+    return [
+        *(swap(f"S{n}", notional=1e6 * (n + 1), fixed_rate=0.03 + n / 1000) for n in range(6)),
+        swap("OLD", **{**SEASONED, **changes}),
+        *(bond(f"P{n}", z_spread_bp=5.0 * n) for n in range(4)),
+    ]
+
+
+def added(netter, a_job):
+    return msgspec.structs.replace(netter.sums(a_job), **CLOCKS)
+
+
+def test_a_process_that_has_netted_other_books_dates_and_markets_adds_up_the_same_bits(books):
+    first = store(books, *book(), blocks=4, fixings=sofr())
+    other = store(books, *book(notional=7e6), number=2, blocks=4, fixings=sofr())
+    again = store(books, *book(), number=3, blocks=4, fixings=sofr())
+    used, later = BookNetter(Session(books)), DATE + dt.timedelta(days=1)
+    seen = []
+    for made, date in ((first, DATE), (other, DATE), (other, later), (again, later), (again, DATE)):
+        seen.append(added(used, sums_job(made.version, blocks=4, valuation_date=date)))
+        used.net_ahead(sums_job(made.version, blocks=4, valuation_date=date))
+    fresh = added(BookNetter(Session(books)), sums_job(again.version, blocks=4))
+    assert seen[-1] == fresh == seen[0]
+    assert seen[1] != fresh
+
+
+def test_parts_cover_every_block_once():
+    for blocks in (1, 2, 8, 64):
+        for parts in range(1, min(blocks, 7) + 1):
+            ranges = [blocks_of_part(part, parts, blocks) for part in range(parts)]
+            assert [block for each in ranges for block in each] == list(range(blocks))
+
+
+def test_sums_are_those_of_the_trades_and_theta_is_among_them(books):
+    made = store(books, *book(), blocks=4, fixings=sofr(DATE - dt.timedelta(days=1)))
+    session = Session(books)
+    sums = BookNetter(session).sums(sums_job(made.version, blocks=4))
+    blocks = [session.price(job(made.version, block=b, blocks=4)) for b in range(4)]
+    for name in ("npv", "dv01_par", "dv01_zero", "gamma", "pv01"):
+        trades = np.concatenate([columns.column(name) for _, columns in blocks])
+        total = sum(getattr(cell, name) for cell in sums.cells)
+        assert total == pytest.approx(trades.sum(), rel=1e-7)
+    assert [cell.product for cell in sums.cells] == ["swap", "bond"]
+    assert all(cell.theta for cell in sums.cells)
+    assert sums.terms < sum(len(t.flows) for t in compile_book(book())[0])
+
+
+def test_a_part_leaves_out_what_its_frame_leaves_out(books):
+    made = store(books, *book(), blocks=4, fixings=sofr())
+    netter = BookNetter(Session(books))
+    whole = netter.sums(sums_job(made.version, blocks=4))
+    rest = netter.sums(sums_job(made.version, blocks=4, excluded=[2]))
+    alone = netter.sums(sums_job(made.version, blocks=4, excluded=[0, 1, 3]))
+    assert rest.excluded == [2]
+    count = [sum(cell.trades for cell in part.cells) for part in (rest, alone, whole)]
+    assert count[0] + count[1] == count[2] == len(book())
+    npv = [sum(cell.npv for cell in part.cells) for part in (rest, alone, whole)]
+    assert npv[0] + npv[1] == pytest.approx(npv[2], rel=1e-12)
+
+
+@pytest.fixture
+def spoiled(books):
+    """A book with a swap whose value is no number at rates of 4 %, and is one at rates of 1 %."""
+    good, _ = compile_book(book())
+    place = next(n for n, trade in enumerate(good) if trade.trade_id == "S3")
+    flows = good[place].flows.copy()
+    flows["scale"][flows["scale"] != 0] = 1.5e308
+    good[place] = dataclasses.replace(good[place], flows=flows)
+    fixed = {"desk_of_book": {"B1": "RATES", "B2": "GOVIES"}, "failures": [], "fixings": sofr()}
+    return books.store("USD", 1, good, blocks=4, **fixed)
+
+
+def test_a_trade_that_is_no_number_is_named_and_in_no_sum(books, spoiled):
+    sums = BookNetter(Session(books)).sums(sums_job(spoiled.version, blocks=4))
+    assert [(f.trade_id, f.code) for f in sums.failures] == [("S3", "NOT_A_NUMBER")]
+    made = store(books, *(t for t in book() if t.trade_id != "S3"), number=2, fixings=sofr())
+    rest = BookNetter(Session(books)).sums(sums_job(made.version))
+    for mine, other in zip(sums.cells, rest.cells, strict=True):
+        assert mine.npv == pytest.approx(other.npv, rel=1e-12)
+        assert mine.trades - mine.failed == other.trades
+    assert sums.cells[0].failed == 1
+    assert sums.cells[0].notional_failed == 4e6
+
+
+def test_what_was_left_out_is_tried_again_at_the_next_market(books, spoiled):
+    """A process that has seen the trade spoil a sum adds up the same bits as one that has not."""
+    netter = BookNetter(Session(books))
+    high = sums_job(spoiled.version, blocks=4)
+    low = sums_job(spoiled.version, blocks=4, curves=low_quotes())
+    first = added(netter, high)
+    assert added(netter, low) == added(BookNetter(Session(books)), low)
+    assert added(netter, high) == first
+
+
+def low_quotes():
+    return {curve: dict.fromkeys(quotes, 0.001) for curve, quotes in QUOTES["USD"].items()}
+
+
+def test_netting_goes_on_where_it_was_cut_off(books):
+    made = store(books, *book(), blocks=4, fixings=sofr())
+    netter, named = BookNetter(Session(books)), []
+    runs = 0
+    while (sums := netter.sums(sums_job(made.version, blocks=4), named.append, 0.0)) is None:
+        runs += 1
+    assert runs == 3
+    assert named == [0, None, 1, None, 2, None, 3, None]
+    assert sums.cells == BookNetter(Session(books)).sums(sums_job(made.version, blocks=4)).cells
