@@ -37,6 +37,10 @@ READY_S, STOP_S = 90.0, 15.0
 
 
 @dataclass
+NICE = {"detail": "5", "compile": "10", "preview": "10"}
+"""As in the Procfile."""
+
+
 class System:
     """Where a running system is, and how to talk to it."""
 
@@ -104,6 +108,7 @@ class System:
     ) -> None:
         self.start(
             name,
+            *("nice", "-n", NICE.get(queue, "0")),
             *(sys.executable, "-m", runner, "-A", app, "worker"),
             *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
