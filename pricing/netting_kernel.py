@@ -23,13 +23,11 @@ class Added(NamedTuple):
         ptr: First row of each group, and the end; shape (groups + 1,).
         key: Key of each row, ascending within a group; int64.
         money: Amounts; shape (rows, columns).
-        row: Row that each input row was added to; int32.
     """
 
     ptr: IntArray
     key: IntArray
     money: FloatArray
-    row: IntArray
 
 
 def add_up(group: IntArray, key: IntArray, money: FloatArray, groups: int) -> Added:
@@ -44,9 +42,9 @@ def add_up(group: IntArray, key: IntArray, money: FloatArray, groups: int) -> Ad
     distinct, number = number_keys(key)
     ptr = np.zeros(groups + 1, dtype=np.int64)
     row_number = np.empty(len(key), dtype=np.int32)
-    summed, row = np.empty(money.shape), np.empty(len(key), dtype=np.int32)
-    rows = _add_up(group, number, money, len(distinct), ptr, row_number, summed, row)
-    return Added(ptr, distinct[row_number[:rows]], summed[:rows].copy(), row)
+    summed = np.empty(money.shape)
+    rows = _add_up(group, number, money, len(distinct), ptr, row_number, summed)
+    return Added(ptr, distinct[row_number[:rows]], summed[:rows].copy())
 
 
 def number_keys(key: IntArray) -> tuple[IntArray, IntArray]:
@@ -118,7 +116,6 @@ def _add_up(
     ptr: IntArray,
     row_number: IntArray,
     summed: FloatArray,
-    row: IntArray,
 ) -> int:
     """Order rows by number, then by group, each time keeping their order; add neighbours."""
     order = _counted(np.arange(len(group), dtype=np.int32), number, numbers)
@@ -137,7 +134,6 @@ def _add_up(
         else:
             for column in range(money.shape[1]):
                 summed[count, column] += money[i, column]
-        row[i] = count
     for g in range(len(ptr) - 1):
         ptr[g + 1] += ptr[g]
     return count + 1
@@ -186,6 +182,76 @@ class GroupedFlows(NamedTuple):
     growth_row: IntArray
     growth_alpha: FloatArray
     term_point: IntArray
+
+
+def group_rows(
+    cash_ptr: IntArray,
+    cash_point: IntArray,
+    cash_money: FloatArray,
+    growth_ptr: IntArray,
+    growth_term: IntArray,
+    term_point: IntArray,
+    points: int,
+) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
+    """The rows of ``GroupedFlows``: pointers, points and money, and the rows of growth terms.
+
+    Args:
+        cash_ptr: First cash term of each group, and the end; shape (groups + 1,).
+        cash_point: Point of each cash term, ascending within a group.
+        cash_money: Money of each cash term; shape (cash terms, 3).
+        growth_ptr: First growth term of each group, and the end; shape (groups + 1,).
+        growth_term: Place of each growth term among the distinct ones.
+        term_point: Points of payment, start and end of each distinct growth term; shape (terms, 3).
+        points: Number of points.
+    """
+    most = len(cash_point) + 3 * len(growth_term)
+    row_point, row_money = np.empty(most, dtype=np.int32), np.empty((most, 3))
+    row_ptr, growth_row = np.zeros_like(cash_ptr), np.empty((len(growth_term), 3), dtype=np.int32)
+    cash, growth = (cash_ptr, cash_point, cash_money), (growth_ptr, growth_term, term_point)
+    rows = _group_rows(*cash, *growth, points, row_ptr, row_point, row_money, growth_row)
+    return row_ptr, row_point[:rows].copy(), row_money[:rows].copy(), growth_row
+
+
+@njit(cache=True, nogil=True)
+def _group_rows(
+    cash_ptr: IntArray,
+    cash_point: IntArray,
+    cash_money: FloatArray,
+    growth_ptr: IntArray,
+    growth_term: IntArray,
+    term_point: IntArray,
+    points: int,
+    row_ptr: IntArray,
+    row_point: IntArray,
+    row_money: FloatArray,
+    growth_row: IntArray,
+) -> int:
+    """Mark a group's points in a table of all points, number them in order, and fill its rows."""
+    rows = 0
+    row_of = np.empty(points, dtype=np.int32)
+    used = np.zeros(points, dtype=np.bool_)
+    for g in range(len(cash_ptr) - 1):
+        for i in range(cash_ptr[g], cash_ptr[g + 1]):
+            used[cash_point[i]] = True
+        for j in range(growth_ptr[g], growth_ptr[g + 1]):
+            for k in range(3):
+                used[term_point[growth_term[j], k]] = True
+        for point in range(points):
+            if used[point]:
+                used[point] = False
+                row_of[point] = rows
+                row_point[rows] = point
+                row_money[rows] = 0.0
+                rows += 1
+        for i in range(cash_ptr[g], cash_ptr[g + 1]):
+            row = row_of[cash_point[i]]
+            for k in range(3):
+                row_money[row, k] = cash_money[i, k]
+        for j in range(growth_ptr[g], growth_ptr[g + 1]):
+            for k in range(3):
+                growth_row[j, k] = row_of[term_point[growth_term[j], k]]
+        row_ptr[g + 1] = rows
+    return rows
 
 
 class GroupGradients(NamedTuple):

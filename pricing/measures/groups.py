@@ -86,30 +86,30 @@ class GroupSums:
 def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
     """Number the terms of netted flows, and weigh their points on a grid of the same date."""
     term_key, growth_term = kernel.number_keys(netted.growth_key)
-    term_points = growth_points(term_key)
-    counts = np.diff(netted.cash_ptr), np.diff(netted.growth_ptr)
-    groups = np.arange(len(netted.groups), dtype=np.int32)
-    growing = np.repeat(groups, counts[1])
-    cash, terms = len(netted.cash_key), len(growing)
-    money = np.zeros((cash + 3 * terms, 3))
-    money[:cash] = netted.cash_money
-    added = kernel.add_up(
-        np.concatenate((np.repeat(groups, counts[0]), growing, growing, growing)),
-        np.concatenate((netted.cash_key, *(points[growth_term] for points in term_points))),
-        money,
-        len(groups),
+    cash = len(netted.cash_key)
+    keys = np.concatenate((netted.cash_key, *growth_points(term_key)))
+    point, places = kernel.number_keys(keys)
+    term_point = np.ascontiguousarray(places[cash:].reshape(3, -1).T)
+    growth_ptr, cash_ptr = netted.growth_ptr.copy(), netted.cash_ptr.copy()
+    row_ptr, row_point, row_money, growth_row = kernel.group_rows(
+        cash_ptr,
+        places[:cash],
+        netted.cash_money.copy(),
+        growth_ptr,
+        growth_term,
+        term_point,
+        len(point),
     )
-    point, row_point = kernel.number_keys(added.key)
     curve, day = point_of(point)
     flows = GroupedFlows(
-        row_ptr=added.ptr,
+        row_ptr=row_ptr,
         row_point=row_point,
-        row_money=added.money,
-        growth_ptr=netted.growth_ptr.copy(),
+        row_money=row_money,
+        growth_ptr=growth_ptr,
         growth_term=growth_term,
-        growth_row=np.ascontiguousarray(added.row[cash:].reshape(3, terms).T),
+        growth_row=growth_row,
         growth_alpha=netted.growth_alpha.copy(),
-        term_point=np.stack([np.searchsorted(point, key) for key in term_points], axis=1),
+        term_point=term_point,
     )
     tables = grid.tables(curve, day)
     return ReadyGroups(netted, grid, flows, tables, (day - netted.today) / YEAR)

@@ -179,7 +179,6 @@ def test_rows_are_added_as_a_dictionary_adds_them(rows):
     pairs = list(zip(np.repeat(np.arange(4), np.diff(found.ptr)), found.key, strict=True))
     assert pairs == sorted(expected)
     assert found.money[:, 0].tolist() == [expected[pair] for pair in sorted(expected)]
-    assert [pairs[row] for row in found.row] == rows
 
 
 def test_many_keys_are_numbered_as_numpy_numbers_them():
