@@ -20,7 +20,8 @@ from pricing.kernel_arrays import Tables
 from pricing.measures import formulas
 from pricing.measures.block import make_ready, price_block, unsupported_rows
 from pricing.measures.formulas import PricedFlows
-from pricing.measures.netting import Group, NettedBlock, growth_points, point_of
+from pricing.measures.netted_terms import growth_points, point_of
+from pricing.measures.netting import Group, NettedBlock
 from pricing.measures.next_day import ReadyNextDay, theta_of_groups
 from pricing.measures.table import REQUIRED, SUMMED
 from pricing.measures.value_date import DatedBlock

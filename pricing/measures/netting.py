@@ -20,18 +20,16 @@ import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import Failure
+from pricing.measures.netted_terms import (
+    MergedTerms,
+    growth_key,
+    merge_terms,
+    point_key,
+    terms_of,
+)
 from pricing.measures.value_date import DatedBlock
 from pricing.netting_kernel import Added, add_up
 from pricing.products.cash_flows import FlowBlock
-
-DAY_BITS, CURVE_BITS = 17, 6
-FIRST_DAY = -25567
-"""1900-01-01. Seventeen bits reach from here to 2258; QuantLib's dates end in 2199."""
-
-MAX_CURVES = 1 << CURVE_BITS
-_POINT_BITS = CURVE_BITS + DAY_BITS
-_DAY = (1 << DAY_BITS) - 1
-_POINT = (1 << _POINT_BITS) - 1
 
 Group = tuple[str, str]
 """Book and product."""
@@ -84,36 +82,6 @@ class NettedBlock:
     def terms(self) -> int:
         """Number of netted terms."""
         return len(self.cash_key) + len(self.growth_key)
-
-
-def point_key(curve: IntArray, day: IntArray) -> IntArray:
-    """One int64 for a curve (its place in the market's list) and a day since 1970.
-
-    Raises:
-        ValueError: A curve or day is beyond ``MAX_CURVES`` or QuantLib's dates.
-    """
-    curve, moved = np.asarray(curve, dtype=np.int64), np.asarray(day, dtype=np.int64) - FIRST_DAY
-    if np.any((curve < 0) | (curve >= MAX_CURVES)) or np.any((moved < 0) | (moved > _DAY)):
-        raise ValueError(
-            f"netting knows {MAX_CURVES} curves a currency and dates from 1900 to 2258"
-        )
-    return np.asarray(curve << DAY_BITS | moved)
-
-
-def point_of(key: IntArray) -> tuple[IntArray, IntArray]:
-    """Curve and day of point keys."""
-    return key >> DAY_BITS, (key & _DAY) + FIRST_DAY
-
-
-def growth_key(pay: IntArray, start: IntArray, end: IntArray) -> IntArray:
-    """One int64 for the point keys of payment, and of start and end of growth on one curve."""
-    return np.asarray((pay << _POINT_BITS | start) << DAY_BITS | (end & _DAY))
-
-
-def growth_points(key: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Point keys of payment, start and end of growth keys."""
-    start = (key >> DAY_BITS) & _POINT
-    return key >> (DAY_BITS + _POINT_BITS), start, (start & ~np.int64(_DAY)) | (key & _DAY)
 
 
 def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] = ()) -> NettedBlock:
@@ -236,8 +204,15 @@ def _of_trades(rows: FlowRows, kept: BoolArray) -> FlowRows:
     return FlowRows(rows.trade[mine], rows.key[mine], rows.money[mine])
 
 
-def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
+def merge(
+    blocks: Sequence[NettedBlock], before: tuple[Sequence[NettedBlock], NettedBlock] | None = None
+) -> NettedBlock:
     """Add netted blocks in their order; one block is itself.
+
+    Args:
+        blocks: The blocks.
+        before: Blocks that were merged earlier, and what they made. Only groups whose terms have
+            changed since are then added anew; the result has the same bits.
 
     Raises:
         ValueError: There is no block, or they are of different dates or curves.
@@ -248,24 +223,18 @@ def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
     if len(blocks) == 1:
         return first
     groups, places = join_groups([block.groups for block in blocks])
+    earlier = None
+    if before is not None and before[1].groups == groups and len(before[0]) == len(blocks):
+        _, places_before = join_groups([block.groups for block in before[0]])
+        parts = [terms_of(block) for block in before[0]]
+        earlier = MergedTerms(parts, places_before, terms_of(before[1]))
+    terms = merge_terms([terms_of(block) for block in blocks], places, len(groups), earlier)
     every = np.concatenate(places)
 
     def total(name: str) -> FloatArray:
         parts = np.concatenate([getattr(block, name) for block in blocks])
         return np.asarray(np.bincount(every, weights=parts, minlength=len(groups)), np.float64)
 
-    cash = add_up(
-        spread(places, [block.cash_ptr for block in blocks]),
-        np.concatenate([block.cash_key for block in blocks]),
-        np.concatenate([block.cash_money for block in blocks]),
-        len(groups),
-    )
-    growth = add_up(
-        spread(places, [block.growth_ptr for block in blocks]),
-        np.concatenate([block.growth_key for block in blocks]),
-        np.concatenate([block.growth_alpha for block in blocks])[:, None],
-        len(groups),
-    )
     return NettedBlock(
         today=first.today,
         curves=first.curves,
@@ -276,12 +245,7 @@ def merge(blocks: Sequence[NettedBlock]) -> NettedBlock:
         notional=total("notional"),
         notional_failed=total("notional_failed"),
         failures=tuple(failure for block in blocks for failure in block.failures),
-        cash_ptr=cash.ptr,
-        cash_key=cash.key,
-        cash_money=cash.money,
-        growth_ptr=growth.ptr,
-        growth_key=growth.key,
-        growth_alpha=growth.money[:, 0],
+        **terms._asdict(),
     )
 
 
@@ -292,9 +256,3 @@ def join_groups(
     groups = tuple(sorted(set().union(*named)))
     place = {name: number for number, name in enumerate(groups)}
     return groups, [np.array([place[name] for name in names], dtype=np.int32) for names in named]
-
-
-def spread(places: Sequence[IntArray], pointers: Sequence[IntArray]) -> IntArray:
-    """The group of each term of all blocks, one block after another."""
-    sizes = np.concatenate([np.diff(ptr) for ptr in pointers])
-    return np.repeat(np.concatenate(places), sizes)

@@ -22,17 +22,21 @@ from pricing.curves.fixings import Fixings, Histories
 from pricing.errors import Failure, PricingError
 from pricing.kernel_arrays import Tables
 from pricing.markets.calendars import day_of
+from pricing.measures.netted_terms import (
+    MergedTerms,
+    growth_points,
+    merge_terms,
+    point_of,
+    terms_of,
+)
 from pricing.measures.netting import (
     FlowRows,
     Group,
     failures_of,
     flow_rows,
     group_trades,
-    growth_points,
     join_groups,
-    point_of,
     rows_of,
-    spread,
 )
 from pricing.measures.theta import Forecast
 from pricing.measures.value_date import DatedBlock, roll_to_next_day
@@ -85,10 +89,10 @@ class NettedNextDay:
         unvalued: Trades of each group that have a value on the valuation date, and none on the next
             day; shape (groups,).
         cash_ptr: First cash term of each group of each round, and the end.
-        cash_key: Curve and day of payment of each cash term (``netting.point_key``).
+        cash_key: Curve and day of payment of each cash term (``netted_terms.point_key``).
         cash_money: Money paid.
         growth_ptr: First growth term of each group of each round, and the end.
-        growth_key: Points of each growth term (``netting.growth_key``).
+        growth_key: Points of each growth term (``netted_terms.growth_key``).
         growth_alpha: Money per unit of growth.
     """
 
@@ -163,8 +167,15 @@ def _added(
     )
 
 
-def merge_next_day(blocks: Sequence[NettedNextDay]) -> NettedNextDay:
+def merge_next_day(
+    blocks: Sequence[NettedNextDay],
+    before: tuple[Sequence[NettedNextDay], NettedNextDay] | None = None,
+) -> NettedNextDay:
     """Add netted blocks in their order; one block is itself.
+
+    Args:
+        blocks: The blocks.
+        before: Blocks that were merged earlier, and what they made, as in ``netting.merge``.
 
     Raises:
         ValueError: There is no block, or they are of different dates, curves or indices.
@@ -176,36 +187,41 @@ def merge_next_day(blocks: Sequence[NettedNextDay]) -> NettedNextDay:
     if len(blocks) == 1:
         return first
     groups, places = join_groups([block.groups for block in blocks])
-    count, rounds = len(groups), np.arange(1 + len(first.indices), dtype=np.int32)
-    # The groups of every round, round after round, as the terms have them.
-    wide = [(rounds[:, None] * np.int32(count) + place).ravel() for place in places]
-    cash = kernel.add_up(
-        spread(wide, [block.cash_ptr for block in blocks]),
-        np.concatenate([block.cash_key for block in blocks]),
-        np.concatenate([block.cash_money for block in blocks])[:, None],
-        count * len(rounds),
-    )
-    growth = kernel.add_up(
-        spread(wide, [block.growth_ptr for block in blocks]),
-        np.concatenate([block.growth_key for block in blocks]),
-        np.concatenate([block.growth_alpha for block in blocks])[:, None],
-        count * len(rounds),
+    rounds = 1 + len(first.indices)
+    earlier = None
+    if (
+        before is not None
+        and (before[1].groups, before[1].indices) == (groups, first.indices)
+        and len(before[0]) == len(blocks)
+    ):
+        _, places_before = join_groups([block.groups for block in before[0]])
+        earlier = MergedTerms(
+            [terms_of(block) for block in before[0]],
+            _in_rounds(places_before, len(groups), rounds),
+            terms_of(before[1]),
+        )
+    terms = merge_terms(
+        [terms_of(block) for block in blocks],
+        _in_rounds(places, len(groups), rounds),
+        len(groups) * rounds,
+        earlier,
     )
     lost = np.concatenate([block.unvalued for block in blocks])
-    unvalued = np.bincount(np.concatenate(places), weights=lost, minlength=count)
+    unvalued = np.bincount(np.concatenate(places), weights=lost, minlength=len(groups))
     return NettedNextDay(
         today=first.today,
         curves=first.curves,
         groups=groups,
         indices=first.indices,
         unvalued=unvalued.astype(np.int64),
-        cash_ptr=cash.ptr,
-        cash_key=cash.key,
-        cash_money=cash.money[:, 0],
-        growth_ptr=growth.ptr,
-        growth_key=growth.key,
-        growth_alpha=growth.money[:, 0],
+        **terms._asdict(),
     )
+
+
+def _in_rounds(places: Sequence[IntArray], groups: int, rounds: int) -> list[IntArray]:
+    """The places of the groups of every round, round after round, as the terms have them."""
+    first = groups * np.arange(rounds, dtype=np.int32)
+    return [(first[:, None] + place).ravel().astype(np.int32) for place in places]
 
 
 @dataclass(frozen=True)
@@ -268,9 +284,9 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
         later = ready.curves.solve(solved.quotes)
     except PricingError:
         return np.full(len(npv), np.nan)
-    factor = kernel.discount_factors(ready.tables, later.x[:, None])
-    values = kernel.group_values(ready.flows, factor).reshape(1 + len(ready.netted.indices), -1)
     rates = ready.forecast.rates(solved.x)
+    factor = kernel.discount_factors(ready.tables, later.x[:, None])
+    values = kernel.group_values(ready.flows, factor).reshape(1 + len(rates), len(npv))
     theta = np.asarray(values[0] + (rates[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan
     return theta

@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 
 from pricing.errors import Failure
 from pricing.markets.calendars import day_of
-from pricing.measures import netting
-from pricing.measures.netting import NettedBlock, growth_key, growth_points, merge, net, point_key
+from pricing.measures.netted_terms import (
+    MAX_CURVES,
+    growth_key,
+    growth_points,
+    point_key,
+    point_of,
+)
+from pricing.measures.netting import NettedBlock, merge, net
 from pricing.measures.value_date import roll_to
 from pricing.netting_kernel import add_up, number_keys
 from pricing.products.cash_flows import CompiledTrade, make_block
@@ -64,7 +70,7 @@ def test_two_bonds_with_the_same_dates_are_one():
     both = netted(bond("x", 1e6), bond("y", -250_000.0))
     days = [day_of(dt.date(2026, 1, 4)), day_of(dt.date(2027, 1, 4))]
     # Sunday 4 January 2026 is paid on Monday.
-    curve, paid = netting.point_of(both.cash_key)
+    curve, paid = point_of(both.cash_key)
     assert curve.tolist() == [1, 1]
     assert paid.tolist() == [days[0] + 1, days[1]]
     assert both.cash_money[:, 0] == pytest.approx([22_500.0, 772_500.0], rel=1e-15)
@@ -145,8 +151,36 @@ def test_blocks_without_a_group_add_nothing_to_it():
         assert getattr(whole, name).tobytes() == getattr(at_once, name).tobytes()
 
 
+def bytes_of(block: NettedBlock) -> dict[str, object]:
+    columns = {field.name: getattr(block, field.name) for field in dataclasses.fields(block)}
+    return {
+        name: value.tobytes() if isinstance(value, np.ndarray) else value
+        for name, value in columns.items()
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_only_changed_groups_are_added_anew_and_the_bits_are_the_same(data):
+    """Trades come, go, change and move between books in some of the blocks."""
+    trade = st.tuples(st.sampled_from("bs"), st.integers(1, 9), st.sampled_from("ab"))
+    pile = st.lists(trade, min_size=1, max_size=4)
+
+    def block(content):
+        made = [
+            bond(f"t{n}", size * 0.1, book) if kind == "b" else swap(f"t{n}", size * 0.1)
+            for n, (kind, size, book) in enumerate(content)
+        ]
+        return netted(*made)
+
+    count = data.draw(st.integers(2, 4))
+    old = [block(data.draw(pile)) for _ in range(count)]
+    new = [block(data.draw(pile)) if data.draw(st.booleans()) else kept for kept in old]
+    assert bytes_of(merge(new, (old, merge(old)))) == bytes_of(merge(new))
+
+
 DAYS = st.integers(day_of(dt.date(1901, 1, 1)), day_of(dt.date(2199, 12, 31)))
-PLACES = st.integers(0, netting.MAX_CURVES - 1)
+PLACES = st.integers(0, MAX_CURVES - 1)
 
 
 @given(PLACES, DAYS, PLACES, DAYS, DAYS)
@@ -158,10 +192,10 @@ def test_keys_keep_every_curve_and_every_day_of_quantlib(pays, pay, grows, start
     key = growth_key(*points)
     assert key[0] >= 0
     assert [p.tolist() for p in growth_points(key)] == [p.tolist() for p in points]
-    assert [int(x[0]) for x in netting.point_of(points[0])] == [pays, pay]
+    assert [int(x[0]) for x in point_of(points[0])] == [pays, pay]
 
 
-@pytest.mark.parametrize(("curve", "day"), [(netting.MAX_CURVES, 0), (-1, 0), (0, 106_000)])
+@pytest.mark.parametrize(("curve", "day"), [(MAX_CURVES, 0), (-1, 0), (0, 106_000)])
 def test_curves_and_days_beyond_the_keys_are_refused(curve, day):
     with pytest.raises(ValueError, match="64 curves"):
         point_key(np.array([curve]), np.array([day]))

@@ -218,6 +218,28 @@ def test_quotes_without_a_curve_tomorrow_leave_the_other_sums():
     assert np.isfinite(found.values["npv"]).all()
 
 
+def test_only_changed_groups_are_added_anew_and_the_bits_are_the_same():
+    today = dt.date(2025, 2, 11)
+    quotes = sample_markets.curves_of("EUR", 0.02, 0.01, -0.004)
+    fixings = sample_markets.fixings_until(today)
+    good = netting_of.compiled(book_around("EUR", today))
+    market = netting_of.market(good, today, quotes, fixings)
+    forecast = forecast_of_today(market.curves, fixings)
+    open_ones = NextDayFixings.of(fixings, today, forecast.indices)
+    blocks = [net_next_day(dated, open_ones, market.curves.names) for dated in market.blocks]
+    flows = good[5].flows.copy()
+    flows["scale"] *= 1.5
+    good[5] = dataclasses.replace(good[5], flows=flows)
+    edited = netting_of.market(good[4:8], today, quotes, fixings).blocks[0]
+    after = [blocks[0], net_next_day(edited, open_ones, market.curves.names), *blocks[2:]]
+    again = merge_next_day(after, (blocks, merge_next_day(blocks)))
+    whole = merge_next_day(after)
+    assert whole.growth_alpha.tobytes() != merge_next_day(blocks).growth_alpha.tobytes()
+    for field in dataclasses.fields(whole):
+        ours, theirs = getattr(again, field.name), getattr(whole, field.name)
+        assert np.array_equal(ours, theirs), field.name
+
+
 def test_flows_of_other_forecasts_are_refused():
     market = netting_of.market(
         netting_of.compiled(book_around("EUR", DATES[-1])[:2]),
