@@ -34,13 +34,11 @@ from tests.feedbridge import past
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S, STOP_S = 90.0, 15.0
-
-
-@dataclass
 NICE = {"detail": "5", "compile": "10", "preview": "10"}
 """As in the Procfile."""
 
 
+@dataclass
 class System:
     """Where a running system is, and how to talk to it."""
 
