@@ -49,7 +49,7 @@ from pricing.reference import Reference
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
 from risk.store.results import PartColumns
-from risk.workers.block_result import make_groups, pack_columns, sum_cells
+from risk.workers.block_result import add_up, make_groups, pack_columns
 from risk.workers.parallel_compile import Outcome, compile_all
 
 TODAY = dt.date(2024, 3, 5)
@@ -134,7 +134,7 @@ class Priced:
 
         def tick() -> PartColumns:
             risk = price_block(ready, self.curves, self.curves.solve(self.vector()))
-            sum_cells(groups, risk)
+            add_up(groups, risk, dated.matured)
             return pack_columns(0, risk)
 
         return tick
@@ -201,10 +201,11 @@ def redis_parts(one: Priced) -> dict[str, float]:
         return {}
     client = connect(url, timeout_s=10.0)
     client.flushdb()
-    manifest = CompiledBooks(client).store(
-        one.currency, 1, one.trades, blocks=1, desk_of_book={}, failures=[], fixings={}
+    books = CompiledBooks(client)
+    manifest = books.store(
+        one.currency, 1, one.trades, blocks=1, desk_of_book={}, failures=[], fixings=one.fixings
     )
-    return frame_parts(Frames(client), one.ready, one.curves, one.quotes, manifest)
+    return frame_parts(Frames(client), books, TODAY, one.quotes, manifest)
 
 
 def bump_and_reprice(
