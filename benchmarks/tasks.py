@@ -15,12 +15,13 @@ from feedbridge.replay.history.daily import stored
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.markets.calendars import day_of
-from pricing.measures.block import make_ready, price_block
+from pricing.measures.groups import make_ready_groups, price_groups
+from pricing.measures.netting import net
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block
-from risk.store.messages import PriceJob
+from risk.store.messages import SumsJob
 from risk.store.results import PartSums, merge_cells
-from risk.workers.block_result import make_groups, sum_cells
+from risk.workers.book_netter import cells_of
 from risk.workers.parallel_compile import compile_all
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -47,20 +48,20 @@ def send_s() -> float:
 
     payload = msgspec.to_builtins(_job())
     queue = PricingQueue(app)
-    queue.send(payload)
+    queue.send_sums(payload)
     began = time.process_time()
     for _ in range(TASKS):
-        queue.send(payload)
+        queue.send_sums(payload)
     taken = time.process_time() - began
     queue.close()
     with app.connection_for_write() as connection:
-        connection.default_channel.queue_purge("pricing")
+        connection.default_channel.queue_purge("sums")
     return taken / TASKS
 
 
 def merge_s() -> float:
     """Processor seconds of reading one part's sums and adding them."""
-    raw = [msgspec.msgpack.encode(_part(block)) for block in range(PARTS)]
+    raw = [msgspec.msgpack.encode(_part(part)) for part in range(PARTS)]
     decode = msgspec.msgpack.Decoder(PartSums).decode
     merge_cells([decode(part) for part in raw], {})
     began = time.process_time()
@@ -69,11 +70,12 @@ def merge_s() -> float:
     return (time.process_time() - began) / 20 / PARTS
 
 
-def _job() -> PriceJob:
-    return PriceJob(
+def _job() -> SumsJob:
+    return SumsJob(
         currency=CURRENCIES[0],
         frame=1,
-        block=0,
+        part=0,
+        parts=1,
         blocks=2,
         book_version="1-bench",
         valuation_date=TODAY,
@@ -81,7 +83,7 @@ def _job() -> PriceJob:
     )
 
 
-def _part(block: int) -> PartSums:
+def _part(part: int) -> PartSums:
     from demo import sample
 
     currency = CURRENCIES[0]
@@ -91,10 +93,11 @@ def _part(block: int) -> PartSums:
     quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
     curves = CurveSet(TODAY, shape_of(quotes), fixings)
     dated = roll_to(make_block(trades), day_of(TODAY), fixings, curves.names)
-    ready = make_ready(dated, curves.grid)
-    risk = price_block(ready, curves, curves.solve(curves.vector(quotes)))
+    netted = net(dated, curves.names)
+    ready = make_ready_groups(netted, curves.grid)
+    sums = price_groups(ready, curves, curves.solve(curves.vector(quotes)))
     return PartSums(
-        block=block,
+        part=part,
         worker="bench",
         started_ns=1,
         finished_ns=2,
@@ -102,7 +105,7 @@ def _part(block: int) -> PartSums:
         curve_version="",
         rate_error=0.0,
         zero_rates=[0.0] * len(curves.keys),
-        cells=sum_cells(make_groups(dated.block), risk),
+        cells=cells_of(netted, sums),
         failures=[],
     )
 

@@ -102,7 +102,7 @@ class BookNetter:
             curve_version=curve_version(job.curves, job.valuation_date, self.session.options),
             rate_error=solved.rate_error,
             zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
-            cells=_cells(netted, sums),
+            cells=cells_of(netted, sums),
             failures=list(netted.failures),
             node_days=curves.grid.node_days().tolist(),
             conventions=conventions.digest(job.currency),
@@ -238,7 +238,8 @@ def _blocks(job: SumsJob) -> Collection[int]:
     return msgspec.structs.replace(job, excluded=[]).included()
 
 
-def _cells(netted: NettedBlock, sums: GroupSums) -> list[CellSums]:
+def cells_of(netted: NettedBlock, sums: GroupSums) -> list[CellSums]:
+    """The cells of a part of the sums."""
     return [
         CellSums(
             book=book,
