@@ -39,6 +39,15 @@ SENTENCES = {
 }
 
 
+def web() -> Web:
+    """The web process.
+
+    Raises:
+        ValueError: WEB_URL is not set or no HTTP URL.
+    """
+    return Web(os.environ.get("WEB_URL", ""))
+
+
 @st.cache_resource(show_spinner=False)
 def _sessions(url: str) -> Sessions:
     return Sessions(Web(url).ask)

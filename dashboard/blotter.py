@@ -1,17 +1,18 @@
-"""The trades of a frame as a table: one row per trade, its order, and the table as CSV."""
+"""The trades of a published detail as a table: its rows, their order, and the table as CSV."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from pricing.errors import Failure
 from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES
-from risk.queries.trade_numbers import UNSUPPORTED, numbers
+from risk.queries.trade_numbers import UNSUPPORTED, made_of, numbers
 from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.results import PartColumns, Rollup, UnpricedTrade
@@ -87,7 +88,11 @@ class TradeRow:
 
 @dataclass(frozen=True)
 class Trades:
-    """The trades of one frame; ``table`` serves all readers: do not write to it."""
+    """The trades of one published detail; ``table`` serves all readers: do not write to it.
+
+    ``pnl`` of the table is the NPV less that of the detail whose market time is ``since``: the
+    first one of the same day and book that this process has read. NaN where nothing compares.
+    """
 
     currency: str
     stamp: Stamp
@@ -95,6 +100,7 @@ class Trades:
     table: pd.DataFrame
     parts: Mapping[int, PartColumns]
     analytics: Sequence[BlockAnalytics | None] = ()
+    since: dt.datetime | None = None
 
     @property
     def frame(self) -> int:
@@ -106,34 +112,55 @@ class Trades:
         part = self.parts.get(place.block)
         if part is None:
             return pd.DataFrame(columns=["curve", "tenor", "krd", "ladder_par"])
-        found = pd.DataFrame(self.keys, columns=["curve", "tenor"])
-        for name in ("krd", "ladder_par"):
-            found[name] = part.ladder(name)[place.row]
-        return found
+        return ladder_table(self.keys, *(part.ladder(name)[place.row] for name in LADDERS))
 
     def measures(self, place: TradeRow, product: str) -> pd.DataFrame:
         """All measures of one trade with unit and frame; why one is missing instead of a number."""
         part = self.parts.get(place.block)
         if part is None:
             return pd.DataFrame(columns=["measure", "value", "unit", "frame"])
-        found = numbers(part, place.row, product, self._analytics_of(place.block))
-        reasons = found["unavailable"]
-        rows = [
-            {
-                "measure": BY_NAME[name].label,
-                "value": reasons[name]
-                if name in reasons
-                else _printed(BY_NAME[name].number_format, found[name]),
-                "unit": BY_NAME[name].unit,
-                "frame": _text(found["analytics_frame"] if name in ANALYTICS else self.frame),
-            }
-            for name in LIVE
-            if reasons.get(name) != UNSUPPORTED
-        ]
-        return pd.DataFrame(rows)
+        analytics = self._analytics_of(place.block)
+        return measure_table(
+            numbers(made_of(part, place.row), product, analytics, place.row), self.frame
+        )
 
     def _analytics_of(self, block: int) -> BlockAnalytics | None:
         return self.analytics[block] if block < len(self.analytics) else None
+
+
+LADDERS: tuple[Literal["krd", "ladder_par"], ...] = ("krd", "ladder_par")
+
+
+def ladder_table(
+    keys: Sequence[tuple[str, str]], krd: Iterable[float], ladder_par: Iterable[float]
+) -> pd.DataFrame:
+    """Both ladders of a trade by curve and tenor; trade currency per bp."""
+    found = pd.DataFrame(keys, columns=["curve", "tenor"])
+    found["krd"], found["ladder_par"] = list(krd), list(ladder_par)
+    return found
+
+
+def measure_table(found: Mapping[str, Any], frame: int) -> pd.DataFrame:
+    """The measures of a trade, as ``trade_numbers.numbers`` has them, as a table.
+
+    Args:
+        found: Its numbers; ``unavailable`` says why one is missing.
+        frame: The frame of all that is not made at a lower cadence.
+    """
+    reasons = found["unavailable"]
+    rows = [
+        {
+            "measure": BY_NAME[name].label,
+            "value": reasons[name]
+            if name in reasons
+            else _printed(BY_NAME[name].number_format, found[name]),
+            "unit": BY_NAME[name].unit,
+            "frame": _text(found["analytics_frame"] if name in ANALYTICS else frame),
+        }
+        for name in LIVE
+        if reasons.get(name) != UNSUPPORTED
+    ]
+    return pd.DataFrame(rows)
 
 
 def _printed(number_format: str, value: float) -> str:
@@ -160,7 +187,7 @@ def trades_of(
     others = [failure for failure in rollup.failures if failure.trade_id not in listed]
     blocks.append(_not_compiled(others, {lost.trade_id: lost for lost in manifest.failures}))
     table = pd.concat([block for block in blocks if len(block)] or blocks, ignore_index=True)
-    table["currency"] = rollup.currency
+    table["currency"], table["pnl"] = rollup.currency, np.nan
     table["desk"] = table["book"].map(lambda book: manifest.desk_of_book.get(book, ""))
     stamp = Stamp(
         rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels

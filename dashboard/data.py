@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+import pandas as pd
 import redis
 
 from dashboard.blotter import Trades, trades_of
@@ -20,7 +21,7 @@ from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from pricing.markets.conventions import CURRENCIES
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Books, Manifest
-from risk.store.frames import KEEP_DETAIL_SECONDS, Frames, connect, key
+from risk.store.frames import KEEP_SECONDS, Frames, connect, key
 from risk.store.heartbeats import (
     BridgePulse,
     ProcessPulse,
@@ -29,13 +30,15 @@ from risk.store.heartbeats import (
     alive_workers,
     read_pulses,
 )
-from risk.store.results import HistoryLine, PartColumns, Rollup, history_line
+from risk.store.results import Detail, HistoryLine, Rollup, history_line
 
 FRESH_S = 1.0
 """A snapshot younger than this is good enough for another tab."""
 
 TIMEOUT_S = 0.5
 SAMPLES_KEPT = 300
+BOOKS_KEPT = 2
+"""Of each currency: those of the newest sums and of the detail behind them."""
 
 GONE = (redis.RedisError, OSError)
 UNREADABLE = (msgspec.DecodeError,)
@@ -62,7 +65,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Market:
-    """One currency: its published frame, its past, and what its changes are measured from."""
+    """One currency: its published sums, their past, and what their changes are measured from."""
 
     rollup: Rollup
     history: Sequence[HistoryLine] = ()
@@ -70,6 +73,8 @@ class Market:
     samples: Sequence[Sample] = ()
     comparable: frozenset[int] | None = None
     """Frames with as many trades and priced trades as this one; None: all of them."""
+    detail: Detail | None = None
+    """The published detail, of this frame or of an earlier one; its numbers are not read."""
 
     def compares(self, frame: int) -> bool:
         """Return whether sums of that frame are comparable with this one's."""
@@ -114,13 +119,15 @@ class Reader:
         self.client = connect(url, timeout_s=TIMEOUT_S)
         self.frames, self.books, self.clock = Frames(self.client), Books(self.client), clock
         self.analytics = AnalyticsStore(self.client)
-        self._lock = threading.Lock()
+        # Trades are the bulk: whoever needs sums alone does not wait for them.
+        self._lock, self._trades_lock = threading.Lock(), threading.Lock()
         self._read_s = float("-inf")
         self._snapshot = Snapshot(taken_s=0.0)
         self._openings: dict[str, Opening] = {}
         self._samples: dict[str, deque[Sample]] = {}
         self._trades: dict[str, Trades] = {}
-        self._manifests: dict[str, Manifest] = {}
+        self._firsts: dict[str, First] = {}
+        self._manifests: dict[str, dict[str, Manifest]] = {}
 
     @property
     def where(self) -> str:
@@ -136,20 +143,27 @@ class Reader:
                 self._read_s = self.clock()
             return self._snapshot
 
-    def trades(self, rollup: Rollup) -> Trades | None:
-        """Return the trades of a frame, or the last ones read after it expired, or None."""
-        with self._lock:
-            held = self._trades.get(rollup.currency)
-            if held is not None and held.frame == rollup.frame:
+    def trades(self, market: Market) -> Trades | None:
+        """Return the trades of a market's detail, or the last ones read once it expired, or None.
+
+        They are never of a later frame than the market's sums.
+        """
+        with self._trades_lock:
+            held = self._trades.get(market.currency)
+            detail = market.detail
+            if detail is None or (held is not None and held.frame >= detail.frame):
                 return held
-            found = self._trades_or_none(rollup)
+            try:
+                found = self._read_trades(detail)
+            except (*GONE, *UNREADABLE):
+                found = None
             if found is not None:
-                self._trades[rollup.currency] = found
+                self._trades[market.currency] = found
             return found or held
 
     def manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; None when it cannot be read now."""
-        with self._lock:
+        with self._trades_lock:
             try:
                 return self._manifest(rollup)
             except (*GONE, *UNREADABLE):
@@ -167,24 +181,25 @@ class Reader:
         return replace(self._snapshot, down=down)
 
     def _read(self) -> Snapshot:
+        details = self.frames.details(CURRENCIES)  # before the sums: it is never above them
         rollups = self.frames.current_all(CURRENCIES)
         for rollup in rollups.values():
             self._remember(rollup)
         return Snapshot(
             taken_s=self.clock(),
-            markets={name: self._market(rollup) for name, rollup in rollups.items()},
+            markets={n: self._market(rollup, details.get(n)) for n, rollup in rollups.items()},
             pulses=read_pulses(self.client),
             workers=alive_workers(self.client),
             processes=alive_processes(self.client),
             currencies=frozenset((*self.books.served(), *rollups)),
         )
 
-    def _market(self, rollup: Rollup) -> Market:
+    def _market(self, rollup: Rollup, detail: Detail | None) -> Market:
         history = self.frames.history(rollup.currency)
         opening = self._opening(rollup, history)
         same = frozenset(line.frame for line in history if comparable(line, rollup))
         samples = tuple(self._samples[rollup.currency])
-        return Market(rollup, history, opening, samples, same)
+        return Market(rollup, history, opening, samples, same, detail)
 
     def _remember(self, rollup: Rollup) -> None:
         """Keep a light copy of each frame seen."""
@@ -210,16 +225,13 @@ class Reader:
                 first = self._oldest(history, rollup)
                 # As many trades as before, yet another book: its lines look alike.
                 line, why = (history_line(first), FIRST_OF_BOOK) if other_book else (line, why)
-            values = self._npv_by_trade(first)
-            if not values:  # its parts have gone before it
-                first, values = rollup, self._npv_by_trade(rollup)
-            opening = Opening(line, why, first, values)
+            opening = Opening(line, why, first)
         self._openings[rollup.currency] = opening
         return opening
 
     def _oldest(self, history: Sequence[HistoryLine], now: Rollup) -> Rollup:
         """The earliest whole frame of the day that Redis still has."""
-        oldest_ns = now.published_ns - KEEP_DETAIL_SECONDS * 10**9
+        oldest_ns = now.published_ns - KEEP_SECONDS * 10**9
         for line in (line for line in history if line.published_ns > oldest_ns):
             found = self._rollup(now.currency, line.frame)
             if found is not None and usable(found, now):
@@ -230,45 +242,59 @@ class Reader:
         raw: Any = self.client.get(key(currency, "rollup", frame))  # bytes: nothing is decoded
         return msgspec.msgpack.decode(raw, type=Rollup) if raw else None
 
-    def _npv_by_trade(self, rollup: Rollup) -> dict[str, float]:
-        found = self._trades_or_none(rollup)
-        if found is None:
-            return {}
-        return dict(zip(found.table["trade"], found.table["npv"], strict=True))
-
     # --- Trades ------------------------------------------------------------------------------
 
-    def _trades_or_none(self, rollup: Rollup) -> Trades | None:
-        try:
-            return self._read_trades(rollup)
-        except (*GONE, *UNREADABLE):
+    def _read_trades(self, detail: Detail) -> Trades | None:
+        """The trades of a detail, with the sums and the book of the same frame."""
+        name, number = detail.currency, detail.frame
+        rollup = self.frames.rollup(name, number)
+        manifest = self._manifest(rollup) if rollup is not None else None
+        if rollup is None or manifest is None:
             return None
+        blocks = range(detail.blocks)
+        columns = self.frames.columns_of(name, number, blocks)
+        parts = {b: part for b, part in zip(blocks, columns, strict=True) if part is not None}
+        if not parts or set(blocks) - set(parts) - set(detail.missing):
+            return None  # it has expired meanwhile
+        found = trades_of(rollup, manifest, parts, self.analytics.of(rollup))
+        return self._since_first(found, First(rollup, found.table), whole=not detail.missing)
 
-    def _read_trades(self, rollup: Rollup) -> Trades | None:
-        manifest = self._manifest(rollup)
-        if manifest is None:
-            return None
-        parts: dict[int, PartColumns] = {}
-        for block in range(rollup.blocks):
-            part = self.frames.columns(rollup.currency, rollup.frame, block)
-            if part is not None:
-                parts[block] = part
-        if not parts:
-            return None
-        return trades_of(rollup, manifest, parts, self.analytics.of(rollup))
+    def _since_first(self, found: Trades, now: First, *, whole: bool) -> Trades:
+        """Measure the P&L of trades from the first detail of the same day and book."""
+        first = self._firsts.get(found.currency)
+        if first is None or not usable(first.rollup, now.rollup):
+            if not whole or now.rollup.status != "COMPLETE":
+                return found
+            first = self._firsts[found.currency] = now
+        opened = found.table["trade"].map(first.npv)
+        table = found.table.assign(pnl=found.table["npv"] - opened)
+        return replace(found, table=table, since=first.rollup.as_of)
 
     def _manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; read once per book version."""
-        held = self._manifests.get(rollup.currency)
-        if held is None or held.version != rollup.book_version:
-            held = self.books.manifest(rollup.currency, rollup.book_version)
-            if held is not None:
-                self._manifests[rollup.currency] = held
-        return held
+        kept = self._manifests.setdefault(rollup.currency, {})
+        found = kept.get(rollup.book_version)
+        if found is None:
+            found = self.books.manifest(rollup.currency, rollup.book_version)
+            if found is not None:
+                kept[found.version] = found
+                for old in list(kept)[:-BOOKS_KEPT]:
+                    del kept[old]
+        return found
+
+
+class First:
+    """The first detail of a day and book that this process has read."""
+
+    def __init__(self, rollup: Rollup, table: pd.DataFrame) -> None:
+        """Keep the value of each trade."""
+        self.rollup = rollup
+        self.npv = pd.Series(table["npv"].to_numpy(), index=table["trade"].to_numpy())
+        self.npv = self.npv[~self.npv.index.duplicated()]
 
 
 def usable(then: Rollup, now: Rollup) -> bool:
-    """Analytics of ``then`` compare with ``now``: same day, same book, both whole."""
+    """Whether numbers of two frames compare: same day, same book, both whole."""
     same = (then.valuation_date, then.book_version, then.trades, then.priced) == (
         now.valuation_date,
         now.book_version,

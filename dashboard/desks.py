@@ -64,10 +64,10 @@ class OwnDesks:
                 self._whole, self._snapshot = whole, replace(whole, markets=markets)
             return self._snapshot
 
-    def trades(self, rollup: Rollup) -> Trades | None:
-        """The own trades. The whole frame is asked for: the reader keeps it for everyone."""
-        market = self._whole.markets.get(rollup.currency)
-        found = self._reader.trades(market.rollup) if market is not None else None
+    def trades(self, market: Market) -> Trades | None:
+        """The own trades. The whole detail is asked for: the reader keeps it for everyone."""
+        whole = self._whole.markets.get(market.currency)
+        found = self._reader.trades(whole) if whole is not None else None
         return own_trades(found, self._desks) if found is not None else None
 
     def _market(self, market: Market) -> Market:
@@ -94,6 +94,7 @@ def own_market(market: Market, own: Own) -> Market:
         opening=own_opening(market.opening, own) if market.opening is not None else None,
         samples=samples,
         comparable=market.comparable,
+        detail=market.detail,
     )
 
 
@@ -129,13 +130,12 @@ def _sum(values: Mapping[tuple[str, str, str], float] | None) -> float:
 
 
 def own_opening(opening: Opening, own: Own) -> Opening:
-    """Restrict the opening by its details; an older frame's line has totals of all desks only."""
+    """Restrict the opening by its books; an older frame's line has totals of all desks only."""
     rollup = own_rollup(opening.rollup, own)
     return Opening(
         line=history_line(rollup),
         why=opening.why if opening.exact else FIRST_READ,
         rollup=rollup,
-        npv_by_trade={t: npv for t, npv in opening.npv_by_trade.items() if t in own.trades},
     )
 
 

@@ -22,9 +22,9 @@ HOPS = {
 MEANING = {
     "Transport": "from the feed's clock to the bridge, through Kafka",
     "Wait for frame": "until the frame before is published and this one opens",
-    "Queue": "until the first worker starts a block",
-    "Pricing": "from the first block's start to the last block's end",
-    "Publish": "adding up the parts and publishing",
+    "Queue": "until the first worker begins with the sums",
+    "Pricing": "from the first part's start to the last part's end",
+    "Publish": "adding up the parts and publishing the sums",
 }
 
 PERCENTS = (50, 95, 99)

@@ -69,18 +69,27 @@ class Web:
             raise ValueError(f"{url!r} is not an HTTP URL")
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._host, self._port = parts.hostname, parts.port
-        self._path = parts.path.rstrip("/") + PATH
+        self._prefix = parts.path.rstrip("/")
 
     def ask(self, key: str) -> Answer:
-        """Whose session it is. No redirect is followed: the cookie goes nowhere else."""
-        connection = self._kind(self._host, self._port, timeout=TIMEOUT_S)
+        """Whose session it is."""
+        answer = self.get(key, PATH, TIMEOUT_S)
+        return Refusal.AWAY if answer is None else understood(*answer)
+
+    def get(self, key: str, path: str, timeout_s: float) -> tuple[int, bytes] | None:
+        """Status and body of an address, asked for with a session; None without an answer.
+
+        No redirect is followed: the cookie goes nowhere else.
+        """
+        connection = self._kind(self._host, self._port, timeout=timeout_s)
         try:
-            connection.request("GET", self._path, headers={"Cookie": f"{COOKIE}={key}"})
+            headers = {"Cookie": f"{COOKIE}={key}"}
+            connection.request("GET", self._prefix + path, headers=headers)
             response = connection.getresponse()
-            return understood(response.status, response.read(LONGEST_ANSWER))
+            return response.status, response.read(LONGEST_ANSWER)
         except (OSError, HTTPException) as error:
             log.warning("web does not answer: %s", type(error).__name__)
-            return Refusal.AWAY
+            return None
         finally:
             connection.close()
 

@@ -6,8 +6,8 @@ shown; otherwise a newly booked trade would look like a profit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from pricing.markets.business_dates import business_date
@@ -21,25 +21,24 @@ FIRST_READ = "the first frame this screen could read"
 
 @dataclass(frozen=True)
 class Opening:
-    """What changes are measured from.
+    """What changes of sums are measured from.
 
-    ``line`` has the totals of the opening frame. ``rollup`` has its details, or those of the
+    ``line`` has the totals of the opening frame. ``rollup`` has its sums by book, or those of the
     first later frame that this screen could still read: Redis keeps whole frames for seconds.
     """
 
     line: HistoryLine
     why: str
     rollup: Rollup
-    npv_by_trade: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
-        """The details are those of the opening frame itself."""
+        """The sums by book are those of the opening frame itself."""
         return self.rollup.frame == self.line.frame
 
-    def since(self, *, details: bool) -> str:
+    def since(self, *, by_book: bool) -> str:
         """Description for the tooltip."""
-        if not details or self.exact:
+        if not by_book or self.exact:
             return f"{self.line.as_of:%Y-%m-%d %H:%M:%S}, {self.why}"
         return f"{self.rollup.as_of:%Y-%m-%d %H:%M:%S}, {FIRST_READ}"
 

@@ -124,7 +124,7 @@ def change(markets: Sequence[Market], choice: Choice) -> Change:
 
 def _since(usable: Sequence[tuple[Market, float]], choice: Choice) -> str:
     found = {
-        market.currency: market.opening.since(details=not choice.whole)
+        market.currency: market.opening.since(by_book=not choice.whole)
         for market, _ in usable
         if market.opening is not None
     }
@@ -422,9 +422,13 @@ def movers(
     by: Literal["pnl", "dv01"],
     count: int = 8,
 ) -> pd.DataFrame:
-    """The largest trades by |P&L since open| or |DV01|; money in US dollars."""
+    """The largest trades by |P&L| or |DV01|; money in US dollars.
+
+    The P&L of a trade is measured from the first detail that this screen has read, see
+    ``Trades.since``.
+    """
     found = [
-        _in_usd(market, rate, trades[market.currency], choice)
+        _in_usd(rate, trades[market.currency], choice)
         for market, rate in convertible(markets)
         if market.currency in trades
     ]
@@ -436,13 +440,12 @@ def movers(
     return table.loc[order, columns].reset_index(drop=True)
 
 
-def _in_usd(market: Market, rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
+def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
     table = trades.table
     keep = table["product"].isin(choice.products)
     if choice.desk is not None:
         keep &= table["desk"].replace("", NO_DESK) == choice.desk
     table = table[keep]
-    opened = market.opening.npv_by_trade if market.opening is not None else {}
     return pd.DataFrame(
         {
             "trade": table["trade"],
@@ -450,7 +453,7 @@ def _in_usd(market: Market, rate: float, trades: Trades, choice: Choice) -> pd.D
             "book": table["book"],
             "product": table["product"],
             "dv01": rate * table["dv01_par"],
-            "pnl": rate * (table["npv"] - table["trade"].map(opened).astype(float)),
+            "pnl": rate * table["pnl"],
         }
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import auth, format, risk, theme
+from dashboard import auth, detail, format, risk, theme
+from dashboard.blotter import Trades
 from dashboard.data import Market, Reader, Snapshot
 from dashboard.desks import OwnDesks
 from dashboard.risk import Choice
@@ -21,7 +22,6 @@ from pricing.products.registry import PRODUCT_NAMES
 REFRESH_S = 2
 LATE_S = 5.0
 DESK_SETS_KEPT = 64
-COUNTER = 2**32
 ALL_DESKS = "All desks"
 
 NO_FRAME = (
@@ -178,7 +178,8 @@ def _facts(
         return []
     newest = max(market.rollup.as_of for market in markets)
     frames = ", ".join(
-        f"{m.currency} frame {m.rollup.frame % COUNTER} of run {m.rollup.frame // COUNTER}"
+        f"{m.currency} frame {m.rollup.frame % detail.COUNTER} "
+        f"of run {m.rollup.frame // detail.COUNTER}"
         for m in markets
     )
     return [
@@ -197,7 +198,7 @@ def _age(market: Market, now_s: float) -> tuple[str, str, bool]:
 def _counts(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> str:
     alive = live_bridges(snapshot, now_s)
     if not alive:
-        return f"frame {max(m.rollup.frame for m in markets) % COUNTER:,}"
+        return f"frame {max(m.rollup.frame for m in markets) % detail.COUNTER:,}"
     ticks = sum(pulse.consumed for pulse in alive)
     frames = sum(sum(pulse.frames.values()) for pulse in alive)
     return f"{format.count(ticks, 'tick')}, {format.count(frames, 'frame')}"
@@ -239,6 +240,26 @@ def _troubles_badge(markets: Sequence[Market]) -> None:
             st.markdown("**Excluded from the totals**")
             trouble_table(found, key="troubles-table", height=260, width=640)
 
+
+def detail_notes(markets: Sequence[Market], trades: Mapping[str, Trades]) -> str:
+    """Of which frames the trades shown are, and of which currencies there are none, as HTML."""
+    which, without = detail.which_frames(markets, trades), detail.without(markets, trades)
+    if len(which) > MAX_NOTES:
+        count = format.count(len(which), "currency", "currencies")
+        said = theme.note(
+            f"Trades of {count} are of earlier frames than the sums", "; ".join(which)
+        )
+    else:
+        said = "".join(theme.note(sentence, FRAMES_HINT) for sentence in which)
+    said += theme.warning(without) if without else ""
+    return f'<div class="tags">{said}</div>' if said else ""
+
+
+MAX_NOTES = 3
+FRAMES_HINT = (
+    "Sums are published first, and the numbers by trade of a frame follow; while the next ones are "
+    "priced, the sums of later frames are already there. Numbers of different frames do not add up."
+)
 
 MAX_TROUBLES = 100
 

@@ -13,7 +13,7 @@ from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames
 from risk.store.heartbeats import alive, read_pulses
-from risk.store.results import HistoryLine, Rollup
+from risk.store.results import Detail, HistoryLine, Rollup
 
 
 def live_table(frames: Frames) -> Table:
@@ -29,17 +29,19 @@ def live_table(frames: Frames) -> Table:
         "Largest key rate",
         "Tick to risk",
         "Age",
+        "Detail",
     ):
         table.add_column(name, justify="left" if name in ("Ccy", "Status") else "right")
+    details = frames.details(CURRENCIES)  # before the sums: a detail is never above them
     for currency, rollup in frames.current_all(CURRENCIES).items():
-        table.add_row(currency, *live_row(rollup))
+        table.add_row(currency, *live_row(rollup, details.get(currency)))
     if not table.row_count:
         table.caption = "no frame yet: workers are starting"
     return table
 
 
-def live_row(rollup: Rollup) -> list[str]:
-    """One currency's line."""
+def live_row(rollup: Rollup, detail: Detail | None) -> list[str]:
+    """One currency's line; the last column says how far its numbers by trade are behind."""
     age = time.time() - rollup.published_ns / 1e9
     return [
         f"{rollup.as_of:%Y-%m-%d %H:%M:%S}",
@@ -50,7 +52,17 @@ def live_row(rollup: Rollup) -> list[str]:
         largest_key(rollup),
         f"{rollup.tick_to_published_ms:.1f} ms",
         f"{age:.1f} s",
+        behind(rollup, detail),
     ]
+
+
+def behind(rollup: Rollup, detail: Detail | None) -> str:
+    """How far the numbers by trade are behind the sums."""
+    if detail is None:
+        return "none yet"
+    if detail.frame == rollup.frame:
+        return "same frame"
+    return f"{max(0.0, (rollup.published_ns - detail.opened_ns) / 1e9):.1f} s behind"
 
 
 def largest_key(rollup: Rollup) -> str:
@@ -79,7 +91,8 @@ def plain_line(frames: Frames) -> str:
 class Summary:
     """What happened in a run.
 
-    ``frames`` are all published ones by currency, of those that have trades or frames. ``trades``
+    ``frames`` are all published ones by currency, of those that have trades or frames, ``details``
+    counts those whose numbers by trade were published, too. ``trades``
     and ``failed`` are those of the newest frames; percentiles are over ``measured`` frames, as many
     as the history keeps.
     """
@@ -92,6 +105,7 @@ class Summary:
     measured: int
     p50_ms: float
     p99_ms: float
+    details: int = 0
 
     @property
     def complete(self) -> bool:
@@ -105,6 +119,7 @@ class Summary:
         return [
             f"ticks in              {self.ticks} of curves and FX  ({states or 'none ended'})",
             f"frames published      {sum(self.frames.values())}  ({frames})",
+            f"with detail by trade  {self.details}",
             f"trades in each round  {self.trades}  ({self.failed} failed)",
             f"tick to published     p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms"
             f"  (last {self.measured} frames)",
@@ -141,6 +156,7 @@ def summarise(frames: Frames, since_ns: int) -> Summary:
         measured=len(taken),
         p50_ms=float(np.percentile(taken, 50)) if len(taken) else float("nan"),
         p99_ms=float(np.percentile(taken, 99)) if len(taken) else float("nan"),
+        details=sum(count for pulse in pulses for count in pulse.details.values()),
     )
 
 

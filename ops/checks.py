@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -37,10 +37,16 @@ from risk.store.heartbeats import (
     alive_processes,
     alive_workers,
 )
-from risk.store.results import HistoryLine
+from risk.store.results import Detail, HistoryLine
 
 STUCK_S = 10.0
 """Open frames count as stuck when no frame has been published for this many seconds."""
+
+DETAIL_STUCK_S = 15.0
+"""A detail counts as stuck when newer sums have been published for this many seconds."""
+
+SUMS, DETAIL = "sums", "detail"
+"""Queues of the two products of a frame."""
 
 
 class CheckFailed(Exception):
@@ -56,12 +62,33 @@ FAILURES = (
 
 @dataclass(frozen=True)
 class State:
-    """What Redis holds about the running system."""
+    """What Redis holds about the running system.
+
+    ``newest`` is the last line of sums by currency, ``details`` the published detail.
+    ``behind_since_ns`` says of each currency whose sums are newer than its detail when the first of
+    these sums were published, as far back as the history goes.
+    """
 
     bridges: list[BridgePulse]
     workers: list[WorkerPulse]
     processes: list[ProcessPulse]
     newest: Mapping[str, HistoryLine]
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    behind_since_ns: Mapping[str, int] = field(default_factory=dict)
+
+    def workers_of(self, queue: str) -> list[WorkerPulse]:
+        """The pricing workers that take tasks of a queue."""
+        return [worker for worker in self.workers if queue in worker.queues]
+
+    def lags_s(self) -> dict[str, float]:
+        """By how much the frame of each detail was published before that of the newest sums."""
+        return {
+            name: max(0.0, (line.published_ns - self.details[name].opened_ns) / 1e9)
+            if line.frame > self.details[name].frame
+            else 0.0
+            for name, line in self.newest.items()
+            if name in self.details
+        }
 
     def ages_s(self, now_s: float) -> dict[str, float]:
         """Age of the last published frame by currency; absent where there is none."""
@@ -75,13 +102,31 @@ def read_state(frames: Frames) -> State:
         RedisError: Redis is away.
         MsgspecError: Redis holds heartbeats of another release.
     """
+    details = frames.details(CURRENCIES)  # before the sums: a detail is never above them
     lines = {name: frames.history(name, 1) for name in CURRENCIES}
+    newest = {name: found[-1] for name, found in lines.items() if found}
     return State(
         bridges=alive(frames.client),
         workers=alive_workers(frames.client),
         processes=alive_processes(frames.client),
-        newest={name: found[-1] for name, found in lines.items() if found},
+        newest=newest,
+        details=details,
+        behind_since_ns={
+            name: _behind_since_ns(frames, name, details.get(name))
+            for name, line in newest.items()
+            if name not in details or details[name].frame < line.frame
+        },
     )
+
+
+def _behind_since_ns(frames: Frames, currency: str, detail: Detail | None) -> int:
+    """When the first sums after a detail were published; of all that the history has without."""
+    published_ns = detail.published_ns if detail is not None else 0
+    if time.time_ns() - published_ns < DETAIL_STUCK_S * 1e9:
+        return published_ns  # too recent for the history to matter
+    number = detail.frame if detail is not None else 0
+    newer = [line.published_ns for line in frames.history(currency) if line.frame > number]
+    return newer[0] if newer else published_ns
 
 
 @dataclass
@@ -109,12 +154,26 @@ class System:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. ``repair`` is empty when it is ok."""
+    """The result of one check. ``repair`` is empty when it is ok.
+
+    ``only_warns`` as in ``Check``.
+    """
 
     name: str
     ok: bool
     message: str
     repair: str = ""
+    only_warns: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether the system does not work."""
+        return not self.ok and not self.only_warns
+
+    @property
+    def warns(self) -> bool:
+        """Whether one part of the system does not work, and the rest does."""
+        return not self.ok and self.only_warns
 
 
 @dataclass(frozen=True)
@@ -122,20 +181,22 @@ class Check:
     """One row of the table.
 
     ``ask`` returns a sentence, or raises one of ``FAILURES``. ``ready_name`` is the name in the
-    answer of ``/readyz``; only ``manage.py doctor`` shows a check without one.
+    answer of ``/readyz``; only ``manage.py doctor`` shows a check without one. ``only_warns`` when
+    the rest of the system works without what it asks for.
     """
 
     name: str
     ask: Callable[[System], str]
     repair: str
     ready_name: str = ""
+    only_warns: bool = False
 
     def look(self, system: System) -> Finding:
         """Ask, and put the answer or the failure in words."""
         try:
             return Finding(self.name, True, self.ask(system))
         except FAILURES as error:
-            return Finding(self.name, False, sentence_of(error), self.repair)
+            return Finding(self.name, False, sentence_of(error), self.repair, self.only_warns)
 
 
 # --- Libraries, database -------------------------------------------------------------------------
@@ -251,9 +312,14 @@ def _bridge(system: System) -> str:
 
 
 def _workers(system: System) -> str:
-    workers = system.state.workers
+    """Workers of the sums: without them nothing is priced."""
+    workers = system.state.workers_of(SUMS)
     if not workers:
-        raise CheckFailed(f"none has spoken within {WORKER_STALE_S:g} s")
+        raise CheckFailed(f"none of the sums has spoken within {WORKER_STALE_S:g} s")
+    return _named(workers)
+
+
+def _named(workers: Sequence[WorkerPulse]) -> str:
     return ", ".join(f"{found.name} ({found.processes} processes)" for found in workers)
 
 
@@ -279,6 +345,35 @@ def _frames(system: System) -> str:
     return said
 
 
+def _detail(system: System) -> str:
+    """Sums do without it, so what is wrong here takes nothing else out of service."""
+    state = system.state
+    workers = state.workers_of(DETAIL)
+    if not workers:
+        raise CheckFailed(
+            f"no worker of the detail has spoken within {WORKER_STALE_S:g} s: sums are published "
+            "without numbers by trade"
+        )
+    late_s = {name: system.now_s - ns / 1e9 for name, ns in state.behind_since_ns.items()}
+    stuck = [name for name, seconds in late_s.items() if seconds > DETAIL_STUCK_S]
+    said = [_lag(name, state) for name in state.newest]
+    if stuck:
+        raise CheckFailed(
+            f"stuck in {', '.join(stuck)} while sums are published: {'; '.join(said)}"
+        )
+    return "; ".join([_named(workers), *said])
+
+
+def _lag(currency: str, state: State) -> str:
+    detail = state.details.get(currency)
+    if detail is None:
+        return f"{currency} none yet"
+    lag_s = state.lags_s()[currency]
+    said = f"{currency} {lag_s:.1f} s behind" if lag_s else f"{currency} of the same frame"
+    missing = f", {len(detail.missing)} of {detail.blocks} blocks missing" if detail.missing else ""
+    return said + missing
+
+
 def _against_quantlib(system: System) -> str:
     found = [c for c in map(system.frames.check, CURRENCIES) if c is not None]
     if not found:
@@ -289,6 +384,8 @@ def _against_quantlib(system: System) -> str:
         raise CheckFailed(f"values differ from QuantLib: {', '.join(breaches)} ({said})")
     return f"largest difference of the last samples: {said}"
 
+
+START_DETAIL = "celery -A riskproject worker --queues detail; if it runs, see its log"
 
 CHECKS = (
     Check("libraries", _libraries, "make venv"),
@@ -302,9 +399,10 @@ CHECKS = (
     Check("topics", _topics, "python manage.py runbridge, or kafka_grants, makes them"),
     Check("processes", _processes, "make demo"),
     Check("bridge", _bridge, "python manage.py runbridge; its log says why it ended", "bridge"),
-    Check("workers", _workers, "celery -A riskproject worker --queues pricing", "workers"),
+    Check("workers", _workers, "celery -A riskproject worker --queues sums", "workers"),
     Check("compiled books", _books, "celery -A riskproject worker --queues compile"),
     Check("frames", _frames, "python manage.py replay; if ticks wait, see the bridge", "frames"),
+    Check("detail", _detail, START_DETAIL, "detail", only_warns=True),
     Check("QuantLib check", _against_quantlib, "report it: manage.py price --engine quantlib"),
 )
 """In the order in which things depend on each other."""

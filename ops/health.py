@@ -25,13 +25,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Return 200 when ticks become risk that can be read, else 503 with the failing checks.
 
-    Everyone sees which check fails and what repairs it; details, ages and processes are shown only
-    to callers who ``may_see_inside``.
+    A warning, such as of a detail that is stuck while sums are published, leaves it ready.
+    Everyone sees which check fails or warns and what repairs it; details, ages and processes are
+    shown only to callers who ``may_see_inside``.
     """
     readiness = look()
     body: dict[str, Any] = {
         "status": "ready" if readiness.ready else "not ready",
-        "failing": {name: f.repair for name, f in readiness.checks.items() if not f.ok},
+        "failing": {name: f.repair for name, f in readiness.checks.items() if f.fails},
+        "warnings": {name: f.repair for name, f in readiness.checks.items() if f.warns},
     }
     if may_see_inside(request, database_is_up=readiness.checks["database"].ok):
         body |= details(readiness, time.time())

@@ -34,7 +34,7 @@ from prometheus_client.metrics_core import (
 )
 
 from instruments.models import Quarantine
-from ops.checks import State, read_state
+from ops.checks import DETAIL, SUMS, State, read_state
 from ops.ops_access import may_see_inside
 from ops.readiness import look_at_database
 from risk.store.frames import Frames, connect
@@ -90,6 +90,7 @@ class SystemCollector:
         yield from processes(state)
         yield from bridges(read_pulses(self._frames.client))
         yield from published(state, time.time())
+        yield from details(state, time.time())
         yield parts({name: self._frames.counts(name) for name in state.newest})
         yield from checks([c for c in map(self._frames.check, state.newest) if c is not None])
 
@@ -115,6 +116,12 @@ def processes(state: State) -> Iterator[Metric]:
     )
     total = sum(worker.processes for worker in state.workers)
     yield GaugeMetricFamily("risk_worker_processes", "Processes that price", value=total)
+    by_queue = GaugeMetricFamily(
+        "risk_queue_processes", "Processes that take tasks of a pricing queue", labels=["queue"]
+    )
+    for queue in (SUMS, DETAIL):
+        by_queue.add_metric([queue], sum(w.processes for w in state.workers_of(queue)))
+    yield by_queue
     family = GaugeMetricFamily(
         "risk_processes", "Processes with a recent heartbeat", labels=["kind"]
     )
@@ -128,19 +135,26 @@ def processes(state: State) -> Iterator[Metric]:
 
 BRIDGE_GAUGES = {
     "in_flight": ("risk_ticks_in_flight", "Records read whose outcome is not decided yet"),
-    "open_frames": ("risk_open_frames", "Frames being priced"),
+    "open_frames": ("risk_open_frames", "Frames whose sums are being priced"),
+    "open_details": ("risk_open_details", "Frames whose detail is being priced"),
     "lag": ("risk_consumer_lag", "Records waiting in Kafka"),
     "partitions": ("risk_partitions", "Partitions assigned"),
 }
 BRIDGE_COUNTERS = {
     "consumed": ("risk_records_consumed", "Records read from Kafka"),
-    "resent": ("risk_blocks_resent", "Blocks sent again by the watchdog"),
+    "resent": ("risk_blocks_resent", "Parts of sums and blocks sent again by the watchdog"),
     "gap": ("risk_ticks_deleted_unread", "Records that Kafka deleted before they were read"),
+    "details_conflated": (
+        "risk_details_conflated",
+        "Frames without a detail of their own, as a newer frame was there",
+    ),
+    "details_abandoned": ("risk_details_abandoned", "Details given up before they were complete"),
     "split": ("risk_blocks_split", "Blocks priced trade by trade to find one that crashes workers"),
 }
 BRIDGE_TABLES = {
     "states": ("risk_ticks", "state", "Records by the state they ended in"),
-    "frames": ("risk_frames_published", "currency", "Frames published"),
+    "frames": ("risk_frames_published", "currency", "Frames whose sums were published"),
+    "details": ("risk_details_published", "currency", "Frames whose detail was published"),
     "frame_states": ("risk_frames", "status", "Frames by how they ended"),
 }
 
@@ -234,10 +248,42 @@ def published(state: State, now_s: float) -> Iterator[Metric]:
     yield from (age, trades, priced, partial)
 
 
+def details(state: State, now_s: float) -> Iterator[Metric]:
+    """The last detail of each currency, and how far it is behind the sums."""
+    age = GaugeMetricFamily(
+        "risk_detail_age_seconds",
+        "Seconds since the last detail was published",
+        labels=["currency"],
+    )
+    lag = GaugeMetricFamily(
+        "risk_detail_lag_seconds",
+        "Between the publications of the sums of the detail's frame and of the newest frame",
+        labels=["currency"],
+    )
+    missing = GaugeMetricFamily(
+        "risk_detail_blocks_missing", "Blocks that the last detail lacks", labels=["currency"]
+    )
+    error = GaugeMetricFamily(
+        "risk_detail_sums_error_ratio",
+        "Largest difference between the last detail and the sums of its frame, as a fraction of"
+        " gross",
+        labels=["currency"],
+    )
+    lags_s = state.lags_s()
+    for name, detail in state.details.items():
+        age.add_metric([name], now_s - detail.published_ns / 1e9)
+        lag.add_metric([name], lags_s.get(name, 0.0))
+        missing.add_metric([name], len(detail.missing))
+        error.add_metric([name], detail.sums_error)
+    yield from (age, lag, missing, error)
+
+
 def parts(counts: dict[str, dict[str, int]]) -> Metric:
     """Parts by what became of them: late and repeated ones change nothing, and are counted."""
     family = CounterMetricFamily(
-        "risk_parts", "Parts of frames by outcome", labels=["currency", "outcome"]
+        "risk_parts",
+        "Parts of sums and blocks of details (DETAIL_) by outcome",
+        labels=["currency", "outcome"],
     )
     for name, found in counts.items():
         for outcome, count in found.items():

@@ -12,6 +12,7 @@ from django.db import connections
 from ops.checks import FAILURES, READY, Check, Finding, State, System
 from ops.probes import PATIENCE_S, Answer, Probe, ask_all
 from risk.store.heartbeats import ProcessPulse
+from risk.store.results import Detail
 
 SERVERS = ("database", "redis", "kafka")
 """Checks that wait for a server: each runs in a thread of its own."""
@@ -39,7 +40,7 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        return all(finding.ok for finding in self.checks.values())
+        return not any(finding.fails for finding in self.checks.values())
 
 
 def look_at_database() -> Answer:
@@ -61,7 +62,9 @@ def look() -> Readiness:
 
 def _server(check: Check, answer: Answer) -> Finding:
     message = answer.error or f"answered in {answer.taken_ms:.0f} ms"
-    return Finding(check.name, answer.well, message, "" if answer.well else check.repair)
+    return Finding(
+        check.name, answer.well, message, "" if answer.well else check.repair, check.only_warns
+    )
 
 
 def details(readiness: Readiness, now_s: float) -> dict[str, Any]:
@@ -69,7 +72,12 @@ def details(readiness: Readiness, now_s: float) -> dict[str, Any]:
     state = readiness.state
     return {
         "checks": {
-            name: {"ok": found.ok, "said": found.message, "repair": found.repair}
+            name: {
+                "ok": found.ok,
+                "warns": found.warns,
+                "said": found.message,
+                "repair": found.repair,
+            }
             for name, found in readiness.checks.items()
         },
         "frames": {} if state is None else _frames_of(state, now_s),
@@ -78,15 +86,28 @@ def details(readiness: Readiness, now_s: float) -> dict[str, Any]:
 
 
 def _frames_of(state: State, now_s: float) -> dict[str, Any]:
-    ages_s = state.ages_s(now_s)
+    ages_s, lags_s = state.ages_s(now_s), state.lags_s()
     return {
         name: {
             "age_s": round(ages_s[name], 3),
             "status": line.status,
             "trades": line.trades,
             "priced": line.priced,
+            "detail": _detail_of(state.details.get(name), lags_s.get(name), now_s),
         }
         for name, line in state.newest.items()
+    }
+
+
+def _detail_of(detail: Detail | None, lag_s: float | None, now_s: float) -> dict[str, Any] | None:
+    if detail is None or lag_s is None:
+        return None
+    return {
+        "age_s": round(now_s - detail.published_ns / 1e9, 3),
+        "behind_s": round(lag_s, 3),
+        "blocks": detail.blocks,
+        "missing": len(detail.missing),
+        "sums_error": detail.sums_error,
     }
 
 

@@ -35,7 +35,7 @@ Record = dict[str, Any]
 
 
 def values(trade_ids: Sequence[str], *, title: str) -> Panel:
-    """NPV and DV01 of trades, from the frames published now."""
+    """NPV and DV01 of trades, from the details published now."""
     if not trade_ids:
         return Panel(title, note="There are none.")
     try:
@@ -54,7 +54,7 @@ def values(trade_ids: Sequence[str], *, title: str) -> Panel:
 
 def _record(trade_id: str) -> Record | None:
     def ask() -> Record | None:
-        for view in source.views():
+        for view in source.views().found:
             record = trade_detail.trade_detail(source.frames(), view, trade_id)
             if record is not None:
                 return record
@@ -91,7 +91,7 @@ def flows(trade_id: str) -> Panel | None:
     """The flows still to come, as the frame valued them; None when no frame has the trade."""
 
     def ask() -> tuple[FrameView, cash_flows.TradeFlows] | None:
-        for view in source.views():
+        for view in source.views().found:
             found = cash_flows.cash_flows(source.books(), view, trade_id, source.options())
             if found is not None and found.flows:
                 return view, found

@@ -630,6 +630,7 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.check_frame": {"queue": "compile"},
     "risk.workers.tasks.make_analytics": {"queue": "compile"},
     "risk.workers.tasks.preview_trade": {"queue": "preview"},
+    "risk.workers.tasks.price_trade": {"queue": "preview"},
     "risk.workers.tasks.contract_flows": {"queue": "preview"},
 }
 CELERY_TASK_ANNOTATIONS = {
@@ -655,6 +656,7 @@ CELERY_TASK_ANNOTATIONS = {
     "risk.workers.tasks.make_analytics": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
     "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
+    "risk.workers.tasks.price_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.compile_book": {
         "acks_late": False,

@@ -145,7 +145,7 @@ def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> theme.Card:
         format.count(processes, "process", "processes"),
         f"lag {lag:,}, open {opened}, resent {resent:,}" if alive else "no bridge",
         f"{bridges} and {workers} alive. Lag: ticks waiting in Kafka. Open: frames being "
-        "priced. Resent: blocks sent again. Bars: frames per second.",
+        "priced. Resent: parts and blocks sent again. Bars: frames per second.",
         points=risk.thinned(hops.frame_rate(markets, now_s)),
         bars=True,
     )
@@ -261,9 +261,9 @@ def desks_panel(markets: Sequence[Market], choice: Choice) -> None:
 
 
 def _later(markets: Sequence[Market]) -> str:
-    """Says it when details go back less far than the totals."""
+    """Says it when sums by book go back less far than the totals."""
     late = [m.opening.rollup.as_of for m in markets if m.opening and not m.opening.exact]
-    return f" (details since {max(late):%H:%M:%S})" if late else ""
+    return f" (by book since {max(late):%H:%M:%S})" if late else ""
 
 
 def _summary(markets: Sequence[Market], found: Sequence[risk.Trouble]) -> str:
@@ -275,17 +275,29 @@ def _summary(markets: Sequence[Market], found: Sequence[risk.Trouble]) -> str:
 
 
 def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice: Choice) -> None:
-    """The trades that matter most."""
+    """The trades that matter most, and of which frames they are."""
     with st.container(key="panel-movers", border=True, height=BOTTOM_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            head("Biggest movers", "USD, since open")
+            head("Biggest movers", f"USD{_since(trades)}")
             by = switch("Order", ("P&L", "DV01"), "movers")
+        notes = screen.detail_notes(markets, trades)
+        if notes:
+            st.html(notes)
+        if not trades:
+            return
         found = risk.movers(markets, trades, choice, by="pnl" if by == "P&L" else "dv01")
         rows = [
             (r.trade, r.currency, r.book, dollars(r.dv01), dollars(r.pnl, signed=True))
             for r in found.itertuples(index=False)
         ]
         st.html(theme.table(MOVER_COLUMNS, rows))
+
+
+def _since(trades: Mapping[str, Trades]) -> str:
+    """Since when the P&L of trades is measured."""
+    since = {f"{found.since:%H:%M:%S}" for found in trades.values() if found.since is not None}
+    later = " or later" if len(since) > 1 else ""
+    return f"; P&L since {min(since)}{later}" if since else ""
 
 
 # --- Page ------------------------------------------------------------------------------------
@@ -299,7 +311,7 @@ def overview(choice: Choice, before: Snapshot) -> None:
     markets = screen.status_line("Live Risk", snapshot, choice)
     if not markets:
         return
-    trades = {m.currency: found for m in markets if (found := reader.trades(m.rollup))}
+    trades = {m.currency: found for m in markets if (found := reader.trades(m))}
     with st.container(key="body"):
         cards(snapshot, markets, choice)
         left, right = st.columns([55, 45], gap="small")

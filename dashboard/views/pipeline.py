@@ -10,32 +10,62 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, format, hops, risk, screen, theme
+from dashboard import charts, detail, format, hops, risk, screen, theme
 from dashboard.data import Market, Sample, Snapshot
 from dashboard.risk import Choice
 from dashboard.status import live_bridges
-from risk.store.heartbeats import STALE_S, BridgePulse, ProcessPulse
+from risk.store.heartbeats import STALE_S, BridgePulse, ProcessPulse, WorkerPulse
 
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
 PANEL_PX, CHART_PX = 356, 290
 BELOW_PX = 384
+DETAIL_PX, ROW_PX = 96, 26
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
+# What it means, by queue, that no worker takes its tasks. (A string here would be shown.)
+QUEUES = {
+    "sums": "No worker of the sums is alive: nothing is priced. Start one: "
+    "`celery -A riskproject worker --queues sums`",
+    "detail": "No worker of the detail is alive: sums are published without numbers by trade. "
+    f"Start one: `{detail.START_DETAIL}`",
+}
+SAME_FRAME = ("0s", "behind the sums: of the same frames")
 LINKS = {"FLOWER_URL": "Flower: workers and tasks", "API_URL": "API: documentation"}
 
 
 def cards(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> None:
     alive = live_bridges(snapshot, now_s)
     latency = risk.latency(markets)
-    processes = sum(worker.processes for worker in snapshot.workers)
     values = [
         ("Bridges alive", f"{len(alive)}", f"of {len(snapshot.pulses)} ever seen"),
-        ("Workers", f"{len(snapshot.workers)}", f"{processes} pricing processes"),
+        ("Workers", f"{len(snapshot.workers)}", _by_queue(snapshot.workers)),
         ("Lag", f"{sum(p.lag for p in alive):,}", "ticks waiting in Kafka"),
         ("Open frames", f"{sum(p.open_frames for p in alive):,}", "being priced"),
-        ("Resent", f"{sum(p.resent for p in alive):,}", "blocks sent again"),
+        ("Resent", f"{sum(p.resent for p in alive):,}", "parts and blocks sent again"),
         ("Tick to risk", format.milliseconds(latency.p50), _percentiles(latency)),
+        ("Detail", *_furthest_behind(markets)),
     ]
     st.html(theme.cards(theme.Card(label, value, note) for label, value, note in values))
+
+
+def _by_queue(workers: Sequence[WorkerPulse]) -> str:
+    """Processes of the sums and of the detail."""
+    counts = {
+        queue: sum(worker.processes for worker in workers if queue in worker.queues)
+        for queue in QUEUES
+    }
+    return ", ".join(f"{count} of {queue}" for queue, count in counts.items())
+
+
+def _furthest_behind(markets: Sequence[Market]) -> tuple[str, str]:
+    """How far the detail that is furthest behind its sums is, and of which currency it is."""
+    if not markets:
+        return format.NOTHING, "no frame yet"
+    missing = [market.currency for market in markets if market.detail is None]
+    if missing:
+        return "none yet", f"of {', '.join(missing)}"
+    last = max(markets, key=lambda market: detail.behind(market).seconds or 0.0)
+    seconds = detail.behind(last).seconds or 0.0
+    return (format.age(seconds), f"behind the sums, {last.currency}") if seconds else SAME_FRAME
 
 
 def _percentiles(latency: risk.Latency) -> str:
@@ -48,7 +78,7 @@ def hops_panel(samples: Sequence[Sample]) -> None:
     with st.container(key="panel-hops", border=True, height=PANEL_PX, gap="small"):
         note = f"ms by hop, the last {format.count(len(shown), 'frame')} this screen saw"
         st.html(theme.heading("Tick to risk", note))
-        names = [str(sample.frame % screen.COUNTER) for sample in shown]
+        names = [str(sample.frame % detail.COUNTER) for sample in shown]
         st.echarts_chart(
             charts.hops_chart(names, hops.stacked(shown)),
             theme=None,
@@ -92,9 +122,9 @@ def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: floa
 
 def processes_table(snapshot: Snapshot, now_s: float) -> None:
     """Processes that are alive, the ones that price first."""
-    if not snapshot.workers:
-        st.info("No worker is alive. Start one: `celery -A riskproject worker -Q pricing`")
-        return
+    for queue, sentence in QUEUES.items():
+        if not any(queue in worker.queues for worker in snapshot.workers):
+            st.info(sentence)
     table = pd.DataFrame(
         [process_row(pulse, now_s) for pulse in by_importance(snapshot.processes)],
         columns=["Process", "Name", "Up", "Last word"],
@@ -104,7 +134,7 @@ def processes_table(snapshot: Snapshot, now_s: float) -> None:
 
 def by_importance(pulses: Sequence[ProcessPulse]) -> list[ProcessPulse]:
     """Those that price, then all others."""
-    return sorted(pulses, key=lambda pulse: pulse.kind != "worker")
+    return sorted(pulses, key=lambda pulse: pulse.kind not in QUEUES)
 
 
 def process_row(pulse: ProcessPulse, now_s: float) -> tuple[str, str, str, str]:
@@ -146,7 +176,48 @@ def bridge_row(pulse: BridgePulse, now_s: float) -> dict[str, str]:
         "lag": f"{pulse.lag:,}",
         "open frames": f"{pulse.open_frames:,}",
         "resent": f"{pulse.resent:,}",
+        "details": f"{sum(pulse.details.values()):,}",
+        "details conflated": f"{pulse.details_conflated:,}",
+        "details abandoned": f"{pulse.details_abandoned:,}",
     }
+
+
+def detail_panel(markets: Sequence[Market], now_s: float) -> None:
+    """The numbers by trade of each currency beside its sums."""
+    height = DETAIL_PX + ROW_PX * len(markets)
+    with st.container(key="panel-detail", border=True, height=height, gap="small"):
+        st.html(theme.heading("Detail", DETAIL_NOTE))
+        st.html(theme.table(DETAIL_COLUMNS, [detail_row(market, now_s) for market in markets]))
+
+
+DETAIL_NOTE = "numbers by trade: priced behind the sums, not for every frame when frames are quick"
+DETAIL_COLUMNS = (
+    theme.Column("Ccy"),
+    theme.Column("Sums of frame", "number"),
+    theme.Column("Detail of frame", "number"),
+    theme.Column("Behind the sums", "number"),
+    theme.Column("Published ago", "number"),
+    theme.Column("Tick to detail", "number"),
+    theme.Column("Blocks missing", "number"),
+    theme.Column("Largest difference from the sums", "number"),
+)
+
+
+def detail_row(market: Market, now_s: float) -> tuple[str, ...]:
+    """One currency in words."""
+    sums, found = market.rollup.frame, market.detail
+    if found is None:
+        return (market.currency, detail.frame_name(sums), "none yet", *[format.NOTHING] * 5)
+    return (
+        market.currency,
+        detail.frame_name(sums, found.frame),
+        detail.frame_name(found.frame, sums),
+        detail.age(market),
+        format.age(now_s - found.published_ns / 1e9),
+        format.milliseconds(found.tick_to_published_ms),
+        f"{len(found.missing):,} of {found.blocks:,}",
+        f"{found.sums_error:.0e} of gross",
+    )
 
 
 def links() -> None:
@@ -175,6 +246,8 @@ def pipeline(choice: Choice, before: Snapshot) -> None:
         with right:
             history_panel(markets)
             bridges_panel(snapshot.pulses, now_s)
+        if markets:
+            detail_panel(markets, now_s)
 
 
 first = screen.reader().snapshot()

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import blotter, charts, format, screen, theme
+from dashboard import auth, blotter, charts, detail, format, priced_now, screen, theme
 from dashboard.blotter import Sort, TradeKey, TradeRow, Trades
 from dashboard.data import Market, Snapshot
+from dashboard.priced_now import PricedNow
 from dashboard.risk import NO_DESK, Choice
 from pricing.measures.table import TABLE
 
@@ -19,8 +20,9 @@ TABLE_PX, CHART_PX, LADDER_PX = 744, 300, 330
 # Rows sent at each refresh; the others are on other pages, in searches and in the CSV file.
 PAGE_ROWS = 100
 
-# Session state: how rows are sorted, the trade in the panel, and the order that is held.
-SORT, TRADE, ORDER = "blotter_sort", "blotter_trade", "blotter_order"
+# Session state: how rows are sorted, the trade in the panel, the order that is held, and the trade
+# that was priced on demand.
+SORT, TRADE, ORDER, NOW = "blotter_sort", "blotter_trade", "blotter_order", "blotter_now"
 
 ALL_TRADES, NOT_PRICED = "All", "Not priced"
 MEASURES = "Measures"
@@ -100,7 +102,7 @@ def held_or_new(markets: Sequence[Market], *, live: bool) -> dict[str, Trades]:
     for market in markets:
         name = market.currency
         trades = held.get(name) if not live else None
-        trades = trades or reader.trades(market.rollup)
+        trades = trades or reader.trades(market)
         if trades is not None:
             found[name] = trades
     st.session_state["held_trades"] = found
@@ -210,34 +212,81 @@ def chosen_row(rows: pd.DataFrame) -> pd.Series | None:
     return None if found.empty else found.iloc[0]
 
 
-def trade_panel(row: pd.Series | None, trades: Mapping[str, Trades]) -> None:
+def trade_panel(
+    row: pd.Series | None, trades: Mapping[str, Trades], markets: Sequence[Market]
+) -> None:
     """The selected trade's ladders by curve: chart and exact numbers."""
     with st.container(key="panel-trade", border=True, height=TABLE_PX + 38, gap="small"):
         if row is None:
             st.html(theme.heading("Trade", "select a row to see its ladders"))
             return
-        st.html(theme.heading(str(row["trade"]), _about(row)))
-        if row["status"] != blotter.OK:
+        key = (str(row["currency"]), str(row["trade"]))
+        shown = trades[key[0]]
+        market = next(market for market in markets if market.currency == key[0])
+        st.html(theme.heading(key[1], _about(row)))
+        now = newer(key, shown)
+        on_demand(key, row, shown, market, now)
+        if isinstance(now, PricedNow) and not now.failure:
+            trade_tabs(now.ladder(), now.measures(), key[0])
+        elif row["status"] != blotter.OK:
             why = f"{row['status']}: {row['message'] or 'its block is not priced yet'}"
             st.html(theme.warning(why))  # a box would read Markdown, such as an image's address
-            return
-        place = TradeRow(row["trade"], row["currency"], int(row["block"]), int(row["row"]))
-        trade_tabs(trades[place.currency], place, str(row["product"]))
+        else:
+            place = TradeRow(key[1], key[0], int(row["block"]), int(row["row"]))
+            product = str(row["product"])
+            trade_tabs(shown.ladder(place), shown.measures(place, product), key[0])
+
+
+def newer(key: TradeKey, shown: Trades) -> PricedNow | str | None:
+    """What pricing the trade on demand gave, unless the numbers shown have overtaken it."""
+    asked, found = st.session_state.get(NOW, (None, None))
+    if asked != key or (isinstance(found, PricedNow) and found.frame <= shown.frame):
+        st.session_state.pop(NOW, None)
+        return None
+    answer: PricedNow | str = found
+    return answer
+
+
+def on_demand(
+    key: TradeKey,
+    row: pd.Series,
+    shown: Trades,
+    market: Market,
+    now: PricedNow | str | None,
+) -> None:
+    """Say of which frame the trade's numbers are; offer to price it when they are late."""
+    if isinstance(now, PricedNow):
+        frame = detail.frame_name(now.frame, shown.frame)
+        said = f"Priced on demand, on frame {frame} ({now.market_time})"
+        st.html(theme.warning(f"{said}: {now.failure}") if now.failure else theme.note(said, ""))
+    elif isinstance(now, str):
+        st.html(theme.warning(now))
+    late = detail.is_late(market, shown) or row["status"] == blotter.MISSING
+    if late and int(row["block"]) >= 0:
+        st.button("Price now", key="switch-now", help=NOW_HINT, on_click=partial(price_now, key))
+
+
+NOW_HINT = "Prices this trade on the quotes of the newest sums; the table does not change."
+
+
+def price_now(key: TradeKey) -> None:
+    """Ask the web process, which prices it with the user's own rights and limits."""
+    st.session_state[NOW] = (key, priced_now.ask(auth.web(), auth.cookie(), key[1]))
 
 
 def _about(row: pd.Series) -> str:
     return ", ".join(part for part in (row["product"], row["book"], row["desk"]) if part)
 
 
-def trade_tabs(trades: Trades, place: TradeRow, product: str) -> None:
+def trade_tabs(ladder: pd.DataFrame, measures: pd.DataFrame, currency: str) -> None:
     """One ladder as a chart and both as numbers, or all measures of the trade."""
     name = st.segmented_control(
         "View", [*LADDERS, MEASURES], default="KRD", required=True, key="switch-trade", **_BARE
     )
     if name == MEASURES:
-        measures_table(trades.measures(place, product))
+        measures_table(measures)
     else:
-        ladders(trades.ladder(place), place.currency, name or "KRD")
+        ladders(ladder, currency, name or "KRD")
 
 
 def measures_table(measures: pd.DataFrame) -> None:
@@ -290,8 +339,10 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
     if not markets:
         return
     trades = held_or_new(markets, live=live)
+    notes = screen.detail_notes(markets, trades)
+    if notes:
+        st.html(notes)
     if not trades:
-        st.info("The trade results of this frame have expired; the next frame has new ones.")
         return
     table = pd.concat([found.table for found in trades.values()], ignore_index=True)
     rows = search.rows(table, choice)
@@ -307,7 +358,7 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
                 download(rows, trades)
             blotter_table(rows, shown, question)
         with right:
-            trade_panel(chosen_row(rows), trades)
+            trade_panel(chosen_row(rows), trades, markets)
 
 
 SORT_HINT = (

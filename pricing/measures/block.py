@@ -83,16 +83,16 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
     discount = ready.grid.discount(ready.tables, solved.x)
     found = kernel.value_and_gradients(ready.dated.flows, discount, ready.tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
+    priced = PricedFlows(
+        leg_npv=found.leg_npv,
+        annuity=found.annuity,
+        ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+        krd=found.tent * -ONE_BP,
+        spread_slope=_spread_slope(ready, discount),
+        value_up=up,
+        value_down=down,
+    )
     with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
-        priced = PricedFlows(
-            leg_npv=found.leg_npv,
-            annuity=found.annuity,
-            ladder_par=found.node @ (solved.jacobian * -ONE_BP),
-            krd=found.tent * -ONE_BP,
-            spread_slope=_spread_slope(ready, discount),
-            value_up=up,
-            value_down=down,
-        )
         values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, rows in ready.unsupported.items():
         values[name][rows] = np.nan

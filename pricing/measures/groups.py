@@ -131,16 +131,16 @@ def price_groups(
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
     found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
+    priced = PricedFlows(
+        leg_npv=found.leg_npv,
+        annuity=found.annuity,
+        ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+        krd=found.tent * -ONE_BP,
+        spread_slope=found.spread_slope,
+        value_up=found.value_up,
+        value_down=found.value_down,
+    )
     with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
-        priced = PricedFlows(
-            leg_npv=found.leg_npv,
-            annuity=found.annuity,
-            ladder_par=found.node @ (solved.jacobian * -ONE_BP),
-            krd=found.tent * -ONE_BP,
-            spread_slope=found.spread_slope,
-            value_up=found.value_up,
-            value_down=found.value_down,
-        )
         values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, places in ready.unsupported.items():
         values[name][places] = np.nan

@@ -281,8 +281,6 @@ SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
 ANALYTICS = _names(row for row in NUMBERS if row.made == "later")
 """One number a trade, at a lower cadence."""
 
-ANALYTICS_SUMMED = _names(row for row in NUMBERS if row.made == "later" and row.additive)
-
 LIVE = (*MEASURES, *ANALYTICS)
 """All that answers about published frames have of a trade."""
 

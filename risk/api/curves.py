@@ -16,7 +16,8 @@ from pricing.markets import conventions
 from risk.api import parameters, schemas, source
 from risk.api.views import RiskView
 from risk.queries.curves import EPOCH, NoNodes, curves_of
-from risk.queries.trade_detail import FrameView, by_curve
+from risk.queries.trade_detail import by_curve, stamp
+from risk.store.results import Rollup
 
 Json = dict[str, Any]
 
@@ -30,8 +31,8 @@ class CurvesView(RiskView):
     def get(self, request: Request) -> Response:
         """Quotes, zero rates and discount factors at the nodes of every curve."""
         parameters.known_only(request, "currency")
-        views = source.views(parameters.currencies(request))
-        return Response({"curves": [row for view in views for row in _curves(view)]})
+        rollups = source.rollups(parameters.currencies(request))
+        return Response({"curves": [row for rollup in rollups for row in _curves(rollup)]})
 
 
 class CurveView(RiskView):
@@ -63,21 +64,20 @@ class CurveView(RiskView):
         if row is None:
             known = ", ".join(conventions.CURVES)
             raise NotFound(f"curve: {curve!r} does not exist; there are: {known}")
-        (view,) = source.views((row.currency,))
+        (rollup,) = source.rollups((row.currency,))
         # Weak: the same curve in a later frame has another age.
-        tag = f'W/"{view.rollup.curve_version}"'
+        tag = f'W/"{rollup.curve_version}"'
         if tag in parse_etags(request.headers.get("If-None-Match", "")):
             return Response(status=304, headers={"ETag": tag})
-        for found in _curves(view):
+        for found in _curves(rollup):
             if found["curve"] == curve:
                 return Response(found, headers={"ETag": tag})
         raise NotFound(f"curve: the feed sends no {curve}")
 
 
-def _curves(view: FrameView) -> list[Json]:
-    rollup = view.rollup
+def _curves(rollup: Rollup) -> list[Json]:
     zeros = by_curve(rollup.keys, rollup.zero_rates)
-    dates, factors = _nodes(view)
+    dates, factors = _nodes(rollup)
     return [
         {
             "curve": name,
@@ -92,20 +92,20 @@ def _curves(view: FrameView) -> list[Json]:
                 }
                 for tenor, rate in rates.items()
             ],
-            "stamp": view.stamp(),
+            "stamp": stamp(rollup),
         }
         for name, rates in zeros.items()
     ]
 
 
-def _nodes(view: FrameView) -> tuple[Json, Json]:
+def _nodes(rollup: Rollup) -> tuple[Json, Json]:
     """Dates and discount factors by curve and tenor; empty when the frame has no nodes."""
     try:
-        curves = curves_of(view.rollup, source.options())
+        curves = curves_of(rollup, source.options())
     except NoNodes:
         return {}, {}
-    factors = by_curve(view.rollup.keys, np.exp(curves.x))
+    factors = by_curve(rollup.keys, np.exp(curves.x))
     dates: Json = {}
-    for (curve, tenor), day in zip(view.rollup.keys, view.rollup.node_days, strict=True):
+    for (curve, tenor), day in zip(rollup.keys, rollup.node_days, strict=True):
         dates.setdefault(curve, {})[tenor] = EPOCH + dt.timedelta(days=day)
     return dates, factors

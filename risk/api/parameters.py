@@ -51,6 +51,13 @@ PAGE_SIZE_PARAMETER = parameter(
 )
 
 
+NOW = parameter(
+    "now",
+    "true: price this trade now, on the quotes of the newest sums, instead of reading the detail",
+    allowed=("true", "false"),
+)
+
+
 def known_only(request: Request, *names: str) -> None:
     """Refuse parameters that would be ignored in silence, and NUL in those that are not."""
     check_query(request.query_params, (*names, "format"))
@@ -105,6 +112,15 @@ def page(request: Request) -> tuple[int, int]:
     """Number of the page, and its rows."""
     size = min(whole(request, "page_size", PAGE_SIZE), MAX_PAGE_SIZE)
     return whole(request, "page", 1), size
+
+
+def flag(request: Request, name: str) -> bool:
+    """A switch; off when it is not given.
+
+    Raises:
+        ValidationError: It is neither ``true`` nor ``false``.
+    """
+    return text(request, name, ("true", "false")) == "true"
 
 
 def moment(request: Request, name: str) -> dt.datetime | None:

@@ -11,6 +11,7 @@ from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters, schemas, source
 from risk.api.views import RiskView
 from risk.queries import portfolio
+from risk.queries.trade_detail import stamp
 
 
 class PortfolioView(RiskView):
@@ -32,20 +33,16 @@ class PortfolioView(RiskView):
         parameters.known_only(request, "currency", "group_by", "reporting_currency")
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
-        views = source.views(parameters.currencies(request))
-        rollups = [view.rollup for view in views]
+        rollups = source.rollups(parameters.currencies(request))
         try:
-            analytics = source.read(lambda: source.analytics(rollups))
-            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request), analytics)
+            rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request))
             fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}
         except ValueError as error:
             raise ValidationError({"reporting_currency": str(error)}) from None
-        stamps = {currency: made.stamp() for currency, made in analytics.items()}
         return Response(
             {
-                "frames": [view.stamp() for view in views],
+                "frames": [stamp(rollup) for rollup in rollups],
                 "fx": fx,
-                "analytics": {name: stamp for name, stamp in stamps.items() if stamp},
                 "groups": rows,
             }
         )

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -18,15 +17,8 @@ from pricing.errors import BadInput
 from pricing.products.registry import PRODUCTS
 from risk.api import previewer, schemas, source
 from risk.api.views import RiskView
+from risk.queries.trade_detail import stamp
 from risk.store import previews
-from riskproject.web.slots import Slots
-
-slots = Slots(
-    "previews",
-    own_hint="wait for a response before sending the next one",
-    hint="try again later",
-    retry_after_s=1,
-)
 
 Json = dict[str, Any]
 
@@ -82,31 +74,26 @@ class PreviewView(RiskView):
             currency = str(previews.terms_of(kind, terms).currency)
         except BadInput as error:
             raise ValidationError({error.field.split(".")[0]: [str(error)]}) from None
-        slot = slots.take(
-            request.user.pk, settings.PREVIEWS_PER_USER, settings.PREVIEWS_PER_PROCESS
-        )
-        try:
+        with previewer.slot_of(request.user.pk):
             return _priced(kind, terms, currency)
-        finally:
-            slots.release(slot)
 
 
 def _priced(kind: str, terms: Json, currency: str) -> Response:
-    (view,) = source.views((currency,))
+    (rollup,) = source.rollups((currency,))
     question = previews.PreviewQuestion(
         answer_key=previews.answer_key(uuid.uuid4().hex),
         type=kind,
         terms=terms,
         currency=currency,
-        valuation_date=view.rollup.valuation_date,
-        curves=view.rollup.curves,
-        book_version=view.rollup.book_version,
+        valuation_date=rollup.valuation_date,
+        curves=rollup.curves,
+        book_version=rollup.book_version,
     )
     answer = previewer.ask(previews.PREVIEW_TASK, question)
     if "failure" in answer:
         failure = answer["failure"]
         raise CannotBePriced(failure["message"], code=failure["code"])
-    return Response({"measures": answer["measures"], "stamp": view.stamp()})
+    return Response({"measures": answer["measures"], "stamp": stamp(rollup)})
 
 
 def _asked(body: object) -> tuple[str, Json]:

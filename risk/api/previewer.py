@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import msgspec
@@ -14,15 +16,24 @@ from rest_framework.exceptions import APIException
 from risk.store.frames import connect
 from risk.store.previews import (
     QUEUE,
-    ContractQuestion,
     Json,
-    PreviewQuestion,
+    Question,
     wait_for_answer,
 )
 from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
+from riskproject.web.slots import Slots
 
 ANSWER_S = 5.0
 """How long a caller waits: previews of others may come first."""
+
+
+slots = Slots(
+    "previews",
+    own_hint="wait for a response before sending the next one",
+    hint="try again later",
+    retry_after_s=1,
+)
+"""Of previews and of trades that are priced on demand."""
 
 
 class PreviewerBusy(APIException):
@@ -37,9 +48,21 @@ class PreviewerBusy(APIException):
     )
 
 
-def ask(
-    task: str, question: PreviewQuestion | ContractQuestion, timeout_s: float = ANSWER_S
-) -> Json:
+@contextmanager
+def slot_of(user: object) -> Iterator[None]:
+    """Count one open question of a user.
+
+    Raises:
+        TooMany: The user or this web process has as many open as allowed.
+    """
+    slot = slots.take(user, settings.PREVIEWS_PER_USER, settings.PREVIEWS_PER_PROCESS)
+    try:
+        yield
+    finally:
+        slots.release(slot)
+
+
+def ask(task: str, question: Question, timeout_s: float = ANSWER_S) -> Json:
     """Return the previewer's answer: an object with ``failure``, or with what was asked for.
 
     Raises:

@@ -59,6 +59,15 @@ class Stamp(Answer):
     fx_label = CharField()
 
 
+class TradeStamp(Stamp):
+    """Of an answer about trades: which frames were published as sums and as detail meanwhile."""
+
+    sums_frame = IntegerField(help_text="The newest frame whose sums are published")
+    detail_frame = IntegerField(
+        allow_null=True, help_text="The newest frame whose numbers by trade are published"
+    )
+
+
 class Failure(Answer):
     code = CharField()
     message = CharField()
@@ -97,7 +106,11 @@ TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(LIVE), "__module__": __
 
 
 class Trades(Answer):
-    frames = Stamp(many=True)
+    frames = TradeStamp(many=True)
+    without_detail = ListField(
+        child=CharField(),
+        help_text="Currencies whose sums are published and whose numbers by trade are not yet",
+    )
     count = IntegerField()
     page = IntegerField()
     page_size = IntegerField()
@@ -123,7 +136,7 @@ class TradeDetail(TradeRisk):  # type: ignore[valid-type,misc]
     krd = ladder()
     curves = TradeCurves(allow_null=True)
     cash_flows = CashFlow(many=True, allow_null=True)
-    stamp = Stamp()
+    stamp = TradeStamp()
 
 
 class _GroupHead(Answer):
@@ -146,18 +159,8 @@ class _GroupHead(Answer):
 Group = type("Group", (_GroupHead,), {**measures(LIVE_SUMMED), "__module__": __name__})
 
 
-class DetailsStamp(Answer):
-    frame = IntegerField(help_text="The oldest frame that a block's analytics are of")
-    newest_frame = IntegerField(help_text="The newest one")
-    as_of = DateTimeField(help_text="The market's time of the oldest one")
-
-
 class Portfolio(Answer):
     frames = Stamp(many=True)
-    analytics = DictField(
-        child=DetailsStamp(),
-        help_text="By currency: of which frames the sums of measures of a lower cadence are",
-    )
     fx = DictField(
         child=FloatField(), help_text="Units of the reporting currency per unit, by currency"
     )

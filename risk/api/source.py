@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from functools import cache
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import TypeVar
 
 import redis
@@ -15,7 +16,6 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
 from risk.queries import trade_detail
 from risk.queries.trade_detail import FrameMoved, FrameView
-from risk.store.block_analytics import AnalyticsStore, FrameAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
@@ -24,8 +24,8 @@ from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
 
 T = TypeVar("T")
 TRIES = 3
-MANIFESTS_KEPT = 6
-"""Two of each currency: the current book and the one before."""
+MANIFESTS_KEPT = 2 * len(CURRENCIES)
+"""Two of each currency: those of the newest sums and of the detail behind them."""
 
 
 class NoFrameYet(APIException):
@@ -38,6 +38,21 @@ class NoFrameYet(APIException):
         "No risk has been published yet: start the bridge and a feed"
         " (manage.py runbridge, manage.py replay), or `make demo`"
     )
+
+
+class NoDetailYet(APIException):
+    """Sums are published, and numbers by trade are not."""
+
+    status_code = 503
+    default_code = "no_detail"
+    wait = RETRY_AFTER_S
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Only sums are published so far, and no numbers of {what}: try again, or start a"
+            " worker of the detail (celery -A riskproject worker --queues detail); a single trade"
+            " is priced at once with /risk/trades/TRADE_ID/?now=true"
+        )
 
 
 class KeptBooks(CompiledBooks):
@@ -77,32 +92,66 @@ def options() -> CurveOptions:
     )
 
 
-def views(currencies: Collection[str] = CURRENCIES) -> list[FrameView]:
-    """The frames published now.
+def rollups(currencies: Collection[str] = CURRENCIES) -> list[Rollup]:
+    """The sums published now.
 
     Raises:
-        NoFrameYet: There is none in any currency.
-        ValidationError: There are frames, but none in these currencies.
+        NoFrameYet: There are none in any currency.
+        ValidationError: There are sums, but none in these currencies.
         DependencyDown: Redis does not answer.
     """
     found = _published(currencies)
     if found:
         return found
-    published = [view.rollup.currency for view in _published(CURRENCIES)]
+    published = [rollup.currency for rollup in _published(CURRENCIES)]
     if not published:
         raise NoFrameYet
     asked, known = ", ".join(currencies), ", ".join(published)
     raise ValidationError({"currency": [f"currency: no risk in {asked}; published: {known}"]})
 
 
-def _published(currencies: Collection[str]) -> list[FrameView]:
-    return read(lambda: trade_detail.current_views(frames(), books(), currencies))
+def _published(currencies: Collection[str]) -> list[Rollup]:
+    return read(lambda: list(frames().current_all(tuple(currencies)).values()))
 
 
-def analytics(rollups: Iterable[Rollup]) -> dict[str, FrameAnalytics]:
-    """Sums of the measures of a lower cadence, by currency."""
-    store = AnalyticsStore(frames().client)
-    return {rollup.currency: FrameAnalytics(rollup, store.of(rollup)) for rollup in rollups}
+@dataclass(frozen=True)
+class Views:
+    """The details published now, and the currencies of which only sums are published."""
+
+    found: list[FrameView]
+    without: list[str]
+
+
+def views(currencies: Collection[str] = CURRENCIES) -> Views:
+    """The details published now.
+
+    Raises:
+        NoFrameYet: There are no sums in any currency.
+        NoDetailYet: There are sums in these currencies, and no detail.
+        ValidationError: There are sums, but none in these currencies.
+        DependencyDown: Redis does not answer.
+    """
+    found = read(lambda: trade_detail.detailed_views(frames(), books(), currencies))
+    known = {view.rollup.currency for view in found}
+    left = [name for name in currencies if name not in known]
+    pointers = read(lambda: frames().pointers(left)) if left else {}
+    without = [name for name, number in pointers.items() if number]
+    if not found:
+        rollups(currencies)
+        raise NoDetailYet(f"the trades in {', '.join(without or currencies)}")
+    return Views(found, without)
+
+
+def views_of_sums() -> Iterator[FrameView]:
+    """The frames of the newest sums with their books, one at a time, read when asked for.
+
+    Raises:
+        DependencyDown: Redis does not answer.
+    """
+    for name in CURRENCIES:
+        view = read(partial(trade_detail.view_of_sums, frames(), books(), name))
+        if view is not None:
+            yield view
 
 
 def read(question: Callable[[], T]) -> T:

@@ -36,8 +36,6 @@ from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters
 from risk.api.views import RiskView
 from risk.queries import portfolio, trade_detail
-from risk.store import block_analytics
-from risk.store.block_analytics import FrameAnalytics
 from risk.store.frames import CHANNEL, key
 from risk.store.results import Rollup
 from riskproject.web.problems import problem
@@ -90,7 +88,7 @@ class StreamView(RiskView):
         responses={
             (200, EventStream.media_type): OpenApiResponse(
                 str,
-                description="Events `risk`: {stamp, analytics, groups} of one currency, as in "
+                description="Events `risk`: {stamp, groups} of one currency, as in "
                 "/risk/portfolio/. The first come at once. Comments keep the line open; it ends "
                 "after ten minutes, and a browser comes back by itself",
             )
@@ -254,8 +252,7 @@ async def _events(
             checked = time.monotonic()
         async for rollup in _newer(client, currencies, seen):
             seen[rollup.currency] = rollup.frame
-            analytics = await _analytics(client, rollup)
-            yield _event(rollup, groups, desks, seen, analytics)
+            yield _event(rollup, groups, desks, seen)
             beat = time.monotonic()
         if time.monotonic() - beat >= HEARTBEAT_S:
             beat = time.monotonic()
@@ -290,24 +287,15 @@ async def _notice(listener: Any) -> None:
         wait = 0.0
 
 
-async def _analytics(client: Any, rollup: Rollup) -> FrameAnalytics:
-    """Sums of the measures of a lower cadence."""
-    keys = block_analytics.keys_of(rollup, range(rollup.blocks))
-    found = await client.mget(keys) if keys else []
-    return FrameAnalytics(rollup, block_analytics.decoded(rollup, found))
-
-
 def _event(
     rollup: Rollup,
     groups: Sequence[str],
     desks: Collection[str] | None,
     seen: Mapping[str, int],
-    analytics: FrameAnalytics,
 ) -> bytes:
     event_id = ",".join(f"{name}:{frame}" for name, frame in seen.items() if name in CURRENCIES)
     body = {
         "stamp": trade_detail.stamp(rollup),
-        "analytics": analytics.stamp(),
-        "groups": portfolio.portfolio([rollup], groups, None, desks, {rollup.currency: analytics}),
+        "groups": portfolio.portfolio([rollup], groups, None, desks),
     }
     return f"event: risk\nid: {event_id}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, cast
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from pricing.measures.table import ANALYTICS, LIVE_SUMMED, total, with_new_names
-from risk.store.block_analytics import FrameAnalytics
+from pricing.measures.table import LIVE_SUMMED, total, with_new_names
 from risk.store.results import BookProductTotals, Rollup
 
-Member = tuple[BookProductTotals, float, FrameAnalytics | None]
-"""A cell, the factor that converts it, and the analytics of its frame's book."""
+Member = tuple[BookProductTotals, float]
+"""A cell, and the factor that converts it."""
 
 GROUPINGS = ("currency", "desk", "book", "type")
 
@@ -21,7 +19,6 @@ def portfolio(
     group_by: Sequence[str],
     reporting: str | None,
     desks: Collection[str] | None = None,
-    analytics: Mapping[str, FrameAnalytics] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Sums by groups. Currencies are added only when converted, by each frame's own FX.
 
@@ -32,7 +29,6 @@ def portfolio(
         group_by: Any of GROUPINGS; without ``currency`` a reporting currency is needed.
         reporting: Currency to convert to, or None to stay in each trade's own.
         desks: Only these; None for all.
-        analytics: Sums of the measures of a lower cadence, by currency.
 
     Raises:
         ValueError: Two currencies would be added unconverted, or an FX rate is missing.
@@ -51,7 +47,7 @@ def portfolio(
                 place = tuple(_label(rollup, cell, name) for name in group_by)
                 group = groups.setdefault(place, _empty(group_by, place, rollup, reporting))
                 _add(group, rollup, cell, factor)
-                members.setdefault(place, []).append((cell, factor, analytics.get(rollup.currency)))
+                members.setdefault(place, []).append((cell, factor))
     return [groups[place] | _sums(members[place]) for place in sorted(groups)]
 
 
@@ -59,17 +55,11 @@ def _sums(members: Sequence[Member]) -> dict[str, float | None]:
     """Sums of cells, each converted by its factor; None where a cell lacks the measure."""
 
     def converted(name: str) -> Iterator[tuple[str, float | None]]:
-        for cell, factor, analytics in members:
-            value = _value(cell, name, analytics)
+        for cell, factor in members:
+            value = getattr(cell, name)
             yield cell.product, None if value is None else factor * value
 
     return with_new_names({name: total(converted(name), name) for name in LIVE_SUMMED})
-
-
-def _value(cell: BookProductTotals, name: str, analytics: FrameAnalytics | None) -> float | None:
-    if name not in ANALYTICS:
-        return cast("float | None", getattr(cell, name))
-    return None if analytics is None else analytics.sum(cell.book, cell.product, name)
 
 
 def conversion(rollup: Rollup, reporting: str | None) -> float:

@@ -1,27 +1,31 @@
-"""Read one trade of a published frame: its measures, its ladders and the frame's header.
+"""Read one trade of a published detail: its measures, its ladders and the frame's header.
 
-The frame under each currency's pointer is read once, so an answer never mixes frames. Lists of
-trades are in ``trade_list.py``, sums in ``portfolio.py``.
+The detail under each currency's pointer is read once, with the sums and the book of the same frame,
+so an answer never mixes frames. Lists of trades are in ``trade_list.py``, sums in ``portfolio.py``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pricing.markets.conventions import CURRENCIES
-from risk.queries.trade_numbers import no_numbers, number, numbers
-from risk.store.block_analytics import AnalyticsStore
+from risk.queries.trade_numbers import made_of, no_numbers, number, numbers
+from risk.store.block_analytics import AnalyticsStore, BlockAnalytics
 from risk.store.compiled_book import Books, Manifest
 from risk.store.frames import Frames
-from risk.store.results import PartColumns, Rollup
+from risk.store.publication import MISSING_BLOCK
+from risk.store.results import Detail, PartColumns, Rollup
 
 STALE_AFTER_S = 10.0
 """A frame older than this is flagged; a quiet market has old frames that are still right."""
 
-LATE = ("MISSING_BLOCK", "its block was not priced in time for this frame")
+LATE = (MISSING_BLOCK, "its block was not priced in time for this frame")
+
+Place = tuple[int, int]
+"""Block and row of a trade."""
 
 
 class FrameMoved(Exception):
@@ -30,24 +34,51 @@ class FrameMoved(Exception):
 
 @dataclass(frozen=True)
 class FrameView:
-    """One published frame with its book."""
+    """A published frame with its book, in which trades are looked up.
+
+    ``detail`` is the frame's numbers by trade; None in a view of the newest sums, of which single
+    trades are priced on demand. ``sums_frame`` and ``detail_frame`` are the frames that were
+    published as sums and as detail when the view was made; the latter is 0 without a detail.
+    """
 
     rollup: Rollup
     manifest: Manifest
+    detail: Detail | None
+    sums_frame: int
+    detail_frame: int
 
     def stamp(self) -> dict[str, Any]:
-        """What every risk answer carries about the frame it is from."""
-        return stamp(self.rollup)
+        """What every answer about trades carries about the frame that it is from.
+
+        ``status`` and ``priced`` are those of the numbers by trade, which may lack blocks that the
+        frame's sums have.
+        """
+        late = self._late()
+        failed = {failure.trade_id for failure in self.rollup.failures}
+        found = stamp(self.rollup)
+        return found | {
+            "status": "PARTIAL" if late else found["status"],
+            "priced": found["priced"] - sum(name not in failed for name in late),
+            "sums_frame": self.sums_frame,
+            "detail_frame": self.detail_frame or None,
+        }
+
+    def missing(self) -> set[int]:
+        """Blocks of which there are no numbers by trade."""
+        return {*self.rollup.missing, *(self.detail.missing if self.detail else ())}
 
     def reasons(self) -> dict[str, tuple[str, str]]:
         """Code and sentence of each trade that has no number."""
-        late = (name for block in self.rollup.missing for name in self.manifest.trade_ids[block])
         named = {f.trade_id: (f.code, f.message) for f in self.rollup.failures}
-        return dict.fromkeys(late, LATE) | named
+        return dict.fromkeys(self._late(), LATE) | named
+
+    def _late(self) -> list[str]:
+        """Trades of the blocks that are missing."""
+        return [name for block in self.missing() for name in self.manifest.trade_ids[block]]
 
 
 def stamp(rollup: Rollup) -> dict[str, Any]:
-    """What every risk answer carries about the frame it is from."""
+    """What every answer of sums carries about the frame that it is from."""
     age_s = time.time() - rollup.published_ns / 1e9
     return {
         "currency": rollup.currency,
@@ -69,31 +100,44 @@ def stamp(rollup: Rollup) -> dict[str, Any]:
     }
 
 
-def current_views(
+def detailed_views(
     frames: Frames, books: Books, currencies: Iterable[str] = CURRENCIES
 ) -> list[FrameView]:
-    """The published frames, with the books they were made with."""
+    """The published details, with the sums and the books of the same frames."""
     views = []
     for name in currencies:
-        rollup = frames.current(name)
-        manifest = books.manifest(name, rollup.book_version) if rollup else None
-        if rollup is not None and manifest is not None:
-            views.append(FrameView(rollup, manifest))
+        found = frames.detailed(name)
+        manifest = books.manifest(name, found.rollup.book_version) if found else None
+        if found is not None and manifest is not None:
+            # Asked for last: sums are never behind the detail.
+            newest = max(frames.pointer(name), found.rollup.frame)
+            views.append(
+                FrameView(found.rollup, manifest, found.detail, newest, found.rollup.frame)
+            )
     return views
 
 
-def columns_of(frames: Frames, rollup: Rollup, block: int) -> PartColumns | None:
-    """Numbers by trade of one block; None when the frame went out without it.
+def view_of_sums(frames: Frames, books: Books, currency: str) -> FrameView | None:
+    """The frame of the newest sums with its book, whether or not its detail is published."""
+    rollup = frames.current(currency)
+    manifest = books.manifest(currency, rollup.book_version) if rollup else None
+    if rollup is None or manifest is None:
+        return None
+    return FrameView(rollup, manifest, None, rollup.frame, frames.detail_pointer(currency))
+
+
+def columns_of(frames: Frames, view: FrameView, blocks: Sequence[int]) -> list[PartColumns | None]:
+    """Numbers by trade of blocks; None where the detail went out without the block.
 
     Raises:
-        FrameMoved: The frame has it, and it is no longer there.
+        FrameMoved: The detail has a block, and it is no longer there.
     """
-    if block in rollup.missing:
-        return None
-    found = frames.columns(rollup.currency, rollup.frame, block)
-    if found is None:
-        raise FrameMoved(f"{rollup.currency} frame {rollup.frame}")
-    return found
+    missing = view.missing()
+    found = frames.columns_of(view.rollup.currency, view.rollup.frame, blocks)
+    for block, columns in zip(blocks, found, strict=True):
+        if columns is None and block not in missing:
+            raise FrameMoved(f"{view.rollup.currency} frame {view.rollup.frame}")
+    return [None if b in missing else c for b, c in zip(blocks, found, strict=True)]
 
 
 def trade_detail(frames: Frames, view: FrameView, trade_id: str) -> dict[str, Any] | None:
@@ -106,23 +150,50 @@ def trade_detail(frames: Frames, view: FrameView, trade_id: str) -> dict[str, An
     failure = view.reasons().get(trade_id)
     if place is None and failure is None:
         return None
+    if place is None or failure:
+        return without_numbers(view, trade_id, place, failure)
+    (columns,) = columns_of(frames, view, [place[0]])
+    if columns is None:
+        return without_numbers(view, trade_id, place, LATE)
+    ladders = {name: columns.ladder(name)[place[1]] for name in LADDERS}  # type: ignore[arg-type]
+    made = made_of(columns, place[1])
+    return with_numbers(view, trade_id, place, made, ladders, analytics_of(frames, view, place[0]))
+
+
+LADDERS = ("ladder_par", "krd")
+
+
+def analytics_of(frames: Frames, view: FrameView, block: int) -> BlockAnalytics | None:
+    """The newest analytics of a block for the view's book and date; None without any."""
+    (found,) = AnalyticsStore(frames.client).of_blocks(view.rollup, [block])
+    return found
+
+
+def with_numbers(
+    view: FrameView,
+    trade_id: str,
+    place: Place,
+    made: Mapping[str, float | None],
+    ladders: Mapping[str, Iterable[float | None]],
+    analytics: BlockAnalytics | None,
+) -> dict[str, Any]:
+    """The record of a priced trade; ladders are in the order of the frame's keys."""
+    record = trade_head(view, trade_id, place, None)
+    record |= numbers(made, record["type"], analytics, place[1])
+    record |= {name: by_curve(view.rollup.keys, values) for name, values in ladders.items()}
+    return record | {"stamp": view.stamp()}
+
+
+def without_numbers(
+    view: FrameView, trade_id: str, place: Place | None, failure: tuple[str, str] | None
+) -> dict[str, Any]:
+    """The record of a trade that is not priced."""
     record = trade_head(view, trade_id, place, failure)
-    record |= {"ladder_par": {}, "krd": {}, "stamp": view.stamp()}
-    columns = None if place is None or failure else columns_of(frames, view.rollup, place[0])
-    if place is None or columns is None:
-        return record
-    (analytics,) = AnalyticsStore(frames.client).of_blocks(view.rollup, [place[0]])
-    record |= numbers(columns, place[1], record["type"], analytics)
-    record["ladder_par"] = by_curve(view.rollup.keys, columns.ladder("ladder_par")[place[1]])
-    record["krd"] = by_curve(view.rollup.keys, columns.ladder("krd")[place[1]])
-    return record
+    return record | {name: {} for name in LADDERS} | {"stamp": view.stamp()}
 
 
 def trade_head(
-    view: FrameView,
-    trade_id: str,
-    place: tuple[int, int] | None,
-    failure: tuple[str, str] | None,
+    view: FrameView, trade_id: str, place: Place | None, failure: tuple[str, str] | None
 ) -> dict[str, Any]:
     """A trade's flat record before its numbers: what is not made is None, with a reason."""
     book, product = _labels(view, trade_id, place)
@@ -139,7 +210,7 @@ def trade_head(
     }
 
 
-def _labels(view: FrameView, trade_id: str, place: tuple[int, int] | None) -> tuple[str, str]:
+def _labels(view: FrameView, trade_id: str, place: Place | None) -> tuple[str, str]:
     """Book and product; empty when not even they could be read."""
     if place is not None:
         block, row = place
@@ -148,7 +219,7 @@ def _labels(view: FrameView, trade_id: str, place: tuple[int, int] | None) -> tu
     return (lost.book, lost.product) if lost else ("", "")
 
 
-def by_curve(keys: Sequence[tuple[str, str]], values: Iterable[float]) -> dict[str, Any]:
+def by_curve(keys: Sequence[tuple[str, str]], values: Iterable[float | None]) -> dict[str, Any]:
     """A ladder as {curve: {tenor: number}}."""
     ladder: dict[str, dict[str, float | None]] = {}
     for (curve, tenor), value in zip(keys, values, strict=True):

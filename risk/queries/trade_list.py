@@ -1,4 +1,4 @@
-"""List all trades of published frames as columns, filtered, sorted and cut to a page.
+"""List all trades of published details as columns, filtered, sorted and cut to a page.
 
 Only the rows of the page become Python objects: at 100,000 trades a list of records would take a
 second, the columns take milliseconds. Data that depend on the book alone (names, sort order of
@@ -18,7 +18,7 @@ import numpy as np
 from pricing.arrays import FloatArray, IntArray
 from pricing.measures.table import ANALYTICS, LIVE
 from risk.queries.trade_detail import FrameView, columns_of
-from risk.queries.trade_numbers import no_numbers, numbers
+from risk.queries.trade_numbers import made_of, no_numbers, numbers
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
@@ -113,16 +113,16 @@ class Page:
 
 
 class Table:
-    """One frame's trades. Numbers that could not be made are NaN."""
+    """The trades of one published detail. Numbers that could not be made are NaN."""
 
     def __init__(self, frames: Frames, view: FrameView) -> None:
-        """Fetch the frame's columns.
+        """Fetch the detail's columns.
 
         Raises:
             FrameMoved: A part that the frame has is no longer there.
         """
         self.view, self.names = view, directory(view.manifest)
-        self.blocks = [columns_of(frames, view.rollup, b) for b in range(view.manifest.blocks)]
+        self.blocks = columns_of(frames, view, range(view.manifest.blocks))
         self.analytics = AnalyticsStore(frames.client).of(view.rollup)
         self.reasons = view.reasons()
         self.failed = np.zeros(len(self.names), dtype=bool)
@@ -169,7 +169,8 @@ class Table:
         columns = self.blocks[block] if block is not None else None
         if block is None or columns is None or failed:
             return no_numbers()
-        return numbers(columns, place, str(self.names.labels["type"][row]), self.analytics[block])
+        product = str(self.names.labels["type"][row])
+        return numbers(made_of(columns, place), product, self.analytics[block], place)
 
     def _place(self, row: int) -> tuple[int | None, int]:
         block = int(np.searchsorted(self.names.starts, row, side="right")) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,27 @@ NOT_A_NUMBER = "NOT_A_NUMBER"
 """It could not be made of this trade, such as the par rate of a swap that pays nothing more."""
 
 
+def made_of(part: PartColumns, row: int) -> dict[str, float]:
+    """The measures of every frame that a worker has made of one trade; NaN where it could not."""
+    return {name: float(part.column(name)[row]) for name in MEASURES if part.has(name)}
+
+
 def numbers(
-    part: PartColumns, row: int, product: str, analytics: BlockAnalytics | None
+    made: Mapping[str, float | None], product: str, analytics: BlockAnalytics | None, row: int
 ) -> dict[str, Any]:
-    """All measures of a priced trade; ``unavailable`` says why one of them is None."""
-    values = {name: number(part.column(name)[row]) for name in MEASURES}
+    """All measures of a priced trade; ``unavailable`` says why one of them is None.
+
+    Args:
+        made: Measures of every frame by name; a measure that is absent was not made.
+        product: The trade's product.
+        analytics: The newest analytics of the trade's block; None when there are none yet.
+        row: The trade's row in them.
+    """
+    values = {name: number(made.get(name)) for name in MEASURES}
     for name in ANALYTICS:
         values[name] = None if analytics is None else number(analytics.column(name)[row])
     reasons = {
-        name: _reason(part, row, name, product, analytics)
+        name: _reason(made, name, product, analytics, row)
         for name, value in values.items()
         if value is None
     }
@@ -51,17 +64,21 @@ def no_numbers() -> dict[str, Any]:
 
 
 def _reason(
-    part: PartColumns, row: int, name: str, product: str, analytics: BlockAnalytics | None
+    made: Mapping[str, float | None],
+    name: str,
+    product: str,
+    analytics: BlockAnalytics | None,
+    row: int,
 ) -> str:
     if not BY_NAME[name].supports(product):
         return UNSUPPORTED
     if name in MEASURES:
-        return NOT_A_NUMBER if part.has(name) else OLDER_WORKER
+        return NOT_A_NUMBER if name in made else OLDER_WORKER
     if analytics is None or name not in analytics.columns:
         return NOT_MADE_YET
     return NOT_A_NUMBER if BY_NAME[name].every_product else analytics.reasons.get(row, NOT_A_NUMBER)
 
 
-def number(value: float) -> float | None:
+def number(value: float | None) -> float | None:
     """JSON has no NaN: what could not be made is null."""
-    return float(value) if np.isfinite(value) else None
+    return float(value) if value is not None and np.isfinite(value) else None

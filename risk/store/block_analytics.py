@@ -18,7 +18,6 @@ import numpy as np
 import redis
 
 from pricing.arrays import FloatArray
-from pricing.measures.table import total
 from risk.store.frames import key, script
 from risk.store.results import Rollup
 
@@ -32,16 +31,8 @@ LOST_AFTER_S = 30
 """A task that has not begun by then is taken to be lost: the next frame sends another."""
 
 
-class AnalyticSums(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums of one book and product of a block; None where a priced trade has no number."""
-
-    book: str
-    product: str
-    sums: dict[str, float | None]
-
-
 class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):
-    """Measures by trade of one block, in its order, with their sums.
+    """Measures by trade of one block, in its order.
 
     ``columns`` holds float64 columns by measure. ``reasons`` says why measures of a trade could not
     be made, by its row. ``frame``, ``as_of`` and ``valuation_date`` are of the frame that they are
@@ -56,7 +47,6 @@ class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     trades: int
     columns: dict[str, bytes]
-    cells: list[AnalyticSums]
     reasons: dict[int, str] = {}
 
     def column(self, name: str) -> FloatArray:
@@ -116,32 +106,3 @@ def decoded(rollup: Rollup, found: Iterable[bytes | None]) -> list[BlockAnalytic
     """What is found there; None where it is of other trades or of another date than a frame."""
     made = [_analytics.decode(raw) if raw else None for raw in found]
     return [one if one is not None and one.is_for(rollup) else None for one in made]
-
-
-class FrameAnalytics:
-    """Sums of the analytics of a published frame's book."""
-
-    def __init__(self, rollup: Rollup, analytics: Sequence[BlockAnalytics | None]) -> None:
-        """Index the cells; a frame with a block that has no analytics has no sums."""
-        present = [d for block, d in enumerate(analytics) if block not in rollup.missing]
-        self.made = [one for one in present if one is not None]
-        self.whole = len(self.made) == len(present)
-        self._cells: dict[tuple[str, str], list[AnalyticSums]] = {}
-        for one in self.made:
-            for cell in one.cells:
-                self._cells.setdefault((cell.book, cell.product), []).append(cell)
-
-    def sum(self, book: str, product: str, name: str) -> float | None:
-        """The sum of a measure over a book's trades of one product."""
-        if not self.whole:
-            return None
-        cells = self._cells.get((book, product), [])
-        return total([(product, cell.sums.get(name)) for cell in cells], name)
-
-    def stamp(self) -> dict[str, Any] | None:
-        """Of which frames the analytics are: the oldest and the newest; None without any."""
-        if not self.made:
-            return None
-        oldest = min(self.made, key=lambda one: one.frame)
-        newest = max(self.made, key=lambda one: one.frame)
-        return {"frame": oldest.frame, "newest_frame": newest.frame, "as_of": oldest.as_of}

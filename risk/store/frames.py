@@ -304,6 +304,14 @@ class Frames:
         raw = self.client.hget(key(currency, "detail", frame), f"columns:{block}")
         return _columns.decode(raw) if raw else None
 
+    def columns_of(
+        self, currency: str, frame: int, blocks: Sequence[int]
+    ) -> list[PartColumns | None]:
+        """Return the numbers by trade of several blocks, in one round trip; None where absent."""
+        fields = [f"columns:{block}" for block in blocks]
+        found = self.client.hmget(key(currency, "detail", frame), fields) if fields else []
+        return [_columns.decode(raw) if raw else None for raw in found]
+
     def rollup(self, currency: str, frame: int) -> Rollup | None:
         """The sums of a frame; None when they are not published or have expired."""
         raw = self.client.get(key(currency, "rollup", frame))
@@ -320,6 +328,24 @@ class Frames:
             if rollup and head:
                 return Detailed(_rollup.decode(rollup), _detail.decode(head))
         return None
+
+    def details(self, currencies: Sequence[str]) -> dict[str, Detail]:
+        """Published details by currency, without their numbers; absent where there are none."""
+        found: dict[str, Detail] = {}
+        for _ in range(3):  # a pointer may move on between the two reads
+            left = [name for name in currencies if name not in found]
+            with self.client.pipeline(transaction=False) as pipe:
+                for name in left:
+                    pipe.get(key(name, "detail"))
+                numbers = dict(zip(left, pipe.execute(), strict=True))
+                there = [name for name in left if numbers[name]]
+                for name in there:
+                    pipe.get(key(name, "detail", int(numbers[name]), "head"))
+                heads = zip(there, pipe.execute(), strict=True)
+            found |= {name: _detail.decode(head) for name, head in heads if head}
+            if found.keys() >= set(there):
+                break
+        return found
 
     def current(self, currency: str) -> Rollup | None:
         """The published sums of a currency."""

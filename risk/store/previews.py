@@ -19,6 +19,7 @@ from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms, decode
 
 PREVIEW_TASK = "risk.workers.tasks.preview_trade"
+TRADE_TASK = "risk.workers.tasks.price_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30
@@ -39,12 +40,30 @@ class PreviewQuestion(msgspec.Struct, frozen=True, kw_only=True):
     book_version: str
 
 
+class TradeQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which trade of a compiled book to price, and on which market.
+
+    ``block`` and ``row`` are its place in the book version.
+    """
+
+    answer_key: str
+    currency: str
+    valuation_date: dt.date
+    curves: CurveQuotes
+    book_version: str
+    block: int
+    row: int
+
+
 class ContractQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """The terms whose cash flows are asked for, without a market."""
 
     answer_key: str
     type: str
     terms: dict[str, Any]
+
+
+Question = PreviewQuestion | TradeQuestion | ContractQuestion
 
 
 def answer_key(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,7 @@ from pricing import kernel
 from pricing.arrays import BoolArray, FloatArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
-from pricing.measures.table import ANALYTICS_SUMMED, BY_NAME
 from pricing.products.cash_flows import FlowBlock
-from risk.store.block_analytics import AnalyticSums
 from risk.store.results import CHECKED_SUMS, REQUIRED_NUMBERS, CellCheck, PartColumns
 
 
@@ -68,36 +65,6 @@ def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellChec
         CellCheck(book=book, product=product, sums=sums[row].tolist(), gross=gross[row].tolist())
         for row, (book, product) in enumerate(groups.names)
     ]
-
-
-def analytic_sums(
-    groups: Groups, values: Mapping[str, FloatArray], npv: FloatArray, matured: BoolArray
-) -> list[AnalyticSums]:
-    """Sums of the additive analytics by book and product; failed trades are in none."""
-    good = np.isfinite(npv) & ~matured
-    sums = {n: group_sums(groups.member * good, values[n], good) for n in ANALYTICS_SUMMED}
-    return [
-        AnalyticSums(
-            book=book,
-            product=product,
-            sums={
-                name: float(column[row]) if np.isfinite(column[row]) else None
-                for name, column in sums.items()
-                if BY_NAME[name].supports(product)
-            },
-        )
-        for row, (book, product) in enumerate(groups.names)
-    ]
-
-
-def group_sums(member: FloatArray, values: FloatArray, good: BoolArray) -> FloatArray:
-    """Sums of a measure by group; NaN where a trade of the group that counts has no number."""
-    found = np.isfinite(values)
-    sums = member @ np.where(good & found, values, 0.0)
-    lacking = good & ~found
-    if lacking.any():
-        sums[member @ lacking > 0] = np.nan
-    return np.asarray(sums)
 
 
 def _or_zero(table: FloatArray, good: BoolArray) -> FloatArray:

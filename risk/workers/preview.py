@@ -1,4 +1,4 @@
-"""Price a trade that is not saved, and list the cash flows of a contract."""
+"""Price one trade while a caller waits, saved or not, and list the cash flows of a contract."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, Failure, PricingError
-from pricing.markets.calendars import date_of
-from pricing.products.cash_flows import FIXED, CompiledTrade
+from pricing.markets.calendars import date_of, day_of
+from pricing.measures.block import make_ready, price_block
+from pricing.measures.value_date import roll_to
+from pricing.products.cash_flows import FIXED, CompiledTrade, only
 from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books
-from risk.store.previews import NAMES, ContractQuestion, Json, PreviewQuestion, terms_of
+from risk.store.compiled_book_store import StaleBook
+from risk.store.frames import BOOK_GONE
+from risk.store.messages import PriceJob
+from risk.store.previews import (
+    NAMES,
+    ContractQuestion,
+    Json,
+    PreviewQuestion,
+    TradeQuestion,
+    terms_of,
+)
+from risk.workers.session import BookGone, Session
 
 
 def price_preview(question: PreviewQuestion, books: Books, options: CurveOptions) -> Json:
@@ -38,6 +51,42 @@ def price_preview(question: PreviewQuestion, books: Books, options: CurveOptions
     if found["failed"]:
         return {"failure": found["failed"][0]}
     return {"measures": found["trades"][0]}
+
+
+def price_trade(question: TradeQuestion, session: Session) -> Json:
+    """Price one trade of a compiled book.
+
+    Returns:
+        ``measures`` of every frame by name (None where one could not be made), ``ladder_par`` and
+        ``krd`` in the order of the frame's keys; or ``failure``, with the code BOOK_GONE when the
+        book version is no longer there.
+    """
+    job = PriceJob(
+        currency=question.currency,
+        frame=0,
+        block=question.block,
+        blocks=0,
+        book_version=question.book_version,
+        valuation_date=question.valuation_date,
+        curves=question.curves,
+    )
+    try:
+        block = only(session.fetch_block(job, question.block), question.row)
+        curves = session.curves(job)
+        solved = session.solve(job, curves)
+        dated = roll_to(block, day_of(question.valuation_date), session.fixings(job), curves.names)
+    except (BookGone, StaleBook) as error:
+        return {"failure": {"code": BOOK_GONE, "message": str(error)}}
+    except PricingError as error:
+        return _failure(error)
+    risk = price_block(make_ready(dated, curves.grid), curves, solved)
+    if risk.failures:
+        return {"failure": msgspec.to_builtins(risk.failures[0])}
+    return {
+        "measures": {name: float(column[0]) for name, column in risk.values.items()},
+        "ladder_par": risk.ladder_par[0].tolist(),
+        "krd": risk.krd[0].tolist(),
+    }
 
 
 def contract_flows(question: ContractQuestion) -> Json:

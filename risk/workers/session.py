@@ -35,7 +35,6 @@ from risk.store.results import BlockTotals, PartColumns
 from risk.workers.block_result import (
     Groups,
     add_up,
-    analytic_sums,
     make_groups,
     pack_columns,
 )
@@ -145,7 +144,7 @@ class Session:
         if self._priced is None or self._priced[0] != job:
             return None
         risk = self._priced[1]
-        curves, ready, groups = self.prepare(job)
+        curves, ready, _ = self.prepare(job)
         block = ready.dated.block
         priced = PricedBlock(
             block=block,
@@ -166,7 +165,6 @@ class Session:
             worker=self.name,
             trades=len(block),
             columns={name: column.tobytes() for name, column in values.items()},
-            cells=analytic_sums(groups, values, risk.npv, ready.dated.matured),
             reasons=dict(reasons),
         )
 

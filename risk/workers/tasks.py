@@ -28,7 +28,7 @@ from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
-from risk.store.previews import ContractQuestion, PreviewQuestion, put_answer
+from risk.store.previews import ContractQuestion, PreviewQuestion, TradeQuestion, put_answer
 from risk.store.publication import SumsDiffer, make_rollup, publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
 from risk.workers import (
@@ -364,6 +364,13 @@ def preview_trade(payload: dict[str, Any]) -> str:
     return _answer(
         question.answer_key, lambda: preview.price_preview(question, _books(), _options())
     )
+
+
+@shared_task(name="risk.workers.tasks.price_trade", max_retries=0)
+def price_trade(payload: dict[str, Any]) -> str:
+    """Price one trade of a compiled book, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, TradeQuestion)
+    return _answer(question.answer_key, lambda: preview.price_trade(question, _session()))
 
 
 @shared_task(name="risk.workers.tasks.contract_flows", max_retries=0)

@@ -20,13 +20,22 @@ import msgspec
 import numpy as np
 import redis
 
+from dashboard.blotter import Trades, trades_of
 from pricing.errors import Failure
-from risk.store.compiled_book import BlockTrades, BookHead, Manifest, encode, encode_block_trades
+from risk.store.compiled_book import (
+    BlockTrades,
+    BookHead,
+    Manifest,
+    encode,
+    encode_block_trades,
+)
 from risk.store.frames import Frames, key
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
 from risk.store.messages import FrameHeader
-from risk.store.results import CellSums, PartColumns, PartSums, Rollup, roll_up
+from risk.store.publication import publish_detail
+from risk.store.results import BlockTotals, CellSums, PartColumns, PartSums, Rollup, roll_up
 from risk.workers.block_result import pack
+from tests.risk.made import check_of
 
 DAY = dt.date(2024, 3, 5)
 FX = {"USD": 1.0, "EUR": 2.0, "GBP": 4.0}
@@ -104,12 +113,17 @@ def header(currency: str, frame: int, **more: object) -> FrameHeader:
 
 @dataclass(frozen=True)
 class Made:
-    """A frame and its parts."""
+    """A frame: the part of its sums, the numbers by trade of its blocks, and its roll-up."""
 
     header: FrameHeader
-    parts: list[PartSums]
+    sums: PartSums
     columns: list[PartColumns]
     rollup: Rollup
+
+    def trades(self, failures: Sequence[Failure] = ()) -> Trades:
+        """Its detail as the dashboard reads it."""
+        parts = {table.block: table for table in self.columns}
+        return trades_of(self.rollup, manifest(self.rollup.currency, failures), parts)
 
 
 def make(
@@ -121,82 +135,93 @@ def make(
     failures: Sequence[Failure] = (),
     not_compiled: Sequence[Failure] = (),
     missing: Sequence[int] = (),
-    published_ago_s: int = 0,
+    published_ago_s: float = 0,
     **more: object,
 ) -> Made:
     """One frame; ``gain`` is added to the NPV of the bond."""
-    head, now = header(currency, frame, **more), time.time_ns() - published_ago_s * 10**9
-    parts, tables = [], []
+    head = header(currency, frame, **more)
+    now = time.time_ns() - int(published_ago_s * 1e9)
+    cells, tables = [], []
     for block in (block for block in (0, 1) if block not in missing):
         npv, krd = NPV[currency][block] + (0.0 if block else gain), KRD[currency][block]
         lost = [] if block else list(failures)
-        parts.append(
-            PartSums(
-                block=block,
-                worker="w",
-                started_ns=now - 10_000_000,
-                finished_ns=now - 3_000_000,
-                keys=KEYS[currency],
-                curve_version="c",
-                rate_error=0.0,
-                zero_rates=list(zeros or ZEROS[currency]),
-                cells=[cell("swap" if block else "bond", npv, krd, len(lost))],
-                failures=lost,
-            )
-        )
+        cells.append(cell("swap" if block else "bond", npv, krd, len(lost)))
         tables.append(columns(block, npv, krd))
+    sums = PartSums(
+        part=0,
+        worker="w",
+        started_ns=now - 10_000_000,
+        finished_ns=now - 3_000_000,
+        keys=KEYS[currency],
+        curve_version="c",
+        rate_error=0.0,
+        zero_rates=list(zeros or ZEROS[currency]),
+        cells=cells,
+        failures=[] if 0 in missing else list(failures),
+        excluded=list(missing),
+    )
     rollup = roll_up(
         head,
-        parts,
+        [sums],
         desk_of_book=DESKS,
         trades=2 + len(failures) + len(not_compiled),
         not_compiled=not_compiled,
         published_ns=now,
     )
-    return Made(head, parts, tables, rollup)
+    return Made(head, sums, tables, rollup)
 
 
-def publish(client: redis.Redis, currency: str, frame: int = 1, **more: Any) -> Rollup:
-    """Write one frame through the store that the workers write through."""
+def publish(
+    client: redis.Redis,
+    currency: str,
+    frame: int = 1,
+    *,
+    detail: bool = True,
+    late: Sequence[int] = (),
+    **more: Any,
+) -> Rollup:
+    """Write one frame through the store that the workers write through.
+
+    Args:
+        client: Where to.
+        currency: Which of the three.
+        frame: Its number.
+        detail: False publishes its sums only.
+        late: Blocks that the detail leaves out.
+        **more: As ``make``.
+    """
     frames, made = Frames(client), make(currency, frame, **more)
     frames.open(made.header)
-    for part, table in zip(made.parts, made.columns, strict=True):
-        frames.put(currency, frame, part, table)
-    book = manifest(currency, more.get("not_compiled", ()))
-    store(client, book)
+    frames.put(currency, frame, made.sums)
+    book = manifest(currency, more.get("not_compiled", ()), made.rollup.book_version)
+    store_book(client, book)
     assert frames.publish(made.rollup) == "PUBLISHED"
+    if detail:
+        publish_trades(client, made, late)
     return made.rollup
 
 
-def store(client: redis.Redis, book: Manifest) -> None:
-    """Write a manifest as the compiler does: a head, and what it names."""
-    head = BookHead(
-        version=book.version,
-        number=book.number,
-        currency=book.currency,
-        block_names=[f"block-{number}" for number in range(book.blocks)],
-        sizes=[len(ids) for ids in book.trade_ids],
-        desk_of_book=book.desk_of_book,
-        failures=book.failures,
-        fixings_name="none",
-        content="",
-    )
-    client.set(key(book.currency, "book", book.version), encode(head))
-    client.set(key(book.currency, "fixings", "none"), encode(book.fixings))
-    for block, name in enumerate(head.block_names):
-        trades = BlockTrades(
-            trade_ids=book.trade_ids[block],
-            books=book.books[block],
-            products=book.products[block],
-            notional=[0.0] * head.sizes[block],
-        )
-        client.set(key(book.currency, "trades", name), encode_block_trades(trades))
+def publish_trades(client: redis.Redis, made: Made, late: Sequence[int] = ()) -> None:
+    """Write the detail of a published frame, without the late blocks."""
+    frames, rollup = Frames(client), made.rollup
+    assert frames.open_detail(rollup.currency, rollup.frame) == "OPENED"
+    for table, each in zip(made.columns, made.sums.cells, strict=True):
+        if table.block not in late:
+            totals = BlockTotals(
+                block=table.block,
+                worker="w",
+                started_ns=made.sums.started_ns,
+                finished_ns=made.sums.finished_ns,
+                cells=[check_of(each)],
+            )
+            frames.put_detail(rollup.currency, rollup.frame, totals, table)
+    assert publish_detail(frames, rollup, late) == "PUBLISHED"
 
 
-def manifest(currency: str, failures: Sequence[Failure] = ()) -> Manifest:
+def manifest(currency: str, failures: Sequence[Failure] = (), version: str = "1-abc") -> Manifest:
     """A book of two blocks with a trade each: USD-bond and USD-swap."""
     return Manifest(
-        version="1-abc",
+        version=version,
         number=1,
         currency=currency,
         blocks=2,
@@ -207,6 +232,32 @@ def manifest(currency: str, failures: Sequence[Failure] = ()) -> Manifest:
         failures=list(failures),
         fixings={},
     )
+
+
+def store_book(client: redis.Redis, book: Manifest) -> None:
+    """Write a book's index, without compiled blocks."""
+    names = [f"{book.currency}-{number}" for number in range(book.blocks)]
+    head = BookHead(
+        version=book.version,
+        number=book.number,
+        currency=book.currency,
+        block_names=names,
+        sizes=[len(ids) for ids in book.trade_ids],
+        desk_of_book=book.desk_of_book,
+        failures=book.failures,
+        fixings_name="none",
+        content="c",
+    )
+    client.set(key(book.currency, "book", book.version), encode(head))
+    client.set(key(book.currency, "fixings", "none"), encode(book.fixings))
+    for number, name in enumerate(names):
+        trades = BlockTrades(
+            trade_ids=book.trade_ids[number],
+            books=book.books[number],
+            products=book.products[number],
+            notional=[1e6],
+        )
+        client.set(key(book.currency, "trades", name), encode_block_trades(trades))
 
 
 def publish_all(client: redis.Redis, frame: int = 1, **more: Any) -> None:
@@ -238,4 +289,5 @@ def pulse(**more: object) -> BridgePulse:
 def beat(client: redis.Redis, **more: object) -> None:
     """A bridge and a worker speak now."""
     client.hset(BRIDGES_KEY, "bridge-1", msgspec.json.encode(pulse(**more)))
-    write_worker(client, "pricing@here", 2)
+    write_worker(client, "sums@here", 2, ["sums"])
+    write_worker(client, "detail@here", 1, ["detail"])

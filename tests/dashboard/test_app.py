@@ -90,7 +90,7 @@ def test_the_cards_show_exact_sums_in_dollars(open_app: Open, redis_client: redi
     assert found["DV01 per bp"] == "$240"  # 80 + 2 x 70 + 4 x 5
     assert found["P&L since open"] == "$0"
     assert found["Largest key rate"] == "10Y $165"
-    assert found["Pipeline"] == "2 processes"
+    assert found["Pipeline"] == "3 processes"
 
 
 def test_without_swaps_dv01_is_that_of_the_bonds(open_app: Open, redis_client: redis.Redis) -> None:
@@ -346,7 +346,7 @@ def test_the_pipeline_counts(
     found = metrics(app)
     assert (found["Bridges alive"], found["Workers"], found["Lag"], found["Resent"]) == (
         "1",
-        "1",
+        "2",
         "5",
         "4",
     )

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from dashboard.blotter import Sort, TradeRow, csv_bytes, in_order, trades_of
+from dashboard.blotter import Sort, TradeRow, csv_bytes, in_order
 from pricing.errors import Failure
 from risk.store.results import UnpricedTrade
 from tests.dashboard import made
@@ -17,7 +17,7 @@ from tests.dashboard import made
 
 def test_a_row_per_trade_with_its_desk_and_exact_numbers() -> None:
     frame = made.make("EUR")
-    table = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns))).table
+    table = frame.trades().table
     columns = ["trade", "currency", "desk", "book", "product", "npv", "dv01_par", "status"]
     assert table[columns].to_numpy().tolist() == [
         ["EUR-bond", "EUR", "D1", "B", "bond", 2000, 30, "ok"],
@@ -28,7 +28,7 @@ def test_a_row_per_trade_with_its_desk_and_exact_numbers() -> None:
 def test_a_failed_trade_says_why_and_has_no_number() -> None:
     bad = Failure(trade_id="EUR-late", code="BAD_TERMS", message="no coupon")
     frame = made.make("EUR", not_compiled=[bad])
-    table = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns))).table
+    table = frame.trades().table
     row = table[table["trade"] == "EUR-late"].iloc[0]
     assert (row["status"], row["message"]) == ("failed: BAD_TERMS", "no coupon")
     assert math.isnan(row["npv"])
@@ -39,23 +39,21 @@ def test_a_trade_that_did_not_compile_stands_in_its_book() -> None:
         trade_id="EUR-late", code="BAD_TERMS", message="no coupon", book="EUR-B", product="swap"
     )
     frame = made.make("EUR", not_compiled=[lost])
-    table = trades_of(
-        frame.rollup, made.manifest("EUR", [lost]), dict(enumerate(frame.columns))
-    ).table
+    table = frame.trades([lost]).table
     row = table[table["trade"] == "EUR-late"].iloc[0]
     assert (row["book"], row["product"]) == ("EUR-B", "swap")
 
 
 def test_trades_of_a_missing_block_are_there_without_numbers() -> None:
     frame = made.make("EUR", missing=[1])
-    table = trades_of(frame.rollup, made.manifest("EUR"), {0: frame.columns[0]}).table
+    table = frame.trades().table
     assert table["status"].tolist() == ["ok", "missing"]
     assert np.isnan(table["npv"].iloc[1])
 
 
 def test_a_trades_ladders_by_curve_and_tenor() -> None:
     frame = made.make("EUR")
-    trades = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns)))
+    trades = frame.trades()
     ladder = trades.ladder(TradeRow("EUR-swap", "EUR", 1, 0))
     assert ladder.to_numpy().tolist() == [
         ["EUR-ESTR", "2Y", -10, -10],
@@ -66,7 +64,7 @@ def test_a_trades_ladders_by_curve_and_tenor() -> None:
 
 def test_all_measures_of_a_trade_with_their_frame_or_why_one_is_missing() -> None:
     frame = made.make("EUR")
-    trades = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns)))
+    trades = frame.trades()
     found = trades.measures(TradeRow("EUR-swap", "EUR", 1, 0), "swap").set_index("measure")
     assert found.loc["NPV", ["unit", "frame"]].tolist() == [
         "trade currency",
@@ -104,7 +102,7 @@ def test_rows_are_found_by_currency_and_trade() -> None:
 
 def test_a_csv_file_says_of_which_frame_and_quotes_its_numbers_are() -> None:
     frame = made.make("EUR")
-    trades = trades_of(frame.rollup, made.manifest("EUR"), dict(enumerate(frame.columns)))
+    trades = frame.trades()
     text = csv_bytes(trades.table[["trade", "currency", "npv"]], {"EUR": trades.stamp}).decode()
     first = next(csv.DictReader(io.StringIO(text)))
     assert (first["trade"], first["npv"], first["frame"]) == (

@@ -215,7 +215,7 @@ def test_an_opening_known_by_its_line_alone_begins_later(
     opening = OwnDesks(reader, {"D1"}).snapshot().markets["USD"].opening
     assert opening is not None
     assert (opening.line.npv, opening.line.frame, opening.why) == (1005, 2, FIRST_READ)
-    assert opening.npv_by_trade == {"USD-bond": 1005}
+    assert [cell.book for cell in opening.rollup.cells] == ["B"]
 
 
 def test_one_traders_view_leaves_everyones_as_it_is(
@@ -223,10 +223,10 @@ def test_one_traders_view_leaves_everyones_as_it_is(
 ) -> None:
     made.publish(redis_client, "EUR", 1, not_compiled=[lost("EUR-theirs", "S")])
     own = OwnDesks(reader, {"D1"})
-    mine = own.trades(own.snapshot().markets["EUR"].rollup)
+    mine = own.trades(own.snapshot().markets["EUR"])
     assert mine is not None
     assert mine.table["trade"].tolist() == ["EUR-bond"]
-    whole = reader.trades(reader.snapshot().markets["EUR"].rollup)
+    whole = reader.trades(reader.snapshot().markets["EUR"])
     assert whole is not None
     statuses = dict(zip(whole.table["trade"], whole.table["status"], strict=True))
     assert statuses["EUR-theirs"] == "failed: BAD_TERMS"

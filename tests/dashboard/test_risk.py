@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from dashboard import risk
-from dashboard.blotter import trades_of
 from dashboard.data import Market, sample_of
 from dashboard.opening import FIRST_OF_DAY, Opening
 from dashboard.risk import Choice
@@ -27,9 +26,7 @@ def market(currency: str, *, opened: dict[str, Any] | None = None, **now: Any) -
     rollup = made.make(currency, 2, **now).rollup
     if opened is None:
         return Market(rollup, [history_line(rollup)], None, [sample_of(rollup)])
-    trades = trades_of(first.rollup, made.manifest(currency), dict(enumerate(first.columns)))
-    npvs = dict(zip(trades.table["trade"], trades.table["npv"], strict=True))
-    opening = Opening(history_line(first.rollup), FIRST_OF_DAY, first.rollup, npvs)
+    opening = Opening(history_line(first.rollup), FIRST_OF_DAY, first.rollup)
     lines = [history_line(first.rollup), history_line(rollup)]
     return Market(rollup, lines, opening, [sample_of(first.rollup), sample_of(rollup)])
 
@@ -157,15 +154,12 @@ def test_breakdowns_are_stacked_by_product_largest_first() -> None:
 
 
 def test_movers_are_the_largest_changes_in_dollars() -> None:
-    markets = [market("USD", opened={}, gain=10.0), market("EUR", opened={}, gain=-6.0)]
-    trades = {
-        m.currency: trades_of(
-            m.rollup,
-            made.manifest(m.currency),
-            dict(enumerate(made.make(m.currency, 2, gain=g).columns)),
-        )
-        for m, g in zip(markets, (10.0, -6.0), strict=True)
-    }
+    markets = [market("USD"), market("EUR")]
+    trades = {}
+    for currency, gain in (("USD", 10.0), ("EUR", -6.0)):
+        found = made.make(currency, 2).trades()
+        found.table["pnl"] = [gain, 0.0]  # bond, swap
+        trades[currency] = found
     by_change = risk.movers(markets, trades, ALL, by="pnl", count=2)
     assert by_change["trade"].tolist() == ["EUR-bond", "USD-bond"]
     assert by_change["pnl"].tolist() == [-12, 10]

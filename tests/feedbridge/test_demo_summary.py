@@ -16,7 +16,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse
 from risk.store.results import roll_up
-from tests.risk.made import cell, columns, header, part
+from tests.risk.made import cell, header, part
 from tests.risk.made import store as store_book
 
 
@@ -30,7 +30,7 @@ def publish(frames, number, currency="USD", *, sent_ns=0, taken_ms=5.0, cells=No
     opened = header(number, 1, currency=currency, sent_ns=sent_ns)
     frames.open(opened)
     made = part(0, cells=[cell(trades=4, failed=1)] if cells is None else cells)
-    frames.put(currency, number, made, columns(0))
+    frames.put(currency, number, made)
     rollup = roll_up(
         opened,
         [made],
@@ -81,10 +81,11 @@ def test_frames_beyond_the_history_are_counted_by_the_bridge(frames):
     publish(frames, 1, sent_ns=since + 10**6)
     pulse(frames, "a", 0.0, published=700)
     raw = msgspec.json.decode(frames.client.hget(BRIDGES_KEY, "a"))
-    raw["frames"] = {"USD": 700, "EUR": 3}
+    raw |= {"frames": {"USD": 700, "EUR": 3}, "details": {"USD": 90, "EUR": 2}}
     frames.client.hset(BRIDGES_KEY, "a", msgspec.json.encode(raw))
     summary = summarise(frames, since)
     assert summary.frames == {"USD": 700, "EUR": 3}
+    assert "with detail by trade  92" in summary.lines()
     assert "(last 1 frames)" in summary.lines()[-1]
 
 
@@ -120,3 +121,4 @@ def test_the_live_table_shows_a_currency_without_trades(frames):
     assert "USD-SOFR 10Y 2" in text
     assert "GBP" in text
     assert "0/0" in text
+    assert text.count("none yet") == 2  # numbers by trade

@@ -15,7 +15,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
 from risk.store.publication import publish_parts
-from tests.risk.made import columns, header, part, store
+from tests.risk.made import header, part, store
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def servers(settings, redis_client, redis_url, kafka_bootstrap):
 
 
 def doctor() -> tuple[dict[str, str], str]:
-    """Lines by check ('ok ...' or 'FAIL ...'), and the sentence it ends with."""
+    """Lines by check ('ok ...', 'WARN ...' or 'FAIL ...'), and the sentence it ends with."""
     out, end = io.StringIO(), ""
     try:
         call_command("doctor", stdout=out)
@@ -36,7 +36,7 @@ def doctor() -> tuple[dict[str, str], str]:
     text = out.getvalue().splitlines()
     found, name = {}, ""
     for line in text:
-        if line.startswith(("ok", "FAIL")):
+        if line.startswith(("ok", "WARN", "FAIL")):
             name = line[5:21].strip()
             found[name] = line
         else:
@@ -51,14 +51,17 @@ def test_an_empty_system_is_told_what_to_run():
     for name, command in {
         "trades": "manage.py seed_book",
         "fixings": "manage.py seed_fixings",
-        "workers": "celery -A riskproject worker --queues pricing",
+        "workers": "celery -A riskproject worker --queues sums",
         "compiled books": "--queues compile",
         "bridge": "manage.py runbridge",
         "frames": "manage.py replay",
     }.items():
         assert found[name].startswith("FAIL"), found[name]
         assert command in found[name]
+    assert found["detail"].startswith("WARN"), found["detail"]
+    assert "celery -A riskproject worker --queues detail" in found["detail"]
     assert end.startswith("not well: trades, fixings")
+    assert "detail" not in end
 
 
 def test_a_server_that_is_away_is_one_line_and_the_others_are_still_looked_at(settings):
@@ -83,16 +86,18 @@ def test_a_running_system_is_well_in_redis(redis_client):
         made = store(books, currency=name)
         opened = header(1, 1, currency=name, book_version=made.version)
         frames.open(opened)
-        frames.put(name, 1, part(0), columns(0))
-        assert publish_parts(frames, opened, made) == "PUBLISHED"
-    write_worker(redis_client, "pricing@here", 2)
+        frames.put(name, 1, part(0))
+        head = books.head(name, made.version)
+        assert head is not None
+        assert publish_parts(frames, opened, head, books) == "PUBLISHED"
+    write_worker(redis_client, "sums@here", 2, ["sums"])
     pulse = BridgePulse(
         **{"name": "b", "sent_ns": time.time_ns(), "broker": "k", "consumed": 0, "in_flight": 0},
         **{"states": {}, "frames": {}, "open_frames": 0, "resent": 0, "lag": 7, "waiting_for": ""},
     )
     redis_client.hset(BRIDGES_KEY, "b", msgspec.json.encode(pulse))
     found, end = doctor()
-    assert "pricing@here (2 processes)" in found["workers"]
+    assert "sums@here (2 processes)" in found["workers"]
     assert "b, lag 7" in found["bridge"]
     assert "USD 0 s old" in found["frames"]
     assert end == "not well: trades, fixings"

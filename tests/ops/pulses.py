@@ -12,9 +12,9 @@ from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.heartbeats import BRIDGES_KEY, HOP_BUCKETS_MS, HOPS, BridgePulse, write_worker
-from risk.store.publication import publish_parts
+from risk.store.publication import publish_detail, publish_parts
 from risk.store.results import CheckResult
-from tests.risk.made import columns, header, part
+from tests.risk.made import cell, check_of, columns, header, part, totals
 from tests.risk.made import store as store_book
 
 
@@ -37,29 +37,41 @@ def say_bridge(client: redis.Redis, **changes: Any) -> None:
         "hops": {hop: [1, 2, *counts[2:-1], 3] for hop in HOPS},
         "hop_sums_ms": dict.fromkeys(HOPS, 12_000.0),
         "split": 1,
+        "details": {"USD": 3},
+        "details_conflated": 2,
+        "details_abandoned": 1,
     }
     made = BridgePulse(**{**pulse, **changes})
     client.hset(BRIDGES_KEY, made.name, msgspec.json.encode(made))
 
 
-def say_worker(client: redis.Redis) -> None:
-    """A worker with two processes speaks."""
-    write_worker(client, "pricing@host", 2)
+def say_worker(client: redis.Redis, *queues: str) -> None:
+    """Workers with two processes speak, one of the sums and one of the detail if not told so."""
+    for queue in queues or ("sums", "detail"):
+        write_worker(client, f"{queue}@host", 2, [queue])
 
 
-def publish_frames(client: redis.Redis) -> None:
+def publish_frames(client: redis.Redis, number: int = 1, *, detail: bool = True) -> None:
     """One frame of each currency, and its check against QuantLib."""
     frames, books = Frames(client), CompiledBooks(client)
     for name in CURRENCIES:
         made = store_book(books, currency=name)
-        opened = header(1, 1, currency=name, book_version=made.version)
+        opened = header(number, 1, currency=name, book_version=made.version)
         frames.open(opened)
-        frames.put(name, 1, part(0), columns(0))
-        assert publish_parts(frames, opened, made) == "PUBLISHED"
+        frames.put(name, number, part(0))
+        head = books.head(name, made.version)
+        assert head is not None
+        assert publish_parts(frames, opened, head, books) == "PUBLISHED"
+        if detail:
+            rollup = frames.current(name)
+            assert rollup is not None
+            frames.open_detail(name, number)
+            frames.put_detail(name, number, totals(0, check_of(cell())), columns(0))
+            assert publish_detail(frames, rollup) == "PUBLISHED"
         frames.keep_check(
             CheckResult(
                 currency=name,
-                frame=1,
+                frame=number,
                 trades=4,
                 npv_error=1e-12,
                 ladder_error=1e-9,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -66,12 +67,14 @@ def test_a_system_that_prices_is_ready(web: Web, store: redis.Redis) -> None:
         found = web.get("/readyz")
     assert (found.status, found.json["status"], found.json["failing"]) == (200, "ready", {})
     assert set(found.json["checks"]) == {
-        *("database", "redis", "kafka", "bridge", "workers", "frames")
+        *("database", "redis", "kafka", "bridge", "workers", "frames", "detail")
     }
+    assert found.json["warnings"] == {}
     assert set(found.json["frames"]) == set(CURRENCIES)
     usd = found.json["frames"]["USD"]
     assert 0 < usd["age_s"] < 60
     assert (usd["status"], usd["priced"]) == ("COMPLETE", 2)
+    assert (usd["detail"]["behind_s"], usd["detail"]["missing"]) == (0, 0)
     assert "replay" in {process["kind"] for process in found.json["processes"]}
 
 
@@ -83,7 +86,47 @@ def test_what_is_missing_is_named_with_the_command_that_repairs_it(
     assert found.status == 503
     assert set(found.json["failing"]) == {"bridge", "workers", "frames"}
     assert "manage.py runbridge" in found.json["failing"]["bridge"]
-    assert "--queues pricing" in found.json["failing"]["workers"]
+    assert "--queues sums" in found.json["failing"]["workers"]
+    assert "--queues detail" in found.json["warnings"]["detail"]
+
+
+def test_a_detail_that_is_stuck_while_sums_flow_is_a_warning_and_no_failure(
+    web: Web, store: redis.Redis
+) -> None:
+    pulses.say_worker(store, "sums")
+    pulses.publish_frames(store, 1)
+    pulses.publish_frames(store, 2, detail=False)
+    time.sleep(1.2)
+    pulses.say_bridge(store)
+    found = web.get("/readyz")
+    assert (found.status, set(found.json["warnings"])) == (200, {"detail"})
+    assert "no worker of the detail" in found.json["checks"]["detail"]["said"]
+    pulses.say_worker(store)
+    time.sleep(1.2)
+    pulses.say_bridge(store)
+    assert web.get("/readyz").json["warnings"] == {}  # just behind
+    _age_history(store, 3600)
+    _age_details(store, 3600)
+    pulses.publish_frames(store, 3, detail=False)
+    time.sleep(1.2)
+    pulses.say_bridge(store)
+    found = web.get("/readyz")
+    assert (found.status, set(found.json["warnings"])) == (200, {"detail"})
+    assert "stuck in USD, EUR" in found.json["checks"]["detail"]["said"]
+    assert found.json["frames"]["USD"]["detail"]["behind_s"] > 3000
+
+
+def test_a_detail_that_is_old_because_the_market_was_quiet_is_no_warning(
+    web: Web, store: redis.Redis
+) -> None:
+    pulses.publish_frames(store)
+    _age_history(store, 3600)
+    _age_details(store, 3600)
+    pulses.publish_frames(store, 2, detail=False)  # the first tick after an hour
+    pulses.say_worker(store)
+    time.sleep(1.2)
+    pulses.say_bridge(store)
+    assert web.get("/readyz").json["warnings"] == {}
 
 
 def test_old_frames_of_a_quiet_market_are_ready_and_an_open_frame_that_nobody_prices_is_not(
@@ -105,12 +148,22 @@ def test_old_frames_of_a_quiet_market_are_ready_and_an_open_frame_that_nobody_pr
 
 
 def _age_history(store: redis.Redis, seconds: int) -> None:
-    for name in CURRENCIES:
-        (line,) = Frames(store).history(name)
+    for name, place in product(CURRENCIES, range(store.llen(key("USD", "history")))):
+        line = Frames(store).history(name)[-1 - place]
         old: HistoryLine = msgspec.structs.replace(
             line, published_ns=line.published_ns - seconds * 10**9
         )
-        store.lset(key(name, "history"), 0, msgspec.msgpack.encode(old))
+        store.lset(key(name, "history"), place, msgspec.msgpack.encode(old))
+
+
+def _age_details(store: redis.Redis, seconds: int) -> None:
+    for name, found in Frames(store).details(CURRENCIES).items():
+        old = msgspec.structs.replace(
+            found,
+            opened_ns=found.opened_ns - seconds * 10**9,
+            published_ns=found.published_ns - seconds * 10**9,
+        )
+        store.set(key(name, "detail", found.frame, "head"), msgspec.msgpack.encode(old))
 
 
 def test_a_bridge_that_has_stopped_reading_is_not_ready(web: Web, store: redis.Redis) -> None:
@@ -169,11 +222,11 @@ def test_in_production_strangers_see_what_fails_and_no_more(
     time.sleep(1.2)
     found = production.get("/readyz", Host="localhost")
     assert found.status == 503
-    assert set(found.json) == {"status", "failing"}
+    assert set(found.json) == {"status", "failing", "warnings"}
     assert set(found.json["failing"]) == {"bridge", "workers", "frames"}
     for header in ("Bearer wrong-0123456789abcdef", "Bearer ", "Token nobody", "Basic eDp5"):
         told = production.get("/readyz", Host="localhost", Authorization=header)
-        assert set(told.json) == {"status", "failing"}, header
+        assert set(told.json) == {"status", "failing", "warnings"}, header
     told = production.get("/readyz", Host="localhost", Authorization=f"Bearer {TOKEN}")
     assert "checks" in told.json
 

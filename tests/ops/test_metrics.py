@@ -97,16 +97,33 @@ def test_a_hop_is_a_histogram_whose_buckets_add_up(full: dict[str, Metric], hop:
 
 def test_processes_frames_parts_and_checks_are_counted(full: dict[str, Metric]) -> None:
     assert value(full, "risk_redis_up") == value(full, "risk_database_up") == 1
-    assert value(full, "risk_workers") == 1
-    assert value(full, "risk_worker_processes") == 2
+    assert value(full, "risk_workers") == 2
+    assert value(full, "risk_worker_processes") == 4
+    assert value(full, "risk_queue_processes", queue="detail") == 2
     assert value(full, "risk_processes", kind="web") == 1
     assert value(full, "risk_quarantined_trades") == 0
     assert value(full, "risk_parts_total", currency="USD", outcome="PUT") == 1
+    assert value(full, "risk_parts_total", currency="USD", outcome="DETAIL_PUT") == 1
     assert value(full, "risk_frame_trades_priced", currency="EUR") == 2
     assert value(full, "risk_frame_partial", currency="EUR") == 0
     assert 0 < value(full, "risk_frame_age_seconds", currency="GBP") < 60
     assert value(full, "risk_quantlib_npv_error_ratio", currency="USD") == 1e-12
     assert value(full, "process_resident_memory_bytes") > 1e6
+
+
+def test_a_detail_behind_its_sums_is_measured(web: Web, store: redis.Redis) -> None:
+    pulses.publish_frames(store)
+    time.sleep(0.2)
+    pulses.publish_frames(store, 2, detail=False)
+    pulses.say_bridge(store)
+    found = scrape(web)
+    assert value(found, "risk_detail_lag_seconds", currency="USD") >= 0.2
+    age_s = value(found, "risk_detail_age_seconds", currency="USD")
+    assert age_s > value(found, "risk_frame_age_seconds", currency="USD")
+    assert value(found, "risk_detail_blocks_missing", currency="USD") == 0
+    assert value(found, "risk_detail_sums_error_ratio", currency="USD") == 0
+    assert value(found, "risk_details_published_total", currency="USD") == 3
+    assert value(found, "risk_details_conflated_total") == 2
 
 
 def test_a_bridge_that_is_silent_keeps_its_counts_and_is_not_up(

@@ -9,7 +9,7 @@ import pytest
 from pricing.measures import formulas
 from pricing.measures.table import LIVE, LIVE_SUMMED, MEASURES, SUMMED, TABLE, total, with_new_names
 from risk.api import schemas
-from risk.queries.trade_numbers import no_numbers, numbers
+from risk.queries.trade_numbers import made_of, no_numbers, numbers
 from risk.store.results import REQUIRED_NUMBERS, CellSums, PartColumns
 from tests.risk.made import cell, columns
 
@@ -59,4 +59,4 @@ def test_answers_have_a_documented_field_for_each_measure():
     fields = set(schemas.TradeRisk().fields)
     assert {*LIVE, "annuity_bp", "unavailable"} <= fields
     assert {*LIVE_SUMMED, "annuity_bp"} <= set(schemas.Group().fields)
-    assert set(no_numbers()) == set(numbers(columns(0), 0, "swap", None)) <= fields
+    assert set(no_numbers()) == set(numbers(made_of(columns(0), 0), "swap", None, 0)) <= fields

@@ -15,10 +15,8 @@ from pricing.errors import Failure
 from risk.api import source
 from risk.queries import trade_detail, trade_list
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import Frames
-from risk.store.publication import publish_parts
-from risk.workers.session import Session
-from tests.risk.made import DATE, QUOTES, bond, header, job, store, swap
+from tests.risk.made import DATE, QUOTES, bond, store, swap
+from tests.risk.published import publish
 
 GBP = {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}
 
@@ -49,25 +47,6 @@ def published(client, redis_client):
     for made in (usd, eur):
         publish(redis_client, books, made, 1)
     return redis_client, books, usd
-
-
-def publish(redis_client, books, made, number, blocks=None, **more):
-    frames, session = Frames(redis_client), Session(books)
-    curves = QUOTES[made.currency]
-    opened = header(
-        number,
-        made.blocks,
-        currency=made.currency,
-        curves=curves,
-        labels={},
-        book_version=made.version,
-        **more,
-    )
-    assert frames.open(opened)
-    for block in range(made.blocks) if blocks is None else blocks:
-        a_job = job(made.version, number, currency=made.currency, curves=curves, block=block)
-        frames.put(made.currency, number, *session.price(a_job))
-    assert publish_parts(frames, opened, made) == "PUBLISHED"
 
 
 def get(client, path, status=200):
@@ -109,7 +88,7 @@ def test_every_trade_is_listed_and_one_without_a_number_says_why(client, publish
 
 def test_a_missing_block_is_said_of_each_of_its_trades(client, published):
     redis_client, books, usd = published
-    publish(redis_client, books, usd, 2, blocks=[0])
+    publish(redis_client, books, usd, 2, excluded=[1])
     answer = get(client, "risk/trades/?currency=USD")
     assert answer["frames"][0]["status"] == "PARTIAL"
     failed = [row for row in answer["results"] if row["failure"]]
@@ -311,12 +290,12 @@ def test_a_frame_that_expires_while_it_is_read_is_read_again(client, published, 
     redis_client, books, usd = published
     real, moved = trade_detail.columns_of, []
 
-    def slow(frames, rollup, block):
-        if not moved and rollup.currency == "USD":
+    def slow(frames, view, blocks):
+        if not moved and view.rollup.currency == "USD":
             moved.append(1)
             publish(redis_client, books, usd, 2)
-            redis_client.delete("risk:{USD}:parts:1")
-        return real(frames, rollup, block)
+            redis_client.delete("risk:{USD}:detail:1")
+        return real(frames, view, blocks)
 
     monkeypatch.setattr(trade_list, "columns_of", slow)
     answer = get(client, "risk/trades/?currency=USD")
@@ -340,3 +319,68 @@ def test_a_trader_reads_the_risk_of_own_desks_only(client, published):
     assert get(client, "risk/history/", 403)["code"] == "ROLE_REQUIRED VIEWER"
     client.force_authenticate(get_user_model().objects.create_user("nobody"))
     assert get(client, "risk/trades/", 403)["code"] == "ROLE_REQUIRED VIEWER"
+
+
+def test_trades_are_of_the_published_detail_and_name_both_frames(client, published):
+    redis_client, books, usd = published
+    publish(redis_client, books, usd, 2, detail=False)
+    publish(redis_client, books, usd, 3, detail=False)
+    sums = get(client, "risk/portfolio/?currency=USD")
+    assert sums["frames"][0]["frame"] == 3
+    trades = get(client, "risk/trades/?currency=USD")
+    stamp = trades["frames"][0]
+    assert (stamp["frame"], stamp["detail_frame"], stamp["sums_frame"]) == (1, 1, 3)
+    assert {row["frame"] for row in trades["results"]} == {1}
+    one = get(client, "risk/trades/S1/")
+    assert (one["frame"], one["stamp"]["frame"], one["stamp"]["sums_frame"]) == (1, 1, 3)
+    assert one["cash_flows"]
+
+
+def test_a_stuck_detail_keeps_its_trades_and_its_book(client, published):
+    """However many frames and books come, with what they retire."""
+    redis_client, books, _ = published
+    later = store(books, swap("S1"), swap("NEW"), number=2)
+    for number in range(2, 5):
+        publish(redis_client, books, later, number, detail=False)
+    names = {row["trade_id"] for row in get(client, "risk/trades/?currency=USD")["results"]}
+    assert names == {"S1", "P1", "OLD", "X1"}
+    assert redis_client.ttl("risk:{USD}:rollup:1") == -1
+    assert redis_client.ttl("risk:{USD}:detail:1") == -1
+    refused = get(client, "risk/trades/NEW/", 503)
+    assert refused["code"] == "NO_DETAIL"
+    assert "no numbers of trade NEW" in refused["detail"]
+
+
+def test_before_the_first_detail_sums_are_answered_and_trades_say_what_to_start(client, published):
+    redis_client, books, _ = published
+    gbp = store(books, swap("G1", convention="GBP-SONIA-OIS"), currency="GBP")
+    publish(redis_client, books, gbp, 1, detail=False, curves=GBP)
+    assert get(client, "risk/portfolio/?currency=GBP")["groups"][0]["trades"] == 1
+    refused = get(client, "risk/trades/?currency=GBP", 503)
+    assert refused["code"] == "NO_DETAIL"
+    assert "--queues detail" in refused["detail"]
+    assert get(client, "risk/trades/G1/", 503)["code"] == "NO_DETAIL"
+    get(client, "risk/trades/NOPE/", 404)
+    answer = get(client, "risk/trades/")
+    assert answer["without_detail"] == ["GBP"]
+    assert {row["currency"] for row in answer["results"]} == {"USD", "EUR"}
+
+
+def test_a_block_that_the_detail_lacks_is_said_of_its_trades_and_stays_in_the_sums(
+    client, published
+):
+    redis_client, books, usd = published
+    block = usd.place_of("P1")[0]
+    publish(redis_client, books, usd, 2, late=[block])
+    answer = get(client, "risk/trades/?currency=USD")
+    stamp = answer["frames"][0]
+    late = {
+        row["trade_id"]
+        for row in answer["results"]
+        if row["failure"] and row["failure"]["code"] == "MISSING_BLOCK"
+    }
+    named = set(usd.trade_ids[block]) - {"OLD"}  # which has a reason of its own
+    assert late == named
+    assert (stamp["status"], stamp["priced"]) == ("PARTIAL", 2 - len(named))
+    sums = get(client, "risk/portfolio/?currency=USD")
+    assert (sums["frames"][0]["status"], sums["groups"][0]["failed"]) == ("COMPLETE", 1)

@@ -180,7 +180,7 @@ def test_the_screen_adds_up_what_rest_adds_up(
     trades = requests.get(
         f"{web.url}/api/v1/risk/trades/", cookies={"sessionid": cookie}, timeout=20
     ).json()["results"]
-    tables = [source.trades(market.rollup) for market in markets]
+    tables = [source.trades(market) for market in markets]
     rows = sorted(trade for found in tables if found for trade in found.table["trade"])
     assert rows == sorted(trade["trade_id"] for trade in trades)
 

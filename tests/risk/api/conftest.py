@@ -15,11 +15,10 @@ import pytest
 import requests
 
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import Frames, connect
-from risk.store.publication import publish_parts
-from risk.workers.session import Session
+from risk.store.frames import connect
 from tests.e2e.system import System, running_system
-from tests.risk.made import QUOTES, bond, header, job, store, swap
+from tests.risk.made import QUOTES, bond, store, swap
+from tests.risk.published import publish
 from tests.waiting import until
 
 READY_S = 60.0
@@ -53,17 +52,11 @@ class Live:
         url = f"{self.url}/api/v1/{path}"
         return requests.request(method, url, headers=headers, timeout=20, **options)
 
-    def publish(self, currency: str) -> int:
+    def publish(self, currency: str, **options: Any) -> int:
         """A new frame of the same quotes; returns its number."""
-        number = next(self.numbers)
-        frames, made = Frames(self.books.client), self.manifests[currency]
-        session, curves = Session(self.books), CURVES[currency]
-        changes = {"currency": currency, "curves": curves, "book_version": made.version}
-        opened = header(number, made.blocks, **changes)
-        assert frames.open(opened)
-        a_job = job(made.version, number, currency=currency, curves=curves)
-        frames.put(currency, number, *session.price(a_job))
-        assert publish_parts(frames, opened, made) == "PUBLISHED"
+        number, made = next(self.numbers), self.manifests[currency]
+        options = {"curves": CURVES.get(currency, {}), **options}
+        publish(self.books.client, self.books, made, number, **options)
         return number
 
 
