@@ -18,7 +18,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -43,6 +43,7 @@ from pricing.markets.calendars import day_of
 from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block
+from pricing.products.flows import compile_book
 from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 from pricing.reference import Reference
@@ -50,7 +51,6 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
 from risk.store.results import PartColumns
 from risk.workers.block_result import add_up, make_groups, pack_columns
-from risk.workers.parallel_compile import Outcome, compile_all
 
 TODAY = dt.date(2024, 3, 5)
 PROCESS_S = 2.0
@@ -78,8 +78,7 @@ def main() -> None:
 def measure_book(size: int, bandwidth: float, options: argparse.Namespace) -> dict[str, Any]:
     """All currencies of a book of some size, and one process against two."""
     book = [_without_price(terms) for terms in sample.trades(size)]
-    compiled = compile_all(book, indexed=False, processes=2)
-    priced = [Priced.of(currency, book, compiled) for currency in SAMPLE_CURRENCIES]
+    priced = [Priced.of(currency, book) for currency in SAMPLE_CURRENCIES]
     rows = [measure(one, bandwidth, options) for one in priced]
     trades = sum(row["trades"] for row in rows)
     return {
@@ -105,11 +104,10 @@ class Priced:
     ready: ReadyBlock
 
     @classmethod
-    def of(cls, currency: str, book: list[Terms], compiled: Mapping[str, Outcome]) -> Self:
+    def of(cls, currency: str, book: list[Terms]) -> Self:
         """Bring the currency's trades to the day."""
         mine = [terms for terms in book if terms.currency == currency]
-        made = [compiled[terms.trade_id] for terms in mine]
-        trades = [trade for trade in made if isinstance(trade, CompiledTrade)]
+        trades, _ = compile_book(mine)
         quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
         curves = CurveSet(TODAY, shape_of(quotes), fixings)
         dated = roll_to(make_block(trades), day_of(TODAY), fixings, curves.names)

@@ -18,11 +18,11 @@ from pricing.markets.calendars import day_of
 from pricing.measures.groups import make_ready_groups, price_groups
 from pricing.measures.netting import net
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import CompiledTrade, make_block
+from pricing.products.cash_flows import make_block
+from pricing.products.flows import compile_book
 from risk.store.messages import SumsJob
 from risk.store.results import PartSums, merge_cells
 from risk.workers.book_netter import cells_of
-from risk.workers.parallel_compile import compile_all
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TASKS, PARTS = 500, 16
@@ -88,8 +88,7 @@ def _part(part: int) -> PartSums:
 
     currency = CURRENCIES[0]
     terms = [t for t in sample.trades(200) if t.currency == currency]
-    made = compile_all(terms, indexed=False, processes=1).values()
-    trades = [trade for trade in made if isinstance(trade, CompiledTrade)]
+    trades, _ = compile_book(terms)
     quotes, fixings = stored().day(currency, TODAY).curves, fixings_of(currency)
     curves = CurveSet(TODAY, shape_of(quotes), fixings)
     dated = roll_to(make_block(trades), day_of(TODAY), fixings, curves.names)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
 from django.db.models import F, Model, QuerySet
-from django.db.models.expressions import RawSQL
 from simple_history.utils import get_history_manager_for_model
 
 from instruments import validation
@@ -20,7 +18,6 @@ from instruments.models import (
     BondPosition,
     Book,
     BookVersion,
-    Desk,
     Fixing,
     FxRate,
     Quarantine,
@@ -29,6 +26,7 @@ from instruments.models import (
     trade_models,
 )
 from instruments.models.book_version import book_changed, bulk_change
+from instruments.row_changes import Written, one_snapshot, written_since
 from pricing.errors import BadInput
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.terms import Terms
@@ -41,16 +39,11 @@ SPREAD_DIGITS = 6
 """Decimal places of a basis point in the database column."""
 
 
-@dataclass(frozen=True)
-class BookTrade:
-    """A trade as pricing needs it; ``desk`` is the code of its book's desk.
-
-    ``mark`` changes whenever one of the trade's rows is written in any way.
-    """
+class BookTrade(NamedTuple):
+    """A trade as pricing needs it; ``desk`` is the code of its book's desk."""
 
     terms: Terms
     desk: str
-    mark: str = ""
 
 
 class LoadedBook(NamedTuple):
@@ -61,84 +54,127 @@ class LoadedBook(NamedTuple):
     rejected: list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The tables of one moment, and what was written since the reading before.
+
+    Attributes:
+        version: The book version of the moment.
+        written: The rows that were written.
+    """
+
+    version: int
+    written: Written
+
+    def changed_trades(self) -> set[str] | None:
+        """Identifiers of all trades of which any row was written; None: any trade may be.
+
+        Also of those that are deleted, and of those that were renamed by their old and new one.
+        """
+        if self.written.everything:
+            return None
+        found: set[str] = set()
+        for model in trade_models():
+            found |= self.written.of(model)
+            for field, related in _joined(model).items():
+                keys = [int(key) for key in self.written.of(related)]
+                if keys:
+                    rows = model._base_manager.filter(**{f"{field}__in": keys})
+                    found |= set(rows.values_list("trade_id", flat=True))
+        return found
+
+    def trades(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Terms | str]]:
+        """Give each active trade with its terms, or with what is wrong with its row.
+
+        A row that is not a valid trade (written past the models, or by an older release) does not
+        affect the others. An identifier that trades of two products have comes twice.
+
+        Args:
+            names: Identifiers of the trades to read; None reads all.
+        """
+        wanted = None if names is None else sorted(names)
+        for model in trade_models():
+            columns = model.terms_columns()
+            rows = model._base_manager.filter(status=Status.ACTIVE)
+            for some in (None,) if wanted is None else _slices(wanted):
+                found = rows if some is None else rows.filter(trade_id__in=some)
+                values = found.values_list(*columns.values())
+                yield from _terms(model.product, tuple(columns), values.iterator(ROWS_AT_ONCE))
+
+    def desks(self) -> dict[str, str]:
+        """The code of each book's desk, by the book's code."""
+        return dict(Book._base_manager.values_list("code", "desk__code"))
+
+
+@contextmanager
+def reading(since: str | None = None) -> Iterator[Reading]:
+    """Read the tables of one moment.
+
+    Args:
+        since: ``written.snapshot`` of the reading before; None: everything counts as written.
+    """
+    with one_snapshot():
+        yield Reading(BookVersion.current(), written_since(since))
+
+
 def current_version() -> int:
     """The book's version: 0 before the first change, higher after each."""
     return BookVersion.current()
 
 
-def load_trades(before: LoadedBook | None = None) -> LoadedBook:
-    """Return the book version and its active trades, sorted by trade_id, from one snapshot.
+TWICE = "a position and a swap both have this identifier"
 
-    A row that is not a valid trade (written past the models, or by an older release) is
-    rejected with a message and does not affect the others.
 
-    Args:
-        before: The previous load: only rows that have changed since are read in full.
-    """
-    known = {(t.terms.trade_id, t.mark): t for t in before.trades} if before else {}
+def load_trades() -> LoadedBook:
+    """Return the book version and its active trades, sorted by trade_id, from one snapshot."""
     trades: dict[str, BookTrade] = {}
     rejected: list[tuple[str, str]] = []
-    with _snapshot():
-        version = BookVersion.current()
-        for trade_id, found in _active_trades(known):
+    with reading() as now:
+        desks = now.desks()
+        for trade_id, found in now.trades():
             if isinstance(found, str):
                 rejected.append((trade_id, found))
             elif trade_id in trades:
-                rejected.append((trade_id, "a position and a swap both have this identifier"))
+                rejected.append((trade_id, TWICE))
             else:
-                trades[trade_id] = found
-    return LoadedBook(version, [trades[key] for key in sorted(trades)], sorted(rejected))
+                trades[trade_id] = BookTrade(found, desks[found.book])
+    return LoadedBook(now.version, [trades[key] for key in sorted(trades)], sorted(rejected))
 
 
-def _active_trades(
-    known: Mapping[tuple[str, str], BookTrade],
-) -> Iterator[tuple[str, BookTrade | str]]:
-    """Every active trade, or what is wrong with it; as it is known where its mark is."""
-    for model in trade_models():
-        columns = model.terms_columns()
-        rows = model._base_manager.filter(status=Status.ACTIVE)
-        marks = dict(_marks(model, rows))
-        new = [name for name, mark in marks.items() if (name, mark) not in known]
-        for name in marks.keys() - set(new):
-            yield name, known[name, marks[name]]
-        some = rows if len(new) > ROWS_AT_ONCE else rows.filter(trade_id__in=new)
-        found = some.values_list("trade_id", "book__desk__code", *columns.values())
-        wanted = set(new)
-        for name, desk, *values in found.iterator(ROWS_AT_ONCE) if new else ():
-            if name in wanted:
-                row = dict(zip(columns, values, strict=True))
-                yield name, _trade(model.product, row, desk, marks)
+def terms_of_trades(names: Collection[str]) -> dict[str, Terms]:
+    """The terms of these trades, without those that are not active or not valid."""
+    with reading() as now:
+        found = dict(now.trades(names))
+    return {name: terms for name, terms in found.items() if not isinstance(terms, str)}
 
 
-def _trade(
-    product: str, row: dict[str, object], desk: str, marks: Mapping[str, str]
-) -> BookTrade | str:
-    try:
-        terms = validation.terms_of(product, row)
-    except BadInput as error:
-        return str(error)
-    return BookTrade(terms, desk, marks[terms.trade_id])
+def _slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), ROWS_AT_ONCE):
+        yield names[start : start + ROWS_AT_ONCE]
 
 
-def _marks(model: type[Trade], rows: QuerySet[Any]) -> Iterator[tuple[str, str]]:
-    """Return each trade's last writing transactions: PostgreSQL's ``xmin``."""
-    joined = _joined(model)
-    tables = [each._meta.db_table for each in (model, *joined)]
-    sql = " || '.' || ".join(f'"{table}".xmin::text' for table in tables)
-    column = RawSQL(sql, ())  # nosec B611  # noqa: S611 - names of our own tables
-    marked = rows.annotate(mark=column)
-    for name, mark, *_ in marked.values_list("trade_id", "mark", *joined.values()):
-        yield name, mark
+def _terms(
+    product: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
+) -> Iterator[tuple[str, Terms | str]]:
+    place = columns.index("trade_id")
+    for values in rows:
+        try:
+            yield (
+                values[place],
+                validation.terms_of(product, dict(zip(columns, values, strict=True))),
+            )
+        except BadInput as error:
+            yield values[place], str(error)
 
 
-def _joined(model: type[Trade]) -> dict[type[Model], str]:
-    """The other tables that a trade is made of, each with the path to one of its columns."""
-    joined: dict[type[Model], str] = {Book: "book__code", Desk: "book__desk__code"}
+def _joined(model: type[Trade]) -> dict[str, type[Model]]:
+    """The other tables that the terms of a trade are made of, by the field that leads to each."""
+    joined: dict[str, type[Model]] = {}
     for path in model.terms_columns().values():
         name, _, rest = path.partition("__")
         if rest:
             related: Any = model._meta.get_field(name).related_model
-            joined.setdefault(related, path)
+            joined[name] = related
     return joined
 
 
@@ -184,17 +220,19 @@ def store_spreads(spreads_bp: Mapping[str, float]) -> int:
 
     A position that got a spread or another price meanwhile is left as it is.
     """
-    stored: list[str] = []
+    rounded = {name: round(Decimal(repr(bp)), SPREAD_DIGITS) for name, bp in spreads_bp.items()}
     with bulk_change():
-        for trade_id, spread_bp in spreads_bp.items():
-            waiting = BondPosition.objects.filter(
-                trade_id=trade_id, clean_price__isnull=False, z_spread_bp__isnull=True
-            )
-            value = round(Decimal(repr(spread_bp)), SPREAD_DIGITS)
-            if waiting.update(z_spread_bp=value, version=F("version") + 1):
-                stored.append(trade_id)
+        waiting = BondPosition.objects.select_for_update().filter(
+            trade_id__in=rounded, clean_price__isnull=False, z_spread_bp__isnull=True
+        )
+        stored = list(waiting)
+        for position in stored:
+            position.z_spread_bp = rounded[position.trade_id]
+            position.version = F("version") + 1
+        BondPosition.objects.bulk_update(stored, ["z_spread_bp", "version"], ROWS_AT_ONCE)
         if stored:
-            note_history(BondPosition.objects.filter(trade_id__in=stored), SOLVED)
+            names = [position.trade_id for position in stored]
+            note_history(BondPosition.objects.filter(trade_id__in=names), SOLVED)
             book_changed()
     return len(stored)
 
@@ -205,17 +243,6 @@ def note_history(rows: QuerySet[Any], reason: str, *, new: bool = False) -> None
     history.bulk_history_create(
         rows, batch_size=ROWS_AT_ONCE, update=not new, default_change_reason=reason
     )
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    """All queries inside see the database of one moment."""
-    with transaction.atomic():
-        # Inside a caller's transaction (a test's, say) it is too late to ask for a snapshot.
-        if not connection.savepoint_ids:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def trade_row(terms: Terms, **links: int | None) -> Trade:

@@ -30,6 +30,7 @@ from pricing.products.schedules import (
     Handle,
     calendar,
     day_counter,
+    day_number,
     given_or,
     known_curve,
     make_index,
@@ -37,7 +38,7 @@ from pricing.products.schedules import (
     stub_date,
     to_ql,
 )
-from pricing.products.templates import Scaling, Template
+from pricing.products.templates import Scaling, Template, as_bytes
 
 ONE_IN_BP = 1e4
 """A spread of one, in basis points."""
@@ -112,11 +113,20 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
     return schedule
 
 
+def _schedules(swap: Swap) -> tuple[ql.Schedule, ql.Schedule]:
+    """Those of the fixed and of the floating leg, one and the same where their periods are."""
+    fixed = _schedule(swap, swap.fixed_frequency)
+    if swap.float_frequency == swap.fixed_frequency:
+        return fixed, fixed
+    return fixed, _schedule(swap, swap.float_frequency)
+
+
 def _refuse_empty_periods(schedule: ql.Schedule) -> None:
     """Stub dates and month ends can fall on one day: QuantLib makes a period of no length."""
-    dates = list(schedule)
-    for before, date in itertools.pairwise(dates):
-        if before == date:
+    days = [date.serialNumber() for date in schedule.dates()]
+    for before, day in itertools.pairwise(days):
+        if before == day:
+            date = ql.Date(day)
             allowed = "stub dates, frequency and end_of_month leave an empty period there"
             raise BadInput("schedule", date.ISO(), allowed)
 
@@ -136,36 +146,44 @@ def _notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[fl
 
 def _places_of_notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[int]:
     """Which of ``_all_notionals`` each period of a schedule is on."""
-    steps, starts = swap.terms.notional_schedule, list(schedule)[:-1]
+    steps = swap.terms.notional_schedule
     if not steps:
-        return [0] * len(starts)
+        return [0] * (len(schedule) - 1)
+    starts = [day_number(date) for date in schedule.dates()[:-1]]
     dated = [step for step in steps if isinstance(step, NotionalStep)]
     if not dated:
-        return _per_fixed_period(len(steps), starts, list(fixed))
+        return _per_fixed_period(len(steps), starts, [day_number(d) for d in fixed.dates()])
     if len(dated) != len(steps):
         raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
-    return [_stepped(start, dated, calendar(swap.calendar), swap.roll) for start in starts]
+    return _stepped(starts, dated, calendar(swap.calendar), swap.roll)
 
 
-def _per_fixed_period(count: int, starts: Sequence[ql.Date], fixed: Sequence[ql.Date]) -> list[int]:
+def _per_fixed_period(count: int, starts: Sequence[int], fixed: Sequence[int]) -> list[int]:
     if count != len(fixed) - 1:
         allowed = f"the fixed leg has {len(fixed) - 1} periods: one notional each"
         raise BadInput("notional_schedule", f"{count} numbers", allowed)
     return [min(count, bisect.bisect_right(fixed, start)) for start in starts]
 
 
-def _stepped(start: ql.Date, steps: list[NotionalStep], cal: ql.Calendar, rule: int) -> int:
-    found = 0
+def _stepped(
+    starts: Sequence[int], steps: list[NotionalStep], cal: ql.Calendar, rule: int
+) -> list[int]:
+    """The last step by date that each period starts on or after."""
+    begin: list[tuple[int, int]] = []
     for place, step in sorted(enumerate(steps, start=1), key=lambda pair: pair[1].date):
         date = to_ql(step.date)
         # A roll may move a period's start before or after the step's own date.
-        if min(date, cal.adjust(date, rule)) <= start:
-            found = place
-    return found
+        begin.append((day_number(min(date, cal.adjust(date, rule))), place))
+    return [([0] + [place for day, place in begin if day <= start])[-1] for start in starts]
 
 
 def swap_legs(
-    swap: Swap, forecast: Handle | None = None, *, indexed: bool = False, telescopic: bool = True
+    swap: Swap,
+    forecast: Handle | None = None,
+    *,
+    indexed: bool = False,
+    telescopic: bool = True,
+    schedules: tuple[ql.Schedule, ql.Schedule] | None = None,
 ) -> tuple[ql.Leg, ql.Leg]:
     """The fixed and the floating leg, unsigned.
 
@@ -174,9 +192,9 @@ def swap_legs(
         forecast: The projection curve of the floating leg.
         indexed: True for indexed IBOR coupons, False for coupons at par.
         telescopic: True to leave out the daily dates of overnight coupons.
+        schedules: Those of the two legs where they are made already.
     """
-    fixed_schedule = _schedule(swap, swap.fixed_frequency)
-    float_schedule = _schedule(swap, swap.float_frequency)
+    fixed_schedule, float_schedule = schedules or _schedules(swap)
     cal, lag = calendar(swap.calendar), swap.payment_lag
     payment_roll = ql.Following if lag else swap.roll
     notionals = _notionals(swap, fixed_schedule, fixed_schedule)
@@ -259,18 +277,19 @@ def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float
 def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
     """Make both legs of one unit of notional, received; see ``flows.ProductFlows``."""
     swap = resolve_swap(terms)
-    schedules = [_schedule(swap, each) for each in (swap.fixed_frequency, swap.float_frequency)]
+    schedules = _schedules(swap)
     places = [_places_of_notionals(swap, schedule, schedules[0]) for schedule in schedules]
     one = msgspec.structs.replace(
         terms, notional=1.0, notional_schedule=None, fixed_rate=1.0, spread_bp=ONE_IN_BP
     )
-    fixed, floating = swap_legs(dataclasses.replace(swap, terms=one), indexed=indexed)
+    unit = dataclasses.replace(swap, terms=one)
+    fixed, floating = swap_legs(unit, indexed=indexed, schedules=schedules)
     rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
     flows = np.array(rows, dtype=FLOW)
     flows["amount"] = np.where(flows["leg"] == 0, flows["unit"], flows["amount"])
     return Template(
-        flows=flows,
-        notional_of=np.array([*places[0], *places[1]], dtype=np.int32),
+        flows=flows.tobytes(),
+        notional_of=as_bytes([*places[0], *places[1]]),
         discount=swap.discount_curve,
         forecast=swap.forecast_curve,
         indices=(swap.index.name,),

@@ -27,7 +27,7 @@ from pricing.products.schedules import (
     stub_date,
     to_ql,
 )
-from pricing.products.templates import Scaling, Template
+from pricing.products.templates import Scaling, Template, as_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,8 +237,8 @@ def make_template(terms: BondTerms, *, indexed: bool) -> Template:
     bond = resolve_bond(terms)
     flows = np.array(fixed_leg_rows(make_bond(bond).cashflows()), dtype=FLOW)
     return Template(
-        flows=flows,
-        notional_of=np.zeros(len(flows), dtype=np.int32),
+        flows=flows.tobytes(),
+        notional_of=as_bytes([0] * len(flows)),
         discount=bond.discount_curve,
         forecast=bond.discount_curve,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import QuantLib as ql
 
 from pricing.markets import conventions
@@ -28,46 +30,56 @@ def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
 
 def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
     """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index."""
-    make = _overnight_row if index.kind == "overnight" else _ibor_row
-    ql_index = schedules.make_index(index)
-    return [make(ql.as_floating_rate_coupon(flow), ql_index, 0, indexed) for flow in leg]
+    make = _overnight_rows if index.kind == "overnight" else _ibor_rows
+    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
+    return make(coupons, schedules.make_index(index), indexed)
 
 
-def _overnight_row(
-    coupon: ql.FloatingRateCoupon, index: ql.OvernightIndex, number: int, _: bool
-) -> Row:
+def _overnight_rows(
+    coupons: Sequence[ql.FloatingRateCoupon], index: ql.OvernightIndex, _: bool
+) -> list[Row]:
     """A compounded coupon telescopes: growth is P(start)/P(end) of its own accrual dates.
 
     They stand as they are where one is no fixing day, such as Good Friday under a calendar of the
     coupon's own: so does QuantLib's ``CompoundingOvernightIndexedCouponPricer``.
     """
-    start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
-    accrued = coupon.nominal() * coupon.accrualPeriod()
-    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
-    first = day_number(start)
-    amount = accrued * coupon.spread()
-    return (
-        *(OVERNIGHT, 1, number, day_number(coupon.date()), first, day_number(end), first, NEVER),
-        *(scale, 0.0, amount, 0.0),
-    )
+    rows: list[Row] = []
+    years = index.dayCounter().yearFraction
+    for coupon in coupons:
+        start, end = coupon.accrualStartDate(), coupon.accrualEndDate()
+        accrued = coupon.nominal() * coupon.accrualPeriod()
+        scale = accrued * coupon.gearing() / years(start, end)
+        first = day_number(start)
+        pay, last = day_number(coupon.date()), day_number(end)
+        amount = accrued * coupon.spread()
+        rows.append(
+            (OVERNIGHT, 1, 0, pay, first, last, first, NEVER, scale, 0.0, amount, 0.0),
+        )
+    return rows
 
 
-def _ibor_row(
-    coupon: ql.FloatingRateCoupon, index: ql.IborIndex, number: int, indexed: bool
-) -> Row:
+def _ibor_rows(
+    coupons: Sequence[ql.FloatingRateCoupon], index: ql.IborIndex, indexed: bool
+) -> list[Row]:
     """An IBOR coupon grows over the index's dates; at par, over its own period's."""
-    cal, lag = index.fixingCalendar(), index.fixingDays()
-    fixing = coupon.fixingDate()
-    start = cal.advance(fixing, lag, ql.Days)
-    if indexed:
-        end = index.maturityDate(start)
-    else:
-        next_fixing = cal.advance(coupon.accrualEndDate(), -int(coupon.fixingDays()), ql.Days)
-        end = max(cal.advance(next_fixing, lag, ql.Days), start + 1)
-    accrued = coupon.nominal() * coupon.accrualPeriod()
-    scale = accrued * coupon.gearing() / index.dayCounter().yearFraction(start, end)
-    return (
-        *(IBOR, 1, number, day_number(coupon.date()), day_number(start), day_number(end)),
-        *(day_number(fixing), NEVER, scale, accrued * coupon.gearing()),
-        *(accrued * coupon.spread(), 0.0),
-    )
+    rows: list[Row] = []
+    advance, lag = index.fixingCalendar().advance, index.fixingDays()
+    years = index.dayCounter().yearFraction
+    for coupon in coupons:
+        fixing = coupon.fixingDate()
+        start = advance(fixing, lag, ql.Days)
+        if indexed:
+            end = index.maturityDate(start)
+        else:
+            next_fixing = advance(coupon.accrualEndDate(), -int(coupon.fixingDays()), ql.Days)
+            end = max(advance(next_fixing, lag, ql.Days), start + 1)
+        accrued = coupon.nominal() * coupon.accrualPeriod()
+        geared = accrued * coupon.gearing()
+        days = (day_number(each) for each in (coupon.date(), start, end, fixing))
+        rows.append(
+            (
+                *(IBOR, 1, 0, *days, NEVER),
+                *(geared / years(start, end), geared, accrued * coupon.spread(), 0.0),
+            )
+        )
+    return rows

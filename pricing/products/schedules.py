@@ -16,8 +16,8 @@ import QuantLib as ql
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 
-EPOCH_SERIAL = 25569
-"""QuantLib's serial number of 1970-01-01; our day numbers count from that day."""
+EPOCH_SERIAL, EPOCH_ORDINAL = 25569, dt.date(1970, 1, 1).toordinal()
+"""The numbers of 1970-01-01 in QuantLib and in Python; our day numbers count from that day."""
 
 CALENDARS: Mapping[str, Callable[[], ql.Calendar]] = {
     "AUSTRALIA": ql.Australia,
@@ -76,7 +76,7 @@ def roll(name: str) -> int:
 
 def to_ql(date: dt.date) -> ql.Date:
     """QuantLib's date of a date."""
-    return ql.Date(date.day, date.month, date.year)
+    return ql.Date(date.toordinal() - EPOCH_ORDINAL + EPOCH_SERIAL)
 
 
 def day_number(date: ql.Date) -> int:

@@ -2,7 +2,7 @@
 
 Trades that agree in all but amounts, rates and names share a template: flows for one unit of
 notional, which QuantLib makes once. A trade is then a few multiplications. Which fields only scale
-is said by ``Product.scaled``; a product that names none is compiled trade by trade.
+is said by ``Product.scaled``.
 """
 
 from __future__ import annotations
@@ -10,46 +10,49 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-from pricing.arrays import FloatArray, IntArray, RecordArray
+from pricing.arrays import FloatArray, RecordArray
 from pricing.markets import conventions
 from pricing.products.cash_flows import FLOW, CompiledTrade, FlowBlock, number_indices
 from pricing.products.product import Product
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms
 
-TEMPLATES_KEPT = 20_000
-"""By one process, the least recently used leaving first: about 3 KB each."""
+TEMPLATES_KEPT = 50_000
+"""By one process, the least recently used leaving first: about 2 KB each."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Template:
+class Template(msgspec.Struct, frozen=True, kw_only=True):
     """The flows that trades share, each for one unit of the notional that it is on.
 
     Attributes:
-        flows: Records of type FLOW. ``scale``, ``accrued`` and ``unit`` are money per unit of
-            notional; ``amount`` is so, and per unit of the rate of its leg.
-        notional_of: Which of the trade's notionals each flow is on; shape (flows,).
+        flows: Bytes of records of type FLOW. ``scale``, ``accrued`` and ``unit`` are money per
+            unit of notional; ``amount`` is so, and per unit of the rate of its leg.
+        notional_of: Bytes of the number of the notional that each flow is on, ``uint16``.
         discount: Name of the discount curve.
         forecast: Name of the projection curve.
         indices: Names of the indices that its flows depend on.
     """
 
-    flows: RecordArray
-    notional_of: IntArray
+    flows: bytes
+    notional_of: bytes
     discount: str
     forecast: str
     indices: tuple[str, ...] = ()
 
-    @cached_property
-    def raw(self) -> tuple[bytes, bytes]:
-        """The bytes of the flows and of ``notional_of``: numpy joins records slowly."""
-        return self.flows.tobytes(), self.notional_of.astype(np.int32).tobytes()
+    def __len__(self) -> int:
+        """The number of flows."""
+        return len(self.flows) // FLOW.itemsize
+
+
+def as_bytes(numbers: Sequence[int]) -> bytes:
+    """Return numbers of notionals as ``Template.notional_of`` has them."""
+    return np.array(numbers, dtype=np.uint16).tobytes()
 
 
 class Scaling(NamedTuple):
@@ -141,7 +144,7 @@ def scaled_block(
     indices = tuple(sorted({name for t in templates for name in t.indices}))
     place = {name: number for number, name in enumerate(curves)}
     ptr = np.zeros(len(terms) + 1, dtype=np.int64)
-    np.cumsum([len(t.flows) for t in templates], out=ptr[1:])
+    np.cumsum([len(t) for t in templates], out=ptr[1:])
     flows = _scaled_flows(templates, by)
     number_indices(flows, ptr, [t.indices for t in templates], indices)
     return FlowBlock(
@@ -161,9 +164,9 @@ def scaled_block(
 
 def _scaled_flows(templates: Sequence[Template], by: Sequence[Scaling]) -> RecordArray:
     """The flows of trades, one after another; shape (flows,)."""
-    flows = np.frombuffer(bytearray().join([t.raw[0] for t in templates]), dtype=FLOW)
-    notional_of = np.frombuffer(b"".join([t.raw[1] for t in templates]), dtype=np.int32)
-    counts = [len(t.flows) for t in templates]
+    flows = np.frombuffer(bytearray().join([t.flows for t in templates]), dtype=FLOW)
+    notional_of = np.frombuffer(b"".join([t.notional_of for t in templates]), dtype=np.uint16)
+    counts = [len(t) for t in templates]
     first = np.cumsum([0, *[len(each.notionals) for each in by]])[:-1]
     trade = np.repeat(np.arange(len(by)), counts)
     leg = 2 * trade + flows["leg"]

@@ -11,13 +11,13 @@ import datetime as dt
 import hashlib
 import itertools
 import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
 import redis
+from numpy.typing import NDArray
 
 from pricing.errors import Failure
 from pricing.markets.calendars import date_of
@@ -26,8 +26,8 @@ from pricing.products.cash_flows import (
     FLOW,
     CompiledTrade,
     FlowBlock,
+    last_payments,
     make_block,
-    trades_of,
 )
 from risk.store.compiled_book import (
     BlockTrades,
@@ -50,6 +50,12 @@ from risk.store.results import UnpricedTrade
 NAME_LENGTH = 24
 KEEP_OLD_SECONDS = 600
 """A version that is no longer used outlives every frame that was opened with it."""
+
+KEEP_UNNAMED_SECONDS = 3_600
+"""A block is there for longer than it takes to compile the others of its book."""
+
+NAME_BYTES = 16
+"""Of the name of a trade's terms."""
 
 
 class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,19 +111,15 @@ def decode_block(raw: bytes) -> FlowBlock:
     return _block_of(_blob.decode(raw))
 
 
-def decode_trades(raw: bytes) -> list[CompiledTrade]:
-    """The trades of a block's bytes, each by itself, with the names of their terms.
+def decode_compiled(raw: bytes) -> CompiledBlock:
+    """The block of these bytes, with the names of the terms of its trades.
 
     Raises:
         StaleBook: It uses a curve or an index that this process does not know.
     """
     blob = _blob.decode(raw)
     block = _block_of(blob)
-    size = len(blob.made_from) // max(len(block), 1)
-    return [
-        replace(trade, made_from=blob.made_from[row * size : (row + 1) * size])
-        for row, trade in enumerate(trades_of(block))
-    ]
+    return CompiledBlock(block, np.frombuffer(blob.made_from, dtype=f"V{NAME_BYTES}"))
 
 
 def _block_of(blob: BlockBlob) -> FlowBlock:
@@ -140,30 +142,52 @@ def _block_of(blob: BlockBlob) -> FlowBlock:
     )
 
 
-class MadeBlock(NamedTuple):
-    """A block as bytes, with its name and what a reader needs of its trades.
+class CompiledBlock(NamedTuple):
+    """A block, and the name of the terms that each of its trades was compiled from.
 
-    ``ends`` is the day number of the first last payment among its trades; None without trades.
+    ``made_from`` holds NAME_BYTES bytes a trade, or is of no length where nobody asked.
+    """
+
+    block: FlowBlock
+    made_from: NDArray[np.void]
+
+
+class BlockRef(NamedTuple):
+    """A block in Redis: its name, its number of trades, and the first last payment among them.
+
+    ``ends`` is a day number; None without trades.
     """
 
     name: str
-    blob: bytes
-    trades: bytes
     size: int
     ends: int | None
 
+
+class MadeBlock(NamedTuple):
+    """A block as bytes: compiled, and what a reader needs of its trades."""
+
+    ref: BlockRef
+    blob: bytes
+    trades: bytes
+
     @classmethod
-    def of(cls, trades: Sequence[CompiledTrade]) -> Self:
-        """The block of these trades, which are sorted by id."""
-        blob = encode_block(make_block(trades), b"".join(trade.made_from for trade in trades))
+    def of(cls, made: CompiledBlock) -> Self:
+        """The bytes of a block whose trades are sorted by id."""
+        block = made.block
+        blob = encode_block(block, made.made_from.tobytes())
         listed = BlockTrades(
-            trade_ids=[trade.trade_id for trade in trades],
-            books=[trade.book for trade in trades],
-            products=[trade.product for trade in trades],
-            notional=[trade.notional for trade in trades],
+            trade_ids=list(block.trade_ids),
+            books=list(block.books),
+            products=list(block.products),
+            notional=block.notional.tolist(),
         )
-        ends = min((trade.last_payment for trade in trades), default=None)
-        return cls(_name(blob), blob, encode_block_trades(listed), len(trades), ends)
+        ends = int(last_payments(block).min()) if len(block) else None
+        ref = BlockRef(_name(blob), len(block), ends)
+        return cls(ref, blob, encode_block_trades(listed))
+
+
+class BookLost(Exception):
+    """Redis has lost what a version names while it was written: compile again."""
 
 
 class CompiledBooks(Books):
@@ -173,7 +197,6 @@ class CompiledBooks(Books):
         """Register the script; nothing is sent yet."""
         super().__init__(client)
         self._set_if_newer = script(client, "set_if_newer")
-        self._last: dict[tuple[str, int], tuple[Sequence[CompiledTrade], MadeBlock]] = {}
 
     def store(
         self,
@@ -187,45 +210,117 @@ class CompiledBooks(Books):
         blocks: int | None = None,
         valid_from: dt.date | None = None,
     ) -> Manifest:
-        """Write a version and all that it names, then make it the newest unless a newer one exists.
+        """Write a whole book; see ``name_version``.
 
-        An unchanged book keeps its version, so that an edit elsewhere causes no frame
-        of it; the newest book's ``number`` is the database version it was last compared with.
         ``blocks`` is a power of two; None takes ``blocks_for``.
-        ``valid_from`` is the last payment among the trades that were left out as matured.
         """
         piles: list[list[CompiledTrade]] = [[] for _ in range(blocks or blocks_for(len(trades)))]
         for trade in sorted(trades, key=operator.attrgetter("trade_id")):
             piles[block_of(trade.trade_id, len(piles))].append(trade)
-        made = [self._made(currency, place, pile) for place, pile in enumerate(piles)]
-        raw_fixings = encode(fixings)
+        made = [MadeBlock.of(_compiled(pile)) for pile in piles]
+        for block in made:
+            self.put_block(currency, block)
+        head = self.name_version(
+            currency,
+            number,
+            [block.ref for block in made],
+            desk_of_book=desk_of_book,
+            failures=failures,
+            fixings_name=self.put_fixings(currency, fixings),
+            valid_from=valid_from,
+        )
+        return join(head, [decode_block_trades(block.trades) for block in made], fixings)
+
+    def put_block(self, currency: str, made: MadeBlock) -> None:
+        """Write a block unless it is there; it expires unless a version names it by then."""
+        self._put(currency, "block", made.ref.name, made.blob)
+        self._put(currency, "trades", made.ref.name, made.trades)
+
+    def put_fixings(self, currency: str, fixings: FixingsByIndex) -> str:
+        """Write index histories unless they are there; returns their name."""
+        raw = encode(fixings)
+        self._put(currency, "fixings", _name(raw), raw)
+        return _name(raw)
+
+    def _put(self, currency: str, kind: str, name: str, raw: bytes) -> None:
+        self.client.set(key(currency, kind, name), raw, nx=True, ex=KEEP_UNNAMED_SECONDS)
+
+    def name_version(
+        self,
+        currency: str,
+        number: int,
+        blocks: Sequence[BlockRef],
+        *,
+        desk_of_book: dict[str, str],
+        failures: Sequence[Failure],
+        fixings_name: str,
+        valid_from: dt.date | None = None,
+    ) -> BookHead:
+        """Make a version of what is written, and the newest book unless a newer one exists.
+
+        An unchanged book keeps its version, so that an edit elsewhere causes no frame
+        of it; the newest book's ``number`` is the database version it was last compared with.
+
+        Args:
+            currency: Currency of the book.
+            number: The database version that it was made of.
+            blocks: Its blocks in order, written by ``put_block``.
+            desk_of_book: The desk of each book with trades.
+            failures: The trades that are in no block.
+            fixings_name: The index histories, written by ``put_fixings``.
+            valid_from: The last payment among the trades that were left out as matured.
+
+        Raises:
+            BookLost: A block or the index histories are not there any more.
+        """
+        names = [block.name for block in blocks]
         lost = [_lost(failure) for failure in failures]
-        named = (desk_of_book, lost, _name(raw_fixings), valid_from)
-        content = _content([block.name for block in made], *named)
+        content = _content(names, desk_of_book, lost, fixings_name, valid_from)
         head = self._unchanged(currency, content) or BookHead(
             version=f"{number}-{content[:12]}",
             number=number,
             currency=currency,
-            block_names=[block.name for block in made],
-            sizes=[block.size for block in made],
+            block_names=names,
+            sizes=[block.size for block in blocks],
             desk_of_book=desk_of_book,
             failures=lost,
-            fixings_name=_name(raw_fixings),
+            fixings_name=fixings_name,
             content=content,
             valid_from=valid_from,
-            valid_until=_first_end(made),
+            valid_until=_first_end(blocks),
         )
-        # After kill -9 in between the next pass finds the version here and lets it expire.
+        # Named first: the next pass of `retire` lets go of what is kept for a version that is not.
         self.client.hset(key(currency, "books"), head.version, encode(_names(head)))
-        self._keep(currency, {key(currency, "fixings", head.fixings_name): raw_fixings})
-        for block in made:
-            names = {"block": block.blob, "trades": block.trades}
-            self._keep(currency, {key(currency, n, block.name): raw for n, raw in names.items()})
-        self._keep(currency, {key(currency, "book", head.version): encode(head)})
+        self._expire(currency, head.version, _names(head), None)
+        self.client.set(key(currency, "book", head.version), encode(head))
+        if self.lost_blocks(head):
+            raise BookLost(f"{currency} book {head.version} was lost while it was written")
         self._name_newest(number, head)
         self.retire(currency)
-        trades_of = [decode_block_trades(block.trades) for block in made]
-        return join(head, trades_of, fixings)
+        return head
+
+    def confirm(self, number: int, head: BookHead) -> bool:
+        """Say that a book holds for a later database version; False when it is not the newest."""
+        newest = self.newest(head.currency)
+        if newest is None or newest.version != head.version:
+            return False
+        if not self.client.exists(key(head.currency, "book", head.version)):
+            return False
+        self._name_newest(number, head)
+        return True
+
+    def lost_blocks(self, head: BookHead) -> list[str]:
+        """Names of what a version names and Redis does not have: its blocks and its fixings."""
+        names = _names(head)
+        keys = [key(head.currency, *name) for name in names]
+        if self.client.exists(*keys) == len(keys):
+            return []
+        with self.client.pipeline(transaction=False) as pipe:
+            for each in keys:
+                pipe.exists(each)
+            found = pipe.execute()
+        gone = (name for (_, name), there in zip(names, found, strict=True) if not there)
+        return list(dict.fromkeys(gone))
 
     def _unchanged(self, currency: str, content: str) -> BookHead | None:
         """The head of the newest book if it has this content: the version stays as it is."""
@@ -237,24 +332,6 @@ class CompiledBooks(Books):
         keys = [key(head.currency, "book", "number"), key(head.currency, "book")]
         ref = BookRef(version=head.version, number=number, blocks=head.blocks, trades=head.trades)
         self._set_if_newer(keys=keys, args=[number, encode(ref)])
-
-    def _made(self, currency: str, place: int, pile: Sequence[CompiledTrade]) -> MadeBlock:
-        """A block of these trades; the one made last, if they are the same objects."""
-        before = self._last.get((currency, place))
-        if before is None or not _are_the_same(pile, before[0]):
-            before = self._last[currency, place] = pile, MadeBlock.of(pile)
-        return before[1]
-
-    def _keep(self, currency: str, values: Mapping[str, bytes]) -> None:
-        """Write the values that are not there; those that are stay for good."""
-        with self.client.pipeline(transaction=False) as pipe:
-            for name in values:
-                pipe.persist(name)
-                pipe.exists(name)
-            there = pipe.execute()[1::2]
-        for (name, raw), found in zip(values.items(), there, strict=True):
-            if not found:
-                self.client.set(name, raw)
 
     def retire(self, currency: str) -> None:
         """Let versions that nothing uses expire, with what only they name.
@@ -282,7 +359,10 @@ class CompiledBooks(Books):
     def _in_use(self, currency: str) -> set[str]:
         """The newest version and those of the frames under the pointers."""
         newest, *frames = self.client.mget(
-            key(currency, "book"), key(currency, "pointer"), key(currency, "detail")
+            key(currency, "book"),
+            key(currency, "pointer"),
+            key(currency, "detail"),
+            key(currency, "detail", "open"),
         )
         rollups = [key(currency, "rollup", frame.decode()) for frame in frames if frame]
         found = self.client.mget(rollups) if rollups else []
@@ -320,16 +400,14 @@ class CompiledBooks(Books):
         name = self.block_name(currency, version, block)
         return self.block_named(currency, name) if name else None
 
-    def trades(self, currency: str) -> list[CompiledTrade]:
-        """All compiled trades of the newest book; none when there is none of this release."""
-        ref = self.newest(currency)
-        head = self.head(currency, ref.version) if ref else None
-        try:
-            names = head.block_names if head else []
-            found = [self.client.get(key(currency, "block", name)) for name in names]
-            return [trade for raw in found if raw for trade in decode_trades(raw)]
-        except (StaleBook, msgspec.MsgspecError):
-            return []
+    def compiled_block(self, currency: str, name: str) -> CompiledBlock | None:
+        """The block of that name with the names of its terms; None when it is not there.
+
+        Raises:
+            StaleBook: It uses a curve or an index that this process does not know.
+        """
+        raw = self.client.get(key(currency, "block", name))
+        return decode_compiled(raw) if raw else None
 
 
 class _OfVersion(msgspec.Struct):
@@ -342,6 +420,11 @@ _decode_version = msgspec.msgpack.Decoder(_OfVersion).decode
 _decode_names = msgspec.msgpack.Decoder(list[tuple[str, str]]).decode
 
 
+def _compiled(trades: Sequence[CompiledTrade]) -> CompiledBlock:
+    names = b"".join(trade.made_from for trade in trades)
+    return CompiledBlock(make_block(trades), np.frombuffer(names, dtype=f"V{NAME_BYTES}"))
+
+
 def _names(head: BookHead) -> list[tuple[str, str]]:
     """The keys of all that a version names, without the currency."""
     kinds = itertools.product(("block", "trades"), dict.fromkeys(head.block_names))
@@ -352,10 +435,6 @@ def _name(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()[:NAME_LENGTH]
 
 
-def _are_the_same(some: Sequence[CompiledTrade], others: Sequence[CompiledTrade]) -> bool:
-    return len(some) == len(others) and all(map(operator.is_, some, others))
-
-
 def _lost(failure: Failure) -> UnpricedTrade:
     """Return a failure as a trade without a block, with its book if the failure names it."""
     if isinstance(failure, UnpricedTrade):
@@ -363,7 +442,7 @@ def _lost(failure: Failure) -> UnpricedTrade:
     return UnpricedTrade(trade_id=failure.trade_id, code=failure.code, message=failure.message)
 
 
-def _first_end(blocks: Sequence[MadeBlock]) -> dt.date | None:
+def _first_end(blocks: Sequence[BlockRef]) -> dt.date | None:
     """The first date on which a trade of these blocks has made its last payment."""
     ends = [block.ends for block in blocks if block.ends is not None]
     return date_of(min(ends)) if ends else None

@@ -7,8 +7,9 @@ the bonds at each run.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from instruments import trade_repository as master
 from pricing.curves.curve_set import CurveSet, Solved
@@ -17,13 +18,15 @@ from pricing.errors import PricingError
 from pricing.measures.bond_analytics import PricedBond
 from pricing.measures.bond_block import BondFlows
 from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.registry import as_bond
+from pricing.products.registry import PRODUCTS, as_bond
+from pricing.products.terms import Terms
 from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
-from risk.store.compiled_book import Manifest
+from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.messages import PriceJob
 from risk.store.results import Rollup
+from risk.workers.parallel_compile import name_of
 from risk.workers.session import Session
 
 PREPARE_S = 0.5
@@ -31,6 +34,14 @@ PREPARE_S = 0.5
 
 SHARE = 0.3
 """Of a process's time, at most, for all currencies: compilations wait in the same queue."""
+
+BLOCKS_S = 5.0
+"""Of each run, for all blocks of the currency; the next run goes on with those that are left."""
+
+PREPARE_AT_ONCE = 100
+"""Bonds whose terms are read from the database at a time."""
+
+BOND_PRODUCTS = frozenset(name for name, row in PRODUCTS.items() if "z_spread_bp" in row.measures)
 
 Prepared = BondFlows | str
 """What the date makes of a bond, or the code of the reason why it has no price."""
@@ -44,7 +55,7 @@ class AnalyticsMaker:
         frames: Frames,
         books: CompiledBooks,
         options: CurveOptions,
-        load: Callable[[], master.LoadedBook],
+        load: Callable[[Collection[str]], Mapping[str, Terms]] = master.terms_of_trades,
     ) -> None:
         """Make analytics of the frames of these stores.
 
@@ -52,13 +63,15 @@ class AnalyticsMaker:
             frames: Where published frames are.
             books: Where compiled books are.
             options: How their curves are made.
-            load: Gives the database's trades; a compiler reads only what has changed.
+            load: Gives the terms of trades by id, as the database has them now.
         """
-        self.frames, self.books, self.load = frames, books, load
+        self.frames, self.books, self.options, self.load = frames, books, options, load
         self.session, self.store = Session(books, options), AnalyticsStore(frames.client)
         self._not_before: dict[str, float] = {}
-        self._left: dict[str, int] = {}
-        self._prepared: dict[str, dict[tuple[object, BondTerms], Prepared]] = {}
+        self._prepared: dict[str, dict[bytes, Prepared]] = {}
+        self._dates: dict[str, dt.date] = {}
+        self._names: dict[str, dict[str, list[bytes]]] = {}
+        self._turns: dict[str, tuple[int, int]] = {}  # the next block, and the first one's frame
 
     def run(self, currency: str) -> str:
         """Make analytics of the published frame: MADE, NOTHING to make, or another run is needed.
@@ -71,43 +84,44 @@ class AnalyticsMaker:
         if started < self._not_before.get(currency, 0.0):
             return "EARLY"
         rollup = self.frames.current(currency)
-        manifest = self.books.manifest(currency, rollup.book_version) if rollup else None
-        if rollup is None or manifest is None:
+        head = self.books.head(currency, rollup.book_version) if rollup else None
+        if rollup is None or head is None:
             return "NOTHING"
-        terms = self._bond_terms(manifest)
-        if terms is None:
-            self._left[currency] = 1
-            terms = {}
-        until = started + PREPARE_S
-        kept = self._prepared.get(currency, {})
-        self._prepared[currency] = {}
-        for block in range(rollup.blocks):
-            if block not in rollup.missing:
-                self._make(rollup, manifest, block, terms, kept, until)
+        if self._dates.get(currency) != rollup.valuation_date:
+            self._dates[currency], self._prepared[currency] = rollup.valuation_date, {}
+        names = self._names.get(currency, {})
+        self._names[currency] = {name: names[name] for name in head.block_names if name in names}
+        left = self._make_some(rollup, head, started)
+        self._forget_others(currency, head)
         taken_s = time.monotonic() - started
         currencies = len({*self._not_before, currency})
         self._not_before[currency] = started + taken_s * currencies / SHARE
-        return "MORE" if self._left.pop(currency, 0) else "MADE"
+        return "MORE" if left else "MADE"
 
-    def _bond_terms(self, manifest: Manifest) -> Mapping[str, BondTerms] | None:
-        """Terms by trade; None while an edit is under way that the frame's book does not have."""
-        loaded, newest = self.load(), self.books.newest(manifest.currency)
-        if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
-            return None
-        bonds = (as_bond(trade.terms) for trade in loaded.trades)
-        return {bond.trade_id: bond for bond in bonds if bond is not None}
+    def _make_some(self, rollup: Rollup, head: BookHead, started: float) -> bool:
+        """Make blocks in turn, for a share of a second; returns whether any is left."""
+        currency, left = rollup.currency, False
+        first, frame = self._turns.pop(currency, (0, rollup.frame))
+        for block in range(min(first, head.blocks), head.blocks):
+            if block > first and time.monotonic() > started + BLOCKS_S:
+                self._turns[currency] = (block, frame)
+                return True
+            if block not in rollup.missing:
+                left |= self._make(rollup, head, block, started + PREPARE_S)
+        return left or frame != rollup.frame  # the first blocks are of an older frame
 
-    def _make(
-        self,
-        rollup: Rollup,
-        manifest: Manifest,
-        block: int,
-        terms: Mapping[str, BondTerms],
-        kept: Mapping[tuple[object, BondTerms], Prepared],
-        until: float,
-    ) -> None:
+    def _forget_others(self, currency: str, head: BookHead) -> None:
+        """Keep what is prepared of the trades of this version alone, once all are known."""
+        if len(self._names[currency]) == head.blocks:
+            kept = {name for names in self._names[currency].values() for name in names}
+            prepared = self._prepared[currency]
+            self._prepared[currency] = {n: made for n, made in prepared.items() if n in kept}
+
+    def _make(self, rollup: Rollup, head: BookHead, block: int, until: float) -> bool:
+        """Make the analytics of one block; returns whether bonds are left to be prepared."""
+        currency = rollup.currency
         job = PriceJob(
-            currency=rollup.currency,
+            currency=currency,
             frame=rollup.frame,
             block=block,
             blocks=rollup.blocks,
@@ -118,28 +132,46 @@ class AnalyticsMaker:
         self.session.price(job)
         curves = self.session.curves(job)
         solved = self.session.solve(job, curves)
+        flows = self.session.block(job)
+        names, prepared = (
+            self._names_of(currency, head.block_names[block]),
+            self._prepared[currency],
+        )
+        rows = [row for row, product in enumerate(flows.products) if product in BOND_PRODUCTS]
+        missing = [row for row in rows if row < len(names) and names[row] not in prepared]
+        while missing and time.monotonic() < until:
+            some, missing = missing[:PREPARE_AT_ONCE], missing[PREPARE_AT_ONCE:]
+            terms = self.load([flows.trade_ids[row] for row in some])
+            for row in some:
+                bond = self._as_compiled(terms.get(flows.trade_ids[row]), names[row])
+                if bond is not None and time.monotonic() < until:
+                    prepared[names[row]] = _prepare(bond, curves, solved)
         bonds: dict[int, BondFlows] = {}
         reasons: dict[int, str] = {}
-        for row, name in enumerate(manifest.trade_ids[block]):
-            bond = terms.get(name)
-            if bond is None:
-                reasons[row] = NOT_MADE_YET
-                continue
-            key = (rollup.valuation_date, bond)
-            made = kept.get(key)
-            if made is None and time.monotonic() < until:
-                made = _prepare(bond, curves, solved)
-            if made is not None:
-                self._prepared[rollup.currency][key] = made
+        for row in rows:
+            made = prepared.get(names[row]) if row < len(names) else None
             if isinstance(made, BondFlows):
                 bonds[row] = made
             else:
                 reasons[row] = made or NOT_MADE_YET
-            if made is None:
-                self._left[rollup.currency] = self._left.get(rollup.currency, 0) + 1
         analytics = self.session.analytics(job, rollup.as_of, bonds, reasons)
         if analytics is not None:
-            self.store.put(rollup.currency, analytics)
+            self.store.put(currency, analytics)
+        return NOT_MADE_YET in reasons.values()
+
+    def _as_compiled(self, terms: Terms | None, name: bytes) -> BondTerms | None:
+        """The terms of a bond if the block was compiled from them; None after an edit since."""
+        if terms is None or name_of(terms, indexed=self.options.indexed) != name:
+            return None
+        return as_bond(terms)
+
+    def _names_of(self, currency: str, block_name: str) -> list[bytes]:
+        """The names of the terms that the trades of a block were compiled from."""
+        kept = self._names[currency]
+        if block_name not in kept:
+            found = self.books.compiled_block(currency, block_name)
+            kept[block_name] = [] if found is None else [n.tobytes() for n in found.made_from]
+        return kept[block_name]
 
 
 def _prepare(bond: BondTerms, curves: CurveSet, solved: Solved) -> Prepared:

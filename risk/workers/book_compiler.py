@@ -1,31 +1,52 @@
-"""Compile the database's trades into books in Redis, each trade version once."""
+"""Follow the database's trades with compiled books in Redis: what was written is compiled."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+import numpy as np
 
 from instruments import trade_repository as master
+from instruments.models import Fixing, FxRate
+from instruments.row_changes import delete_old
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import Failure, SpreadNotSolved
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of, day_of
-from pricing.products.cash_flows import CompiledTrade
+from pricing.products import flows
+from pricing.products.cash_flows import rows_of
 from pricing.products.terms import Terms
-from risk.store.compiled_book import Manifest
-from risk.store.compiled_book_store import CompiledBooks
+from risk.store.compiled_book import BookHead, FixingsByIndex
+from risk.store.compiled_book_store import (
+    NAME_BYTES,
+    CompiledBlock,
+    CompiledBooks,
+    StaleBook,
+)
 from risk.store.frames import Frames
 from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
-from risk.workers.parallel_compile import Outcome, compile_all, name_of
-from risk.workers.spreads import solve_spreads, waiting_bond
+from risk.workers.edited_book import EditedBook
+from risk.workers.parallel_compile import name_of, prepare_templates
+from risk.workers.spreads import solve_spreads
 
-QUARANTINED = "QUARANTINED"
-"""Code of a trade that is kept out because it ended the process that priced it."""
+SOLVE_AT_ONCE = 5_000
+"""Spreads that one run solves, about a millisecond each; frames of its book ask for the rest."""
+
+DELETE_NOTES_S = 3_600.0
+
+Written = dict[str, dict[str, Terms | None]]
+"""By currency and trade; None for a trade that the currency no longer has."""
 
 
 class Compiler:
-    """Compiles what has changed since it last ran; after a start, since the newest book."""
+    """Compiles what was written since it last ran; after a start, since the newest book.
+
+    What it holds follows from the database and Redis. A run that fails forgets it, and the next
+    one reads everything.
+    """
 
     def __init__(
         self, books: CompiledBooks, frames: Frames, options: CurveOptions, processes: int
@@ -33,127 +54,218 @@ class Compiler:
         """Compile in that many processes."""
         self.books, self.frames = books, frames
         self.options, self.processes = options, processes
-        self._done: dict[str, tuple[Terms, Outcome]] = {}
-        self._loaded: master.LoadedBook | None = None
+        self._delete_at = 0.0
+        self._forget()
 
-    def run(self) -> list[Manifest]:
+    def _forget(self) -> None:
+        self._snapshot: str | None = None
+        self._edited: dict[str, EditedBook] = {}
+        self._rejected: dict[str, str] = {}
+        self._kept_out: dict[str, str] = {}
+        self._desks: dict[str, str] = {}
+        self._fixings: FixingsByIndex = {}
+        self._fx: dict[str, float] = {}
+        self._fixings_names: dict[str, str] = {}
+        self._heads: dict[str, BookHead] = {}
+
+    def run(self) -> list[BookHead]:
         """Solve spreads that wait for a market, compile, and store one book per currency."""
-        unsolvable, loaded = self._solve_waiting(self.load())
-        fixings, kept_out = master.load_fixings(), master.quarantined()
-        self._compile([trade.terms for trade in loaded.trades], unsolvable)
-        for name in kept_out.keys() & self._done.keys():
-            failure = Failure(trade_id=name, code=QUARANTINED, message=kept_out[name])
-            self._done[name] = (self._done[name][0], failure)
-        stand_in(self.books.client, master.load_fx())
-        trades: dict[str, list[master.BookTrade]] = {name: [] for name in conventions.CURRENCIES}
-        for trade in loaded.trades:
-            trades[str(trade.terms.currency)].append(trade)
-        return [self._store(name, mine, loaded, fixings) for name, mine in trades.items()]
+        done = False
+        try:
+            tried: set[str] = set()
+            heads = self._follow(self._solve(tried))
+            changed = self._solve(tried)
+            if changed:
+                heads = self._follow(changed)
+            done = True
+        finally:
+            if not done:
+                self._forget()
+        if time.monotonic() >= self._delete_at:
+            self._delete_at = time.monotonic() + DELETE_NOTES_S
+            delete_old()
+        return heads
 
-    def load(self) -> master.LoadedBook:
-        """The database's trades; only what has changed since the last time is read in full."""
-        self._loaded = master.load_trades(self._loaded)
-        return self._loaded
+    # --- One pass: read, edit, store -----------------------------------------------------------
 
-    def _solve_waiting(
-        self, loaded: master.LoadedBook
-    ) -> tuple[dict[str, Failure], master.LoadedBook]:
-        """Store the spreads of new prices; returns those that no spread explains, and the book."""
-        bonds = [bond for trade in loaded.trades if (bond := waiting_bond(trade.terms))]
-        spreads: dict[str, float] = {}
-        unsolvable: dict[str, Failure] = {}
-        for name in {str(bond.currency) for bond in bonds}:
-            market = self.frames.current(name)
-            if market is not None:
-                mine = [bond for bond in bonds if bond.currency == name]
-                solved, failures = solve_spreads(mine, market, self.options)
-                spreads |= solved
-                unsolvable |= {f.trade_id: f for f in failures}
-        if spreads:
-            master.store_spreads(spreads)
-            return unsolvable, self.load()
-        return unsolvable, loaded
+    def _follow(self, changed: set[str]) -> list[BookHead]:
+        """Take over what was written; ``changed`` are currencies that have changed already."""
+        today = {name: self._valuation_day(name) for name in conventions.CURRENCIES}
+        again = self._lost()
+        for name, book in self._edited.items():
+            again |= book.revived(today[name])
+        kept_out = master.quarantined()
+        again |= {name for name, _ in kept_out.items() ^ self._kept_out.items()}
+        rejected = dict(self._rejected)
+        with master.reading(self._snapshot) as now:
+            names = now.changed_trades()
+            written = self._start(now) if names is None else self._read(now, names | again)
+            desks = now.desks()
+            if now.written.any_of(Fixing):
+                self._fixings, self._fixings_names = master.load_fixings(), {}
+            if now.written.any_of(FxRate):
+                self._fx = master.load_fx()
+        stand_in(self.books.client, self._fx)
+        if desks != self._desks:
+            changed = set(conventions.CURRENCIES)
+        if self._rejected != rejected:
+            changed.add(conventions.CURRENCIES[0])
+        self._kept_out, self._desks = kept_out, desks
+        for name in conventions.CURRENCIES:
+            mine = written.pop(name, {})  # a large book's terms are not kept
+            if names is None:
+                self._prepare(name, mine)
+            if self._edited[name].edit(mine, kept_out, today[name]):
+                changed.add(name)
+        heads = [self._store(name, now.version, changed) for name in conventions.CURRENCIES]
+        self._snapshot = now.written.snapshot
+        return heads
 
-    def _compile(self, trades: Sequence[Terms], unsolvable: dict[str, Failure]) -> None:
-        """What has changed; the rest stays. Nothing is known yet after a start."""
-        indexed = self.options.indexed
-        before = self._done or self._of_last_life(trades)
-        new = [t for t in trades if not _same(before.get(t.trade_id), t)]
-        made = compile_all(new, indexed=indexed, processes=self.processes)
-        done = before | {t.trade_id: (t, made[t.trade_id]) for t in new}
-        self._done = {
-            t.trade_id: (t, unsolvable.get(t.trade_id) or done[t.trade_id][1]) for t in trades
-        }
+    def _valuation_day(self, currency: str) -> int | None:
+        market = self.frames.current(currency)
+        return None if market is None else day_of(market.valuation_date)
 
-    def _of_last_life(self, trades: Sequence[Terms]) -> dict[str, tuple[Terms, Outcome]]:
-        """What a compiler before this one has made of the same terms, with the same code."""
-        kept = [trade for name in conventions.CURRENCIES for trade in self.books.trades(name)]
-        by_name = {trade.made_from: trade for trade in kept if trade.made_from}
-        named = [(t, name_of(t, indexed=self.options.indexed)) for t in trades if by_name]
-        return {t.trade_id: (t, by_name[name]) for t, name in named if name in by_name}
+    def _lost(self) -> set[str]:
+        """Trades of blocks that Redis has lost: they are read and compiled again."""
+        again: set[str] = set()
+        for name, head in self._heads.items():
+            gone = set(self.books.lost_blocks(head))
+            if gone:
+                self._fixings_names.pop(name, None)
+                book = self._edited[name]
+                again |= book.lost([block for block in book.blocks if block.ref.name in gone])
+        return again
 
-    def _store(
-        self,
-        currency: str,
-        mine: list[master.BookTrade],
-        loaded: master.LoadedBook,
-        fixings: dict[str, dict[dt.date, float]],
-    ) -> Manifest:
-        made = [(trade.terms, self._done[trade.terms.trade_id][1]) for trade in mine]
-        compiled = [trade for _, trade in made if isinstance(trade, CompiledTrade)]
-        good, valid_from = self._unmatured(currency, compiled)
-        bad = [_lost(terms, found) for terms, found in made if isinstance(found, Failure)]
+    def _start(self, now: master.Reading) -> Written:
+        """Read all trades into books that hold nothing yet."""
+        self._forget()
+        for name in conventions.CURRENCIES:
+            self._edited[name] = EditedBook(name, self.books, self._compile)
+        return self._read(now, None)
+
+    def _read(self, now: master.Reading, names: Collection[str] | None) -> Written:
+        """Read trades; all where ``names`` is None."""
+        written: Written = {name: {} for name in conventions.CURRENCIES}
+        for name in names or ():
+            self._rejected.pop(name, None)
+            for currency, book in self._edited.items():
+                if book.has(name):
+                    written[currency][name] = None
+        read: set[str] = set()
+        for name, found in now.trades(names) if names is None or names else ():
+            if isinstance(found, str):
+                self._rejected[name] = found
+            elif name in read:
+                self._rejected[name] = master.TWICE
+            else:
+                read.add(name)
+                written[str(found.currency)][name] = found
+        return written
+
+    def _store(self, currency: str, number: int, changed: Collection[str]) -> BookHead:
+        """Name the version that the edited book is, or confirm that it is as it was."""
+        head, book = self._heads.get(currency), self._edited[currency]
+        same = currency not in changed and currency in self._fixings_names
+        if head is not None and same and self.books.confirm(number, head):
+            return head
+        failures = [book.failures[name] for name in sorted(book.failures)]
         if currency == conventions.CURRENCIES[0]:
             # A row that makes no terms has no currency either; it must be named somewhere.
-            bad += [
-                UnpricedTrade(trade_id=i, code="BAD_INPUT", message=m) for i, m in loaded.rejected
+            failures += [
+                UnpricedTrade(trade_id=name, code="BAD_INPUT", message=message)
+                for name, message in sorted(self._rejected.items())
             ]
-        own = [row.name for row in conventions.INDICES.values() if row.currency == currency]
-        return self.books.store(
+        day = book.valid_from()
+        made = self.books.name_version(
             currency,
-            loaded.version,
-            good,
-            desk_of_book={trade.terms.book: trade.desk for trade in mine},
-            failures=bad,
-            fixings={name: fixings[name] for name in own if name in fixings},
-            valid_from=valid_from,
+            number,
+            [block.ref for block in book.blocks],
+            desk_of_book={name: self._desks[name] for name in sorted(book.books_used())},
+            failures=failures,
+            fixings_name=self._name_fixings(currency),
+            valid_from=None if day is None else date_of(day),
         )
+        self._heads[currency] = made
+        return made
 
-    def _unmatured(
-        self, currency: str, trades: list[CompiledTrade]
-    ) -> tuple[list[CompiledTrade], dt.date | None]:
-        """The trades that still pay after the valuation date; the last payment of the others.
+    def _name_fixings(self, currency: str) -> str:
+        if currency not in self._fixings_names:
+            own = [row.name for row in conventions.INDICES.values() if row.currency == currency]
+            mine = {name: self._fixings[name] for name in own if name in self._fixings}
+            self._fixings_names[currency] = self.books.put_fixings(currency, mine)
+        return self._fixings_names[currency]
 
-        Without a market there is no valuation date, and all trades stay.
+    # --- Terms into blocks ----------------------------------------------------------------------
+
+    def _compile(
+        self, terms: Sequence[Terms], known: CompiledBlock | None = None
+    ) -> tuple[CompiledBlock, list[Failure]]:
+        """Compile terms; those that ``known`` was compiled from are taken from there."""
+        indexed = self.options.indexed
+        names = {one.trade_id: name_of(one, indexed=indexed) for one in terms}
+        rows = _rows_by_name(known) if known is not None else {}
+        new = [one for one in terms if names[one.trade_id] not in rows]
+        block, failures = flows.compile_block(new, indexed=indexed)
+        if known is not None and len(new) < len(terms):
+            taken = np.array(sorted(rows[n] for n in names.values() if n in rows), dtype=np.int64)
+            block, _ = rows_of([known.block, block], [taken, np.arange(len(block))])
+        made_from = b"".join(names[name] for name in block.trade_ids)
+        return CompiledBlock(block, np.frombuffer(made_from, dtype=f"V{NAME_BYTES}")), failures
+
+    def _prepare(self, currency: str, mine: Mapping[str, Terms | None]) -> None:
+        """Before the first edit: find the blocks of the newest book, or make many templates."""
+        some = [terms for terms in mine.values() if terms is not None]
+        newest = self.books.newest(currency)
+        head = self.books.head(currency, newest.version) if newest else None
+        if head is not None and self._is_current(head, mine):
+            self._edited[currency].known = head.block_names
+            return
+        prepare_templates(some, indexed=self.options.indexed, processes=self.processes)
+
+    def _is_current(self, head: BookHead, mine: Mapping[str, Terms | None]) -> bool:
+        """Whether trades of a book's first block were compiled by this release of these terms."""
+        try:
+            known = self.books.compiled_block(head.currency, head.block_names[0])
+        except (StaleBook, msgspec.MsgspecError):
+            return False
+        rows = _rows_by_name(known) if known is not None else {}
+        ids = known.block.trade_ids[:50] if known is not None else ()
+        found = [terms for name in ids if (terms := mine.get(name)) is not None]
+        return any(name_of(terms, indexed=self.options.indexed) in rows for terms in found)
+
+    # --- Spreads --------------------------------------------------------------------------------
+
+    def _solve(self, tried: set[str]) -> set[str]:
+        """Store the spreads of prices that wait; returns the currencies of which some do.
+
+        Args:
+            tried: Bonds that are not tried; those that are tried now are added.
         """
-        market = self.frames.current(currency)
-        if market is None:
-            return trades, None
-        today = day_of(market.valuation_date)
-        left_out = [trade.last_payment for trade in trades if trade.last_payment <= today]
-        if not left_out:
-            return trades, None
-        good = [trade for trade in trades if trade.last_payment > today]
-        return good, date_of(max(left_out))
+        spreads: dict[str, float] = {}
+        changed: set[str] = set()
+        for name, book in self._edited.items():
+            market = self.frames.current(name) if book.waiting else None
+            if market is None:
+                continue
+            bonds = [bond for one, bond in book.waiting.items() if one not in tried]
+            bonds = bonds[:SOLVE_AT_ONCE]
+            if not bonds:
+                continue
+            tried |= {bond.trade_id for bond in bonds}
+            solved, failures = solve_spreads(bonds, market, self.options)
+            book.no_spread(failures)
+            spreads |= solved
+            changed.add(name)
+        if spreads:
+            master.store_spreads(spreads)
+        return changed
 
 
-def _same(before: tuple[Terms, Outcome] | None, terms: Terms) -> bool:
-    """The terms are those of before, and compiled for good: not kept out, not without a price."""
-    if before is None or (before[0] is not terms and before[0] != terms):
-        return False
-    return not isinstance(before[1], Failure)
-
-
-def _lost(terms: Terms, failure: Failure) -> UnpricedTrade:
-    """A trade that is in no block, with what its book has to know of it."""
-    return UnpricedTrade(
-        trade_id=failure.trade_id,
-        code=failure.code,
-        message=failure.message,
-        book=terms.book,
-        product=terms.product,
-        notional=terms.size,
-    )
+def _rows_by_name(known: CompiledBlock) -> dict[bytes, int]:
+    """Rows of a block by the names of the terms of its trades."""
+    if len(known.made_from) != len(known.block):
+        return {}
+    return {name.tobytes(): row for row, name in enumerate(known.made_from)}
 
 
 def waits_for_market(failures: Sequence[Failure]) -> bool:

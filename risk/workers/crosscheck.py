@@ -6,8 +6,10 @@ against the slow reference at run time too. A difference raises an alarm and sto
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
 from pricing.products.terms import Terms
 from pricing.reference import Reference, TradeRisk
-from risk.store.compiled_book import Manifest
+from risk.store.compiled_book import BookRef, Manifest
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Detailed, Frames
 from risk.store.results import CheckResult, PartColumns, Rollup
@@ -34,7 +36,6 @@ def check_frame(
     books: CompiledBooks,
     options: CurveOptions,
     currency: str,
-    load: Callable[[], master.LoadedBook] = master.load_trades,
 ) -> CheckResult | None:
     """Price a sample of the newest frame by trade with plain QuantLib, and store the differences.
 
@@ -43,7 +44,6 @@ def check_frame(
         books: Store of its book.
         options: Options of its curves.
         currency: Currency of the frame.
-        load: Returns the database's trades; a compiler reads only changed rows.
 
     Returns:
         None when there is nothing to check: no detail, or trades that have changed since.
@@ -53,10 +53,9 @@ def check_frame(
     manifest = books.manifest(currency, rollup.book_version) if rollup else None
     if detailed is None or rollup is None or manifest is None:
         return None
-    loaded, newest = load(), books.newest(currency)
-    if newest is None or (newest.version, newest.number) != (manifest.version, loaded.version):
-        return None  # a trade was just edited; the next frame will match
-    found = _sample(detailed, manifest, [trade.terms for trade in loaded.trades])
+    places = _sample(detailed, manifest)
+    terms = _terms_of(manifest, books.newest(currency), [name for name, _, _ in places])
+    found = [(terms[name], block, row) for name, block, row in places if name in terms]
     columns = {block: frames.columns(currency, rollup.frame, block) for _, block, _ in found}
     if not found or None in columns.values():
         return None
@@ -69,14 +68,33 @@ def check_frame(
 Place = tuple[Terms, int, int]
 
 
-def _sample(detailed: Detailed, manifest: Manifest, trades: Sequence[Terms]) -> list[Place]:
-    """Other trades at every frame, by the frame's number; failed ones have nothing to check."""
+def _sample(detailed: Detailed, manifest: Manifest) -> list[tuple[str, int, int]]:
+    """Ids with block and row: other trades at every frame, by the frame's number.
+
+    Failed trades have nothing to check.
+    """
     rollup, missing = detailed.rollup, detailed.detail.missing
     failed = {failure.trade_id for failure in rollup.failures}
-    mine = [t for t in trades if t.currency == rollup.currency and t.trade_id not in failed]
-    picked = [mine[(rollup.frame * SAMPLE + i) % len(mine)] for i in range(min(SAMPLE, len(mine)))]
-    places = [(terms, manifest.place_of(terms.trade_id)) for terms in picked]
-    return [(terms, *place) for terms, place in places if place and place[0] not in missing]
+    ends = list(itertools.accumulate(len(ids) for ids in manifest.trade_ids))
+    found: list[tuple[str, int, int]] = []
+    for number in range(min(SAMPLE, ends[-1])):
+        place = (rollup.frame * SAMPLE + number) % ends[-1]
+        block = bisect.bisect_right(ends, place)
+        row = place - (ends[block] - len(manifest.trade_ids[block]))
+        name = manifest.trade_ids[block][row]
+        if name not in failed and block not in missing:
+            found.append((name, block, row))
+    return found
+
+
+def _terms_of(
+    manifest: Manifest, newest: BookRef | None, names: Collection[str]
+) -> Mapping[str, Terms]:
+    """Their terms; none where a trade was just edited: the next frame will match."""
+    with master.reading() as now:
+        if newest is None or (newest.version, newest.number) != (manifest.version, now.version):
+            return {}
+        return {n: found for n, found in now.trades(names) if not isinstance(found, str)}
 
 
 def _reference(rollup: Rollup, manifest: Manifest, options: CurveOptions) -> Reference:

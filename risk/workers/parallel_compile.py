@@ -1,7 +1,7 @@
-"""Compile many trades into cash flows, in several processes when that is faster.
+"""Make the templates of many trades, in several processes when that is faster.
 
 Each further process is ``python -m risk.workers.parallel_compile``: it reads terms from its
-standard input and writes a compiled block to its standard output. It needs no pool, ends when its
+standard input and writes templates to its standard output. It needs no pool, ends when its
 input ends, and can be started by a Celery child process, which may not have multiprocessing
 children.
 """
@@ -11,24 +11,23 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
 
 import msgspec
 
-from pricing.errors import Failure, PricingError
+from pricing.errors import PricingError
 from pricing.markets import conventions
-from pricing.products.cash_flows import CompiledTrade, make_block
-from pricing.products.flows import compile_trade
+from pricing.products.flows import make_template, templates
 from pricing.products.registry import PRODUCTS
+from pricing.products.templates import Template, template_key
 from pricing.products.terms import Terms
-from risk.store.compiled_book_store import decode_trades, encode_block
 
-WORTH_A_PROCESS = 1_000
-"""Trades below which starting Python and QuantLib takes as long as compiling."""
+WORTH_A_PROCESS = 800
+"""Templates below which starting Python and QuantLib takes as long as making them."""
 
 SOURCES = (
     "markets/vocabulary",
@@ -40,22 +39,13 @@ SOURCES = (
 )
 """Files of the pricing library that make flows of terms; conventions count by their rows."""
 
-Outcome = CompiledTrade | Failure
-
 
 class Work(msgspec.Struct, frozen=True):
     """What one process is asked for."""
 
-    trades: dict[str, msgspec.Raw]
-    """Lists of terms by the name of their product."""
+    trades: dict[str, list[msgspec.Raw]]
+    """Terms by the name of their product."""
     indexed: bool
-
-
-class Done(msgspec.Struct, frozen=True):
-    """What it answers: a block of what has compiled, and what has not."""
-
-    block: bytes
-    failures: list[Failure]
 
 
 class CompilingFailed(Exception):
@@ -63,19 +53,35 @@ class CompilingFailed(Exception):
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_made = msgspec.msgpack.Decoder(dict[str, Template]).decode
 
 
-def compile_all(terms: Sequence[Terms], *, indexed: bool, processes: int) -> dict[str, Outcome]:
-    """Compile trades; the outcome of each by its id.
+def prepare_templates(terms: Iterable[Terms], *, indexed: bool, processes: int) -> None:
+    """Make the templates of trades that this process does not have yet, in several processes.
+
+    Those that cannot be made are left to the compilation of each trade, which says why.
 
     Raises:
         CompilingFailed: A process ended without an answer.
     """
-    count = min(processes, len(terms) // WORTH_A_PROCESS)
+    kept = templates(indexed=indexed)
+    new: dict[Hashable, Terms] = {}
+    for one in terms:
+        key = template_key(one, indexed=indexed)
+        if not kept.has(key):
+            new.setdefault(key, one)
+    count = min(processes, len(new) // WORTH_A_PROCESS)
     if count < 2:
-        return {t.trade_id: compile_one(t, indexed=indexed) for t in terms}
-    started = [_start(terms[place::count], indexed) for place in range(count)]
-    found: dict[str, Outcome] = {}
+        return  # each is made where it is needed first
+    key_of = {one.trade_id: key for key, one in new.items()}
+    for name, template in _made_by(count, list(new.values()), indexed).items():
+        kept.keep(key_of[name], template)
+
+
+def _made_by(processes: int, terms: Sequence[Terms], indexed: bool) -> dict[str, Template]:
+    """The template of each trade, by its id."""
+    started = [_start(terms[place::processes], indexed) for place in range(processes)]
+    found: dict[str, Template] = {}
     try:
         for process in started:
             found |= _answer(process)
@@ -86,15 +92,6 @@ def compile_all(terms: Sequence[Terms], *, indexed: bool, processes: int) -> dic
             if process.stdout is not None:
                 process.stdout.close()
     return found
-
-
-def compile_one(terms: Terms, *, indexed: bool) -> Outcome:
-    """One trade's flows, and what they were made from; or why it has none."""
-    try:
-        made = compile_trade(terms, indexed=indexed)
-    except PricingError as error:
-        return Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
-    return replace(made, made_from=name_of(terms, indexed=indexed))
 
 
 def name_of(terms: Terms, *, indexed: bool) -> bytes:
@@ -117,43 +114,38 @@ def release() -> bytes:
 
 
 def _start(terms: Sequence[Terms], indexed: bool) -> subprocess.Popen[bytes]:
-    trades: dict[str, list[Terms]] = {}
+    trades: dict[str, list[msgspec.Raw]] = {}
     for one in terms:
-        trades.setdefault(one.product, []).append(one)
-    work = Work({name: msgspec.Raw(_encode(some)) for name, some in trades.items()}, indexed)
+        trades.setdefault(one.product, []).append(msgspec.Raw(_encode(one)))
     process = subprocess.Popen(
         [sys.executable, "-m", "risk.workers.parallel_compile"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     if process.stdin is not None:
-        process.stdin.write(_encode(work))
+        process.stdin.write(_encode(Work(trades, indexed)))
         process.stdin.close()
         process.stdin = None  # communicate() would flush it
     return process
 
 
-def _answer(process: subprocess.Popen[bytes]) -> dict[str, Outcome]:
+def _answer(process: subprocess.Popen[bytes]) -> dict[str, Template]:
     raw, _ = process.communicate()
     if process.returncode != 0:
         raise CompilingFailed(f"a compiling process ended with {process.returncode}")
-    done = msgspec.msgpack.decode(raw, type=Done)
-    made: dict[str, Outcome] = {trade.trade_id: trade for trade in decode_trades(done.block)}
-    return made | {failure.trade_id: failure for failure in done.failures}
+    return _decode_made(raw)
 
 
 def main() -> None:
-    """Compile what standard input asks for."""
+    """Make the templates that standard input asks for."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    found: list[Outcome] = []
-    for name, raw in work.trades.items():
-        rows = msgspec.msgpack.decode(raw, type=list[msgspec.Raw])
+    made: dict[str, Template] = {}
+    for name, rows in work.trades.items():
         decode = msgspec.msgpack.Decoder(PRODUCTS[name].terms).decode
-        found += [compile_one(decode(row), indexed=work.indexed) for row in rows]
-    good = [trade for trade in found if isinstance(trade, CompiledTrade)]
-    bad = [failure for failure in found if isinstance(failure, Failure)]
-    made_from = b"".join(trade.made_from for trade in good)
-    sys.stdout.buffer.write(_encode(Done(encode_block(make_block(good), made_from), bad)))
+        for terms in map(decode, rows):
+            with suppress(PricingError):
+                made[terms.trade_id] = make_template(terms, indexed=work.indexed)
+    sys.stdout.buffer.write(_encode(made))
 
 
 if __name__ == "__main__":

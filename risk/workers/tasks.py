@@ -86,7 +86,7 @@ def _books() -> CompiledBooks:
 
 @cache
 def _analytics_maker() -> AnalyticsMaker:
-    return AnalyticsMaker(_frames(), _books(), _options(), _compiler().load)
+    return AnalyticsMaker(_frames(), _books(), _options())
 
 
 @cache
@@ -328,7 +328,7 @@ def _ask_to_compile(version: str) -> None:
 @shared_task(name="risk.workers.tasks.check_frame", max_retries=0)
 def check_frame(currency: str) -> str:
     """Hold a sample of the current frame to plain QuantLib: OK, BREACH or NOTHING."""
-    result = crosscheck.check_frame(_frames(), _books(), _options(), currency, _compiler().load)
+    result = crosscheck.check_frame(_frames(), _books(), _options(), currency)
     if result is None:
         return "NOTHING"
     if result.breach:
@@ -353,8 +353,7 @@ def make_analytics(currency: str) -> str:
 @shared_task(name="risk.workers.tasks.compile_book", max_retries=1, default_retry_delay=1)
 def compile_book() -> dict[str, str]:
     """Compile the database's trades; returns the book version by currency."""
-    manifests = _compiler().run()
-    return {manifest.currency: manifest.version for manifest in manifests}
+    return {head.currency: head.version for head in _compiler().run()}
 
 
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from risk.store.results import (
     PartSums,
 )
 from risk.workers.block_result import pack
+from risk.workers.parallel_compile import name_of
 
 DATE = dt.date(2024, 3, 5)
 KEYS = [("USD-SOFR", "1Y"), ("USD-SOFR", "10Y")]
@@ -147,6 +149,8 @@ def store(
     fixings: dict[str, dict[dt.date, float]] | None = None,
 ) -> Any:
     good, bad = compile_book(terms)
+    by_id = {one.trade_id: name_of(one, indexed=False) for one in terms}
+    good = [replace(trade, made_from=by_id[trade.trade_id]) for trade in good]
     return books.store(
         currency,
         number,

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from instruments.trade_repository import BookTrade, LoadedBook
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
 from pricing.curves.quotes import CurveOptions
@@ -76,8 +75,8 @@ def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
     assert len(sent) == 3
 
 
-def loaded(terms=BOOK, number=1) -> LoadedBook:
-    return LoadedBook(number, [BookTrade(one, "DESK") for one in terms], [])
+def loaded(names, terms=BOOK):
+    return {one.trade_id: one for one in terms if one.trade_id in names}
 
 
 @pytest.fixture
@@ -234,10 +233,11 @@ def test_bonds_are_prepared_a_share_at_a_time_and_until_then_say_so(
     assert records(frames, books)["B1"]["ytm"] is not None
 
 
-def test_while_an_edit_is_under_way_bonds_have_no_analytics(frames, books):
+def test_a_bond_that_was_edited_since_its_book_has_no_analytics(frames, books):
     made = store(books, *BOOK)
     run(frames, made.version)
-    ahead = AnalyticsMaker(frames, books, CurveOptions(), lambda: loaded(number=2))
+    edited = [msgspec.structs.replace(one, book="B9") for one in BOOK]
+    ahead = AnalyticsMaker(frames, books, CurveOptions(), lambda names: loaded(names, edited))
     assert ahead.run("USD") == "MORE"
     found = records(frames, books)["B1"]
     assert found["unavailable"]["clean_per_100"] == "NOT_MADE_YET"
@@ -247,10 +247,22 @@ def test_a_bond_of_which_a_buyer_gets_nothing_says_so(frames, books):
     last = bond("B3", maturity_date=DATE + dt.timedelta(days=1))
     made = store(books, last)
     run(frames, made.version)
-    AnalyticsMaker(frames, books, CurveOptions(), lambda: loaded([last])).run("USD")
+    AnalyticsMaker(frames, books, CurveOptions(), lambda names: loaded(names, [last])).run("USD")
     found = records(frames, books)["B3"]
     assert found["npv"] > 0
     assert found["unavailable"]["ytm"] == NothingAfterSettlement.code
+
+
+def test_blocks_are_made_in_turn_a_share_of_a_second_at_a_time(frames, books, maker, monkeypatch):
+    made = store(books, *BOOK, blocks=4)
+    assert frames.open(header(1, 4, parts=1, book_version=made.version))
+    sums = sums_job(made.version, 1, blocks=4)
+    assert tasks.price_sums(msgspec.to_builtins(sums)) == "PUBLISHED"
+    monkeypatch.setattr(analytics_maker, "BLOCKS_S", 0.0)
+    codes = [again(frames, maker) for _ in range(4)]
+    assert codes == ["MORE", "MORE", "MORE", "MADE"]
+    found = AnalyticsStore(frames.client).of(frames.current("USD"))
+    assert [each.block for each in found] == [0, 1, 2, 3]
 
 
 def test_without_a_frame_there_is_nothing_to_make(frames, maker):

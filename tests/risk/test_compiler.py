@@ -11,13 +11,13 @@ from instruments import trade_repository as master
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, book_version
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
+from pricing.products import flows
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.publication import publish_parts
 from risk.workers import parallel_compile
 from risk.workers.book_compiler import Compiler
-from risk.workers.session import Session
-from tests.risk.made import DATE, QUOTES, header, job
+from tests.risk.made import DATE, QUOTES, header, part
 
 
 @pytest.fixture(autouse=True)
@@ -71,20 +71,19 @@ def make_swap(book, name="S1", convention="USD-SOFR-OIS", **changes):
 
 
 def manifests(compiler):
-    return {m.currency: m for m in compiler.run()}
+    heads = compiler.run()
+    return {head.currency: compiler.books.manifest(head.currency, head.version) for head in heads}
 
 
 def publish(compiler, number, curves=QUOTES["USD"], date=DATE):
     """A frame of the newest book, as a worker and the bridge would make it."""
-    made = compiler.books.manifest("USD", compiler.books.newest("USD").version)
+    made = compiler.books.head("USD", compiler.books.newest("USD").version)
     opened = header(
         number, made.blocks, book_version=made.version, curves=curves, valuation_date=date
     )
     assert compiler.frames.open(opened)
-    a_job = job(made.version, number, curves=curves, blocks=made.blocks, valuation_date=date)
-    sums, columns = Session(compiler.books).price(a_job)
-    compiler.frames.put("USD", number, sums, columns)
-    assert publish_parts(compiler.frames, opened, made) == "PUBLISHED"
+    compiler.frames.put("USD", number, part(0))
+    assert publish_parts(compiler.frames, opened, made, compiler.books) == "PUBLISHED"
 
 
 def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
@@ -100,13 +99,13 @@ def test_each_currency_gets_a_book_also_one_without_trades(compiler, book):
 
 
 def count_compilations(monkeypatch, compiled):
-    real = parallel_compile.compile_trade
+    real = flows.scaling_of
 
-    def counting(terms, **options):
+    def counting(terms):
         compiled.append(terms.trade_id)
-        return real(terms, **options)
+        return real(terms)
 
-    monkeypatch.setattr(parallel_compile, "compile_trade", counting)
+    monkeypatch.setattr(flows, "scaling_of", counting)
 
 
 def test_a_compiler_that_starts_anew_takes_what_the_one_before_has_made(
@@ -139,6 +138,7 @@ def test_trades_compiled_by_a_release_with_other_code_are_compiled_again(
     assert compiled == ["S1"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_only_trades_that_changed_are_compiled_again(compiler, book, monkeypatch):
     first = make_swap(book)
     make_swap(book, "S2")
@@ -251,14 +251,14 @@ def test_a_quarantined_trade_is_left_out_and_counts_in_its_book_until_it_is_rele
     make_swap(book, "S2")
     assert len(compiler.run()[0].failures) == 0
     assert master.quarantine("S1", "USD", 7, "ended its process")
-    usd = {m.currency: m for m in compiler.run()}["USD"]
+    usd = manifests(compiler)["USD"]
     assert usd.trade_ids == [["S2"]]
     (lost,) = usd.failures
     assert (lost.trade_id, lost.code) == ("S1", "QUARANTINED")
     assert (lost.book, lost.product) == ("B1", "swap")
     assert lost.notional > 0
     assert master.release("S1")
-    usd = {m.currency: m for m in compiler.run()}["USD"]
+    usd = manifests(compiler)["USD"]
     assert usd.trade_ids == [["S1", "S2"]]
     assert usd.failures == []
 

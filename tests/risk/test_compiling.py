@@ -1,52 +1,58 @@
-"""Trades compiled by several processes are those that one would make, failures and all."""
+"""Templates made by several processes are those that one would make."""
 
 from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from importlib import resources
 
-import numpy as np
 import pytest
 
-from pricing.errors import Failure
-from pricing.products.cash_flows import CompiledTrade
+from pricing.errors import PricingError
+from pricing.products import flows
 from pricing.products.registry import PRODUCTS
 from risk.workers import parallel_compile
-from risk.workers.parallel_compile import SOURCES, CompilingFailed, compile_all, name_of
+from risk.workers.parallel_compile import SOURCES, CompilingFailed, name_of, prepare_templates
 from tests.risk.made import bond, swap
 
 
 @pytest.fixture
 def few_are_worth_it(monkeypatch):
     monkeypatch.setattr(parallel_compile, "WORTH_A_PROCESS", 2)
+    flows.templates.cache_clear()
 
 
 def book():
-    waits = bond("WAITS", clean_price=98.5, z_spread_bp=None)
-    return [swap("S1"), bond("P1"), waits, swap("S2", notional=2e6), bond("P2", face_amount=-5e5)]
+    late = swap("LATE", notional_schedule=[1.0])
+    return [swap("S1"), bond("P1"), late, swap("S2", payment_lag=4), swap("S3", notional=2e6)]
 
 
-def test_two_processes_make_what_one_makes(few_are_worth_it):
-    alone = {terms.trade_id: parallel_compile.compile_one(terms, indexed=False) for terms in book()}
-    together = compile_all(book(), indexed=False, processes=2)
-    assert together.keys() == alone.keys()
-    for name, trade in alone.items():
-        other = together[name]
-        if isinstance(trade, Failure):
-            assert other == trade
-            continue
-        assert isinstance(other, CompiledTrade)
-        assert np.array_equal(other.flows, trade.flows)
-        for field in ("trade_id", "product", "book", "discount", "forecast", "notional"):
-            assert getattr(other, field) == getattr(trade, field), field
-        assert (other.z_spread, other.made_from) == (trade.z_spread, trade.made_from)
+def kept():
+    return dict(flows.templates(indexed=False)._kept)
+
+
+def test_several_processes_make_the_templates_that_one_makes(few_are_worth_it):
+    for terms in book():
+        with suppress(PricingError):
+            flows.compile_trade(terms)
+    alone = kept()
+    flows.templates.cache_clear()
+    prepare_templates(book(), indexed=False, processes=2)
+    assert kept() == alone
+    assert len(alone) == 3
+
+
+def test_what_is_kept_is_not_made_again(few_are_worth_it, monkeypatch):
+    prepare_templates(book(), indexed=False, processes=2)
+    monkeypatch.setattr(parallel_compile, "_made_by", None)
+    prepare_templates(book()[:1], indexed=False, processes=2)
 
 
 def test_a_process_that_ends_without_an_answer_is_told_of(few_are_worth_it, monkeypatch):
     monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises((CompilingFailed, BrokenPipeError)):
-        compile_all(book(), indexed=False, processes=2)
+        prepare_templates(book(), indexed=False, processes=2)
 
 
 def test_terms_and_coupon_style_and_code_are_in_the_name(monkeypatch):

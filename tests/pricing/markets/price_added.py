@@ -22,7 +22,7 @@ from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_trade
 from pricing.products.terms import Terms
 from pricing.reference import Reference
-from risk.store.compiled_book_store import decode_trades, encode_block
+from risk.store.compiled_book_store import decode_block, encode_block
 from risk.workers.parallel_compile import name_of
 from tests.pricing import sample_markets
 from tests.pricing.pricing_of import priced
@@ -79,7 +79,7 @@ def main() -> None:
     fixings = {n: public_on(conventions.INDICES[n], r, TODAY) for n, r in known.items()}
     fast = priced(block, TODAY, quotes, fixings)
     slow = Reference(TODAY, quotes, fixings, CurveOptions()).price(book)
-    again = make_block(decode_trades(encode_block(block)))
+    again = decode_block(encode_block(block))
     print(
         json.dumps(
             {

@@ -1,0 +1,265 @@
+"""The compiled book of one currency, as the compiler edits it.
+
+It holds which trades are in which block, and what is in no block; flows stay in Redis. An edit
+fetches, changes and writes the blocks of the trades that it names.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from pricing.arrays import IntArray
+from pricing.errors import Failure, SpreadNotSolved
+from pricing.products.cash_flows import FlowBlock, last_payments, rows_of
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.registry import as_bond
+from pricing.products.terms import Terms
+from risk.store.compiled_book import block_of, blocks_for
+from risk.store.compiled_book_store import (
+    BlockRef,
+    CompiledBlock,
+    CompiledBooks,
+    MadeBlock,
+    StaleBook,
+)
+from risk.store.results import UnpricedTrade
+
+QUARANTINED = "QUARANTINED"
+"""Code of a trade that is kept out because it ended the process that priced it."""
+
+CompileBlock = Callable[
+    [Sequence[Terms], CompiledBlock | None], tuple[CompiledBlock, list[Failure]]
+]
+
+
+class HeldBlock(NamedTuple):
+    """A block in Redis, and its trades in the order of their ids."""
+
+    ref: BlockRef
+    trade_ids: tuple[str, ...]
+    books: frozenset[str]
+
+    @classmethod
+    def of(cls, made: MadeBlock, block: FlowBlock) -> HeldBlock:
+        """What is to be known of a block that was made."""
+        return cls(made.ref, block.trade_ids, frozenset(block.books))
+
+    def has(self, trade_id: str) -> bool:
+        """Whether a trade is in it."""
+        row = bisect_left(self.trade_ids, trade_id)
+        return row < len(self.trade_ids) and self.trade_ids[row] == trade_id
+
+
+class Matured(NamedTuple):
+    """A trade that is left out because it has made its last payment, on that day number."""
+
+    day: int
+    book: str
+
+
+class BlockLost(Exception):
+    """A block is no longer in Redis: it must be compiled again."""
+
+
+@dataclass
+class EditedBook:
+    """The trades of one currency by what became of them.
+
+    Attributes:
+        currency: Currency of all its trades.
+        books: Where its blocks are.
+        compile: Compiles terms, which are sorted by id, into a block and failures; what the block
+            that it is given was compiled from is taken from there.
+        known: Names of the blocks of the newest book, for the first edit.
+        blocks: Its blocks in Redis; empty before the first edit.
+        failures: The trades that do not compile or are quarantined, by id.
+        waiting: The bonds among them whose price no market has made a spread of yet.
+        matured: The trades that are left out because they have made their last payment.
+    """
+
+    currency: str
+    books: CompiledBooks
+    compile: CompileBlock
+    known: list[str] = field(default_factory=list)
+    blocks: list[HeldBlock] = field(default_factory=list)
+    failures: dict[str, UnpricedTrade] = field(default_factory=dict)
+    waiting: dict[str, BondTerms] = field(default_factory=dict)
+    matured: dict[str, Matured] = field(default_factory=dict)
+
+    def has(self, trade_id: str) -> bool:
+        """Whether a trade is of this currency, in a block or not."""
+        if trade_id in self.failures or trade_id in self.matured:
+            return True
+        return bool(self.blocks) and self.blocks[block_of(trade_id, len(self.blocks))].has(trade_id)
+
+    def revived(self, today: int | None) -> set[str]:
+        """Trades that are left out although they still pay on or after a day; None: any of them."""
+        return {n for n, each in self.matured.items() if today is None or each.day > today}
+
+    def books_used(self) -> set[str]:
+        """The books of all its trades."""
+        used = set[str]().union(*(block.books for block in self.blocks))
+        used |= {each.book for each in self.failures.values() if each.book}
+        return used | {each.book for each in self.matured.values()}
+
+    def valid_from(self) -> int | None:
+        """The last day on which a trade that is left out has paid; None when none is."""
+        return max((each.day for each in self.matured.values()), default=None)
+
+    def lost(self, blocks: Iterable[HeldBlock]) -> set[str]:
+        """Forget blocks that are no longer in Redis; returns their trades, to be read again."""
+        gone = list(blocks)
+        self.blocks = [_empty() if block in gone else block for block in self.blocks]
+        return {name for block in gone for name in block.trade_ids}
+
+    def edit(
+        self,
+        written: Mapping[str, Terms | None],
+        kept_out: Mapping[str, str],
+        today: int | None,
+    ) -> bool:
+        """Take written trades over, and leave those out that have made their last payment.
+
+        Args:
+            written: Terms by id; None for a trade that is no longer of this currency.
+            kept_out: Reasons of quarantined trades.
+            today: Day number of the valuation date; None without a market: nothing is left out.
+
+        Returns:
+            Whether anything may have changed.
+        """
+        if not self.blocks:
+            self.blocks = [_empty()] * blocks_for(len(written))
+        new: dict[int, list[Terms]] = {}
+        touched: dict[int, set[str]] = {
+            place: set() for place, block in enumerate(self.blocks) if _must_be_made(block, today)
+        }
+        count = len(self.blocks)
+        for name in sorted(written):
+            terms, place = written[name], block_of(name, count)
+            self.failures.pop(name, None)
+            self.waiting.pop(name, None)
+            self.matured.pop(name, None)
+            if self.blocks[place].has(name):
+                touched.setdefault(place, set()).add(name)
+            if terms is None:
+                continue
+            if name in kept_out:
+                self._fail(terms, QUARANTINED, kept_out[name])
+                continue
+            touched.setdefault(place, set())
+            new.setdefault(place, []).append(terms)
+        for place, gone in touched.items():
+            self._make(place, gone, new.get(place, []), today)
+        self.known = []
+        trades = sum(len(block.trade_ids) for block in self.blocks)
+        if blocks_for(trades) != count:
+            self._regroup(blocks_for(trades))
+        return bool(touched or written)
+
+    def _make(self, place: int, gone: set[str], new: Sequence[Terms], today: int | None) -> None:
+        """Make one block again, without some of its trades and with others."""
+        parts: list[CompiledBlock] = []
+        if self.blocks[place].trade_ids:
+            parts.append(self._load(self.blocks[place]))
+        made, failed = self.compile(new, self._known(place))
+        parts.append(made)
+        if failed:
+            by_id = {terms.trade_id: terms for terms in new}
+            for each in failed:
+                self._fail(by_id[each.trade_id], each.code, each.message)
+        rows = [
+            _rows_where(part.block, lambda name: part is made or name not in gone)  # noqa: B023
+            for part in parts
+        ]
+        if today is not None:
+            pairs = list(zip(parts, rows, strict=True))
+            rows = [self._unmatured(part.block, some, today) for part, some in pairs]
+        self.blocks[place] = self._write(parts, rows)
+
+    def _unmatured(self, block: FlowBlock, rows: IntArray, today: int) -> IntArray:
+        """The rows of trades that still pay after a day; the others are noted as matured."""
+        days = last_payments(block)
+        for row in rows[days[rows] <= today].tolist():
+            self.matured[block.trade_ids[row]] = Matured(int(days[row]), block.books[row])
+        return rows[days[rows] > today]
+
+    def _regroup(self, count: int) -> None:
+        """Deal the trades into another number of blocks."""
+        before = self.blocks
+        after: list[HeldBlock] = []
+        for place in range(count):
+            first = place * len(before) // count
+            last = max(first + 1, (place + 1) * len(before) // count)
+            parts = [self._load(block) for block in before[first:last]]
+            rows = [
+                _rows_where(part.block, lambda name: block_of(name, count) == place)  # noqa: B023
+                for part in parts
+            ]
+            after.append(self._write(parts, rows))
+        self.blocks = after
+
+    def _known(self, place: int) -> CompiledBlock | None:
+        """The block of the newest book at a place, before the first edit."""
+        if len(self.known) != len(self.blocks):
+            return None
+        try:
+            return self.books.compiled_block(self.currency, self.known[place])
+        except (StaleBook, msgspec.MsgspecError):
+            return None
+
+    def _load(self, block: HeldBlock) -> CompiledBlock:
+        found = self.books.compiled_block(self.currency, block.ref.name)
+        if found is None:
+            raise BlockLost(f"{self.currency} block {block.ref.name}")
+        return found
+
+    def _write(self, parts: Sequence[CompiledBlock], rows: Sequence[IntArray]) -> HeldBlock:
+        block, order = rows_of([part.block for part in parts], rows)
+        names = [part.made_from[some] for part, some in zip(parts, rows, strict=True)]
+        made = MadeBlock.of(CompiledBlock(block, np.concatenate(names)[order]))
+        self.books.put_block(self.currency, made)
+        return HeldBlock.of(made, block)
+
+    def _fail(self, terms: Terms, code: str, message: str) -> None:
+        self.failures[terms.trade_id] = UnpricedTrade(
+            trade_id=terms.trade_id,
+            code=code,
+            message=message,
+            book=terms.book,
+            product=terms.product,
+            notional=terms.size,
+        )
+        bond = as_bond(terms) if code == SpreadNotSolved.code else None
+        if bond is not None:
+            self.waiting[terms.trade_id] = bond
+
+    def no_spread(self, failures: Iterable[Failure]) -> None:
+        """Say why the prices of these waiting bonds make no spread."""
+        for each in failures:
+            if each.trade_id in self.waiting:
+                bond = self.waiting.pop(each.trade_id)  # behind those that have not been tried
+                self._fail(bond, each.code, each.message)
+                self.waiting[each.trade_id] = bond
+
+
+def _rows_where(block: FlowBlock, keep: Callable[[str], bool]) -> IntArray:
+    """The rows of the trades whose ids are to be kept."""
+    return np.array([r for r, name in enumerate(block.trade_ids) if keep(name)], dtype=np.int64)
+
+
+def _empty() -> HeldBlock:
+    return HeldBlock(BlockRef("", 0, None), (), frozenset())
+
+
+def _must_be_made(block: HeldBlock, today: int | None) -> bool:
+    """Whether a block is not in Redis yet, or one of its trades has made its last payment."""
+    if not block.ref.name:
+        return True
+    return today is not None and block.ref.ends is not None and block.ref.ends <= today
