@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import QuantLib as ql
 
@@ -25,7 +24,7 @@ from pricing.products.fixed_floating_swap import (
     paying_fixed_frequency,
 )
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
-from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
+from pricing.products.period_rows import PeriodRules, fixed_row, floating_row, years
 from pricing.products.schedules import (
     Handle,
     calendar,
@@ -34,14 +33,12 @@ from pricing.products.schedules import (
     given_or,
     known_curve,
     make_index,
+    ql_of_day,
     roll,
     stub_date,
     to_ql,
 )
 from pricing.products.templates import Scaling, Template, as_bytes
-
-ONE_IN_BP = 1e4
-"""A spread of one, in basis points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,14 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     )
 
 
-def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
+class _Schedule(NamedTuple):
+    """The dates of a leg: as QuantLib has them, and as day numbers."""
+
+    dates: ql.Schedule
+    days: list[int]
+
+
+def _schedule(swap: Swap, tenor: str) -> _Schedule:
     terms = swap.terms
     start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
     once = tenor == "ZERO"
@@ -109,11 +113,12 @@ def _schedule(swap: Swap, tenor: str) -> ql.Schedule:
         stub_date(terms.first_regular_date, once),
         stub_date(terms.last_regular_date, once),
     )
-    _refuse_empty_periods(schedule)
-    return schedule
+    days = [day_number(date) for date in schedule.dates()]
+    _refuse_empty_periods(days)
+    return _Schedule(schedule, days)
 
 
-def _schedules(swap: Swap) -> tuple[ql.Schedule, ql.Schedule]:
+def _schedules(swap: Swap) -> tuple[_Schedule, _Schedule]:
     """Those of the fixed and of the floating leg, one and the same where their periods are."""
     fixed = _schedule(swap, swap.fixed_frequency)
     if swap.float_frequency == swap.fixed_frequency:
@@ -121,14 +126,12 @@ def _schedules(swap: Swap) -> tuple[ql.Schedule, ql.Schedule]:
     return fixed, _schedule(swap, swap.float_frequency)
 
 
-def _refuse_empty_periods(schedule: ql.Schedule) -> None:
+def _refuse_empty_periods(days: list[int]) -> None:
     """Stub dates and month ends can fall on one day: QuantLib makes a period of no length."""
-    days = [date.serialNumber() for date in schedule.dates()]
     for before, day in itertools.pairwise(days):
         if before == day:
-            date = ql.Date(day)
             allowed = "stub dates, frequency and end_of_month leave an empty period there"
-            raise BadInput("schedule", date.ISO(), allowed)
+            raise BadInput("schedule", ql_of_day(day).ISO(), allowed)
 
 
 def _all_notionals(terms: SwapTerms) -> list[float]:
@@ -138,21 +141,21 @@ def _all_notionals(terms: SwapTerms) -> list[float]:
     return [terms.notional, *amounts]
 
 
-def _notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[float]:
+def _notionals(swap: Swap, schedule: _Schedule, fixed: _Schedule) -> list[float]:
     """The notional of each period of a schedule."""
     amounts = _all_notionals(swap.terms)
     return [amounts[place] for place in _places_of_notionals(swap, schedule, fixed)]
 
 
-def _places_of_notionals(swap: Swap, schedule: ql.Schedule, fixed: ql.Schedule) -> list[int]:
+def _places_of_notionals(swap: Swap, schedule: _Schedule, fixed: _Schedule) -> list[int]:
     """Which of ``_all_notionals`` each period of a schedule is on."""
     steps = swap.terms.notional_schedule
     if not steps:
-        return [0] * (len(schedule) - 1)
-    starts = [day_number(date) for date in schedule.dates()[:-1]]
+        return [0] * (len(schedule.days) - 1)
+    starts = schedule.days[:-1]
     dated = [step for step in steps if isinstance(step, NotionalStep)]
     if not dated:
-        return _per_fixed_period(len(steps), starts, [day_number(d) for d in fixed.dates()])
+        return _per_fixed_period(len(steps), starts, fixed.days)
     if len(dated) != len(steps):
         raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
     return _stepped(starts, dated, calendar(swap.calendar), swap.roll)
@@ -183,7 +186,6 @@ def swap_legs(
     *,
     indexed: bool = False,
     telescopic: bool = True,
-    schedules: tuple[ql.Schedule, ql.Schedule] | None = None,
 ) -> tuple[ql.Leg, ql.Leg]:
     """The fixed and the floating leg, unsigned.
 
@@ -192,9 +194,8 @@ def swap_legs(
         forecast: The projection curve of the floating leg.
         indexed: True for indexed IBOR coupons, False for coupons at par.
         telescopic: True to leave out the daily dates of overnight coupons.
-        schedules: Those of the two legs where they are made already.
     """
-    fixed_schedule, float_schedule = schedules or _schedules(swap)
+    fixed_schedule, float_schedule = _schedules(swap)
     cal, lag = calendar(swap.calendar), swap.payment_lag
     payment_roll = ql.Following if lag else swap.roll
     notionals = _notionals(swap, fixed_schedule, fixed_schedule)
@@ -202,7 +203,7 @@ def swap_legs(
         swap, swap.fixed_day_count, swap.fixed_frequency, fixed_schedule, notionals
     )
     fixed = ql.FixedRateLeg(
-        fixed_schedule,
+        fixed_schedule.dates,
         count,
         notionals,
         [swap.terms.fixed_rate],
@@ -219,7 +220,7 @@ def swap_legs(
     if swap.index.kind == "overnight":
         floating = ql.OvernightLeg(
             notionals,
-            float_schedule,
+            float_schedule.dates,
             index,
             count,
             payment_roll,
@@ -231,7 +232,7 @@ def swap_legs(
     else:
         floating = ql.IborLeg(
             notionals,
-            float_schedule,
+            float_schedule.dates,
             index,
             count,
             payment_roll,
@@ -244,7 +245,7 @@ def swap_legs(
 
 
 def _accruing(
-    swap: Swap, day_count: str, frequency: str, schedule: ql.Schedule, notionals: list[float]
+    swap: Swap, day_count: str, frequency: str, schedule: _Schedule, notionals: list[float]
 ) -> tuple[ql.DayCounter, list[float]]:
     """A day counter and notionals under which a leg of these notionals accrues.
 
@@ -258,7 +259,7 @@ def _accruing(
     return ql.OneDayCounter(), [n * y for n, y in zip(notionals, years, strict=True)]
 
 
-def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float]:
+def _icma_years(swap: Swap, frequency: str, schedule: _Schedule) -> list[float]:
     """The years of interest of each period of a leg; see ``accrual``.
 
     A floating leg of one period takes the quasi-coupon dates of the fixed leg.
@@ -271,7 +272,23 @@ def _icma_years(swap: Swap, frequency: str, schedule: ql.Schedule) -> list[float
         calendar=calendar(swap.calendar),
         roll=swap.roll,
     )
-    return [dates.years(start, end) for start, end in itertools.pairwise(list(schedule))]
+    return [dates.years(start, end) for start, end in itertools.pairwise(schedule.dates.dates())]
+
+
+def _periods(
+    swap: Swap, day_count: str, frequency: str, schedule: _Schedule
+) -> Iterator[tuple[PeriodRules, tuple[int, int], float]]:
+    """The periods of a leg: how they pay, their two day numbers, and the years they pay for."""
+    name = vocabulary.day_count(day_count)
+    payment_roll = ql.Following if swap.payment_lag else swap.roll
+    rules = PeriodRules(swap.calendar, swap.payment_lag, payment_roll, name)
+    periods = itertools.pairwise(schedule.days)
+    if name == "ACT/ACT ICMA":
+        accrued = _icma_years(swap, frequency, schedule)
+        yield from ((rules, *each) for each in zip(periods, accrued, strict=True))
+        return
+    for start, end in periods:
+        yield rules, (start, end), years(name, start, end)
 
 
 def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
@@ -279,14 +296,19 @@ def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
     swap = resolve_swap(terms)
     schedules = _schedules(swap)
     places = [_places_of_notionals(swap, schedule, schedules[0]) for schedule in schedules]
-    one = msgspec.structs.replace(
-        terms, notional=1.0, notional_schedule=None, fixed_rate=1.0, spread_bp=ONE_IN_BP
-    )
-    unit = dataclasses.replace(swap, terms=one)
-    fixed, floating = swap_legs(unit, indexed=indexed, schedules=schedules)
-    rows = fixed_leg_rows(fixed) + floating_leg_rows(floating, swap.index, indexed)
+    rows = [
+        fixed_row(rules, end, accrued)
+        for rules, (_, end), accrued in _periods(
+            swap, swap.fixed_day_count, swap.fixed_frequency, schedules[0]
+        )
+    ]
+    rows += [
+        floating_row(rules, swap.index, period, accrued, indexed=indexed)
+        for rules, period, accrued in _periods(
+            swap, swap.float_day_count, swap.float_frequency, schedules[1]
+        )
+    ]
     flows = np.array(rows, dtype=FLOW)
-    flows["amount"] = np.where(flows["leg"] == 0, flows["unit"], flows["amount"])
     return Template(
         flows=flows.tobytes(),
         notional_of=as_bytes([*places[0], *places[1]]),
