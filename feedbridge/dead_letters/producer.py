@@ -6,6 +6,7 @@ counts as dead-lettered only when the broker has acknowledged the copy.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,11 +77,31 @@ class DeadLetterProducer:
         topic: str = YIELD_CURVE_TICKS_DLQ,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Connect at the first dead letter; ``producer`` makes a KafkaProducer."""
+        """Connect at ``connect`` or the first dead letter; ``producer`` makes a KafkaProducer."""
         self._make, self._topic, self._clock = producer, topic, clock
         self._not_before = 0.0
         self._producer: Any = None
+        self._connecting: threading.Thread | None = None
         self._waiting: list[_Sent] = []
+
+    def connect(self) -> None:
+        """Connect in the background: it takes a tenth of a second, and no tick waits for it."""
+        if self._connecting is None:
+            self._connecting = threading.Thread(target=self._connect, daemon=True)
+            self._connecting.start()
+
+    def _connect(self) -> None:
+        producer: Any = None
+        try:
+            producer = self._make()
+            producer.partitions_for(self._topic)  # the first record would wait for it
+            self._producer = producer
+        except (KafkaError, OSError):
+            self._not_before = self._clock() + RETRY_S
+            if producer is not None:
+                producer.close(timeout=0)
+        finally:
+            self._connecting = None
 
     def send(self, letter: DeadLetter) -> None:
         """Send a dead letter; ``acknowledged`` returns it once the broker has it."""
@@ -108,15 +129,23 @@ class DeadLetterProducer:
         return done
 
     def close(self) -> None:
-        """Close the producer after up to 2 s; ``acknowledged`` returns what it still sends."""
+        """Close the producer after up to 4 s; ``acknowledged`` returns what it still sends."""
+        connecting = self._connecting
+        if connecting is not None:
+            connecting.join(timeout=2)
+        if self._producer is not None:
+            for place, sent in enumerate(self._waiting):
+                if sent.future is None:
+                    self._waiting[place] = _Sent(sent.letter, self._send(sent.letter))
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=2)
 
     def _send(self, letter: DeadLetter) -> Any:
+        if self._producer is None:
+            self.connect()
+            return None  # ``acknowledged`` tries again
         try:
-            if self._producer is None:
-                self._producer = self._make()
             return self._producer.send(
                 self._topic, value=letter.copy(), key=letter.key, headers=letter.headers()
             )

@@ -158,6 +158,7 @@ class Command(BaseCommand):
         )
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         dead_letters = DeadLetterProducer(lambda: _dead_letter_producer(servers, access))
+        dead_letters.connect()
         consumer = _consumer(servers, access, options, rebalance)
         poison_trades = PoisonTradeDetector(
             RunRegistry(client), queue.send_isolation_run, _quarantine
