@@ -21,15 +21,23 @@ from rest_framework.test import APIClient
 
 from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from instruments.models import Book, Desk, Swap
-from pricing.measures.table import MEASURES
+from pricing.measures.table import LIVE_SUMMED
 from pricing.products.cash_flows import CompiledTrade
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.flows import compile_trade
+from risk.store.compiled_book import Books
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, connect
 from risk.store.messages import FrameHeader
 from risk.store.publication import publish_parts
-from risk.store.results import CellSums, PartColumns, PartSums
+from risk.store.results import (
+    REQUIRED_NUMBERS,
+    BlockTotals,
+    CellSums,
+    Detail,
+    PartColumns,
+    PartSums,
+)
 from risk.workers.block_result import pack
 
 CONVENTIONS = {"USD": "USD-SOFR-OIS", "EUR": "EUR-ESTR-OIS", "GBP": "GBP-SONIA-OIS"}
@@ -138,16 +146,21 @@ def _publish(client: Any, currency: str, names: list[str], books: list[str]) -> 
         fx=dict.fromkeys(CURRENCIES, 1.0),
     )
     assert frames.open(header)
+    frames.put(currency, 1, _sums([book for books in manifest.books for book in books]))
+    head = Books(client).head(currency, manifest.version)
+    assert head is not None
+    assert publish_parts(frames, header, head, Books(client)) == "PUBLISHED"
+    assert frames.open_detail(currency, 1) == "OPENED"
     for block, ids in enumerate(manifest.trade_ids):
-        frames.put(currency, 1, _sums(block, manifest.books[block]), _columns(block, len(ids)))
-    assert publish_parts(frames, header, manifest) == "PUBLISHED"
+        frames.put_detail(currency, 1, _totals(block), _columns(block, len(ids)))
+    assert frames.publish_detail(_detail(currency, BLOCKS)) == "PUBLISHED"
 
 
 def _keys() -> list[tuple[str, str]]:
     return [("USD-SOFR", f"{number}Y") for number in range(1, KEYS + 1)]
 
 
-def _sums(block: int, books: list[str]) -> PartSums:
+def _sums(books: list[str]) -> PartSums:
     cells = [
         CellSums(
             book=book,
@@ -158,12 +171,12 @@ def _sums(block: int, books: list[str]) -> PartSums:
             notional_failed=0.0,
             ladder_par=[0.0] * KEYS,
             krd=[0.0] * KEYS,
-            **dict.fromkeys(MEASURES, 1.0),
+            **dict.fromkeys(LIVE_SUMMED, 1.0),
         )
         for book in sorted(set(books))
     ]
     return PartSums(
-        block=block,
+        part=0,
         worker="bench",
         started_ns=1,
         finished_ns=2,
@@ -176,9 +189,28 @@ def _sums(block: int, books: list[str]) -> PartSums:
     )
 
 
+def _totals(block: int) -> BlockTotals:
+    return BlockTotals(block=block, worker="bench", started_ns=1, finished_ns=2, cells=[])
+
+
+def _detail(currency: str, blocks: int) -> Detail:
+    """Its numbers are random, so nothing is compared with the sums."""
+    return Detail(
+        frame=1,
+        currency=currency,
+        blocks=blocks,
+        missing=[],
+        sums_error=0.0,
+        opened_ns=1,
+        started_ns=1,
+        finished_ns=2,
+        published_ns=3,
+    )
+
+
 def _columns(block: int, trades: int) -> PartColumns:
     random = np.random.default_rng(block)
-    table = random.normal(size=(len(MEASURES), trades))
+    table = random.normal(size=(len(REQUIRED_NUMBERS), trades))
     ladder = random.normal(size=(trades, KEYS))
     packed = pack(ladder)
     return PartColumns(

@@ -10,16 +10,21 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from pricing.arrays import FloatArray, IntArray
 from pricing.errors import Failure
 from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES
+from risk.queries.trade_list import Directory, directory
 from risk.queries.trade_numbers import UNSUPPORTED, made_of, numbers
 from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import Manifest
-from risk.store.results import PartColumns, Rollup, UnpricedTrade
+from risk.store.results import PartColumns, Rollup
 
 TEXTS = ("trade", "currency", "desk", "book", "product", "status", "message")
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
+
+ObjectArray = Any
+"""An array of text; shape (trades,)."""
 
 TradeKey = tuple[str, str]
 """Currency and trade id: what names a row, wherever it stands."""
@@ -179,57 +184,85 @@ def trades_of(
     analytics: Sequence[BlockAnalytics | None] = (),
 ) -> Trades:
     """One row per trade, priced, failed or missing; money in the trade's currency."""
+    names = directory(manifest)
     failures = {failure.trade_id: failure for failure in rollup.failures}
-    blocks = [
-        _block(manifest, block, parts.get(block), failures) for block in range(manifest.blocks)
-    ]
-    listed = {trade for names in manifest.trade_ids for trade in names}
-    others = [failure for failure in rollup.failures if failure.trade_id not in listed]
-    blocks.append(_not_compiled(others, {lost.trade_id: lost for lost in manifest.failures}))
-    table = pd.concat([block for block in blocks if len(block)] or blocks, ignore_index=True)
-    table["currency"], table["pnl"] = rollup.currency, np.nan
-    table["desk"] = table["book"].map(lambda book: manifest.desk_of_book.get(book, ""))
+    lost = [failure for failure in manifest.failures if failure.trade_id not in failures]
+    status, message = _states(names, manifest, parts, [*rollup.failures, *lost])
+    table = pd.DataFrame(
+        {
+            "trade": names.trade_ids.astype(object),
+            "currency": rollup.currency,
+            "book": names.labels["book"].astype(object),
+            "desk": names.labels["desk"].astype(object),
+            "product": names.labels["type"].astype(object),
+            **{measure: _column(names, parts, measure) for measure in MEASURES},
+            "status": status,
+            "message": message,
+            **_places(names),
+            "pnl": np.nan,
+        }
+    )
+    unknown = [failure for failure in rollup.failures if failure.trade_id not in names.row_of]
+    if unknown:
+        table = pd.concat([table, _in_no_book(unknown, rollup.currency)], ignore_index=True)
     stamp = Stamp(
         rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels
     )
     return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts), analytics)
 
 
-def _block(
-    manifest: Manifest, block: int, part: PartColumns | None, failures: Mapping[str, Failure]
-) -> pd.DataFrame:
-    names = manifest.trade_ids[block]
-    table = pd.DataFrame({"trade": names, "book": manifest.books[block]})
-    table["product"] = manifest.products[block]
-    for measure in MEASURES:
-        table[measure] = np.full(len(names), np.nan) if part is None else part.column(measure)
-    found = [failures.get(trade) for trade in names]
-    normal = MISSING if part is None else OK
-    table["status"] = [normal if f is None else f"{FAILED}: {f.code}" for f in found]
-    table["message"] = ["" if f is None else f.message for f in found]
-    table["block"], table["row"] = block, np.arange(len(names))
-    return table
+def _column(names: Directory, parts: Mapping[int, PartColumns], measure: str) -> FloatArray:
+    """A measure by trade; NaN where there is none; shape (trades,)."""
+    column = np.full(len(names), np.nan)
+    for block, part in parts.items():
+        column[names.starts[block] : names.starts[block + 1]] = part.column(measure)
+    return column
 
 
-def _not_compiled(failures: Iterable[Failure], lost: Mapping[str, UnpricedTrade]) -> pd.DataFrame:
-    """Trades that no block has, since they could not be compiled."""
+def _states(
+    names: Directory,
+    manifest: Manifest,
+    parts: Mapping[int, PartColumns],
+    failures: Iterable[Failure],
+) -> tuple[ObjectArray, ObjectArray]:
+    """Status and message of each trade; shape (trades,) each."""
+    status = np.full(len(names), OK, dtype=object)
+    message = np.full(len(names), "", dtype=object)
+    for block in set(range(manifest.blocks)) - set(parts):
+        status[names.starts[block] : names.starts[block + 1]] = MISSING
+    for failure in failures:
+        row = names.row_of.get(failure.trade_id)
+        if row is not None:
+            status[row], message[row] = f"{FAILED}: {failure.code}", failure.message
+    return status, message
+
+
+def _places(names: Directory) -> dict[str, IntArray]:
+    """Block and row of each trade; -1 for those that did not compile."""
+    sizes = np.diff(names.starts)
+    block, row = np.full(len(names), -1), np.full(len(names), -1)
+    block[: names.starts[-1]] = np.repeat(np.arange(len(sizes)), sizes)
+    row[: names.starts[-1]] = np.arange(names.starts[-1]) - np.repeat(names.starts[:-1], sizes)
+    return {"block": block, "row": row}
+
+
+def _in_no_book(failures: Sequence[Failure], currency: str) -> pd.DataFrame:
+    """Failures of trades that the book does not name."""
     rows = [
         {
             "trade": failure.trade_id,
-            "book": lost[failure.trade_id].book if failure.trade_id in lost else "",
-            "product": lost[failure.trade_id].product if failure.trade_id in lost else "",
+            "currency": currency,
+            **dict.fromkeys(("book", "desk", "product"), ""),
+            **dict.fromkeys(MEASURES, np.nan),
             "status": f"{FAILED}: {failure.code}",
             "message": failure.message,
             "block": -1,
             "row": -1,
+            "pnl": np.nan,
         }
         for failure in failures
     ]
-    columns = ["trade", "book", "product", "status", "message", "block", "row"]
-    table = pd.DataFrame(rows, columns=columns)
-    for measure in MEASURES:
-        table[measure] = np.full(len(table), np.nan)
-    return table
+    return pd.DataFrame(rows)
 
 
 def csv_bytes(table: pd.DataFrame, stamps: Mapping[str, Stamp]) -> bytes:

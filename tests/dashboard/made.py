@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +140,7 @@ def make(
     **more: object,
 ) -> Made:
     """One frame; ``gain`` is added to the NPV of the bond."""
-    head = header(currency, frame, **more)
+    head = header(currency, frame, **{"book_version": version_of(not_compiled), **more})
     now = time.time_ns() - int(published_ago_s * 1e9)
     cells, tables = [], []
     for block in (block for block in (0, 1) if block not in missing):
@@ -218,10 +219,15 @@ def publish_trades(client: redis.Redis, made: Made, late: Sequence[int] = ()) ->
     assert publish_detail(frames, rollup, late) == "PUBLISHED"
 
 
-def manifest(currency: str, failures: Sequence[Failure] = (), version: str = "1-abc") -> Manifest:
+def version_of(failures: Sequence[Failure]) -> str:
+    """The version of a book in which these did not compile: its content decides, as always."""
+    return f"1-{zlib.crc32(repr(failures).encode()):x}" if failures else "1-abc"
+
+
+def manifest(currency: str, failures: Sequence[Failure] = (), version: str = "") -> Manifest:
     """A book of two blocks with a trade each: USD-bond and USD-swap."""
     return Manifest(
-        version=version,
+        version=version or version_of(failures),
         number=1,
         currency=currency,
         blocks=2,

@@ -235,8 +235,8 @@ def test_one_traders_view_leaves_everyones_as_it_is(
 def test_failures_of_a_book_that_cannot_be_read_stay_hidden(
     reader: Reader, redis_client: redis.Redis
 ) -> None:
-    made.publish(redis_client, "EUR", 1, not_compiled=[lost("EUR-mine", "B")])
-    redis_client.delete(key("EUR", "book", "1-abc"))
+    published = made.publish(redis_client, "EUR", 1, not_compiled=[lost("EUR-mine", "B")])
+    redis_client.delete(key("EUR", "book", published.book_version))
     rollup = OwnDesks(reader, {"D1"}).snapshot().markets["EUR"].rollup
     assert (rollup.failures, rollup.trades, rollup.priced) == ([], 2, 1)
 
