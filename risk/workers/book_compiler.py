@@ -111,10 +111,10 @@ class Compiler:
         if self._rejected != rejected:
             changed.add(conventions.CURRENCIES[0])
         self._kept_out, self._desks = kept_out, desks
+        if names is None:
+            self._prepare(written)
         for name in conventions.CURRENCIES:
             mine = written.pop(name, {})  # a large book's terms are not kept
-            if names is None:
-                self._prepare(name, mine)
             if self._edited[name].edit(mine, kept_out, today[name]):
                 changed.add(name)
         heads = [self._store(name, now.version, changed) for name in conventions.CURRENCIES]
@@ -212,15 +212,17 @@ class Compiler:
         made_from = b"".join(names[name] for name in block.trade_ids)
         return CompiledBlock(block, np.frombuffer(made_from, dtype=f"V{NAME_BYTES}")), failures
 
-    def _prepare(self, currency: str, mine: Mapping[str, Terms | None]) -> None:
-        """Before the first edit: find the blocks of the newest book, or make many templates."""
-        some = [terms for terms in mine.values() if terms is not None]
-        newest = self.books.newest(currency)
-        head = self.books.head(currency, newest.version) if newest else None
-        if head is not None and self._is_current(head, mine):
-            self._edited[currency].known = head.block_names
-            return
-        prepare_templates(some, indexed=self.options.indexed, processes=self.processes)
+    def _prepare(self, written: Written) -> None:
+        """Before the first edit: find the blocks of the newest books, and make many templates."""
+        new: list[Terms] = []
+        for currency, mine in written.items():
+            newest = self.books.newest(currency)
+            head = self.books.head(currency, newest.version) if newest else None
+            if head is not None and self._is_current(head, mine):
+                self._edited[currency].known = head.block_names
+            else:
+                new += [terms for terms in mine.values() if terms is not None]
+        prepare_templates(new, indexed=self.options.indexed, processes=self.processes)
 
     def _is_current(self, head: BookHead, mine: Mapping[str, Terms | None]) -> bool:
         """Whether trades of a book's first block were compiled by this release of these terms."""

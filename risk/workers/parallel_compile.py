@@ -26,7 +26,7 @@ from pricing.products.registry import PRODUCTS
 from pricing.products.templates import Template, template_key
 from pricing.products.terms import Terms
 
-WORTH_A_PROCESS = 800
+WORTH_A_PROCESS = 2_000
 """Templates below which starting Python and QuantLib takes as long as making them."""
 
 SOURCES = (
@@ -79,10 +79,10 @@ def prepare_templates(terms: Iterable[Terms], *, indexed: bool, processes: int) 
 
 
 def _made_by(processes: int, terms: Sequence[Terms], indexed: bool) -> dict[str, Template]:
-    """The template of each trade, by its id."""
-    started = [_start(terms[place::processes], indexed) for place in range(processes)]
-    found: dict[str, Template] = {}
+    """The template of each trade, by its id; this process makes a share, too."""
+    started = [_start(terms[place::processes], indexed) for place in range(1, processes)]
     try:
+        found = _make(terms[::processes], indexed=indexed)
         for process in started:
             found |= _answer(process)
     finally:
@@ -91,6 +91,14 @@ def _made_by(processes: int, terms: Sequence[Terms], indexed: bool) -> dict[str,
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+    return found
+
+
+def _make(terms: Iterable[Terms], *, indexed: bool) -> dict[str, Template]:
+    found: dict[str, Template] = {}
+    for one in terms:
+        with suppress(PricingError):
+            found[one.trade_id] = make_template(one, indexed=indexed)
     return found
 
 
@@ -142,9 +150,7 @@ def main() -> None:
     made: dict[str, Template] = {}
     for name, rows in work.trades.items():
         decode = msgspec.msgpack.Decoder(PRODUCTS[name].terms).decode
-        for terms in map(decode, rows):
-            with suppress(PricingError):
-                made[terms.trade_id] = make_template(terms, indexed=work.indexed)
+        made |= _make(map(decode, rows), indexed=work.indexed)
     sys.stdout.buffer.write(_encode(made))
 
 
