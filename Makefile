@@ -13,7 +13,7 @@ IMAGE_BASE ?=
 # In a variable, or each comma would begin another word of $(or).
 SIZES := 1000,10000,100000
 
-.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e
+.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,11 +86,17 @@ bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TR
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		DJANGO_SETTINGS_MODULE=riskproject.settings $(BIN)/python -m benchmarks.tasks
 
-bench-e2e: dev ## Measure tick to published frame through Kafka, Celery and Redis (TRADES, SECONDS)
+bench-e2e: dev ## Measure tick to published sums and detail through Kafka, Celery and Redis (TRADES, SECONDS)
 	@$(BIN)/python -m devstack stop --base .local/bench >/dev/null && rm -rf .local/bench
 	@$(BIN)/python -m devstack run --base .local/bench -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
 		RISK_LOCAL_DIR=.local/bench COMPILE_TIME_LIMIT_S=1200 $(BIN)/python -m benchmarks.end_to_end \
 		--trades $(or $(TRADES),$(SIZES)) --seconds $(or $(SECONDS),60)
+
+bench-scale: dev ## Measure the system with a large book, 20 minutes and 16 GB at most (TRADES=1000000)
+	@$(BIN)/python -m devstack stop --base .local/bench >/dev/null && rm -rf .local/bench
+	@$(BIN)/python -m devstack run --base .local/bench -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
+		RISK_LOCAL_DIR=.local/bench COMPILE_TIME_LIMIT_S=1200 $(BIN)/python -m benchmarks.scale \
+		--trades $(or $(TRADES),1000000) --seconds $(or $(SECONDS),60)
 
 bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
 	@$(BIN)/python -m benchmarks.rest --trades $(or $(TRADES),100000)

@@ -1,6 +1,6 @@
-"""Measure the processor time that a process and its children have used.
+"""Measure the processor time and the memory of a process.
 
-Unlike latency, it hardly depends on the load of the machine.
+Unlike latency, processor time hardly depends on the load of the machine.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def resident_bytes(pid: int) -> int:
-    """Memory of one process that no other shares (private pages), in bytes."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("Private_")]
-    return sum(kilobytes) * 1024
+def proportional_bytes(pid: int) -> int:
+    """Memory of one process, shared pages divided by those who share them; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 
 
 def descendants(pid: int) -> list[int]:

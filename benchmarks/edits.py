@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from benchmarks.system import System
-from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from instruments.models import Swap
 from instruments.trade_repository import current_version
 
@@ -24,42 +24,58 @@ def warm_start_s(system: System) -> float:
     system.start("compiler")
     time.sleep(8.0)
     began = time.perf_counter()
-    _edit(0)
+    _edit(system, 0)
     system.compiled(LIMIT_S)
     return time.perf_counter() - began
 
 
-def edits_ms(system: System) -> dict[str, Any]:
-    """Milliseconds from a trade's commit to the ready book and to the published frame."""
+def edits_ms(system: System, edits: int = EDITS) -> dict[str, Any]:
+    """Milliseconds from a trade's commit to the ready book and to the published sums."""
     compiled, published = [], []
-    for number in range(EDITS):
+    for number in range(edits):
         time.sleep(PAUSE_S)
-        currency = _edit(number)
+        currency = _edit(system, number)
         began, version = time.perf_counter(), current_version()
-        system.compiled(LIMIT_S)
+        _until_compiled(system, currency, version)
         compiled.append((time.perf_counter() - began) * 1e3)
         _until_priced(system, currency, version)
         published.append((time.perf_counter() - began) * 1e3)
     return {
-        "edits": EDITS,
+        "edits": edits,
         "compiled_p50": round(statistics.median(compiled), 1),
         "published_p50": round(statistics.median(published), 1),
         "published_max": round(max(published), 1),
     }
 
 
-def _edit(number: int) -> str:
+def _edit(system: System, number: int) -> str:
     """Another trade's notional a little higher; returns its currency."""
-    currency = CURRENCIES[number % len(CURRENCIES)]
+    currency = system.currencies[number % len(system.currencies)]
     swap = Swap.objects.filter(convention__startswith=currency).order_by("trade_id")[number]
     swap.notional += Decimal(1000)
     swap.save()
     return currency
 
 
+def _until_compiled(system: System, currency: str, version: int) -> None:
+    def done() -> bool:
+        newest = system.books.newest(currency)
+        return newest is not None and newest.number >= version
+
+    _until(done, f"{currency} book {version} is not compiled")
+
+
 def _until_priced(system: System, currency: str, version: int) -> None:
+    def done() -> bool:
+        line = system.frames.history(currency, 1)[0]
+        return int(line.book_version.partition("-")[0]) >= version
+
+    _until(done, f"{currency} book {version} is not priced")
+
+
+def _until(done: Callable[[], bool], complaint: str) -> None:
     end = time.monotonic() + LIMIT_S
-    while int(system.frames.history(currency, 1)[0].book_version.partition("-")[0]) < version:
+    while not done():
         if time.monotonic() > end:
-            raise TimeoutError(f"{currency} book {version} is not priced after {LIMIT_S:.0f} s")
+            raise TimeoutError(f"{complaint} after {LIMIT_S:.0f} s")
         time.sleep(LOOK_S)

@@ -1,4 +1,4 @@
-"""Compute latency percentiles by hop from the history of published frames."""
+"""Compute latency percentiles of published sums, by hop, and of details."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from risk.store.results import HistoryLine
+from risk.store.results import Detail, HistoryLine
 
 STAMPS = ("sent_ns", "received_ns", "opened_ns", "started_ns", "finished_ns", "published_ns")
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published")
@@ -34,13 +34,38 @@ def percentiles(values: Any) -> dict[str, float]:
 
 
 def summary(lines: Sequence[HistoryLine]) -> dict[str, Any]:
-    """Of one phase: percentiles by hop, and how far thirds of it lie apart (noise)."""
+    """Of the sums of one phase: percentiles by hop, and of each third of it (noise)."""
     found = latencies_ms(lines)
     thirds = [percentiles(part) for part in np.array_split(found[WHOLE], THIRDS) if len(part)]
     return {
         "frames": len(lines),
+        "frames_per_s": _rate([line.published_ns for line in lines]),
         "complete": sum(line.status == "COMPLETE" for line in lines),
         "trades_priced": int(np.median([line.priced for line in lines])),
         "ms": {name: percentiles(values) for name, values in found.items()},
         "noise": {name: [third[name] for third in thirds] for name in ("p50", "p99")},
     }
+
+
+def detail_summary(details: Sequence[Detail], frames: int) -> dict[str, Any]:
+    """Of the details of one phase: latencies from the tick, and frames that got none.
+
+    ``work_ms`` is from the first block that a worker began to the last one that was finished.
+    """
+    found: dict[str, Any] = {"details": len(details), "conflated": frames - len(details)}
+    if not details:
+        return found
+    return {
+        **found,
+        "details_per_s": _rate([detail.published_ns for detail in details]),
+        "ms": percentiles([detail.tick_to_published_ms for detail in details]),
+        "work_ms": percentiles([(d.finished_ns - d.started_ns) / 1e6 for d in details]),
+        "sums_error": max(detail.sums_error for detail in details),
+        "missing_blocks": sum(len(detail.missing) for detail in details),
+    }
+
+
+def _rate(published_ns: Sequence[int]) -> float:
+    """How many a second, between the first and the last."""
+    spent = (published_ns[-1] - published_ns[0]) / 1e9 if published_ns else 0.0
+    return round((len(published_ns) - 1) / spent, 1) if spent else 0.0

@@ -1,25 +1,47 @@
-"""Measure the memory of a worker's pricing processes, in bytes per trade."""
+"""Measure the memory of a host's processes, counting shared pages once."""
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from benchmarks.cpu import descendants, resident_bytes
+from benchmarks.cpu import descendants, proportional_bytes
+
+SAMPLE_S = 0.5
 
 
-def worker_memory(pid: int, trades: int, empty: int) -> dict[str, Any]:
-    """Private memory of the children: each can price every block, so each may hold them all.
+def tree_bytes(pids: Iterable[int]) -> int:
+    """Memory of these processes and all below them, in bytes.
 
-    ``bytes_a_trade`` is what the largest has more than with an empty book, over the trades.
+    It is the sum of their proportional set sizes: a page that n processes share counts as 1/n in
+    each, so that pages in shared memory count once.
     """
-    largest = largest_child(pid)
-    return {
-        "empty_bytes": empty,
-        "bytes": largest,
-        "bytes_a_trade": round((largest - empty) / trades),
-    }
+    return sum(proportional_bytes(child) for pid in pids for child in (pid, *descendants(pid)))
 
 
-def largest_child(pid: int) -> int:
-    """Private memory of the largest process below one, in bytes."""
-    return max(resident_bytes(child) for child in descendants(pid))
+class Peak:
+    """The most that was seen."""
+
+    def __init__(self) -> None:
+        """Nothing was seen yet."""
+        self.bytes = 0
+
+
+@contextmanager
+def peak_of(pids: Iterable[int]) -> Iterator[Peak]:
+    """Watch these processes and all below them meanwhile, twice a second."""
+    peak, stop, watched = Peak(), threading.Event(), tuple(pids)
+
+    def watch() -> None:
+        while not stop.wait(SAMPLE_S):
+            peak.bytes = max(peak.bytes, tree_bytes(watched))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
+        peak.bytes = max(peak.bytes, tree_bytes(watched))

@@ -1,7 +1,7 @@
 """Run the system with a given number of trades, for benchmarks.
 
-The processes are those of the Procfile, started by its own lines: bridge, pricing worker and
-compiler. Servers come from the environment, as ``python -m devstack run`` sets it.
+The processes are those of the Procfile, started by its own lines: bridge, workers of sums and of
+detail, and compiler. Servers come from the environment, as ``python -m devstack run`` sets it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -22,23 +22,29 @@ import psycopg
 
 from benchmarks.cpu import seconds_of
 from devstack.processes.process import through_launcher
-from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES
 from feedbridge.replay.readiness import system_is_up
 from pricing.errors import SpreadNotSolved
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
 
 ROOT = Path(__file__).resolve().parent.parent
-PROCESSES = ("compiler", "worker", "bridge")
+PROCESSES = ("compiler", "sums", "detail", "bridge")
+PRICING = ("sums", "detail")
 READY_S, STOP_S, LOOK_S = 120.0, 15.0, 0.01
 
 
 class System:
     """Processes of the Procfile on a database of their own servers."""
 
-    def __init__(self, log: Path, processes: int) -> None:
-        """Nothing runs yet; ``processes`` price."""
+    def __init__(self, log: Path, processes: int, currencies: Sequence[str]) -> None:
+        """Nothing runs yet; ``processes`` price sums, and as many the detail.
+
+        ``check`` is called while something is waited for; it may raise.
+        """
         self.log, self.children = log, dict[str, subprocess.Popen[bytes]]()
+        self.currencies = tuple(currencies)
+        self.check: Callable[[], None] = lambda: None
         self.environment = {
             **os.environ,
             "WORKER_PROCESSES": str(processes),
@@ -113,6 +119,7 @@ class System:
         while not done():
             if time.monotonic() > end:
                 raise TimeoutError(f"{complaint} after {limit_s:.0f} s: see {self.log}")
+            self.check()
             time.sleep(LOOK_S)
 
     def _book_version(self) -> int:
@@ -121,11 +128,11 @@ class System:
         return int(row[0]) if row else 0
 
     def _oldest(self) -> int:
-        refs = [self.books.newest(name) for name in CURRENCIES]
+        refs = [self.books.newest(name) for name in self.currencies]
         return min(ref.number if ref else -1 for ref in refs)
 
     def _waiting(self) -> bool:
-        for name in CURRENCIES:
+        for name in self.currencies:
             ref = self.books.newest(name)
             manifest = self.books.manifest(name, ref.version) if ref else None
             if manifest is None or any(f.code == SpreadNotSolved.code for f in manifest.failures):
@@ -134,9 +141,11 @@ class System:
 
 
 @contextmanager
-def running(log: Path, processes: int) -> Iterator[System]:
+def running(
+    log: Path, processes: int, currencies: Sequence[str] = SAMPLE_CURRENCIES
+) -> Iterator[System]:
     """A system with an empty book and all fixings, ready for ticks; gone at the end."""
-    system = System(log, processes)
+    system = System(log, processes, currencies)
     system.client.flushdb()
     system.manage("migrate", "--verbosity", "0")
     system.manage("seed_book", "--clear")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from feedbridge.kafka.producer import TickProducer
 from feedbridge.replay import ticks
-from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
-from feedbridge.replay.history.daily import stored
+from feedbridge.replay.history.daily import SAMPLE_CURRENCIES, stored
 from risk.store.frames import CHANNEL, FrameNotice, Frames
 from risk.store.messages import MarketTick
 
@@ -29,8 +28,9 @@ class Market:
     All ticks of a run have one source; ``seq`` rises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, currencies: Sequence[str] = SAMPLE_CURRENCIES) -> None:
         """Start at the first day."""
+        self.currencies = tuple(currencies)
         self._seq, self._day = 0, FIRST_DAY
         self._rounds = self._of_day()
 
@@ -47,7 +47,7 @@ class Market:
 
     def _of_day(self) -> Iterator[Round]:
         plan = ticks.ReplayPlan(
-            currencies=CURRENCIES,
+            currencies=self.currencies,
             start=self._day,
             end=self._day,
             run_id="bench",
@@ -58,7 +58,7 @@ class Market:
         )
         stream = ticks.ticks(stored(), plan)
         while True:
-            yield tuple(next(stream).tick for _ in CURRENCIES)
+            yield tuple(next(stream).tick for _ in self.currencies)
 
 
 def send_on_time(producer: TickProducer, market: Market, rounds: int, interval_s: float) -> None:
@@ -66,7 +66,7 @@ def send_on_time(producer: TickProducer, market: Market, rounds: int, interval_s
     began = time.perf_counter()
     for number in range(rounds):
         for place, tick in enumerate(market.next()):
-            due = began + (number + place / len(CURRENCIES)) * interval_s
+            due = began + (number + place / len(market.currencies)) * interval_s
             time.sleep(max(0.0, due - time.perf_counter()))
             producer.send(tick)
             producer.settle()
@@ -81,7 +81,7 @@ def send_when_priced(
     Raises:
         TimeoutError: No frame came out for some seconds.
     """
-    waiting: dict[str, list[MarketTick]] = {name: [] for name in CURRENCIES}
+    waiting: dict[str, list[MarketTick]] = {name: [] for name in market.currencies}
     listener = frames.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(CHANNEL)
     listener.get_message(timeout=1.0)
@@ -93,7 +93,7 @@ def send_when_priced(
                 waiting[tick.currency].append(tick)
         producer.send(waiting[name].pop(0))
 
-    for name in CURRENCIES:
+    for name in market.currencies:
         send(name)
     while time.monotonic() < end:
         message = listener.get_message(timeout=LIMIT_S)
@@ -115,9 +115,19 @@ def wait_until_priced(frames: Frames, market_after: dict[str, int]) -> None:
     end = time.monotonic() + LIMIT_S
     while any(frames.pointer(name) <= number for name, number in market_after.items()):
         if time.monotonic() > end:
-            raise TimeoutError(f"frames do not come out: {frames.pointers(CURRENCIES)}")
+            raise TimeoutError(f"frames do not come out: {frames.pointers(list(market_after))}")
         time.sleep(0.002)
     before: dict[str, int] = {}
-    while before != (now := frames.pointers(CURRENCIES)):
+    while before != (now := frames.pointers(list(market_after))):
         before = now
         time.sleep(QUIET_S)
+
+
+def wait_until_detailed(frames: Frames, currencies: Sequence[str]) -> bool:
+    """Until the detail of each published frame is published; False if that takes too long."""
+    end = time.monotonic() + LIMIT_S
+    while any(frames.detail_pointer(name) < frames.pointer(name) for name in currencies):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

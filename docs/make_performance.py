@@ -1,7 +1,7 @@
 """Write the tables of docs/performance.md and docs/scaling.md from the benchmarks' results.
 
-Run from the root of the repository, after ``make bench`` and ``make bench-e2e``:
-``python -m docs.make_performance``.
+Run from the root of the repository, after ``make bench``, ``make bench-e2e`` and
+``make bench-scale``: ``python -m docs.make_performance``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ PAGES = (HERE / "performance.md", HERE / "scaling.md")
 RESULTS = HERE.parent / "benchmarks" / "results"
 MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SIZES = (1_000, 10_000, 100_000)
+LARGE = (10_000, 100_000, 1_000_000)
 PHASES = {
     "steady": "1 tick/s",
     "saturated": "saturated",
     "steady_at_the_end": "1 tick/s, at the end",
 }
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published")
+PROCESSES = ("bridge", "sums", "detail", "compiler")
+MB, GB = 2**20, 2**30
 
 Rows = list[Sequence[object]]
 
@@ -46,7 +49,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def machines() -> str:
     """What the results were measured on."""
     rows: Rows = []
-    for name in (*(f"kernel-{size}" for size in SIZES), "end-to-end"):
+    kernels, scales = (f"kernel-{n}" for n in SIZES), (f"scale-{n}" for n in LARGE)
+    for name in (*kernels, "end-to-end", *scales):
         found = result(name).get("machine", {})
         if "load_average" in found:
             libraries = ", ".join(f"{n} {v}" for n, v in found["libraries"].items())
@@ -113,20 +117,38 @@ def _tick_us(one: dict[str, Any]) -> float:
     return sum(float(row["tick_ms"]) for row in one["currencies"]) * 1e3
 
 
-def end_to_end() -> str:
-    """Tick to published."""
+def sums() -> str:
+    """Sums by book from netted flows, in one process, beside the price of each trade."""
     rows: Rows = []
-    for title, phases in _books():
-        for name, said in PHASES.items():
-            if name in phases:
-                one, whole = phases[name], phases[name]["ms"]["tick_to_published"]
-                hops = " + ".join(f"{one['ms'][hop]['p50']:.1f}" for hop in HOPS)
-                p99 = one["noise"]["p99"]
-                numbers = [f"{whole[key]:.0f}" for key in ("p50", "p95", "p99", "max")]
-                noise = f"{min(p99):.0f} to {max(p99):.0f}"
-                rows.append((f"{title}, {said}", one["frames"], *numbers, noise, hops))
-    head = ("book", "frames", "p50", "p95", "p99", "max", "p99 of thirds")
-    return table((*head, "p50 by hop: bridge + open + worker + priced + published"), rows)
+    for size in SIZES:
+        for row in result(f"kernel-{size}").get("currencies", []):
+            quantlib = row["quantlib_us_per_trade"] * row["trades"] / 1e3
+            for one in row.get("sums", []):
+                worst = one["largest_differences"]
+                rows.append(
+                    (
+                        f"{size:,} {row['currency']}, {one['groups']} groups",
+                        f"{one['flows']:,}",
+                        f"{one['terms']:,}",
+                        f"{one['roll_ms'] + one['net_ms'] + one['merge_ms']:,.0f}",
+                        f"{one['tick_ms']:.2f}",
+                        f"{row['tick_ms']:.2f}",
+                        f"{quantlib / one['tick_ms']:,.0f}",
+                        f"{worst['npv']:.0e}, {worst['ladder_par']:.0e}",
+                    )
+                )
+    head = ("book", "flows", "netted terms", "netting ms", "tick ms", "by trade ms")
+    return table((*head, "times QuantLib", "NPV, ladder off"), rows)
+
+
+def end_to_end() -> str:
+    """Tick to published sums."""
+    return _sums_table(_books())
+
+
+def details() -> str:
+    """Tick to published detail."""
+    return _details_table(_books())
 
 
 def _books() -> list[tuple[str, dict[str, Any]]]:
@@ -135,88 +157,190 @@ def _books() -> list[tuple[str, dict[str, Any]]]:
     return books + [(f"{one['trades']:,} trades", one) for one in found.get("sizes", [])]
 
 
+def _large_books() -> list[tuple[str, dict[str, Any]]]:
+    """The floor of each run beside its book."""
+    found = [result(f"scale-{size}") for size in LARGE]
+    return [
+        pair
+        for one in found
+        if one
+        for pair in (
+            ("empty (floor of the next)", one.get("floor", {})),
+            (f"{one['trades']:,} trades", one),
+        )
+    ]
+
+
+def _phases(books: list[tuple[str, dict[str, Any]]]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for title, phases in books:
+        for name, said in PHASES.items():
+            if name in phases:
+                yield f"{title}, {said}", phases[name]
+
+
+def _sums_table(books: list[tuple[str, dict[str, Any]]]) -> str:
+    rows: Rows = []
+    for title, one in _phases(books):
+        whole, p99 = one["ms"]["tick_to_published"], one["noise"]["p99"]
+        rows.append(
+            (
+                title,
+                one["frames"],
+                one["frames_per_s"],
+                *(f"{whole[key]:.0f}" for key in ("p50", "p95", "p99", "max")),
+                f"{min(p99):.0f} to {max(p99):.0f}",
+                " + ".join(f"{one['ms'][hop]['p50']:.1f}" for hop in HOPS),
+            )
+        )
+    head = ("book", "frames", "frames/s", "p50", "p95", "p99", "max", "p99 of thirds")
+    return table((*head, "p50 by hop: bridge + open + worker + priced + published"), rows)
+
+
+def _details_table(books: list[tuple[str, dict[str, Any]]]) -> str:
+    rows: Rows = []
+    for title, one in _phases(books):
+        found = one.get("detail", {})
+        if "ms" in found:
+            whole = found["ms"]
+            rows.append(
+                (
+                    title,
+                    found["details"],
+                    found["conflated"],
+                    *(f"{whole[key]:.0f}" for key in ("p50", "p95", "p99", "max")),
+                    f"{found['work_ms']['p50']:.0f}",
+                    f"{found['sums_error']:.0e}",
+                )
+            )
+    head = ("book", "details", "frames without", "p50", "p95", "p99", "max")
+    return table((*head, "of which pricing", "sums off, of gross"), rows)
+
+
 def processor() -> str:
     """Processor time of a frame, by process."""
     rows: Rows = []
-    for title, phases in _books():
-        for name, said in PHASES.items():
-            if name in phases:
-                used = phases[name]["cpu_ms_a_frame"]
-                cells = [
-                    f"{used.get(process, 0):.1f}" for process in ("bridge", "worker", "compiler")
-                ]
-                rows.append((f"{title}, {said}", *cells, phases[name]["frames_per_s"]))
-    return table(("ms a frame", "bridge", "worker", "compiler", "frames/s"), rows)
+    for title, one in _phases(_books()):
+        used = one["cpu_ms_a_frame"]
+        rows.append((title, *(f"{used.get(name, 0):.1f}" for name in PROCESSES)))
+    return table(("ms a frame", *PROCESSES), rows)
 
 
 def books() -> str:
     """Loading, compiling, editing, new days, memory, and the check."""
-    rows: Rows = []
-    for one in result("end-to-end").get("sizes", []):
-        edits, days, check = one["edits_ms"], one["new_days"], one["check"]
-        rows.append(
-            (
-                f"{one['trades']:,}",
-                f"{one['compiled_after_load_s']} s",
-                f"{one['warm_compile_s']} s",
-                f"{edits['published_p50']:.0f} ({edits['published_max']:.0f}) ms",
-                f"{days['p50']:.0f} ({days['max']:.0f}) ms",
-                f"{one['worker_memory']['bytes_a_trade']:,} B",
-                f"{check['npv_error']:.0e}, {check['ladder_error']:.0e} ({check['trades']})",
-            )
-        )
-    head = ("trades", "compiled, cold", "compiled, warm", "edit to frame, p50 (max)")
-    return table(
-        (
-            *head,
-            "first frame of a day, p50 (max)",
-            "worker memory a trade",
-            "NPV, ladder off (sample)",
-        ),
-        rows,
-    )
-
-
-def scaling() -> str:
-    """The simulation's rows."""
+    found = result("end-to-end").get("sizes", [])
     rows: Rows = [
         (
-            row["hosts"],
-            row["hosts"] * row["processes_a_host"],
-            row["bridges"],
-            row["redis_nodes"],
-            f"{row['p50_ms']:.0f}",
-            f"{row['p99_ms']:.0f}",
-            *(f"{row['busy'][name]:.0%}" for name in ("bridge", "workers", "redis")),
+            f"{one['trades']:,}",
+            *_netted(one),
+            f"{one['compiled_after_load_s']} s",
+            f"{one['warm_compile_s']} s",
+            *_edits_and_days(one),
+            *_memory(one),
+            _check(one),
         )
-        for row in result("scaling").get("rows", [])
+        for one in found
+        if "book" in one
     ]
-    head = ("hosts", "processes", "bridges", "Redis nodes", "p50 ms", "p99 ms")
-    return table((*head, "bridge busy", "workers busy", "Redis busy"), rows)
+    head = ("trades", "groups", "netted terms", "compiled, cold", "compiled, warm")
+    return table((*head, *HEAD_OF_BOOKS), rows)
 
 
-def costs() -> str:
-    """What the simulation reckons with."""
-    rows = result("scaling").get("costs", {}).items()
-    return table(
-        ("cost", "seconds of a core"),
-        [
-            (name, f"{value:.3g}" if name != "bytes_a_trade" else f"{value:.0f} bytes")
-            for name, value in rows
-        ],
+HEAD_OF_BOOKS = (
+    "edit to sums, p50 (max)",
+    "first sums of a day, p50 (max)",
+    "memory a trade",
+    "Redis",
+    "NPV, ladder off (sample)",
+)
+
+
+def large_books() -> str:
+    """The same of the large books, with the load."""
+    rows: Rows = []
+    for one in (result(f"scale-{size}") for size in LARGE):
+        if "compile" in one:
+            load, compiled = one["load"], one["compile"]
+            rows.append(
+                (
+                    f"{one['trades']:,}",
+                    f"{load['templates']:,}",
+                    *_netted(one),
+                    f"{load['seconds']:.0f} s",
+                    f"{compiled['seconds']:.0f} s, {compiled['peak_bytes'] / GB:.1f} GB",
+                    *_edits_and_days(one),
+                    *_memory(one),
+                    _check(one),
+                )
+            )
+    head = ("trades", "templates", "groups", "netted terms", "loaded", "compiled, cold; peak")
+    return table((*head, *HEAD_OF_BOOKS), rows)
+
+
+def currencies() -> str:
+    """What the largest large book has in each currency."""
+    made = [one for size in LARGE if (one := result(f"scale-{size}")).get("book")]
+    found = made[-1]["book"] if made else {}
+    rows: Rows = [
+        (name, *(f"{one[key]:,}" for key in ("trades", "groups", "terms", "parts", "blocks")))
+        for name, one in found.items()
+    ]
+    head = ("currency", "trades", "groups", "netted terms", "tasks of sums", "blocks of detail")
+    return table(head, rows)
+
+
+def left_out() -> str:
+    """Steps that a run left out at its limit."""
+    rows: Rows = [
+        (f"{one['trades']:,}", f"{one['took_s']:.0f} s", ", ".join(one["left_out"]) or "nothing")
+        for size in LARGE
+        if (one := result(f"scale-{size}"))
+    ]
+    return table(("trades", "whole run", "left out"), rows)
+
+
+def _netted(one: dict[str, Any]) -> tuple[str, str]:
+    found = one.get("book", {}).values()
+    groups, terms = (sum(row[key] for row in found) for key in ("groups", "terms"))
+    return f"{groups:,}", f"{terms:,}"
+
+
+def _edits_and_days(one: dict[str, Any]) -> tuple[str, str]:
+    edits, days = one.get("edits_ms"), one.get("new_days")
+    return (
+        f"{edits['published_p50']:.0f} ({edits['published_max']:.0f}) ms" if edits else "",
+        f"{days['p50']:.0f} ({days['max']:.0f}) ms" if days else "",
     )
+
+
+def _memory(one: dict[str, Any]) -> tuple[str, str]:
+    found = one.get("memory")
+    if not found:
+        return "", ""
+    return f"{found['bytes_a_trade']:,} B", f"{found['redis_bytes'] / MB:,.0f} MB"
+
+
+def _check(one: dict[str, Any]) -> str:
+    found = one.get("check", {})
+    if not found.get("trades"):
+        return ""
+    return f"{found['npv_error']:.0e}, {found['ladder_error']:.0e} ({found['trades']})"
 
 
 TABLES: dict[str, Callable[[], str]] = {
     "machines": machines,
     "kernels": kernels,
+    "sums": sums,
     "parts": parts,
     "slopes": slopes,
     "end_to_end": end_to_end,
     "processor": processor,
+    "details": details,
     "books": books,
-    "scaling": scaling,
-    "costs": costs,
+    "large_sums": lambda: _sums_table(_large_books()),
+    "large_details": lambda: _details_table(_large_books()),
+    "large_books": large_books,
+    "currencies": currencies,
+    "left_out": left_out,
 }
 
 
