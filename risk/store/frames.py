@@ -182,7 +182,7 @@ class Frames:
         name, number = rollup.currency, rollup.frame
         keys = [key(name, "pointer"), key(name, "frame", number), key(name, "parts", number)]
         keys += [key(name, "rollup", number), key(name, "history")]
-        keys += [key(name, "detail"), key(name, "detail", "open")]
+        keys += [key(name, "detail"), key(name, "detail", "open"), key(name, "counts")]
         notice = msgspec.json.encode(FrameNotice(name, number))
         args = [number, _encode(rollup), stored, _encode(history_line(rollup)), HISTORY_LENGTH]
         args += [CHANNEL, notice]

@@ -18,7 +18,7 @@ from instruments.models import Swap
 s = Swap.objects.order_by("trade_id").first()
 s.notional = s.notional * 2
 s.save()
-from instruments.book import current_version
+from instruments.trade_repository import current_version
 print(current_version())
 """
 

@@ -1,15 +1,22 @@
 -- Publishes the sums of a frame in one atomic step: roll-up, pointer, history, word to subscribers.
--- KEYS: pointer, frame, parts, rollup, history, detail pointer, open detail; then frame, rollup and
--- parts of the frame before.
+-- KEYS: pointer, frame, parts, rollup, history, detail pointer, open detail, counts; then frame,
+-- rollup and parts of the frame before.
 -- ARGV: S, rollup, parts needed (0: they were not stored), history line, history length, channel,
 --       message, number of the frame before, seconds that it is kept.
 -- Returns PUBLISHED, OLD, UNKNOWN, INCOMPLETE, or MOVED when another frame is published than the one
 -- before.
 local pointer = redis.call('GET', KEYS[1])
+local undivided = ARGV[3] == '0' -- its part was not put: it is counted here
 if tonumber(ARGV[1]) <= tonumber(pointer or '0') then
+  if undivided then
+    redis.call('HINCRBY', KEYS[8], 'LATE', 1)
+  end
   return 'OLD'
 end
 if redis.call('EXISTS', KEYS[2]) == 0 then
+  if undivided then
+    redis.call('HINCRBY', KEYS[8], 'UNKNOWN', 1)
+  end
   return 'UNKNOWN'
 end
 if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[3]) then
@@ -17,6 +24,9 @@ if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[3]) then
 end
 if (pointer or '0') ~= ARGV[8] then
   return 'MOVED'
+end
+if undivided then
+  redis.call('HINCRBY', KEYS[8], 'PUT', 1)
 end
 redis.call('SET', KEYS[4], ARGV[2])
 redis.call('PERSIST', KEYS[2])
@@ -26,9 +36,9 @@ redis.call('LPUSH', KEYS[5], ARGV[4])
 redis.call('LTRIM', KEYS[5], 0, tonumber(ARGV[5]) - 1)
 -- Readers may still have the frame before; its detail may be published, or be under way.
 if ARGV[8] ~= redis.call('GET', KEYS[6]) and ARGV[8] ~= redis.call('GET', KEYS[7]) then
-  redis.call('EXPIRE', KEYS[8], ARGV[9])
   redis.call('EXPIRE', KEYS[9], ARGV[9])
+  redis.call('EXPIRE', KEYS[10], ARGV[9])
 end
-redis.call('DEL', KEYS[10])
+redis.call('DEL', KEYS[11])
 redis.call('PUBLISH', ARGV[6], ARGV[7])
 return 'PUBLISHED'
