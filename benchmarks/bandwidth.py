@@ -39,6 +39,6 @@ def bytes_a_tick(ready: ReadyBlock) -> int:
     Flows once for values and gradients and twice for gamma; of each trade both gradients
     written, both ladders made of them, and those read for sums and for packing.
     """
-    flows = sum(column.nbytes for column in ready.dated.flows)
-    ladder = len(ready.dated.block) * ready.grid.size * 8
+    flows = sum(column.nbytes for column in ready.flows)
+    ladder = len(ready.trade_ids) * ready.grid.size * 8
     return 3 * flows + ladder * (2 + 4 + 2 + 2)

@@ -150,7 +150,7 @@ def measure(one: Priced, bandwidth: float, options: argparse.Namespace) -> dict[
         "currency": one.currency,
         "trades": count,
         "quotes": len(one.vector()),
-        "flows": int(len(one.ready.dated.flows.fixed_pay) + len(one.ready.dated.flows.float_pay)),
+        "flows": int(len(one.ready.flows.fixed_pay) + len(one.ready.flows.float_pay)),
         "tick_ms": tick_s * 1e3,
         "tick_ms_spread": [min(fast) * 1e3, max(fast) * 1e3],
         "us_per_trade": tick_s / count * 1e6,
@@ -164,7 +164,12 @@ def measure(one: Priced, bandwidth: float, options: argparse.Namespace) -> dict[
             measure_sums(one.trades, one.curves, one.quotes, one.fixings, books, options.repeats)
             for books in (int(word) for word in options.books.split(","))
         ],
-        "parts_us": {**pricing_parts(one.ready, one.curves, one.vector()), **redis_parts(one)},
+        "parts_us": {
+            **pricing_parts(
+                one.ready, make_groups(make_block(one.trades)), one.curves, one.vector()
+            ),
+            **redis_parts(one),
+        },
     }
 
 

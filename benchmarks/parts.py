@@ -21,21 +21,22 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.messages import FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.publication import publish_detail, publish_parts
-from risk.workers.block_result import add_up, make_groups, pack_columns
+from risk.workers.block_result import Groups, add_up, pack_columns
 from risk.workers.book_netter import BookNetter
 from risk.workers.session import Session
 
 REPEATS = 15
 
 
-def pricing_parts(ready: ReadyBlock, curves: CurveSet, vector: FloatArray) -> dict[str, float]:
+def pricing_parts(
+    ready: ReadyBlock, groups: Groups, curves: CurveSet, vector: FloatArray
+) -> dict[str, float]:
     """Microseconds of each step from quotes to the bytes of numbers by trade, medians."""
     solved = curves.solve(vector)
     discount = ready.grid.discount(ready.tables, solved.x)
-    flows, tables, size = ready.dated.flows, ready.tables, ready.grid.size
+    flows, tables, size = ready.flows, ready.tables, ready.grid.size
     found = kernel.value_and_gradients(flows, discount, tables, size)
-    risk, groups = price_block(ready, curves, solved), make_groups(ready.dated.block)
-    matured = ready.dated.matured
+    risk = price_block(ready, curves, solved)
     columns, encode = pack_columns(0, risk), msgspec.msgpack.Encoder().encode
     steps: dict[str, Callable[[], Any]] = {
         "quantlib_bootstrap": lambda: curves.bootstrap(vector),
@@ -45,7 +46,7 @@ def pricing_parts(ready: ReadyBlock, curves: CurveSet, vector: FloatArray) -> di
         "chain_rule": lambda: found.node @ (solved.jacobian * -ONE_BP),
         "gamma": lambda: parallel_values(ready, curves, solved),
         "price_block": lambda: price_block(ready, curves, solved),
-        "sums": lambda: add_up(groups, risk, matured),
+        "sums": lambda: add_up(groups, risk, ready.matured),
         "pack": lambda: pack_columns(0, risk),
         "encode": lambda: encode(columns),
     }

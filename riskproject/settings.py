@@ -218,6 +218,9 @@ KAFKA_FETCH_MAX_WAIT_MS = env_int("KAFKA_FETCH_MAX_WAIT_MS", 100, least=1)
 # --- Pricing ---------------------------------------------------------------------------------
 
 PRICING_PROCESSES = env_int("WORKER_PROCESSES", 2, least=1)  # of each queue
+# What the pricing processes of a host share of blocks, in files that they map.
+BLOCK_CACHE_DIR = Path(env_text("BLOCK_CACHE_DIR", str(LOCAL_DIR / "blocks")))
+BLOCK_CACHE_MB = env_int("BLOCK_CACHE_MB", 4_000)  # 0: each process keeps its own in memory
 IBOR_COUPONS = env_text("IBOR_COUPONS", "at_par")
 if IBOR_COUPONS not in ("at_par", "indexed"):
     raise ImproperlyConfigured(f"IBOR_COUPONS={IBOR_COUPONS!r}: use 'at_par' or 'indexed'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,12 @@ def kafka_bootstrap() -> str:
 def _quick_passwords(settings: Any) -> None:
     """A password costs half a second on purpose; a test that makes users need not pay it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _own_blocks(settings: Any, tmp_path: Path) -> None:
+    """A test maps no block that another one has made."""
+    settings.BLOCK_CACHE_DIR = tmp_path / "mapped-blocks"
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def _start() -> Stack:
     if BASE.exists() and not holder(BASE):
         stop_left_behind(BASE)
         shutil.rmtree(BASE, ignore_errors=True)  # a test must not find what another run left
+    os.environ["BLOCK_CACHE_DIR"] = str(BASE / "blocks")
     stack = Stack(BASE, durable=False)
     os.environ.update({f"{name}_PER_MINUTE": "1000000" for name in CALLS})
     try:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from pricing import kernel
-from pricing.arrays import FloatArray, IntArray
+from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
-from pricing.kernel_arrays import Tables
+from pricing.kernel_arrays import Flows, Tables
 from pricing.measures import formulas
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.table import BY_NAME, MEASURES, REQUIRED
@@ -33,16 +32,27 @@ _FORMULAS: Mapping[str, Callable[[PricedFlows], FloatArray]] = {
 
 @dataclass(frozen=True)
 class ReadyBlock:
-    """A dated block with its weights on a grid: what a tick needs besides quotes."""
+    """A block of n trades on a date and a grid: what a tick needs besides quotes.
 
-    dated: DatedBlock
+    Attributes:
+        trade_ids: Names of the trades.
+        flows: Flows to come; those of a failed trade are left out.
+        years: Time of each point from the date, Act/365F; shape (points,).
+        matured: Trades that have made their last payment; shape (n,).
+        unsupported: Rows of the trades whose product does not have a measure, by measure.
+        failures: Trades that have failed on the date, and why.
+        grid: Nodes of the curves on the date.
+        tables: Dependence of the points on the nodes.
+    """
+
+    trade_ids: Sequence[str]
+    flows: Flows
+    years: FloatArray
+    matured: BoolArray
+    unsupported: Mapping[str, IntArray]
+    failures: tuple[Failure, ...]
     grid: Grid
     tables: Tables
-
-    @cached_property
-    def unsupported(self) -> dict[str, IntArray]:
-        """Rows of the trades whose product does not have a measure, by measure."""
-        return unsupported_rows(MEASURES, self.dated.block.products)
 
 
 @dataclass(frozen=True)
@@ -75,13 +85,22 @@ class BlockRisk:
 
 def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
     """Weigh a block's points on the nodes of a grid of the same date."""
-    return ReadyBlock(dated, grid, grid.tables(dated.point_curve, dated.point_day))
+    return ReadyBlock(
+        trade_ids=dated.block.trade_ids,
+        flows=dated.flows,
+        years=np.asarray((dated.point_day - dated.today) / YEAR),
+        matured=dated.matured,
+        unsupported=unsupported_rows(MEASURES, dated.block.products),
+        failures=dated.failures,
+        grid=grid,
+        tables=grid.tables(dated.point_curve, dated.point_day),
+    )
 
 
 def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRisk:
     """All measures of all trades of a block at one quote vector."""
     discount = ready.grid.discount(ready.tables, solved.x)
-    found = kernel.value_and_gradients(ready.dated.flows, discount, ready.tables, ready.grid.size)
+    found = kernel.value_and_gradients(ready.flows, discount, ready.tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
     priced = PricedFlows(
         leg_npv=found.leg_npv,
@@ -96,19 +115,17 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
         values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, rows in ready.unsupported.items():
         values[name][rows] = np.nan
-    risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.dated.failures)
-    failures = (*risk.failures, *_not_numbers(ready.dated, risk))
+    risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.failures)
+    failures = (*risk.failures, *_not_numbers(ready, risk))
     if not failures:
         return risk
-    _blank(risk, {failure.trade_id for failure in failures}, ready.dated.block.trade_ids)
+    _blank(risk, {failure.trade_id for failure in failures}, ready.trade_ids)
     return replace(risk, failures=failures)
 
 
 def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
     """Derivative of the fixed flows' value to a continuous spread over their curve; shape (n,)."""
-    dated = ready.dated
-    years = (dated.point_day - dated.today) / YEAR
-    return kernel.fixed_value(dated.flows, -years * discount)
+    return kernel.fixed_value(ready.flows, -ready.years * discount)
 
 
 def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:
@@ -140,15 +157,15 @@ def parallel_values(
 
 def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
     """Value of every trade at log node values ``x``; shape (n,)."""
-    return kernel.value(ready.dated.flows, ready.grid.discount(ready.tables, x))
+    return kernel.value(ready.flows, ready.grid.discount(ready.tables, x))
 
 
-def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
+def _not_numbers(ready: ReadyBlock, risk: BlockRisk) -> list[Failure]:
     """Fail trades with any required measure that is not finite."""
     good = np.all([np.isfinite(risk.values[name]) for name in REQUIRED], axis=0)
     return [
         Failure(
-            trade_id=dated.block.trade_ids[row],
+            trade_id=ready.trade_ids[int(row)],
             code="NOT_A_NUMBER",
             message="a measure is not a finite number: check notional and rates",
         )
@@ -156,7 +173,7 @@ def _not_numbers(dated: DatedBlock, risk: BlockRisk) -> list[Failure]:
     ]
 
 
-def _blank(risk: BlockRisk, names: set[str], trade_ids: tuple[str, ...]) -> None:
+def _blank(risk: BlockRisk, names: set[str], trade_ids: Sequence[str]) -> None:
     """A failed trade has no numbers: NaN, never 0."""
     rows = [row for row, name in enumerate(trade_ids) if name in names]
     for column in (*risk.values.values(), risk.leg_npv, risk.ladder_par, risk.krd):

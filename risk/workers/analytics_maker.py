@@ -26,6 +26,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.messages import PriceJob
 from risk.store.results import Rollup
+from risk.workers.host_cache import HostCache
 from risk.workers.parallel_compile import name_of
 from risk.workers.session import Session
 
@@ -56,6 +57,7 @@ class AnalyticsMaker:
         books: CompiledBooks,
         options: CurveOptions,
         load: Callable[[Collection[str]], Mapping[str, Terms]] = master.terms_of_trades,
+        files: HostCache | None = None,
     ) -> None:
         """Make analytics of the frames of these stores.
 
@@ -64,9 +66,11 @@ class AnalyticsMaker:
             books: Where compiled books are.
             options: How their curves are made.
             load: Gives the terms of trades by id, as the database has them now.
+            files: What the processes of a host share; None to keep all in memory.
         """
         self.frames, self.books, self.options, self.load = frames, books, options, load
-        self.session, self.store = Session(books, options), AnalyticsStore(frames.client)
+        self.session = Session(books, options, files)
+        self.store = AnalyticsStore(frames.client)
         self._not_before: dict[str, float] = {}
         self._prepared: dict[str, dict[bytes, Prepared]] = {}
         self._dates: dict[str, dt.date] = {}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricing import kernel
-from pricing.arrays import BoolArray, FloatArray
+from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.measures import ladder_codec
 from pricing.measures.block import BlockRisk
+from pricing.measures.netting import group_trades
 from pricing.products.cash_flows import FlowBlock
 from risk.store.results import CHECKED_SUMS, REQUIRED_NUMBERS, CellCheck, PartColumns
 
@@ -18,22 +19,16 @@ from risk.store.results import CHECKED_SUMS, REQUIRED_NUMBERS, CellCheck, PartCo
 class Groups:
     """Which book and product each trade of a block belongs to.
 
-    ``member`` is 1 where a trade (column) belongs to a group (row).
+    ``place`` is that of each trade's pair in ``names``, int32.
     """
 
     names: tuple[tuple[str, str], ...]
-    member: FloatArray
-    notional: FloatArray
+    place: IntArray
 
 
 def make_groups(block: FlowBlock) -> Groups:
     """Group a block's trades by book and product."""
-    pairs = list(zip(block.books, block.products, strict=True))
-    names = tuple(sorted(set(pairs)))
-    place = {name: row for row, name in enumerate(names)}
-    member = np.zeros((len(names), len(pairs)))
-    member[[place[pair] for pair in pairs], np.arange(len(pairs))] = 1.0
-    return Groups(names, member, block.notional)
+    return Groups(*group_trades(block))
 
 
 GAMMA_ROUNDING = 1e-4
@@ -57,7 +52,8 @@ def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellChec
     for ladder in (risk.ladder_par, risk.krd):
         columns += list(ladder.T)
         sizes += [np.abs(ladder).sum(axis=1)] * ladder.shape[1]
-    member = groups.member * good
+    member = np.zeros((len(groups.names), len(good)))
+    member[groups.place, np.arange(len(good))] = good
     sums, gross = (
         np.asarray(member @ _or_zero(np.stack(table, axis=1), good)) for table in (columns, sizes)
     )

@@ -1,14 +1,16 @@
 """Add up a book by group from netted flows: the sums of a frame.
 
 What one worker process holds: the netted flows of each block, and of each part of a book. They are
-made once per block and date, and depend on nothing that came before: a process that starts makes
-the same. Numbers by trade are made elsewhere (``session.py``).
+made once per block and date on a host (``host_cache.py``), and depend on nothing that came before:
+a process that starts makes the same. After an edit, only the groups of a part whose terms have
+changed are added anew, with the same bits. Numbers by trade are made elsewhere (``session.py``).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -39,6 +41,8 @@ from pricing.measures.theta import curves_of_next_day, forecast_of_today
 from pricing.measures.value_date import DatedBlock, roll_to
 from risk.store.messages import SumsJob
 from risk.store.results import CellSums, PartSums
+from risk.workers.host_cache import Content
+from risk.workers.prepared_block import NettedPair, pack_netted, unpack_netted
 from risk.workers.session import Kept, Session, next_weekday
 
 NET_S = 0.5
@@ -47,11 +51,17 @@ NET_S = 0.5
 NET_AHEAD_S = 0.02
 """After each frame, for the next date."""
 
-Netted = tuple[NettedBlock, NettedNextDay]
-"""The flows of a block on its date, and on the day after it."""
-
 Ready = tuple[ReadyGroups, ReadyNextDay | None]
 """The same of a part with their weights; no next day where its curves cannot be made."""
+
+
+class _Merged(NamedTuple):
+    """The netted blocks of a part, and what they add up to."""
+
+    today: Sequence[NettedBlock]
+    next_day: Sequence[NettedNextDay]
+    added: NettedPair
+
 
 TRIES = 3
 """To find the trades that spoil a sum: a run that excludes some may uncover others."""
@@ -65,7 +75,7 @@ class BookNetter:
         self.session = session
         # Frames of the version before an edit may still be open; each also on its next date.
         self._blocks, self._parts = Kept(3), Kept(3)
-        self._known = Kept(3)
+        self._known, self._merged = Kept(3), Kept(2)
         self._spoilers: dict[Hashable, tuple[Failure, ...]] = {}
 
     def sums(
@@ -144,16 +154,23 @@ class BookNetter:
             say(None)
         return True
 
-    def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> Netted:
-        def make() -> Netted:
+    def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> NettedPair:
+        def make() -> Content:
             dated, spoilers = self._dated(job, curves, block), self._spoilers_of(job)
             tomorrow = self._fixings(job, curves)[1]
-            return (
-                net(dated, curves.names, spoilers),
-                net_next_day(dated, tomorrow, curves.names, spoilers),
+            return pack_netted(
+                NettedPair(
+                    net(dated, curves.names, spoilers),
+                    net_next_day(dated, tomorrow, curves.names, spoilers),
+                )
             )
 
-        return self._blocks.get_or((job.currency, block), self._key(job, block), make)
+        key = self._key(job, block)
+        return self._blocks.get_or(
+            (job.currency, block),
+            key,
+            lambda: unpack_netted(self.session.shared("netted", job, key, make)),
+        )
 
     def _dated(self, job: SumsJob, curves: CurveSet, block: int) -> DatedBlock:
         compiled = self.session.fetch_block(job, block)
@@ -180,20 +197,33 @@ class BookNetter:
 
         def make() -> Ready:
             made = [self._netted(job, curves, block) for block in blocks]
-            today = make_ready_groups(merge([one for one, _ in made]), curves.grid)
-            return today, self._ready_next_day(job, curves, [later for _, later in made])
+            merged = self._merge(job, made)
+            today = make_ready_groups(merged.today, curves.grid)
+            return today, self._ready_next_day(job, curves, merged.next_day)
 
-        return self._parts.get_or((job.currency, job.part), key, make)
+        return self._parts.get_or(self._place(job), key, make)
+
+    def _merge(self, job: SumsJob, blocks: Sequence[NettedPair]) -> NettedPair:
+        """Add the blocks of a part; of groups that are as they were, what was added before."""
+        place, key = self._place(job), self.session.curves_of(job)
+        today, later = [pair.today for pair in blocks], [pair.next_day for pair in blocks]
+        before: _Merged | None = self._merged.get(place, key)
+        added = NettedPair(
+            merge(today, before and (before.today, before.added.today)),
+            merge_next_day(later, before and (before.next_day, before.added.next_day)),
+        )
+        self._merged.put(place, key, _Merged(today, later, added))
+        return added
 
     def _ready_next_day(
-        self, job: SumsJob, curves: CurveSet, blocks: Sequence[NettedNextDay]
+        self, job: SumsJob, curves: CurveSet, netted: NettedNextDay
     ) -> ReadyNextDay | None:
         forecast = forecast_of_today(curves, self.session.fixings(job))
         try:
             later = curves_of_next_day(curves)
         except PricingError:  # the same tenors admit no curves on the next day
             return None
-        return make_ready_next_day(merge_next_day(blocks), forecast, later)
+        return make_ready_next_day(netted, forecast, later)
 
     def _key(self, job: SumsJob, block: int) -> Hashable:
         """All that the netted flows of a block depend on."""

@@ -42,20 +42,20 @@ def price_each_alone(
     curves = session.curves(job)
     solved = session.solve(job, curves)
     if thorough:
-        for block in _each(session.block(job)):
+        for block in _each(session.fetch_block(job, job.block)):
             say(block.trade_ids[0])
             _price_one(session, job, block, curves, solved)
     else:
-        _, ready, _ = session.prepare(job)
+        _, (ready, _) = session.prepare(job)
         _through_the_kernel(ready, solved, say)
     say("")
 
 
 def _through_the_kernel(ready: ReadyBlock, solved: Solved, say: Callable[[str], None]) -> None:
     discount = ready.grid.discount(ready.tables, solved.x)
-    for row, name in enumerate(ready.dated.block.trade_ids):
+    for row, name in enumerate(ready.trade_ids):
         say(name)
-        flows, points = _flows_of(ready.dated.flows, row)
+        flows, points = _flows_of(ready.flows, row)
         tables = _tables_of(ready.tables, points)
         kernel.value_and_gradients(flows, discount[points], tables, ready.grid.size)
 

@@ -1,7 +1,8 @@
 """What one worker process holds: curve sets by date, compiled blocks by version.
 
 It prices blocks by trade. Everything here is derived and can be discarded: a new process fetches
-the compiled book by its version and builds the rest.
+the compiled book by its version and builds the rest, or maps what another process of the host has
+built (``host_cache.py``). Compiled blocks are not kept: only what a date makes of them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.analytics import PricedBlock, make_analytics
-from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_block
+from pricing.measures.block import BlockRisk, make_ready, price_block
 from pricing.measures.bond_block import BondFlows
 from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
@@ -32,12 +33,9 @@ from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import FrameInputs, PriceJob
 from risk.store.results import BlockTotals, PartColumns
-from risk.workers.block_result import (
-    Groups,
-    add_up,
-    make_groups,
-    pack_columns,
-)
+from risk.workers.block_result import add_up, make_groups, pack_columns
+from risk.workers.host_cache import Content, HostCache
+from risk.workers.prepared_block import PreparedBlock, pack_prepared, unpack_prepared
 
 T = TypeVar("T")
 
@@ -55,14 +53,24 @@ class Kept:
 
     def get_or(self, place: Hashable, key: Hashable, make: Callable[[], T]) -> T:
         """What was made for the key, or made now."""
-        here = self._made.setdefault(place, OrderedDict())
+        here = self._made.get(place, OrderedDict())
         if key in here:
             here.move_to_end(key)
             return here[key]  # type: ignore[no-any-return]
-        made = here[key] = make()
+        return self.put(place, key, make())
+
+    def put(self, place: Hashable, key: Hashable, made: T) -> T:
+        """Keep what was made for the key, instead of what was made before."""
+        here = self._made.setdefault(place, OrderedDict())
+        here[key] = made
+        here.move_to_end(key)
         while len(here) > self.size:
             here.popitem(last=False)
         return made
+
+    def get(self, place: Hashable, key: Hashable) -> Any:
+        """What was made for the key; None where nothing was."""
+        return self._made.get(place, OrderedDict()).get(key)
 
     def has(self, place: Hashable, key: Hashable) -> bool:
         """Whether it is there already."""
@@ -72,16 +80,28 @@ class Kept:
 class Session:
     """State of one worker process; not for threads (QuantLib's date is process-wide)."""
 
-    def __init__(self, books: CompiledBooks, options: CurveOptions = CurveOptions()) -> None:
-        self.books, self.options = books, options
+    def __init__(
+        self,
+        books: CompiledBooks,
+        options: CurveOptions = CurveOptions(),
+        files: HostCache | None = None,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            books: Where compiled books are.
+            options: How curves are made.
+            files: What the processes of a host share; None to keep all in memory.
+        """
+        self.books, self.options, self.files = books, options, files
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         # Frames of the version before an edit may still be open.
-        self._heads, self._fixings, self._blocks = Kept(2), Kept(2), Kept(2)
+        self._heads, self._fixings = Kept(2), Kept(2)
         # Each also on the date that it rolls to.
-        self._curves, self._ready, self._groups = Kept(3), Kept(3), Kept(2)
+        self._curves, self._prepared = Kept(3), Kept(3)
         self._first = True  # whether the block priced last was new, or its instruments were
         self._last_day: dict[Hashable, Hashable] = {}
-        self._next_days = Kept(2)
+        self._next_days, self._ahead, self._block = Kept(2), Kept(2), Kept(1)
         self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
 
@@ -94,9 +114,9 @@ class Session:
         """
         started = time.time_ns()
         place, day = (job.currency, job.block), self._day(job)
-        self._first = not self._ready.has(place, day) or self._last_day.get(place) != day
+        self._first = not self._prepared.has(place, day) or self._last_day.get(place) != day
         self._last_day[place] = day
-        curves, ready, groups = self.prepare(job)
+        curves, (ready, groups) = self.prepare(job)
         solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
         self._priced = (job, risk)
@@ -105,26 +125,38 @@ class Session:
             worker=self.name,
             started_ns=started,
             finished_ns=time.time_ns(),
-            cells=add_up(groups, risk, ready.dated.matured),
+            cells=add_up(groups, risk, ready.matured),
         )
         return totals, pack_columns(job.block, risk)
 
-    def prepare(self, job: PriceJob) -> tuple[CurveSet, ReadyBlock, Groups]:
+    def prepare(self, job: PriceJob) -> tuple[CurveSet, PreparedBlock]:
         """All that a job needs besides its quotes; made once per date and version."""
-        place, curves = (job.currency, job.block), self.curves(job)
-        ready = self._ready.get_or(place, self._day(job), lambda: self._make_ready(job, curves))
-        name = self.block_name(job, job.block)
-        groups = self._groups.get_or(place, name, lambda: make_groups(self.block(job)))
-        return curves, ready, groups
+        place, day, curves = (job.currency, job.block), self._day(job), self.curves(job)
+        content, prepared = self._prepared.get_or(
+            place, day, lambda: self._load(job, curves, lambda: self._make(job, curves))
+        )
+        if self.files is not None and not self.files.touch(content):
+            # Its file was removed while no process used it: the next one needs it again.
+            made = self._load(job, curves, lambda: content)
+            _, prepared = self._prepared.put(place, day, made)
+        return curves, prepared
 
     def prepare_next_day(self, job: PriceJob) -> None:
         """Prepare a priced block for the next weekday: its first tick need not wait for that.
 
         Not after the first frame of a block or of its instruments, which has taken long enough.
         """
-        if not self._first:
-            date = next_weekday(job.valuation_date)
-            self.prepare(msgspec.structs.replace(job, valuation_date=date))
+        if self._first:
+            return
+        later = msgspec.structs.replace(job, valuation_date=next_weekday(job.valuation_date))
+        place, day = (job.currency, job.block), self._day(later)
+        if self._ahead.has(place, day):
+            return
+        curves = self.curves(later)
+        loaded = self._load(later, curves, lambda: self._make(later, curves))
+        self._ahead.put(place, day, None)
+        if loaded[0].path is None:  # a file waits for the date, and takes no memory until then
+            self._prepared.put(place, day, loaded)
 
     def analytics(
         self,
@@ -144,8 +176,7 @@ class Session:
         if self._priced is None or self._priced[0] != job:
             return None
         risk = self._priced[1]
-        curves, ready, _ = self.prepare(job)
-        block = ready.dated.block
+        curves, block = self.curves(job), self.block(job)
         priced = PricedBlock(
             block=block,
             npv=risk.npv,
@@ -233,15 +264,13 @@ class Session:
         }
 
     def block(self, job: PriceJob) -> FlowBlock:
-        """The compiled block of a job.
+        """The compiled block of a job; only the last one is kept.
 
         Raises:
             BookGone: It is no longer there.
         """
         name = self.block_name(job, job.block)
-        return self._blocks.get_or(
-            (job.currency, job.block), name, lambda: self.fetch_block(job, job.block)
-        )
+        return self._block.get_or(None, name, lambda: self.fetch_block(job, job.block))
 
     def fetch_block(self, job: FrameInputs, block: int) -> FlowBlock:
         """A compiled block of a job's book, which is not kept.
@@ -262,11 +291,33 @@ class Session:
         """
         return self.head(job.currency, job.book_version).block_names[block]
 
-    def _make_ready(self, job: PriceJob, curves: CurveSet) -> ReadyBlock:
-        dated = roll_to(
-            self.block(job), day_of(job.valuation_date), self.fixings(job), curves.names
-        )
-        return make_ready(dated, curves.grid)
+    def shared(
+        self, kind: str, job: FrameInputs, key: Hashable, make: Callable[[], Content]
+    ) -> Content:
+        """Arrays that the processes of the host share.
+
+        Args:
+            kind: What they are.
+            job: The job that needs them.
+            key: All that they depend on beside conventions and options.
+            make: Makes them.
+        """
+        if self.files is None:
+            return make()
+        options = (self.options.indexed, sorted(self.options.interpolation.items()))
+        whole = (job.currency, conventions.digest(job.currency), options, key)
+        return self.files.get_or(kind, whole, make)
+
+    def _load(
+        self, job: PriceJob, curves: CurveSet, make: Callable[[], Content]
+    ) -> tuple[Content, PreparedBlock]:
+        content = self.shared("prepared", job, self._day(job), make)
+        return content, unpack_prepared(content, curves.grid)
+
+    def _make(self, job: PriceJob, curves: CurveSet) -> Content:
+        block = self.fetch_block(job, job.block)
+        dated = roll_to(block, day_of(job.valuation_date), self.fixings(job), curves.names)
+        return pack_prepared(PreparedBlock(make_ready(dated, curves.grid), make_groups(block)))
 
 
 def next_weekday(date: dt.date) -> dt.date:

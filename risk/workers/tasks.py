@@ -42,6 +42,7 @@ from risk.workers import (
 from risk.workers.analytics_maker import AnalyticsMaker
 from risk.workers.book_compiler import Compiler, waits_for_market
 from risk.workers.book_netter import NET_S, BookNetter
+from risk.workers.host_cache import HostCache
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import BookGone, Session
 
@@ -86,12 +87,17 @@ def _books() -> CompiledBooks:
 
 @cache
 def _analytics_maker() -> AnalyticsMaker:
-    return AnalyticsMaker(_frames(), _books(), _options())
+    return AnalyticsMaker(_frames(), _books(), _options(), files=_host_cache())
 
 
 @cache
 def _session() -> Session:
-    return Session(CompiledBooks(_frames().client), _options())
+    return Session(CompiledBooks(_frames().client), _options(), _host_cache())
+
+
+def _host_cache() -> HostCache | None:
+    most = settings.BLOCK_CACHE_MB * 1_000_000
+    return HostCache(settings.BLOCK_CACHE_DIR, most) if most else None
 
 
 @cache

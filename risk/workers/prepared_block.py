@@ -1,0 +1,145 @@
+"""A block as a process prices it: by trade, with its groups, and netted. Each as plain arrays.
+
+The arrays of ``HostCache`` hold the same bits as what they are made of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.curves.interpolation import Grid
+from pricing.errors import Failure
+from pricing.kernel_arrays import Flows, Tables
+from pricing.measures.block import ReadyBlock
+from pricing.measures.netting import Group, NettedBlock
+from pricing.measures.next_day import NettedNextDay
+from risk.workers.block_result import Groups
+from risk.workers.host_cache import Content
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class PreparedBlock(NamedTuple):
+    """A block with its weights, and the book and product of each of its trades."""
+
+    ready: ReadyBlock
+    groups: Groups
+
+
+class NettedPair(NamedTuple):
+    """The netted flows of a block on its date, and on the day after it."""
+
+    today: NettedBlock
+    next_day: NettedNextDay
+
+
+class _PreparedMeta(msgspec.Struct):
+    failures: tuple[Failure, ...]
+    groups: tuple[Group, ...]
+
+
+class _NettedMeta(msgspec.Struct):
+    today: int
+    curves: tuple[str, ...]
+    groups: tuple[Group, ...]
+    failures: tuple[Failure, ...]
+    indices: tuple[str, ...]
+
+
+class TradeIds(Sequence[str]):
+    """Names of trades that are read from an array of bytes when they are asked for."""
+
+    def __init__(self, names: NDArray[np.bytes_]) -> None:
+        """Names in UTF-8; shape (n,)."""
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return [name.decode() for name in self._names[place]]
+        return bytes(self._names[place]).decode()
+
+
+def pack_prepared(made: PreparedBlock) -> Content:
+    """A prepared block as arrays."""
+    ready, groups = made
+    arrays: Arrays = {
+        "trade_ids": np.array([name.encode() for name in ready.trade_ids], dtype=np.bytes_),
+        "years": ready.years,
+        "matured": ready.matured,
+        "group": groups.place,
+        **_of("flows", ready.flows._asdict()),
+        **_of("tables", ready.tables._asdict()),
+        **_of("unsupported", ready.unsupported),
+    }
+    meta = _PreparedMeta(ready.failures, groups.names)
+    return Content(msgspec.msgpack.encode(meta), arrays)
+
+
+def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
+    """The prepared block of these arrays; ``grid`` is the one that it was weighed on."""
+    meta = msgspec.msgpack.decode(content.meta, type=_PreparedMeta)
+    arrays = content.arrays
+    ready = ReadyBlock(
+        trade_ids=TradeIds(arrays["trade_ids"]),
+        flows=Flows(**_within("flows", arrays)),
+        years=arrays["years"],
+        matured=arrays["matured"],
+        unsupported=_within("unsupported", arrays),
+        failures=meta.failures,
+        grid=grid,
+        tables=Tables(**_within("tables", arrays)),
+    )
+    return PreparedBlock(ready, Groups(meta.groups, arrays["group"]))
+
+
+def pack_netted(made: NettedPair) -> Content:
+    """Netted flows as arrays."""
+    today, later = made
+    meta = _NettedMeta(today.today, today.curves, today.groups, today.failures, later.indices)
+    arrays = {**_of("today", _arrays_of(today)), **_of("next_day", _arrays_of(later))}
+    return Content(msgspec.msgpack.encode(meta), arrays)
+
+
+def unpack_netted(content: Content) -> NettedPair:
+    """The netted flows of these arrays."""
+    meta = msgspec.msgpack.decode(content.meta, type=_NettedMeta)
+    named: dict[str, Any] = {"curves": meta.curves, "groups": meta.groups}
+    today = NettedBlock(
+        today=meta.today, failures=meta.failures, **named, **_within("today", content.arrays)
+    )
+    later = NettedNextDay(
+        today=meta.today + 1, indices=meta.indices, **named, **_within("next_day", content.arrays)
+    )
+    return NettedPair(today, later)
+
+
+Netted = TypeVar("Netted", NettedBlock, NettedNextDay)
+
+
+def _arrays_of(netted: Netted) -> Arrays:
+    values = ((field.name, getattr(netted, field.name)) for field in dataclasses.fields(netted))
+    return {name: value for name, value in values if isinstance(value, np.ndarray)}
+
+
+def _of(owner: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Arrays under names that begin with their owner's."""
+    return {f"{owner}.{name}": array for name, array in arrays.items()}
+
+
+def _within(owner: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The arrays of an owner."""
+    names: Iterable[str] = (name for name in arrays if name.startswith(f"{owner}."))
+    return {name.removeprefix(f"{owner}."): arrays[name] for name in names}

@@ -1,0 +1,330 @@
+"""Files that processes of a host share: whole or not there, the same bits, bounded."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+from pricing.curves.quotes import CurveOptions
+from risk.store.compiled_book_store import CompiledBooks
+from risk.workers import host_cache
+from risk.workers.book_netter import BookNetter
+from risk.workers.host_cache import Content, HostCache
+from risk.workers.session import Session
+from tests.risk.made import DATE, bond, job, store, sums_job, swap
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def files(tmp_path):
+    return HostCache(tmp_path / "blocks", 100 * MB)
+
+
+def numbers(n=1000, seed=1):
+    return Content(b"n", {"x": np.random.default_rng(seed).normal(size=n), "e": np.zeros((0, 2))})
+
+
+def never():
+    pytest.fail("it is there already")
+
+
+def named(directory):
+    return sorted(p.name for p in directory.iterdir())
+
+
+def same(one, other):
+    assert one.meta == other.meta
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        there = other.arrays[name]
+        assert (array.dtype, array.shape) == (there.dtype, there.shape)
+        assert array.tobytes() == there.tobytes()
+
+
+# --- Whole or not there --------------------------------------------------------------------------
+
+DTYPES = st.sampled_from(["f8", "i8", "i4", "?", "S3"]).map(np.dtype)
+ARRAYS = DTYPES.flatmap(
+    lambda dtype: arrays_of.arrays(
+        dtype, arrays_of.array_shapes(min_dims=1, max_dims=2, min_side=0)
+    )
+)
+
+
+@given(st.binary(), st.dictionaries(st.text(max_size=5), ARRAYS, max_size=4))
+def test_a_file_holds_the_bits_that_were_made(tmp_path_factory, meta, arrays):
+    files, made = HostCache(tmp_path_factory.mktemp("b") / "d", MB), Content(meta, arrays)
+    same(files.get_or("k", 1, lambda: made), made)
+    found = files.get_or("k", 1, never)
+    assert found.path is not None
+    same(found, made)
+
+
+def test_mapped_arrays_are_of_the_kind_that_the_loops_are_compiled_for(files):
+    array = files.get_or("k", 1, numbers).arrays["x"]
+    assert array.flags.c_contiguous
+    assert array.flags.aligned
+    assert array.flags.writeable
+    array[0] = 7.0  # in this process alone
+    assert HostCache(files.directory, MB).get_or("k", 1, never).arrays["x"][0] != 7.0
+
+
+def test_another_key_kind_or_release_is_another_file(files, monkeypatch):
+    first = files.get_or("k", 1, numbers)
+    second = files.get_or("k", 2, lambda: numbers(seed=2))
+    third = files.get_or("l", 1, lambda: numbers(seed=3))
+    monkeypatch.setattr(host_cache, "release", lambda: "other")
+    fourth = files.get_or("k", 1, lambda: numbers(seed=4))
+    assert len({first.path, second.path, third.path, fourth.path}) == 4
+    assert fourth.path.name.startswith("other-k-")
+
+
+@pytest.mark.parametrize("keep", [0, 3, 29, 40, 500, -1])
+def test_a_cut_file_is_not_read(files, keep):
+    path = files.get_or("k", 1, numbers).path
+    path.write_bytes(path.read_bytes()[:keep])
+    same(files.get_or("k", 1, lambda: numbers(seed=2)), numbers(seed=2))
+
+
+@pytest.mark.parametrize("place", [0, 9, 17, 25, 60, 900, -1])
+def test_a_file_with_a_changed_byte_is_not_read(files, place):
+    path = files.get_or("k", 1, numbers).path
+    raw = bytearray(path.read_bytes())
+    raw[place] ^= 1
+    path.write_bytes(raw)
+    same(files.get_or("k", 1, lambda: numbers(seed=2)), numbers(seed=2))
+
+
+def test_a_link_to_a_file_of_somebody_else_is_not_followed(files, tmp_path):
+    made = files.get_or("k", 1, numbers).path
+    made.rename(tmp_path / "elsewhere")
+    made.symlink_to(tmp_path / "elsewhere")
+    same(files.get_or("k", 1, lambda: numbers(seed=2)), numbers(seed=2))
+
+
+WRITER = """
+import sys, os, pathlib, numpy as np
+from risk.workers import host_cache
+from risk.workers.host_cache import Content, HostCache
+files = HostCache(pathlib.Path(sys.argv[1]), 10**9)
+seed = int(sys.argv[2])
+if seed < 0:  # stops in the middle of a write
+    class Slow(list):
+        def __iter__(self):
+            for n, piece in enumerate(list.__iter__(self)):
+                if n == 3:
+                    print("middle", flush=True)
+                    sys.stdin.read()
+                yield piece
+    whole = host_cache._encode
+    host_cache._encode = lambda content: (Slow(whole(content)[0]), whole(content)[1])
+x = np.random.default_rng(abs(seed)).normal(size=300_000)
+print("ready", flush=True)
+if seed > 0:
+    sys.stdin.readline()
+for key in range(40 if seed > 0 else 1):
+    found = files.get_or("k", key, lambda: Content(b"n", {"x": x, "y": x}))
+    assert found.path is not None
+    print(found.path.stat().st_ino, float(found.arrays["y"].sum()), flush=True)
+"""
+
+
+def writer(directory, seed):
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(directory), str(seed)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_nothing_that_is_read(files):
+    process = writer(files.directory, -1)
+    assert [process.stdout.readline().strip() for _ in range(2)] == ["ready", "middle"]
+    process.kill()
+    process.wait()
+    (left,) = named(files.directory)
+    assert left.startswith(".writing-")
+    same(files.get_or("k", 0, numbers), numbers())
+    assert left in named(files.directory)  # it might be that of a process that writes now
+    old = time.time() - host_cache.UNFINISHED_S - 1
+    os.utime(files.directory / left, (old, old))
+    HostCache(files.directory, MB).get_or("k", 1, numbers)
+    assert left not in named(files.directory)
+
+
+def test_two_processes_that_write_at_once_share_one_file(files):
+    pair = [writer(files.directory, seed) for seed in (5, 5)]
+    assert [process.stdout.readline().strip() for process in pair] == ["ready", "ready"]
+    for process in pair:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    first, second = (process.communicate()[0].splitlines() for process in pair)
+    assert len(first) == 40
+    assert first == second  # file by file, the same inode and the same numbers
+    assert all(process.returncode == 0 for process in pair)
+    assert len(named(files.directory)) == 40
+
+
+# --- Bounded -------------------------------------------------------------------------------------
+
+
+def age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_files_that_nobody_uses_are_removed_by_the_next_process_that_writes(files):
+    old, used = (files.get_or("k", n, numbers).path for n in range(2))
+    age(old, host_cache.UNUSED_S + 1)
+    age(used, host_cache.UNUSED_S - 10)
+    foreign = files.directory / "of-an-older-release"
+    foreign.write_bytes(b"x")
+    age(foreign, host_cache.UNUSED_S + 1)
+    new = HostCache(files.directory, MB).get_or("k", 2, numbers).path
+    assert named(files.directory) == sorted([used.name, new.name])
+
+
+def test_where_there_is_no_room_the_least_recently_used_go_first(files):
+    paths = [files.get_or("k", n, numbers).path for n in range(6)]
+    size = paths[0].stat().st_size
+    for n, path in enumerate(paths):
+        age(path, host_cache.IN_USE_S + 100 - n)
+    new = HostCache(files.directory, 6 * size).get_or("k", 6, numbers).path
+    assert named(files.directory) == sorted(p.name for p in [*paths[3:], new])
+
+
+def test_files_in_use_make_no_room_and_what_is_made_stays_in_memory(files, caplog):
+    path = files.get_or("k", 0, numbers).path
+    full = HostCache(files.directory, path.stat().st_size)
+    for n in range(1, 4):
+        found = full.get_or("k", n, numbers)
+        assert found.path is None
+        same(found, numbers())
+    assert named(files.directory) == [path.name]
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "stay in memory" in caplog.text
+
+
+def test_a_directory_that_cannot_be_used_is_told_of_once(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    files = HostCache(tmp_path / "file" / "blocks", MB)
+    for n in range(3):
+        same(files.get_or("k", n, numbers), numbers())
+    assert len(caplog.records) == 1
+
+
+def test_a_directory_that_others_may_open_is_not_used(tmp_path, caplog):
+    (tmp_path / "blocks").mkdir(mode=0o755)
+    assert HostCache(tmp_path / "blocks", MB).get_or("k", 1, numbers).path is None
+    assert "only 700 is allowed" in caplog.text
+
+
+def test_nobody_else_may_read_the_files(files):
+    path = files.get_or("k", 1, numbers).path
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_arrays_stay_while_their_file_is_removed_and_their_user_is_told(files, monkeypatch):
+    monkeypatch.setattr(host_cache, "TOUCH_S", 0.0)
+    found = files.get_or("k", 1, numbers)
+    age(found.path, 500)
+    assert files.touch(found)
+    assert time.time() - found.path.stat().st_mtime < 400
+    found.path.unlink()
+    assert not files.touch(found)
+    same(found, numbers())
+
+
+# --- Blocks --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+@pytest.fixture
+def made(books):
+    days = (DATE - dt.timedelta(days=n) for n in range(400))
+    gone = DATE.replace(month=1, day=3)
+    fixings = {"SOFR": {day: 0.053 for day in days if day != gone}}
+    seasoned = {"effective_date": DATE.replace(year=2023, month=9, day=13)}
+    trades = [swap(f"S{n}", fixed_rate=0.03 + n / 1000) for n in range(5)]
+    return store(
+        books, *trades, swap("OLD", **seasoned), bond(), bond("Ä"), blocks=2, fixings=fixings
+    )
+
+
+CLOCKS = {"worker": "", "started_ns": 0, "finished_ns": 0}
+
+
+def priced(session, made, **changes):
+    """By block, all that a process makes of it; the book has a trade that fails."""
+    found = []
+    for block in range(2):
+        totals, columns = session.price(job(made.version, block=block, blocks=2, **changes))
+        found.append((msgspec.structs.replace(totals, **CLOCKS), columns))
+    sums = BookNetter(session).sums(sums_job(made.version, blocks=2, **changes))
+    return found, msgspec.structs.replace(sums, **CLOCKS)
+
+
+def test_mapped_blocks_price_to_the_bits_of_fresh_ones(books, made, files):
+    fresh = priced(Session(books), made)
+    assert [f.trade_id for f in fresh[1].failures] == ["OLD"]
+    assert priced(Session(books, files=files), made) == fresh
+    assert len(named(files.directory)) == 4
+    mapped = Session(books, files=HostCache(files.directory, MB))
+    mapped.fetch_block = lambda *_: pytest.fail("another process has made it")
+    assert priced(mapped, made) == fresh
+
+
+def test_without_a_directory_the_numbers_are_the_same(books, made, tmp_path):
+    (tmp_path / "file").write_text("")
+    files = HostCache(tmp_path / "file", MB)
+    assert priced(Session(books, files=files), made) == priced(Session(books), made)
+
+
+def test_the_next_day_waits_in_a_file(books, made, files):
+    session = Session(books, files=files)
+    today = job(made.version, blocks=2)
+    for _ in range(2):
+        session.price(today)
+        session.prepare_next_day(today)
+    assert len(named(files.directory)) == 2
+    other = Session(books, files=files)
+    other.fetch_block = lambda *_: pytest.fail("it is there")
+    tomorrow = job(made.version, blocks=2, valuation_date=DATE + dt.timedelta(days=1))
+    assert other.price(tomorrow)[1] == Session(books).price(tomorrow)[1]
+
+
+def test_other_options_are_other_files(books, made, files):
+    cubic = CurveOptions(interpolation={"USD-SOFR": "natural_log_cubic"})
+    plain = priced(Session(books, files=files), made)
+    assert priced(Session(books, cubic, files), made) == priced(Session(books, cubic), made)
+    assert priced(Session(books, cubic), made) != plain
+
+
+def test_a_process_whose_file_was_removed_while_it_was_idle_writes_it_again(
+    books, made, files, monkeypatch
+):
+    monkeypatch.setattr(host_cache, "TOUCH_S", 0.0)
+    session = Session(books, files=files)
+    first = session.price(job(made.version, blocks=2))[1]
+    (path,) = files.directory.iterdir()
+    path.unlink()
+    session.fetch_block = lambda *_: pytest.fail("it has the arrays")
+    assert session.price(job(made.version, blocks=2))[1] == first
+    assert path.exists()
