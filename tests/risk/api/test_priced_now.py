@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.priced_now import PricedNow
 from pricing.errors import Failure
 from tests.risk.api.conftest import NEWEST, Live
 from tests.risk.made import QUOTES, bond, store, swap
@@ -35,8 +36,8 @@ def test_it_has_the_numbers_that_the_detail_of_its_frame_has(live: Live, trade: 
     frame = live.publish("USD", curves=MOVED, detail=False)
     old = live.get(f"risk/trades/{trade}/").json()
     assert (old["frame"], old["stamp"]["sums_frame"]) == (before, frame)
-    found = now(live, trade).json()
-    stamp = found["stamp"]
+    answer = now(live, trade)
+    found, stamp = answer.json(), answer.json()["stamp"]
     assert (stamp["frame"], stamp["sums_frame"], stamp["detail_frame"]) == (frame, frame, before)
     assert abs(found["npv"] - old["npv"]) > 1.0
     live.publish("USD", curves=MOVED)
@@ -50,6 +51,10 @@ def test_it_has_the_numbers_that_the_detail_of_its_frame_has(live: Live, trade: 
     worth = sum(flow["present_value"] for flow in found["cash_flows"])
     assert math.isclose(worth, found["npv"], rel_tol=1e-9, abs_tol=1e-4)
     assert set(found) == set(held)
+    shown = PricedNow(answer.content)  # as the dashboard reads it
+    assert (shown.frame, shown.failure) == (frame, "")
+    assert shown.ladder()["krd"].sum() == pytest.approx(found["dv01_zero"], rel=1e-6)
+    assert len(shown.measures()) > len(NUMBERS) - 1
 
 
 def test_a_book_without_any_detail_has_its_trades_priced(live: Live) -> None:
