@@ -640,12 +640,14 @@ CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
     **{
         f"risk.workers.tasks.{name}": {
+            "time_limit": seconds,  # below visibility_timeout
             "max_retries": 1,
             "default_retry_delay": 0,
             # Three events a task cost the worker's main process as much as all else that it does.
             "send_events": env_bool("PRICING_TASK_EVENTS", False),
         }
-        for name in ("price_sums", "price_detail")
+        # New instruments on a busy machine: curves of the date and of the next day are set up.
+        for name, seconds in (("price_sums", 4), ("price_detail", CELERY_TASK_TIME_LIMIT))
     },
     # Acknowledged before it runs: what dies in it must not run again by itself. 5,000 trades,
     # one by one, take half a second; thoroughly, several.

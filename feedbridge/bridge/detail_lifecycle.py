@@ -19,7 +19,7 @@ from feedbridge.bridge.watchdog import Patience, Watchdog
 from risk.store.frames import Frames
 from risk.store.messages import FrameHeader
 from risk.store.publication import SumsDiffer, publish_detail
-from risk.store.run_registry import Runs
+from risk.store.run_registry import Runs, block_unit
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,8 @@ class DetailLifecycle:
         if detail is not None and block in detail.excluded:
             detail.excluded.discard(block)
             detail.exhausted_s.pop(block, None)
+            registry = self.poison_trades.registry
+            registry.forget_runs(currency, detail.number, block_unit(block))
             self.dispatcher.send_blocks(detail, [block])
 
     def restart_timeouts(self) -> None:

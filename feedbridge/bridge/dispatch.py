@@ -111,6 +111,12 @@ class OpenFrame(SentTasks):
     ticks: list[AcceptedTick]
     netting: dict[int, int] = field(default_factory=dict)
 
+    def part_of(self, block: int) -> int:
+        """The part that covers a block."""
+        header = self.header
+        ranges = [blocks_of_part(p, header.parts, header.blocks) for p in range(header.parts)]
+        return next(part for part, blocks in enumerate(ranges) if block in blocks)
+
     def leaves_out(self, part: int) -> bool:
         """Whether the frame leaves out every block of a part."""
         blocks = blocks_of_part(part, self.header.parts, self.header.blocks)

@@ -27,7 +27,7 @@ from risk.store.compiled_book import Books
 from risk.store.frames import BOOK_GONE, Frames, FrameState
 from risk.store.publication import publish_parts
 from risk.store.results import HistoryLine
-from risk.store.run_registry import Runs
+from risk.store.run_registry import Runs, part_unit
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +35,15 @@ RETRY_EVERY_S, BOOKS_EVERY_S, CHECK_EVERY_S = 0.5, 0.02, 0.05
 COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 MISSING_EVERY_S = 1.0
 
+SLOW_NS, SLOW_FRAMES = 100_000_000, 10
+"""Sums usually take milliseconds; those that take longer have new instruments or a new book. Their
+currency counts as slow until so many frames in a row were quick."""
+
 MAX_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
-RUN_S = 3.0
-"""Longer than Celery lets an ordinary run take: after it a run cannot still be at work."""
+RUN_S = 4.5
+"""Longer than Celery lets a run of sums take: after it a run cannot still be at work."""
 
 
 @dataclass(kw_only=True)
@@ -47,7 +51,8 @@ class FrameLifecycle:
     """Opens frames and ends them.
 
     ``published`` counts published frames by currency, ``states`` frames by how they ended,
-    ``resent`` parts that were sent again. ``details`` follows each frame whose sums are published.
+    ``resent`` parts that were sent again; ``slow`` counts down the quick frames that a slow
+    currency still needs. ``details`` follows each frame whose sums are published.
     ``ask_to_compile`` requests a compilation of all books.
     """
 
@@ -66,6 +71,7 @@ class FrameLifecycle:
     states: Counter[str] = field(init=False, default_factory=Counter)
     hops: Hops = field(init=False, default_factory=Hops)
     resent: int = field(init=False, default=0)
+    slow: Counter[str] = field(init=False, default_factory=Counter)
     _books_at: float = field(init=False, default=0.0)
     _missing_at: float = field(init=False, default=0.0)
     _compile_at: dict[str, float] = field(init=False, default_factory=dict)
@@ -133,6 +139,9 @@ class FrameLifecycle:
         own = line if line is not None and line.frame == frame.number else None
         partial = own.status == "PARTIAL" if own is not None else bool(frame.excluded)
         self._count(name, frame, own, partial)
+        if own is not None:
+            slow = own.slowest_ns > SLOW_NS
+            self.slow[name] = SLOW_FRAMES if slow else max(0, self.slow[name] - 1)
         self.details.follow(frame.header)
         # In a quiet market only a frame of the same quotes would complete a partial one.
         reprice_at_s = self.clock() + PARTIAL_AGAIN_S if partial else None
@@ -220,7 +229,7 @@ class FrameLifecycle:
         again: set[int] = set()
         for part in sorted(missing):
             run = runs[part]
-            silent = part in due and not self._is_at_work(frame, part, run)
+            silent = part in due and not self._is_at_work(name, frame, part, run)
             if self._isolates(frame, part, run) or run.died or silent:
                 again.add(part)
         if again and name in self.open_frames:
@@ -228,13 +237,18 @@ class FrameLifecycle:
             self.resent += len(again)
         frame.untouched = given_up and not any(run.begun for run in runs.values())
 
-    def _is_at_work(self, frame: OpenFrame, part: int, run: Runs) -> bool:
-        """Whether a worker nets the flows of a new book: it goes from block to block."""
+    def _is_at_work(self, name: str, frame: OpenFrame, part: int, run: Runs) -> bool:
+        """Whether a worker nets the flows of a new book, or still prices a slow currency.
+
+        A slow one sent again would occupy a second worker for as long. A quick one is sent again:
+        pricing it twice costs less than waiting.
+        """
         where = -1 if run.netting is None else run.netting
         moved = frame.netting.get(part, -1) != where
         frame.netting[part] = where
         if not moved or where < 0:
-            return False
+            begun = run.begun >= frame.attempts[part] and not run.died
+            return self.slow[name] > 0 and begun and self.clock() - frame.sent_s[part] < RUN_S
         frame.opened_s = self.clock()  # it makes progress, and is not given up
         frame.exhausted_s.pop(part, None)
         return True
@@ -242,6 +256,8 @@ class FrameLifecycle:
     def _isolates(self, frame: OpenFrame, part: int, run: Runs) -> bool:
         """Leave out the block that a part was netting, if that has ended its process too often."""
         block = run.netting
+        if block is None:
+            frame.exhausted_s.pop(part, None)
         if block is None or run.begun < MAX_RUNS or block in frame.excluded:
             return False
         since = frame.exhausted_s.setdefault(part, self.clock())
@@ -263,8 +279,13 @@ class FrameLifecycle:
         """Price a block with the others again: none of its trades crashes a worker."""
         state = self.currencies[name]
         state.request_repricing()  # a frame without the block may have been the last
-        if state.open_frame is not None:
-            state.open_frame.excluded.discard(block)
+        frame = state.open_frame
+        if frame is not None and block in frame.excluded:
+            part = frame.part_of(block)
+            frame.excluded.discard(block)
+            frame.exhausted_s.pop(part, None)
+            self.poison_trades.registry.forget_runs(name, frame.number, part_unit(part))
+            self.dispatcher.send_again(frame, [part])
 
     def _wait_for_book(self, name: str, frame: OpenFrame) -> None:
         """Only excluded blocks are missing: open another frame once there is another book."""

@@ -113,6 +113,10 @@ class RunRegistry:
         if at:
             self.client.hset(name, f"died:{at.decode()}", 1)
 
+    def forget_runs(self, currency: str, frame: int, unit: str) -> None:
+        """Let a part or block be tried in this frame as if no run of it had begun."""
+        self.client.hdel(_starts(currency, frame), unit, f"died:{unit}", f"at:{unit}")
+
     def runs_of_parts(self, currency: str, frame: int, parts: Sequence[int]) -> dict[int, Runs]:
         """Runs of some parts of the sums of a frame."""
         return self._runs(currency, frame, {part: part_unit(part) for part in parts})

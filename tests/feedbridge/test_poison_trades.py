@@ -118,9 +118,9 @@ def shown(rig):
     return current and current.status
 
 
-def begun_twice(rig, block=1):
+def begun_twice(rig, block=1, place=0):
     """Two runs have begun to net a block, and Celery has seen the last of them die."""
-    job = msgspec.convert(rig.queue.jobs[0], SumsJob)
+    job = msgspec.convert(rig.queue.jobs[place], SumsJob)
     registry = RunRegistry(rig.client)
     for _ in range(2):
         registry.start_sums(job)
@@ -159,11 +159,21 @@ def test_frames_go_out_without_an_isolated_block_and_name_its_trades(isolated):
 
 
 def test_a_block_that_passes_its_isolation_run_is_priced_again(isolated):
-    rig, _, registry, job = isolated
+    rig, bridge, registry, job = isolated
     assert registry.begin(job)
     registry.at(job, "B")
+    rig.run(at_rest(bridge, 1))
+    rig.send(rig.tick(2))  # the block is left out of this frame when it passes
+    rig.pretends = False
+    rig.run(lambda: bridge.currencies["USD"].open_frame)
+    frame = bridge.currencies["USD"].open_frame
+    begun_twice(rig, place=-1)
     registry.end(job, "PASSED")
-    rig.idle_blocks = set()
+    rig.run(lambda: not frame.excluded)
+    sent = msgspec.convert(rig.queue.jobs[-1], SumsJob)
+    assert (sent.frame, sent.excluded) == (frame.number, [])
+    assert registry.runs_of_parts("USD", frame.number, [0])[0].begun == 0
+    rig.idle_blocks, rig.pretends = set(), True
     rig.run(lambda: shown(rig) == "COMPLETE")
     assert not rig.kept_out
 
