@@ -102,6 +102,11 @@ class Templates:
         """Whether it is kept."""
         return key in self._kept
 
+    @property
+    def count(self) -> int:
+        """The number of templates that are kept."""
+        return len(self._kept)
+
 
 def template_key(terms: Terms, *, indexed: bool) -> Hashable:
     """All that the template of a trade depends on."""
