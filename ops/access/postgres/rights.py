@@ -43,6 +43,8 @@ TABLES: tuple[tuple[str, Rights], ...] = (
     ("instruments_historical*", Rights(app=ADD, readonly=READ)),
     # Kept answers to POST: what a caller got back is the caller's.
     ("instruments_reply", Rights(app=WRITE)),
+    # Which rows were written when: for the compiler alone.
+    ("instruments_rowchange", Rights(app=WRITE)),
     # Names for the numbers in histories, without password hashes and addresses.
     ("auth_user", Rights(app=WRITE, readonly=("SELECT(id)", "SELECT(username)"))),
     ("instruments_*", Rights(app=WRITE, readonly=READ)),
