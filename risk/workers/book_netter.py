@@ -55,6 +55,13 @@ Ready = tuple[ReadyGroups, ReadyNextDay | None]
 """The same of a part with their weights; no next day where its curves cannot be made."""
 
 
+class _Block(NamedTuple):
+    """The netted flows of a block, and the arrays that they are in."""
+
+    content: Content
+    netted: NettedPair
+
+
 class _Merged(NamedTuple):
     """The netted blocks of a part, and what they add up to."""
 
@@ -123,11 +130,20 @@ class BookNetter:
 
     def net_ahead(self, job: SumsJob) -> None:
         """Net some blocks for the next weekday: its first frame need not wait for all of them."""
+        self._note_use(job)
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
         curves = self.session.curves(later)
         if self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
             self._ready(later, curves)
+
+    def _note_use(self, job: SumsJob) -> None:
+        """Keep the files of a part's blocks for processes that start: this one reads none again."""
+        files = self.session.files
+        for block in job.included() if files else ():
+            kept: _Block | None = self._blocks.get((job.currency, block), self._key(job, block))
+            if files and kept:
+                files.touch(kept.content)
 
     # --- Netting -----------------------------------------------------------------------------
 
@@ -154,7 +170,9 @@ class BookNetter:
             say(None)
         return True
 
-    def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> NettedPair:
+    def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> _Block:
+        """The netted flows of a block, and the arrays that they are in."""
+
         def make() -> Content:
             dated, spoilers = self._dated(job, curves, block), self._spoilers_of(job)
             tomorrow = self._fixings(job, curves)[1]
@@ -166,11 +184,12 @@ class BookNetter:
             )
 
         key = self._key(job, block)
-        return self._blocks.get_or(
-            (job.currency, block),
-            key,
-            lambda: unpack_netted(self.session.shared("netted", job, key, make)),
-        )
+
+        def load() -> _Block:
+            content = self.session.shared("netted", job, key, make)
+            return _Block(content, unpack_netted(content))
+
+        return self._blocks.get_or((job.currency, block), key, load)
 
     def _dated(self, job: SumsJob, curves: CurveSet, block: int) -> DatedBlock:
         compiled = self.session.fetch_block(job, block)
@@ -197,7 +216,9 @@ class BookNetter:
 
         def make() -> Ready:
             made = [self._netted(job, curves, block) for block in blocks]
-            merged = self._merge(job, made)
+            merged = self._merge(job, [block.netted for block in made])
+            for block in made:
+                block.content.rest()  # until the next edit
             today = make_ready_groups(merged.today, curves.grid)
             return today, self._ready_next_day(job, curves, merged.next_day)
 

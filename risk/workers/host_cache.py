@@ -66,12 +66,19 @@ _UNFINISHED = ".writing-"
 class Content:
     """Arrays, and bytes that say what else there is.
 
-    ``path`` is the file that the arrays are mapped from; None when they are in memory.
+    ``path`` is the file that the arrays are mapped from, ``mapped`` all its bytes; None when the
+    arrays are in memory.
     """
 
     meta: bytes
     arrays: Mapping[str, NDArray[Any]]
     path: Path | None = None
+    mapped: NDArray[np.uint8] | None = None
+
+    def rest(self) -> None:
+        """Give mapped pages back: the next read brings them again, from memory that files share."""
+        if self.mapped is not None:
+            _libc.madvise(self.mapped.ctypes.data, len(self.mapped), _MADV_DONTNEED)
 
 
 class _Column(msgspec.Struct, array_like=True):
@@ -284,14 +291,15 @@ def _decode(mapped: NDArray[np.uint8], path: Path) -> Content:
         dtype = np.dtype(column.dtype)
         end = column.start + dtype.itemsize * int(np.prod(column.shape))
         arrays[column.name] = mapped[column.start : end].view(dtype).reshape(column.shape)
-    return Content(table.meta, arrays, path)
+    return Content(table.meta, arrays, path, mapped)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-_PROT_READ, _PROT_WRITE, _MAP_PRIVATE = 1, 2, 2
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_PROT_READ, _PROT_WRITE, _MAP_PRIVATE, _MADV_DONTNEED = 1, 2, 2, 4
 
 
 def _map(file: int, size: int) -> NDArray[np.uint8]:

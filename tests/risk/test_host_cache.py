@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -248,6 +250,31 @@ def test_arrays_stay_while_their_file_is_removed_and_their_user_is_told(files, m
     same(found, numbers())
 
 
+def resident(path):
+    """Bytes of a mapped file that this process has in memory, in all its maps."""
+    lines, found = Path("/proc/self/smaps").read_text().splitlines(), 0
+    for number, line in enumerate(lines):
+        if line.endswith(str(path)):
+            rss = next(each for each in lines[number + 1 :] if each.startswith("Rss:"))
+            found += int(rss.split()[1]) * 1024
+    return found
+
+
+def test_arrays_that_rest_take_no_memory_and_keep_their_numbers(files):
+    found = files.get_or("k", 1, lambda: numbers(500_000))
+    assert resident(found.path) > 4 * MB * 0.9
+    found.rest()
+    assert resident(found.path) == 0
+    same(found, numbers(500_000))
+    numbers().rest()  # in memory: nothing to give back
+
+
+def test_what_is_dropped_is_unmapped(files):
+    path = files.get_or("k", 1, lambda: numbers(500_000)).path
+    gc.collect()
+    assert resident(path) == 0
+
+
 # --- Blocks --------------------------------------------------------------------------------------
 
 
@@ -315,6 +342,18 @@ def test_other_options_are_other_files(books, made, files):
     plain = priced(Session(books, files=files), made)
     assert priced(Session(books, cubic, files), made) == priced(Session(books, cubic), made)
     assert priced(Session(books, cubic), made) != plain
+
+
+def test_sums_note_that_their_files_are_in_use(books, made, files, monkeypatch):
+    monkeypatch.setattr(host_cache, "TOUCH_S", 0.0)
+    netter, a_job = BookNetter(Session(books, files=files)), sums_job(made.version, blocks=2)
+    netter.sums(a_job)
+    paths = list(files.directory.iterdir())
+    for path in paths:
+        age(path, 500)
+    netter.net_ahead(a_job)
+    assert len(paths) == 2
+    assert all(time.time() - path.stat().st_mtime < 400 for path in paths)
 
 
 def test_a_process_whose_file_was_removed_while_it_was_idle_writes_it_again(
