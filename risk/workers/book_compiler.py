@@ -21,6 +21,7 @@ from pricing.products.terms import Terms
 from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import (
     NAME_BYTES,
+    BookLost,
     CompiledBlock,
     CompiledBooks,
     StaleBook,
@@ -28,7 +29,7 @@ from risk.store.compiled_book_store import (
 from risk.store.frames import Frames
 from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
-from risk.workers.edited_book import EditedBook
+from risk.workers.edited_book import BlockLost, EditedBook
 from risk.workers.parallel_compile import name_of, prepare_templates
 from risk.workers.spreads import solve_spreads
 
@@ -70,6 +71,16 @@ class Compiler:
 
     def run(self) -> list[BookHead]:
         """Solve spreads that wait for a market, compile, and store one book per currency."""
+        try:
+            heads = self._run()
+        except (BlockLost, BookLost):  # a block expired, or Redis was emptied, during the run
+            heads = self._run()
+        if time.monotonic() >= self._delete_at:
+            self._delete_at = time.monotonic() + DELETE_NOTES_S
+            delete_old()
+        return heads
+
+    def _run(self) -> list[BookHead]:
         done = False
         try:
             tried: set[str] = set()
@@ -81,9 +92,6 @@ class Compiler:
         finally:
             if not done:
                 self._forget()
-        if time.monotonic() >= self._delete_at:
-            self._delete_at = time.monotonic() + DELETE_NOTES_S
-            delete_old()
         return heads
 
     # --- One pass: read, edit, store -----------------------------------------------------------

@@ -230,6 +230,30 @@ def test_a_run_that_fails_anywhere_is_made_good_by_the_next(redis_client, monkey
         assert contents(redis_client) == mine
 
 
+def test_a_block_that_is_lost_while_it_is_edited_is_compiled_again(redis_client, monkeypatch):
+    desktop, follower = Desktop(2), compiler(redis_client)
+    desktop.add_many()
+    follower.run()
+    desktop.add()
+    real = follower.books.put_block
+
+    lost = []
+
+    def lose_all(currency, made):
+        if not lost:
+            redis_client.flushdb()
+            lost.append(made)
+        real(currency, made)
+
+    monkeypatch.setattr(follower.books, "put_block", lose_all)
+    follower.run()
+    assert lost
+    mine = contents(redis_client)
+    redis_client.flushdb()
+    compiler(redis_client).run()
+    assert contents(redis_client) == mine
+
+
 def test_an_edit_reads_and_writes_what_it_changes(redis_client, django_assert_max_num_queries):
     """One block of one currency, whatever the size of the book."""
     desktop, follower = Desktop(3), compiler(redis_client)
