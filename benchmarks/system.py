@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,8 +46,10 @@ class System:
         self.log, self.children = log, dict[str, subprocess.Popen[bytes]]()
         self.currencies = tuple(currencies)
         self.check: Callable[[], None] = lambda: None
+        self._blocks = tempfile.TemporaryDirectory(prefix="blocks-")  # none of another run
         self.environment = {
             **os.environ,
+            "BLOCK_CACHE_DIR": self._blocks.name,
             "WORKER_PROCESSES": str(processes),
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
