@@ -400,6 +400,10 @@ class CompiledBooks(Books):
         name = self.block_name(currency, version, block)
         return self.block_named(currency, name) if name else None
 
+    def has_block(self, currency: str, name: str) -> bool:
+        """Whether a block is there, with the list of its trades."""
+        return int(self.client.exists(*(key(currency, n, name) for n in ("block", "trades")))) == 2
+
     def compiled_block(self, currency: str, name: str) -> CompiledBlock | None:
         """The block of that name with the names of its terms; None when it is not there.
 

@@ -213,6 +213,8 @@ class Compiler:
         names = {one.trade_id: name_of(one, indexed=indexed) for one in terms}
         rows = _rows_by_name(known) if known is not None else {}
         new = [one for one in terms if names[one.trade_id] not in rows]
+        if known is not None and not new and len(terms) == len(known.block):
+            return known, []
         block, failures = flows.compile_block(new, indexed=indexed)
         if known is not None and len(new) < len(terms):
             taken = np.array(sorted(rows[n] for n in names.values() if n in rows), dtype=np.int64)

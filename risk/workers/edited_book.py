@@ -168,7 +168,11 @@ class EditedBook:
         parts: list[CompiledBlock] = []
         if self.blocks[place].trade_ids:
             parts.append(self._load(self.blocks[place]))
-        made, failed = self.compile(new, self._known(place))
+        known = self._known(place)
+        made, failed = self.compile(new, known)
+        if made is known and not parts and not _has_matured(made.block, today):
+            self.blocks[place] = self._as_it_is(place, made.block)
+            return
         parts.append(made)
         if failed:
             by_id = {terms.trade_id: terms for terms in new}
@@ -209,10 +213,18 @@ class EditedBook:
         """The block of the newest book at a place, before the first edit."""
         if len(self.known) != len(self.blocks):
             return None
+        if not self.books.has_block(self.currency, self.known[place]):
+            return None
         try:
             return self.books.compiled_block(self.currency, self.known[place])
         except (StaleBook, msgspec.MsgspecError):
             return None
+
+    def _as_it_is(self, place: int, block: FlowBlock) -> HeldBlock:
+        """The block of the newest book at a place, of which nothing has changed."""
+        ends = int(last_payments(block).min()) if len(block) else None
+        ref = BlockRef(self.known[place], len(block), ends)
+        return HeldBlock(ref, block.trade_ids, frozenset(block.books))
 
     def _load(self, block: HeldBlock) -> CompiledBlock:
         found = self.books.compiled_block(self.currency, block.ref.name)
@@ -247,6 +259,11 @@ class EditedBook:
                 bond = self.waiting.pop(each.trade_id)  # behind those that have not been tried
                 self._fail(bond, each.code, each.message)
                 self.waiting[each.trade_id] = bond
+
+
+def _has_matured(block: FlowBlock, today: int | None) -> bool:
+    """Whether a trade has made its last payment by a day."""
+    return today is not None and bool((last_payments(block) <= today).any())
 
 
 def _rows_where(block: FlowBlock, keep: Callable[[str], bool]) -> IntArray:
