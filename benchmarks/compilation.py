@@ -48,9 +48,9 @@ def measure(trades: int, repeat: int) -> dict[str, Any]:
     """Seconds and megabytes of a book of so many trades."""
     from pricing.curves.quotes import CurveOptions
     from pricing.products.flows import templates
+    from risk.compiler.book_compiler import Compiler
     from risk.store.compiled_book_store import CompiledBooks
     from risk.store.frames import Frames, connect
-    from risk.workers.book_compiler import Compiler
 
     client: Any = connect(settings.REDIS_URL, timeout_s=60.0)
     client.flushdb()

@@ -12,7 +12,8 @@ if sys.path[0] != str(ROOT):
     # Streamlit puts this file's folder first, where risk.py would hide the package `risk`.
     sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT))]
 
-from dashboard import auth, theme  # noqa: E402
+from dashboard import theme  # noqa: E402
+from dashboard.access import auth  # noqa: E402
 
 st.set_page_config(page_title="Live Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.CSS)

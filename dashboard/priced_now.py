@@ -11,8 +11,8 @@ from urllib.parse import quote
 import msgspec
 import pandas as pd
 
+from dashboard.access.login import Web
 from dashboard.blotter import LADDERS, ladder_table, measure_table
-from dashboard.login import Web
 
 PATH = "/api/v1/risk/trades/{}/?now=true"
 TIMEOUT_S = 7.0

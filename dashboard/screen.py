@@ -10,10 +10,11 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from dashboard import auth, detail, format, risk, theme
+from dashboard import detail, format, risk, theme
+from dashboard.access import auth
+from dashboard.access.desks import OwnDesks
 from dashboard.blotter import Trades
 from dashboard.data import Market, Reader, Snapshot
-from dashboard.desks import OwnDesks
 from dashboard.risk import Choice
 from dashboard.status import Status, live_bridges, status_of
 from pricing.markets.conventions import CURRENCIES

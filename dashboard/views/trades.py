@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import auth, blotter, charts, detail, format, priced_now, screen, theme
+from dashboard import blotter, charts, detail, format, priced_now, screen, theme
+from dashboard.access import auth
 from dashboard.blotter import Sort, TradeKey, TradeRow, Trades
 from dashboard.data import Market, Snapshot
 from dashboard.priced_now import PricedNow

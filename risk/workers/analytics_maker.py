@@ -20,6 +20,7 @@ from pricing.measures.bond_block import BondFlows
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.registry import PRODUCTS, as_bond
 from pricing.products.terms import Terms
+from risk.compiler.parallel_compile import name_of
 from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
@@ -27,7 +28,6 @@ from risk.store.frames import Frames
 from risk.store.messages import PriceJob
 from risk.store.results import Rollup
 from risk.workers.host_cache import HostCache
-from risk.workers.parallel_compile import name_of
 from risk.workers.session import Session
 
 PREPARE_S = 0.5

@@ -23,6 +23,7 @@ from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
+from risk.compiler.book_compiler import Compiler, waits_for_market
 from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
@@ -40,7 +41,6 @@ from risk.workers import (
     warmup,
 )
 from risk.workers.analytics_maker import AnalyticsMaker
-from risk.workers.book_compiler import Compiler, waits_for_market
 from risk.workers.book_netter import NET_S, BookNetter
 from risk.workers.host_cache import HostCache
 from risk.workers.isolation import price_each_alone

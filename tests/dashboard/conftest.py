@@ -17,8 +17,8 @@ import redis
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import auth
-from dashboard.login import Answer, Viewer, Web
+from dashboard.access import auth
+from dashboard.access.login import Answer, Viewer, Web
 from risk.store.frames import connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> LogIn:
     """Sets what web says of the browser's cookie; tests/security asks a real one."""
     monkeypatch.setenv("WEB_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(auth, "cookie", lambda: "k" * 32)
-    monkeypatch.setattr("dashboard.login.CHECK_S", 0.0)
+    monkeypatch.setattr("dashboard.access.login.CHECK_S", 0.0)
     said: list[Answer] = []
     monkeypatch.setattr(Web, "ask", lambda self, key: said[-1])
     return said.append

@@ -10,10 +10,10 @@ import redis
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import auth
+from dashboard.access import auth
+from dashboard.access.desks import OwnDesks
+from dashboard.access.login import Refusal, Viewer
 from dashboard.data import Reader
-from dashboard.desks import OwnDesks
-from dashboard.login import Refusal, Viewer
 from dashboard.opening import FIRST_READ
 from pricing.errors import Failure
 from risk.store.frames import key

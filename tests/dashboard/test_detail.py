@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from dashboard import detail, priced_now
+from dashboard.access.login import Web
 from dashboard.data import Market, Reader, Snapshot
-from dashboard.login import Web
 from pricing.measures.table import LIVE
 from tests.dashboard import made
 from tests.dashboard.conftest import Open, html_rows, metrics

@@ -8,7 +8,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from dashboard.login import CHECK_S, STANDS_S, Answer, Refusal, Sessions, Viewer, Web, understood
+from dashboard.access.login import (
+    CHECK_S,
+    STANDS_S,
+    Answer,
+    Refusal,
+    Sessions,
+    Viewer,
+    Web,
+    understood,
+)
 
 KEY = "k" * 32
 ANN = Viewer(user="ann", roles=("trader",), desks=frozenset({"D1"}))

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from feedbridge.bridge.dispatch import EPOCH_SHIFT, FrameNumbers
-from feedbridge.bridge.epoch import next_epoch
+from feedbridge.handover.epoch import next_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

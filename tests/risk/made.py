@@ -12,6 +12,7 @@ from pricing.errors import Failure
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_book
+from risk.compiler.parallel_compile import name_of
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
 from risk.store.results import (
@@ -23,7 +24,6 @@ from risk.store.results import (
     PartSums,
 )
 from risk.workers.block_result import pack
-from risk.workers.parallel_compile import name_of
 
 DATE = dt.date(2024, 3, 5)
 KEYS = [("USD-SOFR", "1Y"), ("USD-SOFR", "10Y")]

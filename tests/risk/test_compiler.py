@@ -12,11 +12,11 @@ from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, boo
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
 from pricing.products import flows
+from risk.compiler import parallel_compile
+from risk.compiler.book_compiler import Compiler
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.store.publication import publish_parts
-from risk.workers import parallel_compile
-from risk.workers.book_compiler import Compiler
 from tests.risk.made import DATE, QUOTES, header, part
 
 

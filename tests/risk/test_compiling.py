@@ -12,8 +12,8 @@ import pytest
 from pricing.errors import PricingError
 from pricing.products import flows
 from pricing.products.registry import PRODUCTS
-from risk.workers import parallel_compile
-from risk.workers.parallel_compile import SOURCES, CompilingFailed, name_of, prepare_templates
+from risk.compiler import parallel_compile
+from risk.compiler.parallel_compile import SOURCES, CompilingFailed, name_of, prepare_templates
 from tests.risk.made import bond, swap
 
 

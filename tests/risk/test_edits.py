@@ -13,10 +13,10 @@ from instruments import trade_repository as master
 from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Status, Swap, book_version
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
+from risk.compiler.book_compiler import Compiler
 from risk.store import compiled_book
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames, key
-from risk.workers.book_compiler import Compiler
 from tests.risk.made import bond
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,9 +13,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from websockets.exceptions import InvalidStatus
 
+from dashboard.access.desks import OwnDesks
+from dashboard.access.login import Refusal, Viewer, Web
 from dashboard.data import Reader
-from dashboard.desks import OwnDesks
-from dashboard.login import Refusal, Viewer, Web
 from dashboard.risk import Choice, ladder, total, trade_counts
 from tests.dashboard import made
 from tests.security.screen import Tab, answer, running_dashboard, tab

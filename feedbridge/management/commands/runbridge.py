@@ -25,7 +25,6 @@ from redis import RedisError
 from feedbridge.bridge.decode import TimeLimits
 from feedbridge.bridge.detail_lifecycle import DETAIL_PATIENCE, DetailLifecycle
 from feedbridge.bridge.dispatch import Dispatcher, FrameNumbers
-from feedbridge.bridge.epoch import next_epoch
 from feedbridge.bridge.heartbeat import Heartbeat
 from feedbridge.bridge.loop import Bridge
 from feedbridge.bridge.market_state import MAX_MOVE
@@ -35,6 +34,7 @@ from feedbridge.bridge.watchdog import Patience, Watchdog
 from feedbridge.dead_letters.consumption_halt import ConsumptionHalt, clear_halt, write_halt
 from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit, NoLimit
 from feedbridge.dead_letters.producer import DeadLetterProducer
+from feedbridge.handover.epoch import next_epoch
 from feedbridge.handover.rebalance import Rebalance
 from feedbridge.kafka.acl import GROUP, TOPIC_RIGHTS
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options

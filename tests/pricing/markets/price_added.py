@@ -22,8 +22,8 @@ from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_trade
 from pricing.products.terms import Terms
 from pricing.reference import Reference
+from risk.compiler.parallel_compile import name_of
 from risk.store.compiled_book_store import decode_block, encode_block
-from risk.workers.parallel_compile import name_of
 from tests.pricing import sample_markets
 from tests.pricing.pricing_of import priced
 

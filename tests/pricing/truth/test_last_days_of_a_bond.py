@@ -14,7 +14,7 @@ from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.measures.bond_analytics import PricedBond
 from pricing.products.fixed_rate_bond import BondTerms
-from risk.workers.spreads import solve_spreads
+from risk.compiler.spreads import solve_spreads
 
 TODAY = dt.date(2025, 3, 3)
 QUOTES = {"USD-GOVT": {"1M": 0.043, "1Y": 0.042, "10Y": 0.044}}

@@ -1,6 +1,6 @@
 """Make the templates of many trades, in several processes when that is faster.
 
-Each further process is ``python -m risk.workers.parallel_compile``: it reads terms from its
+Each further process is ``python -m risk.compiler.parallel_compile``: it reads terms from its
 standard input and writes templates to its standard output. It needs no pool, ends when its
 input ends, and can be started by a Celery child process, which may not have multiprocessing
 children.
@@ -126,7 +126,7 @@ def _start(terms: Sequence[Terms], indexed: bool) -> subprocess.Popen[bytes]:
     for one in terms:
         trades.setdefault(one.product, []).append(msgspec.Raw(_encode(one)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "risk.workers.parallel_compile"],
+        [sys.executable, "-m", "risk.compiler.parallel_compile"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

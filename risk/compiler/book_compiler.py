@@ -18,6 +18,9 @@ from pricing.markets.calendars import date_of, day_of
 from pricing.products import flows
 from pricing.products.cash_flows import rows_of
 from pricing.products.terms import Terms
+from risk.compiler.edited_book import BlockLost, EditedBook
+from risk.compiler.parallel_compile import name_of, prepare_templates
+from risk.compiler.spreads import solve_spreads
 from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import (
     NAME_BYTES,
@@ -29,9 +32,6 @@ from risk.store.compiled_book_store import (
 from risk.store.frames import Frames
 from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
-from risk.workers.edited_book import BlockLost, EditedBook
-from risk.workers.parallel_compile import name_of, prepare_templates
-from risk.workers.spreads import solve_spreads
 
 SOLVE_AT_ONCE = 5_000
 """Spreads that one run solves, about a millisecond each; frames of its book ask for the rest."""

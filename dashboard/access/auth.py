@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from dashboard import theme
-from dashboard.login import COOKIE, Answer, Refusal, Sessions, Viewer, Web
+from dashboard.access.login import COOKIE, Answer, Refusal, Sessions, Viewer, Web
 
 SEEN = "viewer"
 TRY_AGAIN_S = 3

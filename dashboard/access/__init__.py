@@ -1,0 +1,1 @@
+"""Who looks at the dashboard, and which desks are theirs to see."""

@@ -1,0 +1,1 @@
+"""Compile the database's trades into books in Redis."""
