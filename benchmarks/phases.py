@@ -34,7 +34,11 @@ class Run:
         self.seconds, self.market = seconds, Market(system.currencies)
 
     def phase(self, send: Callable[[], None]) -> dict[str, Any]:
-        """Send, wait for quiet, and sum up the sums and details that came out."""
+        """Send, wait for quiet, and sum up the sums and details that came out.
+
+        Raises:
+            TimeoutError: No frame was published for some time.
+        """
         frames, names = self.system.frames, self.system.currencies
         before, cpu = frames.pointers(names), self.system.cpu_seconds()
         send()
@@ -43,6 +47,8 @@ class Run:
         after = self.system.cpu_seconds()
         self.recorder.catch_up()
         lines = self.recorder.published.lines_after(before)
+        if not lines:
+            raise TimeoutError("no tick of this phase has become a frame")
         return {
             **summary(lines),
             "cpu_ms_a_frame": {

@@ -113,9 +113,9 @@ def wait_until_priced(frames: Frames, market_after: dict[str, int]) -> None:
         TimeoutError: It takes too long.
     """
     end = time.monotonic() + LIMIT_S
-    while any(frames.pointer(name) <= number for name, number in market_after.items()):
+    while late := [n for n, frame in market_after.items() if frames.pointer(n) <= frame]:
         if time.monotonic() > end:
-            raise TimeoutError(f"frames do not come out: {frames.pointers(list(market_after))}")
+            raise TimeoutError(f"no frame of {', '.join(late)} was published for {LIMIT_S:.0f} s")
         time.sleep(0.002)
     before: dict[str, int] = {}
     while before != (now := frames.pointers(list(market_after))):
