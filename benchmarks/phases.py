@@ -43,7 +43,7 @@ class Run:
         before, cpu = frames.pointers(names), self.system.cpu_seconds()
         send()
         wait_until_priced(frames, before)
-        wait_until_detailed(frames, names)
+        done = wait_until_detailed(frames, names)
         after = self.system.cpu_seconds()
         self.recorder.catch_up()
         lines = self.recorder.published.lines_after(before)
@@ -55,6 +55,7 @@ class Run:
                 name: round((after[name] - cpu[name]) / len(lines) * 1e3, 2) for name in after
             },
             "load_average": load_average(),
+            "last_frames_detailed": done,
             "detail": detail_summary(self.recorder.published.details_after(before), len(lines)),
         }
 

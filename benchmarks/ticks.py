@@ -16,7 +16,7 @@ from risk.store.messages import MarketTick
 
 FIRST_DAY, LAST_DAY = dt.date(2024, 3, 5), dt.date(2024, 6, 3)
 SEED, TICKS_A_DAY = 20_240_305, 4_000
-QUIET_S, LIMIT_S = 0.5, 60.0
+QUIET_S, LIMIT_S, DETAIL_LIMIT_S = 0.5, 60.0, 20.0
 
 Round = tuple[MarketTick, ...]
 """One tick of every currency."""
@@ -125,7 +125,7 @@ def wait_until_priced(frames: Frames, market_after: dict[str, int]) -> None:
 
 def wait_until_detailed(frames: Frames, currencies: Sequence[str]) -> bool:
     """Until the detail of each published frame is published; False if that takes too long."""
-    end = time.monotonic() + LIMIT_S
+    end = time.monotonic() + DETAIL_LIMIT_S
     while any(frames.detail_pointer(name) < frames.pointer(name) for name in currencies):
         if time.monotonic() > end:
             return False
