@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Model
 from psycopg.types.json import Jsonb
@@ -39,7 +41,7 @@ class Loaded:
 
 
 def load(count: int, say: Callable[[str], None]) -> Loaded:
-    """Load so many trades as one change of the book."""
+    """Load so many trades, and fixings of their currencies, as one change of the book."""
     say("making the trades")
     swaps: list[tuple[Any, ...]] = []
     positions: list[tuple[Any, ...]] = []
@@ -58,8 +60,10 @@ def load(count: int, say: Callable[[str], None]) -> Loaded:
         say("writing the history of the rows")
         for model in (Swap, BondPosition):
             _note_history(model)
+        _analyze()
+        say("writing fixings")
+        call_command("seed_fixings", stdout=StringIO())
         book_changed()
-    _analyze()
     return Loaded(count, len(swaps), len(bonds), len(templates))
 
 

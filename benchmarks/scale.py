@@ -159,8 +159,8 @@ def measure(run: Run, trades: int, limits: Limits) -> dict[str, Any]:
         return {"all_currencies_s": taken}
 
     steps.do("floor", floor)
-    steps.do("load", lambda: load(run, trades, limits))
-    steps.do("compile", lambda: compile_cold(run, limits))
+    steps.do("load", lambda: load(trades, limits))
+    steps.do("compile", lambda: compile_cold(system, limits))
     steps.do("first_frames", first_frames)
     before = system.frames.pointers(system.currencies)
     steps.do("book", run.book)
@@ -179,14 +179,12 @@ def measure(run: Run, trades: int, limits: Limits) -> dict[str, Any]:
     }
 
 
-def load(run: Run, trades: int, limits: Limits) -> dict[str, Any]:
-    """Trades and fixings, with the compiler stopped: it would begin with half of them."""
+def load(trades: int, limits: Limits) -> dict[str, Any]:
+    """Trades and fixings, in one transaction."""
     from benchmarks import load_book  # models need Django's set-up
 
-    run.system.stop("compiler")
     began = time.perf_counter()
     loaded = load_book.load(trades, lambda sentence: say(limits, sentence))
-    run.system.manage("seed_fixings")
     return {
         "seconds": round(time.perf_counter() - began, 1),
         "swaps": loaded.swaps,
@@ -196,12 +194,11 @@ def load(run: Run, trades: int, limits: Limits) -> dict[str, Any]:
     }
 
 
-def compile_cold(run: Run, limits: Limits) -> dict[str, Any]:
-    """From a compiler that starts, with Python and all, to the newest book of each currency."""
+def compile_cold(system: System, limits: Limits) -> dict[str, Any]:
+    """From the end of the load to the newest book of each currency."""
     began = time.perf_counter()
-    run.system.start("compiler")
-    with peak_of([run.system.children["compiler"].pid]) as peak:
-        run.system.compiled(limits.seconds)
+    with peak_of([system.children["compiler"].pid]) as peak:
+        system.compiled(limits.seconds)
     return {"seconds": round(time.perf_counter() - began, 2), "peak_bytes": peak.bytes}
 
 
