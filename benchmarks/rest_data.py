@@ -190,7 +190,15 @@ def _sums(books: list[str]) -> PartSums:
 
 
 def _totals(block: int) -> BlockTotals:
-    return BlockTotals(block=block, worker="bench", started_ns=1, finished_ns=2, cells=[])
+    return BlockTotals(
+        block=block,
+        worker="bench",
+        started_ns=1,
+        finished_ns=2,
+        cells=[],
+        ladders=[],
+        ladders_gross=[],
+    )
 
 
 def _detail(currency: str, blocks: int) -> Detail:

@@ -193,7 +193,7 @@ class DetailLifecycle:
             except SumsDiffer as error:
                 log.error("%s", error)
                 code = "DIFFERS"
-        if code == "PUBLISHED":
+        if code == "PUBLISHED" and missing:
             log.warning("the detail of %s %s lacks blocks %s", name, detail.number, sorted(missing))
         if missing - detail.excluded:
             self._try_again(name, detail, set(), missing - detail.excluded, given_up=True)

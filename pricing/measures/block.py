@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -53,6 +54,13 @@ class ReadyBlock:
     failures: tuple[Failure, ...]
     grid: Grid
     tables: Tables
+
+    @cached_property
+    def failed_rows(self) -> IntArray:
+        """Rows of the trades of ``failures``."""
+        failed = {failure.trade_id for failure in self.failures}
+        rows = [row for row, name in enumerate(self.trade_ids) if name in failed] if failed else []
+        return np.array(rows, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -102,25 +110,27 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
     discount = ready.grid.discount(ready.tables, solved.x)
     found = kernel.value_and_gradients(ready.flows, discount, ready.tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
-    priced = PricedFlows(
-        leg_npv=found.leg_npv,
-        annuity=found.annuity,
-        ladder_par=found.node @ (solved.jacobian * -ONE_BP),
-        krd=found.tent * -ONE_BP,
-        spread_slope=_spread_slope(ready, discount),
-        value_up=up,
-        value_down=down,
-    )
     with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
+        priced = PricedFlows(
+            leg_npv=found.leg_npv,
+            annuity=found.annuity,
+            ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+            krd=found.tent * -ONE_BP,
+            spread_slope=_spread_slope(ready, discount),
+            value_up=up,
+            value_down=down,
+        )
         values = {name: make(priced) for name, make in _FORMULAS.items()}
     for name, rows in ready.unsupported.items():
         values[name][rows] = np.nan
     risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.failures)
-    failures = (*risk.failures, *_not_numbers(ready, risk))
-    if not failures:
-        return risk
-    _blank(risk, {failure.trade_id for failure in failures}, ready.trade_ids)
-    return replace(risk, failures=failures)
+    good = np.all([np.isfinite(values[name]) for name in REQUIRED], axis=0)
+    good[ready.failed_rows] = True  # they have failed already
+    bad = np.flatnonzero(~good)
+    for column in (*values.values(), risk.leg_npv, risk.ladder_par, risk.krd):
+        column[ready.failed_rows] = np.nan
+        column[bad] = np.nan
+    return replace(risk, failures=(*risk.failures, *_not_numbers(ready, bad)))
 
 
 def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
@@ -160,21 +170,13 @@ def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
     return kernel.value(ready.flows, ready.grid.discount(ready.tables, x))
 
 
-def _not_numbers(ready: ReadyBlock, risk: BlockRisk) -> list[Failure]:
-    """Fail trades with any required measure that is not finite."""
-    good = np.all([np.isfinite(risk.values[name]) for name in REQUIRED], axis=0)
+def _not_numbers(ready: ReadyBlock, rows: IntArray) -> list[Failure]:
+    """Failures of trades with a required measure that is not finite."""
     return [
         Failure(
             trade_id=ready.trade_ids[int(row)],
             code="NOT_A_NUMBER",
             message="a measure is not a finite number: check notional and rates",
         )
-        for row in np.flatnonzero(~good)
+        for row in rows
     ]
-
-
-def _blank(risk: BlockRisk, names: set[str], trade_ids: Sequence[str]) -> None:
-    """A failed trade has no numbers: NaN, never 0."""
-    rows = [row for row, name in enumerate(trade_ids) if name in names]
-    for column in (*risk.values.values(), risk.leg_npv, risk.ladder_par, risk.krd):
-        column[rows] = np.nan

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from risk.store.results import (
 )
 
 MISSING_BLOCK = "MISSING_BLOCK"
+
+LADDERS = ("ladder_par", "krd")
 
 SUMS_LIMIT = 1e-9
 """Largest difference between the sums of a frame and of its detail, as a share of gross."""
@@ -119,8 +122,11 @@ def publish_detail(frames: Frames, rollup: Rollup, missing: Sequence[int] = ()) 
     )
 
 
-def sums_error(rollup: Rollup, totals: Iterable[BlockTotals]) -> tuple[float, str]:
-    """The largest difference between sums and detail as a share of gross, and where it is."""
+def sums_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, str]:
+    """The largest difference between sums and detail as a share of gross, and where it is.
+
+    Measures are compared by book and product, ladders over the whole currency.
+    """
     found: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
     for block in totals:
         for cell in block.cells:
@@ -129,24 +135,37 @@ def sums_error(rollup: Rollup, totals: Iterable[BlockTotals]) -> tuple[float, st
             found[cell.book, cell.product] = (
                 (sums, gross) if before is None else (before[0] + sums, before[1] + gross)
             )
+    nothing = (np.zeros(len(CHECKED_SUMS)),) * 2
     worst = (0.0, "")
     for cell in rollup.cells:
-        mine = [getattr(cell, name) for name in CHECKED_SUMS]
-        published = np.array([*mine, *cell.ladder_par, *cell.krd])
-        if (cell.book, cell.product) not in found:
-            sums = gross = np.zeros(len(published))
-        else:
-            sums, gross = found[cell.book, cell.product]
-        off = np.abs(sums - published)
-        error = np.divide(off, gross, out=np.where(off > 0, np.inf, 0.0), where=gross > 0)
-        place = int(np.argmax(error))
-        if not error[place] <= worst[0]:
-            worst = (float(error[place]), _name_of(place, rollup, f"{cell.book} {cell.product}"))
-    return worst
+        published = np.array([getattr(cell, name) for name in CHECKED_SUMS])
+        error, place = _worst(*found.get((cell.book, cell.product), nothing), published)
+        if not error <= worst[0]:
+            worst = (error, f"{CHECKED_SUMS[place]} of {cell.book} {cell.product}")
+    error, where = _ladders_error(rollup, totals)
+    return worst if error <= worst[0] else (error, where)
 
 
-def _name_of(place: int, rollup: Rollup, cell: str) -> str:
-    if place < len(CHECKED_SUMS):
-        return f"{CHECKED_SUMS[place]} of {cell}"
-    ladder, key = divmod(place - len(CHECKED_SUMS), len(rollup.keys))
-    return f"{('ladder_par', 'krd')[ladder]} {' '.join(rollup.keys[key])} of {cell}"
+def _ladders_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, str]:
+    keys = len(rollup.keys)
+    published = [
+        math.fsum(getattr(cell, name)[key] for cell in rollup.cells)
+        for name in LADDERS
+        for key in range(keys)
+    ]
+    sums, gross = np.zeros(2 * keys), np.zeros(2)
+    for block in totals:
+        sums += block.ladders
+        gross += block.ladders_gross
+    if not keys:
+        return 0.0, ""
+    error, place = _worst(sums, np.repeat(gross, keys), np.array(published))
+    ladder, key = divmod(place, keys)
+    return error, f"{LADDERS[ladder]} {' '.join(rollup.keys[key])}"
+
+
+def _worst(sums: FloatArray, gross: FloatArray, published: FloatArray) -> tuple[float, int]:
+    off = np.abs(sums - published)
+    error = np.divide(off, gross, out=np.where(off > 0, np.inf, 0.0), where=gross > 0)
+    place = int(np.argmax(error))
+    return float(error[place]), place

@@ -95,8 +95,7 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
 class CellCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What the trades of one book and product in one block add up to, and their gross.
 
-    ``sums`` has each measure of CHECKED_SUMS, then the par ladder, then the key rates; ``gross`` is
-    the sum of absolute values of the same length, in a ladder that of the whole ladder.
+    Both have a number for each measure of CHECKED_SUMS; ``gross`` adds up absolute values.
     """
 
     book: str
@@ -110,13 +109,19 @@ CHECKED_SUMS = tuple(name for name in LIVE_SUMMED if BY_NAME[name].required)
 
 
 class BlockTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """What the detail of one block adds up to, and who made it."""
+    """What the detail of one block adds up to, and who made it.
+
+    ``ladders`` are the par ladder and the key rates of all its trades together, one after the
+    other; ``ladders_gross`` has the sum of absolute values of each.
+    """
 
     block: int
     worker: str
     started_ns: int
     finished_ns: int
     cells: list[CellCheck]
+    ladders: list[float]
+    ladders_gross: list[float]
 
 
 class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,6 +336,9 @@ def _coverage(cells: Sequence[CellSums], priced: int, trades: int) -> float:
 
 def _added(cells: Sequence[CellSums], desk: str) -> BookProductTotals:
     first = cells[0]
+    if len(cells) == 1:  # the usual case: a book of one part
+        fields = {name: getattr(first, name) for name in CellSums.__struct_fields__}
+        return BookProductTotals(desk=desk, **fields)
 
     def ladder(name: str) -> list[float]:
         rows = np.array([getattr(cell, name) for cell in cells])

@@ -47,29 +47,34 @@ def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellChec
         risk: Their numbers.
         matured: Trades that have made their last payment: they are in no cell; shape (n,).
     """
-    good: BoolArray = np.isfinite(risk.npv) & ~matured
-    legs = np.abs(risk.leg_npv).sum(axis=1)
-    columns = [risk.values[name] for name in CHECKED_SUMS]
+    good = counted(risk, matured)
+    legs = np.abs(risk.leg_npv[good]).sum(axis=1)
+    columns = [risk.values[name][good] for name in CHECKED_SUMS]
     sizes = [np.abs(column) for column in columns]
     sizes[CHECKED_SUMS.index("npv")] = legs
     sizes[CHECKED_SUMS.index("gamma")] += GAMMA_ROUNDING * legs
-    for ladder in (risk.ladder_par, risk.krd):
-        columns += list(ladder.T)
-        sizes += [np.abs(ladder).sum(axis=1)] * ladder.shape[1]
-    member = np.zeros((len(groups.names), len(good)))
-    member[groups.place, np.arange(len(good))] = good
+    place, count = groups.place[good], len(groups.names)
     sums, gross = (
-        np.asarray(member @ _or_zero(np.stack(table, axis=1), good)) for table in (columns, sizes)
+        np.stack([np.bincount(place, column, count) for column in table], axis=1).tolist()
+        for table in (columns, sizes)
     )
     return [
-        CellCheck(book=book, product=product, sums=sums[row].tolist(), gross=gross[row].tolist())
+        CellCheck(book=book, product=product, sums=sums[row], gross=gross[row])
         for row, (book, product) in enumerate(groups.names)
     ]
 
 
-def _or_zero(table: FloatArray, good: BoolArray) -> FloatArray:
-    """The rows that are good, 0 in the others; the table itself when all are: no copy."""
-    return table if good.all() else np.where(good[:, None], table, 0.0)
+def add_up_ladders(risk: BlockRisk, matured: BoolArray) -> tuple[list[float], list[float]]:
+    """Both ladders of a block's trades together, and the sum of absolute values of each."""
+    good = counted(risk, matured)
+    ladders = [ladder[good] for ladder in (risk.ladder_par, risk.krd)]
+    sums = np.concatenate([ladder.sum(axis=0) for ladder in ladders])
+    return sums.tolist(), [float(np.abs(ladder).sum()) for ladder in ladders]
+
+
+def counted(risk: BlockRisk, matured: BoolArray) -> BoolArray:
+    """Trades that are in sums: neither failed nor matured; shape (n,)."""
+    return np.isfinite(risk.npv) & ~matured
 
 
 def pack_columns(block: int, risk: BlockRisk) -> PartColumns:

@@ -290,26 +290,41 @@ def _blocks(job: SumsJob) -> Collection[int]:
 
 
 def cells_of(netted: NettedBlock, sums: GroupSums) -> list[CellSums]:
-    """The cells of a part of the sums."""
+    """The cells of a part of the sums.
+
+    A measure is None where the product does not have it, and where a trade has no number.
+    """
+    names = [name for name in LIVE_SUMMED if name in sums.values]
+    measures = zip(*(sums.values[name].tolist() for name in names), strict=True)
+    own = {
+        product: [BY_NAME[name].supports(product) for name in names]
+        for product in {product for _, product in netted.groups}
+    }
+    rows = zip(
+        netted.groups,
+        netted.trades.tolist(),
+        netted.failed.tolist(),
+        netted.notional.tolist(),
+        netted.notional_failed.tolist(),
+        sums.ladder_par.tolist(),
+        sums.krd.tolist(),
+        measures,
+        strict=True,
+    )
     return [
         CellSums(
             book=book,
             product=product,
-            trades=int(netted.trades[row]),
-            failed=int(netted.failed[row]),
-            notional=float(netted.notional[row]),
-            notional_failed=float(netted.notional_failed[row]),
-            ladder_par=sums.ladder_par[row].tolist(),
-            krd=sums.krd[row].tolist(),
-            **{name: _number(sums, name, row, product) for name in LIVE_SUMMED},
+            trades=trades,
+            failed=failed,
+            notional=notional,
+            notional_failed=lost,
+            ladder_par=ladder_par,
+            krd=krd,
+            **{
+                name: number if has and number == number else None
+                for name, number, has in zip(names, numbers, own[product], strict=True)
+            },
         )
-        for row, (book, product) in enumerate(netted.groups)
+        for (book, product), trades, failed, notional, lost, ladder_par, krd, numbers in rows
     ]
-
-
-def _number(sums: GroupSums, name: str, row: int, product: str) -> float | None:
-    """None where the product does not have the measure, or a trade has no number."""
-    if name not in sums.values:
-        return None
-    value = float(sums.values[name][row])
-    return value if BY_NAME[name].supports(product) and value == value else None

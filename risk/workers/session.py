@@ -33,7 +33,7 @@ from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import FrameInputs, PriceJob
 from risk.store.results import BlockTotals, PartColumns
-from risk.workers.block_result import add_up, make_groups, pack_columns
+from risk.workers.block_result import add_up, add_up_ladders, make_groups, pack_columns
 from risk.workers.host_cache import Content, HostCache
 from risk.workers.prepared_block import PreparedBlock, pack_prepared, unpack_prepared
 
@@ -120,12 +120,15 @@ class Session:
         solved = self.solve(job, curves)
         risk = price_block(ready, curves, solved)
         self._priced = (job, risk)
+        ladders, ladders_gross = add_up_ladders(risk, ready.matured)
         totals = BlockTotals(
             block=job.block,
             worker=self.name,
             started_ns=started,
             finished_ns=time.time_ns(),
             cells=add_up(groups, risk, ready.matured),
+            ladders=ladders,
+            ladders_gross=ladders_gross,
         )
         return totals, pack_columns(job.block, risk)
 

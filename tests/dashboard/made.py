@@ -34,9 +34,9 @@ from risk.store.frames import Frames, key
 from risk.store.heartbeats import BRIDGES_KEY, BridgePulse, write_worker
 from risk.store.messages import FrameHeader
 from risk.store.publication import publish_detail
-from risk.store.results import BlockTotals, CellSums, PartColumns, PartSums, Rollup, roll_up
+from risk.store.results import CellSums, PartColumns, PartSums, Rollup, roll_up
 from risk.workers.block_result import pack
-from tests.risk.made import check_of
+from tests.risk.made import totals
 
 DAY = dt.date(2024, 3, 5)
 FX = {"USD": 1.0, "EUR": 2.0, "GBP": 4.0}
@@ -208,14 +208,12 @@ def publish_trades(client: redis.Redis, made: Made, late: Sequence[int] = ()) ->
     assert frames.open_detail(rollup.currency, rollup.frame) == "OPENED"
     for table, each in zip(made.columns, made.sums.cells, strict=True):
         if table.block not in late:
-            totals = BlockTotals(
-                block=table.block,
-                worker="w",
+            added = msgspec.structs.replace(
+                totals(table.block, each),
                 started_ns=made.sums.started_ns,
                 finished_ns=made.sums.finished_ns,
-                cells=[check_of(each)],
             )
-            frames.put_detail(rollup.currency, rollup.frame, totals, table)
+            frames.put_detail(rollup.currency, rollup.frame, added, table)
     assert publish_detail(frames, rollup, late) == "PUBLISHED"
 
 

@@ -32,7 +32,7 @@ from risk.store.messages import FxTick, MarketTick, SumsJob
 from risk.store.publication import SumsDiffer, publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
 from tests.feedbridge import past
-from tests.risk.made import as_of, check_of, columns, part, totals
+from tests.risk.made import as_of, columns, part, totals
 
 WAIT_S = 30.0
 BAD_RATE = 0.4999
@@ -200,7 +200,7 @@ class Rig:
         if rollup is None:
             return
         share = self.detail_share / job["needed"]
-        made = totals(block, *(check_of(each, share) for each in rollup.cells))
+        made = totals(block, *rollup.cells, share=share)
         put = self.frames.put_detail(name, number, made, columns(block))
         if put.present >= job["needed"]:
             with contextlib.suppress(SumsDiffer):

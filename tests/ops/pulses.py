@@ -14,7 +14,7 @@ from risk.store.frames import Frames
 from risk.store.heartbeats import BRIDGES_KEY, HOP_BUCKETS_MS, HOPS, BridgePulse, write_worker
 from risk.store.publication import publish_detail, publish_parts
 from risk.store.results import CheckResult
-from tests.risk.made import cell, check_of, columns, header, part, totals
+from tests.risk.made import cell, columns, header, part, totals
 from tests.risk.made import store as store_book
 
 
@@ -66,7 +66,7 @@ def publish_frames(client: redis.Redis, number: int = 1, *, detail: bool = True)
             rollup = frames.current(name)
             assert rollup is not None
             frames.open_detail(name, number)
-            frames.put_detail(name, number, totals(0, check_of(cell())), columns(0))
+            frames.put_detail(name, number, totals(0, cell()), columns(0))
             assert publish_detail(frames, rollup) == "PUBLISHED"
         frames.keep_check(
             CheckResult(

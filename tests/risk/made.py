@@ -90,16 +90,27 @@ def part(number: int, *cells: CellSums, **changes: Any) -> PartSums:
     return PartSums(**{**usual, **changes})
 
 
-def totals(block: int, *cells: CellCheck) -> BlockTotals:
-    return BlockTotals(block=block, worker="w", started_ns=10, finished_ns=20, cells=list(cells))
+def totals(block: int, *cells: CellSums, share: float = 1.0) -> BlockTotals:
+    """A block whose trades add up to these sums, or to a share of them."""
+    ladders = [np.array([getattr(each, name) for each in cells]) for name in ("ladder_par", "krd")]
+    sums = [share * float(number) for ladder in ladders if cells for number in ladder.sum(axis=0)]
+    return BlockTotals(
+        block=block,
+        worker="w",
+        started_ns=10,
+        finished_ns=20,
+        cells=[check_of(each, share) for each in cells],
+        ladders=sums,
+        ladders_gross=[share * float(np.abs(ladder).sum()) for ladder in ladders],
+    )
 
 
-def check_of(each: CellSums, share: float = 1.0) -> CellCheck:
+def check_of(each: CellSums, share: float) -> CellCheck:
     """What the trades of a cell add up to, or a share of it."""
-    numbers = [getattr(each, name) for name in CHECKED_SUMS]
-    sums = [share * number for number in (*numbers, *each.ladder_par, *each.krd)]
-    gross = [abs(number) for number in sums]
-    return CellCheck(book=each.book, product=each.product, sums=sums, gross=gross)
+    sums = [share * getattr(each, name) for name in CHECKED_SUMS]
+    return CellCheck(
+        book=each.book, product=each.product, sums=sums, gross=[abs(number) for number in sums]
+    )
 
 
 def columns(block: int, trades: int = 2) -> PartColumns:

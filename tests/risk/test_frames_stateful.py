@@ -22,7 +22,7 @@ from risk.store import frames as frames_file
 from risk.store.frames import FrameError, Frames, key
 from risk.store.publication import publish_parts
 from risk.store.results import Detail, roll_up
-from tests.risk.made import cell, check_of, columns, header, part, totals
+from tests.risk.made import cell, columns, header, part, totals
 
 BLOCKS = 2
 STEPS = st.sampled_from([-1, 0, 1, 1, 2])
@@ -226,9 +226,9 @@ class FrameMachine(RuleBasedStateMachine):
 
     def _put_detail(self, number, block, times, writer=0):
         npv = self.shown.get(number, ("", 0.0))[1]
-        cells = [check_of(cell(npv=npv), 0.5)]
+        half = totals(block, cell(npv=npv), share=0.5)
         for _ in range(times):
-            made = msgspec.structs.replace(totals(block, *cells), finished_ns=20 + writer)
+            made = msgspec.structs.replace(half, finished_ns=20 + writer)
             result = self.frames.put_detail("USD", number, made, columns(block))
             if number <= self.detail:
                 assert (result.code, result.present) == ("LATE", 0)

@@ -14,7 +14,6 @@ from risk.store.publication import publish_detail, publish_parts
 from risk.store.run_registry import RunRegistry
 from tests.risk.made import (
     cell,
-    check_of,
     columns,
     detail_job,
     header,
@@ -45,7 +44,7 @@ def live(client):
         assert publish_parts(frames, a_header, head, books) == "PUBLISHED"
         assert frames.open_detail("USD", number) == "OPENED"
         trials.start_block(detail_job(made.version, number), 0)
-        frames.put_detail("USD", number, totals(0, check_of(cell())), columns(0))
+        frames.put_detail("USD", number, totals(0, cell()), columns(0))
         rollup = frames.rollup("USD", number)
         assert rollup is not None
         assert publish_detail(frames, rollup) == "PUBLISHED"

@@ -21,9 +21,9 @@ from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_book
 from risk.store.publication import sums_error
-from risk.store.results import CHECKED_SUMS, UnpricedTrade, history_line, merge_cells, roll_up
-from risk.workers.block_result import add_up, make_groups, pack_columns
-from tests.risk.made import QUOTES, cell, check_of, header, part, swap, totals
+from risk.store.results import UnpricedTrade, history_line, merge_cells, roll_up
+from risk.workers.block_result import add_up, add_up_ladders, make_groups, pack_columns
+from tests.risk.made import QUOTES, cell, header, part, swap, totals
 
 
 def rolled(*parts, blocks=2, trades=4, not_compiled=(), not_arrived=()):
@@ -133,8 +133,7 @@ def test_failed_trades_add_nothing_to_what_the_detail_adds_up_to():
     risk, alive = risk_of([5.0, math.nan, math.nan]), np.zeros(3, dtype=bool)
     (first, second) = add_up(make_groups(make_block(good)), risk, alive)
     assert (first.book, first.sums[0], first.gross[0]) == ("B1", 5.0, 5.0)
-    assert first.sums[-4:] == [1.0] * 4
-    assert first.gross[-4:] == [2.0] * 4  # of the whole ladder
+    assert add_up_ladders(risk, alive) == ([1.0] * 4, [2.0, 2.0])
     assert (second.book, set(second.sums), set(second.gross)) == ("B9", {0.0}, {0.0})
 
 
@@ -180,10 +179,7 @@ def test_a_block_without_trades_adds_up_to_nothing():
 
 def detail_of(rollup, *shares):
     """The detail of a roll-up, of which each block has a share of the sums."""
-    return [
-        totals(block, *(check_of(each, share) for each in rollup.cells))
-        for block, share in enumerate(shares)
-    ]
+    return [totals(block, *rollup.cells, share=share) for block, share in enumerate(shares)]
 
 
 def test_a_detail_that_adds_up_to_the_sums_has_no_error():
@@ -192,14 +188,20 @@ def test_a_detail_that_adds_up_to_the_sums_has_no_error():
 
 
 def test_a_detail_with_another_sum_is_told_by_measure_book_and_share_of_gross():
+    rollup = rolled(part(0), part(1, cell("B9", npv=4.0)))
+    (found,) = detail_of(rollup, 1.0)
+    (first, second) = found.cells
+    wrong = msgspec.structs.replace(second, sums=[4.5, *second.sums[1:]])
+    made = msgspec.structs.replace(found, cells=[first, wrong])
+    assert sums_error(rollup, [made]) == (0.125, "npv of B9 swap")
+
+
+def test_a_detail_with_another_ladder_is_told_by_curve_tenor_and_share_of_gross():
     rollup = rolled(part(0), part(1, cell("B9", ladder_par=[1.0, 3.0])))
-    found = detail_of(rollup, 1.0)
-    (first, second) = found[0].cells
-    place = len(CHECKED_SUMS) + 1
-    moved = [*second.sums[:place], 3.5, *second.sums[place + 1 :]]
-    wrong = [msgspec.structs.replace(second, sums=moved)]
-    error, where = sums_error(rollup, [totals(0, first, *wrong)])
-    assert (error, where) == (0.5 / 3.0, "ladder_par USD-SOFR 10Y of B9 swap")
+    (found,) = detail_of(rollup, 1.0)
+    moved = [found.ladders[0], found.ladders[1] + 0.5, *found.ladders[2:]]
+    made = msgspec.structs.replace(found, ladders=moved)
+    assert sums_error(rollup, [made]) == (0.5 / 6.0, "ladder_par USD-SOFR 10Y")
 
 
 def test_a_book_that_only_the_sums_have_is_an_error_whatever_its_size():
