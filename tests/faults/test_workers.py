@@ -244,7 +244,7 @@ def dead(trial: Trial) -> list[str]:
 MAKE_KILLER = """
 from instruments.models import Swap
 s = Swap.objects.filter(convention__startswith="USD").order_by("trade_id").first()
-s.pk, s.trade_id, s.notional = None, "KILLER", 100_000_000_000
+s.pk, s.trade_id, s.notional = None, "KILLER", {notional}
 s._state.adding = True
 s.save()
 """
@@ -277,7 +277,9 @@ def test_a_trade_that_kills_its_worker_is_kept_out_and_all_others_are_priced(
     plant.wait_ready()
     with trial.stream():
         moment = time.time_ns()
-        plant.system.manage("shell", "-c", MAKE_KILLER)
+        # Another one each time: what workers have netted before, they find in their host's files.
+        notional = 100_000_000_000 + len(way)
+        plant.system.manage("shell", "-c", MAKE_KILLER.format(notional=notional))
         until(lambda: kept_out(trial), 120, "a whole frame that names the trade as QUARANTINED")
         trial.row.recovery_ms.append(round((time.time_ns() - moment) / 1e6))
         trial.sample()

@@ -37,7 +37,9 @@ class Worker:
 
     def __init__(self, redis_url: str, way: str, base: Path) -> None:
         self.log, self.runs_file = base / "worker.log", base / "runs"
-        environ = {**os.environ, "REDIS_URL": redis_url, "KILLING_WAY": way}
+        # What another worker has netted would not be netted again.
+        own = {"BLOCK_CACHE_DIR": str(base / "blocks")}
+        environ = {**os.environ, "REDIS_URL": redis_url, "KILLING_WAY": way, **own}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
