@@ -25,7 +25,6 @@ GREEN, RED, AMBER = "#4fd08a", "#ff8f8f", "#f5b041"
 CURRENCY_COLORS = {"USD": "#4c9aff", "EUR": "#f5b041", "GBP": "#af7ac5"}
 PRODUCT_COLORS = {"bond": "#5dade2", "swap": "#48c9b0"}
 HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
-OTHER_COLOR = "#9aa5b8"
 
 
 SPARK = "#4c9aff"

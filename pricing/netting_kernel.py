@@ -405,6 +405,22 @@ def _growth_terms(
     return value, up, down
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _row(
+    flows: GroupedFlows, row: np.uintp, factor: FloatArray, p: np.uintp
+) -> tuple[float, float, float, float, float]:
+    """What a row pays at its point: fixed, constants of floating flows, 1.0 of coupon; up, down."""
+    amount, constant = flows.row_money[row, 0], flows.row_money[row, 2]
+    discount, both = factor[p, 0], amount + constant
+    return (
+        amount * discount,
+        constant * discount,
+        flows.row_money[row, 1] * discount,
+        both * factor[p, 1],
+        both * factor[p, 2],
+    )
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _two_nodes(
     flows: GroupedFlows,
@@ -431,17 +447,13 @@ def _two_nodes(
         for number in range(first, end):
             row, at = np.uintp(number), np.uintp(number - first)
             p = np.uintp(flows.row_point[row])
-            amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
-            constant = flows.row_money[row, 2]
-            discount = factor[p, 0]
-            paid = amount * discount
-            kept = constant * discount
+            paid, kept, coupon, paid_up, paid_down = _row(flows, row, factor, p)
             fixed += paid
             floating += kept
-            annuity += unit * discount
+            annuity += coupon
             slope -= years[p] * paid
-            up += (amount + constant) * factor[p, 1]
-            down += (amount + constant) * factor[p, 2]
+            up += paid_up
+            down += paid_down
             moved = money[at] + paid + kept
             money[at] = 0.0
             if node[p, 0] != a or node[p, 1] != b:
@@ -483,17 +495,13 @@ def _many_nodes(
         for number in range(first, end):
             row, at = np.uintp(number), np.uintp(number - first)
             p = np.uintp(flows.row_point[row])
-            amount, unit = flows.row_money[row, 0], flows.row_money[row, 1]
-            constant = flows.row_money[row, 2]
-            discount = factor[p, 0]
-            paid = amount * discount
-            kept = constant * discount
+            paid, kept, coupon, paid_up, paid_down = _row(flows, row, factor, p)
             fixed += paid
             floating += kept
-            annuity += unit * discount
+            annuity += coupon
             slope -= years[p] * paid
-            up += (amount + constant) * factor[p, 1]
-            down += (amount + constant) * factor[p, 2]
+            up += paid_up
+            down += paid_down
             moved = money[at] + paid + kept
             money[at] = 0.0
             for k in range(node.shape[1]):

@@ -54,7 +54,7 @@ class DetailLifecycle:
     abandoned: int = field(init=False, default=0)
     resent: int = field(init=False, default=0)
     _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
-    _newest: dict[str, FrameHeader] = field(init=False, default_factory=dict)
+    _newest: dict[str, tuple[FrameHeader, bool]] = field(init=False, default_factory=dict)
 
     @property
     def frames(self) -> Frames:
@@ -72,11 +72,11 @@ class DetailLifecycle:
         untouched = [name for name, detail in self._open.items() if detail.untouched]
         return f"detail workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
 
-    def follow(self, header: FrameHeader) -> None:
-        """Have the detail of a frame made whose sums are published."""
+    def follow(self, header: FrameHeader, *, whole: bool) -> None:
+        """Have the detail of a frame made whose sums are published; ``whole`` if no block lacks."""
         if header.currency in self._newest:
             self.conflated += 1
-        self._newest[header.currency] = header
+        self._newest[header.currency] = (header, whole)
 
     def release(self, currency: str) -> None:
         """Forget a currency: another bridge publishes its frames from here on."""
@@ -107,13 +107,11 @@ class DetailLifecycle:
             self._begin(name)
 
     def _begin(self, name: str) -> None:
-        header = self._newest[name]
-        rollup = self.frames.rollup(name, header.frame)
-        blocks = [] if rollup is None else rollup.missing
-        needed = [block for block in range(header.blocks) if block not in blocks]
-        detail = None
-        if rollup is not None and needed:
-            detail = self.dispatcher.open_detail(header, needed)
+        header, whole = self._newest[name]
+        rollup = None if whole else self.frames.rollup(name, header.frame)
+        missing = rollup.missing if rollup is not None else ()
+        needed = [block for block in range(header.blocks) if block not in missing]
+        detail = self.dispatcher.open_detail(header, needed) if needed else None
         del self._newest[name]
         if detail is None:
             return

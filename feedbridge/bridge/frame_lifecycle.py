@@ -25,7 +25,7 @@ from feedbridge.dead_letters.invalid_record_limit import InvalidRecordLimit
 from feedbridge.dead_letters.producer import DeadLetterProducer
 from risk.store.compiled_book import Books
 from risk.store.frames import BOOK_GONE, Frames, FrameState
-from risk.store.publication import publish_parts
+from risk.store.publication import TradesLost, publish_parts
 from risk.store.results import HistoryLine
 from risk.store.run_registry import Runs, part_unit
 
@@ -142,7 +142,7 @@ class FrameLifecycle:
         if own is not None:
             slow = own.slowest_ns > SLOW_NS
             self.slow[name] = SLOW_FRAMES if slow else max(0, self.slow[name] - 1)
-        self.details.follow(frame.header)
+        self.details.follow(frame.header, whole=not partial)
         # In a quiet market only a frame of the same quotes would complete a partial one.
         reprice_at_s = self.clock() + PARTIAL_AGAIN_S if partial else None
         self.currencies[name].publish_frame(reprice_at_s)
@@ -272,7 +272,11 @@ class FrameLifecycle:
         if head is None:
             self._reopen(name, frame, f"book {frame.header.book_version} is gone")
             return
-        code = publish_parts(self.frames, frame.header, head, self.books)
+        try:
+            code = publish_parts(self.frames, frame.header, head, self.books)
+        except TradesLost as error:
+            self._reopen(name, frame, f"Redis has lost {error}")
+            return
         log.warning("frame %s %s published by the watchdog: %s", name, frame.number, code)
 
     def _include(self, name: str, block: int) -> None:

@@ -163,7 +163,7 @@ class PartitionHandover:
             self.board.restore(market)
             state.restore(market, rollup.frame, header.book_version, inferred_partition)
             if state.partition is not None and frames.detail_pointer(name) < rollup.frame:
-                self.details.follow(header)
+                self.details.follow(header, whole=rollup.status == "COMPLETE")
 
     def _any_partition_if_sole_reader(self) -> tuple[str, int] | None:
         """A partition of the curve topic if this bridge reads all of them, else None.

@@ -76,7 +76,7 @@ class GroupSums:
 
     @cached_property
     def not_finite(self) -> tuple[Group, ...]:
-        """Groups with a required measure that is not finite: a trade of theirs spoils the sums.
+        """Groups with a required measure that is not finite, because one of a trade is not.
 
         ``not_numbers`` finds the trade. The flows are then netted afresh without it.
         """
@@ -131,22 +131,21 @@ def price_groups(
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
     found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
-    priced = PricedFlows(
-        leg_npv=found.leg_npv,
-        annuity=found.annuity,
-        ladder_par=found.node @ (solved.jacobian * -ONE_BP),
-        krd=found.tent * -ONE_BP,
-        spread_slope=found.spread_slope,
-        value_up=found.value_up,
-        value_down=found.value_down,
-    )
     with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
+        priced = PricedFlows(
+            leg_npv=found.leg_npv,
+            annuity=found.annuity,
+            ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+            krd=found.tent * -ONE_BP,
+            spread_slope=found.spread_slope,
+            value_up=found.value_up,
+            value_down=found.value_down,
+        )
         values = {name: make(priced) for name, make in _FORMULAS.items()}
+        if next_day is not None:
+            values["theta"] = theta_of_groups(next_day, solved, priced.value)
     for name, places in ready.unsupported.items():
         values[name][places] = np.nan
-    if next_day is not None:
-        with np.errstate(invalid="ignore", over="ignore"):
-            values["theta"] = theta_of_groups(next_day, solved, values["npv"])
     return GroupSums(ready.netted.groups, values, priced.ladder_par, priced.krd)
 
 

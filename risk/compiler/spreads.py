@@ -13,8 +13,6 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
 from pricing.measures.bond_analytics import PricedBond
 from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.registry import as_bond
-from pricing.products.terms import Terms
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
@@ -49,9 +47,3 @@ def _spread_bp(bond: PricedBond) -> float:
             f"at most {MAX_SPREAD_BP:,} bp: check the price"
         )
     return spread_bp
-
-
-def waiting_bond(terms: Terms) -> BondTerms | None:
-    """The terms of a bond that has a price and no spread yet; None for all other trades."""
-    bond = as_bond(terms)
-    return bond if bond is not None and bond.waits_for_spread else None

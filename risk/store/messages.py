@@ -72,10 +72,13 @@ class SumsJob(FrameInputs, frozen=True, kw_only=True):
     attempt: int = 1
     continued: bool = False
 
+    def blocks_of_part(self) -> range:
+        """The blocks that the part covers."""
+        return blocks_of_part(self.part, self.parts, self.blocks)
+
     def included(self) -> list[int]:
         """The blocks that this part adds up."""
-        blocks = blocks_of_part(self.part, self.parts, self.blocks)
-        return [block for block in blocks if block not in self.excluded]
+        return [block for block in self.blocks_of_part() if block not in self.excluded]
 
 
 class DetailJob(FrameInputs, frozen=True, kw_only=True):

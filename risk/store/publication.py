@@ -31,6 +31,10 @@ SUMS_LIMIT = 1e-9
 """Largest difference between the sums of a frame and of its detail, as a share of gross."""
 
 
+class TradesLost(Exception):
+    """Redis has lost the list of a missing block's trades: they could not be named."""
+
+
 class SumsDiffer(Exception):
     """The detail of a frame does not add up to the frame's sums: it is not published."""
 
@@ -38,7 +42,11 @@ class SumsDiffer(Exception):
 def make_rollup(
     header: FrameHeader, parts: Sequence[PartSums], head: BookHead, books: Books
 ) -> Rollup:
-    """The sums of a frame from at least one part; ``head`` is that of its book version."""
+    """The sums of a frame from at least one part; ``head`` is that of its book version.
+
+    Raises:
+        TradesLost: A block is missing, and nobody knows its trades any more.
+    """
     missing = missing_blocks(header, parts)
     return roll_up(
         header,
@@ -56,6 +64,9 @@ def publish_parts(frames: Frames, header: FrameHeader, head: BookHead, books: Bo
 
     Safe to call twice and from two processes: parts are added in order, and the frame's number
     decides who is first.
+
+    Raises:
+        TradesLost: As ``make_rollup``.
     """
     parts = frames.sums(header.currency, header.frame)
     if not parts:
@@ -68,14 +79,13 @@ def _not_arrived(
 ) -> list[UnpricedTrade]:
     """Trades of the blocks that are in no part."""
     reason = f"its block was not priced in time for frame {header.frame}"
-    names = [head.block_names[block] for block in missing]
-    lists = [books.trades_of_block(header.currency, name) for name in names]
-    return [
-        trade
-        for trades in lists
-        if trades is not None
-        for trade in trades.unpriced(MISSING_BLOCK, reason)
-    ]
+    found: list[UnpricedTrade] = []
+    for block in missing:
+        trades = books.trades_of_block(header.currency, head.block_names[block])
+        if trades is None:
+            raise TradesLost(f"the trades of {header.currency} block {block} of {head.version}")
+        found += trades.unpriced(MISSING_BLOCK, reason)
+    return found
 
 
 def publish_detail(frames: Frames, rollup: Rollup, missing: Sequence[int] = ()) -> str:

@@ -9,7 +9,7 @@ changed are added anew, with the same bits. Numbers by trade are made elsewhere 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -71,7 +71,7 @@ class _Merged(NamedTuple):
 
 
 TRIES = 3
-"""To find the trades that spoil a sum: a run that excludes some may uncover others."""
+"""To find the trades whose value is not finite: without some, others may show."""
 
 
 class BookNetter:
@@ -83,7 +83,7 @@ class BookNetter:
         # Frames of the version before an edit may still be open; each also on its next date.
         self._blocks, self._parts = Kept(3), Kept(3)
         self._known, self._merged = Kept(3), Kept(2)
-        self._spoilers: dict[Hashable, tuple[Failure, ...]] = {}
+        self._left_out: dict[Hashable, tuple[Failure, ...]] = {}
 
     def sums(
         self,
@@ -124,7 +124,7 @@ class BookNetter:
             node_days=curves.grid.node_days().tolist(),
             conventions=conventions.digest(job.currency),
             matured=int(netted.matured.sum()),
-            excluded=sorted(set(job.excluded) & set(_blocks(job))),
+            excluded=[block for block in job.blocks_of_part() if block in job.excluded],
             terms=netted.terms,
         )
 
@@ -174,12 +174,12 @@ class BookNetter:
         """The netted flows of a block, and the arrays that they are in."""
 
         def make() -> Content:
-            dated, spoilers = self._dated(job, curves, block), self._spoilers_of(job)
+            dated, left_out = self._dated(job, curves, block), self._left_out_of(job)
             tomorrow = self._fixings(job, curves)[1]
             return pack_netted(
                 NettedPair(
-                    net(dated, curves.names, spoilers),
-                    net_next_day(dated, tomorrow, curves.names, spoilers),
+                    net(dated, curves.names, left_out),
+                    net_next_day(dated, tomorrow, curves.names, left_out),
                 )
             )
 
@@ -218,7 +218,7 @@ class BookNetter:
             made = [self._netted(job, curves, block) for block in blocks]
             merged = self._merge(job, [block.netted for block in made])
             for block in made:
-                block.content.rest()  # until the next edit
+                block.content.give_back()  # until the next edit
             today = make_ready_groups(merged.today, curves.grid)
             return today, self._ready_next_day(job, curves, merged.next_day)
 
@@ -248,8 +248,8 @@ class BookNetter:
 
     def _key(self, job: SumsJob, block: int) -> Hashable:
         """All that the netted flows of a block depend on."""
-        spoilers = tuple(failure.trade_id for failure in self._spoilers_of(job))
-        return (self.session.block_name(job, block), spoilers, *self.session.curves_of(job))
+        left_out = tuple(failure.trade_id for failure in self._left_out_of(job))
+        return (self.session.block_name(job, block), left_out, *self.session.curves_of(job))
 
     # --- Pricing -----------------------------------------------------------------------------
 
@@ -257,9 +257,9 @@ class BookNetter:
         self, job: SumsJob, curves: CurveSet, solved: Solved
     ) -> tuple[NettedBlock, GroupSums]:
         """The sums of a part, without the trades that are not numbers at these quotes."""
-        found = self._spoilers_of(job)
+        found = self._left_out_of(job)
         if found:  # of the market before: this one may be good for them
-            self._spoilers[self._place(job)] = ()
+            self._left_out[self._place(job)] = ()
         ready, later = self._ready(job, curves)
         sums = price_groups(ready, curves, solved, later)
         for _ in range(TRIES):
@@ -269,24 +269,20 @@ class BookNetter:
             found = tuple(not_numbers(dated, curves, solved, sums.not_finite))
             if not found:
                 break
-            self._spoilers[self._place(job)] = (*self._spoilers_of(job), *found)
+            self._left_out[self._place(job)] = (*self._left_out_of(job), *found)
             ready, later = self._ready(job, curves)
             sums = price_groups(ready, curves, solved, later)
         if sums.not_finite:
             raise ArithmeticError(f"the sums of {sums.not_finite} are not finite numbers")
         return ready.netted, sums
 
-    def _spoilers_of(self, job: SumsJob) -> Sequence[Failure]:
+    def _left_out_of(self, job: SumsJob) -> Sequence[Failure]:
         """Trades that are left out because they are not numbers at the market priced last."""
-        return self._spoilers.get(self._place(job), ())
+        return self._left_out.get(self._place(job), ())
 
     @staticmethod
     def _place(job: SumsJob) -> Hashable:
         return (job.currency, job.part)
-
-
-def _blocks(job: SumsJob) -> Collection[int]:
-    return msgspec.structs.replace(job, excluded=[]).included()
 
 
 def cells_of(netted: NettedBlock, sums: GroupSums) -> list[CellSums]:

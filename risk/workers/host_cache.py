@@ -75,8 +75,8 @@ class Content:
     path: Path | None = None
     mapped: NDArray[np.uint8] | None = None
 
-    def rest(self) -> None:
-        """Give mapped pages back: the next read brings them again, from memory that files share."""
+    def give_back(self) -> None:
+        """Give mapped pages back to the system; the next read of the arrays brings them again."""
         if self.mapped is not None:
             _libc.madvise(self.mapped.ctypes.data, len(self.mapped), _MADV_DONTNEED)
 

@@ -30,7 +30,13 @@ from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
 from risk.store.previews import ContractQuestion, PreviewQuestion, TradeQuestion, put_answer
-from risk.store.publication import SumsDiffer, make_rollup, publish_detail, publish_parts
+from risk.store.publication import (
+    SumsDiffer,
+    TradesLost,
+    make_rollup,
+    publish_detail,
+    publish_parts,
+)
 from risk.store.run_registry import RunRegistry
 from risk.workers import (
     crosscheck,
@@ -254,10 +260,14 @@ def _price_sums(job: SumsJob, header: FrameHeader, published: int) -> str:
         if result.present < job.parts:
             return result.code
     head, books = _session().head(job.currency, job.book_version), _session().books
-    if job.parts > 1:
-        code = publish_parts(frames, header, head, books)
-    else:
-        code = frames.publish(make_rollup(header, [sums], head, books), before=published)
+    try:
+        if job.parts > 1:
+            code = publish_parts(frames, header, head, books)
+        else:
+            code = frames.publish(make_rollup(header, [sums], head, books), before=published)
+    except TradesLost as error:
+        _ask_to_compile(job.book_version)
+        return _failed(job, BOOK_GONE, error)
     if code == "PUBLISHED":
         _sums_published(header, head)
     return code

@@ -260,13 +260,13 @@ def resident(path):
     return found
 
 
-def test_arrays_that_rest_take_no_memory_and_keep_their_numbers(files):
+def test_arrays_that_are_given_back_take_no_memory_and_keep_their_numbers(files):
     found = files.get_or("k", 1, lambda: numbers(500_000))
     assert resident(found.path) > 4 * MB * 0.9
-    found.rest()
+    found.give_back()
     assert resident(found.path) == 0
     same(found, numbers(500_000))
-    numbers().rest()  # in memory: nothing to give back
+    numbers().give_back()  # in memory: nothing to give back
 
 
 def test_what_is_dropped_is_unmapped(files):

@@ -156,6 +156,17 @@ def test_sums_that_died_twice_at_a_block_are_not_tried_again_with_it(frames, boo
     assert (frames.current("USD").status, frames.current("USD").missing) == ("PARTIAL", [1])
 
 
+def test_a_missing_block_whose_trades_nobody_can_name_is_not_published(frames, books):
+    """A frame that left them out in silence would pass for the whole book."""
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    open_frame(frames, made.version, blocks=2)
+    name = books.block_name("USD", made.version, 1)
+    frames.client.delete(key("USD", "trades", name))
+    assert run(made.version, blocks=2, excluded=[1]) == "BOOK_GONE"
+    assert frames.current("USD") is None
+    assert asked == [1]
+
+
 def test_a_date_on_which_a_trade_has_ended_asks_for_a_compilation_once(frames, books):
     """The frame of that date has no failure: what has ended is worth 0."""
     end = DATE + dt.timedelta(days=30)
