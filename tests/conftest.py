@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def browser() -> Iterator[Browser]:
         started = tools.chromium.launch(executable_path=found, args=list(CHROMIUM_FLAGS))
         yield started
         started.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kafka_clients_are_closed() -> Iterator[None]:
+    """A client left open reconnects in its thread, which draws random numbers in later tests."""
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("kafka-io-")]
+    assert left == [], "Kafka clients that the tests of this file have not closed"
 
 
 @pytest.fixture(scope="session")

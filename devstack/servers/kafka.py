@@ -85,16 +85,19 @@ def ask(bootstrap: str) -> str:
     """
     host, port = first_address(bootstrap)
     demand_listener(host, port)
+    # The constructor starts a thread and raises where no broker answers; only an object that is
+    # there already can stop that thread then.
+    client = KafkaAdminClient.__new__(KafkaAdminClient)
     try:
-        client = KafkaAdminClient(
+        client.__init__(
             bootstrap_servers=bootstrap, bootstrap_timeout_ms=2000, request_timeout_ms=2000
         )
-        try:
-            cluster = client.describe_cluster()
-        finally:
-            client.close()
+        cluster = client.describe_cluster()
     except KafkaError as error:
         raise StackError(str(error)) from error
+    finally:
+        client._client.close()
+        client._net.stop()
     if not cluster["brokers"]:
         raise StackError(f"the cluster at {host}:{port} has no broker yet")
     return str(cluster["cluster_id"])

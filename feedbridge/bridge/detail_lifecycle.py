@@ -23,6 +23,10 @@ from risk.store.run_registry import Runs, block_unit
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY_S = 0.01
+"""Between looks whether details are published. The bridge's rounds are shorter while sums are
+made, and a large book always has details under way."""
+
 CHECK_EVERY_S = 0.05
 RUN_S = 3.0
 """Longer than Celery lets an ordinary run take: after it a run cannot still be at work."""
@@ -53,6 +57,7 @@ class DetailLifecycle:
     conflated: int = field(init=False, default=0)
     abandoned: int = field(init=False, default=0)
     resent: int = field(init=False, default=0)
+    _look_at: float = field(init=False, default=0.0)
     _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
     _newest: dict[str, tuple[FrameHeader, bool]] = field(init=False, default_factory=dict)
 
@@ -101,8 +106,11 @@ class DetailLifecycle:
 
     def supervise(self) -> None:
         """End details that are published, send what is due, and begin the newest ones."""
-        for name in list(self._open):
-            self._supervise(name, self._open[name], self.clock())
+        now = self.clock()
+        if self._open and now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            for name, number in self.frames.detail_pointers(list(self._open)).items():
+                self._supervise(name, self._open[name], number, now)
         for name in [name for name in self._newest if name not in self._open]:
             self._begin(name)
 
@@ -131,8 +139,8 @@ class DetailLifecycle:
             del detail.unsent[: len(blocks)]
             out += len(blocks)
 
-    def _supervise(self, name: str, detail: OpenDetail, now: float) -> None:
-        if self.frames.detail_pointer(name) >= detail.number:
+    def _supervise(self, name: str, detail: OpenDetail, published: int, now: float) -> None:
+        if published >= detail.number:
             self.watchdog.published(detail, now)
             self.published[name] += 1
             del self._open[name]

@@ -96,11 +96,6 @@ class FrameLifecycle:
         }
 
     @property
-    def busy(self) -> bool:
-        """Whether results may come any moment."""
-        return bool(self.details.open_details) or bool(self.open_frames)
-
-    @property
     def waiting_for(self) -> str:
         """What keeps frames from being published for too long; "" when nothing does."""
         behind = self.board.waiting_for()

@@ -65,8 +65,9 @@ OUTAGE_ERRORS = (
 )
 """A server that frames need does not answer, or another bridge has the currency: try later."""
 
-IDLE_POLL_MS, BUSY_POLL_MS = 50, 3
-"""How long a poll may wait for records: short while an open frame may be published soon."""
+IDLE_POLL_MS, DETAIL_POLL_MS, FRAME_POLL_MS = 50, 10, 3
+"""How long a poll may wait for records: shortest while the sums of an open frame may be published
+any moment, short while a detail is being made. A record ends the wait."""
 
 ROUND_S = 0.003
 """Minimum loop interval; does not delay the first tick after an idle period."""
@@ -200,7 +201,9 @@ class Bridge:
     def _poll_ms(self) -> int:
         if self.rebalance.pending:
             return JOIN_POLL_MS
-        return BUSY_POLL_MS if self.lifecycle.busy else IDLE_POLL_MS
+        if self.lifecycle.open_frames:
+            return FRAME_POLL_MS
+        return DETAIL_POLL_MS if self.lifecycle.details.open_details else IDLE_POLL_MS
 
     def _take_over(self, records: list[Any]) -> list[Any]:
         """Buffer records until the hand-over is complete; then return all that were buffered."""

@@ -15,8 +15,9 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import (
     IllegalSaslStateError,
     InvalidReceiveError,
@@ -33,6 +34,7 @@ CHECK_TIMEOUT_S = 5.0
 PROTOCOL = "correct KAFKA_SECURITY_PROTOCOL"
 
 Options = Mapping[str, object]
+Client = TypeVar("Client", KafkaConsumer, KafkaAdminClient)
 
 
 class BrokerUnreachable(Exception):
@@ -58,6 +60,26 @@ class AccessRefused(Exception):
 
     def __str__(self) -> str:
         return f"Kafka at {self.bootstrap_servers}: {self.correct}"
+
+
+def start_client(kind: type[Client], *topics: str, **options: Any) -> Client:
+    """Make a consumer or an admin client that leaves no thread behind when it cannot be made.
+
+    kafka-python starts the client's thread before it looks for a broker. When it finds none, the
+    constructor raises, and the thread goes on trying to connect for as long as the process lives.
+
+    Raises:
+        KafkaError: As the constructor does.
+    """
+    client = kind.__new__(kind)
+    try:
+        client.__init__(*topics, **options)  # type: ignore[misc]
+    except KafkaError:
+        if hasattr(client, "_net"):
+            client._client.close()
+            client._net.stop()
+        raise
+    return client
 
 
 def check_connection(

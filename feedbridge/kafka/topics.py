@@ -13,7 +13,13 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, check_connection
+from feedbridge.kafka.connection import (
+    AccessRefused,
+    BrokerUnreachable,
+    Options,
+    check_connection,
+    start_client,
+)
 
 YIELD_CURVE_TICKS = "yield_curve_ticks"
 YIELD_CURVE_TICKS_DLQ = "yield_curve_ticks.dlq"
@@ -101,7 +107,8 @@ def connect_admin(bootstrap_servers: str, options: Options | None = None) -> Kaf
     """
     check_connection(bootstrap_servers, options)
     try:
-        return KafkaAdminClient(
+        return start_client(
+            KafkaAdminClient,
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=REACH_TIMEOUT_MS,
             request_timeout_ms=REACH_TIMEOUT_MS,

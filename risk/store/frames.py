@@ -256,9 +256,16 @@ class Frames:
 
     def pointers(self, currencies: Sequence[str]) -> dict[str, int]:
         """Published frame numbers of several currencies, in one round trip."""
+        return self._numbers(currencies, "pointer")
+
+    def detail_pointers(self, currencies: Sequence[str]) -> dict[str, int]:
+        """Numbers of the frames whose detail is published, in one round trip."""
+        return self._numbers(currencies, "detail")
+
+    def _numbers(self, currencies: Sequence[str], kind: str) -> dict[str, int]:
         with self.client.pipeline(transaction=False) as pipe:
             for name in currencies:
-                pipe.get(key(name, "pointer"))
+                pipe.get(key(name, kind))
             return {n: int(v or 0) for n, v in zip(currencies, pipe.execute(), strict=True)}
 
     def states(self, frames: Mapping[str, int]) -> dict[str, FrameState]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -24,13 +25,11 @@ TOPIC = "ticks"
 
 
 def produce(bootstrap: str, value: bytes) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    if TOPIC not in admin.list_topics():
-        admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)])
-    admin.close()
-    producer = KafkaProducer(bootstrap_servers=bootstrap)
-    producer.send(TOPIC, value).get(timeout=10)
-    producer.close()
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
+        if TOPIC not in admin.list_topics():
+            admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)])
+    with closing(KafkaProducer(bootstrap_servers=bootstrap)) as producer:
+        producer.send(TOPIC, value).get(timeout=10)
 
 
 def consume(bootstrap: str, count: int, group: str | None = "readers") -> list[bytes]:
@@ -42,9 +41,8 @@ def consume(bootstrap: str, count: int, group: str | None = "readers") -> list[b
         enable_auto_commit=False,
         consumer_timeout_ms=10_000,
     )
-    values = [record.value for _, record in zip(range(count), consumer, strict=False)]
-    consumer.close()
-    return values
+    with closing(consumer):
+        return [record.value for _, record in zip(range(count), consumer, strict=False)]
 
 
 def remember(urls: ServerURLs, value: str) -> None:

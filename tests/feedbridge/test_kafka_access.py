@@ -16,14 +16,21 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from kafka.errors import TopicAuthorizationFailedError
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from feedbridge.kafka import topics
 from feedbridge.kafka.acl import TOPIC_RIGHTS, rights_of
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, check_connection
+from feedbridge.kafka.connection import (
+    AccessRefused,
+    BrokerUnreachable,
+    check_connection,
+    start_client,
+)
 from ops.management.commands.kafka_grants import account
 from riskproject import kafka_access
 from riskproject.kafka_access import KafkaAccess
+from tests.web_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "pw-4f1c9a7e"
@@ -162,7 +169,10 @@ def test_the_password_stands_in_no_repr_and_logs_mask_it(
 
 # --- Every client ----------------------------------------------------------------------------
 
-CLIENTS = {"KafkaConsumer", "KafkaProducer", "KafkaAdminClient", "KafkaConnectionManager"}
+CLIENTS = {
+    *("KafkaConsumer", "KafkaProducer", "KafkaAdminClient", "KafkaConnectionManager"),
+    "start_client",
+}
 
 
 def clients_of(file: Path) -> list[ast.Call]:
@@ -185,6 +195,16 @@ def test_no_client_of_the_product_is_made_without_the_options_of_the_login() -> 
     }
     for place, call in made.items():
         assert any(keyword.arg is None for keyword in call.keywords), place
+
+
+@pytest.mark.parametrize("kind", [KafkaConsumer, KafkaAdminClient])
+def test_a_client_that_finds_no_broker_leaves_no_thread(
+    kind: type[KafkaConsumer] | type[KafkaAdminClient],
+) -> None:
+    threads = set(threading.enumerate())
+    with pytest.raises(KafkaError):
+        start_client(kind, bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=200)
+    assert set(threading.enumerate()) <= threads
 
 
 # --- The door --------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from urllib.parse import quote, urlsplit
 import pytest
 import redis
 
+from risk.store.frames import Frames
 from riskproject.celery import app
+from tests.risk.made import header
 from tests.web_process import ROOT, free_port, running_web
 
 KEY = "v1s1ble-key-" + "0123456789abcdef" * 4
@@ -171,6 +173,7 @@ def test_a_worker_s_line_says_which_frame_it_was_for(
         },
         **{"valuation_date": "2024-06-03", "curves": {"USD-SOFR": {"1Y": 0.05, "10Y": 0.04}}},
     }
+    Frames(redis_client).open(header(7, blocks=1))
     app.send_task("risk.workers.tasks.price_sums", kwargs={"payload": job})
     text = output_of(
         tmp_path, *WORKER, tells='"risk.workers.tasks"', LOG_FORMAT="json", LOG_LEVEL="INFO"

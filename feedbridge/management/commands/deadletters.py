@@ -20,7 +20,7 @@ from rich.table import Table
 
 from feedbridge.dead_letters.reader import StoredDeadLetter, read_dead_letters, send_again
 from feedbridge.kafka.acl import TOPIC_RIGHTS
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, start_client
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS_DLQ, demand_rights
 
 COLUMNS = ("letter", "time", "reason", "detail", "key", "came from", "first bytes")
@@ -141,8 +141,8 @@ def _rights(options: dict[str, Any]) -> dict[str, str]:
 
 
 def _letters(servers: str, access: Options, options: dict[str, Any]) -> list[StoredDeadLetter]:
-    consumer = KafkaConsumer(
-        bootstrap_servers=servers.split(","), enable_auto_commit=False, **access
+    consumer = start_client(
+        KafkaConsumer, bootstrap_servers=servers.split(","), enable_auto_commit=False, **access
     )
     try:
         found = [letter for letter in read_dead_letters(consumer) if _fits(letter, options)]

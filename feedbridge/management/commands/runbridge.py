@@ -37,7 +37,7 @@ from feedbridge.dead_letters.producer import DeadLetterProducer
 from feedbridge.handover.epoch import next_epoch
 from feedbridge.handover.rebalance import Rebalance
 from feedbridge.kafka.acl import GROUP, TOPIC_RIGHTS
-from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options
+from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, start_client
 from feedbridge.kafka.membership import leave
 from feedbridge.kafka.topics import FX_TICKS, GRANT, YIELD_CURVE_TICKS, ensure_topics
 from instruments import trade_repository
@@ -174,7 +174,7 @@ class Command(BaseCommand):
                 dispatcher=dispatcher,
                 poison_trades=poison_trades,
                 watchdog=Watchdog(DETAIL_PATIENCE),
-                window=settings.PRICING_PROCESSES,
+                window=settings.PRICING_PROCESSES + 1,  # one waits while the bridge looks
             ),
             ask_to_compile=ask_to_compile,
             invalid_record_limit=_limit(options),
@@ -311,7 +311,8 @@ def _consumer(
     servers: str, access: Options, options: dict[str, Any], rebalance: Rebalance
 ) -> KafkaConsumer:
     """A consumer of raw bytes: a deserializer that raises would block it for ever."""
-    consumer = KafkaConsumer(
+    consumer = start_client(
+        KafkaConsumer,
         bootstrap_servers=servers.split(","),
         group_id=options["group"],
         group_instance_id=options["instance"] or None,
