@@ -244,6 +244,15 @@ class Frames:
         """Keep how the last sample of a currency compared with QuantLib."""
         self.client.set(key(result.currency, "check"), _encode(result))
 
+    def claim_check(self, currency: str, seconds: float) -> bool:
+        """Whether the caller is to check the currency: nobody has begun to for so many seconds."""
+        name = key(currency, "check", "claimed")
+        return bool(self.client.set(name, b"1", nx=True, px=int(seconds * 1000)))
+
+    def postpone_check(self, currency: str, seconds: float) -> None:
+        """Let nobody claim the next check of a currency for so many seconds from now."""
+        self.client.set(key(currency, "check", "claimed"), b"1", px=int(seconds * 1000))
+
     # --- Reading -----------------------------------------------------------------------------
 
     def pointer(self, currency: str) -> int:

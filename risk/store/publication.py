@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
@@ -137,39 +136,35 @@ def sums_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, st
 
     Measures are compared by book and product, ladders over the whole currency.
     """
-    found: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
-    for block in totals:
-        for cell in block.cells:
-            sums, gross = np.array(cell.sums), np.array(cell.gross)
-            before = found.get((cell.book, cell.product))
-            found[cell.book, cell.product] = (
-                (sums, gross) if before is None else (before[0] + sums, before[1] + gross)
-            )
-    nothing = (np.zeros(len(CHECKED_SUMS)),) * 2
-    worst = (0.0, "")
-    for cell in rollup.cells:
-        published = np.array([getattr(cell, name) for name in CHECKED_SUMS])
-        error, place = _worst(*found.get((cell.book, cell.product), nothing), published)
-        if not error <= worst[0]:
-            worst = (error, f"{CHECKED_SUMS[place]} of {cell.book} {cell.product}")
-    error, where = _ladders_error(rollup, totals)
-    return worst if error <= worst[0] else (error, where)
+    cells = [cell for block in totals for cell in block.cells]
+    both = [(cell.book, cell.product) for cell in (*rollup.cells, *cells)]
+    place = {group: number for number, group in enumerate(dict.fromkeys(both))}
+    if not place:
+        return _ladders_error(rollup, totals)
+    group_of = np.array([place[group] for group in both[len(rollup.cells) :]], dtype=np.int64)
+    sums, gross, published = np.zeros((3, len(place), len(CHECKED_SUMS)))
+    np.add.at(sums, group_of, [cell.sums for cell in cells] or sums[:0])
+    np.add.at(gross, group_of, [cell.gross for cell in cells] or gross[:0])
+    for row, cell in zip(published, rollup.cells, strict=False):
+        row[:] = [getattr(cell, name) for name in CHECKED_SUMS]
+    error, worst = _worst(sums.ravel(), gross.ravel(), published.ravel())
+    group, measure = divmod(worst, len(CHECKED_SUMS))
+    where = f"{CHECKED_SUMS[measure]} of {' '.join(list(place)[group])}"
+    ladders = _ladders_error(rollup, totals)
+    return (error, where) if ladders[0] <= error or np.isnan(error) else ladders
 
 
 def _ladders_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, str]:
     keys = len(rollup.keys)
-    published = [
-        math.fsum(getattr(cell, name)[key] for cell in rollup.cells)
-        for name in LADDERS
-        for key in range(keys)
-    ]
+    if not keys:
+        return 0.0, ""
+    ladders = [[getattr(cell, name) for cell in rollup.cells] for name in LADDERS]
+    published = np.array(ladders).reshape(len(LADDERS), -1, keys).sum(axis=1).ravel()
     sums, gross = np.zeros(2 * keys), np.zeros(2)
     for block in totals:
         sums += block.ladders
         gross += block.ladders_gross
-    if not keys:
-        return 0.0, ""
-    error, place = _worst(sums, np.repeat(gross, keys), np.array(published))
+    error, place = _worst(sums, np.repeat(gross, keys), published)
     ladder, key = divmod(place, keys)
     return error, f"{LADDERS[ladder]} {' '.join(rollup.keys[key])}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import msgspec
@@ -129,13 +130,19 @@ class BookNetter:
         )
 
     def net_ahead(self, job: SumsJob) -> None:
-        """Net some blocks for the next weekday: its first frame need not wait for all of them."""
+        """Net some blocks for the next weekday: its first frame need not wait for all of them.
+
+        One process of a host does so at a time: the others go on with the frames of this day.
+        """
         self._note_use(job)
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
-        curves = self.session.curves(later)
-        if self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
-            self._ready(later, curves)
+        curves, files = self.session.curves(later), self.session.files
+        if self._parts.has(self._place(later), self._part_key(later)):
+            return
+        with files.alone("net-ahead") if files else nullcontext(True) as alone:
+            if alone and self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
+                self._ready(later, curves)
 
     def _note_use(self, job: SumsJob) -> None:
         """Keep the files of a part's blocks for processes that start: this one reads none again."""
@@ -211,18 +218,20 @@ class BookNetter:
 
     def _ready(self, job: SumsJob, curves: CurveSet) -> Ready:
         """The netted flows of a part with their weights on the grids of its curves."""
-        blocks = job.included()
-        key = tuple(self._key(job, block) for block in blocks)
 
         def make() -> Ready:
-            made = [self._netted(job, curves, block) for block in blocks]
+            made = [self._netted(job, curves, block) for block in job.included()]
             merged = self._merge(job, [block.netted for block in made])
             for block in made:
                 block.content.give_back()  # until the next edit
             today = make_ready_groups(merged.today, curves.grid)
             return today, self._ready_next_day(job, curves, merged.next_day)
 
-        return self._parts.get_or(self._place(job), key, make)
+        return self._parts.get_or(self._place(job), self._part_key(job), make)
+
+    def _part_key(self, job: SumsJob) -> Hashable:
+        """All that the netted flows of a part depend on."""
+        return tuple(self._key(job, block) for block in job.included())
 
     def _merge(self, job: SumsJob, blocks: Sequence[NettedPair]) -> NettedPair:
         """Add the blocks of a part; of groups that are as they were, what was added before."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import importlib.metadata
 import logging
@@ -21,7 +22,7 @@ import time
 import uuid
 import weakref
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -133,6 +134,25 @@ class HostCache:
     def has(self, kind: str, key: object) -> bool:
         """Whether there is a file of that name."""
         return self.path(kind, key).exists()
+
+    @contextlib.contextmanager
+    def alone(self, work: str) -> Iterator[bool]:
+        """Whether no other process of the host does the same work; it is claimed for the block.
+
+        A process that dies gives its claim up. Where the directory cannot be used, all are alone.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+                lock = os.open(self.directory / f"{work}.lock", flags, 0o600)
+                stack.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = True
+            except BlockingIOError:
+                alone = False
+            except OSError:
+                alone = True
+            yield alone
 
     def touch(self, content: Content) -> bool:
         """Note that mapped arrays are in use; False when their file is no longer there."""

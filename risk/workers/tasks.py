@@ -54,7 +54,10 @@ from risk.workers.session import BookGone, Session
 
 log = get_task_logger(__name__)
 CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
-"""A check that has not begun by then would only delay compilations."""
+"""At least so long between checks of a currency. One that has not begun by the latter would only
+delay compilations."""
+CHECK_SHARE = 0.05
+"""Of a process's time, at most, for checks of all currencies."""
 MOST_STARTS = 2
 """Of a block in a frame, and of sums that end while they net one block. A third run would be the
 third death of a process: it must be the isolation run, which writes each trade's name to Redis
@@ -63,6 +66,7 @@ REDIS_S = 0.75
 """A wait for Redis and one more after it are shorter than a task may take: its process would
 else be ended for the silence of a connection."""
 _check_at: dict[str, float] = {}
+_checked: set[str] = set()
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
 """The compiled book is not in Redis, or not in this release's form."""
@@ -310,12 +314,12 @@ def _price_block(job: DetailJob, block: int) -> str:
 
 
 def _check_is_due(currency: str) -> bool:
-    """Now and then, from each process: a check costs more than a frame."""
+    """Now and then, from one of all processes: a check takes a second."""
     now = time.monotonic()
     if now < _check_at.get(currency, 0.0):
         return False
     _check_at[currency] = now + CHECK_EVERY_S
-    return True
+    return _frames().claim_check(currency, CHECK_EVERY_S)
 
 
 def _schedule_analytics(currency: str) -> None:
@@ -344,7 +348,12 @@ def _ask_to_compile(version: str) -> None:
 @shared_task(name="risk.workers.tasks.check_frame", max_retries=0)
 def check_frame(currency: str) -> str:
     """Hold a sample of the current frame to plain QuantLib: OK, BREACH or NOTHING."""
+    started = time.monotonic()
     result = crosscheck.check_frame(_frames(), _books(), _options(), currency)
+    _checked.add(currency)
+    pause_s = (time.monotonic() - started) * len(_checked) / CHECK_SHARE
+    if pause_s > CHECK_EVERY_S:
+        _frames().postpone_check(currency, pause_s)
     if result is None:
         return "NOTHING"
     if result.breach:

@@ -367,3 +367,39 @@ def test_a_process_whose_file_was_removed_while_it_was_idle_writes_it_again(
     session.fetch_block = lambda *_: pytest.fail("it has the arrays")
     assert session.price(job(made.version, blocks=2))[1] == first
     assert path.exists()
+
+
+HOLDS_A_CLAIM = """
+import sys, time
+from pathlib import Path
+from risk.workers.host_cache import HostCache
+with HostCache(Path(sys.argv[1]), 10**6).alone("work") as alone:
+    print(alone, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_of_two_processes_is_alone_until_its_work_ends_or_it_dies(tmp_path: Path) -> None:
+    first, second = HostCache(tmp_path, 10**6), HostCache(tmp_path, 10**6)
+    with (
+        first.alone("work") as mine,
+        second.alone("work") as theirs,
+        second.alone("other work") as other,
+    ):
+        assert (mine, theirs, other) == (True, False, True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDS_A_CLAIM, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"True\n"
+    with second.alone("work") as theirs:
+        assert not theirs
+    holder.kill()
+    holder.wait()
+    with second.alone("work") as theirs:
+        assert theirs
+
+
+def test_who_cannot_use_the_directory_does_the_work(tmp_path: Path) -> None:
+    with HostCache(tmp_path / "nowhere", 10**6).alone("work") as alone:
+        assert alone

@@ -210,3 +210,17 @@ def test_a_book_that_only_the_sums_have_is_an_error_whatever_its_size():
     error, where = sums_error(rollup, [msgspec.structs.replace(made, cells=made.cells[:1])])
     assert error == math.inf
     assert where.endswith("of B9 swap")
+
+
+def test_a_book_that_only_the_detail_has_is_an_error():
+    rollup = rolled(part(0))
+    (made,) = detail_of(rolled(part(0), part(1, cell("B9", npv=4.0, ladder_par=[0.0, 0.0]))), 1.0)
+    error, where = sums_error(rollup, [made])
+    assert (error, where) == (1.0, "npv of B9 swap")
+
+
+def test_a_currency_without_trades_has_no_error():
+    rollup = rolled(msgspec.structs.replace(part(0), cells=[]))
+    nothing = totals(0, share=1.0)
+    made = msgspec.structs.replace(nothing, ladders=[0.0] * 2 * len(rollup.keys))
+    assert sums_error(rollup, [made]) == (0.0, "ladder_par USD-SOFR 1Y")
