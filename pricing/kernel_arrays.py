@@ -15,11 +15,12 @@ class Flows(NamedTuple):
     """Flows to come, trade after trade, as flat columns.
 
     Attributes:
-        fixed_ptr: First fixed flow of each trade, and the end; shape (n + 1,).
+        fixed_ptr: First fixed flow of each of the two legs of each trade, and the end; shape
+            (2 n + 1,).
         fixed_pay: Point of each fixed flow's payment.
         fixed_amount: Money paid.
         fixed_unit: Money paid per unit of coupon rate.
-        float_ptr: First floating flow of each trade, and the end; shape (n + 1,).
+        float_ptr: First floating flow of each leg of each trade, and the end; shape (2 n + 1,).
         float_pay: Point of each floating flow's payment.
         float_start: Point at which its growth starts.
         float_end: Point at which its growth ends.
@@ -59,7 +60,7 @@ class Gradients(NamedTuple):
     """What comes out, by trade.
 
     Attributes:
-        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        leg_npv: Value of the two legs; shape (n, 2).
         annuity: Value of 1.0 of coupon rate; shape (n,).
         node: dPV/dx; shape (n, nodes).
         tent: dPV/dz; shape (n, keys).

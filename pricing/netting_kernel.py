@@ -262,7 +262,7 @@ class GroupGradients(NamedTuple):
         value_up: Value at the second column of factors; shape (groups,).
         value_down: Value at the third; shape (groups,).
         annuity: Value of 1.0 of coupon rate; shape (groups,).
-        spread_slope: Derivative of the fixed flows' value to a continuous spread over their curve.
+        spread_slope: Derivative of the value to a continuous spread over the discount curve.
         node: dPV/dx; shape (groups, nodes).
         tent: dPV/dz; shape (groups, keys).
     """
@@ -304,8 +304,9 @@ def group_gradients(
         nodes: Number of nodes.
     """
     groups = len(flows.row_ptr) - 1
-    grown = np.empty((len(flows.term_point), 3))
+    grown = np.empty((len(flows.term_point), 4))
     _grown(flows.term_point, factor, grown)
+    grown[:, 3] = grown[:, 0] * -years[flows.term_point[:, 0]]
     numbers = np.zeros((groups, 6))
     node, tent = np.zeros((groups, nodes)), np.zeros((groups, nodes))
     loop = _two_nodes if tables.node.shape[1] == 2 else _many_nodes
@@ -388,9 +389,12 @@ def _grown(point: IntArray, factor: FloatArray, grown: FloatArray) -> None:
 @njit(cache=True, nogil=True, inline="always")
 def _growth_terms(
     flows: GroupedFlows, g: int, grown: FloatArray, money: FloatArray
-) -> tuple[float, float, float]:
-    """Values of a group's growth terms; what they move at their points is added to ``money``."""
-    value, up, down = 0.0, 0.0, 0.0
+) -> tuple[float, float, float, float]:
+    """Values of a group's growth terms, and the slope of the first to a spread.
+
+    What they move at their points is added to ``money``.
+    """
+    value, up, down, slope = 0.0, 0.0, 0.0, 0.0
     first = flows.row_ptr[g]
     for number in range(flows.growth_ptr[g], flows.growth_ptr[g + 1]):
         j = np.uintp(number)
@@ -399,10 +403,11 @@ def _growth_terms(
         value += paid
         up += alpha * grown[t, 1]
         down += alpha * grown[t, 2]
+        slope += alpha * grown[t, 3]
         money[np.uintp(flows.growth_row[j, 0] - first)] += paid
         money[np.uintp(flows.growth_row[j, 1] - first)] += paid
         money[np.uintp(flows.growth_row[j, 2] - first)] -= paid
-    return value, up, down
+    return value, up, down, slope
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -439,8 +444,8 @@ def _two_nodes(
     node, weight, tent = tables.node, tables.node_weight, tables.tent_weight
     money = np.zeros(_most_rows(flows.row_ptr))
     for g in range(flows.row_ptr.shape[0] - 1):
-        floating, up, down = _growth_terms(flows, g, grown, money)
-        fixed, annuity, slope = 0.0, 0.0, 0.0
+        floating, up, down, slope = _growth_terms(flows, g, grown, money)
+        fixed, annuity = 0.0, 0.0
         first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
         a, b = 0, 0
         node_a, node_b, tent_a, tent_b = 0.0, 0.0, 0.0, 0.0
@@ -451,7 +456,7 @@ def _two_nodes(
             fixed += paid
             floating += kept
             annuity += coupon
-            slope -= years[p] * paid
+            slope -= years[p] * (paid + kept)
             up += paid_up
             down += paid_down
             moved = money[at] + paid + kept
@@ -489,8 +494,8 @@ def _many_nodes(
     tent, tent_weight = tables.tent, tables.tent_weight
     money = np.zeros(_most_rows(flows.row_ptr))
     for g in range(flows.row_ptr.shape[0] - 1):
-        floating, up, down = _growth_terms(flows, g, grown, money)
-        fixed, annuity, slope = 0.0, 0.0, 0.0
+        floating, up, down, slope = _growth_terms(flows, g, grown, money)
+        fixed, annuity = 0.0, 0.0
         first, end = flows.row_ptr[g], flows.row_ptr[g + 1]
         for number in range(first, end):
             row, at = np.uintp(number), np.uintp(number - first)
@@ -499,7 +504,7 @@ def _many_nodes(
             fixed += paid
             floating += kept
             annuity += coupon
-            slope -= years[p] * paid
+            slope -= years[p] * (paid + kept)
             up += paid_up
             down += paid_down
             moved = money[at] + paid + kept

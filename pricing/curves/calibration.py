@@ -22,7 +22,7 @@ from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules
-from pricing.products.cash_flows import FIXED, FLOW, IBOR, NEVER, NO_INDEX, Row
+from pricing.products.cash_flows import FIXED, FLOW, IBOR, Row
 from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
 from pricing.products.schedules import day_number
 
@@ -87,14 +87,15 @@ class Instruments:
             points.mark(grown[floating], flows["end"][floating]),
         ]
         pay, float_pay, start, end = (points.number(key) for key in keys)
-        span = np.arange(self._count + 1)
+        # Fixed flows are the first leg here, floating ones the second.
+        legs = np.arange(2 * self._count + 1)
         self._owner, self._amount = owner[fixed], flows["amount"][fixed].copy()
         self._flows = Flows(
-            fixed_ptr=np.searchsorted(owner[fixed], span).astype(np.int64),
+            fixed_ptr=np.searchsorted(2 * owner[fixed], legs).astype(np.int64),
             fixed_pay=pay,
             fixed_amount=self._amount,
             fixed_unit=flows["unit"][fixed].copy(),
-            float_ptr=np.searchsorted(owner[floating], span).astype(np.int64),
+            float_ptr=np.searchsorted(2 * owner[floating] + 1, legs).astype(np.int64),
             float_pay=float_pay,
             float_start=start,
             float_end=end,
@@ -142,9 +143,11 @@ def _rows(
     if isinstance(helper, ql.FixedRateBondHelper):
         return _par_bond_rows(helper), True
     swap, index = helper.swap(), conventions.INDICES[str(row.index)]
-    fixed = [(*r[:10], 0.0, r[11]) for r in fixed_leg_rows(swap.leg(0))]
+    fixed = [r._replace(amount=0.0) for r in fixed_leg_rows(swap.leg(0))]
     floating = _fixed_today(floating_leg_rows(swap.leg(1), index, indexed), index, today)
-    paid = [(*r[:8], -r[8], -r[9], -r[10], r[11]) for r in floating]
+    paid = [
+        r._replace(scale=-r.scale, accrued=-r.accrued, amount=-r.amount) for r in floating
+    ]
     return [*fixed, *paid], False
 
 
@@ -157,18 +160,18 @@ def _fixed_today(rows: list[Row], index: IndexConvention, today: ql.Date) -> lis
     after = made.fixingCalendar().advance(today, 1, ql.Days)
     growth = 1.0 + rate * made.dayCounter().yearFraction(today, after)
     return [
-        _with_fixing(row, rate, growth, day_number(after)) if row[6] == day else row for row in rows
+        _with_fixing(row, rate, growth, day_number(after)) if row.fixing == day else row
+        for row in rows
     ]
 
 
 def _with_fixing(row: Row, rate: float, growth: float, after: int) -> Row:
-    kind, leg, number, pay, _, end, fixing, ex, scale, accrued, amount, unit = row
-    if kind == IBOR:  # nothing left to grow
-        known = amount + accrued * rate
-        return (FIXED, leg, NO_INDEX, pay, 0, 0, 0, ex, 0.0, 0.0, known, unit)
+    if row.kind == IBOR:  # nothing left to grow
+        known = row.amount + row.accrued * rate
+        return Row(leg=row.leg, pay=row.pay, ex=row.ex, amount=known, unit=row.unit)
     # scale (growth P(s)/P(e) - 1) + amount, in the form scale' (P(s)/P(e) - 1) + amount'.
-    start, shifted = min(after, end), amount + scale * (growth - 1.0)
-    return (kind, leg, number, pay, start, end, fixing, ex, scale * growth, accrued, shifted, unit)
+    shifted = row.amount + row.scale * (growth - 1.0)
+    return row._replace(start=min(after, row.end), scale=row.scale * growth, amount=shifted)
 
 
 def _deposit_rows(row: CurveConvention, helper: Helper) -> list[Row]:
@@ -181,11 +184,11 @@ def _par_bond_rows(helper: Helper) -> list[Row]:
     """Per unit of face: pay 1 at settlement, receive coupons (all unit) and redemption."""
     bond = helper.bond()
     paid = [
-        (*r[:10], 0.0 if r[11] else r[10] / 100.0, r[11] / 100.0)
+        r._replace(amount=0.0 if r.unit else r.amount / 100.0, unit=r.unit / 100.0)
         for r in fixed_leg_rows(bond.cashflows())
     ]
     return [_cash(day_number(bond.settlementDate()), -1.0, 0.0), *paid]
 
 
 def _cash(day: int, amount: float, unit: float) -> Row:
-    return (FIXED, 0, NO_INDEX, day, 0, 0, 0, NEVER, 0.0, 0.0, amount, unit)
+    return Row(pay=day, amount=amount, unit=unit)

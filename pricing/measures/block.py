@@ -72,7 +72,7 @@ class BlockRisk:
     Attributes:
         values: One number a trade by measure, in the order of ``table.MEASURES``; shape (n,) each.
             NaN where the trade's product does not have the measure.
-        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        leg_npv: Value of the two legs; shape (n, 2).
         ladder_par: DV01 to each quote, in the order of ``CurveSet.keys``; shape (n, keys).
         krd: DV01 under each tent on zero rates, same order; shape (n, keys).
         failures: Trades without numbers, and why.
@@ -134,8 +134,13 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
 
 
 def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
-    """Derivative of the fixed flows' value to a continuous spread over their curve; shape (n,)."""
-    return kernel.fixed_value(ready.flows, -ready.years * discount)
+    """Derivative of the value to a continuous spread over the discount curve; shape (n,).
+
+    It is 0 where ``cs01`` is not a measure of the product.
+    """
+    wanted = np.ones(len(ready.trade_ids), dtype=bool)
+    wanted[ready.unsupported["cs01"]] = False
+    return kernel.spread_slope(ready.flows, discount, ready.years, wanted)
 
 
 def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:

@@ -20,12 +20,12 @@ class PricedFlows:
     """What the loops over flows have made of a block of n trades; trade currency.
 
     Attributes:
-        leg_npv: Value of the fixed and of the floating leg; shape (n, 2).
+        leg_npv: Value of the two legs; shape (n, 2). Of groups: of fixed and of floating flows.
         annuity: Value of 1.0 of coupon rate; shape (n,).
         ladder_par: DV01 to each quote; shape (n, keys).
         krd: DV01 under each tent on zero rates; shape (n, keys).
-        spread_slope: Derivative of the value to a continuous spread over the discount curve of the
-            fixed flows, per unit; shape (n,).
+        spread_slope: Derivative of the value to a continuous spread over the discount curve, per
+            unit; shape (n,).
         value_up: Value with all quotes 1 bp up; shape (n,).
         value_down: Value with all quotes 1 bp down; shape (n,).
     """

@@ -174,8 +174,8 @@ def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
     """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades."""
     flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
     trades = np.arange(len(kept))
-    fixed_trade = np.repeat(trades, np.diff(flows.fixed_ptr))
-    float_trade = np.repeat(trades, np.diff(flows.float_ptr))
+    fixed_trade = np.repeat(trades, np.diff(flows.fixed_ptr[::2]))
+    float_trade = np.repeat(trades, np.diff(flows.float_ptr[::2]))
     alpha, beta = flows.float_alpha, flows.float_beta
     # Growth from a point to itself is 1: all that has fixed is a constant.
     grows = flows.float_start != flows.float_end

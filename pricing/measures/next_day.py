@@ -1,8 +1,8 @@
 """Theta of groups, from flows netted on the next calendar day.
 
-``theta.py`` defines theta by trade. A flow on the next day is linear in at most one of today's
+``theta.py`` defines theta by trade. A flow on the next day depends on at most one of today's
 fixings that are not known yet, so flows are netted once per date: those with that fixing at 0, and
-by index those per unit of it. A tick needs the forecast of each fixing, the next day's curves at
+by index what a fixing of 1 adds to them. A tick needs the forecast of each fixing, the next day's curves at
 the same quotes, and the netted terms.
 """
 
@@ -39,7 +39,7 @@ from pricing.measures.netting import (
     rows_of,
 )
 from pricing.measures.theta import Forecast
-from pricing.measures.value_date import DatedBlock, roll_to_next_day
+from pricing.measures.value_date import DatedBlock, roll_to_next_day, settlement_weight
 
 PAID = (0, 2)
 """The columns of cash flows that are money: fixed amounts, and constants of floating flows."""
@@ -78,8 +78,9 @@ class NextDayFixings:
 class NettedNextDay:
     """The netted flows of a block, or of many, on the day after the valuation date.
 
-    Terms come in ``1 + len(indices)`` rounds of all groups: first with today's unknown fixings at
-    0, then by index what one unit of its fixing adds.
+    Terms come in rounds of all groups: first with today's unknown fixings at 0, then by index what
+    a fixing of 1 adds, then by index what it adds to settlements at the start of a period, which
+    are not linear in it (``value_date.NextDayBlock``).
 
     Attributes:
         today: The next day, days since 1970.
@@ -108,6 +109,11 @@ class NettedNextDay:
     growth_key: IntArray
     growth_alpha: FloatArray
 
+    @property
+    def rounds(self) -> int:
+        """The number of rounds of groups."""
+        return 1 + 2 * len(self.indices)
+
 
 def net_next_day(
     dated: DatedBlock,
@@ -130,14 +136,16 @@ def net_next_day(
     unvalued = rows_of(block, later.base.failures) & ~lost
     kept = ~(lost | unvalued)
     rounds = [(0, later.base)]
+    first_of = ((1, later.per_fixing), (1 + len(fixings.indices), later.per_settlement))
     rounds += [
-        (1 + place, later.per_fixing[name])
+        (start + place, by_index[name])
+        for start, by_index in first_of
         for place, name in enumerate(fixings.indices)
-        if name in later.per_fixing
+        if name in by_index
     ]
     rows = [(number, *flow_rows(flows, kept)) for number, flows in rounds]
     first = {number: len(groups) * number for number, _ in rounds}
-    wide = len(groups) * (1 + len(fixings.indices))
+    wide = len(groups) * (1 + 2 * len(fixings.indices))
     cash = _added([(first[n], c, c.money[:, PAID].sum(axis=1)) for n, c, _ in rows], group, wide)
     growth = _added([(first[n], g, g.money[:, 0]) for n, _, g in rows], group, wide)
     return NettedNextDay(
@@ -187,7 +195,7 @@ def merge_next_day(
     if len(blocks) == 1:
         return first
     groups, places = join_groups([block.groups for block in blocks])
-    rounds = 1 + len(first.indices)
+    rounds = first.rounds
     earlier = None
     if (
         before is not None
@@ -286,7 +294,8 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
         return np.full(len(npv), np.nan)
     rates = ready.forecast.rates(solved.x)
     factor = kernel.discount_factors(ready.tables, later.x[:, None])
-    values = kernel.group_values(ready.flows, factor).reshape(1 + len(rates), len(npv))
-    theta = np.asarray(values[0] + (rates[:, None] * values[1:]).sum(axis=0) - npv)
+    weights = np.concatenate((rates, settlement_weight(rates, ready.forecast.years)))
+    values = kernel.group_values(ready.flows, factor).reshape(1 + len(weights), len(npv))
+    theta = np.asarray(values[0] + (weights[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan
     return theta

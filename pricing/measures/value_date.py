@@ -22,7 +22,18 @@ from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError
 from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
-from pricing.products.cash_flows import FIXED, NEVER, FlowBlock
+from pricing.products.cash_flows import (
+    COMPOUNDED,
+    DAILY,
+    FIXED,
+    IBOR,
+    NEVER,
+    NO_CURVE,
+    OVERNIGHT,
+    SETTLED_AT_START,
+    FlowBlock,
+    last_days,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class DatedBlock:
     def matured(self) -> BoolArray:
         """Trades that have made their last payment: worth 0, and no failures; shape (n,)."""
         last = np.full(len(self.block), self.today)
-        np.maximum.at(last, self.block.trade_of_flow, self.block.flows["pay"])
+        np.maximum.at(last, self.block.trade_of_flow, last_days(self.block.flows))
         over = np.asarray(last == self.today)
         failed = self.failed
         over[[row for row in np.flatnonzero(over) if self.block.trade_ids[row] in failed]] = False
@@ -59,16 +70,30 @@ class DatedBlock:
 class NextDayBlock:
     """A block on the next calendar day, before today's fixings are known.
 
-    Every flow is linear in the one fixing of today that it depends on: it is a flow of ``base``,
-    which takes that fixing as 0, plus the fixing times a flow of ``per_fixing``.
+    Every flow but settlements at the start of a period is linear in the one fixing L of today that
+    it depends on: it is a flow of ``base``, which takes L as 0, plus L times a flow of
+    ``per_fixing``. A settlement is linear in the discount factor 1 / (1 + L t), t being the years
+    of the index's own period: ``settlement_weight`` takes the place of L.
 
     Attributes:
         base: The block on the next day.
-        per_fixing: Flows per unit of today's fixing, by index.
+        per_fixing: What a fixing of 1 adds, by index.
+        per_settlement: The same of settlements at the start of a period.
     """
 
     base: DatedBlock
     per_fixing: Mapping[str, DatedBlock]
+    per_settlement: Mapping[str, DatedBlock]
+
+
+def settlement_weight(rate: FloatArray, years: FloatArray) -> FloatArray:
+    """How much of what a fixing of 1 adds to a settlement at the start one of ``rate`` does.
+
+    Args:
+        rate: Fixings, decimal per year.
+        years: Of the periods that they are for, by the index's day count.
+    """
+    return np.asarray(rate * (1.0 + years) / (1.0 + rate * years))
 
 
 @dataclass(frozen=True)
@@ -125,9 +150,13 @@ def roll_to_next_day(
     base = _lay_out(block, day, len(curves), columns, named)
     open_rows = (zero.alpha != one.alpha) | (zero.beta != one.beta)
     found: dict[str, DatedBlock] = {}
+    settled: dict[str, DatedBlock] = {}
+    at_start = block.flows["kind"][zero.row] == SETTLED_AT_START
     for number, name in enumerate(block.indices):
-        mine = open_rows & (block.flows["index"][zero.row] == number)
-        if mine.any():
+        of_index = open_rows & (block.flows["index"][zero.row] == number)
+        for into, mine in ((found, of_index & ~at_start), (settled, of_index & at_start)):
+            if not mine.any():
+                continue
             slope = _Running(
                 zero.row[mine],
                 zero.start[mine],
@@ -136,14 +165,14 @@ def roll_to_next_day(
             )
             some = _of_good_trades(slope.row, trade, failures)
             columns = _columns(block, some, trade, day, place, slope)
-            found[name] = _lay_out(block, day, len(curves), columns, named)
-    return NextDayBlock(base, found)
+            into[name] = _lay_out(block, day, len(curves), columns, named)
+    return NextDayBlock(base, found, settled)
 
 
 def _alive(flows: RecordArray, today: int) -> IntArray:
     """Rows of the flows that are paid after today and have not gone ex."""
     ex = flows["ex"]
-    return np.flatnonzero((flows["pay"] > today) & ((ex == NEVER) | (ex > today)))
+    return np.flatnonzero((last_days(flows) > today) & ((ex == NEVER) | (ex > today)))
 
 
 def _of_good_trades(
@@ -166,21 +195,30 @@ def _curve_places(
     place = np.array(
         [curves.index(name) if name in curves else -1 for name in block.curves], dtype=np.int64
     )
-    for column in (block.discount, block.forecast):
-        for row in np.flatnonzero(place[column] < 0):
-            name = block.curves[column[row]]
-            failures.setdefault(int(row), MissingCurve(name, ", ".join(curves)))
+    if (place >= 0).all():
+        return place
+    known = ", ".join(curves)
+    for row in np.flatnonzero(place[block.discount] < 0):
+        name = block.curves[block.discount[row]]
+        failures.setdefault(int(row), MissingCurve(name, known))
+    trade, grows_on = block.trade_of_flow, block.flows["curve"]
+    for flow in np.flatnonzero((grows_on != NO_CURVE) & np.isin(grows_on, np.flatnonzero(place < 0))):
+        name = block.curves[grows_on[flow]]
+        failures.setdefault(int(trade[flow]), MissingCurve(name, known))
     return place
 
 
 class _Columns(NamedTuple):
-    """Flows of a block's good trades, in the order of rows; points as curve and day."""
+    """Flows of a block's good trades, in the order of rows; points as curve and day.
 
-    fixed_trade: IntArray
+    A leg is twice the row of its trade, plus its own number.
+    """
+
+    fixed_leg: IntArray
     fixed_pay: tuple[IntArray, IntArray]
     fixed_amount: FloatArray
     fixed_unit: FloatArray
-    float_trade: IntArray
+    float_leg: IntArray
     float_pay: tuple[IntArray, IntArray]
     float_start: tuple[IntArray, IntArray]
     float_end: tuple[IntArray, IntArray]
@@ -194,35 +232,51 @@ def _columns(
     """Columns of some flows; what ``known`` says of a coupon counts instead of its own."""
     flows = block.flows
     # Field by field: numpy copies whole records four times slower.
-    is_fixed = flows["kind"][rows] == FIXED
-    fixed, floating = rows[is_fixed], rows[~is_fixed]
+    kind = flows["kind"][rows]
+    pays = (kind != COMPOUNDED) | (flows["scale"][rows] != 0.0)
+    fixed, floating = rows[kind == FIXED], rows[(kind != FIXED) & pays]
     fixed_trade, float_trade = trade[fixed], trade[floating]
-    paid, z_spread = flows["pay"][fixed], block.z_spread[fixed_trade]
+    paid, float_paid = (_pay_days(flows, some, today) for some in (fixed, floating))
     amount, unit = flows["amount"][fixed], flows["unit"][fixed]
-    spread = np.flatnonzero(z_spread)
-    if len(spread):
-        factor = np.exp(-z_spread[spread] * (paid[spread] - today) / YEAR)
-        amount[spread] *= factor
-        unit[spread] *= factor
+    _spread_out((amount, unit), block.z_spread[fixed_trade], paid - today)
     start, alpha = flows["start"][floating].astype(np.int64), flows["scale"][floating]
     beta = flows["amount"][floating] - alpha
     good = known if len(known.row) == 0 else _only(known, floating)
     at = np.searchsorted(floating, good.row)
     start[at], alpha[at], beta[at] = good.start, good.alpha, good.beta
-    discount, forecast = place[block.discount], place[block.forecast]
-    grows_on = forecast[float_trade]
+    end = flows["end"][floating].astype(np.int64)
+    end[at] = np.maximum(end[at], good.start)
+    _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
+    discount, grows_on = place[block.discount], place[flows["curve"][floating]]
+    legs = flows["leg"]
     return _Columns(
-        fixed_trade,
+        2 * fixed_trade + legs[fixed],
         (discount[fixed_trade], paid),
         amount,
         unit,
-        float_trade,
-        (discount[float_trade], flows["pay"][floating]),
+        2 * float_trade + legs[floating],
+        (discount[float_trade], float_paid),
         (grows_on, start),
-        (grows_on, np.maximum(flows["end"][floating], start)),
+        (grows_on, end),
         alpha,
         beta,
     )
+
+
+def _pay_days(flows: RecordArray, rows: IntArray, today: int) -> IntArray:
+    """Days of payment of some flows; those that pay daily pay today."""
+    days = flows["pay"][rows]
+    days[days == DAILY] = today
+    return np.asarray(days)
+
+
+def _spread_out(money: tuple[FloatArray, ...], z_spread: FloatArray, days: IntArray) -> None:
+    """Multiply money by what a trade's spread takes off until its payment, in place."""
+    rows = np.flatnonzero(z_spread)
+    if len(rows):
+        factor = np.exp(-z_spread[rows] * days[rows] / YEAR)
+        for column in money:
+            column[rows] *= factor
 
 
 def _only(known: _Running, floating: IntArray) -> _Running:
@@ -238,17 +292,18 @@ def _lay_out(
 ) -> DatedBlock:
     """Number the points of the columns."""
     c = columns
-    last = max(int(days.max(initial=today)) for _, days in (c.fixed_pay, c.float_pay, c.float_end))
+    used = (c.fixed_pay, c.float_pay, c.float_start, c.float_end)
+    last = max(int(days.max(initial=today)) for _, days in used)
     points = Points(today, curves, last)
     keys = {
         name: points.mark(*getattr(c, name))
         for name in ("fixed_pay", "float_pay", "float_start", "float_end")
     }
     flows = Flows(
-        fixed_ptr=_pointer(c.fixed_trade, len(block)),
+        fixed_ptr=_pointer(c.fixed_leg, len(block)),
         fixed_amount=c.fixed_amount,
         fixed_unit=c.fixed_unit,
-        float_ptr=_pointer(c.float_trade, len(block)),
+        float_ptr=_pointer(c.float_leg, len(block)),
         float_alpha=c.float_alpha,
         float_beta=c.float_beta,
         **{name: points.number(key) for name, key in keys.items()},
@@ -256,9 +311,9 @@ def _lay_out(
     return DatedBlock(block, today, flows, points.curve(), points.day(), failures)
 
 
-def _pointer(trade: IntArray, trades: int) -> IntArray:
-    ptr = np.zeros(trades + 1, dtype=np.int64)
-    np.cumsum(np.bincount(trade, minlength=trades), out=ptr[1:])
+def _pointer(leg: IntArray, trades: int) -> IntArray:
+    ptr = np.zeros(2 * trades + 1, dtype=np.int64)
+    np.cumsum(np.bincount(leg, minlength=2 * trades), out=ptr[1:])
     return ptr
 
 
@@ -280,12 +335,30 @@ def _running(
         flows["amount"] - flows["scale"],
     )
     for number in np.unique(flows["index"]):
-        mine = np.flatnonzero(flows["index"] == number)
+        of_index = flows["index"] == number
         row = conventions.INDICES[block.indices[number]]
-        history = fixings.of(row, int(flows["fixing"][mine].min()))
-        fix = _fix_overnight if row.kind == "overnight" else _fix_ibor
-        fix(flows, mine, fixings.today, history, found, owner, failures)
+        history = fixings.of(row, int(flows["fixing"][of_index].min()))
+        for kind in np.unique(flows["kind"][of_index]):
+            mine = np.flatnonzero(of_index & (flows["kind"] == kind))
+            _FIX[int(kind)](flows, mine, fixings.today, history, found, owner, failures)
     return found
+
+
+def _known_rates(
+    flows: RecordArray,
+    mine: IntArray,
+    today: int,
+    history: IndexHistory,
+    trade: IntArray,
+    failures: dict[int, PricingError],
+) -> FloatArray:
+    """The fixings of coupons that fix once; NaN: today's is still to come, or the trade fails."""
+    day = flows["fixing"][mine]
+    rate = history.rates[np.searchsorted(history.days, day)]
+    for i in mine[np.isnan(rate) & (day < today)]:
+        date = date_of(flows["fixing"][i]).isoformat()
+        failures.setdefault(int(trade[i]), MissingFixing(history.row.name, date))
+    return np.asarray(rate)
 
 
 def _fix_ibor(
@@ -298,17 +371,56 @@ def _fix_ibor(
     failures: dict[int, PricingError],
 ) -> None:
     """A coupon that has fixed pays a known amount; today's may still be to come."""
-    day = flows["fixing"][mine]
-    at = np.searchsorted(history.days, day)
-    rate = history.rates[at]
-    for i in mine[np.isnan(rate) & (day < today)]:
-        date = date_of(flows["fixing"][i]).isoformat()
-        failures.setdefault(int(trade[i]), MissingFixing(history.row.name, date))
+    rate = _known_rates(flows, mine, today, history, trade, failures)
     known, rate = mine[~np.isnan(rate)], rate[~np.isnan(rate)]
     found.beta[known] = flows["accrued"][known] * rate + flows["amount"][known]
+    _stop_growth(flows, known, today, found)
+
+
+def _stop_growth(flows: RecordArray, known: IntArray, today: int, found: _Running) -> None:
+    """All of these is known: no growth is left, from a point to itself."""
     found.alpha[known] = 0.0
-    # No growth is left: from a point to itself.
-    found.start[known] = np.maximum(flows["pay"][known], flows["end"][known])
+    last = np.maximum(flows["pay"][known], flows["end"][known])
+    found.start[known] = np.maximum(last, today)
+
+
+def _fix_settled_at_start(
+    flows: RecordArray,
+    mine: IntArray,
+    today: int,
+    history: IndexHistory,
+    found: _Running,
+    trade: IntArray,
+    failures: dict[int, PricingError],
+) -> None:
+    """A settlement that has fixed is discounted at its fixing: no linear function of that."""
+    rate = _known_rates(flows, mine, today, history, trade, failures)
+    known, rate = mine[~np.isnan(rate)], rate[~np.isnan(rate)]
+    scale, notional = flows["scale"][known], flows["amount"][known] - flows["scale"][known]
+    found.beta[known] = notional + scale / (1.0 + rate * flows["accrued"][known] / notional)
+    _stop_growth(flows, known, today, found)
+
+
+def _fix_compounded(
+    flows: RecordArray,
+    mine: IntArray,
+    today: int,
+    history: IndexHistory,
+    found: _Running,
+    trade: IntArray,
+    failures: dict[int, PricingError],
+) -> None:
+    """What has fixed of a compounding leg multiplies the growth of the rest."""
+    rate = _known_rates(flows, mine, today, history, trade, failures)
+    scale, known = flows["scale"][mine], ~np.isnan(rate)
+    heads = np.flatnonzero(scale)  # the flow that pays stands before those of its periods
+    notional = scale[heads][np.cumsum(scale != 0.0) - 1]
+    factor = 1.0 + np.where(known, rate, 0.0) * flows["accrued"][mine] / notional
+    until = np.where(known, flows["end"][mine], 0)
+    until[heads] = flows["start"][mine[heads]]
+    if len(heads):
+        found.alpha[mine[heads]] *= np.multiply.reduceat(factor, heads)
+        found.start[mine[heads]] = np.maximum(np.maximum.reduceat(until, heads), today)
 
 
 def _fix_overnight(
@@ -331,3 +443,12 @@ def _fix_overnight(
     found.alpha[mine] *= history.growth_to(until) / history.growth_from(first)
     # All of it known, payment still to come: growth from a point to itself is 1.
     found.start[mine] = np.maximum(until, today)
+
+
+_FIX = {
+    IBOR: _fix_ibor,
+    OVERNIGHT: _fix_overnight,
+    SETTLED_AT_START: _fix_settled_at_start,
+    COMPOUNDED: _fix_compounded,
+}
+"""What makes of each kind of floating flow what is known of it on a date."""

@@ -7,26 +7,43 @@ still to be paid, and which coupons have fixed at what rate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.errors import BadInput
 
-FIXED, IBOR, OVERNIGHT = 0, 1, 2
-NO_INDEX = 255
+FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED = range(5)
+"""What a flow pays.
+
+- FIXED: ``amount``.
+- IBOR: a coupon that fixes once: ``accrued`` times its fixing, plus ``amount``.
+- OVERNIGHT: ``scale`` times what an overnight index compounds to from ``start`` to ``end``, less 1,
+  plus ``amount``.
+- SETTLED_AT_START: the difference of a contract rate K and a fixing L over a period, settled at the
+  start of the period: N (1 - (1 + K t) / (1 + L t)). As growth it runs backwards, from the end of
+  the period to its start; ``scale`` is -N (1 + K t), ``amount`` -N K t and ``accrued`` N t.
+- COMPOUNDED: IBOR fixings that compound to one payment, N (product of (1 + L t) - 1). One flow with
+  ``scale`` N runs over all periods. A flow for each period follows it: with its fixing, its dates,
+  ``accrued`` N t and no ``scale``; it pays nothing.
+"""
+
+NO_INDEX = NO_CURVE = 255
 NEVER = 0
+DAILY = -(2**31)
+"""In ``pay``: paid at the valuation date, undiscounted, as the margin of a future is."""
 
 FLOW = np.dtype(
     [
         ("kind", "u1"),
-        ("leg", "u1"),  # 0 fixed, 1 floating
+        ("leg", "u1"),  # 0 or 1; of a trade, those of leg 0 stand first
         ("index", "u1"),  # place in the indices of the trade or block; NO_INDEX: none
-        ("pay", "i4"),  # day numbers from here
+        ("curve", "u1"),  # what it grows on: place in the curves of either; NO_CURVE: none
+        ("pay", "i4"),  # day numbers from here; DAILY: every day before ``ex``, else ``end``
         ("start", "i4"),
         ("end", "i4"),
         ("fixing", "i4"),
@@ -38,8 +55,33 @@ FLOW = np.dtype(
     ]
 )
 
-Row = tuple[int, int, int, int, int, int, int, int, float, float, float, float]
-"""One record of FLOW."""
+
+class Row(NamedTuple):
+    """One record of FLOW. What is not given is that of a fixed flow."""
+
+    kind: int = FIXED
+    leg: int = 0
+    index: int = NO_INDEX
+    curve: int = NO_CURVE
+    pay: int = 0
+    start: int = 0
+    end: int = 0
+    fixing: int = 0
+    ex: int = NEVER
+    scale: float = 0.0
+    accrued: float = 0.0
+    amount: float = 0.0
+    unit: float = 0.0
+
+
+def last_days(flows: RecordArray) -> IntArray:
+    """The day on which each flow is worth nothing any more: as a rule, that of its payment."""
+    days = flows["pay"].astype(np.int64)
+    daily = np.flatnonzero(days == DAILY)
+    if len(daily):
+        ex = flows["ex"][daily]
+        days[daily] = np.where(ex == NEVER, flows["end"][daily], ex)
+    return days
 
 
 @dataclass(frozen=True)
@@ -52,7 +94,7 @@ class CompiledTrade:
         book: Its book.
         flows: Records of type FLOW, in payment order by leg.
         discount: Name of its discount curve.
-        forecast: Name of its projection curve.
+        forecasts: Names of the curves that its flows grow on.
         indices: Names of the indices that its flows depend on.
         notional: Present size, for shares of coverage; trade currency, unsigned.
         z_spread: Continuous spread over the discount curve, decimal per year.
@@ -64,7 +106,7 @@ class CompiledTrade:
     book: str
     flows: RecordArray
     discount: str
-    forecast: str
+    forecasts: tuple[str, ...]
     notional: float
     indices: tuple[str, ...] = ()
     z_spread: float = 0.0
@@ -73,7 +115,7 @@ class CompiledTrade:
     @cached_property
     def last_payment(self) -> int:
         """Day number of the last payment; on that day and later the trade is worth nothing."""
-        return int(self.flows["pay"].max())
+        return int(last_days(self.flows).max())
 
 
 @dataclass(frozen=True)
@@ -81,7 +123,7 @@ class FlowBlock:
     """Many compiled trades of one currency, side by side.
 
     ``ptr`` has one entry more. ``curves`` and ``indices`` are the names that its trades use and no
-    others: ``discount`` and ``forecast`` are places in ``curves``, a flow's ``index`` one in
+    others: ``discount`` and a flow's ``curve`` are places in ``curves``, its ``index`` is one in
     ``indices``.
     """
 
@@ -93,7 +135,6 @@ class FlowBlock:
     ptr: IntArray
     flows: RecordArray
     discount: IntArray
-    forecast: IntArray
     notional: FloatArray
     z_spread: FloatArray
 
@@ -118,11 +159,12 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
         raise BadInput("trade_id", twice, "each trade id may stand once in a book")
     ptr = np.zeros(len(trades) + 1, dtype=np.int64)
     np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
-    curves = tuple(sorted({name for t in trades for name in (t.discount, t.forecast)}))
+    curves = tuple(sorted({name for t in trades for name in (t.discount, *t.forecasts)}))
     indices = tuple(sorted({name for t in trades for name in t.indices}))
     # As bytes: numpy joins records field by field, twenty times slower.
     flows = np.frombuffer(bytearray().join(t.flows.tobytes() for t in trades), dtype=FLOW)
-    number_indices(flows, ptr, [t.indices for t in trades], indices)
+    number_names(flows, "index", ptr, [t.indices for t in trades], indices)
+    number_names(flows, "curve", ptr, [t.forecasts for t in trades], curves)
     return FlowBlock(
         trade_ids=ids,
         products=tuple(t.product for t in trades),
@@ -132,34 +174,35 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
         ptr=ptr,
         flows=flows,
         discount=np.array([curves.index(t.discount) for t in trades], dtype=np.int32),
-        forecast=np.array([curves.index(t.forecast) for t in trades], dtype=np.int32),
         notional=np.array([t.notional for t in trades], dtype=np.float64),
         z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
     )
 
 
-def number_indices(
+def number_names(
     flows: RecordArray,
+    column: str,
     ptr: IntArray,
     of_trades: Sequence[tuple[str, ...]],
-    indices: tuple[str, ...],
+    names: tuple[str, ...],
 ) -> None:
-    """Make the index of each flow, a place in its trade's indices, one in those of the block.
+    """Make a place among the names of a trade one among the names of the block.
 
     Args:
-        flows: The flows of all trades; their column ``index`` is changed.
+        flows: The flows of all trades; the column is changed.
+        column: ``index`` or ``curve``.
         ptr: Where each trade's flows begin; one entry more.
-        of_trades: The indices of each trade.
-        indices: The indices of the block.
+        of_trades: The names of each trade.
+        names: The names of the block.
     """
-    if all(own in ((), indices) for own in of_trades):
+    if all(own in ((), names) for own in of_trades):
         return
-    place = {name: number for number, name in enumerate(indices)}
+    place = {name: number for number, name in enumerate(names)}
     places = np.array([place[name] for own in of_trades for name in own], dtype=np.uint8)
     first = np.cumsum([0, *(len(own) for own in of_trades)])[:-1]
-    floating = np.flatnonzero(flows["index"] != NO_INDEX)
-    trade = np.searchsorted(ptr, floating, side="right") - 1
-    flows["index"][floating] = places[first[trade] + flows["index"][floating]]
+    named = np.flatnonzero(flows[column] != NO_INDEX)
+    trade = np.searchsorted(ptr, named, side="right") - 1
+    flows[column][named] = places[first[trade] + flows[column][named]]
 
 
 def trades_of(block: FlowBlock) -> list[CompiledTrade]:
@@ -168,25 +211,29 @@ def trades_of(block: FlowBlock) -> list[CompiledTrade]:
 
 
 def _trade_of(block: FlowBlock, row: int) -> CompiledTrade:
-    flows, indices = block.flows[block.ptr[row] : block.ptr[row + 1]], block.indices
-    if indices:
-        numbers = flows["index"]
-        used = np.unique(numbers[numbers != NO_INDEX])
-        if len(used) < len(indices):
-            indices, flows = tuple(indices[number] for number in used), flows.copy()
-            floating = numbers != NO_INDEX
-            flows["index"][floating] = np.searchsorted(used, numbers[floating])
+    flows = block.flows[block.ptr[row] : block.ptr[row + 1]].copy()
+    indices = _keep_used(flows, "index", block.indices)
+    forecasts = _keep_used(flows, "curve", block.curves)
     return CompiledTrade(
         trade_id=block.trade_ids[row],
         product=block.products[row],
         book=block.books[row],
         flows=flows,
         discount=block.curves[block.discount[row]],
-        forecast=block.curves[block.forecast[row]],
+        forecasts=forecasts,
         notional=float(block.notional[row]),
         indices=indices,
         z_spread=float(block.z_spread[row]),
     )
+
+
+def _keep_used(flows: RecordArray, column: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Make a column a place among the names that the flows use; return these."""
+    numbers = flows[column]
+    named = numbers != NO_INDEX
+    used = np.unique(numbers[named])
+    flows[column][named] = np.searchsorted(used, numbers[named])
+    return tuple(names[number] for number in used)
 
 
 def only(block: FlowBlock, row: int) -> FlowBlock:
@@ -201,7 +248,6 @@ def only(block: FlowBlock, row: int) -> FlowBlock:
         ptr=block.ptr[row : row + 2] - block.ptr[row],
         flows=block.flows[flows],
         discount=block.discount[one],
-        forecast=block.forecast[one],
         notional=block.notional[one],
         z_spread=block.z_spread[one],
     )
@@ -225,7 +271,6 @@ def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[Flow
     """
     ids = [block.trade_ids[row] for block, some in zip(blocks, rows, strict=True) for row in some]
     order: IntArray = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
-    curves, discount, forecast = _renumbered(blocks, rows)
     first = np.cumsum([0, *[len(block.flows) for block in blocks]])
     start, size = (
         _joined([column[some] for column, some in zip(columns, rows, strict=True)], np.int64)[order]
@@ -238,7 +283,11 @@ def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[Flow
     all_flows = _joined([block.flows.view(BYTES) for block in blocks], BYTES)
     place = np.repeat(start - ptr[:-1], size) + np.arange(ptr[-1])
     flows = all_flows[place].view(FLOW)
-    indices = _renumber_indices(flows, blocks, np.searchsorted(first, place, side="right") - 1)
+    block_of_flow = np.searchsorted(first, place, side="right") - 1
+    indices = _renumber(flows, "index", [block.indices for block in blocks], block_of_flow)
+    paying = {b.curves[d] for b, r in zip(blocks, rows, strict=True) for d in np.unique(b.discount[r])}
+    named = [block.curves for block in blocks]
+    curves = _renumber(flows, "curve", named, block_of_flow, paying)
     block = FlowBlock(
         trade_ids=tuple([ids[row] for row in order]),
         products=_taken(blocks, rows, "products", order),
@@ -247,8 +296,7 @@ def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[Flow
         indices=indices,
         ptr=ptr,
         flows=flows,
-        discount=discount[order],
-        forecast=forecast[order],
+        discount=_places_of_discount(blocks, rows, curves)[order],
         notional=_joined([b.notional[r] for b, r in zip(blocks, rows, strict=True)], np.float64)[
             order
         ],
@@ -274,47 +322,50 @@ def _taken(
     return tuple([found[row] for row in order])
 
 
-def _renumbered(
-    blocks: Sequence[FlowBlock], rows: Sequence[IntArray]
-) -> tuple[tuple[str, ...], IntArray, IntArray]:
-    """The curves that rows use, and the places of each trade's curves in them."""
-    pairs = [
-        (block, np.concatenate((block.discount[some], block.forecast[some])))
+def _places_of_discount(
+    blocks: Sequence[FlowBlock], rows: Sequence[IntArray], curves: tuple[str, ...]
+) -> IntArray:
+    """The place of each trade's discount curve among the curves."""
+    place = {name: number for number, name in enumerate(curves)}
+    numbers = [
+        np.array([place.get(name, 0) for name in block.curves])[block.discount[some]]
         for block, some in zip(blocks, rows, strict=True)
     ]
-    used = {block.curves[place] for block, places in pairs for place in np.unique(places)}
-    curves = tuple(sorted(used))
-    place = {name: number for number, name in enumerate(curves)}
-    numbers = [np.array([place.get(name, 0) for name in block.curves]) for block in blocks]
-    discount, forecast = (
-        _joined(
-            [n[getattr(b, c)[r]] for n, b, r in zip(numbers, blocks, rows, strict=True)], np.int32
-        ).astype(np.int32)
-        for c in ("discount", "forecast")
-    )
-    return curves, discount, forecast
+    return np.asarray(_joined(numbers, np.int32).astype(np.int32))
 
 
-def _renumber_indices(
-    flows: RecordArray, blocks: Sequence[FlowBlock], block_of_flow: IntArray
+def _renumber(
+    flows: RecordArray,
+    column: str,
+    of_blocks: Sequence[tuple[str, ...]],
+    block_of_flow: IntArray,
+    others: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Make the index of each flow a place among the indices that the flows use; return these."""
-    floating = np.flatnonzero(flows["index"] != NO_INDEX)
-    numbers, of_block = flows["index"][floating], block_of_flow[floating]
-    width = max((len(block.indices) for block in blocks), default=0)
+    """Make a place among the names of a block one among those that are used; return these.
+
+    Args:
+        flows: The flows; the column is changed.
+        column: ``index`` or ``curve``.
+        of_blocks: The names of each block.
+        block_of_flow: Place of the block that each flow is of.
+        others: Names that are used beside those of the flows.
+    """
+    named = np.flatnonzero(flows[column] != NO_INDEX)
+    numbers, of_block = flows[column][named], block_of_flow[named]
+    width = max((len(names) for names in of_blocks), default=0)
     used = np.unique(of_block * width + numbers) if width else np.zeros(0, dtype=np.int64)
-    names = {each: blocks[each // width].indices[each % width] for each in used.tolist()}
-    indices = tuple(sorted(set(names.values())))
-    place = np.zeros(len(blocks) * max(width, 1), dtype=np.uint8)
-    for each, name in names.items():
-        place[each] = indices.index(name)
-    if len(floating):
-        flows["index"][floating] = place[of_block * width + numbers]
-    return indices
+    found = {each: of_blocks[each // width][each % width] for each in used.tolist()}
+    names = tuple(sorted({*found.values(), *others}))
+    place = np.zeros(len(of_blocks) * max(width, 1), dtype=np.uint8)
+    for each, name in found.items():
+        place[each] = names.index(name)
+    if len(named):
+        flows[column][named] = place[of_block * width + numbers]
+    return names
 
 
 def last_payments(block: FlowBlock) -> IntArray:
     """Day number of the last payment of each trade; shape (trades,)."""
     if not len(block):
         return np.zeros(0, dtype=np.int64)
-    return np.maximum.reduceat(block.flows["pay"], block.ptr[:-1]).astype(np.int64)
+    return np.maximum.reduceat(last_days(block.flows), block.ptr[:-1])

@@ -313,7 +313,7 @@ def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
         flows=flows.tobytes(),
         notional_of=as_bytes([*places[0], *places[1]]),
         discount=swap.discount_curve,
-        forecast=swap.forecast_curve,
+        forecasts=(swap.forecast_curve,),
         indices=(swap.index.name,),
     )
 

@@ -240,7 +240,6 @@ def make_template(terms: BondTerms, *, indexed: bool) -> Template:
         flows=flows.tobytes(),
         notional_of=as_bytes([0] * len(flows)),
         discount=bond.discount_curve,
-        forecast=bond.discount_curve,
     )
 
 

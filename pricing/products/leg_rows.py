@@ -8,7 +8,7 @@ import QuantLib as ql
 
 from pricing.markets import conventions
 from pricing.products import schedules
-from pricing.products.cash_flows import FIXED, IBOR, NEVER, NO_INDEX, OVERNIGHT, Row
+from pricing.products.cash_flows import IBOR, NEVER, OVERNIGHT, Row
 from pricing.products.schedules import day_number
 
 
@@ -19,17 +19,17 @@ def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
         coupon = ql.as_coupon(flow)
         pay = day_number(flow.date())
         if coupon is None:
-            rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, NEVER, 0.0, 0.0, flow.amount(), 0.0))
+            rows.append(Row(pay=pay, amount=flow.amount()))
             continue
         ex_date = coupon.exCouponDate()
         ex = NEVER if ex_date == ql.Date() else day_number(ex_date)
         unit = coupon.nominal() * coupon.accrualPeriod()
-        rows.append((FIXED, 0, NO_INDEX, pay, 0, 0, 0, ex, 0.0, 0.0, flow.amount(), unit))
+        rows.append(Row(pay=pay, ex=ex, amount=flow.amount(), unit=unit))
     return rows
 
 
 def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
-    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index."""
+    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index and curve."""
     make = _overnight_rows if index.kind == "overnight" else _ibor_rows
     coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
     return make(coupons, schedules.make_index(index), indexed)
@@ -53,7 +53,7 @@ def _overnight_rows(
         pay, last = day_number(coupon.date()), day_number(end)
         amount = accrued * coupon.spread()
         rows.append(
-            (OVERNIGHT, 1, 0, pay, first, last, first, NEVER, scale, 0.0, amount, 0.0),
+            Row(OVERNIGHT, 1, 0, 0, pay, first, last, first, scale=scale, amount=amount)
         )
     return rows
 
@@ -77,9 +77,11 @@ def _ibor_rows(
         geared = accrued * coupon.gearing()
         days = (day_number(each) for each in (coupon.date(), start, end, fixing))
         rows.append(
-            (
-                *(IBOR, 1, 0, *days, NEVER),
-                *(geared / years(start, end), geared, accrued * coupon.spread(), 0.0),
+            Row(
+                *(IBOR, 1, 0, 0, *days),
+                scale=geared / years(start, end),
+                accrued=geared,
+                amount=accrued * coupon.spread(),
             )
         )
     return rows

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import QuantLib as ql
 
 from pricing.markets import conventions
-from pricing.products.cash_flows import FIXED, IBOR, NEVER, NO_INDEX, OVERNIGHT, Row
+from pricing.products.cash_flows import IBOR, OVERNIGHT, Row
 from pricing.products.schedules import (
     calendar,
     day_counter,
@@ -66,7 +66,7 @@ def fixed_row(rules: PeriodRules, end: int, accrued: float) -> Row:
         accrued: The years that it pays for.
     """
     pay = payment_day(rules, end)
-    return (FIXED, 0, NO_INDEX, pay, 0, 0, 0, NEVER, 0.0, 0.0, accrued, accrued)
+    return Row(pay=pay, amount=accrued, unit=accrued)
 
 
 def floating_row(
@@ -77,7 +77,7 @@ def floating_row(
     *,
     indexed: bool,
 ) -> Row:
-    """A coupon on a trade's first index, with a spread of one; see ``leg_rows``.
+    """A coupon on a trade's first index and curve, with a spread of one; see ``leg_rows``.
 
     Args:
         rules: How it pays.
@@ -90,10 +90,11 @@ def floating_row(
     if index.kind == "overnight":
         start, end = period
         scale = accrued / years(index.day_count, start, end)
-        return (OVERNIGHT, 1, 0, pay, start, end, start, NEVER, scale, 0.0, accrued, 0.0)
+        return Row(OVERNIGHT, 1, 0, 0, pay, start, end, start, scale=scale, amount=accrued)
     fixing, start, end = _ibor_days(index.name, period, indexed)
     scale = accrued / years(index.day_count, start, end)
-    return (IBOR, 1, 0, pay, start, end, fixing, NEVER, scale, accrued, accrued, 0.0)
+    days = (pay, start, end, fixing)
+    return Row(IBOR, 1, 0, 0, *days, scale=scale, accrued=accrued, amount=accrued)
 
 
 @lru_cache(PERIODS_KEPT)

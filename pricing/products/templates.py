@@ -18,7 +18,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray, RecordArray
 from pricing.markets import conventions
-from pricing.products.cash_flows import FLOW, CompiledTrade, FlowBlock, number_indices
+from pricing.products.cash_flows import FLOW, CompiledTrade, FlowBlock, number_names
 from pricing.products.product import Product
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms
@@ -35,14 +35,14 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
             unit of notional; ``amount`` is so, and per unit of the rate of its leg.
         notional_of: Bytes of the number of the notional that each flow is on, ``uint16``.
         discount: Name of the discount curve.
-        forecast: Name of the projection curve.
-        indices: Names of the indices that its flows depend on.
+        forecasts: Names of the curves that its flows grow on; their ``curve`` is a place in them.
+        indices: Names of the indices that its flows depend on; their ``index`` is a place in them.
     """
 
     flows: bytes
     notional_of: bytes
     discount: str
-    forecast: str
+    forecasts: tuple[str, ...] = ()
     indices: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -134,7 +134,7 @@ def scaled(template: Template, by: Scaling, terms: Terms) -> CompiledTrade:
         book=terms.book,
         flows=flows,
         discount=template.discount,
-        forecast=template.forecast,
+        forecasts=template.forecasts,
         notional=terms.size,
         indices=template.indices,
         z_spread=by.z_spread,
@@ -145,23 +145,23 @@ def scaled_block(
     terms: Sequence[Terms], templates: Sequence[Template], by: Sequence[Scaling]
 ) -> FlowBlock:
     """The compiled trades side by side, as ``cash_flows.make_block`` lays them."""
-    curves = sorted({name for t in templates for name in (t.discount, t.forecast)})
+    curves = tuple(sorted({name for t in templates for name in (t.discount, *t.forecasts)}))
     indices = tuple(sorted({name for t in templates for name in t.indices}))
     place = {name: number for number, name in enumerate(curves)}
     ptr = np.zeros(len(terms) + 1, dtype=np.int64)
     np.cumsum([len(t) for t in templates], out=ptr[1:])
     flows = _scaled_flows(templates, by)
-    number_indices(flows, ptr, [t.indices for t in templates], indices)
+    number_names(flows, "index", ptr, [t.indices for t in templates], indices)
+    number_names(flows, "curve", ptr, [t.forecasts for t in templates], curves)
     return FlowBlock(
         trade_ids=tuple([t.trade_id for t in terms]),
         products=tuple([t.product for t in terms]),
         books=tuple([t.book for t in terms]),
-        curves=tuple(curves),
+        curves=curves,
         indices=indices,
         ptr=ptr,
         flows=flows,
         discount=np.array([place[t.discount] for t in templates], dtype=np.int32),
-        forecast=np.array([place[t.forecast] for t in templates], dtype=np.int32),
         notional=np.array([t.size for t in terms], dtype=np.float64),
         z_spread=np.array([each.z_spread for each in by], dtype=np.float64),
     )

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
+from importlib.resources.abc import Traversable
 
 import msgspec
 
@@ -29,14 +30,18 @@ from pricing.products.terms import Terms
 WORTH_A_PROCESS = 2_000
 """Templates below which starting Python and QuantLib takes as long as making them."""
 
-SOURCES = (
-    "markets/vocabulary",
-    *sorted(
-        f"products/{file.name.removesuffix('.py')}"
-        for file in resources.files("pricing.products").iterdir()
-        if file.name.endswith(".py")
-    ),
-)
+
+
+def _modules(folder: Traversable, path: str) -> Iterator[str]:
+    """The Python modules of a folder and its folders, as paths without their ending."""
+    for file in folder.iterdir():
+        if file.is_dir():
+            yield from _modules(file, f"{path}/{file.name}")
+        elif file.name.endswith(".py"):
+            yield f"{path}/{file.name.removesuffix('.py')}"
+
+
+SOURCES = ("markets/vocabulary", *sorted(_modules(resources.files("pricing.products"), "products")))
 """Files of the pricing library that make flows of terms; conventions count by their rows."""
 
 

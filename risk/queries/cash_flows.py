@@ -17,7 +17,7 @@ from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
 from pricing.measures.value_date import DatedBlock, roll_to
-from pricing.products.cash_flows import FlowBlock, only
+from pricing.products.cash_flows import FlowBlock, only, trades_of
 from pricing.products.registry import PRODUCTS
 from risk.queries.curves import FrameCurves, curves_of
 from risk.queries.trade_detail import FrameMoved, FrameView
@@ -39,7 +39,7 @@ def cash_flows(
 ) -> TradeFlows | None:
     """Flows of a trade; None when it did not compile. A failed one has none.
 
-    Each flow has ``pay_date``, ``leg`` (bond, fixed or floating), ``amount`` (trade currency,
+    Each flow has ``pay_date``, ``leg`` (a label of ``Product.legs``), ``amount`` (trade currency,
     received is positive), ``projected`` (the amount depends on the curves),
     ``discount_factor`` and ``present_value`` (with the bond's z-spread).
 
@@ -54,10 +54,8 @@ def cash_flows(
     curves = curves_of(view.rollup, options)
     dated = roll_to(block, curves.grid.today, _fixings(view), curves.names)
     rows = [] if dated.failures else _rows(dated, curves)
-    names = {
-        "discount": block.curves[block.discount[0]],
-        "forecast": block.curves[block.forecast[0]],
-    }
+    (trade,) = trades_of(block)
+    names = {"discount": trade.discount, "forecast": ", ".join(trade.forecasts)}
     return TradeFlows(names, sorted(rows, key=lambda row: (row["pay_date"], row["leg"])))
 
 
@@ -80,33 +78,33 @@ def _fixings(view: FrameView) -> dict[str, dict[Any, float]]:
 
 def _rows(dated: DatedBlock, curves: FrameCurves) -> list[Json]:
     flows, factors = dated.flows, curves.discount(dated.point_curve, dated.point_day)
-    legs = PRODUCTS[dated.block.products[0]].legs
-    spread = float(dated.block.z_spread[0])
-    fixed_days = dated.point_day[flows.fixed_pay]
-    # The block holds amounts with the bond's spread in them; what is paid is without.
-    with_spread = np.exp(-spread * (fixed_days - dated.today) / 365.0)
-    paid = flows.fixed_amount / with_spread
-    fixed = _leg(legs[0], fixed_days, paid, factors[flows.fixed_pay])
-    for row, share in zip(fixed, with_spread, strict=True):
-        row["present_value"] *= float(share)
+    fixed = _payments(dated, flows.fixed_ptr, flows.fixed_pay, flows.fixed_amount, factors)
     growth = factors[flows.float_start] / factors[flows.float_end]
     amount = flows.float_alpha * growth + flows.float_beta
-    days, pay = dated.point_day[flows.float_pay], factors[flows.float_pay]
-    floating = _leg(legs[-1], days, amount, pay)
+    floating = _payments(dated, flows.float_ptr, flows.float_pay, amount, factors)
     for row, alpha in zip(floating, flows.float_alpha, strict=True):
         row["projected"] = bool(alpha)
     return fixed + floating
 
 
-def _leg(name: str, days: IntArray, amounts: FloatArray, factors: FloatArray) -> list[Json]:
+def _payments(
+    dated: DatedBlock, ptr: IntArray, pay: IntArray, amounts: FloatArray, factors: FloatArray
+) -> list[Json]:
+    """Payments at points: ``ptr`` divides them by leg, ``amounts`` have the trade's spread."""
+    legs = PRODUCTS[dated.block.products[0]].legs
+    days = dated.point_day[pay]
+    # What is paid is without the spread.
+    with_spread = np.exp(-float(dated.block.z_spread[0]) * (days - dated.today) / 365.0)
     return [
         {
             "pay_date": date_of(day),
-            "leg": name,
-            "amount": float(amount),
+            "leg": legs[leg],
+            "amount": float(amount / share),
             "projected": False,
             "discount_factor": float(factor),
-            "present_value": float(amount * factor),
+            "present_value": float(amount / share * factor) * float(share),
         }
-        for day, amount, factor in zip(days, amounts, factors, strict=True)
+        for day, leg, amount, share, factor in zip(
+            days, np.repeat((0, 1), np.diff(ptr)), amounts, with_spread, factors[pay], strict=True
+        )
     ]

@@ -59,7 +59,10 @@ NAME_BYTES = 16
 
 
 class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
-    """A FlowBlock as bytes, with the names of the curves and indices that it uses."""
+    """A FlowBlock as bytes, with the names of the curves and indices that it uses.
+
+    ``flow_bytes`` is the size of a flow: a release with others cannot read it.
+    """
 
     trade_ids: list[str]
     products: list[str]
@@ -68,8 +71,8 @@ class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
     indices: list[str]
     ptr: bytes
     flows: bytes
+    flow_bytes: int
     discount: bytes
-    forecast: bytes
     notional: bytes
     z_spread: bytes
     made_from: bytes
@@ -89,8 +92,8 @@ def encode_block(block: FlowBlock, made_from: bytes = b"") -> bytes:
             indices=list(block.indices),
             ptr=block.ptr.astype(np.int64).tobytes(),
             flows=block.flows.tobytes(),
+            flow_bytes=FLOW.itemsize,
             discount=block.discount.astype(np.int32).tobytes(),
-            forecast=block.forecast.astype(np.int32).tobytes(),
             notional=block.notional.tobytes(),
             z_spread=block.z_spread.tobytes(),
             made_from=made_from,
@@ -106,20 +109,32 @@ def decode_block(raw: bytes) -> FlowBlock:
     """The block of these bytes.
 
     Raises:
-        StaleBook: It uses a curve or an index that this process does not know.
+        StaleBook: Another release made it, with other fields, or with a curve or an index that
+            this process does not know.
     """
-    return _block_of(_blob.decode(raw))
+    return _block_of(_decode_blob(raw))
 
 
 def decode_compiled(raw: bytes) -> CompiledBlock:
     """The block of these bytes, with the names of the terms of its trades.
 
     Raises:
-        StaleBook: It uses a curve or an index that this process does not know.
+        StaleBook: Another release made it, with other fields, or with a curve or an index that
+            this process does not know.
     """
-    blob = _blob.decode(raw)
+    blob = _decode_blob(raw)
     block = _block_of(blob)
     return CompiledBlock(block, np.frombuffer(blob.made_from, dtype=f"V{NAME_BYTES}"))
+
+
+def _decode_blob(raw: bytes) -> BlockBlob:
+    try:
+        blob = _blob.decode(raw)
+    except msgspec.ValidationError as error:
+        raise StaleBook(f"it has another release's fields ({error}): compile it again") from None
+    if blob.flow_bytes != FLOW.itemsize:
+        raise StaleBook("it has another release's flows: it must be compiled again")
+    return blob
 
 
 def _block_of(blob: BlockBlob) -> FlowBlock:
@@ -136,7 +151,6 @@ def _block_of(blob: BlockBlob) -> FlowBlock:
         ptr=np.frombuffer(blob.ptr, dtype=np.int64),
         flows=np.frombuffer(blob.flows, dtype=FLOW),
         discount=np.frombuffer(blob.discount, dtype=np.int32),
-        forecast=np.frombuffer(blob.forecast, dtype=np.int32),
         notional=np.frombuffer(blob.notional, dtype=np.float64),
         z_spread=np.frombuffer(blob.z_spread, dtype=np.float64),
     )
@@ -408,7 +422,8 @@ class CompiledBooks(Books):
         """The block of that name with the names of its terms; None when it is not there.
 
         Raises:
-            StaleBook: It uses a curve or an index that this process does not know.
+            StaleBook: Another release made it, with other fields, or with a curve or an index that
+            this process does not know.
         """
         raw = self.client.get(key(currency, "block", name))
         return decode_compiled(raw) if raw else None

@@ -83,19 +83,20 @@ def _tables_of(tables: Tables, points: IntArray) -> Tables:
 
 def _flows_of(flows: Flows, row: int) -> tuple[Flows, IntArray]:
     """One trade's flows over its own points, and which of the block's points those are."""
-    fixed = slice(flows.fixed_ptr[row], flows.fixed_ptr[row + 1])
-    floating = slice(flows.float_ptr[row], flows.float_ptr[row + 1])
+    legs = slice(2 * row, 2 * row + 3)
+    fixed_ptr, float_ptr = flows.fixed_ptr[legs], flows.float_ptr[legs]
+    fixed, floating = (slice(ptr[0], ptr[-1]) for ptr in (fixed_ptr, float_ptr))
     parts = [flows.fixed_pay[fixed], flows.float_pay[floating]]
     parts += [flows.float_start[floating], flows.float_end[floating]]
     points, places = np.unique(np.concatenate(parts), return_inverse=True)
     ends = np.cumsum([len(part) for part in parts])[:-1]
     pay, float_pay, start, end = np.split(places.astype(parts[0].dtype), ends)
     one = Flows(
-        fixed_ptr=flows.fixed_ptr[row : row + 2] - fixed.start,
+        fixed_ptr=fixed_ptr - fixed.start,
         fixed_pay=pay,
         fixed_amount=flows.fixed_amount[fixed],
         fixed_unit=flows.fixed_unit[fixed],
-        float_ptr=flows.float_ptr[row : row + 2] - floating.start,
+        float_ptr=float_ptr - floating.start,
         float_pay=float_pay,
         float_start=start,
         float_end=end,

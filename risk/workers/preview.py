@@ -11,7 +11,7 @@ from pricing.errors import BadInput, Failure, PricingError
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import FIXED, CompiledTrade, only
+from pricing.products.cash_flows import FIXED, CompiledTrade, last_days, only
 from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books
 from risk.store.compiled_book_store import StaleBook
@@ -92,7 +92,7 @@ def price_trade(question: TradeQuestion, session: Session) -> Json:
 def contract_flows(question: ContractQuestion) -> Json:
     """``flows`` in order of payment, the past included, or ``failure``.
 
-    Each flow has ``pay_date``, ``leg`` (0 fixed, 1 floating), ``what`` (coupon, redemption or
+    Each flow has ``pay_date``, ``leg`` (its place in ``Product.legs``), ``what`` (coupon, redemption or
     floating), ``amount`` (trade currency, received is positive; None when it depends on an index),
     ``index`` and the ``start`` and ``end`` of its accrual (None for fixed flows).
     """
@@ -104,14 +104,17 @@ def contract_flows(question: ContractQuestion) -> Json:
 
 
 def _flows(trade: CompiledTrade) -> list[Json]:
-    rows = sorted(trade.flows, key=lambda flow: (int(flow["pay"]), int(flow["leg"])))
+    days = last_days(trade.flows).tolist()
+    rows = sorted(
+        zip(days, trade.flows, strict=True), key=lambda row: (row[0], int(row[1]["leg"]))
+    )
     return [
         {
-            "pay_date": date_of(int(flow["pay"])),
+            "pay_date": date_of(day),
             "leg": int(flow["leg"]),
             **(_fixed(flow) if flow["kind"] == FIXED else _floating(flow, trade.indices)),
         }
-        for flow in rows
+        for day, flow in rows
     ]
 
 

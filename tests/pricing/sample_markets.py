@@ -203,6 +203,31 @@ def books(draw, currency: str, today: dt.date) -> list[Terms]:
     return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
 
 
+def one_of_each() -> list[Terms]:
+    """A plain trade of every product."""
+    bond = BondTerms(
+        trade_id="bond",
+        book="book",
+        convention="DE-BUND",
+        face_amount=NOTIONAL,
+        issue_date=dt.date(2020, 7, 4),
+        maturity_date=dt.date(2034, 7, 4),
+        coupon_rate=0.025,
+        z_spread_bp=12.0,
+    )
+    swap = SwapTerms(
+        trade_id="swap",
+        book="book",
+        convention="EUR-EURIBOR-6M",
+        pay_receive="pay",
+        notional=NOTIONAL,
+        effective_date=dt.date(2024, 3, 7),
+        termination_date=dt.date(2033, 3, 7),
+        fixed_rate=0.027,
+    )
+    return [bond, swap]
+
+
 def size(terms: Terms) -> float:
     return terms.notional if isinstance(terms, SwapTerms) else abs(terms.face_amount)
 

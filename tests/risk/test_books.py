@@ -283,7 +283,7 @@ def test_a_block_is_the_same_after_it_was_bytes():
         block.products,
         block.books,
     )
-    for name in ("ptr", "flows", "discount", "forecast", "notional", "z_spread"):
+    for name in ("ptr", "flows", "discount", "notional", "z_spread"):
         assert np.array_equal(getattr(back, name), getattr(block, name)), name
 
 

@@ -263,8 +263,8 @@ class Ours:
         dated, columns = self.dated, self.dated.flows
         tables = self.curves.grid.tables(dated.point_curve, dated.point_day)
         factors = self.curves.grid.discount(tables, self.solved.x)
-        fixed = slice(columns.fixed_ptr[row], columns.fixed_ptr[row + 1])
-        floating = slice(columns.float_ptr[row], columns.float_ptr[row + 1])
+        fixed = slice(columns.fixed_ptr[2 * row], columns.fixed_ptr[2 * row + 2])
+        floating = slice(columns.float_ptr[2 * row], columns.float_ptr[2 * row + 2])
         growth = factors[columns.float_start[floating]] / factors[columns.float_end[floating]]
         amounts = columns.float_alpha[floating] * growth + columns.float_beta[floating]
         days = np.concatenate([columns.fixed_pay[fixed], columns.float_pay[floating]])
