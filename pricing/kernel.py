@@ -205,7 +205,11 @@ def _value(flows: Flows, discount: FloatArray, npv: FloatArray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _spread_slope(
-    flows: Flows, discount: FloatArray, slope_of_factor: FloatArray, wanted: BoolArray, slope: FloatArray
+    flows: Flows,
+    discount: FloatArray,
+    slope_of_factor: FloatArray,
+    wanted: BoolArray,
+    slope: FloatArray,
 ) -> None:
     for trade in range(slope.shape[0]):
         if not wanted[trade]:

@@ -145,9 +145,7 @@ def _rows(
     swap, index = helper.swap(), conventions.INDICES[str(row.index)]
     fixed = [r._replace(amount=0.0) for r in fixed_leg_rows(swap.leg(0))]
     floating = _fixed_today(floating_leg_rows(swap.leg(1), index, indexed), index, today)
-    paid = [
-        r._replace(scale=-r.scale, accrued=-r.accrued, amount=-r.amount) for r in floating
-    ]
+    paid = [r._replace(scale=-r.scale, accrued=-r.accrued, amount=-r.amount) for r in floating]
     return [*fixed, *paid], False
 
 

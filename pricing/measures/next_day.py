@@ -2,8 +2,8 @@
 
 ``theta.py`` defines theta by trade. A flow on the next day depends on at most one of today's
 fixings that are not known yet, so flows are netted once per date: those with that fixing at 0, and
-by index what a fixing of 1 adds to them. A tick needs the forecast of each fixing, the next day's curves at
-the same quotes, and the netted terms.
+by index what a fixing of 1 adds to them. A tick needs the forecast of each fixing, the next day's
+curves at the same quotes, and the netted terms.
 """
 
 from __future__ import annotations

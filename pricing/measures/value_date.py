@@ -202,7 +202,9 @@ def _curve_places(
         name = block.curves[block.discount[row]]
         failures.setdefault(int(row), MissingCurve(name, known))
     trade, grows_on = block.trade_of_flow, block.flows["curve"]
-    for flow in np.flatnonzero((grows_on != NO_CURVE) & np.isin(grows_on, np.flatnonzero(place < 0))):
+    for flow in np.flatnonzero(
+        (grows_on != NO_CURVE) & np.isin(grows_on, np.flatnonzero(place < 0))
+    ):
         name = block.curves[grows_on[flow]]
         failures.setdefault(int(trade[flow]), MissingCurve(name, known))
     return place

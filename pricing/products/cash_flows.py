@@ -61,8 +61,8 @@ class Row(NamedTuple):
 
     kind: int = FIXED
     leg: int = 0
-    index: int = NO_INDEX
-    curve: int = NO_CURVE
+    index_place: int = NO_INDEX
+    curve_place: int = NO_CURVE
     pay: int = 0
     start: int = 0
     end: int = 0
@@ -285,7 +285,9 @@ def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[Flow
     flows = all_flows[place].view(FLOW)
     block_of_flow = np.searchsorted(first, place, side="right") - 1
     indices = _renumber(flows, "index", [block.indices for block in blocks], block_of_flow)
-    paying = {b.curves[d] for b, r in zip(blocks, rows, strict=True) for d in np.unique(b.discount[r])}
+    paying = {
+        b.curves[d] for b, r in zip(blocks, rows, strict=True) for d in np.unique(b.discount[r])
+    }
     named = [block.curves for block in blocks]
     curves = _renumber(flows, "curve", named, block_of_flow, paying)
     block = FlowBlock(

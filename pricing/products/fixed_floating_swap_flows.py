@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import bisect
-import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import QuantLib as ql
@@ -33,11 +31,10 @@ from pricing.products.schedules import (
     given_or,
     known_curve,
     make_index,
-    ql_of_day,
     roll,
-    stub_date,
     to_ql,
 )
+from pricing.products.swaps.legs import LegSchedule, make_schedule, off_fixing_days
 from pricing.products.templates import Scaling, Template, as_bytes
 
 
@@ -89,49 +86,23 @@ def resolve_swap(terms: SwapTerms) -> Swap:
     )
 
 
-class _Schedule(NamedTuple):
-    """The dates of a leg: as QuantLib has them, and as day numbers."""
-
-    dates: ql.Schedule
-    days: list[int]
-
-
-def _schedule(swap: Swap, tenor: str) -> _Schedule:
-    terms = swap.terms
-    start, end = to_ql(terms.effective_date), to_ql(terms.termination_date)
-    once = tenor == "ZERO"
-    check_swap(terms)
-    schedule = ql.Schedule(
-        start,
-        end,
-        ql.Period(0, ql.Days) if once else ql.Period(tenor),
-        calendar(swap.calendar),
-        swap.roll,
-        swap.roll,
-        ql.DateGeneration.Zero if once else ql.DateGeneration.Backward,
-        swap.end_of_month,
-        stub_date(terms.first_regular_date, once),
-        stub_date(terms.last_regular_date, once),
+def _schedule(swap: Swap, tenor: str) -> LegSchedule:
+    check_swap(swap.terms)
+    return make_schedule(
+        swap.terms,
+        tenor,
+        calendar=swap.calendar,
+        roll=swap.roll,
+        end_of_month=swap.end_of_month,
     )
-    days = [day_number(date) for date in schedule.dates()]
-    _refuse_empty_periods(days)
-    return _Schedule(schedule, days)
 
 
-def _schedules(swap: Swap) -> tuple[_Schedule, _Schedule]:
+def _schedules(swap: Swap) -> tuple[LegSchedule, LegSchedule]:
     """Those of the fixed and of the floating leg, one and the same where their periods are."""
     fixed = _schedule(swap, swap.fixed_frequency)
     if swap.float_frequency == swap.fixed_frequency:
         return fixed, fixed
     return fixed, _schedule(swap, swap.float_frequency)
-
-
-def _refuse_empty_periods(days: list[int]) -> None:
-    """Stub dates and month ends can fall on one day: QuantLib makes a period of no length."""
-    for before, day in itertools.pairwise(days):
-        if before == day:
-            allowed = "stub dates, frequency and end_of_month leave an empty period there"
-            raise BadInput("schedule", ql_of_day(day).ISO(), allowed)
 
 
 def _all_notionals(terms: SwapTerms) -> list[float]:
@@ -141,13 +112,13 @@ def _all_notionals(terms: SwapTerms) -> list[float]:
     return [terms.notional, *amounts]
 
 
-def _notionals(swap: Swap, schedule: _Schedule, fixed: _Schedule) -> list[float]:
+def _notionals(swap: Swap, schedule: LegSchedule, fixed: LegSchedule) -> list[float]:
     """The notional of each period of a schedule."""
     amounts = _all_notionals(swap.terms)
     return [amounts[place] for place in _places_of_notionals(swap, schedule, fixed)]
 
 
-def _places_of_notionals(swap: Swap, schedule: _Schedule, fixed: _Schedule) -> list[int]:
+def _places_of_notionals(swap: Swap, schedule: LegSchedule, fixed: LegSchedule) -> list[int]:
     """Which of ``_all_notionals`` each period of a schedule is on."""
     steps = swap.terms.notional_schedule
     if not steps:
@@ -245,7 +216,7 @@ def swap_legs(
 
 
 def _accruing(
-    swap: Swap, day_count: str, frequency: str, schedule: _Schedule, notionals: list[float]
+    swap: Swap, day_count: str, frequency: str, schedule: LegSchedule, notionals: list[float]
 ) -> tuple[ql.DayCounter, list[float]]:
     """A day counter and notionals under which a leg of these notionals accrues.
 
@@ -259,7 +230,7 @@ def _accruing(
     return ql.OneDayCounter(), [n * y for n, y in zip(notionals, years, strict=True)]
 
 
-def _icma_years(swap: Swap, frequency: str, schedule: _Schedule) -> list[float]:
+def _icma_years(swap: Swap, frequency: str, schedule: LegSchedule) -> list[float]:
     """The years of interest of each period of a leg; see ``accrual``.
 
     A floating leg of one period takes the quasi-coupon dates of the fixed leg.
@@ -276,7 +247,7 @@ def _icma_years(swap: Swap, frequency: str, schedule: _Schedule) -> list[float]:
 
 
 def _periods(
-    swap: Swap, day_count: str, frequency: str, schedule: _Schedule
+    swap: Swap, day_count: str, frequency: str, schedule: LegSchedule
 ) -> Iterator[tuple[PeriodRules, tuple[int, int], float]]:
     """The periods of a leg: how they pay, their two day numbers, and the years they pay for."""
     name = vocabulary.day_count(day_count)
@@ -336,7 +307,7 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
     signs = (swap.sign, -swap.sign)
     priced = ql.Swap(list(made), [s < 0 for s in signs])
     priced.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
-    off = _off_fixing_days(made[1], swap.index, market.today)
+    off = off_fixing_days(made[1], swap.index, market.today)
 
     def gap() -> float:
         """By how much less QuantLib values the floating leg than one of its own dates."""
@@ -351,61 +322,3 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
         return InstrumentValues(value(), legs, signs[0] * ql.CashFlows.bps(made[0], curve, False))
 
     return Instrument(value, values, max(leg[-1].date() for leg in made))
-
-
-@dataclass(frozen=True)
-class _OffFixingDays:
-    """An overnight coupon whose accrual starts or ends on a day without a fixing.
-
-    QuantLib grows it at simple interest within the fixing that begins before that day, and so
-    differs by about (rate x days / 360)^2 of notional from P(start) / P(end) of its own dates.
-    ``starts`` and ``ends`` are the fixing's first and last day around each such date, or None.
-    """
-
-    coupon: ql.FloatingRateCoupon
-    starts: tuple[ql.Date, ql.Date] | None
-    ends: tuple[ql.Date, ql.Date] | None
-
-    @property
-    def paid(self) -> ql.Date:
-        """The day of payment."""
-        return self.coupon.date()
-
-    def gap(self, forecast: ql.YieldTermStructureHandle) -> float:
-        """Amount between its own dates, less QuantLib's."""
-        p, factor = forecast.discount, 1.0
-        if self.starts is not None:
-            (v0, v1), own = self.starts, self.coupon.accrualStartDate()
-            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (v1 - own) / (v1 - v0)
-            factor *= p(own) / p(v1) / simple
-        if self.ends is not None:
-            (v0, v1), own = self.ends, self.coupon.accrualEndDate()
-            simple = 1.0 + (p(v0) / p(v1) - 1.0) * (own - v0) / (v1 - v0)
-            factor *= p(v0) / p(own) / simple
-        coupon = self.coupon
-        growth = 1.0 + (coupon.rate() - coupon.spread()) * coupon.accrualPeriod()
-        return float(coupon.nominal() * growth * (factor - 1.0))
-
-
-def _off_fixing_days(
-    leg: Sequence[ql.CashFlow], row: conventions.IndexConvention, today: dt.date
-) -> list[_OffFixingDays]:
-    """The coupons of a floating leg that start or end, from today on, on no fixing day."""
-    if row.kind != "overnight":
-        return []
-    index, now = make_index(row), to_ql(today)
-    calendar = index.fixingCalendar()
-
-    def around(day: ql.Date) -> tuple[ql.Date, ql.Date] | None:
-        if calendar.isBusinessDay(day):
-            return None
-        first = calendar.adjust(day, ql.Preceding)
-        return (first, calendar.adjust(day, ql.Following)) if first >= now else None
-
-    coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
-    found = [
-        _OffFixingDays(c, around(c.accrualStartDate()), around(c.accrualEndDate()))
-        for c in coupons
-        if c.date() > now
-    ]
-    return [coupon for coupon in found if coupon.starts or coupon.ends]

@@ -29,7 +29,7 @@ def fixed_leg_rows(leg: ql.Leg) -> list[Row]:
 
 
 def floating_leg_rows(leg: ql.Leg, index: conventions.IndexConvention, indexed: bool) -> list[Row]:
-    """Rows of FLOW of a leg of IBOR or compounded overnight coupons on a trade's first index and curve."""
+    """Rows of FLOW of IBOR or compounded overnight coupons on a trade's first index and curve."""
     make = _overnight_rows if index.kind == "overnight" else _ibor_rows
     coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
     return make(coupons, schedules.make_index(index), indexed)
@@ -52,9 +52,7 @@ def _overnight_rows(
         first = day_number(start)
         pay, last = day_number(coupon.date()), day_number(end)
         amount = accrued * coupon.spread()
-        rows.append(
-            Row(OVERNIGHT, 1, 0, 0, pay, first, last, first, scale=scale, amount=amount)
-        )
+        rows.append(Row(OVERNIGHT, 1, 0, 0, pay, first, last, first, scale=scale, amount=amount))
     return rows
 
 
@@ -75,13 +73,14 @@ def _ibor_rows(
             end = max(advance(next_fixing, lag, ql.Days), start + 1)
         accrued = coupon.nominal() * coupon.accrualPeriod()
         geared = accrued * coupon.gearing()
-        days = (day_number(each) for each in (coupon.date(), start, end, fixing))
+        pay, first, last, fixed = map(day_number, (coupon.date(), start, end, fixing))
+        scale, amount = geared / years(start, end), accrued * coupon.spread()
         rows.append(
             Row(
-                *(IBOR, 1, 0, 0, *days),
-                scale=geared / years(start, end),
+                *(IBOR, 1, 0, 0, pay, first, last, fixed),
+                scale=scale,
                 accrued=geared,
-                amount=accrued * coupon.spread(),
+                amount=amount,
             )
         )
     return rows

@@ -31,7 +31,6 @@ WORTH_A_PROCESS = 2_000
 """Templates below which starting Python and QuantLib takes as long as making them."""
 
 
-
 def _modules(folder: Traversable, path: str) -> Iterator[str]:
     """The Python modules of a folder and its folders, as paths without their ending."""
     for file in folder.iterdir():

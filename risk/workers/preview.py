@@ -92,9 +92,9 @@ def price_trade(question: TradeQuestion, session: Session) -> Json:
 def contract_flows(question: ContractQuestion) -> Json:
     """``flows`` in order of payment, the past included, or ``failure``.
 
-    Each flow has ``pay_date``, ``leg`` (its place in ``Product.legs``), ``what`` (coupon, redemption or
-    floating), ``amount`` (trade currency, received is positive; None when it depends on an index),
-    ``index`` and the ``start`` and ``end`` of its accrual (None for fixed flows).
+    Each flow has ``pay_date``, ``leg`` (its place in ``Product.legs``), ``what`` (coupon,
+    redemption or floating), ``amount`` (trade currency, received is positive; None when it depends
+    on an index), ``index`` and the ``start`` and ``end`` of its accrual (None for fixed flows).
     """
     try:
         trade = compile_trade(terms_of(question.type, question.terms))
@@ -105,9 +105,7 @@ def contract_flows(question: ContractQuestion) -> Json:
 
 def _flows(trade: CompiledTrade) -> list[Json]:
     days = last_days(trade.flows).tolist()
-    rows = sorted(
-        zip(days, trade.flows, strict=True), key=lambda row: (row[0], int(row[1]["leg"]))
-    )
+    rows = sorted(zip(days, trade.flows, strict=True), key=lambda row: (row[0], int(row[1]["leg"])))
     return [
         {
             "pay_date": date_of(day),

@@ -48,7 +48,7 @@ Factor = Callable[[str, int], float]
 def trade(name: str, *rows: Row, product: str = "swap", **more) -> CompiledTrade:
     given = {"discount": "EUR-ESTR", "notional": 1e6, "book": "book", **more}
     return CompiledTrade(
-        trade_id=name, product=product, flows=np.array(rows, dtype=FLOW), **given
+        trade_id=name, product=product, flows=np.array(list(rows), dtype=FLOW), **given
     )
 
 
@@ -155,9 +155,7 @@ def test_a_floating_flow_carries_the_spread_of_its_trade():
 def test_sums_of_groups_are_those_of_the_trades():
     curves, solved = market()
     dated = roll_to(make_block(BOOK), NOW, FIXINGS, curves.names)
-    sums = price_groups(
-        make_ready_groups(net(dated, curves.names), curves.grid), curves, solved
-    )
+    sums = price_groups(make_ready_groups(net(dated, curves.names), curves.grid), curves, solved)
     risk = risk_of(BOOK, curves, solved)
     assert sums.groups == (("book", "bond"), ("book", "swap"))
     for name in ("npv", "dv01_par", "dv01_zero", "gamma"):
