@@ -23,7 +23,13 @@ CSS, ICON = HERE / "theme.css", HERE / "icon.svg"
 TEXT, MUTED, LINE, PANEL = "#dce3ee", "#8b97ad", "#26304a", "#142136"
 GREEN, RED, AMBER = "#4fd08a", "#ff8f8f", "#f5b041"
 CURRENCY_COLORS = {"USD": "#4c9aff", "EUR": "#f5b041", "GBP": "#af7ac5"}
-PRODUCT_COLORS = {"bond": "#5dade2", "swap": "#48c9b0"}
+PRODUCT_COLORS = {
+    "bond": "#5dade2",
+    "swap": "#48c9b0",
+    "basis_swap": "#f5b041",
+    "zero_coupon_swap": "#af7ac5",
+    "fra": "#ec7063",
+}
 HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
 
 

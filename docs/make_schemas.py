@@ -26,8 +26,13 @@ NAMES = {
     "floating_index": conventions.INDICES,
     "discount_curve": conventions.CURVES,
     "forecast_curve": conventions.CURVES,
+    "first_forecast_curve": conventions.CURVES,
+    "second_forecast_curve": conventions.CURVES,
 }
 """Fields of terms that hold a name of a table, or nothing."""
+
+REQUIRED_NAMES = dict.fromkeys(("index", "first_index", "second_index"), conventions.INDICES)
+"""Fields of terms that hold a name of a table."""
 
 
 def market_schema() -> Json:
@@ -62,7 +67,13 @@ def book_schema() -> Json:
         rows[product.plural]["items"] = {"$ref": f"#/$defs/{name}"}
         fields = parts[name]["properties"]
         fields |= {field: _or_null(names) for field, names in NAMES.items() if field in fields}
-    parts["SwapTerms"]["properties"]["convention"] = {"enum": list(conventions.SWAPS)}
+        fields |= {
+            field: {"enum": list(names)}
+            for field, names in REQUIRED_NAMES.items()
+            if field in fields
+        }
+    for name in ("SwapTerms", "ZeroCouponSwapTerms"):
+        parts[name]["properties"]["convention"] = {"enum": list(conventions.SWAPS)}
     parts["BondTerms"]["properties"]["convention"] = _or_null(conventions.BONDS)
     title = "Book file of manage.py price"
     return {"$schema": DRAFT, "title": title, "$ref": "#/$defs/BookFile", "$defs": parts}

@@ -22,7 +22,7 @@ from msgspec import MsgspecError
 
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, check_connection
 from feedbridge.kafka.topics import TOPICS, connect_admin
-from instruments.models import BondPosition, Fixing, Swap
+from instruments.models import Fixing, trade_models
 from ops.probes import sentence_of
 from pricing.markets.conventions import CURRENCIES
 from risk.store.compiled_book import Books
@@ -223,10 +223,13 @@ def _tables(_: System) -> str:
 
 
 def _trades(_: System) -> str:
-    positions, swaps = BondPosition.objects.count(), Swap.objects.count()
-    if not positions + swaps:
+    counts = {
+        str(model._meta.verbose_name_plural): model._default_manager.count()
+        for model in trade_models()
+    }
+    if not any(counts.values()):
         raise CheckFailed("no trade is stored")
-    return f"{positions} bond positions, {swaps} swaps"
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 def _fixings(_: System) -> str:

@@ -185,6 +185,15 @@ class TradeSerializer(RowSerializer):
     currency = serializers.CharField(read_only=True)
 
 
+def _counterparty() -> CodeField:
+    return CodeField(
+        queryset=Counterparty.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Code of the counterparty",
+    )
+
+
 def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
     """The serializer of a product that has none of its own: all fields of its table."""
     meta = {
@@ -194,8 +203,11 @@ def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
         "read_only_fields": ("created", "updated"),
     }
     fields: dict[str, Any] = {"Meta": type("Meta", (), meta)}
-    if any(field.name == "currency" for field in model._meta.fields):
+    columns = {field.name for field in model._meta.fields}
+    if "currency" in columns:
         fields["currency"] = None  # the column, which is written too, takes its place
+    if "counterparty" in columns:
+        fields["counterparty"] = _counterparty()
     return type(f"{model.__name__}Serializer", (TradeSerializer,), fields)
 
 
@@ -211,12 +223,7 @@ class BondPositionSerializer(TradeSerializer):
 
 
 class SwapSerializer(TradeSerializer):
-    counterparty = CodeField(
-        queryset=Counterparty.objects.all(),
-        required=False,
-        allow_null=True,
-        help_text="Code of the counterparty",
-    )
+    counterparty = _counterparty()
 
     class Meta:
         model = Swap

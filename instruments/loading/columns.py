@@ -16,12 +16,17 @@ MOST_WHOLE = 32_767
 NAMES: Mapping[str, tuple[str, ...]] = {
     "currency": conventions.CURRENCIES,
     "index": tuple(conventions.INDICES),
-    "floating_index": tuple(conventions.INDICES),
-    "discount_curve": tuple(conventions.CURVES),
-    "forecast_curve": tuple(conventions.CURVES),
+    **dict.fromkeys(("floating_index", "first_index", "second_index"), tuple(conventions.INDICES)),
+    **dict.fromkeys(
+        ("discount_curve", "forecast_curve", "first_forecast_curve", "second_forecast_curve"),
+        tuple(conventions.CURVES),
+    ),
     "calendar": vocabulary.CALENDARS,
     "business_day_convention": vocabulary.ROLLS,
-    **dict.fromkeys(("payment_frequency", "float_frequency"), vocabulary.FREQUENCIES),
+    **dict.fromkeys(
+        ("payment_frequency", "float_frequency", "first_frequency", "second_frequency"),
+        vocabulary.FREQUENCIES,
+    ),
     "fixed_frequency": vocabulary.PERIODIC_FREQUENCIES,
     **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), vocabulary.DAY_COUNTS),
 }

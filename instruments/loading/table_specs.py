@@ -10,15 +10,18 @@ from django.db import models
 from instruments import validation
 from instruments.loading.table_spec import TENOR, TableSpec
 from instruments.models import (
+    BasisSwap,
     Bond,
     BondPosition,
     Book,
     Counterparty,
     Desk,
     Fixing,
+    ForwardRateAgreement,
     FxRate,
     Issuer,
     Swap,
+    ZeroCouponSwap,
 )
 from pricing.markets import conventions
 
@@ -48,6 +51,29 @@ SWAP_FIELDS = (
     "float_day_count", "floating_index", "calendar", "business_day_convention", "end_of_month",
     "discount_curve", "forecast_curve",
 )  # fmt: skip
+BASIS_SWAP_FIELDS = (
+    "trade_id", "first_index", "second_index", "pay_receive", "notional", "effective_date", "tenor",
+    "termination_date", "first_spread_bp", "second_spread_bp", "book", "status", "counterparty",
+    "first_regular_date", "last_regular_date", "first_frequency", "second_frequency", "payment_lag",
+    "calendar", "business_day_convention", "end_of_month", "discount_curve",
+    "first_forecast_curve", "second_forecast_curve",
+)  # fmt: skip
+ZERO_COUPON_SWAP_FIELDS = (
+    "trade_id", "convention", "pay_receive", "notional", "effective_date", "tenor",
+    "termination_date", "fixed_rate", "book", "status", "counterparty", "fixed_frequency",
+    "fixed_day_count", "floating_index", "payment_lag", "calendar", "business_day_convention",
+    "end_of_month", "discount_curve", "forecast_curve",
+)  # fmt: skip
+SWAP_TERMS = {
+    **TRADE,
+    "convention": "supplies every field of the legs that is empty",
+    "notional": "in the currency of the trade, above zero",
+    "effective_date": "where accrual starts",
+    "termination_date": "unadjusted end date; or give tenor",
+    "counterparty": "the counterparty; optional",
+    "payment_lag": f"business days from accrual end to payment{OTHERWISE}",
+    **SCHEDULE,
+}
 
 KINDS: Mapping[str, TableSpec] = MappingProxyType(
     {
@@ -170,6 +196,86 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                     "tenor": "10Y",
                     "fixed_rate": "0.0385",
                     "book": "USD-SWAPS",
+                },
+            ),
+            TableSpec(
+                name="basis_swaps",
+                model=BasisSwap,
+                key=("trade_id",),
+                fields=BASIS_SWAP_FIELDS,
+                instead={"termination_date": TENOR.name},
+                meanings={
+                    **SWAP_TERMS,
+                    "first_index": "index of the first leg",
+                    "second_index": "index of the second leg, of the same currency",
+                    "pay_receive": "of the first leg; the second goes the other way",
+                    "first_frequency": "of the first leg; empty: the period of its index, and for "
+                    "an overnight index that of the other leg",
+                    "second_frequency": "of the second leg; as first_frequency",
+                    "first_forecast_curve": f"projection curve of the first leg{OTHERWISE}",
+                    "second_forecast_curve": f"projection curve of the second leg{OTHERWISE}",
+                },
+                example={
+                    "trade_id": "BASIS-1",
+                    "first_index": "EURIBOR3M",
+                    "second_index": "EURIBOR6M",
+                    "pay_receive": "receive",
+                    "notional": "10000000",
+                    "effective_date": "2024-03-20",
+                    "tenor": "10Y",
+                    "first_spread_bp": "5.5",
+                    "book": "EUR-EURIBOR",
+                },
+            ),
+            TableSpec(
+                name="zero_coupon_swaps",
+                model=ZeroCouponSwap,
+                key=("trade_id",),
+                fields=ZERO_COUPON_SWAP_FIELDS,
+                convention_names=tuple(conventions.SWAPS),
+                instead={"termination_date": TENOR.name},
+                meanings={
+                    **SWAP_TERMS,
+                    "pay_receive": "of the fixed leg: a receiver receives fixed",
+                    "fixed_day_count": f"of the years that the fixed rate compounds{OTHERWISE}",
+                    "floating_index": f"of the floating leg{OTHERWISE}",
+                    "forecast_curve": f"projection curve of the floating leg{OTHERWISE}",
+                },
+                example={
+                    "trade_id": "ZC-1",
+                    "convention": "EUR-EURIBOR-6M",
+                    "pay_receive": "receive",
+                    "notional": "10000000",
+                    "effective_date": "2024-03-20",
+                    "tenor": "10Y",
+                    "fixed_rate": "0.0265",
+                    "book": "EUR-EURIBOR",
+                },
+            ),
+            TableSpec(
+                name="fras",
+                model=ForwardRateAgreement,
+                key=("trade_id",),
+                fields=(
+                    *("trade_id", "index", "pay_receive", "notional", "effective_date"),
+                    *("fixed_rate", "book", "status", "counterparty"),
+                    *("discount_curve", "forecast_curve"),
+                ),
+                meanings={
+                    **SWAP_TERMS,
+                    "index": "the IBOR index whose period and fixing it is on",
+                    "pay_receive": "of the fixed rate: the buyer pays it",
+                    "effective_date": "first day of the period, on which it is settled",
+                    "forecast_curve": f"projection curve{OTHERWISE}",
+                },
+                example={
+                    "trade_id": "FRA-1",
+                    "index": "EURIBOR3M",
+                    "pay_receive": "pay",
+                    "notional": "50000000",
+                    "effective_date": "2024-06-19",
+                    "fixed_rate": "0.0365",
+                    "book": "EUR-EURIBOR",
                 },
             ),
             TableSpec(

@@ -12,9 +12,11 @@ from instruments.models.position import BondPosition
 from instruments.models.quarantine import Quarantine
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
+from instruments.models.swaps import BasisSwap, ForwardRateAgreement, ZeroCouponSwap
 from instruments.models.trade import Status, Trade, trade_models
 
 __all__ = (
+    "BasisSwap",
     "Bond",
     "BondPosition",
     "Book",
@@ -22,6 +24,7 @@ __all__ = (
     "Counterparty",
     "Desk",
     "Fixing",
+    "ForwardRateAgreement",
     "FxRate",
     "Issuer",
     "PricedRow",
@@ -32,5 +35,6 @@ __all__ = (
     "Status",
     "Swap",
     "Trade",
+    "ZeroCouponSwap",
     "trade_models",
 )

@@ -96,12 +96,12 @@ def settlement_weight(rate: FloatArray, years: FloatArray) -> FloatArray:
     return np.asarray(rate * (1.0 + years) / (1.0 + rate * years))
 
 
-@dataclass(frozen=True)
-class _Running:
+class _Running(NamedTuple):
     """Coupons whose fixing has begun, ascending by row; columns as in ``Flows``."""
 
     row: IntArray
     start: IntArray
+    end: IntArray
     alpha: FloatArray
     beta: FloatArray
 
@@ -160,6 +160,7 @@ def roll_to_next_day(
             slope = _Running(
                 zero.row[mine],
                 zero.start[mine],
+                zero.end[mine],
                 one.alpha[mine] - zero.alpha[mine],
                 one.beta[mine] - zero.beta[mine],
             )
@@ -245,9 +246,8 @@ def _columns(
     beta = flows["amount"][floating] - alpha
     good = known if len(known.row) == 0 else _only(known, floating)
     at = np.searchsorted(floating, good.row)
-    start[at], alpha[at], beta[at] = good.start, good.alpha, good.beta
     end = flows["end"][floating].astype(np.int64)
-    end[at] = np.maximum(end[at], good.start)
+    start[at], end[at], alpha[at], beta[at] = good.start, good.end, good.alpha, good.beta
     _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
     discount, grows_on = place[block.discount], place[flows["curve"][floating]]
     legs = flows["leg"]
@@ -286,7 +286,9 @@ def _only(known: _Running, floating: IntArray) -> _Running:
     kept = np.isin(known.row, floating, assume_unique=True)
     if kept.all():
         return known
-    return _Running(known.row[kept], known.start[kept], known.alpha[kept], known.beta[kept])
+    return _Running(
+        known.row[kept], known.start[kept], known.end[kept], known.alpha[kept], known.beta[kept]
+    )
 
 
 def _lay_out(
@@ -333,6 +335,7 @@ def _running(
     found = _Running(
         begun,
         flows["start"].astype(np.int64),
+        flows["end"].astype(np.int64),
         flows["scale"].copy(),
         flows["amount"] - flows["scale"],
     )
@@ -383,7 +386,7 @@ def _stop_growth(flows: RecordArray, known: IntArray, today: int, found: _Runnin
     """All of these is known: no growth is left, from a point to itself."""
     found.alpha[known] = 0.0
     last = np.maximum(flows["pay"][known], flows["end"][known])
-    found.start[known] = np.maximum(last, today)
+    found.start[known] = found.end[known] = np.maximum(last, today)
 
 
 def _fix_settled_at_start(
@@ -422,7 +425,9 @@ def _fix_compounded(
     until[heads] = flows["start"][mine[heads]]
     if len(heads):
         found.alpha[mine[heads]] *= np.multiply.reduceat(factor, heads)
-        found.start[mine[heads]] = np.maximum(np.maximum.reduceat(until, heads), today)
+        head = mine[heads]
+        found.start[head] = np.maximum(np.maximum.reduceat(until, heads), today)
+        found.end[head] = np.maximum(found.end[head], found.start[head])
 
 
 def _fix_overnight(
@@ -445,6 +450,7 @@ def _fix_overnight(
     found.alpha[mine] *= history.growth_to(until) / history.growth_from(first)
     # All of it known, payment still to come: growth from a point to itself is 1.
     found.start[mine] = np.maximum(until, today)
+    found.end[mine] = np.maximum(found.end[mine], found.start[mine])
 
 
 _FIX = {

@@ -12,8 +12,9 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
-from pricing.markets import calendars, conventions, vocabulary
+from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
+from pricing.products.swaps.checks import check_index, check_length
 from pricing.products.terms import (
     Bp,
     Days,
@@ -95,7 +96,8 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
             check_between(name, getattr(self, name), self.effective_date, self.termination_date)
         check_in_order(self, "first_regular_date", "last_regular_date")
         check_names(self, NAMES)
-        _check_index(self.floating_index, self.currency)
+        if self.floating_index is not None:
+            check_index("floating_index", self.floating_index, self.currency)
         check_curves(self, ("discount_curve", "forecast_curve"))
         self._check_first_regular_date()
 
@@ -143,14 +145,14 @@ def paying_fixed_frequency(terms: SwapTerms) -> str:
     """The frequency of the fixed leg.
 
     Raises:
-        BadInput: It pays once at the end. Such a swap compounds its rate, which is not modelled.
+        BadInput: It pays once at the end: such a swap compounds its rate and is another product.
     """
     row = conventions.SWAPS[terms.convention]
     value = row.fixed_frequency if terms.fixed_frequency is None else terms.fixed_frequency
     found = vocabulary.frequency(value, "fixed_frequency")
     if found not in vocabulary.PERIODIC_FREQUENCIES:
         allowed = ", ".join(vocabulary.PERIODIC_FREQUENCIES)
-        reason = f"zero-coupon swaps are not priced yet, their rate compounds; allowed: {allowed}"
+        reason = f"one payment compounds: use product zero_coupon_swap; allowed here: {allowed}"
         raise BadInput("fixed_frequency", value, reason)
     return found
 
@@ -166,17 +168,7 @@ def check_swap(terms: SwapTerms) -> None:
     paying_fixed_frequency(terms)
     row = conventions.SWAPS[terms.convention]
     calendar = terms.calendar or row.calendar
-    convention = terms.business_day_convention or row.business_day_convention
-    start, end = (
-        calendars.adjust(calendar, date, convention)
-        for date in (terms.effective_date, terms.termination_date)
-    )
-    if start >= end:
-        reason = (
-            f"it falls on {end}, as effective_date {terms.effective_date} does, by calendar "
-            f"{calendar} and the business day convention: end on a later business day"
-        )
-        raise BadInput("termination_date", terms.termination_date.isoformat(), reason)
+    check_length(terms, calendar, terms.business_day_convention or row.business_day_convention)
 
 
 def shape_of_schedule(terms: SwapTerms) -> tuple[dt.date | None, ...] | None:
@@ -186,15 +178,6 @@ def shape_of_schedule(terms: SwapTerms) -> tuple[dt.date | None, ...] | None:
     """
     steps = terms.notional_schedule
     return tuple(getattr(step, "date", None) for step in steps) if steps else None
-
-
-def _check_index(name: str | None, currency: str) -> None:
-    if name is None:
-        return
-    row = conventions.INDICES.get(name)
-    if row is None or row.currency != currency:
-        known = [i.name for i in conventions.INDICES.values() if i.currency == currency]
-        raise BadInput("floating_index", name, f"indices of {currency}: {', '.join(known)}")
 
 
 PRODUCT = Product(

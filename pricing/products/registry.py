@@ -12,6 +12,7 @@ from typing import cast
 from pricing.products import fixed_floating_swap, fixed_rate_bond
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.product import Product
+from pricing.products.swaps import basis_swap, forward_rate_agreement, zero_coupon_swap
 from pricing.products.terms import Terms
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType(
@@ -20,6 +21,9 @@ PRODUCTS: Mapping[str, Product] = MappingProxyType(
         for product in (
             fixed_floating_swap.PRODUCT,
             fixed_rate_bond.PRODUCT,
+            basis_swap.PRODUCT,
+            zero_coupon_swap.PRODUCT,
+            forward_rate_agreement.PRODUCT,
         )
     }
 )

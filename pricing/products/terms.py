@@ -182,7 +182,7 @@ def decode(data: object, kind: type[AnyTerms]) -> AnyTerms:
 
 
 ALLOWED = {
-    "pay_receive": "use 'pay' or 'receive' (of the fixed leg)",
+    "pay_receive": "use 'pay' or 'receive'",
     "clean_price": f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g} (99 %"
     " of face is 99); below that give z_spread_bp instead",
 }

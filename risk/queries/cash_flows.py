@@ -55,7 +55,7 @@ def cash_flows(
     dated = roll_to(block, curves.grid.today, _fixings(view), curves.names)
     rows = [] if dated.failures else _rows(dated, curves)
     (trade,) = trades_of(block)
-    names = {"discount": trade.discount, "forecast": ", ".join(trade.forecasts)}
+    names = {"discount": trade.discount, "forecast": ", ".join(trade.forecasts) or trade.discount}
     return TradeFlows(names, sorted(rows, key=lambda row: (row["pay_date"], row["leg"])))
 
 

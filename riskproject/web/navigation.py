@@ -14,6 +14,9 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Trades",
         (
             ("Swaps", "instruments.swap", "swap_horiz"),
+            ("Basis swaps", "instruments.basisswap", "swap_calls"),
+            ("Zero-coupon swaps", "instruments.zerocouponswap", "exposure_zero"),
+            ("Forward rate agreements", "instruments.forwardrateagreement", "event"),
             ("Bond positions", "instruments.bondposition", "account_balance_wallet"),
             ("Quarantine", "instruments.quarantine", "block"),
         ),
@@ -44,6 +47,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Audit",
         (
             ("Swaps", "instruments.historicalswap", "history"),
+            ("Basis swaps", "instruments.historicalbasisswap", "history"),
+            ("Zero-coupon swaps", "instruments.historicalzerocouponswap", "history"),
+            (
+                "Forward rate agreements",
+                "instruments.historicalforwardrateagreement",
+                "history",
+            ),
             ("Bond positions", "instruments.historicalbondposition", "history"),
             ("Bonds", "instruments.historicalbond", "history"),
             ("Quarantine", "instruments.historicalquarantine", "history"),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from demo import sample
+from demo import sample, sample_products
 from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
 from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
@@ -43,7 +43,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     base: Path = tmp_path_factory.mktemp("system")
     with running_system(base, os.environ, redis_db=9) as made:
         made.migrate()
-        made.manage("seed_book")
+        made.manage("seed_book", "--every-product")
         made.manage("seed_fixings")
         made.manage("create_admin")
         made.token = made.manage("create_token", "admin").split()[-1]
@@ -107,7 +107,7 @@ def priced(system: System, feed: Feed) -> System:
 def sample_terms(system: System) -> list[Terms]:
     """The sample book as the generator says, with the spreads that the system has solved."""
     rows = {row["trade_id"]: row for row in system.get_all("bond-positions/")}
-    return [_with_spread(terms, rows) for terms in sample.trades()]
+    return [_with_spread(t, rows) for t in (*sample.trades(), *sample_products.trades())]
 
 
 def _with_spread(terms: Terms, rows: dict[str, dict[str, Any]]) -> Terms:
@@ -135,7 +135,7 @@ def test_every_trade_over_rest_equals_plain_quantlib(priced, currency):
     assert {row["trade_id"] for row in listed} == set(expected)
     assert len(listed) > 30
     for row in listed:
-        notional = next(_size(t) for t in book if t.trade_id == row["trade_id"])
+        notional = next(t.size for t in book if t.trade_id == row["trade_id"])
         truth = expected[row["trade_id"]]
         assert truth.failure is None
         assert row["status"] == "priced"
@@ -148,14 +148,11 @@ def test_every_trade_over_rest_equals_plain_quantlib(priced, currency):
             assert flat == pytest.approx(getattr(truth, name), abs=LADDER_TOLERANCE * gross)
 
 
-def _size(terms: Terms) -> float:
-    return abs(terms.face_amount) if isinstance(terms, BondTerms) else terms.notional
-
-
 def test_sums_over_rest_are_the_sums_of_the_trades(priced):
     groups = priced.get("risk/portfolio/?group_by=currency,desk,book,type")["groups"]
     trades = priced.get_all("risk/trades/")
-    assert sum(group["trades"] for group in groups) == len(trades) == sample.SAMPLE_SIZE
+    count = sample.SAMPLE_SIZE + len(sample_products.trades())
+    assert sum(group["trades"] for group in groups) == len(trades) == count
     for group in groups:
         mine = [t for t in trades if all(t[k] == group[k] for k in ("currency", "book", "type"))]
         assert group["npv"] == pytest.approx(sum(t["npv"] for t in mine), rel=1e-12)

@@ -100,7 +100,7 @@ def test_two_bonds_without_isin_are_no_duplicates(db: None) -> None:
             "termination_date",
             "it falls on 2024-06-28, as effective_date 2024-06-28 does",
         ),
-        ({"fixed_frequency": "ZERO"}, "fixed_frequency", "zero-coupon swaps are not priced yet"),
+        ({"fixed_frequency": "ZERO"}, "fixed_frequency", "use product zero_coupon_swap"),
         ({"trade_id": "S 1"}, "trade_id", "letters, digits"),
         ({"trade_id": "../x"}, "trade_id", "letters, digits"),
     ],

@@ -11,9 +11,12 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from pricing.curves.quotes import CurveQuotes, tenor_days
-from pricing.markets import conventions, vocabulary
+from pricing.markets import calendars, conventions, vocabulary
 from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.swaps.basis_swap import BasisSwapTerms
+from pricing.products.swaps.forward_rate_agreement import FraTerms
+from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
 from pricing.products.terms import Terms
 from tests.pricing.truth.flows_by_dates import shifted
 
@@ -48,6 +51,14 @@ GROUPS = (
 SWAPS_OF = {
     currency: [name for name, row in conventions.SWAPS.items() if row.currency == currency]
     for currency in conventions.CURRENCIES
+}
+INDICES_OF = {
+    currency: [row.name for row in conventions.INDICES.values() if row.currency == currency]
+    for currency in conventions.CURRENCIES
+}
+IBORS_OF = {
+    currency: [name for name in names if conventions.INDICES[name].kind == "ibor"]
+    for currency, names in INDICES_OF.items()
 }
 BONDS_OF = {
     currency: [n for n, row in conventions.BONDS.items() if row.currency in (currency, None)]
@@ -198,8 +209,71 @@ def bonds(draw, currency: str, today: dt.date, number: int) -> BondTerms:
 
 
 @st.composite
+def basis_swaps(draw, currency: str, today: dt.date, number: int) -> BasisSwapTerms:
+    first, second = draw(st.permutations(INDICES_OF[currency]))[:2]
+    start = today + dt.timedelta(days=draw(st.integers(-2200, 800)))
+    end = max(start, today) + dt.timedelta(days=draw(st.integers(200, 365 * 30)))
+    optional: dict[str, object] = {}
+    if draw(st.integers(0, 3)) == 0:
+        optional["payment_lag"] = draw(st.integers(0, 5))
+    if draw(st.integers(0, 3)) == 0:
+        optional["first_frequency"] = draw(st.sampled_from(["1M", "3M", "6M", "1Y"]))
+    return BasisSwapTerms(
+        trade_id=f"X{number}",
+        book="book",
+        first_index=first,
+        second_index=second,
+        pay_receive=draw(st.sampled_from(["pay", "receive"])),
+        notional=NOTIONAL,
+        effective_date=start,
+        termination_date=end,
+        first_spread_bp=draw(st.floats(-30, 60)),
+        second_spread_bp=draw(st.sampled_from([0.0, 12.5])),
+        **optional,
+    )
+
+
+@st.composite
+def zero_coupon_swaps(draw, currency: str, today: dt.date, number: int) -> ZeroCouponSwapTerms:
+    start = today + dt.timedelta(days=draw(st.integers(-2200, 800)))
+    end = max(start, today) + dt.timedelta(days=draw(st.integers(40, 365 * 40)))
+    return ZeroCouponSwapTerms(
+        trade_id=f"Z{number}",
+        book="book",
+        convention=draw(st.sampled_from(SWAPS_OF[currency])),
+        pay_receive=draw(st.sampled_from(["pay", "receive"])),
+        notional=NOTIONAL,
+        effective_date=start,
+        termination_date=end,
+        fixed_rate=draw(st.floats(-0.01, 0.08)),
+        fixed_frequency=draw(st.sampled_from([None, None, "6M", "1Y"])),
+    )
+
+
+@st.composite
+def fras(draw, currency: str, today: dt.date, number: int) -> FraTerms:
+    row = conventions.INDICES[draw(st.sampled_from(IBORS_OF[currency]))]
+    start = today + dt.timedelta(days=draw(st.integers(-4, 800)))
+    return FraTerms(
+        trade_id=f"F{number}",
+        book="book",
+        index=row.name,
+        pay_receive=draw(st.sampled_from(["pay", "receive"])),
+        notional=NOTIONAL,
+        effective_date=calendars.adjust(row.calendar, start, "FOLLOWING"),
+        fixed_rate=draw(st.floats(-0.01, 0.08)),
+    )
+
+
+@st.composite
 def books(draw, currency: str, today: dt.date) -> list[Terms]:
-    makers = draw(st.lists(st.sampled_from([swaps, bonds]), min_size=4, max_size=8))
+    others = [zero_coupon_swaps]
+    if len(INDICES_OF[currency]) > 1:
+        others.append(basis_swaps)
+    if IBORS_OF[currency]:
+        others.append(fras)
+    kinds = [swaps, bonds, swaps, bonds, *others]
+    makers = draw(st.lists(st.sampled_from(kinds), min_size=4, max_size=8))
     return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
 
 
@@ -225,11 +299,41 @@ def one_of_each() -> list[Terms]:
         termination_date=dt.date(2033, 3, 7),
         fixed_rate=0.027,
     )
-    return [bond, swap]
+    basis = BasisSwapTerms(
+        trade_id="basis",
+        book="book",
+        first_index="EURIBOR3M",
+        second_index="EURIBOR6M",
+        pay_receive="receive",
+        notional=NOTIONAL,
+        effective_date=dt.date(2024, 3, 7),
+        termination_date=dt.date(2033, 3, 7),
+        first_spread_bp=6.0,
+    )
+    zero = ZeroCouponSwapTerms(
+        trade_id="zero",
+        book="book",
+        convention="EUR-EURIBOR-6M",
+        pay_receive="receive",
+        notional=NOTIONAL,
+        effective_date=dt.date(2024, 3, 7),
+        termination_date=dt.date(2033, 3, 7),
+        fixed_rate=0.026,
+    )
+    fra = FraTerms(
+        trade_id="fra",
+        book="book",
+        index="EURIBOR3M",
+        pay_receive="pay",
+        notional=NOTIONAL,
+        effective_date=dt.date(2025, 6, 18),
+        fixed_rate=0.024,
+    )
+    return [bond, swap, basis, zero, fra]
 
 
 def size(terms: Terms) -> float:
-    return terms.notional if isinstance(terms, SwapTerms) else abs(terms.face_amount)
+    return terms.size
 
 
 def ids(book: Sequence[Terms]) -> list[str]:

@@ -84,7 +84,7 @@ class Command(BaseCommand):
                 call_command("create_admin", password_file=_password_file(), stdout=io.StringIO())
             if not Swap.objects.exists():
                 with self._step("Sample book"):
-                    call_command("seed_book", stdout=io.StringIO())
+                    call_command("seed_book", every_product=True, stdout=io.StringIO())
             if not Fixing.objects.exists():
                 with self._step("Index fixings"):
                     call_command("seed_fixings", stdout=io.StringIO())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from django.core.management.base import BaseCommand
 from django.db.models import Q
 from rich.progress import Progress
 from simple_history.utils import bulk_create_with_history
 
-from demo import sample, sample_bonds
+from demo import sample, sample_bonds, sample_products
 from instruments import trade_repository
 from instruments.models import Bond, Book, Desk, Trade, trade_models
 from instruments.models.book_version import book_changed, bulk_change
@@ -42,6 +42,11 @@ class Command(BaseCommand):
             help=("seed of the generated trades, those after the first 200"),
         )
         parser.add_argument(
+            "--every-product",
+            action="store_true",
+            help="add a few trades of each product that the others are not of",
+        )
+        parser.add_argument(
             "--clear",
             action="store_true",
             help=(
@@ -50,10 +55,19 @@ class Command(BaseCommand):
             ),
         )
 
-    def handle(self, *args: object, trades: int, seed: int, clear: bool, **options: object) -> None:
+    def handle(
+        self,
+        *args: object,
+        trades: int,
+        seed: int,
+        every_product: bool,
+        clear: bool,
+        **options: object,
+    ) -> None:
         """Seed or clear, as one change of the book."""
         with bulk_change():
-            said = _clear() if clear else _seed(trades, seed)
+            others = sample_products.trades() if every_product else []
+            said = _clear() if clear else _seed(trades, seed, others)
         self.stdout.write(f"{said} Book version {trade_repository.current_version()}.")
 
 
@@ -64,7 +78,7 @@ def _clear() -> str:
     return f"{removed} trades and {bonds} bonds deleted; desks and books are kept."
 
 
-def _seed(count: int, seed: int) -> str:
+def _seed(count: int, seed: int, others: list[Terms]) -> str:
     books = _books()
     bonds = _bonds()
     have = {
@@ -74,15 +88,15 @@ def _seed(count: int, seed: int) -> str:
     }
     added = 0
     with Progress(disable=not sys.stdout.isatty()) as progress:
-        task = progress.add_task("Trades", total=count)
-        for batch in _batches(sample.trades(count, seed)):
+        task = progress.add_task("Trades", total=count + len(others))
+        for batch in _batches(chain(sample.trades(count, seed), others)):
             new = [terms for terms in batch if terms.trade_id not in have]
             _insert(new, books, bonds)
             added += len(new)
             progress.advance(task, len(batch))
     if added:
         book_changed()  # bulk_create sends no signal
-    return f"{added} trades added, {count - added} existed."
+    return f"{added} trades added, {count + len(others) - added} existed."
 
 
 def _batches(trades: Iterator[Terms]) -> Iterator[list[Terms]]:

@@ -12,7 +12,7 @@ from feedbridge.management.options import iso_date
 from feedbridge.replay import fixing_store
 from feedbridge.replay.history.daily import CurveHistory, stored
 from feedbridge.replay.history.fixings import derive_fixings
-from instruments.models import Bond, Swap
+from instruments.models import BasisSwap, Bond, ForwardRateAgreement, Swap, ZeroCouponSwap
 from pricing.errors import BadInput
 from pricing.markets import conventions
 
@@ -62,8 +62,14 @@ class Command(BaseCommand):
 
 
 def _currencies_of_trades() -> list[str]:
-    """Currencies of swaps and bonds in the security master."""
-    names = Swap.objects.values_list("convention", flat=True).distinct()
-    bonds = Bond.objects.values_list("currency", flat=True).distinct()
-    found = {conventions.SWAPS[name].currency for name in names if name in conventions.SWAPS}
-    return [name for name in conventions.CURRENCIES if name in found | set(bonds)]
+    """Currencies of trades and bonds in the security master."""
+    found = set(Bond.objects.values_list("currency", flat=True).distinct())
+    for model, field, table in (
+        (Swap, "convention", conventions.SWAPS),
+        (ZeroCouponSwap, "convention", conventions.SWAPS),
+        (BasisSwap, "first_index", conventions.INDICES),
+        (ForwardRateAgreement, "index", conventions.INDICES),
+    ):
+        names = model._default_manager.values_list(field, flat=True).distinct()
+        found |= {table[name].currency for name in names if name in table}
+    return [name for name in conventions.CURRENCIES if name in found]

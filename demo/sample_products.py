@@ -1,0 +1,88 @@
+"""Trades of the products that the generated book does not have; a few of each, always the same.
+
+They are on indices whose curves and fixings the stored history has.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from demo.sample import SAMPLE_PREFIX
+from pricing.products.swaps.basis_swap import BasisSwapTerms
+from pricing.products.swaps.forward_rate_agreement import FraTerms
+from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
+from pricing.products.terms import Terms
+
+PREFIX = f"{SAMPLE_PREFIX}P-"
+
+
+def trades() -> list[Terms]:
+    """All of them, in the order of their identifiers within each product."""
+    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras()]
+
+
+def _basis_swaps() -> list[Terms]:
+    return [
+        BasisSwapTerms(
+            trade_id=f"{PREFIX}BASIS-{number}",
+            book="EUR-EURIBOR",
+            first_index="ESTR",
+            second_index="EURIBOR6M",
+            pay_receive="receive" if number % 2 else "pay",
+            notional=25e6 * number,
+            effective_date=start,
+            termination_date=end,
+            first_spread_bp=spread_bp,
+        )
+        for number, start, end, spread_bp in (
+            (1, dt.date(2022, 3, 16), dt.date(2029, 3, 16), 14.5),
+            (2, dt.date(2023, 9, 20), dt.date(2033, 9, 20), 17.0),
+            (3, dt.date(2024, 12, 18), dt.date(2034, 12, 18), 19.25),
+        )
+    ]
+
+
+def _zero_coupon_swaps() -> list[Terms]:
+    return [
+        ZeroCouponSwapTerms(
+            trade_id=f"{PREFIX}ZC-{number}",
+            book=book,
+            convention=convention,
+            pay_receive="receive" if number % 2 else "pay",
+            notional=20e6,
+            effective_date=start,
+            termination_date=end,
+            fixed_rate=rate,
+        )
+        for number, book, convention, start, end, rate in (
+            (
+                1,
+                "EUR-EURIBOR",
+                "EUR-EURIBOR-6M",
+                dt.date(2022, 6, 15),
+                dt.date(2032, 6, 15),
+                0.0215,
+            ),
+            (2, "EUR-SWAPS", "EUR-ESTR-OIS", dt.date(2025, 3, 19), dt.date(2045, 3, 20), 0.0245),
+            (3, "USD-SWAPS", "USD-SOFR-OIS", dt.date(2023, 3, 15), dt.date(2028, 3, 15), 0.0365),
+            (4, "GBP-SWAPS", "GBP-SONIA-OIS", dt.date(2021, 11, 10), dt.date(2031, 11, 10), 0.0135),
+        )
+    ]
+
+
+def _fras() -> list[Terms]:
+    return [
+        FraTerms(
+            trade_id=f"{PREFIX}FRA-{number}",
+            book="EUR-EURIBOR",
+            index="EURIBOR6M",
+            pay_receive="pay" if number % 2 else "receive",
+            notional=100e6,
+            effective_date=start,
+            fixed_rate=rate,
+        )
+        for number, start, rate in (
+            (1, dt.date(2026, 3, 18), 0.0235),
+            (2, dt.date(2026, 6, 17), 0.0228),
+        )
+    ]
