@@ -47,7 +47,8 @@ SWAP_FIELDS = (
     "trade_id", "convention", "pay_receive", "notional", "effective_date", "tenor",
     "termination_date", "fixed_rate", "book", "status", "counterparty", "trade_date",
     "clearing_house", "spread_bp", "payment_lag", "first_regular_date", "last_regular_date",
-    "notional_schedule", "fixed_frequency", "fixed_day_count", "float_frequency",
+    "notional_schedule", "fixed_rate_schedule", "overnight_method", "lookback_days",
+    "observation_shift", "fixed_frequency", "fixed_day_count", "float_frequency",
     "float_day_count", "floating_index", "calendar", "business_day_convention", "end_of_month",
     "discount_curve", "forecast_curve",
 )  # fmt: skip

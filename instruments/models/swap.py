@@ -21,6 +21,13 @@ class PayReceive(models.TextChoices):
     RECEIVE = "receive", "receive fixed"
 
 
+class OvernightMethod(models.TextChoices):
+    """What becomes of the fixings of an overnight leg."""
+
+    COMPOUNDED = "compounded", "compounded"
+    AVERAGED = "averaged", "averaged"
+
+
 class Swap(Trade):
     """A fixed-floating swap. What is empty comes from its convention."""
 
@@ -53,6 +60,20 @@ class Swap(Trade):
         blank=True,
         help_text='[{"date": "2026-03-16", "notional": 5000000}, ...], or one number per '
         "fixed period",
+    )
+    fixed_rate_schedule = models.JSONField(
+        null=True,
+        blank=True,
+        help_text='[{"date": "2026-03-16", "rate": 0.035}, ...], or one number per fixed period',
+    )
+    overnight_method = models.CharField(
+        max_length=10, blank=True, choices=OvernightMethod, help_text="empty: compounded"
+    )
+    lookback_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="of an overnight leg, with observation_shift; empty: none"
+    )
+    observation_shift = models.BooleanField(
+        null=True, blank=True, help_text="whether the observed period is shifted, with its days"
     )
     fixed_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
     fixed_day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)

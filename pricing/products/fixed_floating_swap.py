@@ -6,6 +6,7 @@ Schedules and flows, which need QuantLib, are in ``fixed_floating_swap_flows``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -33,6 +34,7 @@ from pricing.products.terms import (
 
 Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
+OVERNIGHT_FIELDS = ("overnight_method", "lookback_days", "observation_shift")
 DATES = ("effective_date", "termination_date", "first_regular_date", "last_regular_date")
 NAMES: dict[str, NameCheck] = {
     "fixed_frequency": vocabulary.frequency,
@@ -51,11 +53,25 @@ class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     notional: Notional
 
 
+class RateStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From this date on (an accrual start) the fixed rate is this."""
+
+    date: dt.date
+    rate: Rate
+
+
 class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fixed-floating swap. ``convention`` fills every field that is not given.
 
     ``pay_receive`` is of the fixed leg: a receiver swap receives fixed.
-    ``notional_schedule`` is a list of steps, or one notional per fixed period.
+    ``notional_schedule`` is a list of steps, or one notional per fixed period, and
+    ``fixed_rate_schedule`` the same of rates.
+
+    An overnight leg compounds its fixings, or averages them (``overnight_method``). With
+    ``lookback_days`` and ``observation_shift`` it observes the period that begins and ends so many
+    business days of its index earlier, and weighs each fixing by the days that it is for there.
+    Source: ISDA, 2021 Interest Rate Derivatives Definitions, section 7 (methods of compounding and
+    of averaging overnight rates; observation period shift).
     """
 
     product: ClassVar[str] = "swap"
@@ -71,6 +87,10 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_regular_date: dt.date | None = None
     last_regular_date: dt.date | None = None
     notional_schedule: list[NotionalStep | Notional] | None = None
+    fixed_rate_schedule: list[RateStep | Rate] | None = None
+    overnight_method: Literal["compounded", "averaged"] | None = None
+    lookback_days: Days | None = None
+    observation_shift: bool | None = None
     fixed_frequency: str | int | None = None
     fixed_day_count: str | None = None
     float_frequency: str | int | None = None
@@ -86,9 +106,10 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Check what types cannot."""
         conventions.pick(conventions.SWAPS, "convention", self.convention)
         check_dates(self, DATES)
-        for place, step in enumerate(self.notional_schedule or ()):
-            if isinstance(step, NotionalStep):
-                limits.check_date(f"notional_schedule[{place}].date", step.date)
+        for field in ("notional_schedule", "fixed_rate_schedule"):
+            for place, step in enumerate(getattr(self, field) or ()):
+                if isinstance(step, NotionalStep | RateStep):
+                    limits.check_date(f"{field}[{place}].date", step.date)
         check_after(
             "termination_date", self.termination_date, "effective_date", self.effective_date
         )
@@ -100,6 +121,7 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
             check_index("floating_index", self.floating_index, self.currency)
         check_curves(self, ("discount_curve", "forecast_curve"))
         self._check_first_regular_date()
+        self._check_overnight()
 
     def _check_first_regular_date(self) -> None:
         """Periods of both legs are counted back; a first period must end on one of their dates.
@@ -116,6 +138,27 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if months is not None:
                 reason = f"by {field}, periods of {months} months"
                 check_regular(self, "first_regular_date", last, months, end_of_month, reason)
+
+    def _check_overnight(self) -> None:
+        """Refuse what an IBOR leg does not have, and what is not priced."""
+        row = conventions.SWAPS[self.convention]
+        index = conventions.INDICES[self.floating_index or row.index]
+        for field in OVERNIGHT_FIELDS:
+            value = getattr(self, field)
+            if value is not None and index.kind != "overnight":
+                reason = (
+                    f"leave it empty: {index.name} fixes once a period, it is no overnight index"
+                )
+                raise BadInput(field, value, reason)
+        if self.lookback_days and not self.observation_shift:
+            reason = (
+                "a lookback without observation shift weighs fixings by days that are not their "
+                "own and is not priced; allowed with observation_shift true"
+            )
+            raise BadInput("lookback_days", self.lookback_days, reason)
+        if self.lookback_days and self.overnight_method == "averaged":
+            reason = "an average with a lookback is not priced; allowed with compounded fixings"
+            raise BadInput("lookback_days", self.lookback_days, reason)
 
     def _frequencies(self, row: conventions.SwapConvention) -> dict[str, str | int]:
         fixed = row.fixed_frequency if self.fixed_frequency is None else self.fixed_frequency
@@ -171,13 +214,16 @@ def check_swap(terms: SwapTerms) -> None:
     check_length(terms, calendar, terms.business_day_convention or row.business_day_convention)
 
 
-def shape_of_schedule(terms: SwapTerms) -> tuple[dt.date | None, ...] | None:
+def shape_of_schedule(terms: SwapTerms) -> tuple[Hashable, ...]:
     """The dates of a schedule of notionals, None for a step without one; None without a schedule.
 
-    They decide which step a period is on; the notionals only scale.
+    They decide which step a period is on; the notionals only scale. The first rate of a schedule of
+    rates is ``fixed_rate``, which scales where there is none.
     """
     steps = terms.notional_schedule
-    return tuple(getattr(step, "date", None) for step in steps) if steps else None
+    dates = tuple(getattr(step, "date", None) for step in steps) if steps else None
+    rates = terms.fixed_rate_schedule
+    return dates, (terms.fixed_rate, *rates) if rates else None
 
 
 PRODUCT = Product(
@@ -186,7 +232,10 @@ PRODUCT = Product(
     terms=SwapTerms,
     legs=("fixed", "floating"),
     flows="pricing.products.fixed_floating_swap_flows",
-    scaled=("pay_receive", "notional", "fixed_rate", "spread_bp", "notional_schedule"),
+    scaled=(
+        *("pay_receive", "notional", "fixed_rate", "spread_bp"),
+        *("notional_schedule", "fixed_rate_schedule"),
+    ),
     shape=shape_of_schedule,
     measures=("par_rate",),
 )

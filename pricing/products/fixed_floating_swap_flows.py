@@ -14,15 +14,22 @@ from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 from pricing.products.accrual import RegularDates
-from pricing.products.cash_flows import FLOW
+from pricing.products.cash_flows import FLOW, Row
 from pricing.products.fixed_floating_swap import (
     NotionalStep,
+    RateStep,
     SwapTerms,
     check_swap,
     paying_fixed_frequency,
 )
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
-from pricing.products.period_rows import PeriodRules, fixed_row, floating_row, years
+from pricing.products.period_rows import (
+    PeriodRules,
+    fixed_row,
+    floating_row,
+    payment_day,
+    years,
+)
 from pricing.products.schedules import (
     Handle,
     calendar,
@@ -35,7 +42,10 @@ from pricing.products.schedules import (
     to_ql,
 )
 from pricing.products.swaps.legs import LegSchedule, make_schedule, off_fixing_days
+from pricing.products.swaps.overnight import averaged_rows, compounded_row, observed_period
 from pricing.products.templates import Scaling, Template, as_bytes
+
+Step = NotionalStep | RateStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +64,11 @@ class Swap:
     end_of_month: bool
     discount_curve: str
     forecast_curve: str
+
+    @property
+    def averages(self) -> bool:
+        """Whether the floating leg averages overnight fixings."""
+        return self.terms.overnight_method == "averaged"
 
     @property
     def sign(self) -> int:
@@ -120,27 +135,42 @@ def _notionals(swap: Swap, schedule: LegSchedule, fixed: LegSchedule) -> list[fl
 
 def _places_of_notionals(swap: Swap, schedule: LegSchedule, fixed: LegSchedule) -> list[int]:
     """Which of ``_all_notionals`` each period of a schedule is on."""
-    steps = swap.terms.notional_schedule
+    return _places(swap, "notional_schedule", schedule, fixed)
+
+
+def _fixed_rates(swap: Swap, fixed: LegSchedule) -> list[float]:
+    """The rate of each fixed period."""
+    steps = swap.terms.fixed_rate_schedule or ()
+    rates = [step.rate if isinstance(step, RateStep) else float(step) for step in steps]
+    all_rates = [swap.terms.fixed_rate, *rates]
+    return [all_rates[place] for place in _places(swap, "fixed_rate_schedule", fixed, fixed)]
+
+
+def _places(swap: Swap, field: str, schedule: LegSchedule, fixed: LegSchedule) -> list[int]:
+    """Which step each period of a schedule is on, counted from 1; 0: none has begun."""
+    steps: list[Step | float] = getattr(swap.terms, field) or []
     if not steps:
         return [0] * (len(schedule.days) - 1)
     starts = schedule.days[:-1]
-    dated = [step for step in steps if isinstance(step, NotionalStep)]
+    dated = [step for step in steps if isinstance(step, NotionalStep | RateStep)]
     if not dated:
-        return _per_fixed_period(len(steps), starts, fixed.days)
+        return _per_fixed_period(field, len(steps), starts, fixed.days)
     if len(dated) != len(steps):
-        raise BadInput("notional_schedule", "mixed", "give dated steps or numbers, not both")
+        raise BadInput(field, "mixed", "give dated steps or numbers, not both")
     return _stepped(starts, dated, calendar(swap.calendar), swap.roll)
 
 
-def _per_fixed_period(count: int, starts: Sequence[int], fixed: Sequence[int]) -> list[int]:
+def _per_fixed_period(
+    field: str, count: int, starts: Sequence[int], fixed: Sequence[int]
+) -> list[int]:
     if count != len(fixed) - 1:
-        allowed = f"the fixed leg has {len(fixed) - 1} periods: one notional each"
-        raise BadInput("notional_schedule", f"{count} numbers", allowed)
+        allowed = f"the fixed leg has {len(fixed) - 1} periods: one number each"
+        raise BadInput(field, f"{count} numbers", allowed)
     return [min(count, bisect.bisect_right(fixed, start)) for start in starts]
 
 
 def _stepped(
-    starts: Sequence[int], steps: list[NotionalStep], cal: ql.Calendar, rule: int
+    starts: Sequence[int], steps: Sequence[Step], cal: ql.Calendar, rule: int
 ) -> list[int]:
     """The last step by date that each period starts on or after."""
     begin: list[tuple[int, int]] = []
@@ -177,7 +207,7 @@ def swap_legs(
         fixed_schedule.dates,
         count,
         notionals,
-        [swap.terms.fixed_rate],
+        _fixed_rates(swap, fixed_schedule),
         paymentAdjustment=payment_roll,
         paymentCalendar=cal,
         paymentLag=lag,
@@ -188,6 +218,8 @@ def swap_legs(
     )
     spreads = [swap.terms.spread_bp * 1e-4] * len(notionals)
     index = make_index(swap.index, forecast)
+    lookback = swap.terms.lookback_days
+    observed = {"lookbackDays": lookback, "applyObservationShift": True} if lookback else {}
     if swap.index.kind == "overnight":
         floating = ql.OvernightLeg(
             notionals,
@@ -197,8 +229,10 @@ def swap_legs(
             payment_roll,
             spreads=spreads,
             telescopicValueDates=telescopic,
+            averagingMethod=ql.RateAveraging.Simple if swap.averages else ql.RateAveraging.Compound,
             paymentCalendar=cal,
             paymentLag=lag,
+            **observed,
         )
     else:
         floating = ql.IborLeg(
@@ -262,6 +296,20 @@ def _periods(
         yield rules, (start, end), years(name, start, end)
 
 
+def _floating_rows(
+    swap: Swap, rules: PeriodRules, period: tuple[int, int], accrued: float, indexed: bool
+) -> list[Row]:
+    """The rows of one period of the floating leg, for a spread of one."""
+    lookback = swap.terms.lookback_days or 0
+    if not lookback and not swap.averages:
+        return [floating_row(rules, swap.index, period, accrued, indexed=indexed)]
+    pay = payment_day(rules, period[1])
+    if swap.averages:
+        return averaged_rows(swap.index, period, accrued, pay)
+    observed = observed_period(swap.index, period, lookback)
+    return [compounded_row(swap.index, observed, accrued, pay)]
+
+
 def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
     """Make both legs of one unit of notional, received; see ``flows.ProductFlows``."""
     swap = resolve_swap(terms)
@@ -273,16 +321,24 @@ def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
             swap, swap.fixed_day_count, swap.fixed_frequency, schedules[0]
         )
     ]
-    rows += [
-        floating_row(rules, swap.index, period, accrued, indexed=indexed)
-        for rules, period, accrued in _periods(
-            swap, swap.float_day_count, swap.float_frequency, schedules[1]
-        )
-    ]
+    if terms.fixed_rate_schedule:
+        rates = _fixed_rates(swap, schedules[0])
+        rows = [
+            row._replace(amount=row.amount * rate) for row, rate in zip(rows, rates, strict=True)
+        ]
+    notional_of = list(places[0])
+    for (rules, period, accrued), place in zip(
+        _periods(swap, swap.float_day_count, swap.float_frequency, schedules[1]),
+        places[1],
+        strict=True,
+    ):
+        made = _floating_rows(swap, rules, period, accrued, indexed)
+        rows += made
+        notional_of += [place] * len(made)
     flows = np.array(rows, dtype=FLOW)
     return Template(
         flows=flows.tobytes(),
-        notional_of=as_bytes([*places[0], *places[1]]),
+        notional_of=as_bytes(notional_of),
         discount=swap.discount_curve,
         forecasts=(swap.forecast_curve,),
         indices=(swap.index.name,),
@@ -295,7 +351,8 @@ def scaling(terms: SwapTerms) -> Scaling:
     return Scaling(
         _all_notionals(terms) if terms.notional_schedule else [terms.notional],
         signs=(sign, -sign),
-        rates=(terms.fixed_rate, terms.spread_bp * 1e-4),
+        # A schedule's rates are in the template.
+        rates=(1.0 if terms.fixed_rate_schedule else terms.fixed_rate, terms.spread_bp * 1e-4),
     )
 
 
@@ -307,7 +364,8 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
     signs = (swap.sign, -swap.sign)
     priced = ql.Swap(list(made), [s < 0 for s in signs])
     priced.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
-    off = off_fixing_days(made[1], swap.index, market.today)
+    plain = not swap.averages and not terms.lookback_days
+    off = off_fixing_days(made[1], swap.index, market.today) if plain else []
 
     def gap() -> float:
         """By how much less QuantLib values the floating leg than one of its own dates."""

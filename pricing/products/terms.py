@@ -186,6 +186,14 @@ ALLOWED = {
     "clean_price": f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g} (99 %"
     " of face is 99); below that give z_spread_bp instead",
 }
+NOT_PRICED = {
+    "lockout_days": "a lockout repeats one fixing at the end of a period, which is not priced; "
+    "leave the field out",
+    "compound_spread": "a spread that compounds with the fixings is not priced; leave the field "
+    "out, and spread_bp is added to what they compound to",
+}
+"""Fields that no product has, which others may send, and why."""
+
 RATES = ("coupon_rate", "fixed_rate")
 A_DATE = "use a date such as 2025-02-10"
 BOUND = re.compile(r"Expected `\w+` (<|<=|>|>=) ([-\d.e+]+)")
@@ -201,7 +209,7 @@ def _explained(message: str, data: object) -> BadInput:
         whole = f"{field}.{name}" if field else name
         if "required" in reason:
             return BadInput(whole, None, "this field is required")
-        return BadInput(whole, value_at(data, whole), "no such field")
+        return BadInput(whole, value_at(data, whole), NOT_PRICED.get(name, "no such field"))
     value = value_at(data, field)
     if field in ALLOWED:
         return BadInput(field, value, ALLOWED[field])

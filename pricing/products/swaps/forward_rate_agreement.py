@@ -20,8 +20,7 @@ class FraTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     It is paid at ``effective_date``, the first day of the period, discounted at the fixing:
     N t (K - L) / (1 + L t) to who receives fixed. ``pay_receive`` is of the fixed rate: the buyer
-    pays it. Source: ISDA, 2021 Interest Rate Derivatives Definitions, section 7.9 ("FRA
-    Discounting").
+    pays it. Source: ISDA, 2006 Definitions, section 8.4(b) ("FRA Discounting").
     """
 
     product: ClassVar[str] = "fra"
