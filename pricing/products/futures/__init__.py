@@ -1,0 +1,1 @@
+"""Futures: contract dates, terms and flows of interest-rate futures, and conversion factors."""
