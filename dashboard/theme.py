@@ -29,6 +29,7 @@ PRODUCT_COLORS = {
     "basis_swap": "#f5b041",
     "zero_coupon_swap": "#af7ac5",
     "fra": "#ec7063",
+    "ir_future": "#a9cce3",
 }
 HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
 

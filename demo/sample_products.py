@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 
 from demo.sample import SAMPLE_PREFIX
+from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
 from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
@@ -18,7 +19,7 @@ PREFIX = f"{SAMPLE_PREFIX}P-"
 
 def trades() -> list[Terms]:
     """All of them, in the order of their identifiers within each product."""
-    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras()]
+    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures()]
 
 
 def _basis_swaps() -> list[Terms]:
@@ -84,5 +85,25 @@ def _fras() -> list[Terms]:
         for number, start, rate in (
             (1, dt.date(2026, 3, 18), 0.0235),
             (2, dt.date(2026, 6, 17), 0.0228),
+        )
+    ]
+
+
+def _futures() -> list[Terms]:
+    return [
+        InterestRateFutureTerms(
+            trade_id=f"{PREFIX}FUTURE-{number}",
+            book=book,
+            contract=contract,
+            contracts=contracts,
+            trade_price=price,
+            convexity_bp=convexity_bp,
+        )
+        for number, book, contract, contracts, price, convexity_bp in (
+            (1, "USD-SWAPS", "SR3H26", 500, 96.215, 0.0),
+            (2, "USD-SWAPS", "SR3Z26", -750, 96.48, 0.4),
+            (3, "USD-CLIENTS", "SR1J26", 120, 96.115, 0.0),
+            (4, "EUR-SWAPS", "ER3M26", -400, 98.135, 0.1),
+            (5, "GBP-SWAPS", "SO3U26", 300, 96.36, 0.3),
         )
     ]

@@ -37,6 +37,7 @@ TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Curves", conventions.CURVES),
     ("Swaps", conventions.SWAPS),
     ("Bonds", conventions.BONDS),
+    ("Interest-rate futures", conventions.FUTURES),
 )
 KEYS = conventions.MARKETS.text_keys
 

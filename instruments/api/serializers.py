@@ -22,6 +22,7 @@ from instruments.models import (
     Desk,
     Fixing,
     FxRate,
+    InterestRateFuture,
     Issuer,
     StaleRow,
     Swap,
@@ -194,6 +195,16 @@ def _counterparty() -> CodeField:
     )
 
 
+SHOWN: Mapping[type[Trade], Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
+    InterestRateFuture: {
+        "tick_value": serializers.FloatField,
+        "last_trading_date": serializers.DateField,
+        "settlement_date": serializers.DateField,
+    },
+}
+"""What answers show of a product beside the columns of its table."""
+
+
 def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
     """The serializer of a product that has none of its own: all fields of its table."""
     meta = {
@@ -208,6 +219,7 @@ def trade_serializer(model: type[Trade]) -> type[TradeSerializer]:
         fields["currency"] = None  # the column, which is written too, takes its place
     if "counterparty" in columns:
         fields["counterparty"] = _counterparty()
+    fields |= {name: field(read_only=True) for name, field in SHOWN.get(model, {}).items()}
     return type(f"{model.__name__}Serializer", (TradeSerializer,), fields)
 
 

@@ -19,6 +19,7 @@ from instruments.models import (
     Fixing,
     ForwardRateAgreement,
     FxRate,
+    InterestRateFuture,
     Issuer,
     Swap,
     ZeroCouponSwap,
@@ -277,6 +278,27 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                     "effective_date": "2024-06-19",
                     "fixed_rate": "0.0365",
                     "book": "EUR-EURIBOR",
+                },
+            ),
+            TableSpec(
+                name="ir_futures",
+                model=InterestRateFuture,
+                key=("trade_id",),
+                fields=(
+                    *("trade_id", "contract", "contracts", "trade_price", "book", "status"),
+                    *("convexity_bp", "forecast_curve"),
+                ),
+                meanings={
+                    **TRADE,
+                    "forecast_curve": "projection curve of the contract's rate; empty: that of "
+                    "its index",
+                },
+                example={
+                    "trade_id": "FUT-1",
+                    "contract": "SR3H26",
+                    "contracts": "-250",
+                    "trade_price": "96.345",
+                    "book": "USD-SWAPS",
                 },
             ),
             TableSpec(

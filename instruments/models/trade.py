@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import cache
 from typing import Any, ClassVar
 
@@ -28,8 +29,9 @@ class Trade(PricedRow):
     """Base of the tables of trades, one table for each product.
 
     The table of a product sets ``product``, its name in the table of products, and ``end_date``,
-    the path of a query to the date on which a trade ends. Its columns are named as the fields of
-    the terms; ``terms_columns`` says where another table has them.
+    the path of a query to the date on which a trade ends, or has its own ``ended_before``.
+    Its columns are named as the fields of the terms; ``terms_columns`` says where another table has
+    them.
     """
 
     product: ClassVar[str]
@@ -74,6 +76,11 @@ class Trade(PricedRow):
             return  # not priced; or the form already says what is missing
         with validation.as_form_errors({f.name for f in self._meta.fields}):
             self.check_contract(validation.terms_of(self.product, values))
+
+    @classmethod
+    def ended_before(cls, day: dt.date) -> models.Q:
+        """The trades that ended before a day."""
+        return models.Q((f"{cls.end_date}__lt", day))
 
     def check_contract(self, terms: Any) -> None:
         """Check rules that the terms alone cannot check; raises BadInput."""

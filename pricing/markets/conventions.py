@@ -21,6 +21,7 @@ from pricing.markets.rows import (
     BondConvention,
     CurrencyConvention,
     CurveConvention,
+    FutureConvention,
     IndexConvention,
     Row,
     SettlementLag,
@@ -34,12 +35,14 @@ __all__ = [
     "CURRENCIES",
     "CURRENCY_ROWS",
     "CURVES",
+    "FUTURES",
     "INDICES",
     "MARKETS",
     "SWAPS",
     "BondConvention",
     "CurrencyConvention",
     "CurveConvention",
+    "FutureConvention",
     "IndexConvention",
     "Row",
     "SettlementLag",
@@ -62,6 +65,7 @@ INDICES: Mapping[str, IndexConvention] = MappingProxyType(MARKETS.indices)
 CURVES: Mapping[str, CurveConvention] = MappingProxyType(MARKETS.curves)
 SWAPS: Mapping[str, SwapConvention] = MappingProxyType(MARKETS.swaps)
 BONDS: Mapping[str, BondConvention] = MappingProxyType(MARKETS.bonds)
+FUTURES: Mapping[str, FutureConvention] = MappingProxyType(MARKETS.futures)
 
 T = TypeVar("T")
 

@@ -1,8 +1,9 @@
 """Load the market files of this package, and those of ``MARKETS_DIR``, and check them.
 
 A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]``
-and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]`` and ``[bonds.X]``. ``any.toml`` has
-bond conventions of no single currency. A row names its sources by their keys in ``[sources]``.
+and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]``, ``[bonds.X]`` and ``[futures.X]``.
+``any.toml`` has bond conventions of no single currency. A row names its sources by their keys in
+``[sources]``.
 
 A file in the directory that ``MARKETS_DIR`` names adds to the file of the same name here: a row of
 the same name takes the place of the whole row, and all other rows stay.
@@ -28,6 +29,7 @@ from pricing.markets.rows import (
     BondConvention,
     CurrencyConvention,
     CurveConvention,
+    FutureConvention,
     IndexConvention,
     Row,
     SwapConvention,
@@ -46,9 +48,11 @@ TABLES: Mapping[str, type[Row]] = {
     "curves": CurveConvention,
     "swaps": SwapConvention,
     "bonds": BondConvention,
+    "futures": FutureConvention,
 }
 CURRENCY_CODE = re.compile(r"[a-z]{3}")
 ROW_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
+CONTRACT_CODE = re.compile(r"[A-Z0-9]{1,6}")
 INDEX_TENOR = re.compile(r"[1-9]\d?[DWMY]")
 COUPON_EQUIVALENT = "coupon_equivalent"
 
@@ -86,6 +90,7 @@ class Markets:
     curves: Mapping[str, CurveConvention]
     swaps: Mapping[str, SwapConvention]
     bonds: Mapping[str, BondConvention]
+    futures: Mapping[str, FutureConvention]
     sources: Mapping[str, str]
     files: Mapping[str, tuple[Path, ...]]
     places: Mapping[tuple[str, str], Place]
@@ -93,7 +98,7 @@ class Markets:
     def rows_of(self, currency: str) -> Iterator[Row]:
         """All rows that a currency's trades and curves may use."""
         yield self.currencies[currency]
-        for table in (self.indices, self.curves, self.swaps, self.bonds):
+        for table in (self.indices, self.curves, self.swaps, self.bonds, self.futures):
             yield from (row for row in table.values() if row.currency in (currency, None))
 
     @cached_property
@@ -223,6 +228,7 @@ class _Reader:
             curves=self.rows["curves"],
             swaps=self.rows["swaps"],
             bonds=self.rows["bonds"],
+            futures=self.rows["futures"],
             sources={key: text for table in self.sources.values() for key, text in table.items()},
             files=self.files,
             places=self.places,
@@ -321,7 +327,7 @@ def _explained(kind: type[AnyRow], fields: Table, message: str, place: Place) ->
     return BadMarketFile(place, field, value, _allowed(kind, top) or reason)
 
 
-WORDS = {bool: "true or false", str: "a text", int: "a whole number, 0 or more"}
+WORDS = {bool: "true or false", str: "a text", int: "a whole number, 0 or more", float: "a number"}
 
 
 def _allowed(kind: type[AnyRow], field: str) -> str:
@@ -339,7 +345,7 @@ def _allowed(kind: type[AnyRow], field: str) -> str:
 
 DAYS = (
     *("fixing_days", "publication_lag", "settlement_days", "spot_lag", "payment_lag"),
-    "ex_coupon_days",
+    *("ex_coupon_days", "last_trading_lag", "settlement_lag"),
 )
 
 # --- All rows --------------------------------------------------------------------------------
@@ -479,10 +485,31 @@ def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
         raise BadMarketFile(check.place, "settlement_lags.valid_from", shown, allowed)
 
 
+def _check_future(check: _Check, row: FutureConvention, markets: Markets) -> None:
+    check.one_of("index", _names_in(markets.indices, row.currency))
+    if not CONTRACT_CODE.fullmatch(row.name):
+        raise check.fail("name", "at most 6 capital letters and digits: a month follows them")
+    kind = markets.indices[row.index].kind
+    if (row.final_rate == "term") != (kind == "ibor"):
+        allowed = (
+            f"term for an ibor index, compounded or averaged for an overnight one: {row.index}"
+        )
+        raise check.fail("final_rate", f"{allowed} is an {kind} index")
+    if (row.reference_period == "index_period") != (kind == "ibor"):
+        allowed = (
+            "index_period for an ibor index, imm_quarter or calendar_month for an overnight one"
+        )
+        raise check.fail("reference_period", allowed)
+    for field in ("contract_size", "tick"):
+        if not getattr(row, field) > 0.0:
+            raise check.fail(field, "a number above zero")
+
+
 _CHECKS: Mapping[str, Any] = {
     "currencies": _check_currency,
     "indices": _check_index,
     "curves": _check_curve,
     "swaps": _check_swap,
     "bonds": _check_bond,
+    "futures": _check_future,
 }

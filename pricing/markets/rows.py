@@ -1,4 +1,4 @@
-"""The types of market rows: indices, curves, swaps, bonds, and a currency's own settings.
+"""The types of market rows: indices, curves, swaps, bonds, futures, and a currency's own settings.
 
 A file of a market gives every field but ``name`` and ``currency``, which are the name of its table
 and the name of its file. A field that is not listed here is refused when the file is loaded.
@@ -143,6 +143,44 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sources: Sources
 
 
+class FutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An exchange's interest-rate future, quoted as 100 less a rate in percent.
+
+    A contract month begins the reference period: the third Wednesday of the month is its first day,
+    or the first of the month where the period is a calendar month.
+
+    Attributes:
+        exchange: Where it is traded.
+        final_rate: What it settles to: overnight fixings of the reference period, compounded over
+            it or averaged by calendar day, or the fixing of a term rate.
+        reference_period: ``imm_quarter`` runs from the third Wednesday of the contract month to
+            that of the third month after it, ``calendar_month`` over the contract month,
+            ``index_period`` is that of the fixing whose value date is the third Wednesday.
+        contract_size: Money per 1.00 of price, the exchange's unit of trading.
+        tick: Smallest price change of the nearest contract month.
+        last_trading_lag: Business days of the index from the last trading day to the end of the
+            reference period; to the third Wednesday where the final rate is a term rate.
+        settlement_lag: Business days from the last trading day to final settlement.
+    """
+
+    name: str
+    currency: str
+    exchange: str
+    index: str
+    final_rate: Literal["compounded", "averaged", "term"]
+    reference_period: Literal["imm_quarter", "calendar_month", "index_period"]
+    contract_size: float
+    tick: float
+    last_trading_lag: Days
+    settlement_lag: Days
+    sources: Sources
+
+    @property
+    def tick_value(self) -> float:
+        """Money per contract for one tick."""
+        return self.contract_size * self.tick
+
+
 class CurrencyConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What belongs to a currency and to no single instrument.
 
@@ -164,4 +202,11 @@ class CurrencyConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     sources: Sources
 
 
-Row = IndexConvention | CurveConvention | SwapConvention | BondConvention | CurrencyConvention
+Row = (
+    IndexConvention
+    | CurveConvention
+    | SwapConvention
+    | BondConvention
+    | FutureConvention
+    | CurrencyConvention
+)

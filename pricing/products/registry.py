@@ -11,6 +11,7 @@ from typing import cast
 
 from pricing.products import fixed_floating_swap, fixed_rate_bond
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.futures import interest_rate_future
 from pricing.products.product import Product
 from pricing.products.swaps import basis_swap, forward_rate_agreement, zero_coupon_swap
 from pricing.products.terms import Terms
@@ -24,6 +25,7 @@ PRODUCTS: Mapping[str, Product] = MappingProxyType(
             basis_swap.PRODUCT,
             zero_coupon_swap.PRODUCT,
             forward_rate_agreement.PRODUCT,
+            interest_rate_future.PRODUCT,
         )
     }
 )

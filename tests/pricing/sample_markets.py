@@ -14,6 +14,8 @@ from pricing.curves.quotes import CurveQuotes, tenor_days
 from pricing.markets import calendars, conventions, vocabulary
 from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.futures.contract import MONTH_LETTERS
+from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
 from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
@@ -59,6 +61,10 @@ INDICES_OF = {
 IBORS_OF = {
     currency: [name for name in names if conventions.INDICES[name].kind == "ibor"]
     for currency, names in INDICES_OF.items()
+}
+FUTURES_OF = {
+    currency: [name for name, row in conventions.FUTURES.items() if row.currency == currency]
+    for currency in conventions.CURRENCIES
 }
 BONDS_OF = {
     currency: [n for n, row in conventions.BONDS.items() if row.currency in (currency, None)]
@@ -266,12 +272,28 @@ def fras(draw, currency: str, today: dt.date, number: int) -> FraTerms:
 
 
 @st.composite
+def futures(draw, currency: str, today: dt.date, number: int) -> InterestRateFutureTerms:
+    name = draw(st.sampled_from(FUTURES_OF[currency]))
+    month = today.year * 12 + today.month - 1 + draw(st.integers(-4, 30))
+    return InterestRateFutureTerms(
+        trade_id=f"U{number}",
+        book="book",
+        contract=f"{name}{MONTH_LETTERS[month % 12]}{month // 12 % 100:02d}",
+        contracts=draw(st.sampled_from([-1.0, 1.0])),
+        trade_price=draw(st.floats(93.0, 101.0)),
+        convexity_bp=draw(st.sampled_from([0.0, 0.0, 1.25])),
+    )
+
+
+@st.composite
 def books(draw, currency: str, today: dt.date) -> list[Terms]:
     others = [zero_coupon_swaps]
     if len(INDICES_OF[currency]) > 1:
         others.append(basis_swaps)
     if IBORS_OF[currency]:
         others.append(fras)
+    if FUTURES_OF[currency]:
+        others += [futures, futures]
     kinds = [swaps, bonds, swaps, bonds, *others]
     makers = draw(st.lists(st.sampled_from(kinds), min_size=4, max_size=8))
     return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
@@ -329,7 +351,14 @@ def one_of_each() -> list[Terms]:
         effective_date=dt.date(2025, 6, 18),
         fixed_rate=0.024,
     )
-    return [bond, swap, basis, zero, fra]
+    future = InterestRateFutureTerms(
+        trade_id="future",
+        book="book",
+        contract="ER3H25",
+        contracts=400.0,
+        trade_price=97.6,
+    )
+    return [bond, swap, basis, zero, fra, future]
 
 
 def size(terms: Terms) -> float:

@@ -190,6 +190,7 @@ READABLE = {
         for name in (
             *("bond", "bondposition", "book", "counterparty", "desk", "desk_traders"),
             *("fixing", "fxrate", "issuer", "quarantine", "swap"),
+            *("basisswap", "forwardrateagreement", "interestratefuture", "zerocouponswap"),
         )
     ),
     "instruments_bookversion",

@@ -12,7 +12,14 @@ from feedbridge.management.options import iso_date
 from feedbridge.replay import fixing_store
 from feedbridge.replay.history.daily import CurveHistory, stored
 from feedbridge.replay.history.fixings import derive_fixings
-from instruments.models import BasisSwap, Bond, ForwardRateAgreement, Swap, ZeroCouponSwap
+from instruments.models import (
+    BasisSwap,
+    Bond,
+    ForwardRateAgreement,
+    InterestRateFuture,
+    Swap,
+    ZeroCouponSwap,
+)
 from pricing.errors import BadInput
 from pricing.markets import conventions
 
@@ -72,4 +79,5 @@ def _currencies_of_trades() -> list[str]:
     ):
         names = model._default_manager.values_list(field, flat=True).distinct()
         found |= {table[name].currency for name in names if name in table}
+    found |= {future.currency for future in InterestRateFuture.objects.only("contract")}
     return [name for name in conventions.CURRENCIES if name in found]

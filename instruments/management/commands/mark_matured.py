@@ -25,8 +25,8 @@ class Command(BaseCommand):
         """One change of the book, named in the history."""
         last = _day(on) - dt.timedelta(days=after_days)
         for model in trade_models():
-            kind, end = loading.kind_of(model), model.end_date
-            active = model._base_manager.filter(status=Status.ACTIVE, **{f"{end}__lt": last})
+            kind = loading.kind_of(model)
+            active = model._base_manager.filter(model.ended_before(last), status=Status.ACTIVE)
             ids = active.order_by("trade_id").values_list("trade_id", flat=True)
             rows = [{"trade_id": name, "status": Status.MATURED.value} for name in ids]
             result = loading.load(kind, rows, reason="mark_matured", partial=True)

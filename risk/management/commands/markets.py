@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 def _table(markets: loader.Markets, only: str | None = None) -> Table:
     table = Table()
-    for heading in ("Currency", "Indices", "Curves", "Swaps", "Bonds", "Files", "Hash"):
+    for heading in ("Currency", "Indices", "Curves", "Swaps", "Bonds", "Futures", "Files", "Hash"):
         table.add_column(heading, overflow="fold")
     for code, files in markets.files.items():
         if only is None or code == only:
@@ -64,7 +64,10 @@ def _rows(markets: loader.Markets, code: str) -> list[str]:
     currency = None if code == loader.ANY.upper() else code
     return [
         ", ".join(name for name, row in rows.items() if row.currency == currency) or "-"
-        for rows in (markets.indices, markets.curves, markets.swaps, markets.bonds)
+        for rows in (
+            *(markets.indices, markets.curves, markets.swaps, markets.bonds),
+            markets.futures,
+        )
     ]
 
 

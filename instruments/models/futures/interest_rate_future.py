@@ -1,0 +1,100 @@
+"""Positions in interest-rate futures."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from instruments import validation
+from instruments.models.trade import Status, Trade
+from pricing.errors import BadInput
+from pricing.products.futures.contract import Contract, contract_dates, read_contract
+
+
+class InterestRateFuture(Trade):
+    """A number of contracts of an interest-rate future; less than zero is short."""
+
+    product = "ir_future"
+
+    contract = models.CharField(
+        max_length=16,
+        db_index=True,
+        help_text="future, letter of the month and two digits of the year: SR3H25",
+    )
+    contracts = models.DecimalField(
+        max_digits=12, decimal_places=0, help_text="a whole number; negative is short"
+    )
+    trade_price = models.DecimalField(
+        max_digits=12, decimal_places=8, help_text="price quote, 100 less the rate in percent"
+    )
+    convexity_bp = models.DecimalField(
+        "convexity (bp)",
+        max_digits=12,
+        decimal_places=6,
+        default=0,
+        help_text="rate of the future less the forward rate; 0: none",
+    )
+    forecast_curve = models.CharField(
+        max_length=32, blank=True, help_text="empty: the curve of the contract's index"
+    )
+
+    class Meta(Trade.Meta):
+        constraints = (
+            models.CheckConstraint(condition=~Q(contracts=0), name="ir_future_has_contracts"),
+            models.CheckConstraint(
+                condition=Q(trade_price__gte=50, trade_price__lte=120),
+                name="ir_future_trade_price_is_a_quote",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    convexity_bp__gte=-validation.MOST_BP, convexity_bp__lte=validation.MOST_BP
+                ),
+                name="ir_future_convexity_is_in_bp",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="ir_future_status_is_known"
+            ),
+        )
+
+    @classmethod
+    def ended_before(cls, day: dt.date) -> Q:
+        """Positions in contracts that were settled before a day."""
+        codes = cls._base_manager.values_list("contract", flat=True).distinct()
+        over = [code for code in codes if (m := _read(code)) and contract_dates(m).settlement < day]
+        return Q(contract__in=over)
+
+    @property
+    def currency(self) -> str:
+        """Currency of the contract; empty for one that no longer exists."""
+        made = _read(self.contract)
+        return made.row.currency if made else ""
+
+    @property
+    def tick_value(self) -> Decimal | None:
+        """Money for one tick of one contract, in the currency of the contract."""
+        made = _read(self.contract)
+        return (
+            Decimal(repr(made.row.contract_size)) * Decimal(repr(made.row.tick)) if made else None
+        )
+
+    @property
+    def last_trading_date(self) -> dt.date | None:
+        """Of the contract."""
+        made = _read(self.contract)
+        return contract_dates(made).last_trading if made else None
+
+    @property
+    def settlement_date(self) -> dt.date | None:
+        """Of final settlement: from that day on the position is worth nothing."""
+        made = _read(self.contract)
+        return contract_dates(made).settlement if made else None
+
+
+def _read(code: str) -> Contract | None:
+    try:
+        return read_contract(code)
+    except BadInput:
+        return None

@@ -1,0 +1,107 @@
+"""Terms of positions in interest-rate futures, which settle to 100 less a rate in percent.
+
+Flows, which need QuantLib, are in ``interest_rate_future_flows``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from pricing.errors import BadInput
+from pricing.markets import conventions
+from pricing.products.futures.contract import (
+    Contract,
+    ContractDates,
+    contract_dates,
+    read_contract,
+)
+from pricing.products.product import Product
+from pricing.products.terms import Bp, Terms, check_curves
+
+PRICE_MIN, PRICE_MAX = 50.0, 120.0
+"""Of a price quote: rates from -20 % to 50 %."""
+
+Contracts = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+
+
+class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number of contracts that was traded at a price.
+
+    The position is worth contracts x contract size x (model price - trade price): what the daily
+    margin since the trade adds up to at the model price. It is money of today and not discounted.
+    The model price is 100 less the forward rate and the convexity, in percent. ``contracts`` is
+    negative for a short position.
+
+    ``convexity_bp`` is the rate of the future less the forward rate, an input: no volatility is
+    modelled, and the default is 0. Source: M. P. A. Henrard, 'Interest Rate Modelling in the
+    Multi-Curve Framework' (2014), s. 6.
+    """
+
+    product: ClassVar[str] = "ir_future"
+
+    contract: str
+    contracts: Contracts
+    trade_price: float
+    convexity_bp: Bp = 0.0
+    forecast_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot."""
+        read_contract(self.contract)
+        if self.contracts == 0.0 or self.contracts != int(self.contracts):
+            allowed = "a whole number of contracts, not 0; negative is short"
+            raise BadInput("contracts", self.contracts, allowed)
+        if not PRICE_MIN <= self.trade_price <= PRICE_MAX:
+            allowed = (
+                f"a price quote, 100 less the rate in percent, {PRICE_MIN:g} to {PRICE_MAX:g}: "
+                "a rate of 4.5 % is 95.5"
+            )
+            raise BadInput("trade_price", self.trade_price, allowed)
+        check_curves(self, ("forecast_curve",))
+
+    @property
+    def made(self) -> Contract:
+        """The contract that the code names."""
+        return read_contract(self.contract)
+
+    @property
+    def dates(self) -> ContractDates:
+        """Of the contract."""
+        return contract_dates(self.made)
+
+    @property
+    def currency(self) -> str:
+        """Currency of the contract."""
+        return self.made.row.currency
+
+    @property
+    def money(self) -> float:
+        """What a rate of 100 % is worth, positive for a long position; trade currency."""
+        return self.contracts * self.made.row.contract_size * 100.0
+
+    @property
+    def rate(self) -> float:
+        """The forward rate at which the position is worth nothing; decimal per year."""
+        return (100.0 - self.trade_price) / 100.0 - self.convexity_bp * 1e-4
+
+    @property
+    def size(self) -> float:
+        """What a rate of 100 % is worth, without a sign."""
+        return abs(self.money)
+
+
+def known_index(terms: InterestRateFutureTerms) -> conventions.IndexConvention:
+    """The index that the contract settles to."""
+    return conventions.INDICES[terms.made.row.index]
+
+
+PRODUCT = Product(
+    name=InterestRateFutureTerms.product,
+    plural="ir_futures",
+    terms=InterestRateFutureTerms,
+    legs=("margin",),
+    flows="pricing.products.futures.interest_rate_future_flows",
+    scaled=("contracts", "trade_price", "convexity_bp"),
+)
