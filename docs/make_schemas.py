@@ -24,6 +24,7 @@ WIDTH = 96
 NAMES = {
     "currency": conventions.CURRENCIES,
     "floating_index": conventions.INDICES,
+    "stub_index": conventions.INDICES,
     "discount_curve": conventions.CURVES,
     "forecast_curve": conventions.CURVES,
     "first_forecast_curve": conventions.CURVES,

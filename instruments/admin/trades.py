@@ -123,7 +123,8 @@ class SwapAdmin(TradeAdmin):
             ("termination_date", "tenor"), "spread_bp",
         )}),
         ("Stubs and schedule", {"classes": ("collapse",), "fields": (
-            ("first_regular_date", "last_regular_date"), "notional_schedule", "fixed_rate_schedule",
+            ("first_regular_date", "last_regular_date"), ("roll_day", "stub_index"),
+            "notional_schedule", "fixed_rate_schedule",
         )}),
         ("Overnight leg", {"classes": ("collapse",), "fields": (
             ("overnight_method", "lookback_days", "observation_shift"),

@@ -16,7 +16,9 @@ MOST_WHOLE = 32_767
 NAMES: Mapping[str, tuple[str, ...]] = {
     "currency": conventions.CURRENCIES,
     "index": tuple(conventions.INDICES),
-    **dict.fromkeys(("floating_index", "first_index", "second_index"), tuple(conventions.INDICES)),
+    **dict.fromkeys(
+        ("floating_index", "stub_index", "first_index", "second_index"), tuple(conventions.INDICES)
+    ),
     **dict.fromkeys(
         ("discount_curve", "forecast_curve", "first_forecast_curve", "second_forecast_curve"),
         tuple(conventions.CURVES),

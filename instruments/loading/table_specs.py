@@ -49,9 +49,9 @@ SWAP_FIELDS = (
     "termination_date", "fixed_rate", "book", "status", "counterparty", "trade_date",
     "clearing_house", "spread_bp", "payment_lag", "first_regular_date", "last_regular_date",
     "notional_schedule", "fixed_rate_schedule", "overnight_method", "lookback_days",
-    "observation_shift", "fixed_frequency", "fixed_day_count", "float_frequency",
-    "float_day_count", "floating_index", "calendar", "business_day_convention", "end_of_month",
-    "discount_curve", "forecast_curve",
+    "observation_shift", "roll_day", "stub_index", "fixed_frequency", "fixed_day_count",
+    "float_frequency", "float_day_count", "floating_index", "calendar",
+    "business_day_convention", "end_of_month", "discount_curve", "forecast_curve",
 )  # fmt: skip
 BASIS_SWAP_FIELDS = (
     "trade_id", "first_index", "second_index", "pay_receive", "notional", "effective_date", "tenor",

@@ -75,6 +75,12 @@ class Swap(Trade):
     observation_shift = models.BooleanField(
         null=True, blank=True, help_text="whether the observed period is shifted, with its days"
     )
+    roll_day = models.CharField(
+        max_length=3, blank=True, help_text="day of the month of unadjusted dates, or IMM"
+    )
+    stub_index = models.CharField(
+        max_length=32, blank=True, help_text="odd periods are interpolated with this index"
+    )
     fixed_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)
     fixed_day_count = models.CharField(max_length=32, blank=True, help_text=OR_CONVENTION)
     float_frequency = models.CharField(max_length=16, blank=True, help_text=OR_CONVENTION)

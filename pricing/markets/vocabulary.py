@@ -28,6 +28,9 @@ DAY_COUNTS = (
 YEAR_DAYS: Mapping[str, float] = {"ACT/360": 360.0, "ACT/365F": 365.0}
 """Days of a year, by day count, of those that divide days by one number: indices use these."""
 
+IMM = "IMM"
+"""The roll day of dates on third Wednesdays."""
+
 ROLLS = ("FOLLOWING", "MODIFIED_FOLLOWING", "PRECEDING", "MODIFIED_PRECEDING", "UNADJUSTED")
 MONTHS = {"1M": 1, "2M": 2, "3M": 3, "4M": 4, "6M": 6, "1Y": 12}
 """Months of a period, by frequency."""
@@ -120,3 +123,18 @@ def roll(name: str, field: str = "business_day_convention") -> str:
 def frequency(value: str | int, field: str = "payment_frequency") -> str:
     """One of FREQUENCIES, from a tenor, a word or payments per year."""
     return _known(field, value, FREQUENCIES, _FREQUENCY_ALIASES)
+
+
+@cache
+def roll_day(value: str | int, field: str = "roll_day") -> int | str:
+    """A day of the month, or IMM.
+
+    Raises:
+        BadInput: Neither of them.
+    """
+    word = str(value).strip().upper()
+    if word == IMM:
+        return IMM
+    if word.isdecimal() and 1 <= int(word) <= 31:
+        return int(word)
+    raise BadInput(field, value, "a day of the month from 1 to 31, or IMM (third Wednesdays)")

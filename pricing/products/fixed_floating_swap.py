@@ -15,7 +15,7 @@ from pricing import limits
 from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
-from pricing.products.swaps.checks import check_index, check_length
+from pricing.products.swaps.checks import check_imm, check_index, check_length, on_roll_day
 from pricing.products.terms import (
     Bp,
     Days,
@@ -72,6 +72,10 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     business days of its index earlier, and weighs each fixing by the days that it is for there.
     Source: ISDA, 2021 Interest Rate Derivatives Definitions, section 7 (methods of compounding and
     of averaging overnight rates; observation period shift).
+
+    ``roll_day`` is the day of the month of unadjusted dates, or IMM; the ends are dates that it is
+    adjusted to. An odd floating period is interpolated by its days between ``stub_index`` and the
+    index of the leg. Source: ISDA, 2006 Definitions, section 8.3 ("Linear Interpolation").
     """
 
     product: ClassVar[str] = "swap"
@@ -91,6 +95,8 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overnight_method: Literal["compounded", "averaged"] | None = None
     lookback_days: Days | None = None
     observation_shift: bool | None = None
+    roll_day: str | int | None = None
+    stub_index: str | None = None
     fixed_frequency: str | int | None = None
     fixed_day_count: str | None = None
     float_frequency: str | int | None = None
@@ -122,6 +128,8 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         check_curves(self, ("discount_curve", "forecast_curve"))
         self._check_first_regular_date()
         self._check_overnight()
+        self._check_roll_day()
+        self._check_stub_index()
 
     def _check_first_regular_date(self) -> None:
         """Periods of both legs are counted back; a first period must end on one of their dates.
@@ -159,6 +167,50 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.lookback_days and self.overnight_method == "averaged":
             reason = "an average with a lookback is not priced; allowed with compounded fixings"
             raise BadInput("lookback_days", self.lookback_days, reason)
+
+    def _check_roll_day(self) -> None:
+        if self.roll_day is None:
+            return
+        day = vocabulary.roll_day(self.roll_day)
+        for field in ("first_regular_date", "last_regular_date"):
+            value = getattr(self, field)
+            if value is not None:
+                reason = "leave it out where roll_day is given: the regular dates follow from that"
+                raise BadInput(field, value.isoformat(), reason)
+        if day == vocabulary.IMM:
+            check_imm(self)
+        elif self.unadjusted_end is None:
+            end = self.termination_date.isoformat()
+            reason = f"no day {day} of a month is adjusted to termination_date {end}"
+            raise BadInput("roll_day", self.roll_day, reason)
+
+    @property
+    def unadjusted_end(self) -> dt.date | None:
+        """The termination date, on the roll day; None where there is no such date."""
+        return self._on_roll_day(self.termination_date)
+
+    @property
+    def unadjusted_start(self) -> dt.date:
+        """The effective date, on the roll day where that is adjusted to it."""
+        return self._on_roll_day(self.effective_date) or self.effective_date
+
+    def _on_roll_day(self, date: dt.date) -> dt.date | None:
+        day = None if self.roll_day is None else vocabulary.roll_day(self.roll_day)
+        if not isinstance(day, int):
+            return date
+        row = conventions.SWAPS[self.convention]
+        convention = self.business_day_convention or row.business_day_convention
+        return on_roll_day(date, day, self.calendar or row.calendar, convention)
+
+    def _check_stub_index(self) -> None:
+        if self.stub_index is None:
+            return
+        check_index("stub_index", self.stub_index, self.currency)
+        own = conventions.INDICES[self.floating_index or conventions.SWAPS[self.convention].index]
+        kinds = {own.kind, conventions.INDICES[self.stub_index].kind}
+        if kinds != {"ibor"} or own.name == self.stub_index:
+            reason = f"another IBOR index than the leg's own, which is {own.name}"
+            raise BadInput("stub_index", self.stub_index, reason)
 
     def _frequencies(self, row: conventions.SwapConvention) -> dict[str, str | int]:
         fixed = row.fixed_frequency if self.fixed_frequency is None else self.fixed_frequency

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from pricing.products.schedules import (
 )
 from pricing.products.swaps.legs import LegSchedule, make_schedule, off_fixing_days
 from pricing.products.swaps.overnight import averaged_rows, compounded_row, observed_period
+from pricing.products.swaps.stubs import Stub, stub_between, stub_coupons, stub_rows
 from pricing.products.templates import Scaling, Template, as_bytes
 
 Step = NotionalStep | RateStep
@@ -64,6 +66,17 @@ class Swap:
     end_of_month: bool
     discount_curve: str
     forecast_curve: str
+
+    @property
+    def unadjusted_end(self) -> dt.date:
+        """The end of the last period, unadjusted."""
+        return self.terms.unadjusted_end or self.terms.termination_date
+
+    @property
+    def rolls_by_imm(self) -> bool:
+        """Whether periods end on third Wednesdays."""
+        day = self.terms.roll_day
+        return day is not None and vocabulary.roll_day(day) == vocabulary.IMM
 
     @property
     def averages(self) -> bool:
@@ -109,6 +122,8 @@ def _schedule(swap: Swap, tenor: str) -> LegSchedule:
         calendar=swap.calendar,
         roll=swap.roll,
         end_of_month=swap.end_of_month,
+        ends=(swap.terms.unadjusted_start, swap.unadjusted_end),
+        imm=swap.rolls_by_imm,
     )
 
 
@@ -184,6 +199,7 @@ def _stepped(
 def swap_legs(
     swap: Swap,
     forecast: Handle | None = None,
+    other: Handle | None = None,
     *,
     indexed: bool = False,
     telescopic: bool = True,
@@ -193,6 +209,7 @@ def swap_legs(
     Args:
         swap: A resolved swap.
         forecast: The projection curve of the floating leg.
+        other: That of the index that odd periods are interpolated with.
         indexed: True for indexed IBOR coupons, False for coupons at par.
         telescopic: True to leave out the daily dates of overnight coupons.
     """
@@ -246,7 +263,21 @@ def swap_legs(
             paymentLag=lag,
             withIndexedCoupons=indexed,
         )
+        floating = _with_stubs(swap, floating, float_schedule, (forecast, other))
     return fixed, floating
+
+
+def _with_stubs(
+    swap: Swap,
+    leg: ql.Leg,
+    schedule: LegSchedule,
+    forecasts: tuple[Handle | None, Handle | None],
+) -> ql.Leg:
+    """QuantLib's leg with two coupons in place of each that is interpolated."""
+    made: list[ql.CashFlow] = []
+    for coupon, stub in zip(leg, _stubs(swap, schedule), strict=True):
+        made += [coupon] if stub is None else stub_coupons(stub, coupon, forecasts)
+    return made
 
 
 def _accruing(
@@ -269,9 +300,11 @@ def _icma_years(swap: Swap, frequency: str, schedule: LegSchedule) -> list[float
 
     A floating leg of one period takes the quasi-coupon dates of the fixed leg.
     """
-    terms = swap.terms
+    if swap.rolls_by_imm:
+        reason = "ACT/ACT ICMA counts regular periods, and those between IMM dates are none"
+        raise BadInput("roll_day", vocabulary.IMM, reason)
     dates = RegularDates(
-        anchor=to_ql(terms.last_regular_date or terms.termination_date),
+        anchor=to_ql(swap.terms.last_regular_date or swap.unadjusted_end),
         months=vocabulary.MONTHS[swap.fixed_frequency if frequency == "ZERO" else frequency],
         end_of_month=swap.end_of_month,
         calendar=calendar(swap.calendar),
@@ -297,9 +330,17 @@ def _periods(
 
 
 def _floating_rows(
-    swap: Swap, rules: PeriodRules, period: tuple[int, int], accrued: float, indexed: bool
+    swap: Swap,
+    rules: PeriodRules,
+    period: tuple[int, int],
+    accrued: float,
+    *,
+    indexed: bool,
+    stub: Stub | None,
 ) -> list[Row]:
     """The rows of one period of the floating leg, for a spread of one."""
+    if stub is not None:
+        return stub_rows(stub, rules, period, accrued)
     lookback = swap.terms.lookback_days or 0
     if not lookback and not swap.averages:
         return [floating_row(rules, swap.index, period, accrued, indexed=indexed)]
@@ -308,6 +349,23 @@ def _floating_rows(
         return averaged_rows(swap.index, period, accrued, pay)
     observed = observed_period(swap.index, period, lookback)
     return [compounded_row(swap.index, observed, accrued, pay)]
+
+
+def _stubs(swap: Swap, schedule: LegSchedule) -> list[Stub | None]:
+    """How the rate of each floating period is interpolated; None where it is the index's own."""
+    name = swap.terms.stub_index
+    count = len(schedule.days) - 1
+    if name is None:
+        return [None] * count
+    found = [
+        None
+        if schedule.dates.isRegular(number + 1)
+        else stub_between(swap.index, conventions.INDICES[name], period)
+        for number, period in enumerate(itertools.pairwise(schedule.days))
+    ]
+    if not any(found):
+        raise BadInput("stub_index", name, "leave it empty: the floating leg has no odd period")
+    return found
 
 
 def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
@@ -327,21 +385,24 @@ def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
             row._replace(amount=row.amount * rate) for row, rate in zip(rows, rates, strict=True)
         ]
     notional_of = list(places[0])
-    for (rules, period, accrued), place in zip(
+    stubs = _stubs(swap, schedules[1])
+    for (rules, period, accrued), place, stub in zip(
         _periods(swap, swap.float_day_count, swap.float_frequency, schedules[1]),
         places[1],
+        stubs,
         strict=True,
     ):
-        made = _floating_rows(swap, rules, period, accrued, indexed)
+        made = _floating_rows(swap, rules, period, accrued, indexed=indexed, stub=stub)
         rows += made
         notional_of += [place] * len(made)
     flows = np.array(rows, dtype=FLOW)
+    other = [conventions.INDICES[terms.stub_index]] if terms.stub_index else []
     return Template(
         flows=flows.tobytes(),
         notional_of=as_bytes(notional_of),
         discount=swap.discount_curve,
-        forecasts=(swap.forecast_curve,),
-        indices=(swap.index.name,),
+        forecasts=(swap.forecast_curve, *(row.forecast_curve for row in other)),
+        indices=(swap.index.name, *(row.name for row in other)),
     )
 
 
@@ -360,7 +421,10 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
     """Make QuantLib's swap; see ``flows.ProductFlows``."""
     swap = resolve_swap(terms)
     discount, forecast = market.handle(swap.discount_curve), market.handle(swap.forecast_curve)
-    made = swap_legs(swap, forecast, indexed=market.indexed, telescopic=False)
+    other = None
+    if terms.stub_index:
+        other = market.handle(conventions.INDICES[terms.stub_index].forecast_curve)
+    made = swap_legs(swap, forecast, other, indexed=market.indexed, telescopic=False)
     signs = (swap.sign, -swap.sign)
     priced = ql.Swap(list(made), [s < 0 for s in signs])
     priced.setPricingEngine(ql.DiscountingSwapEngine(discount, False))

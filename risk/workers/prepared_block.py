@@ -80,6 +80,7 @@ def pack_prepared(made: PreparedBlock) -> Content:
         "years": ready.years,
         "matured": ready.matured,
         "group": groups.place,
+        "notional": groups.notional,
         **_of("flows", ready.flows._asdict()),
         **_of("tables", ready.tables._asdict()),
         **_of("unsupported", ready.unsupported),
@@ -102,7 +103,7 @@ def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
         grid=grid,
         tables=Tables(**_within("tables", arrays)),
     )
-    return PreparedBlock(ready, Groups(meta.groups, arrays["group"]))
+    return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["notional"]))
 
 
 def pack_netted(made: NettedPair) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from calendar import monthrange as calendar_days
 from typing import Protocol
 
 from pricing.errors import BadInput
@@ -64,3 +65,35 @@ def standard_swap(index: str) -> SwapConvention:
             return row
     known = ", ".join(dict.fromkeys(row.index for row in conventions.SWAPS.values()))
     raise BadInput("index", index, f"indices of a swap convention: {known}")
+
+
+def third_wednesday(year: int, month: int) -> dt.date:
+    """The IMM date of a month."""
+    first = dt.date(year, month, 1)
+    return first + dt.timedelta(days=(2 - first.weekday()) % 7 + 14)
+
+
+def check_imm(terms: Ends) -> None:
+    """Refuse ends that are no third Wednesdays."""
+    for field in ("effective_date", "termination_date"):
+        date: dt.date = getattr(terms, field)
+        imm = third_wednesday(date.year, date.month)
+        if date != imm:
+            reason = f"with roll_day IMM it is a third Wednesday, such as {imm.isoformat()}"
+            raise BadInput(field, date.isoformat(), reason)
+
+
+def on_roll_day(date: dt.date, day: int, calendar: str, convention: str) -> dt.date | None:
+    """The unadjusted date with this day of the month that falls on the business day of a date.
+
+    The day is the last of its month where the month is shorter. None: no such date in that month
+    or in its neighbours.
+    """
+    adjusted = calendars.adjust(calendar, date, convention)
+    for months in (0, -1, 1):
+        year, month = divmod(date.year * 12 + date.month - 1 + months, 12)
+        last = calendar_days(year, month + 1)[1]
+        found = dt.date(year, month + 1, min(day, last))
+        if calendars.adjust(calendar, found, convention) == adjusted:
+            return found
+    return None

@@ -55,7 +55,14 @@ class LegSchedule(NamedTuple):
 
 
 def make_schedule(
-    terms: Dates, tenor: str, *, calendar: str, roll: int, end_of_month: bool
+    terms: Dates,
+    tenor: str,
+    *,
+    calendar: str,
+    roll: int,
+    end_of_month: bool,
+    ends: tuple[dt.date, dt.date] | None = None,
+    imm: bool = False,
 ) -> LegSchedule:
     """Make the dates of a leg, counted back from its end.
 
@@ -65,19 +72,23 @@ def make_schedule(
         calendar: Of business days.
         roll: QuantLib's business day convention.
         end_of_month: Whether dates at a month's end stay at month ends.
+        ends: Unadjusted dates to count from, in place of those of the terms.
+        imm: Whether dates are third Wednesdays.
 
     Raises:
         BadInput: A period is empty.
     """
     once = tenor == "ZERO"
+    start, end = ends or (terms.effective_date, terms.termination_date)
+    rule = ql.DateGeneration.ThirdWednesday if imm else ql.DateGeneration.Backward
     schedule = ql.Schedule(
-        to_ql(terms.effective_date),
-        to_ql(terms.termination_date),
+        to_ql(start),
+        to_ql(end),
         ql.Period(0, ql.Days) if once else ql.Period(tenor),
         _calendar(calendar),
         roll,
         roll,
-        ql.DateGeneration.Zero if once else ql.DateGeneration.Backward,
+        ql.DateGeneration.Zero if once else rule,
         end_of_month,
         stub_date(terms.first_regular_date, once),
         stub_date(terms.last_regular_date, once),
