@@ -527,6 +527,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {  # of fields with one name and several sets of choices
+        "PayReceiveEnum": "instruments.models.swap.PayReceive",
+        "PayReceiveFirstEnum": "instruments.models.swaps.basis_swap.PayReceiveFirst",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "riskproject.web.openapi_errors.document",

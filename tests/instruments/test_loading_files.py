@@ -194,6 +194,7 @@ def test_every_template_loads_and_its_export_comes_back_unchanged(
     if kind.name != "books":
         Book.objects.create(code="USD-SWAPS", name="Swaps", desk=usd)
         Book.objects.create(code="USD-TREASURIES", name="Treasuries", desk=usd)
+        Book.objects.create(code="EUR-EURIBOR", name="Swaps against EURIBOR", desk=usd)
     if kind.name == "positions":
         load(KINDS["bonds"], [KINDS["bonds"].example])
     if kind.name == "desks":

@@ -21,7 +21,7 @@ from pricing.products.schedules import Handle, day_number, make_index, ql_of_day
 class Part(NamedTuple):
     """One of the two indices of a stub: its weight, and the days of its fixing and its deposit."""
 
-    index: IndexConvention
+    row: IndexConvention
     weight: float
     fixing: int
     start: int
@@ -67,7 +67,7 @@ def stub_rows(stub: Stub, rules: PeriodRules, period: tuple[int, int], accrued: 
     rows = [
         Row(
             *(IBOR, 1, place, place, pay, part.start, part.end, part.fixing),
-            scale=accrued * part.weight / years(part.index.day_count, part.start, part.end),
+            scale=accrued * part.weight / years(part.row.day_count, part.start, part.end),
             accrued=accrued * part.weight,
         )
         for place, part in enumerate(stub)
@@ -86,7 +86,7 @@ def stub_coupons(
         made += ql.IborLeg(
             [whole.nominal()],
             schedule,
-            make_index(part.index, forecast),
+            make_index(part.row, forecast),
             whole.dayCounter(),
             ql.Unadjusted,
             gearings=[part.weight],

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("instruments", "0010_swap_rates_and_overnight_methods"),
+        ("instruments", "0011_interest_rate_future"),
     ]
 
     operations = [
