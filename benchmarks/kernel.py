@@ -44,7 +44,7 @@ from pricing.measures.block import BlockRisk, ReadyBlock, make_ready, price_bloc
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, make_block
 from pricing.products.flows import compile_book
-from pricing.products.registry import as_bond
+from pricing.products.registry import as_security
 from pricing.products.terms import Terms
 from pricing.reference import Reference
 from risk.store.compiled_book_store import CompiledBooks
@@ -260,7 +260,7 @@ def fixings_of(currency: str) -> dict[str, dict[dt.date, float]]:
 
 
 def _without_price(terms: Terms) -> Terms:
-    bond = as_bond(terms)
+    bond = as_security(terms)
     return terms if bond is None else msgspec.structs.replace(bond, clean_price=None)
 
 

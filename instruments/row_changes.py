@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from django.db import ProgrammingError, connection, transaction
+from django.db.migrations import RunSQL
 from django.db.models import Model
 
 _SNAPSHOT = "SELECT pg_current_snapshot()::text"
@@ -33,6 +34,25 @@ _DELETE = """
     INSERT INTO instruments_rowchange (transaction, of_table)
     SELECT transaction, '' FROM newest WHERE transaction IS NOT NULL
 """
+
+
+TRIGGERS = {
+    "INSERT": "REFERENCING NEW TABLE AS written",
+    "UPDATE": "REFERENCING OLD TABLE AS replaced NEW TABLE AS written",
+    "DELETE": "REFERENCING OLD TABLE AS written",
+    "TRUNCATE": "",
+}
+
+
+def note_changes_of(table: str) -> RunSQL:
+    """The operation of a migration that has the rows of a new table of trades noted."""
+    made = (
+        f"CREATE TRIGGER note_{event.lower()} AFTER {event} ON {table} {rows}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION instruments_note_changes('trade_id');"
+        for event, rows in TRIGGERS.items()
+    )
+    gone = (f"DROP TRIGGER note_{event.lower()} ON {table};" for event in TRIGGERS)
+    return RunSQL("\n".join(made), "\n".join(gone))
 
 
 @dataclass(frozen=True)

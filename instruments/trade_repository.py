@@ -15,12 +15,12 @@ from simple_history.utils import get_history_manager_for_model
 from instruments import validation
 from instruments.models import (
     Bond,
-    BondPosition,
     Book,
     BookVersion,
     Fixing,
     FxRate,
     Quarantine,
+    SecurityTrade,
     Status,
     Trade,
     trade_models,
@@ -122,7 +122,7 @@ def current_version() -> int:
     return BookVersion.current()
 
 
-TWICE = "a position and a swap both have this identifier"
+TWICE = "trades of two products have this identifier"
 
 
 def load_trades() -> LoadedBook:
@@ -221,19 +221,29 @@ def store_spreads(spreads_bp: Mapping[str, float]) -> int:
     A position that got a spread or another price meanwhile is left as it is.
     """
     rounded = {name: round(Decimal(repr(bp)), SPREAD_DIGITS) for name, bp in spreads_bp.items()}
+    stored = 0
     with bulk_change():
-        waiting = BondPosition.objects.select_for_update().filter(
-            trade_id__in=rounded, clean_price__isnull=False, z_spread_bp__isnull=True
-        )
-        stored = list(waiting)
-        for position in stored:
-            position.z_spread_bp = rounded[position.trade_id]
-            position.version = F("version") + 1
-        BondPosition.objects.bulk_update(stored, ["z_spread_bp", "version"], ROWS_AT_ONCE)
+        for model in trade_models():
+            if issubclass(model, SecurityTrade):
+                stored += _store_spreads_of(model, rounded)
         if stored:
-            names = [position.trade_id for position in stored]
-            note_history(BondPosition.objects.filter(trade_id__in=names), SOLVED)
             book_changed()
+    return stored
+
+
+def _store_spreads_of(model: type[SecurityTrade], spreads_bp: Mapping[str, Decimal]) -> int:
+    """The same for the positions of one table."""
+    waiting = model._default_manager.select_for_update().filter(
+        trade_id__in=spreads_bp, clean_price__isnull=False, z_spread_bp__isnull=True
+    )
+    stored = list(waiting)
+    for position in stored:
+        position.z_spread_bp = spreads_bp[position.trade_id]
+        position.version = F("version") + 1
+    model._default_manager.bulk_update(stored, ["z_spread_bp", "version"], ROWS_AT_ONCE)
+    if stored:
+        names = [position.trade_id for position in stored]
+        note_history(model._default_manager.filter(trade_id__in=names), SOLVED)
     return len(stored)
 
 

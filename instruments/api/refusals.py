@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import QuerySet
@@ -29,8 +30,19 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> None:
+def refuse_unknown(
+    given: Iterable[str],
+    known: Collection[str],
+    kind: str,
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Refuse names that would else be ignored in silence.
+
+    Args:
+        given: Names that were sent.
+        known: Names that there are.
+        kind: What they are names of, such as "field".
+        refused: Sentences for some of the others.
 
     Raises:
         serializers.ValidationError: A sentence for each of the first few, and how many more.
@@ -39,7 +51,12 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], kind: str) -> N
     if unknown:
         code = f"unknown_{kind.replace(' ', '_')}"
         sentences = {
-            _short(name): [_unknown(_short(name), known, kind)] for name in unknown[:NAMES_SHOWN]
+            _short(name): [
+                f"{name}: {refused[name]}"
+                if name in refused
+                else _unknown(_short(name), known, kind)
+            ]
+            for name in unknown[:NAMES_SHOWN]
         }
         more = len(unknown) - NAMES_SHOWN
         if more > 0:

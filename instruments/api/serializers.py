@@ -29,6 +29,7 @@ from instruments.models import (
     Trade,
 )
 from instruments.models.row import PricedRow
+from pricing.products.registry import PRODUCTS
 
 Values = dict[str, Any]
 OWN = ("version", "created", "updated")
@@ -66,8 +67,12 @@ class RowSerializer(serializers.ModelSerializer[Any]):
     def to_internal_value(self, data: object) -> Any:
         """Refuse names that no field has: a misspelt one would else be lost in silence."""
         if isinstance(data, Mapping):
-            refuse_unknown(data, self.fields, "field")
+            refuse_unknown(data, self.fields, "field", self._refused())
         return super().to_internal_value(data)
+
+    def _refused(self) -> Mapping[str, str]:
+        """Fields that no row has, each with a sentence that says why."""
+        return {}
 
     def validate(self, attrs: Values) -> Values:
         """Ask the model, on a copy: the row itself stays as it is stored."""
@@ -184,6 +189,9 @@ class TradeSerializer(RowSerializer):
     book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
     desk = serializers.CharField(source="book.desk.code", read_only=True)
     currency = serializers.CharField(read_only=True)
+
+    def _refused(self) -> Mapping[str, str]:
+        return PRODUCTS[self.Meta.model.product].terms.refused  # type: ignore[attr-defined]
 
 
 def _counterparty() -> CodeField:

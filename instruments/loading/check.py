@@ -15,7 +15,7 @@ from instruments.loading.references import References
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.table_spec import VERSION, TableSpec
 from instruments.loading.tables import Table, unknown_column
-from instruments.models import BondPosition, Row, Trade, trade_models
+from instruments.models import Row, SecurityTrade, Trade, trade_models
 from instruments.models.row import StaleRow
 from instruments.models.trade import taken
 
@@ -198,7 +198,7 @@ class Checker:
                 return
 
     def _compare(self, row: Any, stored: Any, version: object, result: RowResult) -> None:
-        if stored is not None and isinstance(row, BondPosition):
+        if stored is not None and isinstance(row, SecurityTrade):
             row.forget_spread_of(stored.clean_price, stored.z_spread_bp)
         for column in self.kind.stored:
             new, old = column.text(row), "" if stored is None else column.text(stored)

@@ -13,8 +13,9 @@ from django.db import models
 from instruments import validation
 from instruments.loading import cells
 from instruments.loading.columns import Column, column
-from instruments.models import Row
+from instruments.models import Row, Trade
 from pricing.errors import BadInput
+from pricing.products.registry import PRODUCTS
 
 VERSION = Column(
     name="version",
@@ -85,6 +86,13 @@ class TableSpec:
             return ""
         other = self.instead.get(column.name)
         return f"yes, or {other}" if other else "yes"
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Columns that its trades do not have, each with a sentence that says why."""
+        if not issubclass(self.model, Trade):
+            return {}
+        return PRODUCTS[self.model.product].terms.refused
 
     def rows(self) -> models.QuerySet[Any]:
         """All rows, with what their columns show."""

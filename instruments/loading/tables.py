@@ -160,6 +160,8 @@ def unknown_column(name: str, kind: TableSpec) -> str:
     """Sentence for a name that no column has."""
     if not name:
         return "a column has no name in the header"
+    if name in kind.refused:
+        return f"column {name}: {kind.refused[name]}"
     close = difflib.get_close_matches(name, kind.columns, n=1)
     hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(kind.columns)}"
     return f"column {cells.shown(name)[1:-1]}: no such column of {kind.name}; {hint}"

@@ -9,7 +9,7 @@ from instruments.models.futures import InterestRateFuture
 from instruments.models.fx_rate import FxRate
 from instruments.models.idempotent_response import Reply
 from instruments.models.issuer import Issuer
-from instruments.models.position import BondPosition
+from instruments.models.position import BondPosition, SecurityTrade
 from instruments.models.quarantine import Quarantine
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
@@ -33,6 +33,7 @@ __all__ = (
     "Quarantine",
     "Reply",
     "Row",
+    "SecurityTrade",
     "StaleRow",
     "Status",
     "Swap",

@@ -1,4 +1,4 @@
-"""Positions in bonds."""
+"""Positions in securities: their base, and positions in bonds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,9 @@ from instruments.models.trade import Status, Trade
 from pricing import limits
 
 
-class BondPosition(Trade):
-    """So much face of a bond in a book; less than zero is short."""
+class SecurityTrade(Trade):
+    """Base of positions in securities, which are quoted by price; less than zero is short."""
 
-    product = "bond"
-    end_date = "bond__maturity_date"
-
-    bond = models.ForeignKey(Bond, on_delete=models.PROTECT, related_name="positions")
-    face_amount = models.DecimalField(
-        max_digits=20, decimal_places=2, help_text="in the bond's currency; negative is short"
-    )
     clean_price = models.DecimalField(
         max_digits=14,
         decimal_places=8,
@@ -42,16 +35,7 @@ class BondPosition(Trade):
     )
 
     class Meta(Trade.Meta):
-        constraints = (
-            models.CheckConstraint(condition=~Q(face_amount=0), name="position_has_a_face_amount"),
-            models.CheckConstraint(
-                condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
-                name="position_clean_price_is_per_100",
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=Status.values), name="position_status_is_known"
-            ),
-        )
+        abstract = True
 
     def save(self, **kwargs: Any) -> None:
         """Save; a new price drops the spread that the old one has made."""
@@ -67,14 +51,38 @@ class BondPosition(Trade):
         if priced_anew and spread_bp == self.z_spread_bp:
             self.z_spread_bp = None
 
+    def doubts(self) -> dict[str, str]:
+        """Sentences by field on values that are allowed and may be mistakes."""
+        doubt = limits.price_doubt(float(self.clean_price)) if self.clean_price else None
+        return {"clean_price": doubt} if doubt else {}
+
+
+class BondPosition(SecurityTrade):
+    """So much face of a bond in a book; less than zero is short."""
+
+    product = "bond"
+    end_date = "bond__maturity_date"
+
+    bond = models.ForeignKey(Bond, on_delete=models.PROTECT, related_name="positions")
+    face_amount = models.DecimalField(
+        max_digits=20, decimal_places=2, help_text="in the bond's currency; negative is short"
+    )
+
+    class Meta(Trade.Meta):
+        constraints = (
+            models.CheckConstraint(condition=~Q(face_amount=0), name="position_has_a_face_amount"),
+            models.CheckConstraint(
+                condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
+                name="position_clean_price_is_per_100",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="position_status_is_known"
+            ),
+        )
+
     @classmethod
     @cache
     def terms_columns(cls) -> dict[str, str]:
         """The bond's own fields are columns of the bond."""
         of_the_bond = {name: f"bond__{name}" for name in validation.STATIC_FIELDS}
         return super().terms_columns() | of_the_bond
-
-    def doubts(self) -> dict[str, str]:
-        """Sentences by field on values that are allowed and may be mistakes."""
-        doubt = limits.price_doubt(float(self.clean_price)) if self.clean_price else None
-        return {"clean_price": doubt} if doubt else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, ClassVar
 
@@ -117,7 +118,15 @@ def _required(product: str) -> tuple[str, ...]:
 
 def trade_models() -> tuple[type[Trade], ...]:
     """The tables of trades, one for each product."""
-    return tuple(Trade.__subclasses__())
+    return tuple(_tables_of(Trade.__subclasses__()))
+
+
+def _tables_of(models_below: Iterable[type[Trade]]) -> Iterator[type[Trade]]:
+    for model in models_below:
+        if model._meta.abstract:
+            yield from _tables_of(model.__subclasses__())
+        else:
+            yield model
 
 
 def taken(trade_id: str) -> str:

@@ -24,7 +24,7 @@ from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, curve_vers
 from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlement, PricingError
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
-from pricing.measures.bond_analytics import BOND_ANALYTICS, PricedBond
+from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
 from pricing.measures.formulas import rate_of_legs
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
 from pricing.measures.table import total as added
@@ -32,7 +32,7 @@ from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, FlowBlock, make_block
 from pricing.products.flows import compile_book
-from pricing.products.registry import PRODUCTS, as_bond
+from pricing.products.registry import PRODUCTS, as_security
 from pricing.products.terms import Terms
 from pricing.reference import Reference
 
@@ -157,11 +157,11 @@ def _with_spreads(trades: Sequence[Terms], market: _Market) -> tuple[list[Terms]
 
 
 def _with_spread(terms: Terms, market: _Market) -> Terms:
-    bond = as_bond(terms)
+    bond = as_security(terms)
     if bond is None or not bond.waits_for_spread:
         return terms
     try:
-        spread = PricedBond(bond, market.curves, market.solved).z_spread()
+        spread = price_security(bond, market.curves, market.solved).z_spread()
     except NothingAfterSettlement:
         spread = 0.0  # a buyer of today gets nothing, but the holder is still paid
     return msgspec.structs.replace(bond, z_spread_bp=spread / ONE_BP)
@@ -260,7 +260,7 @@ def _cs01_by_quantlib(reference: Reference, trades: Sequence[Terms]) -> list[flo
 
 
 def _with_spread_moved(terms: Terms, shift_bp: float) -> Terms:
-    bond = as_bond(terms)
+    bond = as_security(terms)
     if bond is None:
         return terms
     return msgspec.structs.replace(bond, z_spread_bp=(bond.z_spread_bp or 0.0) + shift_bp)
@@ -312,11 +312,12 @@ def _row(terms: Terms, numbers: TradeNumbers, market: _Market) -> Json:
 
 def _analytics(terms: Any, _: TradeNumbers, market: _Market) -> Json:
     """Prices and yield; none when nothing is left for a buyer of today."""
+    names = [name for name in BOND_ANALYTICS if BY_NAME[name].supports(terms.product)]
     try:
-        found = PricedBond(terms, market.curves, market.solved).analytics()
+        found = price_security(terms, market.curves, market.solved).analytics()
     except NothingAfterSettlement:
-        return dict.fromkeys(BOND_ANALYTICS)
-    return {name: _number(getattr(found, name)) for name in BOND_ANALYTICS}
+        return dict.fromkeys(names)
+    return {name: _number(getattr(found, name)) for name in names}
 
 
 def _krd_duration(_: Any, numbers: TradeNumbers, market: _Market) -> Json:

@@ -100,10 +100,11 @@ class CurveSet:
             BootstrapFailed: Two tenors of a curve end on the same day; both are named.
         """
         self.today, self.options, self.shape = today, options, shape
+        self.fixings: Fixings = fixings or {}
         self.names = tuple(name for name, _ in shape)
         self.keys = tuple(QuoteId(name, tenor) for name, tenors in shape for tenor in tenors)
         self._require_discount_curves()
-        self._todays_fixings = self._fixings_of_today(fixings or {})
+        self._todays_fixings = self._fixings_of_today(self.fixings)
         self._handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.names}
         self._quotes = {key: ql.SimpleQuote(0.01) for key in self.keys}
         self.enter()

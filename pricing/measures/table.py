@@ -227,6 +227,18 @@ TABLE = (
         number_format="%.6f",
     ),
     BondAnalytic(
+        name="discount_margin_bp",
+        label="Discount margin",
+        unit="basis points",
+        sign="added to the index",
+        doc=(
+            "Margin over the index at which a floating-rate note is worth its price, with the "
+            "index kept at the rate of the coupon in progress and simple interest by period."
+        ),
+        reference='31 CFR 356.2, "discount margin"; `pricing/measures/discount_margin.py`',
+        number_format="%.4f",
+    ),
+    BondAnalytic(
         name="modified_duration",
         label="Modified duration",
         unit="years",

@@ -6,20 +6,18 @@ Schedules and flows, which need QuantLib, are in ``fixed_rate_bond_flows``.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import msgspec
 
-from pricing import limits
 from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.terms import (
-    Bp,
     Days,
     NameCheck,
     Rate,
-    Terms,
+    Security,
     check_after,
     check_between,
     check_curves,
@@ -28,8 +26,6 @@ from pricing.products.terms import (
     check_names,
     check_regular,
 )
-
-Price = Annotated[float, msgspec.Meta(ge=limits.PRICE_MIN, le=limits.PRICE_MAX)]
 
 DATES = (
     *("issue_date", "maturity_date", "dated_date"),
@@ -43,16 +39,14 @@ NAMES: dict[str, NameCheck] = {
 }
 
 
-class BondTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A position in a fixed-rate or zero-coupon bond; a short one has a negative face amount.
+class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A position in a fixed-rate or zero-coupon bond.
 
-    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says
-    otherwise. A ``clean_price`` (per 100) makes the z-spread; ``z_spread_bp`` states it.
+    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says otherwise.
     """
 
     product: ClassVar[str] = "bond"
 
-    face_amount: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
     issue_date: dt.date
     maturity_date: dt.date
     coupon_rate: Rate
@@ -70,8 +64,6 @@ class BondTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calendar: str | None = None
     business_day_convention: str | None = None
     end_of_month: bool | None = None
-    clean_price: Price | None = None
-    z_spread_bp: Bp | None = None
     discount_curve: str | None = None
 
     def __post_init__(self) -> None:
@@ -126,16 +118,6 @@ class BondTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name in ("payment_frequency", "day_count"):
             if getattr(self, name) is None:
                 raise BadInput(name, None, "give it, or a convention that fills it")
-
-    @property
-    def size(self) -> float:
-        """The face amount without its sign."""
-        return abs(self.face_amount)
-
-    @property
-    def waits_for_spread(self) -> bool:
-        """True with a price whose z-spread has not been solved on a market yet."""
-        return self.clean_price is not None and self.z_spread_bp is None
 
 
 PRODUCT = Product(

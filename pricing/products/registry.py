@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import cast
 
 from pricing.products import fixed_floating_swap, fixed_rate_bond
-from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.futures import interest_rate_future
 from pricing.products.product import Product
 from pricing.products.swaps import basis_swap, forward_rate_agreement, zero_coupon_swap
-from pricing.products.terms import Terms
+from pricing.products.terms import Security, Terms
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType(
     {
@@ -35,6 +33,6 @@ PRODUCT_NAMES = tuple(sorted(PRODUCTS))
 """Their names in the order of screens and choices."""
 
 
-def as_bond(terms: Terms) -> BondTerms | None:
-    """The terms where the product has a yield and a z-spread, as bonds do; otherwise None."""
-    return cast(BondTerms, terms) if "z_spread_bp" in PRODUCTS[terms.product].measures else None
+def as_security(terms: Terms) -> Security | None:
+    """The terms where the product has a price and a z-spread, as bonds do; otherwise None."""
+    return terms if isinstance(terms, Security) else None

@@ -23,18 +23,30 @@ Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
 Bp = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
+Price = Annotated[float, msgspec.Meta(ge=limits.PRICE_MIN, le=limits.PRICE_MAX)]
 
 
 NameCheck = Callable[[str, str], str]
+
+NOT_PRICED = {
+    "lockout_days": "a lockout repeats one fixing at the end of a period, which is not priced; "
+    "leave the field out",
+    "compound_spread": "a spread that compounds with the fixings is not priced; leave the field "
+    "out, and spread_bp is added to what they compound to",
+}
+"""Fields that no product has, which others may send, and why."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A trade as its contract states it, without a schedule and without a market.
 
     The class of each product adds its fields, and sets ``product`` to its name in ``registry``.
+    ``refused`` are the names of fields that a product does not have because it does not price what
+    they say, each with a sentence.
     """
 
     product: ClassVar[str]
+    refused: ClassVar[dict[str, str]] = NOT_PRICED
 
     trade_id: Identifier
     book: Identifier
@@ -48,6 +60,27 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def size(self) -> float:
         """Notional or face amount without a sign, in the trade's currency."""
         raise NotImplementedError
+
+
+class Security(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of positions in securities, which are quoted by price; a short one has negative face.
+
+    A ``clean_price`` (per 100) makes the z-spread; ``z_spread_bp`` states it.
+    """
+
+    face_amount: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+    clean_price: Price | None = None
+    z_spread_bp: Bp | None = None
+
+    @property
+    def size(self) -> float:
+        """The face amount without its sign."""
+        return abs(self.face_amount)
+
+    @property
+    def waits_for_spread(self) -> bool:
+        """True with a price whose z-spread has not been solved on a market yet."""
+        return self.clean_price is not None and self.z_spread_bp is None
 
 
 AnyTerms = TypeVar("AnyTerms", bound=Terms)
@@ -178,7 +211,7 @@ def decode(data: object, kind: type[AnyTerms]) -> AnyTerms:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), data) from None
+        raise _explained(str(error), data, kind) from None
 
 
 ALLOWED = {
@@ -186,21 +219,13 @@ ALLOWED = {
     "clean_price": f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g} (99 %"
     " of face is 99); below that give z_spread_bp instead",
 }
-NOT_PRICED = {
-    "lockout_days": "a lockout repeats one fixing at the end of a period, which is not priced; "
-    "leave the field out",
-    "compound_spread": "a spread that compounds with the fixings is not priced; leave the field "
-    "out, and spread_bp is added to what they compound to",
-}
-"""Fields that no product has, which others may send, and why."""
-
 RATES = ("coupon_rate", "fixed_rate")
 A_DATE = "use a date such as 2025-02-10"
 BOUND = re.compile(r"Expected `\w+` (<|<=|>|>=) ([-\d.e+]+)")
 BOUNDS = {"<": "less than", "<=": "at most", ">": "greater than", ">=": "at least"}
 
 
-def _explained(message: str, data: object) -> BadInput:
+def _explained(message: str, data: object, kind: type[Terms]) -> BadInput:
     """Msgspec says 'Expected `float`, got `str` - at `$.notional`': name field and value."""
     reason, _, path = message.partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
@@ -209,7 +234,7 @@ def _explained(message: str, data: object) -> BadInput:
         whole = f"{field}.{name}" if field else name
         if "required" in reason:
             return BadInput(whole, None, "this field is required")
-        return BadInput(whole, value_at(data, whole), NOT_PRICED.get(name, "no such field"))
+        return BadInput(whole, value_at(data, whole), kind.refused.get(name, "no such field"))
     value = value_at(data, field)
     if field in ALLOWED:
         return BadInput(field, value, ALLOWED[field])

@@ -106,5 +106,6 @@ def _asked(body: object) -> tuple[str, Json]:
         raise ValidationError({"type": [f"type: {kind!r} is not valid; allowed: {allowed}"]})
     if not isinstance(terms, dict):
         raise ValidationError({"terms": ["terms: an object of the trade's fields is needed"]})
-    refuse_unknown(terms, PRODUCTS[kind].terms.__struct_fields__, "field")
+    refused = PRODUCTS[kind].terms.refused
+    refuse_unknown(terms, PRODUCTS[kind].terms.__struct_fields__, "field", refused)
     return kind, terms

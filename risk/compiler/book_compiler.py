@@ -264,7 +264,7 @@ class Compiler:
             if not bonds:
                 continue
             tried |= {bond.trade_id for bond in bonds}
-            solved, failures = solve_spreads(bonds, market, self.options)
+            solved, failures = solve_spreads(bonds, market, self.options, self._fixings)
             book.no_spread(failures)
             spreads |= solved
             changed.add(name)

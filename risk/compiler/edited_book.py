@@ -17,9 +17,8 @@ import numpy as np
 from pricing.arrays import IntArray
 from pricing.errors import Failure, SpreadNotSolved
 from pricing.products.cash_flows import FlowBlock, last_payments, rows_of
-from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.registry import as_bond
-from pricing.products.terms import Terms
+from pricing.products.registry import as_security
+from pricing.products.terms import Security, Terms
 from risk.store.compiled_book import block_of, blocks_for
 from risk.store.compiled_book_store import (
     BlockRef,
@@ -89,7 +88,7 @@ class EditedBook:
     known: list[str] = field(default_factory=list)
     blocks: list[HeldBlock] = field(default_factory=list)
     failures: dict[str, UnpricedTrade] = field(default_factory=dict)
-    waiting: dict[str, BondTerms] = field(default_factory=dict)
+    waiting: dict[str, Security] = field(default_factory=dict)
     matured: dict[str, Matured] = field(default_factory=dict)
 
     def has(self, trade_id: str) -> bool:
@@ -248,7 +247,7 @@ class EditedBook:
             product=terms.product,
             notional=terms.size,
         )
-        bond = as_bond(terms) if code == SpreadNotSolved.code else None
+        bond = as_security(terms) if code == SpreadNotSolved.code else None
         if bond is not None:
             self.waiting[terms.trade_id] = bond
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pricing.curves.curve_set import ONE_BP, CurveSet
+from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
-from pricing.measures.bond_analytics import PricedBond
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.markets.conventions import INDICES
+from pricing.measures.bond_analytics import PricedSecurity, price_security
+from pricing.products.terms import Security
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
@@ -20,16 +22,29 @@ MAX_SPREAD_BP = 999_999
 
 
 def solve_spreads(
-    bonds: Iterable[BondTerms], market: Rollup, options: CurveOptions
+    bonds: Iterable[Security],
+    market: Rollup,
+    options: CurveOptions,
+    fixings: Fixings | None = None,
 ) -> tuple[dict[str, float], list[Failure]]:
-    """Spreads in bp by trade, and the trades whose price no spread explains."""
-    curves = CurveSet(market.valuation_date, shape_of(market.curves), options=options)
+    """Spreads in bp by trade, and the trades whose price no spread explains.
+
+    Args:
+        bonds: Securities that came with a price.
+        market: The published market.
+        options: How its curves are made.
+        fixings: All known fixings; those that are not public on its date are not used.
+    """
+    date = market.valuation_date
+    known = (fixings or {}).items()
+    public = {name: public_on(INDICES[name], rates, date) for name, rates in known}
+    curves = CurveSet(date, shape_of(market.curves), public, options)
     solved = curves.solve(curves.vector(market.curves))
     spreads: dict[str, float] = {}
     failures: list[Failure] = []
     for terms in bonds:
         try:
-            spreads[terms.trade_id] = _spread_bp(PricedBond(terms, curves, solved))
+            spreads[terms.trade_id] = _spread_bp(price_security(terms, curves, solved))
         except NothingAfterSettlement:
             spreads[terms.trade_id] = 0.0  # no price explains it any more, but the holder is paid
         except PricingError as error:
@@ -38,7 +53,7 @@ def solve_spreads(
     return spreads, failures
 
 
-def _spread_bp(bond: PricedBond) -> float:
+def _spread_bp(bond: PricedSecurity) -> float:
     """The spread, when it can be stored with the position."""
     spread_bp = bond.z_spread() / ONE_BP
     if abs(spread_bp) > MAX_SPREAD_BP:

@@ -15,11 +15,10 @@ from instruments import trade_repository as master
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
-from pricing.measures.bond_analytics import PricedBond
+from pricing.measures.bond_analytics import price_security
 from pricing.measures.bond_block import BondFlows
-from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.registry import PRODUCTS, as_bond
-from pricing.products.terms import Terms
+from pricing.products.registry import PRODUCTS, as_security
+from pricing.products.terms import Security, Terms
 from risk.compiler.parallel_compile import name_of
 from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
 from risk.store.compiled_book import BookHead
@@ -73,7 +72,7 @@ class AnalyticsMaker:
         self.store = AnalyticsStore(frames.client)
         self._not_before: dict[str, float] = {}
         self._prepared: dict[str, dict[bytes, Prepared]] = {}
-        self._dates: dict[str, dt.date] = {}
+        self._basis: dict[str, tuple[dt.date, str]] = {}  # of what is prepared: date and fixings
         self._names: dict[str, dict[str, list[bytes]]] = {}
         self._turns: dict[str, tuple[int, int]] = {}  # the next block, and the first one's frame
 
@@ -91,8 +90,9 @@ class AnalyticsMaker:
         head = self.books.head(currency, rollup.book_version) if rollup else None
         if rollup is None or head is None:
             return "NOTHING"
-        if self._dates.get(currency) != rollup.valuation_date:
-            self._dates[currency], self._prepared[currency] = rollup.valuation_date, {}
+        basis = (rollup.valuation_date, head.fixings_name)
+        if self._basis.get(currency) != basis:
+            self._basis[currency], self._prepared[currency] = basis, {}
         names = self._names.get(currency, {})
         self._names[currency] = {name: names[name] for name in head.block_names if name in names}
         left = self._make_some(rollup, head, started)
@@ -163,11 +163,11 @@ class AnalyticsMaker:
             self.store.put(currency, analytics)
         return NOT_MADE_YET in reasons.values()
 
-    def _as_compiled(self, terms: Terms | None, name: bytes) -> BondTerms | None:
+    def _as_compiled(self, terms: Terms | None, name: bytes) -> Security | None:
         """The terms of a bond if the block was compiled from them; None after an edit since."""
         if terms is None or name_of(terms, indexed=self.options.indexed) != name:
             return None
-        return as_bond(terms)
+        return as_security(terms)
 
     def _names_of(self, currency: str, block_name: str) -> list[bytes]:
         """The names of the terms that the trades of a block were compiled from."""
@@ -178,8 +178,8 @@ class AnalyticsMaker:
         return kept[block_name]
 
 
-def _prepare(bond: BondTerms, curves: CurveSet, solved: Solved) -> Prepared:
+def _prepare(bond: Security, curves: CurveSet, solved: Solved) -> Prepared:
     try:
-        return PricedBond(bond, curves, solved).flows()
+        return price_security(bond, curves, solved).flows()
     except PricingError as error:
         return error.code

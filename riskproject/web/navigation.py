@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
 
 Item = dict[str, Any]
+Page = tuple[str, str, str]
 
-GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Trades",
         (
@@ -77,22 +80,41 @@ VIEW_ALL_DESKS = "instruments.view_all_desks"
 SUPERUSERS_ONLY = ("knox.authtoken", "axes.accessattempt")
 
 
+TRADES, AUDIT = "Trades", "Audit"
+
+
 def menu(request: HttpRequest) -> list[Item]:
     """Groups that have a page for this user."""
     found = (
-        {"title": title, "separator": True, "items": [_item(p) for p in pages if _may(request, p)]}
+        {
+            "title": title,
+            "separator": True,
+            "items": [_item(p) for p in (*pages, *_other_trades(title)) if _may(request, p)],
+        }
         for title, pages in GROUPS
     )
     return [group for group in found if group["items"]]
 
 
-def _item(page: tuple[str, str, str]) -> Item:
+def _other_trades(group: str) -> Iterator[Page]:
+    """Pages of the tables of trades that ``GROUPS`` does not list, as tables of new products."""
+    if group not in (TRADES, AUDIT):
+        return
+    listed = {model for _, pages in GROUPS for _, model, _ in pages}
+    prefix, icon = ("historical", "history") if group == AUDIT else ("", "payments")
+    for model in apps.get_app_config("instruments").get_models():
+        name = f"instruments.{prefix}{model._meta.model_name}"
+        if hasattr(model, "product") and name not in listed:
+            yield str(model._meta.verbose_name_plural).capitalize(), name, icon
+
+
+def _item(page: Page) -> Item:
     title, model, icon = page
     link = reverse("admin:{}_{}_changelist".format(*model.split(".")))
     return {"title": title, "icon": icon, "link": link}
 
 
-def _may(request: HttpRequest, page: tuple[str, str, str]) -> bool:
+def _may(request: HttpRequest, page: Page) -> bool:
     app, model = page[1].split(".")
     user = request.user
     if page[1] in SUPERUSERS_ONLY:

@@ -14,9 +14,8 @@ from simple_history.utils import bulk_create_with_history
 
 from demo import sample, sample_bonds, sample_products
 from instruments import trade_repository
-from instruments.models import Bond, Book, Desk, Trade, trade_models
+from instruments.models import Bond, BondPosition, Book, Desk, Trade, trade_models
 from instruments.models.book_version import book_changed, bulk_change
-from pricing.products.registry import as_bond
 from pricing.products.terms import Terms
 
 ROWS_AT_ONCE = 1_000
@@ -137,9 +136,10 @@ def _bonds() -> dict[str, int]:
 def _insert(trades: list[Terms], books: dict[str, int], bonds: dict[str, int]) -> None:
     rows: dict[type[Trade], list[Trade]] = {}
     for terms in trades:
-        bond = as_bond(terms)
-        links = {} if bond is None else {"bond_id": bonds[bond.name or ""]}
-        row = trade_repository.trade_row(terms, book_id=books[terms.book], **links)
+        links = {"book_id": books[terms.book]}
+        if terms.product == BondPosition.product:
+            links["bond_id"] = bonds[str(getattr(terms, "name", ""))]
+        row = trade_repository.trade_row(terms, **links)
         rows.setdefault(type(row), []).append(row)
     for model, some in rows.items():
         bulk_create_with_history(some, model, default_change_reason=REASON)

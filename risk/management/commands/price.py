@@ -18,7 +18,7 @@ from rich.table import Table
 from pricing import limits
 from pricing.batch.files import BadFile, read_book, read_market
 from pricing.batch.run import TOTALS, price_files
-from pricing.products.registry import as_bond
+from pricing.products.registry import as_security
 from pricing.products.terms import Terms
 
 SHOWN_TRADES, SHOWN_FAILURES, PIPE_WIDTH = 20, 50, 150
@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
 def _doubts(trades: Sequence[Terms]) -> list[str]:
     """Sentences on prices that may be fractions of face; the first ones, and how many more."""
-    bonds = [bond for terms in trades if (bond := as_bond(terms)) is not None]
+    bonds = [bond for terms in trades if (bond := as_security(terms)) is not None]
     prices = [(bond.trade_id, bond.clean_price) for bond in bonds]
     found = [(name, limits.price_doubt(price)) for name, price in prices if price is not None]
     said = [f"{name}: clean_price: {doubt}" for name, doubt in found if doubt is not None]
