@@ -6,8 +6,10 @@ They are on indices whose curves and fixings the stored history has.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from demo.sample import SAMPLE_PREFIX
+from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
@@ -19,7 +21,7 @@ PREFIX = f"{SAMPLE_PREFIX}P-"
 
 def trades() -> list[Terms]:
     """All of them, in the order of their identifiers within each product."""
-    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures()]
+    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures(), *_notes()]
 
 
 def _basis_swaps() -> list[Terms]:
@@ -107,3 +109,42 @@ def _futures() -> list[Terms]:
             (5, "GBP-SWAPS", "SO3U26", 300, 96.36, 0.3),
         )
     ]
+
+
+def _notes() -> list[Terms]:
+    return [
+        FloatingRateNoteTerms(
+            trade_id=f"{PREFIX}FRN-{number}",
+            book=book,
+            name=f"Invented {index} note {end.year}",
+            floating_index=index,
+            face_amount=face,
+            issue_date=start,
+            maturity_date=end,
+            spread_bp=spread_bp,
+            settlement_days=2,
+            **given,
+        )
+        for number, book, index, face, start, end, spread_bp, given in _NOTES
+    ]
+
+
+_SHIFTED: dict[str, Any] = {"lookback_days": 5, "observation_shift": True}
+_NOTES: tuple[tuple[int, str, str, float, dt.date, dt.date, float, dict[str, Any]], ...] = (
+    (
+        *(1, "EUR-GOVTS", "EURIBOR3M", 15e6, dt.date(2022, 9, 14), dt.date(2027, 9, 14), 72.0),
+        {"z_spread_bp": 65.0},
+    ),
+    (
+        *(2, "EUR-GOVTS", "EURIBOR6M", -8e6, dt.date(2023, 3, 22), dt.date(2030, 3, 22), 110.0),
+        {"clean_price": 100.85},
+    ),
+    (
+        *(3, "USD-TREASURIES", "SOFR", 20e6, dt.date(2023, 5, 16), dt.date(2028, 5, 16), 95.0),
+        {"clean_price": 99.65, **_SHIFTED},
+    ),
+    (
+        *(4, "GBP-GILTS", "SONIA", 12e6, dt.date(2023, 1, 18), dt.date(2028, 1, 18), 60.0),
+        {"z_spread_bp": 48.0, **_SHIFTED},
+    ),
+)

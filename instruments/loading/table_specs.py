@@ -17,6 +17,7 @@ from instruments.models import (
     Counterparty,
     Desk,
     Fixing,
+    FloatingRateNote,
     ForwardRateAgreement,
     FxRate,
     InterestRateFuture,
@@ -76,6 +77,14 @@ SWAP_TERMS = {
     "payment_lag": f"business days from accrual end to payment{OTHERWISE}",
     **SCHEDULE,
 }
+NOTE_FIELDS = (
+    "trade_id", "name", "isin", "floating_index", "face_amount", "issue_date", "maturity_date",
+    "spread_bp", "book", "clean_price", "z_spread_bp", "status", "spread_schedule",
+    "first_coupon_date", "penultimate_coupon_date", "payment_frequency", "day_count",
+    "fixing_days", "lookback_days", "observation_shift", "payment_lag", "settlement_days",
+    "ex_coupon_days", "calendar", "business_day_convention", "end_of_month", "discount_curve",
+    "forecast_curve",
+)  # fmt: skip
 
 KINDS: Mapping[str, TableSpec] = MappingProxyType(
     {
@@ -299,6 +308,29 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                     "contracts": "-250",
                     "trade_price": "96.345",
                     "book": "USD-SWAPS",
+                },
+            ),
+            TableSpec(
+                name="floating_rate_notes",
+                model=FloatingRateNote,
+                key=("trade_id",),
+                fields=NOTE_FIELDS,
+                meanings={
+                    **TRADE,
+                    **NAME,
+                    "floating_index": "the rate that coupons pay, IBOR or compounded overnight",
+                    "maturity_date": "date on which the face amount is repaid",
+                },
+                example={
+                    "trade_id": "FRN-1",
+                    "name": "Bank floating 15 Mar 2029",
+                    "floating_index": "SOFR",
+                    "face_amount": "5000000",
+                    "issue_date": "2024-03-15",
+                    "maturity_date": "2029-03-15",
+                    "spread_bp": "85",
+                    "book": "USD-TREASURIES",
+                    "clean_price": "100.42",
                 },
             ),
             TableSpec(

@@ -5,6 +5,7 @@ from instruments.models.book_version import BookVersion
 from instruments.models.counterparty import Counterparty
 from instruments.models.desk import Book, Desk
 from instruments.models.fixing import Fixing
+from instruments.models.floating_rate_note import FloatingRateNote
 from instruments.models.futures import InterestRateFuture
 from instruments.models.fx_rate import FxRate
 from instruments.models.idempotent_response import Reply
@@ -26,6 +27,7 @@ __all__ = (
     "Desk",
     "Fixing",
     "ForwardRateAgreement",
+    "FloatingRateNote",
     "FxRate",
     "InterestRateFuture",
     "Issuer",

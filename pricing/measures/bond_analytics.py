@@ -14,15 +14,21 @@ from typing import Any
 import numpy as np
 import QuantLib as ql
 
+from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved, set_date
 from pricing.errors import MissingCurve, NothingAfterSettlement, Unpriceable
+from pricing.markets.calendars import day_of
 from pricing.measures import yields
-from pricing.measures.bond_block import BondFlows, payments_of
+from pricing.measures.bond_block import BondFlows, Growth, payments_of
+from pricing.measures.discount_margin import MarginFlows
+from pricing.measures.value_date import roll_to
 from pricing.products import fixed_rate_bond_flows
-from pricing.products.cash_flows import FLOW, NEVER
+from pricing.products.bonds import floating_rate_note_flows
+from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
+from pricing.products.cash_flows import FLOW, NEVER, CompiledTrade, Row, make_block
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.leg_rows import fixed_leg_rows
-from pricing.products.schedules import day_number
+from pricing.products.schedules import day_number, to_ql
 from pricing.products.terms import Security
 
 SPREAD_LIMIT, EPSILON = 5.0, float(np.finfo(float).eps)
@@ -192,6 +198,102 @@ class PricedBond(PricedSecurity):
         return self._yields.yield_from_dirty(clean_per_100 + self.accrued_per_100)
 
 
+class PricedNote(PricedSecurity):
+    """One floating-rate note on one date and its curves."""
+
+    def __init__(self, terms: FloatingRateNoteTerms, curves: CurveSet, solved: Solved) -> None:
+        """Lay out its flows after settlement; coupons that have fixed are known amounts.
+
+        Raises:
+            MissingCurve: The market lacks a curve of the note.
+            MissingFixing: A coupon has fixed, and the curves' fixings lack it.
+            BadInput: A field of the terms is wrong.
+            NothingAfterSettlement: It has a value at most, and no price.
+            Unpriceable: QuantLib makes no schedule of the terms.
+        """
+        note = floating_rate_note_flows.resolve_note(terms)
+        check_curves((note.discount_curve, note.forecast_curve), curves)
+        set_date(curves.today)
+        settlement = floating_rate_note_flows.settlement_date(note, to_ql(curves.today))
+        try:
+            buyer = floating_rate_note_flows.buyer_flows(
+                note, settlement, indexed=curves.options.indexed
+            )
+        except RuntimeError as error:
+            raise Unpriceable(str(error)) from None
+        if not buyer.flows:
+            raise nothing_after(settlement)
+        rows = [*buyer.flows, *buyer.accrued]
+        count, signs = len(buyer.flows), np.ones(len(rows))
+        signs[count:] = buyer.accrued_sign
+        base, alpha, start, end = _on_date(note, rows, curves)
+        grows = np.flatnonzero(alpha)
+        flows = BondFlows(
+            amounts=base[:count],
+            days=np.array([row.pay for row in buyer.flows], dtype=np.int64),
+            settled=day_number(settlement),
+            curve=note.discount_curve,
+            accrued_per_100=float((base * signs)[count:].sum()),
+            face_amount=terms.face_amount,
+            growth=Growth(
+                place=np.minimum(grows, count),
+                alpha=(alpha * signs)[grows],
+                start=start[grows],
+                end=end[grows],
+                curve=note.forecast_curve,
+            ),
+            margin=_margin_flows(buyer),
+        )
+        super().__init__(terms, flows, curves, solved)
+
+
+def _on_date(
+    note: floating_rate_note_flows.Note, rows: list[Row], curves: CurveSet
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+    """Rows as amount + alpha P(start) / P(end) on the curves' date; shape (rows,) each.
+
+    Each row is brought to the date as a trade of its own, so that their order is kept.
+    """
+    trades = [
+        CompiledTrade(
+            trade_id=f"{number:06d}",
+            product=note.terms.product,
+            book=note.terms.book,
+            flows=np.array([row], dtype=FLOW),
+            discount=note.discount_curve,
+            forecasts=(note.forecast_curve,),
+            notional=100.0,
+            indices=(note.index.name,),
+        )
+        for number, row in enumerate(rows)
+    ]
+    dated = roll_to(make_block(trades), day_of(curves.today), curves.fixings, curves.names)
+    if dated.failures:
+        error = Unpriceable(dated.failures[0].message)
+        error.code = dated.failures[0].code
+        raise error
+    flows, days = dated.flows, dated.point_day
+    base, alpha = np.zeros(len(rows)), np.zeros(len(rows))
+    start = np.full(len(rows), dated.today)
+    end = start.copy()
+    fixed = np.flatnonzero(np.diff(flows.fixed_ptr).reshape(-1, 2).sum(axis=1))
+    floating = np.flatnonzero(np.diff(flows.float_ptr).reshape(-1, 2).sum(axis=1))
+    base[fixed] = flows.fixed_amount
+    base[floating], alpha[floating] = flows.float_beta, flows.float_alpha
+    start[floating], end[floating] = days[flows.float_start], days[flows.float_end]
+    return base, alpha, start, end
+
+
+def _margin_flows(buyer: floating_rate_note_flows.BuyerFlows) -> MarginFlows | None:
+    if not buyer.periods:
+        return None
+    return MarginFlows(
+        years=np.array([period.years for period in buyer.periods]),
+        spreads=np.array([period.spread for period in buyer.periods]),
+        left=buyer.left,
+    )
+
+
 def check_curves(names: Iterable[str], curves: CurveSet) -> None:
     """Refuse a market that lacks one of these curves; raises MissingCurve."""
     for name in names:
@@ -206,6 +308,7 @@ def nothing_after(settlement: ql.Date) -> NothingAfterSettlement:
 
 PRICED: Mapping[str, Callable[[Any, CurveSet, Solved], PricedSecurity]] = {
     BondTerms.product: PricedBond,
+    FloatingRateNoteTerms.product: PricedNote,
 }
 """How a security is priced by itself, by product."""
 

@@ -1,8 +1,8 @@
 """The discount margin of a floating-rate note.
 
 It is the margin over the index at which the note's assumed cash flows are worth its price. The
-index is assumed to stay at its current level for the life of the note (31 CFR 356.2, "discount
-margin", and Part 356, Appendix B, for the notes of the US Treasury; F. J. Fabozzi and S. V. Mann,
+index is assumed to stay at its current level for the life of the note (31 CFR Part 356,
+Appendix B, section IV, for the notes of the US Treasury; F. J. Fabozzi and S. V. Mann,
 "Floating-Rate Securities", 2000, chapter 3). The current level is the index rate of the coupon in
 progress, which is fixed or, as far as it is not, forecast. With y = index + margin and t the years
 of a period, a period discounts by 1 / (1 + y t); what is left of the first one counts by its own

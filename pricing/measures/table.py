@@ -235,7 +235,7 @@ TABLE = (
             "Margin over the index at which a floating-rate note is worth its price, with the "
             "index kept at the rate of the coupon in progress and simple interest by period."
         ),
-        reference='31 CFR 356.2, "discount margin"; `pricing/measures/discount_margin.py`',
+        reference="31 CFR Part 356, Appendix B, section IV; `pricing/measures/discount_margin.py`",
         number_format="%.4f",
     ),
     BondAnalytic(

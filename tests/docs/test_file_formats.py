@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from docs import make_conventions, make_schemas
 from pricing.batch.files import BookFile, MarketFile, MarketOfCurrency, read_book, read_market
 from pricing.markets import conventions, vocabulary
+from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 
@@ -159,6 +160,7 @@ def defaults_under(heading: str) -> dict[str, str]:
         ("## BOOK", (BookFile,)),
         ("### A swap", (SwapTerms,)),
         ("### A bond", (BondTerms,)),
+        ("### A floating-rate note", (FloatingRateNoteTerms,)),
     ],
 )
 def test_what_the_page_says_is_required_is_required(heading, kinds):

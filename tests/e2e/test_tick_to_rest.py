@@ -22,8 +22,7 @@ from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
 from pricing.curves.fixings import public_on
 from pricing.markets import conventions
-from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.terms import Terms
+from pricing.products.terms import Security, Terms
 from pricing.reference import Reference
 from risk.store.heartbeats import alive
 from risk.store.messages import MarketTick
@@ -106,12 +105,13 @@ def priced(system: System, feed: Feed) -> System:
 
 def sample_terms(system: System) -> list[Terms]:
     """The sample book as the generator says, with the spreads that the system has solved."""
-    rows = {row["trade_id"]: row for row in system.get_all("bond-positions/")}
+    tables = ("bond-positions/", "floating_rate_notes/")
+    rows = {row["trade_id"]: row for table in tables for row in system.get_all(table)}
     return [_with_spread(t, rows) for t in (*sample.trades(), *sample_products.trades())]
 
 
 def _with_spread(terms: Terms, rows: dict[str, dict[str, Any]]) -> Terms:
-    if isinstance(terms, BondTerms) and terms.clean_price is not None:
+    if isinstance(terms, Security) and terms.clean_price is not None:
         spread = rows[terms.trade_id]["z_spread_bp"]
         assert spread is not None
         return msgspec.structs.replace(terms, z_spread_bp=spread, clean_price=None)

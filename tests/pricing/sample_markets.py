@@ -20,6 +20,7 @@ from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
 from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
 from pricing.products.terms import Terms
+from tests.pricing.sample_notes import a_note, notes
 from tests.pricing.truth.flows_by_dates import shifted
 
 SHARED_QUOTES = (
@@ -294,7 +295,7 @@ def books(draw, currency: str, today: dt.date) -> list[Terms]:
         others.append(fras)
     if FUTURES_OF[currency]:
         others += [futures, futures]
-    kinds = [swaps, bonds, swaps, bonds, *others]
+    kinds = [swaps, bonds, swaps, bonds, notes, *others]
     makers = draw(st.lists(st.sampled_from(kinds), min_size=4, max_size=8))
     return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
 
@@ -358,7 +359,7 @@ def one_of_each() -> list[Terms]:
         contracts=400.0,
         trade_price=97.6,
     )
-    return [bond, swap, basis, zero, fra, future]
+    return [bond, swap, basis, zero, fra, future, a_note()]
 
 
 def size(terms: Terms) -> float:

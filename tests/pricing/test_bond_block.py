@@ -1,4 +1,4 @@
-"""Prices and yields of many bonds at once are those of one at a time, and QuantLib's."""
+"""Prices, yields and margins of many securities at once are those of one at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.errors import PricingError
-from pricing.measures.bond_analytics import BOND_ANALYTICS, PricedBond
+from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
 from pricing.measures.bond_block import analytics_of
 from pricing.measures.yields import YieldFlows, yields_from_dirty
 from tests.pricing import sample_markets as made
@@ -23,13 +23,14 @@ def test_many_bonds_at_once_are_as_one_at_a_time(data):
     currency = data.draw(st.sampled_from(["USD", "EUR", "GBP"]))
     today = data.draw(made.dates)
     quotes = data.draw(made.markets(currency))
-    curves = CurveSet(today, shape_of(quotes))
+    curves = CurveSet(today, shape_of(quotes), made.fixings_until(today))
     solved = curves.solve(curves.vector(quotes))
-    book = [data.draw(made.bonds(currency, today, number)) for number in range(6)]
+    makers = data.draw(st.lists(st.sampled_from([made.bonds, made.notes]), min_size=6, max_size=6))
+    book = [data.draw(make(currency, today, number)) for number, make in enumerate(makers)]
     priced = []
     for terms in book:
         try:
-            priced.append(PricedBond(terms, curves, solved))
+            priced.append(price_security(terms, curves, solved))
         except PricingError:
             continue
     if not priced:

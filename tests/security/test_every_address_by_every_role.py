@@ -24,21 +24,25 @@ TRADES = {"GET": READERS, "POST": TRADERS}
 TRADE = {"GET": READERS, "PUT": TRADERS, "PATCH": TRADERS, "DELETE": ADMINS}
 READ, WRITE = {"GET": READERS}, {"POST": ADMINS}
 
+OTHER_TRADES = ("basis_swaps", "floating_rate_notes", "fras", "ir_futures", "zero_coupon_swaps")
+"""Tables of trades without a trade here: S1 is not found in them."""
+TABLES = ("swaps", "bond-positions", *OTHER_TRADES)
+
 EXPECTED: dict[str, dict[str, set[str]]] = {
     **{f"{name}/": MASTER for name in ("desks", "books", "issuers", "counterparties", "bonds")},
     **{f"{name}/": MASTER for name in ("fixings", "fx-rates")},
-    **{f"{name}/": TRADES for name in ("swaps", "bond-positions")},
+    **{f"{name}/": TRADES for name in TABLES},
     **{f"{name}/<row>/": ROW for name in ("desks", "books", "issuers", "counterparties", "bonds")},
-    **{f"{name}/<row>/": TRADE for name in ("swaps", "bond-positions")},
+    **{f"{name}/<row>/": TRADE for name in TABLES},
     **{
         f"{name}/<row>/history/": READ
         for name in (
             *("desks", "books", "issuers", "counterparties"),
-            *("bonds", "swaps", "bond-positions"),
+            *("bonds", *TABLES),
         )
     },
     **{f"{name}/bulk/": WRITE for name in ("bonds", "fixings")},
-    **{f"{name}/bulk/": {"POST": TRADERS} for name in ("swaps", "bond-positions")},
+    **{f"{name}/bulk/": {"POST": TRADERS} for name in TABLES},
     "risk/portfolio/": READ,
     "risk/trades/": READ,
     "risk/trades/<row>/": READ,
@@ -72,6 +76,7 @@ NAMES = {
     "bonds": "T1",
     "bond-positions": "P1",
     "swaps": "S1",
+    **dict.fromkeys(OTHER_TRADES, "S1"),
     "risk": "S1",
     "curves": "USD-SOFR",
 }

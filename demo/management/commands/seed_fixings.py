@@ -15,6 +15,7 @@ from feedbridge.replay.history.fixings import derive_fixings
 from instruments.models import (
     BasisSwap,
     Bond,
+    FloatingRateNote,
     ForwardRateAgreement,
     InterestRateFuture,
     Swap,
@@ -76,6 +77,7 @@ def _currencies_of_trades() -> list[str]:
         (ZeroCouponSwap, "convention", conventions.SWAPS),
         (BasisSwap, "first_index", conventions.INDICES),
         (ForwardRateAgreement, "index", conventions.INDICES),
+        (FloatingRateNote, "floating_index", conventions.INDICES),
     ):
         names = model._default_manager.values_list(field, flat=True).distinct()
         found |= {table[name].currency for name in names if name in table}

@@ -1,0 +1,174 @@
+"""Terms of positions in floating-rate notes, and their row of the table of products.
+
+Schedules and flows, which need QuantLib, are in ``floating_rate_note_flows``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar
+
+import msgspec
+
+from pricing import limits
+from pricing.errors import BadInput
+from pricing.markets import conventions, vocabulary
+from pricing.markets.conventions import IndexConvention
+from pricing.products.product import Product
+from pricing.products.terms import (
+    NOT_PRICED,
+    Bp,
+    Days,
+    NameCheck,
+    Security,
+    check_after,
+    check_between,
+    check_curves,
+    check_dates,
+    check_in_order,
+    check_names,
+    check_regular,
+)
+
+DATES = ("issue_date", "maturity_date", "first_coupon_date", "penultimate_coupon_date")
+NAMES: dict[str, NameCheck] = {
+    "payment_frequency": vocabulary.frequency,
+    "day_count": vocabulary.day_count,
+    "calendar": vocabulary.calendar,
+    "business_day_convention": vocabulary.roll,
+}
+OVERNIGHT_FREQUENCY = "3M"
+"""Period between the coupons of a note on an overnight index that states none."""
+
+_OPTION = "coupons with a {} are options and are not priced; leave the field out"
+
+
+class SpreadStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From this date on (an accrual start) the quoted spread is this."""
+
+    date: dt.date
+    spread_bp: Bp
+
+
+class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A position in a note that pays an IBOR fixing, or a compounded overnight rate, plus a spread.
+
+    What is not given follows the index: its tenor, day count and fixing days; a note on an
+    overnight index pays every three months. Periods are adjusted. With ``lookback_days`` and
+    ``observation_shift`` a compounded rate is observed over the period that begins and ends so many
+    business days of its index earlier (ISDA 2021 Definitions, section 7: observation period
+    shift).
+    """
+
+    product: ClassVar[str] = "floating_rate_note"
+    refused: ClassVar[dict[str, str]] = {
+        **NOT_PRICED,
+        "cap_rate": _OPTION.format("cap"),
+        "floor_rate": _OPTION.format("floor"),
+    }
+
+    floating_index: str
+    issue_date: dt.date
+    maturity_date: dt.date
+    spread_bp: Bp = 0.0
+    spread_schedule: list[SpreadStep] | None = None
+    name: str | None = None
+    isin: str | None = None
+    first_coupon_date: dt.date | None = None
+    penultimate_coupon_date: dt.date | None = None
+    payment_frequency: str | int | None = None
+    day_count: str | None = None
+    fixing_days: Days | None = None
+    lookback_days: Days | None = None
+    observation_shift: bool | None = None
+    payment_lag: Days | None = None
+    settlement_days: Days | None = None
+    ex_coupon_days: Days | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    end_of_month: bool | None = None
+    discount_curve: str | None = None
+    forecast_curve: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types cannot."""
+        index = conventions.pick(conventions.INDICES, "floating_index", self.floating_index)
+        if self.face_amount == 0:
+            raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
+        check_dates(self, DATES)
+        check_after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
+        for name in ("first_coupon_date", "penultimate_coupon_date"):
+            check_between(name, getattr(self, name), self.issue_date, self.maturity_date)
+        check_in_order(self, "first_coupon_date", "penultimate_coupon_date")
+        for place, step in enumerate(self.spread_schedule or ()):
+            limits.check_date(f"spread_schedule[{place}].date", step.date)
+        check_names(self, NAMES)
+        check_curves(self, ("discount_curve", "forecast_curve"))
+        self._check_frequency()
+        self._check_of_kind(index)
+
+    def _check_frequency(self) -> None:
+        """Coupons are counted back from the last regular one; the first must be one of them."""
+        months = vocabulary.MONTHS.get(self.own_frequency)
+        if months is None:
+            allowed = ", ".join(vocabulary.PERIODIC_FREQUENCIES)
+            raise BadInput("payment_frequency", self.payment_frequency, f"allowed: {allowed}")
+        if self.first_coupon_date is not None:
+            last = "penultimate_coupon_date" if self.penultimate_coupon_date else "maturity_date"
+            reason = f"coupons every {months} months"
+            check_regular(self, "first_coupon_date", last, months, bool(self.end_of_month), reason)
+
+    def _check_of_kind(self, index: IndexConvention) -> None:
+        """Refuse fields that a coupon on an index of this kind does not have."""
+        if index.kind == "ibor" and (self.lookback_days or self.observation_shift):
+            field = "lookback_days" if self.lookback_days else "observation_shift"
+            reason = f"coupons on {index.name} fix once: only overnight rates are observed daily"
+            raise BadInput(field, getattr(self, field), reason)
+        if index.kind == "overnight" and self.fixing_days is not None:
+            reason = f"{index.name} is compounded daily: give lookback_days instead"
+            raise BadInput("fixing_days", self.fixing_days, reason)
+        if self.lookback_days and not self.observation_shift:
+            reason = (
+                "a lookback without observation shift weighs fixings by days that are not their "
+                "own and is not priced; allowed with observation_shift true"
+            )
+            raise BadInput("lookback_days", self.lookback_days, reason)
+
+    @property
+    def own_frequency(self) -> str:
+        """As stated; else that of the index, or quarterly on an overnight index."""
+        if self.payment_frequency is not None:
+            return vocabulary.frequency(str(self.payment_frequency))
+        index = conventions.INDICES[self.floating_index]
+        return OVERNIGHT_FREQUENCY if index.kind == "overnight" else index.tenor
+
+    @property
+    def currency(self) -> str:
+        """Currency of the index."""
+        return conventions.INDICES[self.floating_index].currency
+
+
+def shape_of_spreads(terms: FloatingRateNoteTerms) -> tuple[SpreadStep, ...]:
+    """The steps of the quoted spread."""
+    return tuple(terms.spread_schedule or ())
+
+
+PRODUCT = Product(
+    name=FloatingRateNoteTerms.product,
+    plural="floating_rate_notes",
+    terms=FloatingRateNoteTerms,
+    legs=("note",),
+    flows="pricing.products.bonds.floating_rate_note_flows",
+    scaled=("face_amount", "clean_price", "z_spread_bp", "name", "isin", "spread_schedule"),
+    shape=shape_of_spreads,
+    measures=(
+        "clean_per_100",
+        "dirty_per_100",
+        "accrued_per_100",
+        "discount_margin_bp",
+        "z_spread_bp",
+        "cs01",
+        "krd_duration",
+    ),
+    fails_when_matured=True,
+)
