@@ -1,4 +1,4 @@
-"""Admin pages of bond positions and swaps, with their live values."""
+"""Admin pages of trades, with their live values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.admin.swap_form import SwapForm
 from instruments.admin_access import SeenRowsFilter
-from instruments.models import BondPosition, Status, Swap, trade_models
+from instruments.models import BondPosition, InterestRateFuture, Status, Swap, trade_models
 from pricing.markets import conventions
 
 
@@ -144,6 +144,40 @@ class SwapAdmin(TradeAdmin):
     @admin.display(description="notional", ordering="notional")
     def size(self, swap: Swap) -> str:
         return money(swap.notional)
+
+
+@admin.register(InterestRateFuture)
+class InterestRateFutureAdmin(TradeAdmin):
+    list_display = (
+        "trade_id",
+        "contract",
+        "position",
+        "trade_price",
+        "convexity_bp",
+        "settlement_date",
+        "book",
+        "status",
+    )
+    list_filter = ("status", ("book__desk", SeenRowsFilter), ("book", SeenRowsFilter))
+    list_select_related = ("book",)
+    search_fields = ("trade_id", "contract")
+    autocomplete_fields = ("book",)
+    readonly_fields = (
+        *RowAdmin.readonly_fields,
+        "tick_value",
+        "last_trading_date",
+        "settlement_date",
+    )
+    fieldsets = (
+        (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
+        ("Terms", {"fields": (("contracts", "trade_price"), ("convexity_bp", "forecast_curve"))}),
+        ("Contract", {"fields": (("tick_value", "last_trading_date", "settlement_date"),)}),
+        ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
+    )
+
+    @admin.display(description="contracts", ordering="contracts")
+    def position(self, future: InterestRateFuture) -> str:
+        return money(future.contracts)
 
 
 class OtherTradeAdmin(TradeAdmin):

@@ -500,6 +500,11 @@ def _check_future(check: _Check, row: FutureConvention, markets: Markets) -> Non
             "index_period for an ibor index, imm_quarter or calendar_month for an overnight one"
         )
         raise check.fail("reference_period", allowed)
+    if (
+        row.reference_period == "index_period"
+        and markets.indices[row.index].tenor not in vocabulary.MONTHS
+    ):
+        raise check.fail("index", f"one with a period of {', '.join(vocabulary.MONTHS)}")
     for field in ("contract_size", "tick"):
         if not getattr(row, field) > 0.0:
             raise check.fail(field, "a number above zero")

@@ -175,7 +175,10 @@ TABLE = (
         label="Par rate",
         unit="decimal per year",
         sign="as quoted",
-        doc="The fixed rate at which a swap is worth 0.",
+        doc=(
+            "The fixed rate at which a swap is worth 0. Of an interest-rate future, the rate of its"
+            " model price: 100 less the price, as a decimal."
+        ),
         reference="`ql.Swap`: value of the floating leg over `ql.CashFlows.bps` of the fixed one",
         additive=False,
         every_product=False,

@@ -11,7 +11,7 @@ from pricing.errors import BadInput, Failure, PricingError
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import FIXED, CompiledTrade, last_days, only
+from pricing.products.cash_flows import DAILY, FIXED, CompiledTrade, last_days, only
 from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books
 from risk.store.compiled_book_store import StaleBook
@@ -93,8 +93,9 @@ def contract_flows(question: ContractQuestion) -> Json:
     """``flows`` in order of payment, the past included, or ``failure``.
 
     Each flow has ``pay_date``, ``leg`` (its place in ``Product.legs``), ``what`` (coupon,
-    redemption or floating), ``amount`` (trade currency, received is positive; None when it depends
-    on an index), ``index`` and the ``start`` and ``end`` of its accrual (None for fixed flows).
+    redemption, floating, or margin, which is paid daily until that date), ``amount`` (trade
+    currency, received is positive; None when it depends on an index), ``index`` and the ``start``
+    and ``end`` of its accrual (None for fixed flows).
     """
     try:
         trade = compile_trade(terms_of(question.type, question.terms))
@@ -117,8 +118,9 @@ def _flows(trade: CompiledTrade) -> list[Json]:
 
 
 def _fixed(flow: Json) -> Json:
+    paid_once = "coupon" if flow["unit"] else "redemption"
     return {
-        "what": "coupon" if flow["unit"] else "redemption",
+        "what": "margin" if flow["pay"] == DAILY else paid_once,
         "amount": float(flow["amount"]),
         "index": None,
         "start": None,

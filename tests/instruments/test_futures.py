@@ -39,7 +39,7 @@ def test_a_row_of_a_file_becomes_a_trade_that_compiles(book: Book) -> None:
     assert load(KINDS[TABLE], [ROW]).sentences() == []
     (trade,) = trade_repository.load_trades().trades
     assert trade.terms.currency == InterestRateFuture.objects.get().currency == "USD"
-    assert len(compile_trade(trade.terms).flows) == 2
+    assert len(compile_trade(trade.terms).flows) == 3
 
 
 @pytest.mark.parametrize(("field", "value", "allowed"), BAD)
@@ -101,6 +101,11 @@ def test_a_bad_term_in_the_admin_is_a_sentence_and_a_good_one_is_saved(
     trade = InterestRateFuture.objects.get()
     shown = admin_client.get(f"/admin/instruments/interestratefuture/{trade.pk}/change/")
     assert shown.status_code == 200
+    for text in ("6.25", "2026-06-16", "2026-06-17", "margin"):
+        assert text in shown.content.decode()
+    listed = admin_client.get("/admin/instruments/interestratefuture/").content.decode()
+    assert "SR3H26" in listed
+    assert "-250" in listed
 
 
 def test_contracts_that_were_settled_a_week_ago_are_marked_as_matured(book: Book) -> None:

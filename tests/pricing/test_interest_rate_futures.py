@@ -90,6 +90,12 @@ def test_a_tick_is_worth_what_the_exchange_says():
     )
 
 
+def test_the_size_of_a_position_is_that_of_its_deposits():
+    found = {name: future(f"{name}H26", contracts=-2.0).size for name in conventions.FUTURES}
+    three_months = dict.fromkeys(found, 2e6)
+    assert found == pytest.approx({**three_months, "SR1": 2 * 5_000_400.0})
+
+
 def test_a_quarter_to_come_is_worth_its_forward_rate_undiscounted():
     sofr = curve(TODAY, "USD", "USD-SOFR")
     start, end = ql.Date(17, 9, 2025), ql.Date(17, 12, 2025)
@@ -99,6 +105,18 @@ def test_a_quarter_to_come_is_worth_its_forward_rate_undiscounted():
     # QuantLib's own future, which is a price.
     made = ql.OvernightIndexFuture(ql.Sofr(ql.YieldTermStructureHandle(sofr)), start, end)
     assert value(future()) == pytest.approx(100 * 2500.0 * (made.NPV() - 96.0), abs=CLOSE)
+
+
+def test_the_par_rate_is_that_of_the_model_price():
+    book = [future(convexity_bp=2.5, trade_id="A"), future("IH25")]
+    by_currency = {terms.currency: terms for terms in book}
+    for currency, terms in by_currency.items():
+        risk = priced([terms], TODAY, QUOTES[currency], FIXINGS).risk
+        model_price = 96.0 + risk.npv[0] / (100 * 2500.0)
+        assert risk.values["par_rate"][0] == pytest.approx((100 - model_price) / 100, abs=1e-12)
+        assert risk.leg_npv[0] == pytest.approx(
+            [100 * 2500.0 * 4.0, -100 * 2500.0 * (100.0 - model_price)], abs=CLOSE
+        )
 
 
 def test_convexity_lowers_the_model_price_and_is_none_by_default():

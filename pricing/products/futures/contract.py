@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from pricing.errors import BadInput
-from pricing.markets import calendars, conventions
+from pricing.markets import calendars, conventions, vocabulary
 from pricing.markets.calendars import date_of, day_of
 from pricing.markets.conventions import FutureConvention
 
@@ -88,6 +88,14 @@ def contract_dates(contract: Contract) -> ContractDates:
     before = start if row.final_rate == "term" else end
     last = calendars.business_day_before(calendar, day_of(before), row.last_trading_lag)
     return ContractDates(start, end, date_of(last), _business_day_after(calendar, last, row))
+
+
+def deposit_of(row: FutureConvention) -> float:
+    """The deposit whose interest over the reference period a contract is about; money."""
+    tenor = conventions.INDICES[row.index].tenor
+    of_period = {"imm_quarter": QUARTER, "calendar_month": 1}
+    months = of_period.get(row.reference_period) or vocabulary.MONTHS[tenor]
+    return row.contract_size * 100.0 * 12.0 / months
 
 
 def third_wednesday(month: dt.date) -> dt.date:

@@ -15,6 +15,7 @@ from pricing.products.futures.contract import (
     Contract,
     ContractDates,
     contract_dates,
+    deposit_of,
     read_contract,
 )
 from pricing.products.product import Product
@@ -82,14 +83,19 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
         return self.contracts * self.made.row.contract_size * 100.0
 
     @property
-    def rate(self) -> float:
-        """The forward rate at which the position is worth nothing; decimal per year."""
-        return (100.0 - self.trade_price) / 100.0 - self.convexity_bp * 1e-4
+    def traded_rate(self) -> float:
+        """The rate of the traded price; decimal per year."""
+        return (100.0 - self.trade_price) / 100.0
+
+    @property
+    def convexity(self) -> float:
+        """The rate of the future less the forward rate; decimal per year."""
+        return self.convexity_bp * 1e-4
 
     @property
     def size(self) -> float:
-        """What a rate of 100 % is worth, without a sign."""
-        return abs(self.money)
+        """The deposits that the contracts are about, without a sign."""
+        return abs(self.contracts) * deposit_of(self.made.row)
 
 
 def known_index(terms: InterestRateFutureTerms) -> conventions.IndexConvention:
@@ -101,7 +107,8 @@ PRODUCT = Product(
     name=InterestRateFutureTerms.product,
     plural="ir_futures",
     terms=InterestRateFutureTerms,
-    legs=("margin",),
+    legs=("traded_rate", "model_rate"),
     flows="pricing.products.futures.interest_rate_future_flows",
     scaled=("contracts", "trade_price", "convexity_bp"),
+    measures=("par_rate",),
 )

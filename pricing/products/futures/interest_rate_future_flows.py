@@ -85,13 +85,18 @@ FINAL_RATES: dict[str, Callable[[IndexConvention, ContractDates], list[Row]]] = 
 
 
 def make_template(terms: InterestRateFutureTerms, *, indexed: bool) -> Template:
-    """Make the margin of a rate of 100 %; see ``flows.ProductFlows``."""
+    """Make the margin of a rate of 100 %; see ``flows.ProductFlows``.
+
+    The traded rate is received, and the rate of the future is paid.
+    """
     index, dates = known_index(terms), terms.dates
     over = day_of(dates.settlement)
     rates = FINAL_RATES[terms.made.row.final_rate](index, dates)
+    paid = {"pay": DAILY, "ex": over}
     rows = [
-        Row(pay=DAILY, end=over, ex=over, amount=1.0, unit=1.0),
-        *(row._replace(index_place=0, curve_place=0, pay=DAILY, ex=over) for row in rates),
+        Row(end=over, amount=1.0, unit=1.0, **paid),
+        Row(leg=1, end=over, amount=1.0, **paid),
+        *(row._replace(leg=1, index_place=0, curve_place=0, **paid) for row in rates),
     ]
     forecast = known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve)
     return Template(
@@ -104,8 +109,8 @@ def make_template(terms: InterestRateFutureTerms, *, indexed: bool) -> Template:
 
 
 def scaling(terms: InterestRateFutureTerms) -> Scaling:
-    """Return what a rate of 100 % is worth, and the traded rate; see ``flows.ProductFlows``."""
-    return Scaling([terms.money], rates=(terms.rate, 0.0))
+    """Return what a rate of 100 % is worth, and the rates; see ``flows.ProductFlows``."""
+    return Scaling([terms.money], rates=(terms.traded_rate, -terms.convexity))
 
 
 class _Known(NamedTuple):
@@ -174,11 +179,12 @@ def instrument(terms: InterestRateFutureTerms, market: InstrumentMarket) -> Inst
     make = QUANTLIB_RATES[terms.made.row.final_rate]
     rate = make(index, dates, forecast, today) if today < over else None
 
-    def npv() -> float:
-        return 0.0 if rate is None else terms.money * (terms.rate - rate())
+    def legs() -> tuple[float, float]:
+        if rate is None:
+            return 0.0, 0.0
+        return terms.money * terms.traded_rate, -terms.money * (rate() + terms.convexity)
 
     def values() -> InstrumentValues:
-        value, pv01 = npv(), 0.0 if rate is None else terms.money * 1e-4
-        return InstrumentValues(value, (value, 0.0), pv01)
+        return InstrumentValues(sum(legs()), legs(), 0.0 if rate is None else terms.money * 1e-4)
 
-    return Instrument(npv, values, over)
+    return Instrument(lambda: sum(legs()), values, over)
