@@ -48,6 +48,9 @@ class BondAnalytics:
         convexity: d2P/dy2 / P, years squared.
         yield_dv01: What a 1 bp fall of the yield earns on the position; trade currency.
         z_spread_bp: The spread that was used.
+        discount_yield: Of discount paper, see ``yields.DiscountPaper``; NaN of others.
+        money_market_yield: The same.
+        bond_equivalent_yield: The same.
         discount_margin_bp: Of floating-rate notes, see ``discount_margin``; NaN of others.
     """
 
@@ -59,6 +62,9 @@ class BondAnalytics:
     convexity: float
     yield_dv01: float
     z_spread_bp: float
+    discount_yield: float = math.nan
+    money_market_yield: float = math.nan
+    bond_equivalent_yield: float = math.nan
     discount_margin_bp: float = math.nan
 
 
@@ -129,6 +135,9 @@ class PricedSecurity:
             duration, convexity = flows.yields.risk(ytm)
         if flows.margin is not None:
             margin = flows.margin.margin_from_dirty(dirty, float(self._paid.amounts[0]))
+        paper = (math.nan, math.nan, math.nan)
+        if flows.paper is not None:
+            paper = flows.paper.yields_from_price(dirty)
         value = dirty / 100.0 * self.terms.face_amount
         return BondAnalytics(
             clean_per_100=dirty - self.accrued_per_100,
@@ -139,6 +148,9 @@ class PricedSecurity:
             convexity=convexity,
             yield_dv01=duration * value * ONE_BP,
             z_spread_bp=spread / ONE_BP,
+            discount_yield=paper[0],
+            money_market_yield=paper[1],
+            bond_equivalent_yield=paper[2],
             discount_margin_bp=margin / ONE_BP,
         )
 
@@ -178,6 +190,7 @@ class PricedBond(PricedSecurity):
             accrued_per_100=fixed_rate_bond_flows.accrued_per_100(self.bond, leg, self._settlement),
             face_amount=terms.face_amount,
             yields=self._yields,
+            paper=yields.discount_paper(self.bond, self._settlement),
         )
         super().__init__(terms, flows, curves, solved)
 

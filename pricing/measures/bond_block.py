@@ -15,7 +15,7 @@ from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import YEAR
 from pricing.measures.discount_margin import MarginFlows
-from pricing.measures.yields import YieldFlows, yields_from_dirty
+from pricing.measures.yields import DiscountPaper, YieldFlows, yields_from_dirty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class BondFlows:
         yields: The same payments as the yield of the bond's market counts them; None: it has none.
         growth: What of the payments depends on a forecast curve.
         margin: What the discount margin counts; None: it has none.
+        paper: What the yields of discount paper count; None: it is none.
     """
 
     amounts: FloatArray
@@ -63,6 +64,7 @@ class BondFlows:
     yields: YieldFlows | None = None
     growth: Growth | None = None
     margin: MarginFlows | None = None
+    paper: DiscountPaper | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def analytics_of(
     dirty = paid.dirty_per_100(z_spread)
     face = np.array([bond.face_amount for bond in bonds])
     ytm, duration, convexity = _yields(bonds, dirty)
+    discount, money_market, bond_equivalent = _yields_of_paper(bonds, dirty)
     return {
         "clean_per_100": dirty - paid.accrued,
         "dirty_per_100": dirty,
@@ -163,6 +166,9 @@ def analytics_of(
         "convexity": convexity,
         "yield_dv01": duration * dirty / 100.0 * face * ONE_BP,
         "z_spread_bp": z_spread / ONE_BP,
+        "discount_yield": discount,
+        "money_market_yield": money_market,
+        "bond_equivalent_yield": bond_equivalent,
         "discount_margin_bp": _margins(bonds, paid, dirty) / ONE_BP,
     }
 
@@ -177,6 +183,15 @@ def _yields(
     if rows:
         found[:, rows] = yields_from_dirty(flows, dirty[rows])
     return found[0], found[1], found[2]
+
+
+def _yields_of_paper(bonds: Sequence[BondFlows], dirty: FloatArray) -> FloatArray:
+    """Discount, money market and bond equivalent yield; NaN without; shape (3, n)."""
+    found = np.full((3, len(bonds)), np.nan)
+    for row, bond in enumerate(bonds):
+        if bond.paper is not None:
+            found[:, row] = bond.paper.yields_from_price(float(dirty[row]))
+    return found
 
 
 def _margins(bonds: Sequence[BondFlows], paid: Payments, dirty: FloatArray) -> FloatArray:

@@ -230,6 +230,36 @@ TABLE = (
         number_format="%.6f",
     ),
     BondAnalytic(
+        name="discount_yield",
+        label="Discount yield",
+        unit="decimal per year",
+        sign="as quoted",
+        doc="Of bills and discount paper: discount from face over the face, by days to maturity.",
+        reference="31 CFR Part 356, Appendix B, section VI",
+        number_format="%.6f",
+    ),
+    BondAnalytic(
+        name="money_market_yield",
+        label="Money market yield",
+        unit="decimal per year",
+        sign="as quoted",
+        doc="Of bills and discount paper: discount from face over the price, by days to maturity.",
+        reference="J. Mayle, Standard Securities Calculation Methods, volume 1: CD equivalent yield",
+        number_format="%.6f",
+    ),
+    BondAnalytic(
+        name="bond_equivalent_yield",
+        label="Bond equivalent yield",
+        unit="decimal per year",
+        sign="as quoted",
+        doc=(
+            "Of bills and discount paper: simple yield by days of a calendar year, compounded once "
+            "beyond half a year."
+        ),
+        reference="31 CFR Part 356, Appendix B, section VI: investment rate",
+        number_format="%.6f",
+    ),
+    BondAnalytic(
         name="discount_margin_bp",
         label="Discount margin",
         unit="basis points",

@@ -16,6 +16,7 @@ import numpy as np
 import QuantLib as ql
 
 from pricing.arrays import FloatArray
+from pricing.markets import conventions, vocabulary
 from pricing.products import fixed_rate_bond_flows, schedules
 from pricing.products.fixed_rate_bond_flows import Bond
 
@@ -92,6 +93,57 @@ class YieldFlows:
         """Discount factors of the payments and their first two derivatives to the yield."""
         compound = _compound(ytm, self.years - self.simple_years, self.frequency)
         return _product(compound, _simple(ytm, self.simple_years))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscountPaper:
+    """A security that pays its face once, within a year of its issue: a bill or commercial paper.
+
+    Sources: 31 CFR Part 356, Appendix B, section VI (discount rate, and investment rate or coupon
+    equivalent yield); J. Mayle, "Standard Securities Calculation Methods", volume 1, SIFMA (money
+    market yield, also called CD equivalent yield).
+
+    Attributes:
+        days: From settlement to maturity.
+        money_market_year: Days of a year in the currency's money market: 360 or 365.
+        year: Days of the year that begins with the issue: 365 or 366.
+    """
+
+    days: int
+    money_market_year: int
+    year: int
+
+    def yields_from_price(self, price: float) -> tuple[float, float, float]:
+        """Discount, money market and bond equivalent yield of a price; decimals per year.
+
+        Args:
+            price: Per 100 of face, above 0.
+        """
+        if not price > 0.0:
+            return math.nan, math.nan, math.nan
+        gain, years = 100.0 - price, self.days / self.money_market_year
+        part = self.days / self.year
+        simple = gain / price
+        if part <= 0.5:
+            return gain / 100.0 / years, simple / years, simple / part
+        # 100 = P (1 + (part - 1/2) i) (1 + i/2)
+        a, b = 0.5 * part - 0.25, part
+        equivalent = 2.0 * simple / (b + math.sqrt(b * b + 4.0 * a * simple))
+        return gain / 100.0 / years, simple / years, equivalent
+
+
+def discount_paper(bond: Bond, settlement: ql.Date) -> DiscountPaper | None:
+    """What yields of discount paper count; None of other bonds."""
+    if bond.frequency != "ZERO" or not bond.matures_within_a_year:
+        return None
+    issue = schedules.to_ql(bond.terms.issue_date)
+    rows = conventions.INDICES.values()
+    overnight = (r for r in rows if r.currency == bond.terms.currency and r.kind == "overnight")
+    return DiscountPaper(
+        days=int(schedules.to_ql(bond.terms.maturity_date) - settlement),
+        money_market_year=vocabulary.YEAR_DAYS[next(overnight).day_count],
+        year=int(issue + ql.Period(1, ql.Years) - issue),
+    )
 
 
 def yields_from_dirty(
