@@ -21,7 +21,7 @@ from demo.sample_market import (
     months_after,
     open_day,
 )
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +176,58 @@ def _invented_bond(convention: str, maturity: dt.date, life: int, rate: float) -
         static["first_coupon_date"] = months_after(start, 12 // market.payments)
     code = f"SAMPLE-{market.label.upper()}-{coupon}-{maturity.year}"
     return SampleBond(code=code, currency=market.currency, static=static)
+
+
+def _other(code: str, currency: str, /, **static: Any) -> SampleBond:
+    return SampleBond(code=code, currency=currency, static=static)
+
+
+OTHERS = (
+    _other(
+        *("SAMPLE-BILL", "USD"),
+        name="Invented bill 26 Dec 2024",
+        convention="US-TREASURY",
+        payment_frequency="ZERO",
+        coupon_rate=0.0,
+        issue_date=dt.date(2023, 12, 28),
+        maturity_date=dt.date(2024, 12, 26),
+    ),
+    _other(
+        *("SAMPLE-STRIP", "USD"),
+        name="Invented strip 15 Nov 2033",
+        convention="US-TREASURY",
+        payment_frequency="ZERO",
+        coupon_rate=0.0,
+        issue_date=dt.date(2013, 11, 15),
+        maturity_date=dt.date(2033, 11, 15),
+    ),
+    _other(
+        *("SAMPLE-STEP-UP", "EUR"),
+        name="Invented step-up bond 15 Jun 2031",
+        convention="DE-BUND",
+        coupon_rate=0.0125,
+        issue_date=dt.date(2021, 6, 15),
+        maturity_date=dt.date(2031, 6, 15),
+        coupon_schedule=(
+            CouponStep(date=dt.date(2024, 6, 15), coupon_rate=0.02),
+            CouponStep(date=dt.date(2027, 6, 15), coupon_rate=0.0325),
+        ),
+    ),
+    _other(
+        *("SAMPLE-SINKING", "GBP"),
+        name="Invented sinking bond 22 Jul 2032",
+        currency="GBP",
+        payment_frequency="6M",
+        day_count="ACT/ACT ICMA",
+        coupon_rate=0.045,
+        issue_date=dt.date(2020, 7, 22),
+        maturity_date=dt.date(2032, 7, 22),
+        face_schedule=tuple(
+            FaceStep(date=dt.date(2024 + year, 7, 22), face=80.0 - 10.0 * year) for year in range(8)
+        ),
+    ),
+)
+"""Bonds that the generated book does not have: a bill, a strip, a rising coupon, a sinking face."""
 
 
 def bonds() -> list[SampleBond]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from demo.sample import SAMPLE_PREFIX
+from demo.sample import BOND_BOOK, SAMPLE_PREFIX
+from demo.sample_bonds import OTHERS
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
+from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
@@ -21,7 +23,7 @@ PREFIX = f"{SAMPLE_PREFIX}P-"
 
 def trades() -> list[Terms]:
     """All of them, in the order of their identifiers within each product."""
-    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures(), *_notes()]
+    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures(), *_notes(), *_positions()]
 
 
 def _basis_swaps() -> list[Terms]:
@@ -148,3 +150,16 @@ _NOTES: tuple[tuple[int, str, str, float, dt.date, dt.date, float, dict[str, Any
         {"z_spread_bp": 48.0, **_SHIFTED},
     ),
 )
+
+
+def _positions() -> list[Terms]:
+    return [
+        BondTerms(
+            trade_id=f"{PREFIX}{bond.code.removeprefix(SAMPLE_PREFIX)}",
+            book=BOND_BOOK[bond.currency],
+            face_amount=5e6 * number * (-1 if number == 2 else 1),
+            z_spread_bp=10.0 * number,
+            **bond.static,
+        )
+        for number, bond in enumerate(OTHERS, start=1)
+    ]

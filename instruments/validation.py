@@ -177,4 +177,4 @@ def as_form_errors(fields: Collection[str]) -> Iterator[None]:
 
 def plain(value: object) -> object:
     """A value of Terms as a column holds it: a list of steps becomes JSON, all else stays."""
-    return msgspec.to_builtins(value) if isinstance(value, list) else value
+    return msgspec.to_builtins(value) if isinstance(value, list | tuple) else value

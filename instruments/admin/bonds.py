@@ -35,8 +35,9 @@ class BondAdmin(KeptRows, RowAdmin):
             ("convention", "currency"), ("coupon_rate", "coupon"),
             ("issue_date", "maturity_date"),
         )}),
-        ("Stubs", {"classes": ("collapse",), "fields": (
-            "dated_date", ("first_coupon_date", "penultimate_coupon_date"),
+        ("Stubs and schedules", {"classes": ("collapse",), "fields": (
+            ("coupon_schedule", "face_schedule"), "dated_date",
+            ("first_coupon_date", "penultimate_coupon_date"),
         )}),
         ("Convention overrides", {"classes": ("collapse",), "fields": (
             ("payment_frequency", "day_count"), ("settlement_days", "ex_coupon_days"),

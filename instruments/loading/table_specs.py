@@ -42,8 +42,9 @@ TRADE = {
 BOND_FIELDS = (
     "code", "isin", "cusip", "name", "issuer", "convention", "coupon_rate", "issue_date",
     "maturity_date", "currency", "dated_date", "first_coupon_date", "penultimate_coupon_date",
-    "payment_frequency", "day_count", "settlement_days", "ex_coupon_days", "calendar",
-    "business_day_convention", "end_of_month", "discount_curve", "is_sample",
+    "coupon_schedule", "face_schedule", "payment_frequency", "day_count", "settlement_days",
+    "ex_coupon_days", "calendar", "business_day_convention", "end_of_month", "discount_curve",
+    "is_sample",
 )  # fmt: skip
 SWAP_FIELDS = (
     "trade_id", "convention", "pay_receive", "notional", "effective_date", "tenor",

@@ -46,6 +46,18 @@ class Bond(PricedRow):
     dated_date = models.DateField(null=True, blank=True)
     maturity_date = models.DateField(db_index=True)
     coupon_rate = models.DecimalField(max_digits=14, decimal_places=10, help_text=RATE_HELP)
+    coupon_schedule = models.JSONField(
+        null=True,
+        blank=True,
+        help_text='[{"date": "2027-06-15", "coupon_rate": 0.0475}, ...]: the rate from each coupon '
+        "date on, of a bond whose coupon rises",
+    )
+    face_schedule = models.JSONField(
+        null=True,
+        blank=True,
+        help_text='[{"date": "2027-06-15", "face": 75}, ...]: the face outstanding after each '
+        "redemption, per 100 issued",
+    )
     first_coupon_date = models.DateField(
         null=True, blank=True, help_text="end of a first stub period"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ class PricedSecurity:
         paper = (math.nan, math.nan, math.nan)
         if flows.paper is not None:
             paper = flows.paper.yields_from_price(dirty)
-        value = dirty / 100.0 * self.terms.face_amount
+        value = dirty / 100.0 * flows.face_amount
         return BondAnalytics(
             clean_per_100=dirty - self.accrued_per_100,
             dirty_per_100=dirty,
@@ -181,14 +181,19 @@ class PricedBond(PricedSecurity):
         alive = (rows["pay"] > settled) & ((rows["ex"] == NEVER) | (rows["ex"] > settled))
         if not alive.any():
             raise nothing_after(self._settlement)
-        self._yields = yields.yield_flows(self.bond, leg, alive.tolist(), self._settlement)
+        # Prices are per 100 of the face that is still to be repaid.
+        repaid_later = rows["amount"][alive & (rows["unit"] == 0.0)].sum()
+        per_100 = 100.0 / float(repaid_later)
+        made = yields.yield_flows(self.bond, leg, alive.tolist(), self._settlement)
+        self._yields = replace(made, amounts=made.amounts * per_100)
+        accrued = fixed_rate_bond_flows.accrued_per_100(self.bond, leg, self._settlement)
         flows = BondFlows(
-            amounts=rows["amount"][alive],
+            amounts=rows["amount"][alive] * per_100,
             days=rows["pay"][alive].astype(np.int64),
             settled=settled,
             curve=self.bond.discount_curve,
-            accrued_per_100=fixed_rate_bond_flows.accrued_per_100(self.bond, leg, self._settlement),
-            face_amount=terms.face_amount,
+            accrued_per_100=accrued * per_100,
+            face_amount=terms.face_amount / per_100,
             yields=self._yields,
             paper=yields.discount_paper(self.bond, self._settlement),
         )

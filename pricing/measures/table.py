@@ -244,7 +244,7 @@ TABLE = (
         unit="decimal per year",
         sign="as quoted",
         doc="Of bills and discount paper: discount from face over the price, by days to maturity.",
-        reference="J. Mayle, Standard Securities Calculation Methods, volume 1: CD equivalent yield",
+        reference="J. Mayle, Standard Securities Calculation Methods, vol. 1: CD equivalent yield",
         number_format="%.6f",
     ),
     BondAnalytic(

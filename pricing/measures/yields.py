@@ -141,7 +141,7 @@ def discount_paper(bond: Bond, settlement: ql.Date) -> DiscountPaper | None:
     overnight = (r for r in rows if r.currency == bond.terms.currency and r.kind == "overnight")
     return DiscountPaper(
         days=int(schedules.to_ql(bond.terms.maturity_date) - settlement),
-        money_market_year=vocabulary.YEAR_DAYS[next(overnight).day_count],
+        money_market_year=int(vocabulary.YEAR_DAYS[next(overnight).day_count]),
         year=int(issue + ql.Period(1, ql.Years) - issue),
     )
 
@@ -255,7 +255,11 @@ def _yield_date(bond: Bond, flow: ql.CashFlow) -> ql.Date:
     if bond.yield_payment_dates == "business_days":
         return flow.date()
     coupon = ql.as_coupon(flow)
-    return coupon.accrualEndDate() if coupon else schedules.to_ql(bond.terms.maturity_date)
+    if coupon:
+        return coupon.accrualEndDate()
+    cal = schedules.calendar(bond.calendar)
+    dates = fixed_rate_bond_flows.redemption_dates(bond.terms)
+    return next(date for date in dates if cal.adjust(date, bond.roll) == flow.date())
 
 
 def _years_from(bond: Bond, settlement: ql.Date) -> Callable[[ql.Date], float]:

@@ -6,10 +6,13 @@ Schedules and flows, which need QuantLib, are in ``fixed_rate_bond_flows``.
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar
+import itertools
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 import msgspec
 
+from pricing import limits
 from pricing.errors import BadInput
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
@@ -25,6 +28,7 @@ from pricing.products.terms import (
     check_in_order,
     check_names,
     check_regular,
+    check_regular_date,
 )
 
 DATES = (
@@ -39,10 +43,30 @@ NAMES: dict[str, NameCheck] = {
 }
 
 
+Face = Annotated[float, msgspec.Meta(gt=0, lt=100)]
+
+
+class CouponStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From this date on (a coupon date) coupons are at this rate."""
+
+    date: dt.date
+    coupon_rate: Rate
+
+
+class FaceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The face outstanding after the redemption on this date (a coupon date), per 100 issued."""
+
+    date: dt.date
+    face: Face
+
+
 class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A position in a fixed-rate or zero-coupon bond.
 
-    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says otherwise.
+    ``issue_date`` is the dated date: accrual starts there unless ``dated_date`` says otherwise. A
+    bond whose coupon rises has a ``coupon_schedule``, one that is repaid in parts a
+    ``face_schedule``; ``face_amount`` is then of the face as issued, and prices are per 100 of the
+    face that is outstanding at settlement.
     """
 
     product: ClassVar[str] = "bond"
@@ -55,6 +79,8 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: str | None = None
     isin: str | None = None
     dated_date: dt.date | None = None
+    coupon_schedule: tuple[CouponStep, ...] | None = None
+    face_schedule: tuple[FaceStep, ...] | None = None
     first_coupon_date: dt.date | None = None
     penultimate_coupon_date: dt.date | None = None
     payment_frequency: str | int | None = None
@@ -92,20 +118,41 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
                     check_after(name, getattr(self, name), "dated_date", self.dated_date)
         check_names(self, NAMES)
         check_curves(self, ("discount_curve",))
-        self._check_first_coupon(row)
+        self._check_coupon_dates(row)
 
-    def _check_first_coupon(self, row: conventions.BondConvention | None) -> None:
-        """Coupons are counted back from the last regular one; the first must be one of them."""
+    def _check_coupon_dates(self, row: conventions.BondConvention | None) -> None:
+        """Coupons are counted back from the last regular one; other dates must be among them."""
         frequency, end_of_month = self.payment_frequency, self.end_of_month
         if row is not None:
             frequency = row.payment_frequency if frequency is None else frequency
             end_of_month = row.end_of_month if end_of_month is None else end_of_month
         months = vocabulary.MONTHS.get(vocabulary.frequency(str(frequency)))
-        if self.first_coupon_date is None or months is None:
-            return
         last = "penultimate_coupon_date" if self.penultimate_coupon_date else "maturity_date"
         reason = f"coupons every {months} months"
-        check_regular(self, "first_coupon_date", last, months, bool(end_of_month), reason)
+        if self.first_coupon_date is not None and months is not None:
+            check_regular(self, "first_coupon_date", last, months, bool(end_of_month), reason)
+        for name in ("coupon_schedule", "face_schedule"):
+            steps = getattr(self, name) or ()
+            if steps and months is None:
+                raise BadInput(name, f"{len(steps)} steps", "a bond without coupons has none")
+            for place, step in enumerate(steps):
+                where = f"{name}[{place}].date"
+                limits.check_date(where, step.date)
+                check_between(where, step.date, self.issue_date, self.maturity_date)
+                check_regular_date(
+                    self, (where, step.date), last, int(months or 0), bool(end_of_month), reason
+                )
+            self._check_steps(name, steps)
+
+    def _check_steps(self, name: str, steps: Sequence[CouponStep | FaceStep]) -> None:
+        """Dates rise, and the outstanding face falls."""
+        for place, (before, step) in enumerate(itertools.pairwise(steps), start=1):
+            if step.date <= before.date:
+                where = f"{name}[{place}].date"
+                raise BadInput(where, step.date.isoformat(), f"must be after {before.date}")
+            if isinstance(step, FaceStep) and step.face >= getattr(before, "face", 0.0):
+                where = f"{name}[{place}].face"
+                raise BadInput(where, step.face, "must be less than before: face is repaid")
 
     def _row(self) -> conventions.BondConvention | None:
         if self.convention is None:

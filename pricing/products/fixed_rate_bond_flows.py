@@ -158,12 +158,15 @@ def make_bond(bond: Bond) -> ql.Bond:
     # the first that does not (UK DMO, annex: seven business days are six here).
     calendar_days = bond.ex_coupon_counts == "calendar_days"
     ex_days = bond.ex_coupon_days if calendar_days else max(bond.ex_coupon_days - 1, 0)
-    # Each coupon stands on 100 times the years that it pays for, and counts as one year.
+    starts = list(schedule.dates())[:-1]
+    faces = [outstanding_face(terms, start) for start in starts]
+    years_of = _years_of_periods(bond, schedule)
+    # Each coupon stands on its face times the years that it pays for, and counts as one year.
     coupons = ql.FixedRateLeg(
         schedule,
         ql.OneDayCounter(),
-        [100.0 * years for years in _years_of_periods(bond, schedule)],
-        [terms.coupon_rate],
+        [face * years for face, years in zip(faces, years_of, strict=True)],
+        [coupon_rate(terms, start) for start in starts],
         paymentAdjustment=bond.roll,
         exCouponPeriod=ql.Period(ex_days, ql.Days) if ex_days else ql.Period(),
         exCouponCalendar=ql.NullCalendar() if calendar_days else cal,
@@ -171,10 +174,34 @@ def make_bond(bond: Bond) -> ql.Bond:
         exCouponEndOfMonth=False,
         paymentCalendar=cal,
     )
-    redemption = ql.Redemption(100.0, cal.adjust(maturity, bond.roll))
+    left = [100.0, *(step.face for step in terms.face_schedule or ())]
+    parts = [
+        ql.Redemption(before - after, cal.adjust(date, bond.roll))
+        for (before, after), date in zip(
+            itertools.pairwise([*left, 0.0]), redemption_dates(terms), strict=True
+        )
+    ]
     # With an issue date QuantLib refuses a short first coupon that is paid on that day, as one
     # that ends on the weekend after it is by PRECEDING; nothing here asks it for that date.
-    return ql.Bond(0, cal, 100.0, maturity, ql.Date(), (*coupons, redemption))
+    return ql.Bond(0, cal, 100.0, maturity, ql.Date(), (*coupons, *parts))
+
+
+def coupon_rate(terms: BondTerms, start: ql.Date) -> float:
+    """The rate of the period that starts on a date."""
+    steps = terms.coupon_schedule or ()
+    rates = [step.coupon_rate for step in steps if to_ql(step.date) <= start]
+    return [terms.coupon_rate, *rates][-1]
+
+
+def outstanding_face(terms: BondTerms, start: ql.Date) -> float:
+    """The face that the coupon of the period that starts on a date is paid on, per 100 issued."""
+    faces = [step.face for step in terms.face_schedule or () if to_ql(step.date) <= start]
+    return [100.0, *faces][-1]
+
+
+def redemption_dates(terms: BondTerms) -> list[ql.Date]:
+    """The nominal dates on which face is repaid, maturity last."""
+    return [to_ql(step.date) for step in terms.face_schedule or ()] + [to_ql(terms.maturity_date)]
 
 
 def bond_accrual(bond: Bond) -> Accrual:
@@ -206,7 +233,7 @@ def _years_of_periods(bond: Bond, schedule: ql.Schedule) -> list[float]:
 
 
 def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
-    """Accrued interest of the next coupon of a bond, per 100 of face.
+    """Accrued interest of the next coupon of a bond, per 100 of face as issued.
 
     Args:
         bond: A resolved bond.
@@ -229,7 +256,7 @@ def accrued_per_100(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
     ex_date = coupon.exCouponDate()
     if ex_date != ql.Date() and ex_date <= settlement:
         years -= accrual.of_period(start, end)
-    return 100.0 * bond.terms.coupon_rate * years
+    return outstanding_face(bond.terms, start) * coupon_rate(bond.terms, start) * years
 
 
 def make_template(terms: BondTerms, *, indexed: bool) -> Template:

@@ -119,7 +119,19 @@ def check_regular(
     terms: Terms, first: str, last: str, months: int, end_of_month: bool, reason: str
 ) -> None:
     """Refuse a date ``first`` that is not a whole number of periods before the date ``last``."""
-    date, end = getattr(terms, first), getattr(terms, last)
+    check_regular_date(terms, (first, getattr(terms, first)), last, months, end_of_month, reason)
+
+
+def check_regular_date(
+    terms: Terms,
+    named: tuple[str, dt.date],
+    last: str,
+    months: int,
+    end_of_month: bool,
+    reason: str,
+) -> None:
+    """The same of a date that is not a field, with its name."""
+    (first, date), end = named, getattr(terms, last)
     allowed = _coupons_around(date, end, months, end_of_month)
     if date in allowed:
         return

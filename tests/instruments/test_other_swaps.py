@@ -149,7 +149,12 @@ def test_the_samples_are_stored_as_they_are_and_one_change_is_noted(db: None) ->
         for terms in sample_products.trades()
     }
     for terms in sample_products.trades():
-        trade_repository.trade_row(terms, book_id=books[terms.book]).save()
+        links = {"book_id": books[terms.book]}
+        if terms.product == "bond":
+            row = trade_repository.bond_row(terms, terms.trade_id, is_sample=True)  # type: ignore[arg-type]
+            row.save()
+            links["bond_id"] = row.pk
+        trade_repository.trade_row(terms, **links).save()
     loaded = trade_repository.load_trades()
     assert loaded.rejected == []
     expected = sorted(sample_products.trades(), key=lambda terms: terms.trade_id)

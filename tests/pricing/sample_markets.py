@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pricing.curves.quotes import CurveQuotes, tenor_days
 from pricing.markets import calendars, conventions, vocabulary
 from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
 from pricing.products.futures.contract import MONTH_LETTERS
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
@@ -170,6 +170,27 @@ def _steps(draw, start: dt.date, end: dt.date) -> list[NotionalStep]:
     ]
 
 
+def _bond_schedules(draw, issue: dt.date, maturity: dt.date) -> dict[str, object]:
+    """A coupon that rises and a face that is repaid in parts, on dates in whole years to maturity.
+
+    Days that not every month has are left out: whose month ends they are differs by market.
+    """
+    if maturity.day > 28:
+        return {}
+    years = [maturity.replace(year=y) for y in range(issue.year, maturity.year)]
+    dates = [date for date in years if date > issue][-4:]
+    made: dict[str, object] = {}
+    if dates and draw(st.integers(0, 2)) == 0:
+        made["coupon_schedule"] = tuple(
+            CouponStep(date=date, coupon_rate=0.01 * n) for n, date in enumerate(dates, start=1)
+        )
+    if dates and draw(st.integers(0, 2)) == 0:
+        made["face_schedule"] = tuple(
+            FaceStep(date=date, face=100.0 - 20.0 * n) for n, date in enumerate(dates, start=1)
+        )
+    return made
+
+
 def _years_before(end: dt.date, after: dt.date, month_ends: bool) -> dt.date:
     """The earliest date in whole years before the end that is after another."""
     years = end.year - after.year
@@ -198,6 +219,8 @@ def bonds(draw, currency: str, today: dt.date, number: int) -> BondTerms:
         optional["penultimate_coupon_date"] = max(
             issue + dt.timedelta(days=1), maturity - dt.timedelta(days=days)
         )
+    if not optional.keys() & {"payment_frequency", "penultimate_coupon_date"}:
+        optional |= _bond_schedules(draw, issue, maturity)
     if draw(st.booleans()):
         optional["z_spread_bp"] = draw(st.floats(-80, 400))
     if draw(st.integers(0, 3)) == 0:

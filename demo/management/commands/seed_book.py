@@ -72,14 +72,14 @@ class Command(BaseCommand):
 
 def _clear() -> str:
     removed = sum(model._default_manager.filter(OURS).delete()[0] for model in trade_models())
-    codes = [bond.code for bond in sample_bonds.bonds()]
+    codes = [bond.code for bond in (*sample_bonds.bonds(), *sample_bonds.OTHERS)]
     bonds, _ = Bond.objects.filter(code__in=codes, positions__isnull=True).delete()
     return f"{removed} trades and {bonds} bonds deleted; desks and books are kept."
 
 
 def _seed(count: int, seed: int, others: list[Terms]) -> str:
     books = _books()
-    bonds = _bonds()
+    bonds = _bonds([*sample_bonds.bonds(), *(sample_bonds.OTHERS if others else ())])
     have = {
         trade_id
         for model in trade_models()
@@ -117,9 +117,8 @@ def _books() -> dict[str, int]:
     }
 
 
-def _bonds() -> dict[str, int]:
+def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
     """Primary keys by name."""
-    universe = sample_bonds.bonds()
     have = set(Bond.objects.values_list("code", flat=True))
     rows = [
         trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
