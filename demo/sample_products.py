@@ -134,7 +134,7 @@ def _notes() -> list[Terms]:
 _SHIFTED: dict[str, Any] = {"lookback_days": 5, "observation_shift": True}
 _NOTES: tuple[tuple[int, str, str, float, dt.date, dt.date, float, dict[str, Any]], ...] = (
     (
-        *(1, "EUR-GOVTS", "EURIBOR3M", 15e6, dt.date(2022, 9, 14), dt.date(2027, 9, 14), 72.0),
+        *(1, "EUR-GOVTS", "EURIBOR6M", 15e6, dt.date(2022, 9, 14), dt.date(2027, 9, 14), 72.0),
         {"z_spread_bp": 65.0},
     ),
     (
