@@ -19,17 +19,21 @@ from risk.store.results import CHECKED_SUMS, REQUIRED_NUMBERS, CellCheck, PartCo
 class Groups:
     """Which book and product each trade of a block belongs to.
 
-    ``place`` is that of each trade's pair in ``names``, int32; ``notional`` is unsigned.
+    ``place`` is that of each trade's pair in ``names``, int32. ``money`` is what each trade's flows
+    move back and forth, unsigned.
     """
 
     names: tuple[tuple[str, str], ...]
     place: IntArray
-    notional: FloatArray
+    money: FloatArray
 
 
 def make_groups(block: FlowBlock) -> Groups:
     """Group a block's trades by book and product."""
-    return Groups(*group_trades(block), block.notional)
+    flows = block.flows
+    moved = 2.0 * np.abs(flows["scale"]) + np.abs(flows["amount"])
+    money = np.bincount(block.trade_of_flow, weights=moved, minlength=len(block))
+    return Groups(*group_trades(block), np.asarray(money, dtype=np.float64))
 
 
 GAMMA_ROUNDING = 1e-3
@@ -40,11 +44,12 @@ currencies on random quotes, reach 2.5e-13.
 """
 
 
-CANCELLING = 0.01
-"""The share of notional that counts as value of the legs at least.
+CANCELLING = 1e-4
+"""The share of the money that flows move which counts as value of the legs.
 
-The settlement of an FRA is the difference of two numbers of the size of its notional: a leg may be
-worth nothing, and its rounding is still that of the notional.
+The settlement of an FRA is the difference of two numbers of the size of its notional, an average of
+overnight fixings adds up hundreds of such differences: a leg may be worth little, and its rounding
+is still that of the money. With this share the tolerance is 1e-13 of it.
 """
 
 
@@ -66,12 +71,12 @@ def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellChec
         matured: Trades that have made their last payment: they are in no cell; shape (n,).
     """
     good = counted(risk, matured)
-    legs = np.abs(risk.leg_npv[good]).sum(axis=1) + CANCELLING * groups.notional[good]
-    deposits = DEPOSITS * np.abs(risk.dv01_par[good])
+    legs = np.abs(risk.leg_npv[good]).sum(axis=1)
+    rounded = CANCELLING * groups.money[good] + DEPOSITS * np.abs(risk.dv01_par[good])
     columns = [risk.values[name][good] for name in CHECKED_SUMS]
     sizes = [np.abs(column) for column in columns]
-    sizes[CHECKED_SUMS.index("npv")] = legs + deposits
-    sizes[CHECKED_SUMS.index("gamma")] += GAMMA_ROUNDING * legs + deposits
+    sizes[CHECKED_SUMS.index("npv")] = legs + rounded
+    sizes[CHECKED_SUMS.index("gamma")] += GAMMA_ROUNDING * legs + rounded
     place, count = groups.place[good], len(groups.names)
     sums, gross = (
         np.stack([np.bincount(place, column, count) for column in table], axis=1).tolist()

@@ -80,7 +80,7 @@ def pack_prepared(made: PreparedBlock) -> Content:
         "years": ready.years,
         "matured": ready.matured,
         "group": groups.place,
-        "notional": groups.notional,
+        "money": groups.money,
         **_of("flows", ready.flows._asdict()),
         **_of("tables", ready.tables._asdict()),
         **_of("unsupported", ready.unsupported),
@@ -103,7 +103,7 @@ def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
         grid=grid,
         tables=Tables(**_within("tables", arrays)),
     )
-    return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["notional"]))
+    return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["money"]))
 
 
 def pack_netted(made: NettedPair) -> Content:

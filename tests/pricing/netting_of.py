@@ -73,6 +73,18 @@ def market(
     return Market(today, curves, solved, fixings, list(trades), dated)
 
 
+ROUNDING = 2e-14
+"""Of the money that flows move: an average of overnight fixings is a sum of hundreds of differences
+of numbers of the size of its notional."""
+
+
+def rounding(market: Market) -> float:
+    """What sums may differ by."""
+    flows = [dated.block.flows for dated in market.blocks]
+    moved = [2.0 * np.abs(some["scale"]).sum() + np.abs(some["amount"]).sum() for some in flows]
+    return ROUNDING * float(sum(moved))
+
+
 def matured(currency: str, today: dt.date) -> SwapTerms:
     return SwapTerms(
         trade_id="matured",

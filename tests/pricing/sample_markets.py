@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pricing.curves.quotes import CurveQuotes, tenor_days
 from pricing.markets import calendars, conventions, vocabulary
-from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
+from pricing.products.fixed_floating_swap import NotionalStep, RateStep, SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
 from pricing.products.futures.contract import MONTH_LETTERS
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
@@ -310,8 +310,37 @@ def futures(draw, currency: str, today: dt.date, number: int) -> InterestRateFut
 
 
 @st.composite
+def variants(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
+    """Overnight legs that average or look back, and steps of the rate."""
+    convention = draw(st.sampled_from(SWAPS_OF[currency]))
+    index = conventions.INDICES[conventions.SWAPS[convention].index]
+    start = today + dt.timedelta(days=draw(st.integers(-500, 300)))
+    end = max(start, today) + dt.timedelta(days=draw(st.integers(60, 900)))
+    optional: dict[str, object] = {}
+    if index.kind == "overnight":
+        averaged, lookback = {"overnight_method": "averaged"}, draw(st.integers(1, 10))
+        shifted = {"lookback_days": lookback, "observation_shift": True}
+        optional |= draw(st.sampled_from([averaged, shifted]))
+    if draw(st.booleans()):
+        step = start + dt.timedelta(days=draw(st.integers(10, 900)))
+        optional["fixed_rate_schedule"] = [RateStep(date=step, rate=draw(st.floats(-0.01, 0.08)))]
+    return SwapTerms(
+        trade_id=f"V{number}",
+        book="book",
+        convention=convention,
+        pay_receive=draw(st.sampled_from(["pay", "receive"])),
+        notional=NOTIONAL,
+        effective_date=start,
+        termination_date=end,
+        fixed_rate=draw(st.floats(-0.01, 0.08)),
+        spread_bp=draw(st.sampled_from([0.0, 12.5])),
+        **optional,
+    )
+
+
+@st.composite
 def books(draw, currency: str, today: dt.date) -> list[Terms]:
-    others = [zero_coupon_swaps]
+    others = [zero_coupon_swaps, variants]
     if len(INDICES_OF[currency]) > 1:
         others.append(basis_swaps)
     if IBORS_OF[currency]:

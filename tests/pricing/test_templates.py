@@ -83,7 +83,8 @@ def test_the_sample_book_compiles_as_each_trade_by_itself():
 def test_any_book_compiles_as_each_trade_by_itself(currencies, data):
     currency, indexed = data.draw(st.sampled_from(currencies)), data.draw(st.booleans())
     book = data.draw(sample_markets.books(currency, data.draw(sample_markets.dates)))
-    book = [one for one in book if one.product in ("swap", "bond")]
+    # Of other products and variants, their own tests make the flows by hand.
+    book = [one for one in book if one.trade_id[0] in "SB"]
     book += [changed(one, data.draw(amounts)) for one in book]
     for terms in book:
         try:
