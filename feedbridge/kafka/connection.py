@@ -71,9 +71,9 @@ def start_client(kind: type[Client], *topics: str, **options: Any) -> Client:
     Raises:
         KafkaError: As the constructor does.
     """
-    client = kind.__new__(kind)
+    client: Client = object.__new__(kind)
     try:
-        client.__init__(*topics, **options)  # type: ignore[misc]
+        client.__init__(*topics, **options)
     except KafkaError:
         if hasattr(client, "_net"):
             client._client.close()

@@ -137,11 +137,12 @@ def sums_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, st
     Measures are compared by book and product, ladders over the whole currency.
     """
     cells = [cell for block in totals for cell in block.cells]
-    both = [(cell.book, cell.product) for cell in (*rollup.cells, *cells)]
-    place = {group: number for number, group in enumerate(dict.fromkeys(both))}
+    detailed = [(cell.book, cell.product) for cell in cells]
+    groups = [*((cell.book, cell.product) for cell in rollup.cells), *detailed]
+    place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     if not place:
         return _ladders_error(rollup, totals)
-    group_of = np.array([place[group] for group in both[len(rollup.cells) :]], dtype=np.int64)
+    group_of = np.array([place[group] for group in detailed], dtype=np.int64)
     sums, gross, published = np.zeros((3, len(place), len(CHECKED_SUMS)))
     np.add.at(sums, group_of, [cell.sums for cell in cells] or sums[:0])
     np.add.at(gross, group_of, [cell.gross for cell in cells] or gross[:0])
