@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from risk.store import frames as frames_file
+from risk.store.compiled_book import BlockTrades
 from risk.store.frames import FrameError, Frames, key
 from risk.store.publication import publish_parts
 from risk.store.results import Detail, roll_up
@@ -44,8 +45,8 @@ class Book:
     block_names = ("a", "b")
 
     @staticmethod
-    def trades_of_block(currency: str, name: str) -> None:
-        return None
+    def trades_of_block(currency: str, name: str) -> BlockTrades:
+        return BlockTrades(trade_ids=[], books=[], products=[], notional=[])
 
 
 def value_of(frame: int, block: int, writer: int) -> float:
