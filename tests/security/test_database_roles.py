@@ -190,7 +190,8 @@ READABLE = {
         for name in (
             *("bond", "bondposition", "book", "counterparty", "desk", "desk_traders"),
             *("fixing", "fxrate", "issuer", "quarantine", "swap"),
-            *("basisswap", "forwardrateagreement", "interestratefuture", "zerocouponswap"),
+            *("basisswap", "floatingratenote", "forwardrateagreement", "interestratefuture"),
+            "zerocouponswap",
         )
     ),
     "instruments_bookversion",
