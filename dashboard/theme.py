@@ -26,6 +26,7 @@ CURRENCY_COLORS = {"USD": "#4c9aff", "EUR": "#f5b041", "GBP": "#af7ac5"}
 PRODUCT_COLORS = {
     "bond": "#5dade2",
     "swap": "#48c9b0",
+    "floating_rate_note": "#f9e79f",
     "basis_swap": "#f5b041",
     "zero_coupon_swap": "#af7ac5",
     "fra": "#ec7063",

@@ -23,19 +23,16 @@ from pricing.products.terms import (
     Positive,
     Rate,
     Terms,
-    check_after,
-    check_between,
     check_curves,
-    check_dates,
-    check_in_order,
     check_names,
+    check_period,
     check_regular,
 )
 
 Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 OVERNIGHT_FIELDS = ("overnight_method", "lookback_days", "observation_shift")
-DATES = ("effective_date", "termination_date", "first_regular_date", "last_regular_date")
+ODD_PERIODS = ("first_regular_date", "last_regular_date")
 NAMES: dict[str, NameCheck] = {
     "fixed_frequency": vocabulary.frequency,
     "float_frequency": vocabulary.frequency,
@@ -111,17 +108,11 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Check what types cannot."""
         conventions.pick(conventions.SWAPS, "convention", self.convention)
-        check_dates(self, DATES)
+        check_period(self, "effective_date", "termination_date", ODD_PERIODS)
         for field in ("notional_schedule", "fixed_rate_schedule"):
             for place, step in enumerate(getattr(self, field) or ()):
                 if isinstance(step, NotionalStep | RateStep):
                     limits.check_date(f"{field}[{place}].date", step.date)
-        check_after(
-            "termination_date", self.termination_date, "effective_date", self.effective_date
-        )
-        for name in ("first_regular_date", "last_regular_date"):
-            check_between(name, getattr(self, name), self.effective_date, self.termination_date)
-        check_in_order(self, "first_regular_date", "last_regular_date")
         check_names(self, NAMES)
         if self.floating_index is not None:
             check_index("floating_index", self.floating_index, self.currency)

@@ -25,16 +25,13 @@ from pricing.products.terms import (
     check_between,
     check_curves,
     check_dates,
-    check_in_order,
     check_names,
+    check_period,
     check_regular,
     check_regular_date,
 )
 
-DATES = (
-    *("issue_date", "maturity_date", "dated_date"),
-    *("first_coupon_date", "penultimate_coupon_date"),
-)
+ODD_PERIODS = ("first_coupon_date", "penultimate_coupon_date")
 NAMES: dict[str, NameCheck] = {
     "payment_frequency": vocabulary.frequency,
     "day_count": vocabulary.day_count,
@@ -107,13 +104,10 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
         if self.face_amount == 0:
             raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
         self._require_terms(row)
-        check_dates(self, DATES)
-        check_after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
-        for name in ("first_coupon_date", "penultimate_coupon_date"):
-            check_between(name, getattr(self, name), self.issue_date, self.maturity_date)
-        check_in_order(self, "first_coupon_date", "penultimate_coupon_date")
+        check_dates(self, ("dated_date",))
+        check_period(self, "issue_date", "maturity_date", ODD_PERIODS)
         if self.dated_date is not None:
-            for name in ("first_coupon_date", "penultimate_coupon_date", "maturity_date"):
+            for name in (*ODD_PERIODS, "maturity_date"):
                 if getattr(self, name) is not None:
                     check_after(name, getattr(self, name), "dated_date", self.dated_date)
         check_names(self, NAMES)

@@ -162,6 +162,28 @@ def _month_length(year: int, month: int) -> int:
     return calendar.monthrange(year, month)[1]
 
 
+def check_period(terms: Terms, start: str, end: str, odd: tuple[str, str] | None = None) -> None:
+    """Refuse a first and a last day that are the wrong way round, and ends of odd periods outside.
+
+    Args:
+        terms: What the dates are fields of.
+        start: Field of the first day.
+        end: Field of the last day.
+        odd: Fields of the end of an odd first and the start of an odd last period, which may be
+            empty.
+
+    Raises:
+        BadInput: With the field, its value and what is allowed.
+    """
+    check_dates(terms, (start, end, *(odd or ())))
+    first, last = getattr(terms, start), getattr(terms, end)
+    check_after(end, last, start, first)
+    if odd is not None:
+        for name in odd:
+            check_between(name, getattr(terms, name), first, last)
+        check_in_order(terms, *odd)
+
+
 def check_names(terms: Terms, checks: dict[str, NameCheck]) -> None:
     """Refuse names that are not in the vocabulary.
 

@@ -53,15 +53,6 @@ is still that of the money. With this share the tolerance is 1e-13 of it.
 """
 
 
-DEPOSITS = 10.0
-"""How much of their DV01 counts as value of the legs at least, and as gamma.
-
-What a future on an average of overnight fixings settles to is made of a deposit for each day: the
-rounding of 21 of them is 1e-9 to 2e-9 of what the future earns per basis point. With this share of
-the DV01 the tolerance is 1e-8 of it.
-"""
-
-
 def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellCheck]:
     """What the trades of a block add up to by group, to be compared with the frame's sums.
 
@@ -72,7 +63,7 @@ def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellChec
     """
     good = counted(risk, matured)
     legs = np.abs(risk.leg_npv[good]).sum(axis=1)
-    rounded = CANCELLING * groups.money[good] + DEPOSITS * np.abs(risk.dv01_par[good])
+    rounded = CANCELLING * groups.money[good]
     columns = [risk.values[name][good] for name in CHECKED_SUMS]
     sizes = [np.abs(column) for column in columns]
     sizes[CHECKED_SUMS.index("npv")] = legs + rounded

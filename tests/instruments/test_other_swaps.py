@@ -37,7 +37,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "second_index": "EURIBOR6M",
         "pay_receive": "receive",
         "notional": 10_000_000,
-        "effective_date": "2024-03-20",
+        "effective_date": "2024-03-23",
         "termination_date": "2034-03-20",
         "first_spread_bp": 5.5,
     },
@@ -47,7 +47,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "convention": "EUR-EURIBOR-6M",
         "pay_receive": "pay",
         "notional": 10_000_000,
-        "effective_date": "2024-03-20",
+        "effective_date": "2024-03-23",
         "termination_date": "2034-03-20",
         "fixed_rate": 0.0265,
     },
@@ -64,6 +64,8 @@ ROWS: dict[str, dict[str, Any]] = {
 BAD = (
     ("basis_swaps", "second_index", "SONIA", "indices of EUR: ESTR, EURIBOR3M, EURIBOR6M"),
     ("basis_swaps", "second_index", "EURIBOR3M", "another index than the first leg"),
+    ("basis_swaps", "termination_date", "2024-03-24", "end on a later business day"),
+    ("zero_coupon_swaps", "termination_date", "2024-03-24", "end on a later business day"),
     ("zero_coupon_swaps", "fixed_day_count", "ACT/ACT ICMA", "it counts coupon periods"),
     ("zero_coupon_swaps", "fixed_frequency", "ZERO", "leave it empty"),
     ("fras", "index", "ESTR", "an overnight index has no period to agree on"),
@@ -86,7 +88,7 @@ def test_a_tenor_takes_the_place_of_the_last_day(book: Book) -> None:
     row = {**ROWS["basis_swaps"], "tenor": "18M"}
     del row["termination_date"]
     assert load(KINDS["basis_swaps"], [row]).sentences() == []
-    assert BasisSwap.objects.get().termination_date == dt.date(2025, 9, 20)
+    assert BasisSwap.objects.get().termination_date == dt.date(2025, 9, 23)
 
 
 @pytest.mark.parametrize(("table", "field", "value", "allowed"), BAD)

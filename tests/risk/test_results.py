@@ -24,7 +24,6 @@ from risk.store.publication import sums_error
 from risk.store.results import UnpricedTrade, history_line, merge_cells, roll_up
 from risk.workers.block_result import (
     CANCELLING,
-    DEPOSITS,
     add_up,
     add_up_ladders,
     make_groups,
@@ -141,7 +140,7 @@ def test_failed_trades_add_nothing_to_what_the_detail_adds_up_to():
     (first, second) = add_up(make_groups(make_block(good)), risk, alive)
     assert (first.book, first.sums[0]) == ("B1", 5.0)
     groups = make_groups(make_block(good))
-    assert first.gross[0] == 5.0 + CANCELLING * groups.money[0] + DEPOSITS * 5.0
+    assert first.gross[0] == 5.0 + CANCELLING * groups.money[0]
     assert 1e6 < groups.money[0] < 1e8
     assert add_up_ladders(risk, alive) == ([1.0] * 4, [2.0, 2.0])
     assert (second.book, set(second.sums), set(second.gross)) == ("B9", {0.0}, {0.0})

@@ -21,16 +21,13 @@ from pricing.products.terms import (
     Days,
     NameCheck,
     Security,
-    check_after,
-    check_between,
     check_curves,
-    check_dates,
-    check_in_order,
     check_names,
+    check_period,
     check_regular,
 )
 
-DATES = ("issue_date", "maturity_date", "first_coupon_date", "penultimate_coupon_date")
+ODD_PERIODS = ("first_coupon_date", "penultimate_coupon_date")
 NAMES: dict[str, NameCheck] = {
     "payment_frequency": vocabulary.frequency,
     "day_count": vocabulary.day_count,
@@ -95,11 +92,7 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
         index = conventions.pick(conventions.INDICES, "floating_index", self.floating_index)
         if self.face_amount == 0:
             raise BadInput("face_amount", 0, "use a positive (long) or negative (short) amount")
-        check_dates(self, DATES)
-        check_after("maturity_date", self.maturity_date, "issue_date", self.issue_date)
-        for name in ("first_coupon_date", "penultimate_coupon_date"):
-            check_between(name, getattr(self, name), self.issue_date, self.maturity_date)
-        check_in_order(self, "first_coupon_date", "penultimate_coupon_date")
+        check_period(self, "issue_date", "maturity_date", ODD_PERIODS)
         for place, step in enumerate(self.spread_schedule or ()):
             limits.check_date(f"spread_schedule[{place}].date", step.date)
         check_names(self, NAMES)

@@ -19,16 +19,13 @@ from pricing.products.terms import (
     NameCheck,
     Positive,
     Terms,
-    check_after,
-    check_between,
     check_curves,
-    check_dates,
-    check_in_order,
     check_names,
+    check_period,
     check_regular,
 )
 
-DATES = ("effective_date", "termination_date", "first_regular_date", "last_regular_date")
+ODD_PERIODS = ("first_regular_date", "last_regular_date")
 NAMES: dict[str, NameCheck] = {
     "first_frequency": vocabulary.frequency,
     "second_frequency": vocabulary.frequency,
@@ -75,13 +72,7 @@ class BasisSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_index("second_index", self.second_index, self.currency)
         if self.first_index == self.second_index:
             raise BadInput("second_index", self.second_index, "another index than the first leg's")
-        check_dates(self, DATES)
-        check_after(
-            "termination_date", self.termination_date, "effective_date", self.effective_date
-        )
-        for name in ("first_regular_date", "last_regular_date"):
-            check_between(name, getattr(self, name), self.effective_date, self.termination_date)
-        check_in_order(self, "first_regular_date", "last_regular_date")
+        check_period(self, "effective_date", "termination_date", ODD_PERIODS)
         check_names(self, NAMES)
         check_curves(self, ("discount_curve", "first_forecast_curve", "second_forecast_curve"))
         self._check_first_regular_date()

@@ -18,13 +18,11 @@ from pricing.products.terms import (
     Positive,
     Rate,
     Terms,
-    check_after,
     check_curves,
-    check_dates,
     check_names,
+    check_period,
 )
 
-DATES = ("effective_date", "termination_date")
 NAMES: dict[str, NameCheck] = {
     "fixed_frequency": vocabulary.frequency,
     "fixed_day_count": vocabulary.day_count,
@@ -63,10 +61,7 @@ class ZeroCouponSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_field
     def __post_init__(self) -> None:
         """Check what types cannot."""
         conventions.pick(conventions.SWAPS, "convention", self.convention)
-        check_dates(self, DATES)
-        check_after(
-            "termination_date", self.termination_date, "effective_date", self.effective_date
-        )
+        check_period(self, "effective_date", "termination_date")
         check_names(self, NAMES)
         if self.floating_index is not None:
             check_index("floating_index", self.floating_index, self.currency)
