@@ -12,8 +12,9 @@ ARGS ?=
 IMAGE_BASE ?=
 # In a variable, or each comma would begin another word of $(or).
 SIZES := 1000,10000,100000
+VAR_SIZES := 10000,100000
 
-.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale
+.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-decide clients
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +61,8 @@ BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
 demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself, REPLAY=0 for own ticks)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo
 
-test: dev ## Run the tests (ARGS="-k frames -x")
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev ## Run all tests in two processes, or some in one (ARGS="-k frames -x")
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
 
 faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 SEED=1)
 	@FAULTS=$(or $(FAULT),all) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/faults -rN $(ARGS)
@@ -83,6 +84,7 @@ audit: dev ## Run bandit, and look the packages up in a database of known vulner
 bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		$(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),$(SIZES))
+	@env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.products
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		DJANGO_SETTINGS_MODULE=riskproject.settings $(BIN)/python -m benchmarks.tasks
 
@@ -101,8 +103,17 @@ bench-scale: dev ## Measure the system with a large book, 20 minutes and 16 GB a
 bench-rest: dev ## Measure pages of REST beside a bare SELECT (TRADES=100000)
 	@$(BIN)/python -m benchmarks.rest --trades $(or $(TRADES),100000)
 
-screenshots: dev ## Take pictures of a running demo for docs/images (needs Chromium)
-	@$(BIN)/python docs/screenshots.py
+bench-decide: dev ## Measure what-if and hedges, and a flood of one user (TRADES=10000)
+	@$(BIN)/python -m benchmarks.decide --trades $(or $(TRADES),10000)
+
+bench-var: dev ## Measure 500 scenarios by full revaluation beside QuantLib's rebuilds (TRADES=10000,100000)
+	@env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.var --trades $(or $(TRADES),$(VAR_SIZES))
+
+screenshots: dev ## Start a demo, take pictures of each page in both themes and two widths (TRADES=10000; needs Chromium)
+	@$(BIN)/python docs/screenshots.py --trades $(or $(TRADES),200) $(ARGS)
+
+clients: dev ## Generate Python and TypeScript clients from the schema and build them, in .local/clients
+	@$(BIN)/python -m devstack.clients
 
 image: dev ## Build the container image, run every process of compose in it (IMAGE_BASE=debootstrap)
 	@$(BIN)/python -m devstack.image --base .local/image --from "$(IMAGE_BASE)"

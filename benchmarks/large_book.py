@@ -25,12 +25,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from feedbridge.replay.history.daily import stored
-from feedbridge.replay.history.terms import interpolate, years_of
 from pricing.markets import conventions
 from pricing.markets.calendars import adjust, business_days, date_of, day_of
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.terms import Terms
+from risk.history.terms import interpolate, years_of
 
 SEED = 20_240_305
 SHARES = {

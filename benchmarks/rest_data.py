@@ -137,7 +137,7 @@ def _publish(client: Any, currency: str, names: list[str], books: list[str]) -> 
         currency=currency,
         as_of=dt.datetime.combine(DATE, dt.time(17), tzinfo=dt.UTC),
         valuation_date=DATE,
-        curves={},
+        curves={"USD-SOFR": {tenor: 0.04 for _, tenor in _keys()}} if currency == "USD" else {},
         labels={},
         book_version=manifest.version,
         blocks=BLOCKS,

@@ -106,6 +106,8 @@ class Trades:
     parts: Mapping[int, PartColumns]
     analytics: Sequence[BlockAnalytics | None] = ()
     since: dt.datetime | None = None
+    moves_bp: FloatArray | None = None
+    """Moves of zero rates since then, bp; shape (keys,). None where they do not compare."""
 
     @property
     def frame(self) -> int:
@@ -265,12 +267,15 @@ def _in_no_book(failures: Sequence[Failure], currency: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def csv_bytes(table: pd.DataFrame, stamps: Mapping[str, Stamp]) -> bytes:
+def csv_bytes(
+    table: pd.DataFrame, stamps: Mapping[str, Stamp], columns: Sequence[str] = ()
+) -> bytes:
     """CSV that a spreadsheet reads as text and numbers, never as formulas.
 
     Each row says of which frame, market time and quotes its numbers are (``stamps`` by currency).
+    ``columns`` are the ones to write, all of them when there are none.
     """
-    safe = table.copy()
+    safe = table[list(columns or table.columns)].copy()
     for column in safe.columns.intersection(list(TEXTS)):
         safe[column] = safe[column].map(_as_text)
     made_from = {currency: stamp.row() for currency, stamp in stamps.items()}

@@ -1,19 +1,25 @@
-"""Convert view models to ECharts options. Pure: numbers stay numbers and text is not HTML."""
+"""Convert view models to ECharts options: numbers stay numbers and text is not HTML.
+
+Colours are those of the theme that the browser shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
-from dashboard import theme
+from dashboard import format, theme
 from dashboard.risk import Breakdown, CurveLine, Ladder, tenor_name
-from pricing.curves.quotes import tenor_days
+from pricing.curves.quotes import quote_order
 
 Option = dict[str, Any]
 
 UPDATE_MS = 250
+MAX_LEVEL = 14
+"""Names of an axis that stand side by side."""
 FONT = "'Source Sans', system-ui, sans-serif"
 WHOLE, PERCENT, BASIS_POINTS, MILLISECONDS = "%,.0f", "%.3f", "%.2f", "%.1f"
 
@@ -21,7 +27,7 @@ WHOLE, PERCENT, BASIS_POINTS, MILLISECONDS = "%,.0f", "%.3f", "%.2f", "%.1f"
 def _base(**more: Any) -> Option:
     return {
         "backgroundColor": "transparent",
-        "textStyle": {"color": theme.TEXT, "fontFamily": FONT},
+        "textStyle": {"color": theme.palette().text, "fontFamily": FONT},
         "animationDuration": 0,
         "animationDurationUpdate": UPDATE_MS,
         "tooltip": _tooltip(WHOLE),
@@ -34,9 +40,9 @@ def _tooltip(number: str) -> Option:
         "trigger": "axis",
         "axisPointer": {"type": "shadow"},
         "valueFormatter": number,
-        "backgroundColor": theme.PANEL,
-        "borderColor": theme.LINE,
-        "textStyle": {"color": theme.TEXT, "fontSize": 12},
+        "backgroundColor": theme.palette().panel,
+        "borderColor": theme.palette().line,
+        "textStyle": {"color": theme.palette().text, "fontSize": 12},
         "confine": True,
     }
 
@@ -47,7 +53,7 @@ def _legend(names: Sequence[str] | None = None) -> Option:
         "left": 0,
         "itemWidth": 12,
         "itemHeight": 10,
-        "textStyle": {"color": theme.TEXT, "fontSize": 11},
+        "textStyle": {"color": theme.palette().text, "fontSize": 11},
         "type": "scroll",
     }
     return legend if names is None else {**legend, "data": list(names)}
@@ -57,20 +63,20 @@ def _categories(names: Sequence[str], **more: Any) -> Option:
     return {
         "type": "category",
         "data": list(names),
-        "axisLine": {"lineStyle": {"color": theme.LINE}},
+        "axisLine": {"lineStyle": {"color": theme.palette().line}},
         "axisTick": {"show": False},
-        "axisLabel": {"color": theme.MUTED, "fontSize": 11},
+        "axisLabel": {"color": theme.palette().muted, "fontSize": 11},
         **more,
     }
 
 
 def _values(**more: Any) -> Option:
-    label = {"color": theme.MUTED, "fontSize": 11, **more.pop("axisLabel", {})}
+    label = {"color": theme.palette().muted, "fontSize": 11, **more.pop("axisLabel", {})}
     return {
         "type": "value",
-        "splitLine": {"lineStyle": {"color": theme.LINE}},
+        "splitLine": {"lineStyle": {"color": theme.palette().line}},
         "axisLabel": label,
-        "nameTextStyle": {"color": theme.MUTED, "fontSize": 11},
+        "nameTextStyle": {"color": theme.palette().muted, "fontSize": 11},
         **more,
     }
 
@@ -100,8 +106,8 @@ def ladder_chart(ladder: Ladder) -> Option:
         "type": "scatter",
         "symbol": "diamond",
         "symbolSize": 10,
-        "color": "#ffffff",
-        "itemStyle": {"borderColor": theme.PANEL, "borderWidth": 1},
+        "color": theme.palette().mark,
+        "itemStyle": {"borderColor": theme.palette().panel, "borderWidth": 1},
         "z": 5,
         "data": _cents(ladder.net),
     }
@@ -117,14 +123,14 @@ def ladder_chart(ladder: Ladder) -> Option:
 def trade_ladder_chart(ladder: pd.DataFrame, column: str) -> Option:
     """One trade's ladder by tenor, stacked by curve; the trade's currency per bp."""
     table = ladder.assign(tenor=ladder["tenor"].map(tenor_name))
-    tenors = sorted(set(table["tenor"]), key=tenor_days)
+    tenors = sorted(set(table["tenor"]), key=quote_order)
     series = []
     for curve, rows in table.groupby("curve", sort=False):
         by_tenor = rows.groupby("tenor")[column].sum()
         data = [float(by_tenor.get(tenor, 0.0)) for tenor in tenors]
         series.append({"name": str(curve), "type": "bar", "stack": "trade", "data": _cents(data)})
     return _base(
-        color=list(theme.HOP_COLORS),
+        color=list(theme.palette().series),
         legend=_legend(),
         grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
         xAxis=_categories(tenors),
@@ -138,7 +144,7 @@ def trade_ladder_chart(ladder: pd.DataFrame, column: str) -> Option:
 
 def curves_chart(lines: Sequence[CurveLine]) -> Option:
     """Zero rates in percent: solid now, dotted at the opening; bars of change in bp below."""
-    tenors = sorted({tenor for line in lines for tenor in line.now}, key=tenor_days)
+    tenors = sorted({tenor for line in lines for tenor in line.now}, key=quote_order)
     series: list[Option] = []
     for place, line in enumerate(lines):
         series += _curve_series(line, tenors, second=_seen_before(lines, place))
@@ -202,6 +208,123 @@ def _row(values: Mapping[str, float], tenors: Sequence[str], times: float) -> li
     return [round(times * values[t], 6) if t in values else None for t in tenors]
 
 
+def one_curve_chart(name: str, now: Mapping[str, float], then: Mapping[str, float]) -> Option:
+    """A curve by tenor: solid now, dotted at the opening, bars of change below.
+
+    Args:
+        name: What is drawn; ``Discount`` has no unit, all others are rates in percent.
+        now: Decimals by tenor, in their order.
+        then: The same at the opening.
+    """
+    tenors = list(now)
+    factor = name == "Discount"
+    scale, unit, change = (1.0, "", 1e4) if factor else (100.0, "%", 1e4)
+    moved = {t: change * (now[t] - then[t]) for t in tenors if t in then}
+    color = theme.palette().accent
+    line: Option = {"type": "line", "color": color, "connectNulls": True}
+    label = {"rotate": 45} if len(tenors) > MAX_LEVEL else {}
+    return _base(
+        tooltip=_tooltip(PERCENT),
+        legend=_legend(["Now", "Open"]),
+        axisPointer={"link": [{"xAxisIndex": "all"}]},
+        grid=[
+            {"left": 52, "right": 16, "top": 30, "height": "54%"},
+            {"left": 52, "right": 16, "bottom": 40 if label else 24, "height": "18%"},
+        ],
+        xAxis=[
+            _categories(tenors, axisLabel={"show": False}),
+            _categories(
+                tenors,
+                gridIndex=1,
+                axisLine={"show": False},
+                axisLabel={"color": theme.palette().muted, "fontSize": 11, **label},
+            ),
+        ],
+        yAxis=[
+            _values(scale=True, axisLabel={"formatter": f"{{value}}{unit}"}),
+            _values(gridIndex=1, name="1e-4" if factor else "Δbp", nameGap=6, splitNumber=2),
+        ],
+        series=[
+            {**line, "name": "Now", "symbolSize": 5, "data": _row(now, tenors, scale)},
+            {
+                **line,
+                "name": "Open",
+                "symbol": "none",
+                "lineStyle": {"width": 1.5, "type": "dotted"},
+                "data": _row(then, tenors, scale),
+            },
+            {
+                "name": "Change",
+                "type": "bar",
+                "color": color,
+                "barMaxWidth": 14,
+                "xAxisIndex": 1,
+                "yAxisIndex": 1,
+                "tooltip": {"valueFormatter": BASIS_POINTS},
+                "data": _row(moved, tenors, 1.0),
+            },
+        ],
+    )
+
+
+def heat_chart(
+    times: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[float]]
+) -> Option:
+    """Moves in basis points by time and quote; cold is a fall, hot a rise.
+
+    Args:
+        times: Labels of the columns.
+        names: Labels of the rows, from below.
+        rows: Moves, shape (times, names).
+    """
+    size = max((abs(move) for row in rows for move in row), default=0.0) or 1.0
+    colors = theme.palette()
+    cells = [
+        [place, at, round(move, 2)] for place, row in enumerate(rows) for at, move in enumerate(row)
+    ]
+    return _base(
+        tooltip={**_tooltip(BASIS_POINTS), "trigger": "item"},
+        grid={"left": 8, "right": 70, "top": 8, "bottom": 4, "containLabel": True},
+        xAxis=_categories(times),
+        yAxis=_categories(names, axisLabel={"color": colors.muted, "fontSize": 11, "interval": 0}),
+        visualMap={
+            "min": -round(size, 1),
+            "max": round(size, 1),
+            "calculable": False,
+            "right": 0,
+            "top": "middle",
+            "itemHeight": 150,
+            "text": [f"+{size:.1f} bp", f"-{size:.1f} bp"],
+            "textStyle": {"color": colors.muted, "fontSize": 11},
+            "inRange": {"color": [colors.cold, colors.panel, colors.hot]},
+        },
+        series=[{"name": "bp", "type": "heatmap", "data": cells}],
+    )
+
+
+def spreads_chart(times: Sequence[str], lines: Mapping[str, Sequence[float]]) -> Option:
+    """Spreads and flies over time, basis points."""
+    series = [
+        {
+            "name": name,
+            "type": "line",
+            "showSymbol": False,
+            "lineStyle": {"width": 1.6},
+            "data": [round(value, 2) for value in values],
+        }
+        for name, values in lines.items()
+    ]
+    return _base(
+        color=list(theme.palette().series),
+        tooltip=_tooltip(BASIS_POINTS),
+        legend=_legend(),
+        grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        xAxis=_categories(times),
+        yAxis=_values(scale=True, axisLabel={"formatter": "{value} bp"}),
+        series=series,
+    )
+
+
 # --- Groups ----------------------------------------------------------------------------------
 
 
@@ -209,7 +332,7 @@ def breakdown_chart(found: Breakdown) -> Option:
     """Bars across, one per group, stacked by product; US dollars per bp."""
     series = [
         {
-            "name": product.capitalize(),
+            "name": format.product(product),
             "type": "bar",
             "stack": "dv01",
             "barMaxWidth": 34,
@@ -223,6 +346,96 @@ def breakdown_chart(found: Breakdown) -> Option:
         grid={"left": 8, "right": 24, "top": 28, "bottom": 4, "containLabel": True},
         xAxis=_values(splitNumber=3),
         yAxis=_categories(found.groups, inverse=True),
+        series=series,
+    )
+
+
+# --- P&L -------------------------------------------------------------------------------------
+
+
+def waterfall_chart(steps: Sequence[tuple[str, str, float]]) -> Option:
+    """Terms one after the other, each from where the one before ended, and their total.
+
+    Args:
+        steps: Name, amount as text, and US dollars of each term; the last is the total.
+    """
+    ends: list[float] = []
+    for _, _, amount in steps[:-1]:
+        ends.append((ends[-1] if ends else 0.0) + amount)
+    starts = [0.0, *ends[:-1], 0.0]
+    ends.append(steps[-1][2] if steps else 0.0)
+    bars = [
+        _cents([start, end, min(start, end), max(start, end)])
+        for start, end in zip(starts, ends, strict=False)
+    ]
+    series = {
+        "name": "P&L",
+        "type": "candlestick",
+        "barMaxWidth": 56,
+        "itemStyle": {
+            "color": theme.palette().up,
+            "color0": theme.palette().down,
+            "borderColor": theme.palette().up,
+            "borderColor0": theme.palette().down,
+        },
+        "data": bars[: len(steps)],
+    }
+    names = [f"{name}\n{text}" for name, text, _ in steps]
+    label = {"color": theme.palette().text, "fontSize": 11, "lineHeight": 15, "interval": 0}
+    return _base(
+        tooltip={"show": False},
+        grid={"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
+        xAxis=_categories(names, axisLabel=label),
+        yAxis=_values(scale=True),
+        series=[series],
+    )
+
+
+def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> Option:
+    """The term delta by tenor, stacked by curve; US dollars."""
+    series = [
+        {
+            "name": curve,
+            "type": "bar",
+            "stack": "delta",
+            "barMaxWidth": 44,
+            "data": _cents(values),
+        }
+        for curve, values in rows.items()
+    ]
+    return _base(
+        color=list(theme.palette().series),
+        legend=_legend(),
+        grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        xAxis=_categories(tenors),
+        yAxis=_values(),
+        series=series,
+    )
+
+
+def _slanted(names: Sequence[str]) -> Option:
+    """All names of an axis, slanted where there are too many to stand side by side."""
+    label = {"color": theme.palette().muted, "fontSize": 11}
+    return {**label, "rotate": 55, "interval": 0} if len(names) > MAX_LEVEL else label
+
+
+def sides_chart(buckets: Sequence[str], sides: Mapping[str, Sequence[float | None]]) -> Option:
+    """DV01 by bucket, a bar for each side such as before and after; money per bp."""
+    series = [
+        {
+            "name": side,
+            "type": "bar",
+            "barMaxWidth": 22,
+            "data": [None if v is None else round(v, 2) for v in values],
+        }
+        for side, values in sides.items()
+    ]
+    return _base(
+        color=list(theme.palette().series),
+        legend=_legend(),
+        grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        xAxis=_categories(buckets, axisLabel=_slanted(buckets)),
+        yAxis=_values(),
         series=series,
     )
 
@@ -241,7 +454,7 @@ def hops_chart(frames: Sequence[str], hops: Mapping[str, Sequence[float]]) -> Op
             "color": color,
             "data": _cents(values),
         }
-        for (name, values), color in zip(hops.items(), theme.HOP_COLORS, strict=False)
+        for (name, values), color in zip(hops.items(), theme.palette().hops, strict=False)
     ]
     return _base(
         tooltip=_tooltip(MILLISECONDS),
@@ -273,9 +486,64 @@ def latency_chart(lines: Mapping[str, Sequence[tuple[str, float]]]) -> Option:
         grid={"left": 8, "right": 16, "top": 34, "bottom": 4, "containLabel": True},
         xAxis={
             "type": "time",
-            "axisLine": {"lineStyle": {"color": theme.LINE}},
-            "axisLabel": {"color": theme.MUTED, "fontSize": 11},
+            "axisLine": {"lineStyle": {"color": theme.palette().line}},
+            "axisLabel": {"color": theme.palette().muted, "fontSize": 11},
         },
         yAxis=_values(type="log", axisLabel={"formatter": "{value} ms"}),
         series=series,
+    )
+
+
+def days_chart(dates: Sequence[str], lines: Mapping[str, Sequence[float | None]]) -> Option:
+    """A line per group over days, US dollars; a day without a number is a gap."""
+    series = [
+        {
+            "name": name,
+            "type": "line",
+            "showSymbol": len(dates) < 2,
+            "lineStyle": {"width": 1.4},
+            "color": theme.product_color(name),
+            "data": [None if value is None else round(value, 2) for value in values],
+        }
+        for name, values in lines.items()
+    ]
+    return _base(
+        legend=_legend(),
+        grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        xAxis=_categories(dates),
+        yAxis=_values(scale=True),
+        series=series,
+    )
+
+
+# --- Scenarios -------------------------------------------------------------------------------
+
+
+def distribution_chart(
+    edges: Sequence[float], counts: Sequence[int], tail_below: float, days: Mapping[int, str]
+) -> Option:
+    """Scenario P&Ls in bins of equal width, US dollars; bins of the tail are red.
+
+    Args:
+        edges: Lower edge of each bin, and the upper of the last.
+        counts: Days in each bin.
+        tail_below: The P&L that value at risk is minus of: bins up to it are the tail.
+        days: Names of the tail's days by bin.
+    """
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    names = [format.money(middle) for middle in middles]
+    colors = theme.palette()
+    bars = [
+        {
+            "value": count,
+            "name": days.get(place, ""),
+            "itemStyle": {"color": colors.down if edges[place] <= tail_below else colors.accent},
+        }
+        for place, count in enumerate(counts)
+    ]
+    return _base(
+        grid={"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
+        xAxis=_categories(names),
+        yAxis=_values(name="days", minInterval=1),
+        series=[{"name": "Days", "type": "bar", "barCategoryGap": "8%", "data": bars}],
     )

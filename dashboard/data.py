@@ -5,22 +5,31 @@ All tabs of a process share one reader, so Redis is read once a second however m
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import redis
 
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
+from pricing.arrays import FloatArray
 from pricing.markets.conventions import CURRENCIES
+from risk.limits import board
+from risk.limits.board import Board
+from risk.scenarios.messages import ScenarioFrame
+from risk.scenarios.store import ScenarioStore
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book import Books, Manifest
+from risk.store.explains import Explain, ExplainStore
 from risk.store.frames import KEEP_SECONDS, Frames, connect, key
 from risk.store.heartbeats import (
     BridgePulse,
@@ -37,6 +46,8 @@ FRESH_S = 1.0
 
 TIMEOUT_S = 0.5
 SAMPLES_KEPT = 300
+CURVES_KEPT, CURVES_EVERY_S = 240, 5
+"""Quotes of 20 minutes, one frame every five seconds."""
 BOOKS_KEPT = 2
 """Of each currency: those of the newest sums and of the detail behind them."""
 
@@ -64,6 +75,16 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class CurveSample:
+    """The quotes of a frame that this process has seen: curve, quote, decimal rate."""
+
+    frame: int
+    as_of: dt.datetime
+    published_ns: int
+    quotes: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
 class Market:
     """One currency: its published sums, their past, and what their changes are measured from."""
 
@@ -75,6 +96,8 @@ class Market:
     """Frames with as many trades and priced trades as this one; None: all of them."""
     detail: Detail | None = None
     """The published detail, of this frame or of an earlier one; its numbers are not read."""
+    curve_samples: Sequence[CurveSample] = ()
+    """Quotes over time, one frame every CURVES_EVERY_S at most, oldest first."""
 
     def compares(self, frame: int) -> bool:
         """Return whether sums of that frame are comparable with this one's."""
@@ -105,6 +128,8 @@ class Snapshot:
     processes: Sequence[ProcessPulse] = ()
     down: str = ""
     currencies: frozenset[str] = frozenset()
+    explains: Mapping[str, Explain] = field(default_factory=dict)
+    """Why P&L moved, by currency; of the frames shown or of earlier ones."""
 
 
 class Reader:
@@ -119,12 +144,18 @@ class Reader:
         self.client = connect(url, timeout_s=TIMEOUT_S)
         self.frames, self.books, self.clock = Frames(self.client), Books(self.client), clock
         self.analytics = AnalyticsStore(self.client)
+        self.explains = ExplainStore(self.client)
         # Trades are the bulk: whoever needs sums alone does not wait for them.
         self._lock, self._trades_lock = threading.Lock(), threading.Lock()
-        self._read_s = float("-inf")
+        self._scenario_store, self._scenarios_lock = ScenarioStore(self.client), threading.Lock()
+        self._scenarios: ScenarioFrame | None = None
+        self._limits: Board | None = None
+        self._limits_lock = threading.Lock()
+        self._read_s = self._scenarios_s = self._limits_s = float("-inf")
         self._snapshot = Snapshot(taken_s=0.0)
         self._openings: dict[str, Opening] = {}
         self._samples: dict[str, deque[Sample]] = {}
+        self._curves: dict[str, deque[CurveSample]] = {}
         self._trades: dict[str, Trades] = {}
         self._firsts: dict[str, First] = {}
         self._manifests: dict[str, dict[str, Manifest]] = {}
@@ -161,6 +192,24 @@ class Reader:
                 self._trades[market.currency] = found
             return found or held
 
+    def scenarios(self) -> ScenarioFrame | None:
+        """Return the newest scenario results, or the last ones read, or None; for all desks."""
+        with self._scenarios_lock:
+            if self.clock() - self._scenarios_s >= FRESH_S:
+                with suppress(*GONE, *UNREADABLE):
+                    self._scenarios = self._scenario_store.current()
+                self._scenarios_s = self.clock()
+            return self._scenarios
+
+    def limits(self) -> Board | None:
+        """Return the newest states of limits, or the last ones read, or None; for all desks."""
+        with self._limits_lock:
+            if self.clock() - self._limits_s >= FRESH_S:
+                with suppress(*GONE, *UNREADABLE):
+                    self._limits = board.read(self.client)
+                self._limits_s = self.clock()
+            return self._limits
+
     def manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; None when it cannot be read now."""
         with self._trades_lock:
@@ -192,6 +241,7 @@ class Reader:
             workers=alive_workers(self.client),
             processes=alive_processes(self.client),
             currencies=frozenset((*self.books.served(), *rollups)),
+            explains=self.explains.of_all(CURRENCIES),
         )
 
     def _market(self, rollup: Rollup, detail: Detail | None) -> Market:
@@ -199,13 +249,19 @@ class Reader:
         opening = self._opening(rollup, history)
         same = frozenset(line.frame for line in history if comparable(line, rollup))
         samples = tuple(self._samples[rollup.currency])
-        return Market(rollup, history, opening, samples, same, detail)
+        seen = tuple(self._curves[rollup.currency])
+        return Market(rollup, history, opening, samples, same, detail, seen)
 
     def _remember(self, rollup: Rollup) -> None:
         """Keep a light copy of each frame seen."""
         kept = self._samples.setdefault(rollup.currency, deque(maxlen=SAMPLES_KEPT))
         if not kept or kept[-1].frame != rollup.frame:
             kept.append(sample_of(rollup))
+        curves = self._curves.setdefault(rollup.currency, deque(maxlen=CURVES_KEPT))
+        if not curves or rollup.published_ns - curves[-1].published_ns >= CURVES_EVERY_S * 10**9:
+            curves.append(
+                CurveSample(rollup.frame, rollup.as_of, rollup.published_ns, rollup.curves)
+            )
 
     # --- Openings ----------------------------------------------------------------------------
 
@@ -268,7 +324,12 @@ class Reader:
             first = self._firsts[found.currency] = now
         opened = found.table["trade"].map(first.npv)
         table = found.table.assign(pnl=found.table["npv"] - opened)
-        return replace(found, table=table, since=first.rollup.as_of)
+        return replace(
+            found,
+            table=table,
+            since=first.rollup.as_of,
+            moves_bp=zero_moves_bp(first.rollup, now.rollup),
+        )
 
     def _manifest(self, rollup: Rollup) -> Manifest | None:
         """What the frame's book holds; read once per book version."""
@@ -291,6 +352,14 @@ class First:
         self.rollup = rollup
         self.npv = pd.Series(table["npv"].to_numpy(), index=table["trade"].to_numpy())
         self.npv = self.npv[~self.npv.index.duplicated()]
+
+
+def zero_moves_bp(then: Rollup, now: Rollup) -> FloatArray | None:
+    """Moves of zero rates between two frames, bp; shape (keys,). None: other quotes."""
+    if then.keys != now.keys:
+        return None
+    moves: FloatArray = 1e4 * (np.array(now.zero_rates) - np.array(then.zero_rates))
+    return moves
 
 
 def usable(then: Rollup, now: Rollup) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 
 NOTHING = "n/a"
 """A number that could not be made: never 0, never the last one."""
 
 UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+PRODUCT_TITLES = {"fra": "FRA", "ir_future": "Rate future", "floating_rate_note": "Floater"}
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
@@ -73,3 +75,13 @@ def market_time(moment: dt.datetime) -> str:
 def count(number: int, noun: str, nouns: str = "") -> str:
     """1 trade, 240 trades."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def product(name: str) -> str:
+    """The title of a product: Bond, Basis swap, FRA."""
+    return PRODUCT_TITLES.get(name) or name.replace("_", " ").capitalize()
+
+
+def sentence_list(names: Sequence[str], word: str = "and") -> str:
+    """USD, EUR and GBP."""
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from dashboard import format
 from dashboard.blotter import Trades
 from dashboard.data import Market, Sample
-from pricing.curves.quotes import tenor_days
+from pricing.curves.quotes import quote_order
 from pricing.markets.conventions import CURVES
 from pricing.products.registry import PRODUCT_NAMES
 from risk.store.results import BookProductTotals, HistoryLine, Rollup
@@ -44,9 +46,14 @@ class Choice:
     desk: str | None = None
 
     @property
+    def all_products(self) -> bool:
+        """No product is left out."""
+        return set(self.products) == set(PRODUCT_NAMES)
+
+    @property
     def whole(self) -> bool:
         """Every trade of the chosen currencies."""
-        return self.desk is None and set(self.products) == set(PRODUCT_NAMES)
+        return self.desk is None and self.all_products
 
     def takes(self, desk: str, product: str) -> bool:
         """A cell or trade passes."""
@@ -267,7 +274,7 @@ def ladder(
         market.currency: _ladder_row(market.rollup, choice, name, family, rate)
         for market, rate in convertible(markets)
     }
-    tenors = sorted({tenor for row in rows.values() for tenor in row}, key=tenor_days)
+    tenors = sorted({tenor for row in rows.values() for tenor in row}, key=quote_order)
     return Ladder(tenors, {c: [row.get(t, 0.0) for t in tenors] for c, row in rows.items()})
 
 
@@ -364,7 +371,7 @@ def _group(market: Market, cell: BookProductTotals, by: Group) -> str:
     names = {
         "Ccy": market.currency,
         "Desk": cell.desk or NO_DESK,
-        "Type": cell.product.capitalize(),
+        "Type": format.product(cell.product),
         "Book": cell.book,
     }
     return names[by]
@@ -432,12 +439,39 @@ def movers(
         for market, rate in convertible(markets)
         if market.currency in trades
     ]
-    columns = ["trade", "currency", "book", "product", "dv01", "pnl"]
+    columns = ["trade", "currency", "book", "product", "dv01", "pnl", "why"]
     if not found:
         return pd.DataFrame(columns=columns)
     table = pd.concat(found, ignore_index=True)
-    order = table[by].abs().nlargest(count).index
-    return table.loc[order, columns].reset_index(drop=True)
+    table = table.loc[table[by].abs().nlargest(count).index].reset_index(drop=True)
+    table["why"] = [moved_by(trades[row.currency], row) for row in table.itertuples(index=False)]
+    return table[columns]
+
+
+TIME_AND_OTHER = "time, curvature"
+
+
+def moved_by(trades: Trades, row: Any) -> str:
+    """The zero rate whose move made most of a trade's P&L, such as ``USD-SOFR 10Y +3.2 bp``.
+
+    To first order: minus the key-rate DV01 times the move. Where what is left of the P&L is
+    larger than the largest of these terms, that is said instead. "" where there is no P&L.
+
+    Args:
+        trades: The trades of the row's currency.
+        row: Of ``_in_usd``: block, row and local P&L.
+    """
+    part = trades.parts.get(row.block)
+    if trades.moves_bp is None or part is None or not math.isfinite(row.pnl_local):
+        return ""
+    terms = -part.ladder("krd")[row.row] * trades.moves_bp
+    if not row.pnl_local or not len(terms):
+        return ""
+    place = int(np.argmax(np.abs(terms)))
+    if abs(row.pnl_local - terms.sum()) > abs(terms[place]):
+        return TIME_AND_OTHER
+    curve, tenor = trades.keys[place]
+    return f"{curve} {tenor} {trades.moves_bp[place]:+.1f} bp"
 
 
 def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
@@ -454,6 +488,9 @@ def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
             "product": table["product"],
             "dv01": rate * table["dv01_par"],
             "pnl": rate * table["pnl"],
+            "pnl_local": table["pnl"],
+            "block": table["block"],
+            "row": table["row"],
         }
     )
 

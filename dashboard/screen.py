@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import detail, format, risk, theme
+from dashboard import curves, detail, format, risk, theme
 from dashboard.access import auth
 from dashboard.access.desks import OwnDesks
 from dashboard.blotter import Trades
@@ -24,6 +24,8 @@ REFRESH_S = 2
 LATE_S = 5.0
 DESK_SETS_KEPT = 64
 ALL_DESKS = "All desks"
+MAX_BESIDE = 4
+"""More currencies do not fit beside the status line: the filters get a row of their own."""
 
 NO_FRAME = (
     "**No frame yet.** Start the demo: `make demo`, or, when the bridge and the workers run, "
@@ -67,28 +69,103 @@ def reader() -> Reader | OwnDesks:
 
 
 def filters(snapshot: Snapshot) -> Choice:
-    """Currency, product and desk; kept from page to page."""
+    """Currency, product and desk; kept in the URL, from page to page and over a reload."""
+    offered = _currencies(snapshot)
     desks = [ALL_DESKS, *risk.desk_names(snapshot.markets.values())]
-    chosen = st.session_state.get("desk")
-    if chosen is not None and chosen not in desks:
-        desks.append(chosen)
-    with st.container(key="filters", horizontal=True):
-        currencies = _switches("Currency", _currencies(snapshot), "currency")
-        products = _switches("Product", PRODUCT_NAMES, "product")
-        desk = st.selectbox(
-            "Desk", desks, key="desk", label_visibility="collapsed", persist_state="session"
+    _take_choice(offered)
+    asked = st.session_state["desk"]
+    if asked not in desks:
+        desks.append(asked)
+    place = "filters" if len(offered) <= MAX_BESIDE else "filters-row"
+    with st.container(key=place, horizontal=True):
+        chosen = st.segmented_control(
+            "Currency",
+            offered,
+            selection_mode="multi",
+            key="currency",
+            label_visibility="collapsed",
         )
-    return Choice(currencies, products, None if desk in (None, ALL_DESKS) else desk)
+        currencies = tuple(name for name in offered if name in chosen)
+        products = st.multiselect(
+            "Product",
+            PRODUCT_NAMES,
+            format_func=format.product,
+            placeholder="All products",
+            key="product",
+            label_visibility="collapsed",
+            width=220,
+        )
+        desk = st.selectbox(
+            "Desk",
+            desks,
+            key="desk",
+            label_visibility="collapsed",
+            width=190,
+        )
+    st.session_state[KEPT] = {"currency": list(chosen), "product": products, "desk": desk}
+    whole = currencies == offered
+    _put_into_url(
+        {
+            "currency": [] if whole else list(currencies) or [NONE],
+            "product": list(products),
+            "desk": [] if desk in (None, ALL_DESKS) else [desk],
+        }
+    )
+    return Choice(
+        currencies,
+        tuple(products) or PRODUCT_NAMES,
+        None if desk in (None, ALL_DESKS) else desk,
+    )
+
+
+NONE = "none"
+"""In the URL: no currency is chosen."""
+
+KEPT = "filters"
+"""Session state: the choice, which Streamlit forgets with the page that its widgets are on."""
+
+
+def _take_choice(offered: Sequence[str]) -> None:
+    """Give the widgets of a new page the choice of the page before; in a new tab, the URL's."""
+    kept = st.session_state.get(KEPT) or _of_url(offered)
+    for name, value in kept.items():
+        # Assigned each time: else a widget of the same key on another page begins empty.
+        st.session_state[name] = st.session_state.get(name, value)
+
+
+def _of_url(offered: Sequence[str]) -> dict[str, Any]:
+    """The choice that the URL names; what it does not name is not restricted."""
+    asked = {name: st.query_params.get_all(name) for name in ("currency", "product")}
+    currencies = [name for name in offered if name in asked["currency"]]
+    return {
+        "currency": currencies if currencies or NONE in asked["currency"] else list(offered),
+        "product": [name for name in PRODUCT_NAMES if name in asked["product"]],
+        "desk": st.query_params.get("desk", ALL_DESKS),
+    }
+
+
+def _put_into_url(chosen: Mapping[str, Sequence[str]]) -> None:
+    """Write what is not the default, and remove the rest.
+
+    Streamlit's own binding forgets its parameters when another page draws the same widget.
+    """
+    for name, values in chosen.items():
+        if values and st.query_params.get_all(name) != list(values):
+            st.query_params[name] = list(values)
+        elif not values and name in st.query_params:
+            del st.query_params[name]
 
 
 def _currencies(snapshot: Snapshot) -> tuple[str, ...]:
     """The currencies to choose from; one that has come since the last time is chosen."""
     offered = currencies_of(snapshot)
     known = st.session_state.get("currencies_offered", offered)
-    chosen = st.session_state.get("currency")
-    if chosen is not None and known != offered:
+    if known != offered:
         new = set(offered) - set(known)
-        st.session_state["currency"] = [name for name in offered if name in {*chosen, *new}]
+        places = [place for place in (st.session_state, st.session_state.get(KEPT)) if place]
+        for place in places:
+            if "currency" in place:
+                place["currency"] = [n for n in offered if n in {*place["currency"], *new}]
     st.session_state["currencies_offered"] = offered
     return offered
 
@@ -96,20 +173,6 @@ def _currencies(snapshot: Snapshot) -> tuple[str, ...]:
 def currencies_of(snapshot: Snapshot) -> tuple[str, ...]:
     """Those that have trades or frames; all that are known as long as there are none."""
     return tuple(name for name in CURRENCIES if name in snapshot.currencies) or CURRENCIES
-
-
-def _switches(label: str, options: Sequence[str], key: str) -> tuple[str, ...]:
-    chosen = st.segmented_control(
-        label,
-        options,
-        selection_mode="multi",
-        default=list(options),
-        format_func=lambda option: option if option.isupper() else option.capitalize(),
-        key=key,
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    return tuple(option for option in options if option in chosen)
 
 
 def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
@@ -135,18 +198,19 @@ def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
             width="content",
         )
         _troubles_badge(markets)
-    st.html(f'<div class="tags">{auth.who(auth.viewer())}{_reason(status)}{_labels(markets)}</div>')
+    tags = f"{auth.who(auth.viewer())}{_reason(status)}{_labels(markets)}{_doubts(markets)}"
+    st.html(f'<div class="tags">{tags}</div>')
     return markets if _something(snapshot, markets, choice) else []
 
 
 def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> bool:
-    if markets and choice.products:
+    if markets:
         if any(choice.cells(market.rollup) for market in markets) or risk.troubles(markets):
             return True
         st.info(nothing_passes(markets, choice))
         return False
-    if snapshot.markets and not (choice.currencies and choice.products):
-        st.info("Choose at least one currency and one product.")
+    if snapshot.markets and not choice.currencies:
+        st.info("Choose at least one currency.")
     elif snapshot.down:
         st.error(f"{snapshot.down} Start it (`make demo`) or set REDIS_URL; this page waits.")
     elif snapshot.markets:
@@ -166,7 +230,9 @@ def nothing_passes(markets: Sequence[Market], choice: Choice) -> str:
             f"No trades in {currencies} yet. Load a file in the admin, or a sample: "
             "`python manage.py seed_book --trades 1000`"
         )
-    products = " or ".join(f"{product}s" for product in choice.products)
+    titles = [format.product(product) for product in choice.products]
+    names = [f"{title if title.isupper() else title.lower()}s" for title in titles]
+    products = "trades" if choice.all_products else format.sentence_list(names, "or")
     desk = f" of {choice.desk}" if choice.desk is not None else ""
     return f"No trade matches the filters: {products}{desk} in {currencies}. Choose others above."
 
@@ -224,6 +290,11 @@ def _labels(markets: Sequence[Market]) -> str:
     text = theme.tags(found)
     lost = risk.excluded(markets)
     return text + theme.warning(excluded_sentence(lost)) if lost else text
+
+
+def _doubts(markets: Sequence[Market]) -> str:
+    """Quotes that make a curve doubtful, on every page."""
+    return "".join(theme.warning(f"{sentence}.") for sentence in curves.doubts(markets))
 
 
 def excluded_sentence(currencies: Sequence[str]) -> str:

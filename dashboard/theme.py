@@ -7,6 +7,7 @@ their content, so that no number is ever cut off, and a refresh sends text alone
 from __future__ import annotations
 
 import colorsys
+import tomllib
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,27 +16,85 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
 from dashboard.status import Status
 
 HERE = Path(__file__).parent
-CSS, ICON = HERE / "theme.css", HERE / "icon.svg"
+STYLES, ICON = HERE / "theme.css", HERE / "icon.svg"
+DESIGN = tomllib.loads((HERE.parent / "riskproject" / "design" / "tokens.toml").read_text())
+"""The design tokens; what they mean is written in the file."""
 
-TEXT, MUTED, LINE, PANEL = "#dce3ee", "#8b97ad", "#26304a", "#142136"
-GREEN, RED, AMBER = "#4fd08a", "#ff8f8f", "#f5b041"
-CURRENCY_COLORS = {"USD": "#4c9aff", "EUR": "#f5b041", "GBP": "#af7ac5"}
-PRODUCT_COLORS = {
-    "bond": "#5dade2",
-    "swap": "#48c9b0",
-    "floating_rate_note": "#f9e79f",
-    "basis_swap": "#f5b041",
-    "zero_coupon_swap": "#af7ac5",
-    "fra": "#ec7063",
-    "ir_future": "#a9cce3",
+CURRENCIES_WITH_A_COLOR = ("USD", "EUR", "GBP")
+PRODUCTS_WITH_A_COLOR = (
+    "bond",
+    "basis_swap",
+    "bond_future",
+    "swap",
+    "fra",
+    "floating_rate_note",
+    "ir_future",
+    "zero_coupon_swap",
+)
+HOPS = 5
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a theme, ``#rrggbb``. ``light`` says which of the two it is."""
+
+    light: bool
+    background: str
+    panel: str
+    head: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    action: str
+    warning: str
+    up: str
+    down: str
+    official: str
+    proxy: str
+    synthetic: str
+    mark: str
+    cold: str
+    hot: str
+    series: tuple[str, ...]
+
+    @property
+    def hops(self) -> tuple[str, ...]:
+        """Colours of what a frame passes through."""
+        return self.series[:HOPS]
+
+
+PALETTES = {
+    name: Palette(
+        light=name == "light", **{**DESIGN[name], "series": tuple(DESIGN[name]["series"])}
+    )
+    for name in ("dark", "light")
 }
-HOP_COLORS = ("#5dade2", "#48c9b0", "#f5b041", "#af7ac5", "#ec7063")
 
 
-SPARK = "#4c9aff"
+def palette() -> Palette:
+    """The colours of the theme that the browser shows; the dark ones where there is no browser."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return PALETTES["dark"]
+    return PALETTES["light" if st.context.theme.type == "light" else "dark"]
+
+
+def css() -> str:
+    """The style sheet, with the tokens as variables that follow the theme of the page."""
+    names = [name for name in DESIGN["dark"] if name != "series"]
+    pairs = (
+        f"--{name}: light-dark({DESIGN['light'][name]}, {DESIGN['dark'][name]});" for name in names
+    )
+    pills = (f"--pill-{name}: {color};" for name, color in DESIGN["pill"].items())
+    return f"<style>:root {{ {' '.join((*pairs, *pills))} }}\n{STYLES.read_text()}</style>"
+
+
 SPARK_WIDTH, SPARK_HEIGHT = 100.0, 28.0
 """Size of a sparkline in its own coordinates; the style sheet stretches it to its card."""
 
@@ -61,21 +120,29 @@ class Card:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a small table: its title, and whether it holds numbers or signed money."""
+    """A column of a small table: its title, and what it holds.
+
+    Signed money is coloured by its sign, a state by its word; a use is a percentage with a bar; a
+    long text is cut where its column ends only when the window is narrow.
+    """
 
     title: str
-    kind: Literal["text", "number", "signed"] = "text"
+    kind: Literal["text", "long", "number", "signed", "state", "use"] = "text"
 
 
 def currency_color(currency: str) -> str:
     """The same colour for the same currency everywhere."""
-    return CURRENCY_COLORS.get(currency) or _color_of_code(currency)
+    return _fixed(CURRENCIES_WITH_A_COLOR, currency) or _color_of_code(currency)
+
+
+def _fixed(names: Sequence[str], name: str) -> str:
+    return palette().series[names.index(name)] if name in names else ""
 
 
 def _color_of_code(code: str) -> str:
-    """Return a light colour derived from the code, so that all processes agree."""
+    """Return a colour derived from the code, so that all processes agree."""
     hue = zlib.crc32(code.encode()) % 360 / 360
-    rgb = colorsys.hls_to_rgb(hue, 0.68, 0.6)
+    rgb = colorsys.hls_to_rgb(hue, 0.4 if palette().light else 0.68, 0.6)
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
@@ -94,7 +161,7 @@ def pill(status: Status, beat: int) -> str:
 
 def product_color(product: str) -> str:
     """The same colour for the same product everywhere."""
-    return PRODUCT_COLORS.get(product) or _color_of_code(product)
+    return _fixed(PRODUCTS_WITH_A_COLOR, product) or _color_of_code(product)
 
 
 def heading(title: str, note: str = "") -> str:
@@ -181,7 +248,7 @@ def _line(heights: Sequence[float]) -> str:
     step = SPARK_WIDTH / (len(heights) - 1)
     places = " ".join(f"{i * step:.1f},{SPARK_HEIGHT - h:.1f}" for i, h in enumerate(heights))
     return (
-        f'<polyline points="{places}" fill="none" stroke="{SPARK}" stroke-width="1.5" '
+        f'<polyline points="{places}" fill="none" stroke="{palette().accent}" stroke-width="1.5" '
         'vector-effect="non-scaling-stroke"/>'
     )
 
@@ -190,12 +257,12 @@ def _bars(heights: Sequence[float]) -> str:
     step = SPARK_WIDTH / len(heights)
     return "".join(
         f'<rect x="{i * step:.1f}" y="{SPARK_HEIGHT - h:.1f}" width="{0.8 * step:.1f}" '
-        f'height="{h:.1f}" fill="{SPARK}"/>'
+        f'height="{h:.1f}" fill="{palette().accent}"/>'
         for i, h in enumerate(heights)
     )
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, tall: bool = False) -> str:
     """A small table of texts that are formatted already; signed money is green or red."""
     titles = "".join(f'<th class="{c.kind}">{escape(c.title)}</th>' for c in columns)
     lines = "".join(
@@ -203,11 +270,23 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
         for row in rows
     )
     return (
-        '<div class="small-table"><table>'
+        f'<div class="small-table{" tall" if tall else ""}"><table>'
         f"<thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
 
 def _cell(column: Column, text: str) -> str:
     tone = {"+": " up", "-": " down"}.get(text[:1], "") if column.kind == "signed" else ""
-    return f'<td class="{column.kind}{tone}" title="{escape(text)}">{escape(text)}</td>'
+    tone = f" {STATES.get(text, '')}" if column.kind == "state" else tone
+    bar = f' style="--use: {_filled(text):.0f}%"' if column.kind == "use" else ""
+    return f'<td class="{column.kind}{tone}"{bar} title="{escape(text)}">{escape(text)}</td>'
+
+
+STATES = {"breach": "down", "warning": "warning", "unknown": "warning", "ok": "up"}
+"""Styles of states; each is also written out, so that no colour is needed to read it."""
+
+
+def _filled(text: str) -> float:
+    """How full the bar of a use is, in percent; 0 for what is not a percentage."""
+    number = text.rstrip("%")
+    return min(100.0, max(0.0, float(number))) if number.isdecimal() else 0.0

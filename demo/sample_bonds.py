@@ -26,11 +26,17 @@ from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
 
 @dataclass(frozen=True, kw_only=True)
 class SampleBond:
-    """A bond of the sample book: ``static`` holds the fields of BondTerms."""
+    """A bond of the sample book: ``static`` holds the fields of BondTerms.
+
+    ``z_spread_bp`` and ``conversion_factor`` are those of its place in the basket of a future; a
+    factor is stated where the exchange's formula is not known.
+    """
 
     code: str
     currency: str
     static: dict[str, Any]
+    z_spread_bp: float = 0.0
+    conversion_factor: float | None = None
 
     @property
     def is_sample(self) -> bool:
@@ -117,6 +123,15 @@ MARKETS = {
         bond_yield=0.0375,
         z_spread_bp=0.0,
         dated_on_cycle=False,
+    ),
+    "JP-JGB": _Market(
+        currency="JPY",
+        label="JGB",
+        payments=2,
+        cycles=((6, 20), (12, 20)),
+        bond_yield=0.0085,
+        z_spread_bp=0.0,
+        dated_on_cycle=True,
     ),
 }
 INVENTED = {"US-TREASURY": 26, "DE-BUND": 9, "FR-OAT": 9, "IT-BTP": 9, "UK-GILT": 13}
@@ -228,6 +243,49 @@ OTHERS = (
     ),
 )
 """Bonds that the generated book does not have: a bill, a strip, a rising coupon, a sinking face."""
+
+
+def _for_futures(
+    convention: str,
+    rate: float,
+    issue: dt.date,
+    maturity: dt.date,
+    z_spread_bp: float,
+    conversion_factor: float | None = None,
+) -> SampleBond:
+    market = MARKETS[convention]
+    coupon = f"{rate * 100:g}"
+    return SampleBond(
+        code=f"SAMPLE-{market.label.upper()}-{coupon}-{maturity:%Y-%m}",
+        currency=market.currency,
+        static={
+            "name": f"Sample {market.label} {coupon}% {maturity:%b %Y} (invented)",
+            "convention": convention,
+            "coupon_rate": rate,
+            "issue_date": issue,
+            "maturity_date": maturity,
+        },
+        z_spread_bp=z_spread_bp,
+        conversion_factor=conversion_factor,
+    )
+
+
+FOR_FUTURES = (
+    _for_futures("DE-BUND", 0.026, dt.date(2025, 2, 15), dt.date(2035, 2, 15), -4.0),
+    _for_futures("DE-BUND", 0.025, dt.date(2024, 8, 15), dt.date(2035, 8, 15), -5.0),
+    _for_futures("DE-BUND", 0.0225, dt.date(2025, 2, 15), dt.date(2036, 2, 15), -6.5),
+    _for_futures("UK-GILT", 0.045, dt.date(2024, 9, 7), dt.date(2035, 3, 7), 1.5),
+    _for_futures("UK-GILT", 0.0475, dt.date(2024, 10, 22), dt.date(2035, 10, 22), 2.0),
+    _for_futures("UK-GILT", 0.00625, dt.date(2021, 7, 31), dt.date(2035, 7, 31), -8.0),
+    _for_futures("JP-JGB", 0.006, dt.date(2023, 12, 20), dt.date(2033, 12, 20), -1.0, 0.677676),
+    _for_futures("JP-JGB", 0.011, dt.date(2024, 6, 20), dt.date(2034, 6, 20), 0.0, 0.692253),
+    _for_futures("JP-JGB", 0.012, dt.date(2024, 12, 20), dt.date(2034, 12, 20), 0.5, 0.684013),
+)
+"""Bonds that only the baskets of futures have.
+
+The factors of the JGBs are their prices per 1 of face on 2026-06-20 at 6 %, compounded every six
+months: for a whole number of half-years.
+"""
 
 
 def bonds() -> list[SampleBond]:

@@ -1,17 +1,22 @@
 """Trades of the products that the generated book does not have; a few of each, always the same.
 
-They are on indices whose curves and fixings the stored history has.
+Those of USD, EUR and GBP are chosen one by one; ``sample_currencies`` reads more of them, and those
+of other currencies, off the market files.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
+from demo import sample_currencies
 from demo.sample import BOND_BOOK, SAMPLE_PREFIX
-from demo.sample_bonds import OTHERS
+from demo.sample_bonds import FOR_FUTURES, OTHERS, SampleBond, bonds
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.futures.bond_contract import read_bond_contract
+from pricing.products.futures.bond_future import OF_THE_BOND, BondFutureTerms, Deliverable
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
@@ -21,9 +26,26 @@ from pricing.products.terms import Terms
 PREFIX = f"{SAMPLE_PREFIX}P-"
 
 
-def trades() -> list[Terms]:
-    """All of them, in the order of their identifiers within each product."""
-    return [*_basis_swaps(), *_zero_coupon_swaps(), *_fras(), *_futures(), *_notes(), *_positions()]
+def trades(more_currencies: Sequence[str] = ()) -> list[Terms]:
+    """All of them, in the order of their identifiers within each product.
+
+    Args:
+        more_currencies: Others than those of ``sample_currencies`` that have trades, too.
+    """
+    return [
+        *_basis_swaps(),
+        *_zero_coupon_swaps(),
+        *_fras(),
+        *_futures(),
+        *_bond_futures(),
+        *_notes(),
+        *_positions(),
+        *(
+            terms
+            for currency in dict.fromkeys((*sample_currencies.CURRENCIES, *more_currencies))
+            for terms in sample_currencies.trades(currency)
+        ),
+    ]
 
 
 def _basis_swaps() -> list[Terms]:
@@ -109,6 +131,62 @@ def _futures() -> list[Terms]:
             (3, "USD-CLIENTS", "SR1J26", 120, 96.115, 0.0),
             (4, "EUR-SWAPS", "ER3M26", -400, 98.135, 0.1),
             (5, "GBP-SWAPS", "SO3U26", 300, 96.36, 0.3),
+        )
+    ]
+
+
+_BASKETS = {
+    "ZNM26": ("US-TREASURY", 6.5, 10.0),
+    "ZBM26": ("US-TREASURY", 15.0, 25.0),
+    "FGBLM26": ("DE-BUND", 8.5, 10.5),
+    "RM26": ("UK-GILT", 8.75, 13.0),
+    "JGBLM26": ("JP-JGB", 7.0, 11.0),
+}
+"""Market and years to maturity of the bonds that may be delivered, as the exchanges ask."""
+
+
+def deliverables() -> list[tuple[str, SampleBond]]:
+    """The bonds that may be delivered into each contract of the sample trades."""
+    found: list[tuple[str, SampleBond]] = []
+    for contract, (market, least, most) in _BASKETS.items():
+        first = read_bond_contract(contract).first_of_month
+        for bond in (*bonds(), *FOR_FUTURES):
+            years = (bond.static["maturity_date"] - first).days / 365.25
+            if bond.static["convention"] == market and least <= years <= most:
+                found.append((contract, bond))
+    return found
+
+
+def _basket(contract: str) -> tuple[Deliverable, ...]:
+    return tuple(
+        Deliverable(
+            z_spread_bp=bond.z_spread_bp,
+            conversion_factor=bond.conversion_factor,
+            **{name: value for name, value in bond.static.items() if name in OF_THE_BOND},
+        )
+        for code, bond in deliverables()
+        if code == contract
+    )
+
+
+def _bond_futures() -> list[Terms]:
+    return [
+        BondFutureTerms(
+            trade_id=f"{PREFIX}BOND-FUTURE-{number}",
+            book=book,
+            contract=contract,
+            contracts=contracts,
+            trade_price=price,
+            deliverables=_basket(contract),
+            option_value=option_value,
+        )
+        for number, book, contract, contracts, price, option_value in (
+            (1, "USD-TREASURIES", "ZNM26", -450, 112.203125, 0.03125),
+            (2, "USD-TREASURIES", "ZNM26", 120, 111.765625, 0.0),
+            (3, "USD-CLIENTS", "ZBM26", 75, 115.5, 0.0),
+            (4, "EUR-GOVTS", "FGBLM26", -300, 128.46, 0.0),
+            (5, "GBP-GILTS", "RM26", 200, 91.35, 0.0),
+            (6, sample_currencies.book_of("JPY"), "JGBLM26", -40, 144.15, 0.0),
         )
     ]
 

@@ -32,7 +32,7 @@ from devstack.processes.ports import LOOPBACK, is_free
 from devstack.stack import ServerURLs, Stack, say_on_stderr
 
 ROOT = Path(__file__).resolve().parent.parent
-NAME, PREFIX = "fixed-income-risk:local", "live-risk-image-"
+NAME, PREFIX = "live-risk:local", "live-risk-image-"
 ENGINES = ("docker", "podman")
 DEBOOTSTRAP = "debootstrap"
 BASE_PACKAGES = "ca-certificates,python3,python3-venv,python3-pip"

@@ -19,12 +19,18 @@ OWNER, APP, READONLY = "risk", "risk_app", "risk_readonly"
 DATABASE_ACCOUNTS = {
     "migrate": OWNER,
     "database_roles": OWNER,
+    "crif": READONLY,
     "doctor": READONLY,
     "export_instruments": READONLY,
     "showmigrations": READONLY,
 }
 #: Accounts of Redis, by the process of the Procfile that has it. All other commands: `web`.
-REDIS_ACCOUNTS = {"replay": "replay", "runbridge": "bridge", "reset_source": "bridge"}
+REDIS_ACCOUNTS = {
+    "replay": "replay",
+    "runbridge": "bridge",
+    "reset_source": "bridge",
+    "runlimits": "limits",
+}
 
 
 def base_of(root: Path, environ: Mapping[str, str]) -> Path:

@@ -11,7 +11,7 @@ from importlib import resources
 
 RULES = "redis.acl"
 OPERATOR = "operator"
-ACCOUNTS = ("web", "worker", "bridge", "feed", "dashboard", "flower")
+ACCOUNTS = ("web", "worker", "bridge", "limits", "feed", "dashboard", "flower")
 
 ACCOUNT_OF = {
     "web": "web",
@@ -19,6 +19,8 @@ ACCOUNT_OF = {
     "detail": "worker",
     "compiler": "worker",
     "previewer": "worker",
+    "scenarios": "worker",
+    "limits": "limits",
     "bridge": "bridge",
     "replay": "feed",
     "dashboard": "dashboard",

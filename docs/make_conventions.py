@@ -25,6 +25,8 @@ USD, and a row of a name that is there already takes the place of the whole row.
 system must see the same files; they read them when they start. Each published frame names, as
 `conventions`, a hash of the rules of its currency; sources and comments do not change it.
 
+Of meetings of central banks, each announcement stands with the day from which it counts.
+
 Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
 `settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
 day counts are this project's own; `pricing/products/schedules.py` says which QuantLib object each
@@ -38,6 +40,8 @@ TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Swaps", conventions.SWAPS),
     ("Bonds", conventions.BONDS),
     ("Interest-rate futures", conventions.FUTURES),
+    ("Meetings of central banks", conventions.MEETINGS),
+    ("Bond futures", conventions.BOND_FUTURES),
 )
 KEYS = conventions.MARKETS.text_keys
 
@@ -79,6 +83,9 @@ def table(rows: Iterable[Row]) -> str:
 def cell(row: Row, name: str) -> str:
     """A value with the key of its source."""
     value = getattr(row, name)
+    if name == "dates":
+        days = (f"{one.announced} from {one.effective}" for one in value)
+        return f"{'; '.join(days)} [{KEYS[row.sources[name]]}]"
     if name == "settlement_lags":
         return "; ".join(lag_cell(lag) for lag in value)
     source = row.sources.get(name)

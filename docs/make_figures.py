@@ -127,6 +127,14 @@ UST_F = Issue("UST 10 1/2 % 1991 (F)", UST, "1983-05-16", "1991-05-15", 0.105, "
 UST_G = Issue("UST 9 3/4 % 1994 (G)", UST, "1988-10-15", "1994-12-15", 0.0975, "1989-06-15")
 GILT_2015 = Issue("Gilt 8 % 2015", GILT, "1995-06-07", "2015-12-07", 0.08)
 GILT_2004 = Issue("Gilt 6 3/4 % 2004", GILT, "1997-05-26", "2004-11-26", 0.0675)
+NZ, CANADA, SWISS = "NZ-NZGB", "CA-GOVERNMENT", "CH-CONFEDERATION"
+UST_2033 = Issue("UST 3 7/8 % 2033", UST, "2023-08-15", "2033-08-15", 0.03875)
+NZGB_2034 = Issue("NZGB 4 1/4 % 2034", NZ, "2020-05-15", "2034-05-15", 0.0425)
+NZGB_2026 = Issue("NZGB 1/2 % 2026", NZ, "2020-05-15", "2026-05-15", 0.005)
+CANADA_2033 = Issue("Canada 2 3/4 % 2033", CANADA, "2023-02-02", "2033-06-01", 0.0275)
+CANADA_2025 = Issue("Canada 3 3/4 % 2025", CANADA, "2022-11-02", "2025-02-01", 0.0375)
+SWEDEN_2014 = Issue("Sweden 6 3/4 % 2014", "SE-SGB", "1999-01-20", "2014-05-05", 0.0675)
+SWISS_2042 = Issue("Swiss Confederation 1 1/2 % 2042", SWISS, "2012-04-30", "2042-04-30", 0.015)
 PUBLISHED = (
     PublishedBond(UST_A, "1990-05-15", 0.0884, 99.057893, True),
     PublishedBond(UST_B, "1990-04-02", 0.0859, 99.838183, True),
@@ -143,6 +151,20 @@ PUBLISHED = (
     PublishedBond(GILT_2004, "1999-05-17", 0.04634, 113.415969, False),
     PublishedBond(GILT_2004, "1999-05-18", 0.04634, 110.058738, False),
     PublishedBond(GILT_2004, "1999-05-26", 0.04634, 110.170218, False),
+    PublishedBond(UST_2033, "2025-02-14", 0.04, 101.033384, False),
+    PublishedBond(UST_2033, "2025-02-18", 0.04, 99.139292, False),
+    PublishedBond(UST_2033, "2025-08-15", 0.04, 99.151393, False),
+    PublishedBond(NZGB_2034, "2022-11-22", 0.04355, 99.140564, False),
+    PublishedBond(NZGB_2026, "2021-02-10", 0.00745, 98.858654, False),
+    PublishedBond(CANADA_2025, "2024-08-01", 0.04, 99.839907, False),
+    PublishedBond(CANADA_2025, "2024-08-07", 0.04, 99.904285, False),
+    PublishedBond(SWEDEN_2014, "2009-09-22", 0.02732, 119.765108, False),
+    PublishedBond(SWISS_2042, "2018-05-29", 0.0201111, 90.490087, False),
+    PublishedBond(SWISS_2042, "2018-05-31", 0.0201111, 90.495093, False),
+    PublishedBond(SWISS_2042, "2024-04-29", 0.0201111, 93.839712, False),
+    PublishedBond(SWISS_2042, "2024-04-30", 0.0201111, 92.344903, False),
+    PublishedBond(SWISS_2042, "2025-05-23", 0.0201111, 92.820064, False),
+    PublishedBond(SWISS_2042, "2042-04-15", 0.0201111, 101.415826, False),
 )
 BUND_2024 = Issue("Bund 1 % 2024", "DE-BUND", "2014-08-15", "2024-08-15", 0.01)
 BUND_2029 = Issue("Bund 2.1 % 2029", "DE-BUND", "2022-10-20", "2029-11-15", 0.021, "2023-11-15")
@@ -150,6 +172,18 @@ OAT_2034 = Issue("OAT 3 % 2034", "FR-OAT", "2023-11-25", "2034-11-25", 0.03)
 BTP_2033 = Issue("BTP 4.4 % 2033", "IT-BTP", "2022-11-01", "2033-05-01", 0.044)
 BANK_2028 = Issue("BNY Mellon 3.85 % 2028", "CORP-30-360", "2018-04-30", "2028-04-28", 0.0385)
 CITY_2026 = Issue("Los Angeles 5 % 2026", "CORP-30-360", "2020-11-10", "2026-07-01", 0.05)
+PORTS_2026 = Issue("New Jersey 4.608 % 2026", "CORP-30-360", "2024-10-24", "2026-06-15", 0.04608)
+CANADA_2029 = Issue("Canada 2 1/4 % 2029", CANADA, "2018-07-27", "2029-06-01", 0.0225)
+NORWAY_2034 = Issue("Norway 3 5/8 % 2034", "NO-NGB", "2024-02-13", "2034-04-13", 0.03625)
+SWEDEN_2028 = Issue("Sweden 3/4 % 2028", "SE-SGB", "2023-05-12", "2028-05-12", 0.0075)
+SWEDEN_2024 = Issue("Kommuninvest 1 % 2024", "SE-SGB", "2017-10-02", "2024-10-02", 0.01)
+AUSTRALIA_2017 = Issue("Australia 6 % 2017", "AU-ACGB", "2004-02-15", "2017-02-15", 0.06)
+NOTE_2018 = Issue(
+    "Australian note, 119 days", "AU-ACGB", "2017-08-25", "2018-02-23", 0.0, None, "ZERO"
+)
+NOTE_2010 = Issue(
+    "Australian note, 203 days", "AU-ACGB", "2010-05-07", "2010-11-26", 0.0, None, "ZERO"
+)
 BILL_1990 = Issue("US bill, 20 days", UST, "1990-01-18", "1990-07-19", 0.0, None, "ZERO")
 BILL_1991 = Issue("US bill, 364 days", UST, "1990-06-07", "1991-06-06", 0.0, None, "ZERO")
 PUBLISHED_YIELDS = (
@@ -166,6 +200,26 @@ PUBLISHED_YIELDS = (
     PublishedYield(BANK_2028, "2028-04-03", 100.05, 0.03077448, 1e-8),
     PublishedYield(CITY_2026, "2025-05-12", 102.35, 0.02879, 1e-5),
     PublishedYield(CITY_2026, "2026-06-30", 100.10, -0.30219, 1e-5),
+    PublishedYield(PORTS_2026, "2025-05-12", 101.0, 0.03662, 1e-5),
+    PublishedYield(PORTS_2026, "2025-12-15", 101.0, 0.02582, 1e-5),
+    PublishedYield(PORTS_2026, "2026-06-11", 100.02, 0.02746, 1e-5),
+    PublishedYield(CANADA_2033, "2024-06-03", 90.634570, 0.04, 1e-9),
+    PublishedYield(CANADA_2033, "2024-11-26", 91.055145, 0.04, 1e-9),
+    PublishedYield(CANADA_2033, "2024-12-02", 91.069934, 0.04, 1e-9),
+    PublishedYield(CANADA_2029, "2018-10-16", 100.0, 0.02249977, 1e-8),
+    PublishedYield(NORWAY_2034, "2024-03-13", 99.9, 0.03637518, 1e-8),
+    PublishedYield(NORWAY_2034, "2026-04-13", 99.3, 0.03727804, 1e-8),
+    PublishedYield(NORWAY_2034, "2033-04-13", 99.9, 0.03728729, 1e-8),
+    PublishedYield(NORWAY_2034, "2033-09-12", 99.9, 0.03772713, 1e-8),
+    PublishedYield(SWEDEN_2028, "2024-05-03", 88.134, 0.04, 1e-5),
+    PublishedYield(SWEDEN_2028, "2024-05-06", 88.158, 0.04, 1e-5),
+    PublishedYield(SWEDEN_2028, "2024-05-13", 88.210, 0.04, 1e-5),
+    PublishedYield(SWEDEN_2024, "2024-09-24", 99.9455205, 0.0342092, 1e-5),
+    PublishedYield(AUSTRALIA_2017, "2014-08-07", 103.0, 0.04724, 1e-5),
+    PublishedYield(AUSTRALIA_2017, "2014-08-08", 103.0, 0.04724, 1e-5),
+    PublishedYield(AUSTRALIA_2017, "2014-08-11", 103.0, 0.04719, 1e-5),
+    PublishedYield(NOTE_2018, "2017-10-27", 99.44880839, 0.0170, 1e-9),
+    PublishedYield(NOTE_2010, "2010-05-07", 97.4367722107122, 0.0473, 1e-9),
     PublishedYield(BILL_1990, "1990-06-29", 99.559444, 0.08075725, 1e-8),
     PublishedYield(BILL_1991, "1990-06-07", 92.265, 0.082373244, 1e-9),
 )

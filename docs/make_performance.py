@@ -50,7 +50,7 @@ def machines() -> str:
     """What the results were measured on."""
     rows: Rows = []
     kernels, scales = (f"kernel-{n}" for n in SIZES), (f"scale-{n}" for n in LARGE)
-    for name in (*kernels, "end-to-end", *scales):
+    for name in (*kernels, "products", "end-to-end", *scales):
         found = result(name).get("machine", {})
         if "load_average" in found:
             libraries = ", ".join(f"{n} {v}" for n, v in found["libraries"].items())
@@ -139,6 +139,22 @@ def sums() -> str:
                 )
     head = ("book", "flows", "netted terms", "netting ms", "tick ms", "by trade ms")
     return table((*head, "times QuantLib", "NPV, ladder off"), rows)
+
+
+def products() -> str:
+    """What a trade of each product costs, by trade and netted."""
+    rows: Rows = [
+        (
+            f"{row['product']} {row['currency']}",
+            f"{row['flows_a_trade']:.0f}",
+            f"{row['by_trade_us']:.2f}",
+            f"{row['netted_terms']:,}",
+            f"{row['netted_us']:,.0f}",
+        )
+        for row in result("products").get("products", [])
+    ]
+    head = ("book of 1,000", "flows a trade", "us a trade", "netted terms", "us for its sums")
+    return table(head, rows)
 
 
 def end_to_end() -> str:
@@ -328,6 +344,7 @@ def _check(one: dict[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "machines": machines,
+    "products": products,
     "kernels": kernels,
     "sums": sums,
     "parts": parts,

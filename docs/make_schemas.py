@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from pricing.batch.files import BookFile, MarketFile
-from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN, TENOR
+from pricing.curves.quote_ids import PATTERN
+from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN
 from pricing.markets import conventions
 from pricing.products.registry import PRODUCTS
 
@@ -46,7 +47,7 @@ def market_schema() -> Json:
         "propertyNames": {"enum": list(conventions.CURVES)},
         "additionalProperties": {
             "type": "object",
-            "propertyNames": {"pattern": TENOR.pattern},
+            "propertyNames": {"pattern": PATTERN},
             "additionalProperties": {"type": "number", "minimum": QUOTE_MIN, "maximum": QUOTE_MAX},
         },
     }

@@ -1,9 +1,12 @@
-"""Take the screenshots in docs/images of a running demo.
+"""Take pictures of every page, in both themes and at two widths, of a demo on the real servers.
 
-    make demo                                   in one terminal
-    make screenshots                            in another
+    make screenshots                            200 trades
+    make screenshots TRADES=10000               a larger book
+    python docs/screenshots.py --web http://127.0.0.1:8000 --dashboard http://127.0.0.1:8501 \
+        --password-file .local/admin_password   of a demo that runs already
 
-Needs Chromium from the system's packages; nothing is downloaded.
+All pictures go to ``.local/screenshots/pictures``, those that the documentation shows to
+``docs/images`` as well. Needs Chromium from the system's packages; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -11,41 +14,121 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 
-IMAGES = Path(__file__).resolve().parent / "images"
-WIDTH, HEIGHT, TALL = 1600, 1000, 1650
-SETTLE_MS = 9000
-"""First paint and a few refreshes: sparklines need some frames."""
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+BASE = ROOT / ".local" / "screenshots"
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+START_S, SETTLE_MS, PATIENCE_MS = 300.0, 4000, 60_000
+"""To start everything; for refreshes after the first paint; for one thing to appear."""
+
+TALLEST_PX = 4200
+THEMES = ("dark", "light")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A width of the window; its height is at least ``height`` and grows with the page."""
+
+    name: str
+    width: int
+    height: int
+
+
+SIZES = (Size("wide", 1600, 1000), Size("phone", 390, 844))
+
+
+# --- What is done on a page before its picture is taken ----------------------------------------
+
+
+def pick_a_trade(page: Page) -> None:
+    """Tick the first row of the blotter, so that its panel is filled."""
+    box = page.locator("[data-testid=stDataFrame] >> nth=0").bounding_box()
+    if box is not None:
+        page.mouse.click(box["x"] + 16, box["y"] + 32 + 14)
+
+
+def preview_trades(page: Page) -> None:
+    """Preview two trades."""
+    page.get_by_label("Book of new trades").fill("USD-SWAPS")
+    page.get_by_label("Book of new trades").press("Enter")
+    page.get_by_role("textbox", name="Quick text").fill("rec 50m USD 10Y 3.85\npay 25m USD 5Y")
+    page.get_by_role("textbox", name="Quick text").press("Control+Enter")
+    page.wait_for_selector("text=Ladder before and after", timeout=PATIENCE_MS)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page of the dashboard, and what is done on it first."""
+
+    name: str
+    path: str = ""
+    act: Callable[[Page], None] | None = None
+
+
+PAGES = (
+    Shot("overview"),
+    Shot("pnl", "/pnl"),
+    Shot("trades", "/trades", pick_a_trade),
+    Shot("scenarios", "/scenarios"),
+    Shot("curves", "/curves"),
+    Shot("what_if", "/what_if", preview_trades),
+    Shot("limits", "/limits"),
+    Shot("replay", "/replay"),
+    Shot("pipeline", "/pipeline"),
+)
+IN_DOCS = {
+    "overview": "overview.png",
+    "trades": "trades.png",
+    "curves": "curves.png",
+    "pipeline": "pipeline.png",
+}
+"""Pictures of the dark theme at the full width that the documentation shows, by page."""
+
+
+# --- The program -------------------------------------------------------------------------------
 
 
 def main() -> None:
     """Take all pictures."""
     options = arguments()
-    IMAGES.mkdir(exist_ok=True)
-    with sync_playwright() as tools:
+    pictures = options.pictures
+    pictures.mkdir(parents=True, exist_ok=True)
+    with running(options) as addresses, sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        sign_in(page, options)
-        for name in ("overview", "trades", "pipeline"):
-            path = "" if name == "overview" else f"/{name}"
-            shoot(page, f"{options.dashboard}{path}", name)
-        shoot_admin(page, options.web)
-        shoot(page, f"{options.web}/api/docs/", "api", settle_ms=2500)
+        for theme in options.themes:
+            for size in (size for size in SIZES if size.name in options.sizes):
+                shoot_all(browser, addresses, options, theme, size)
+        if options.docs:
+            shoot_admin(browser, addresses)
         browser.close()
 
 
 def arguments() -> argparse.Namespace:
-    """Addresses as `make demo` prints them."""
+    """Which demo, how large a book, which pages."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--web", default="http://127.0.0.1:8000")
-    parser.add_argument("--dashboard", default="http://127.0.0.1:8501")
+    parser.add_argument("--trades", type=int, default=200, help="of the demo that is started")
+    parser.add_argument("--web", help="address of a web server that runs; none: start a demo")
+    parser.add_argument("--dashboard", help="address of its dashboard")
     parser.add_argument("--password-file", type=Path, default=Path(".local/admin_password"))
+    parser.add_argument("--themes", nargs="*", default=THEMES)
+    parser.add_argument("--sizes", nargs="*", default=[size.name for size in SIZES])
+    parser.add_argument("--pages", nargs="*", default=[shot.name for shot in PAGES])
+    parser.add_argument("--pictures", type=Path, default=BASE / "pictures")
+    parser.add_argument("--no-docs", dest="docs", action="store_false", help="leave docs/images")
     return parser.parse_args()
 
 
@@ -61,57 +144,202 @@ def chromium() -> str:
     return found
 
 
-def shoot(page: Page, url: str, name: str, settle_ms: int = SETTLE_MS) -> None:
-    """One picture."""
+# --- The demo ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a demo is, and its administrator's password."""
+
+    web: str
+    dashboard: str
+    password: str
+
+
+@contextmanager
+def running(options: argparse.Namespace) -> Iterator[Addresses]:
+    """The demo that the options name, or one that ends with the pictures."""
+    if options.web:
+        password = options.password_file.read_text().strip()
+        yield Addresses(options.web, options.dashboard, password)
+        return
+    environment = {
+        **os.environ,
+        "RISK_LOCAL_DIR": str(BASE),
+        "DEMO_SECONDS": "100000",
+        **{name: str(free_port()) for name in ("WEB_PORT", "DASHBOARD_PORT", "FLOWER_PORT")},
+    }
+    BASE.mkdir(parents=True, exist_ok=True)
+    stack = (sys.executable, "-m", "devstack", "run", "--base", str(BASE / "demo"), "--")
+    with (BASE / "demo.log").open("wb") as log:
+        demo = subprocess.Popen(  # noqa: S603 - our own program
+            (*stack, sys.executable, "manage.py", "demo"),
+            env=environment,
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        await_risk(demo)
+        larger_book(options.trades, environment)
+        yield Addresses(
+            f"http://127.0.0.1:{environment['WEB_PORT']}",
+            f"http://127.0.0.1:{environment['DASHBOARD_PORT']}",
+            (BASE / "admin_password").read_text().strip(),
+        )
+    finally:
+        demo.terminate()
+        demo.wait(60)
+
+
+def await_risk(demo: subprocess.Popen[bytes]) -> None:
+    """Wait until the demo has said a number."""
+    end = time.monotonic() + START_S
+    while " NPV " not in (said := (BASE / "demo.log").read_text()):
+        if demo.poll() is not None or time.monotonic() > end:
+            sys.exit(f"the demo did not publish risk:\n{said}")
+        time.sleep(1.0)
+
+
+def larger_book(trades: int, environment: dict[str, str]) -> None:
+    """Add trades to the sample book."""
+    if trades > 200:
+        command = (sys.executable, "manage.py", "seed_book", "--trades", str(trades))
+        subprocess.run(command, env=environment, cwd=ROOT, check=True)  # noqa: S603
+        time.sleep(START_S / 10)  # until the larger book is compiled
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- Pictures ----------------------------------------------------------------------------------
+
+
+def shoot_all(
+    browser: Browser,
+    addresses: Addresses,
+    options: argparse.Namespace,
+    theme: str,
+    size: Size,
+) -> None:
+    """Every page in one theme and at one width."""
+    context = browser.new_context(
+        viewport={"width": size.width, "height": size.height},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    sign_in(context, addresses)
+    for shot in PAGES:
+        if shot.name in options.pages:
+            page = context.new_page()
+            said = listen(page)
+            shoot(page, f"{addresses.dashboard}{shot.path}", shot.act, size)
+            path = options.pictures / f"{shot.name}-{theme}-{size.name}.png"
+            page.screenshot(path=path)
+            print(f"{path}  {page.url}", *sorted(set(said)), sep="\n    ", flush=True)
+            if options.docs and (theme, size) == (THEMES[0], SIZES[0]) and shot.name in IN_DOCS:
+                small(path, IMAGES / IN_DOCS[shot.name])
+            page.close()
+    context.close()
+
+
+def small(picture: Path, copy: Path) -> None:
+    """Write a copy in 256 colours: a third of the size, and the same to the eye."""
+    with Image.open(picture) as image:
+        flat = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    flat.save(copy, optimize=True)
+
+
+def listen(page: Page) -> list[str]:
+    """What the browser says of the page: warnings and errors of its console."""
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text) if m.type in ("warning", "error") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def shoot(page: Page, url: str, act: Callable[[Page], None] | None, size: Size) -> None:
+    """Open a page, do what is to be done there, and make the window as tall as the page."""
     page.goto(url)
-    page.wait_for_timeout(settle_ms)
-    picture(page, name)
+    try:
+        page.wait_for_selector(".pill", timeout=PATIENCE_MS)
+        page.wait_for_timeout(SETTLE_MS)
+        if act is not None:
+            act(page)
+            page.wait_for_timeout(SETTLE_MS)
+    except BrowserError as error:
+        print(f"{url}: {error}", file=sys.stderr)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight ?? 0")
+    page.set_viewport_size(
+        {"width": size.width, "height": min(TALLEST_PX, max(size.height, int(height)))}
+    )
+    page.wait_for_timeout(1500)
 
 
-def picture(page: Page, name: str) -> None:
-    """What the page shows now."""
-    page.wait_for_timeout(300)
-    page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"docs/images/{name}.png  {page.url}")
+def sign_in(context: BrowserContext, addresses: Addresses) -> None:
+    """As the demo's administrator; the dashboard asks for the same login."""
+    page = context.new_page()
+    page.goto(f"{addresses.web}/accounts/login/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", addresses.password)
+    with page.expect_navigation():
+        page.click("[type=submit]")
+    page.close()
 
 
-def shoot_admin(page: Page, web: str) -> None:
+# --- Admin -------------------------------------------------------------------------------------
+
+
+def shoot_admin(browser: Browser, addresses: Addresses) -> None:
     """The list of swaps, one of them, and what a file would change; nothing is confirmed."""
-    swaps = f"{web}/admin/instruments/swap"
-    shoot(page, f"{swaps}/", "admin", settle_ms=800)
+    size = SIZES[0]
+    context = browser.new_context(
+        viewport={"width": size.width, "height": size.height}, color_scheme="dark"
+    )
+    sign_in(context, addresses)
+    page = context.new_page()
+    swaps = f"{addresses.web}/admin/instruments/swap"
+    page.goto(f"{swaps}/")
+    picture(page, "admin")
     page.click("#result_list tbody tr:first-child th a")
     page.wait_for_selector("h2:has-text('Live values')")
-    page.set_viewport_size({"width": WIDTH, "height": TALL})
+    page.set_viewport_size({"width": size.width, "height": 1650})
     picture(page, "admin-swap")
-    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    page.set_viewport_size({"width": size.width, "height": size.height})
     page.goto(f"{swaps}/import/")
-    file = {"name": "swaps.csv", "mimeType": "text/csv", "buffer": a_file(page, web).encode()}
+    file = {"name": "swaps.csv", "mimeType": "text/csv", "buffer": a_file(page, addresses).encode()}
     page.set_input_files("input[type=file]", files=[file])  # type: ignore[list-item]
     page.click("text=Check the file")
     page.wait_for_selector("text=Load all")
     picture(page, "admin-import")
+    page.goto(f"{addresses.web}/api/docs/")
+    page.wait_for_timeout(SETTLE_MS)
+    picture(page, "api")
+    context.close()
 
 
-def a_file(page: Page, web: str) -> str:
+def picture(page: Page, name: str) -> None:
+    """What the page shows now, for the documentation."""
+    page.wait_for_timeout(800)
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(f"docs/images/{name}.png  {page.url}", flush=True)
+
+
+def a_file(page: Page, addresses: Addresses) -> str:
     """Three swaps of the demo, two of them with another rate, and a new one."""
     names = "trade_id convention pay_receive notional effective_date termination_date fixed_rate"
-    columns = [*names.split(), "book"]
-    stored = page.request.get(f"{web}/api/v1/swaps/?page_size=3").json()["results"]
+    columns: Sequence[str] = [*names.split(), "book"]
+    stored = page.request.get(f"{addresses.web}/api/v1/swaps/?page_size=3").json()["results"]
     rows = [{name: row[name] for name in columns} for row in stored]
     rows.append({**rows[0], "trade_id": "IRS-2024-017"})
     for row, rate in zip(rows, (0.0385, 0.0412), strict=False):
         row["fixed_rate"] = rate
     lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
     return "\n".join(",".join(line) for line in lines)
-
-
-def sign_in(page: Page, options: argparse.Namespace) -> None:
-    """As the demo's administrator; the dashboard asks for the same login."""
-    page.goto(f"{options.web}/accounts/login/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", options.password_file.read_text().strip())
-    with page.expect_navigation():
-        page.click("[type=submit]")
 
 
 if __name__ == "__main__":

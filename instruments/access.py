@@ -22,7 +22,7 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db.models import Model, Q, QuerySet
 
-from instruments.models import Book, Desk, trade_models
+from instruments.models import Book, Desk, Limit, TemporaryLimit, WhatIfSet, trade_models
 
 Row = TypeVar("Row", bound=Model)
 Reader = User | AnonymousUser
@@ -34,11 +34,21 @@ VIEW_ALL_DESKS = "instruments.view_all_desks"
 DESK_PATHS: dict[type[Model], str] = {
     Desk: "",
     Book: "desk",
+    WhatIfSet: "desk",
     **dict.fromkeys(trade_models(), "book__desk"),
 }
 """Tables whose rows belong to a desk, and the way from a row to it."""
 
+OTHER_PATHS: dict[type[Model], tuple[str, ...]] = {
+    Limit: ("desk", "book__desk"),
+    TemporaryLimit: ("limit__desk", "limit__book__desk"),
+}
+"""Tables whose rows may belong to a desk in one of these ways; a row of none is of all desks, and
+is seen with all desks only. Traders change none of them."""
+
 TRADES = tuple(str(model._meta.model_name) for model in trade_models())
+OF_TRADERS = (*TRADES, str(WhatIfSet._meta.model_name))
+"""Tables that traders write to."""
 
 
 def sees_all_desks(user: Reader) -> bool:
@@ -61,8 +71,12 @@ def own_desks(user: Reader) -> QuerySet[Desk]:
 def visible(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
     """The rows that the user may know of; the others do not exist for the user."""
     path = DESK_PATHS.get(rows.model)
-    if path is None or sees_all_desks(user):
+    others = OTHER_PATHS.get(rows.model)
+    if sees_all_desks(user) or (path is None and others is None):
         return rows
+    if others is not None:
+        own = [Q(**{f"{way}__in": own_desks(user)}) for way in others]
+        return rows.filter(reduce(or_, own))
     desk = f"{path}__in" if path else "pk__in"
     return rows.filter(Q(**{desk: own_desks(user)}))
 
@@ -109,7 +123,7 @@ def rules_all_desks(user: Reader) -> bool:
 def _desk_id(row: Any) -> Any:
     if isinstance(row, Desk):
         return row.pk
-    return row.desk_id if isinstance(row, Book) else row.book.desk_id
+    return row.desk_id if isinstance(row, Book | WhatIfSet) else row.book.desk_id
 
 
 def set_roles(**_: object) -> None:
@@ -121,7 +135,7 @@ def set_roles(**_: object) -> None:
     writing = [name for name in _tables() if not name.startswith("historical")]
     granted = {
         VIEWER: reading | everywhere,
-        TRADER: reading | _permissions("instruments", ("add", "change"), TRADES),
+        TRADER: reading | _permissions("instruments", ("add", "change"), OF_TRADERS),
         RISK_ADMIN: reading
         | everywhere
         | _permissions("instruments", ("add", "change", "delete"), writing)

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class InstrumentsConfig(AppConfig):
-    """Connects deletions, which unlike saves also come in bulk and by cascade; makes the roles."""
+    """Connects deletions, which unlike saves also come in bulk, and what follows a migration."""
 
     name = "instruments"
 
@@ -13,6 +13,7 @@ class InstrumentsConfig(AppConfig):
         from django.db.models.signals import post_delete, post_migrate
 
         from instruments.access import set_roles
+        from instruments.book_history import stamp_histories
         from instruments.models.quarantine import Quarantine
         from instruments.models.row import PricedRow, after_delete
 
@@ -20,3 +21,4 @@ class InstrumentsConfig(AppConfig):
             if issubclass(model, PricedRow | Quarantine):
                 post_delete.connect(after_delete, sender=model)
         post_migrate.connect(set_roles, sender=self)
+        post_migrate.connect(stamp_histories, sender=self)

@@ -44,11 +44,16 @@ TRIGGERS = {
 }
 
 
-def note_changes_of(table: str) -> RunSQL:
-    """The operation of a migration that has the rows of a new table of trades noted."""
+def note_changes_of(table: str, name: str = "trade_id") -> RunSQL:
+    """The operation of a migration that has the rows of a new table noted.
+
+    Args:
+        table: A table of trades, or one that their terms are made of.
+        name: The column that names a row.
+    """
     made = (
         f"CREATE TRIGGER note_{event.lower()} AFTER {event} ON {table} {rows}"
-        " FOR EACH STATEMENT EXECUTE FUNCTION instruments_note_changes('trade_id');"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION instruments_note_changes('{name}');"
         for event, rows in TRIGGERS.items()
     )
     gone = (f"DROP TRIGGER note_{event.lower()} ON {table};" for event in TRIGGERS)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from django.db.models import F, Model, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import CharField, F, Func, QuerySet, Value
 from simple_history.utils import get_history_manager_for_model
 
 from instruments import validation
 from instruments.models import (
     Bond,
+    BondFuture,
     Book,
     BookVersion,
+    Deliverable,
     Fixing,
     FxRate,
     Quarantine,
@@ -33,6 +36,9 @@ from pricing.products.terms import Terms
 
 ROWS_AT_ONCE = 2_000
 """Rows fetched at a time: bounds memory, not time."""
+
+ROWS_UPDATED_AT_ONCE = 200
+"""Django writes a comparison for each of them, which PostgreSQL makes for each of them."""
 
 SOLVED = "z-spread made from the clean price"
 SPREAD_DIGITS = 6
@@ -76,11 +82,8 @@ class Reading:
         found: set[str] = set()
         for model in trade_models():
             found |= self.written.of(model)
-            for field, related in _joined(model).items():
-                keys = [int(key) for key in self.written.of(related)]
-                if keys:
-                    rows = model._base_manager.filter(**{f"{field}__in": keys})
-                    found |= set(rows.values_list("trade_id", flat=True))
+            rows = model._base_manager.filter(model.changed_with(self.written))
+            found |= set(rows.values_list("trade_id", flat=True))
         return found
 
     def trades(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Terms | str]]:
@@ -92,18 +95,23 @@ class Reading:
         Args:
             names: Identifiers of the trades to read; None reads all.
         """
-        wanted = None if names is None else sorted(names)
         for model in trade_models():
             columns = model.terms_columns()
-            rows = model._base_manager.filter(status=Status.ACTIVE)
-            for some in (None,) if wanted is None else _slices(wanted):
-                found = rows if some is None else rows.filter(trade_id__in=some)
-                values = found.values_list(*columns.values())
-                yield from _terms(model.product, tuple(columns), values.iterator(ROWS_AT_ONCE))
+            rows = model.with_terms(model._base_manager.filter(status=Status.ACTIVE))
+            if names is not None:
+                rows = rows.filter(trade_id__in=_one_of(names))
+            values = rows.values_list(*columns.values())
+            yield from _terms(model.product, tuple(columns), values.iterator(ROWS_AT_ONCE))
 
     def desks(self) -> dict[str, str]:
         """The code of each book's desk, by the book's code."""
         return dict(Book._base_manager.values_list("code", "desk__code"))
+
+
+def _one_of(names: Collection[str]) -> Func:
+    """Names as one parameter: one for each costs more than reading the rows."""
+    array = Value(sorted(names), output_field=ArrayField(CharField()))
+    return Func(array, template="(SELECT unnest(%(expressions)s))")
 
 
 @contextmanager
@@ -148,11 +156,6 @@ def terms_of_trades(names: Collection[str]) -> dict[str, Terms]:
     return {name: terms for name, terms in found.items() if not isinstance(terms, str)}
 
 
-def _slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), ROWS_AT_ONCE):
-        yield names[start : start + ROWS_AT_ONCE]
-
-
 def _terms(
     product: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> Iterator[tuple[str, Terms | str]]:
@@ -167,15 +170,11 @@ def _terms(
             yield values[place], str(error)
 
 
-def _joined(model: type[Trade]) -> dict[str, type[Model]]:
-    """The other tables that the terms of a trade are made of, by the field that leads to each."""
-    joined: dict[str, type[Model]] = {}
-    for path in model.terms_columns().values():
-        name, _, rest = path.partition("__")
-        if rest:
-            related: Any = model._meta.get_field(name).related_model
-            joined[name] = related
-    return joined
+def codes_of_basket(trade_id: str) -> list[tuple[str, dt.date]]:
+    """Code and maturity of the bonds that may be delivered into a bond future, in its order."""
+    contracts = BondFuture._base_manager.filter(trade_id=trade_id).values("contract")
+    rows = Deliverable._base_manager.filter(contract__in=contracts).order_by("code")
+    return list(rows.values_list("bond__code", "bond__maturity_date"))
 
 
 def load_fixings() -> dict[str, dict[dt.date, float]]:
@@ -191,6 +190,44 @@ def load_fx() -> dict[str, float]:
     """US dollars per unit of each currency, of its newest date in the master."""
     newest = FxRate.objects.order_by("currency", "-date").distinct("currency")
     return {currency: float(usd) for currency, usd in newest.values_list("currency", "usd")}
+
+
+Change = Literal["new", "terminated", "amended"]
+
+
+def considerations(changes: Mapping[str, Change], since: dt.datetime) -> dict[str, float | None]:
+    """What was paid for trades that changed, trade currency; what was received is negative.
+
+    Args:
+        changes: By trade, what became of it: a new trade costs its traded price and upfront fee, a
+            terminated one its termination fee, an amended one what these amounts rose by.
+        since: When it had not changed yet.
+
+    Returns:
+        None for a trade of which nothing is known.
+    """
+    found: dict[str, float | None] = dict.fromkeys(changes)
+    for model in trade_models():
+        rows = model._base_manager.filter(trade_id__in=list(changes)).values()
+        for values in rows.iterator(ROWS_AT_ONCE):
+            paid = _paid(model, changes[values["trade_id"]], values, since)
+            found[values["trade_id"]] = None if paid is None else float(paid)
+    return found
+
+
+def _paid(
+    model: type[Trade], change: Change, values: Mapping[str, Any], since: dt.datetime
+) -> Decimal | None:
+    if change == "terminated":
+        fee: Decimal | None = values["termination_fee"]
+        return fee
+    now = model.price_paid(values)
+    if change == "new" or now is None:
+        return now
+    history = get_history_manager_for_model(model)
+    lines = history.filter(trade_id=values["trade_id"], history_date__lte=since)
+    before = lines.order_by("-history_date", "-history_id").values().first()
+    return now - ((model.price_paid(before) if before else None) or 0)
 
 
 def quarantined() -> dict[str, str]:
@@ -234,16 +271,16 @@ def store_spreads(spreads_bp: Mapping[str, float]) -> int:
 def _store_spreads_of(model: type[SecurityTrade], spreads_bp: Mapping[str, Decimal]) -> int:
     """The same for the positions of one table."""
     waiting = model._default_manager.select_for_update().filter(
-        trade_id__in=spreads_bp, clean_price__isnull=False, z_spread_bp__isnull=True
+        trade_id__in=_one_of(spreads_bp), clean_price__isnull=False, z_spread_bp__isnull=True
     )
     stored = list(waiting)
     for position in stored:
         position.z_spread_bp = spreads_bp[position.trade_id]
         position.version = F("version") + 1
-    model._default_manager.bulk_update(stored, ["z_spread_bp", "version"], ROWS_AT_ONCE)
+    model._default_manager.bulk_update(stored, ["z_spread_bp", "version"], ROWS_UPDATED_AT_ONCE)
     if stored:
         names = [position.trade_id for position in stored]
-        note_history(model._default_manager.filter(trade_id__in=names), SOLVED)
+        note_history(model._default_manager.filter(trade_id__in=_one_of(names)), SOLVED)
     return len(stored)
 
 

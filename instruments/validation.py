@@ -5,7 +5,6 @@ The admin, the API and the commands show the same messages. The module knows no 
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +22,7 @@ from stdnum.exceptions import ValidationError as Misspelt
 from pricing import limits
 from pricing.errors import BadInput
 from pricing.limits import FX_MAX
-from pricing.markets import conventions
+from pricing.markets import calendars, conventions
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms, decode
@@ -60,10 +59,17 @@ def terms_of(product: str, row: Mapping[str, object]) -> Terms:
 def _given(row: Mapping[str, object]) -> dict[str, object]:
     """Without the fields that are left to the convention; numbers as terms want them."""
     return {
-        name: float(value) if isinstance(value, Decimal) else value
+        name: _plain_value(name, value)
         for name, value in row.items()
         if value is not None and value != ""
     }
+
+
+def _plain_value(name: str, value: object) -> object:
+    """A number as terms want it; of rows of another table, what is given."""
+    if name == "deliverables" and isinstance(value, list):
+        return [_given(each) for each in value]
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def check_isin(isin: str) -> None:
@@ -124,14 +130,10 @@ def end_after(effective_date: dt.date, tenor: str) -> dt.date:
     count = int(found[1]) if found else 0
     if found is None or count < 1:
         raise BadInput("tenor", tenor, "a number and D, W, M or Y, such as 18M or 10Y")
-    if found[2] in "DW":
-        return effective_date + dt.timedelta(days=count * (7 if found[2] == "W" else 1))
-    months = effective_date.month - 1 + count * (12 if found[2] == "Y" else 1)
-    year, month = effective_date.year + months // 12, months % 12 + 1
-    if year > limits.LAST_DATE.year:
+    end = calendars.later(effective_date, count, found[2])
+    if end is None or end.year > limits.LAST_DATE.year:
         raise BadInput("tenor", tenor, f"the swap would end after the year {limits.LAST_DATE.year}")
-    last = calendar.monthrange(year, month)[1]
-    return dt.date(year, month, min(effective_date.day, last))
+    return end
 
 
 def check_code(field: str, code: str) -> None:

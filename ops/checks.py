@@ -22,9 +22,11 @@ from msgspec import MsgspecError
 
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable, Options, check_connection
 from feedbridge.kafka.topics import TOPICS, connect_admin
-from instruments.models import Fixing, trade_models
+from instruments.models import Fixing, Limit, trade_models
 from ops.probes import sentence_of
+from pricing.exposure.states import STATES
 from pricing.markets.conventions import CURRENCIES
+from risk.limits import board
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import (
@@ -377,6 +379,19 @@ def _lag(currency: str, state: State) -> str:
     return said + missing
 
 
+def _limits(system: System) -> str:
+    """Frames do without it; whoever relies on limits does not."""
+    count = Limit.objects.count()
+    if not count:
+        return "none is defined"
+    found = board.read(system.frames.client)
+    if found is None or system.now_s - found.made_ns / 1e9 > board.STALE_S:
+        raise CheckFailed(f"{count} are defined, and no process evaluates them")
+    states = [row.state for row in found.limits]
+    said = ", ".join(f"{states.count(name)} {name}" for name in STATES if name in states)
+    return f"{said}; {found.behind} results wait" if found.behind else said
+
+
 def _against_quantlib(system: System) -> str:
     found = [c for c in map(system.frames.check, CURRENCIES) if c is not None]
     if not found:
@@ -406,6 +421,7 @@ CHECKS = (
     Check("compiled books", _books, "celery -A riskproject worker --queues compile"),
     Check("frames", _frames, "python manage.py replay; if ticks wait, see the bridge", "frames"),
     Check("detail", _detail, START_DETAIL, "detail", only_warns=True),
+    Check("limits", _limits, "python manage.py runlimits", only_warns=True),
     Check("QuantLib check", _against_quantlib, "report it: manage.py price --engine quantlib"),
 )
 """In the order in which things depend on each other."""

@@ -34,6 +34,7 @@ from prometheus_client.metrics_core import (
 )
 
 from instruments.models import Quarantine
+from ops import limit_metrics
 from ops.checks import DETAIL, SUMS, State, read_state
 from ops.ops_access import may_see_inside
 from ops.readiness import look_at_database
@@ -92,6 +93,7 @@ class SystemCollector:
         yield from published(state, time.time())
         yield from details(state, time.time())
         yield parts({name: self._frames.counts(name) for name in state.newest})
+        yield from limit_metrics.of_board(self._frames.client)
         yield from checks([c for c in map(self._frames.check, state.newest) if c is not None])
 
 
@@ -104,6 +106,7 @@ def quarantine() -> Iterator[Metric]:
             text = "Trades excluded from pricing because they crash their worker"
             count = Quarantine.objects.count()
             yield GaugeMetricFamily("risk_quarantined_trades", text, value=count)
+        yield from limit_metrics.of_database()
 
 
 def processes(state: State) -> Iterator[Metric]:
@@ -239,13 +242,19 @@ def published(state: State, now_s: float) -> Iterator[Metric]:
     partial = GaugeMetricFamily(
         "risk_frame_partial", "1 when blocks of the last frame are missing", labels=["currency"]
     )
+    doubtful = GaugeMetricFamily(
+        "risk_frame_curve_warnings",
+        "Warnings of the curves of the last frame, each of which names a quote",
+        labels=["currency"],
+    )
     for name, age_s in state.ages_s(now_s).items():
         line = state.newest[name]
         age.add_metric([name], age_s)
         trades.add_metric([name], line.trades)
         priced.add_metric([name], line.priced)
         partial.add_metric([name], float(line.status != "COMPLETE"))
-    yield from (age, trades, priced, partial)
+        doubtful.add_metric([name], line.warnings)
+    yield from (age, trades, priced, partial, doubtful)
 
 
 def details(state: State, now_s: float) -> Iterator[Metric]:

@@ -55,7 +55,10 @@ class MissingFixing(PricingError):
         self.index, self.date = index, date
 
     def __str__(self) -> str:
-        return f"no {self.index} fixing for {self.date}: add it to the fixings"
+        return (
+            f"no {self.index} fixing for {self.date}: load the published one with manage.py "
+            "load_fixings FILE, or a proxy with manage.py load_fixings --derive"
+        )
 
 
 class MissingCurve(PricingError):
@@ -86,6 +89,23 @@ class BootstrapFailed(PricingError):
     def __str__(self) -> str:
         quote = "" if self.quote is None else f" at {self.quote!r}"
         return f"{self.curve} {self.tenor}{quote} does not bootstrap: {one_line(self.reason)}"
+
+
+class CurveRefused(PricingError):
+    """The quotes make a curve that fails a sanity check, and the feed is read strictly.
+
+    ``warnings`` are sentences, each of which names a quote.
+    """
+
+    code = "CURVE_SANITY"
+
+    def __init__(self, warnings: tuple[str, ...]) -> None:
+        super().__init__(warnings)
+        self.warnings = warnings
+
+    def __str__(self) -> str:
+        more = len(self.warnings) - 1
+        return self.warnings[0] + (f" (and {more} more)" if more else "")
 
 
 class Unpriceable(PricingError):

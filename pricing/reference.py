@@ -29,6 +29,8 @@ from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms
 
 Curves = Mapping[str, ql.YieldTermStructure]
+DAYS_AFTER = 3660
+"""Days after its last node for which a curve has a factor of its own: its last forward rate."""
 
 
 @dataclass
@@ -75,7 +77,13 @@ class Reference:
         return cls(today + dt.timedelta(days=1), curves, fixings, options)
 
     def rebuild(self, quotes: FloatArray) -> Curves:
-        """QuantLib's bootstrap at any quotes: real curves, not nodes."""
+        """QuantLib's bootstrap at any quotes: real curves, not nodes.
+
+        Curves whose nodes are not where their quotes end have no bootstrap: they are this library's
+        own solution. Instruments and trades are QuantLib's all the same.
+        """
+        if self.set.grid.has_layouts:
+            return self._of_nodes(self.set.solve(quotes).x)
         x = self.set.bootstrap(quotes)
         made: dict[str, ql.YieldTermStructure] = {}
         for name, nodes, offset in zip(
@@ -84,6 +92,24 @@ class Reference:
             days = [self.set.grid.today, *nodes.days.tolist()]
             factors = [1.0, *np.exp(x[offset : offset + len(nodes)]).tolist()]
             made[name] = _interpolated(days, factors, nodes.interpolation)
+        return made
+
+    def _of_nodes(self, x: FloatArray) -> Curves:
+        """Curves at solved nodes: log-linear between all days on which a forward rate may step.
+
+        A cubic one is given a factor for every day.
+        """
+        grid, made = self.set.grid, dict[str, ql.YieldTermStructure]()
+        for place, nodes in enumerate(grid.curves):
+            days = np.arange(grid.today, int(nodes.days[-1]) + DAYS_AFTER)
+            if nodes.interpolation == "log_linear":
+                turns = nodes.layout.turns.ravel() if nodes.layout is not None else days[:0]
+                last = max(int(turns.max(initial=0)), int(nodes.days[-1])) + DAYS_AFTER
+                steps = np.concatenate(([grid.today], nodes.days, turns, [last]))
+                days = np.unique(steps[steps >= grid.today])
+            tables = grid.tables(np.full(len(days), place), days)
+            factors = grid.discount(tables, x).tolist()
+            made[nodes.name] = _interpolated(days.tolist(), factors, "log_linear")
         return made
 
     def link(self, curves: Curves) -> None:
@@ -199,10 +225,12 @@ class Reference:
         name = self.set.keys[key].curve
         place = self.set.names.index(name)
         nodes, offset = self.set.grid.curves[place], self.set.grid.offsets[place]
-        dates = [schedules.ql_of_day(day) for day in nodes.days]
+        ends, keys = nodes.days.tolist(), list(range(len(nodes.days)))
+        if nodes.layout is not None:
+            ends, keys = nodes.layout.ends.tolist(), nodes.layout.keys.tolist()
+        dates = [schedules.ql_of_day(ends[i]) for i in keys]
         spreads = [
-            ql.QuoteHandle(ql.SimpleQuote(shift if offset + i == key else 0.0))
-            for i in range(len(dates))
+            ql.QuoteHandle(ql.SimpleQuote(shift if offset + i == key else 0.0)) for i in keys
         ]
         self.link(self.base)
         self.handles[name].linkTo(_tented(self.base[name], spreads, dates))

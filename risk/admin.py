@@ -17,10 +17,13 @@ from instruments.admin.shared.display_format import MISSING, amount
 from instruments.admin.shared.panel import Panel, register_live
 from pricing.errors import BadInput
 from risk.api import previewer, source
+from risk.limits import admin_pages
 from risk.queries import cash_flows, trade_detail
 from risk.queries.curves import NoNodes
 from risk.queries.trade_detail import FrameView
 from risk.store.previews import CONTRACT_TASK, ContractQuestion, answer_key
+
+__all__ = ("admin_pages",)  # imported for its page
 
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")

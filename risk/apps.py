@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class RiskConfig(AppConfig):
-    """It has no models: published frames are in Redis."""
+    """Published frames are in Redis; its table keeps the closes of frames."""
 
     name = "risk"

@@ -1,4 +1,4 @@
-"""The project's Celery application; its tasks are in ``risk/workers/tasks.py``."""
+"""The project's Celery application; its tasks are in ``tasks.py`` of packages of ``risk``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ worker_guards.install()
 
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["risk.workers"])
+app.autodiscover_tasks(["risk.workers", "risk.scenarios", "risk.what_if", "risk.reprice"])
 if settings.TASKS_ARE_SIGNED:
     app.setup_security(allowed_serializers=["json"])  # JSON inside; what is around it is checked
 

@@ -23,7 +23,10 @@ try:
     from pricing.markets.conventions import CURVES
 except BadMarketFile as error:
     raise ImproperlyConfigured(str(error)) from None
+from pricing.curves.sanity import SanityLimits, read_limits
+from pricing.errors import BadInput
 from riskproject import kafka_access
+from riskproject.design import DESIGN
 from riskproject.logs import FORMATS, logging_settings
 from riskproject.redaction import password_of
 
@@ -243,6 +246,15 @@ def _curve_interpolation(text: str) -> dict[str, str]:
     return chosen
 
 
+def _curve_limits(text: str) -> SanityLimits:
+    """``move_bp=30,kink_bp=100``; limits that are not named keep their defaults."""
+    try:
+        return read_limits(text)
+    except BadInput as error:
+        raise ImproperlyConfigured(f"CURVE_LIMITS={text!r}: {error}") from None
+
+
+CURVE_LIMITS = _curve_limits(env_text("CURVE_LIMITS", ""))
 CURVE_INTERPOLATION = _curve_interpolation(env_text("CURVE_INTERPOLATION", ""))
 
 
@@ -308,6 +320,7 @@ INSTALLED_APPS = [
     "unfold.contrib.simple_history",
     "instruments",
     "risk",
+    "risk.history",
     "feedbridge",
     "ops",
     "demo",
@@ -404,21 +417,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Administration",
     "SITE_SYMBOL": "monitoring",
     "SHOW_VIEW_ON_SITE": False,
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97% .014 254.604)",
-            "100": "oklch(93.2% .032 255.585)",
-            "200": "oklch(88.2% .059 254.128)",
-            "300": "oklch(80.9% .105 251.813)",
-            "400": "oklch(70.7% .165 254.624)",
-            "500": "oklch(62.3% .214 259.815)",
-            "600": "oklch(54.6% .245 262.881)",
-            "700": "oklch(48.8% .243 264.376)",
-            "800": "oklch(42.4% .199 265.638)",
-            "900": "oklch(37.9% .146 265.522)",
-            "950": "oklch(28.2% .091 267.935)",
-        }
-    },
+    "COLORS": DESIGN["admin"],
     "SIDEBAR": {"show_search": True, "navigation": "riskproject.web.navigation.menu"},
 }
 
@@ -487,6 +486,7 @@ REST_FRAMEWORK = {
     # The token comes first: its challenge makes an anonymous call 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "riskproject.web.tokens.TokenAuthentication",
+        "riskproject.web.tokens.TokenAsPassword",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -494,8 +494,9 @@ REST_FRAMEWORK = {
         *JSON_ONLY,
         *(["rest_framework.renderers.BrowsableAPIRenderer"] if DEBUG else []),
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "riskproject.web.tables.answers.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["riskproject.web.json_parser.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "riskproject.web.paging.Pages",
+    "DEFAULT_PAGINATION_CLASS": "riskproject.web.tables.paging.Pages",
     "DEFAULT_THROTTLE_CLASSES": [
         "riskproject.web.throttles.PerAddress",
         "riskproject.web.throttles.PerUser",
@@ -525,18 +526,40 @@ SPECTACULAR_SETTINGS = {
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Groups are closed at first: of more than some 130 operations it draws the first group alone.
+    "SWAGGER_UI_SETTINGS": {"docExpansion": "none", "deepLinking": True, "filter": True},
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {  # of fields with one name and several sets of choices
         "PayReceiveEnum": "instruments.models.swap.PayReceive",
+        "SetStatusEnum": "instruments.models.control.what_if_set.SetStatus",
+        "StatusEnum": "instruments.models.trade.Status",
         "PayReceiveFirstEnum": "instruments.models.swaps.basis_swap.PayReceiveFirst",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "riskproject.web.openapi_errors.document",
+        "riskproject.web.tables.answers.document",
     ],
 }
 
+
+# --- Scenarios and value at risk -------------------------------------------------------------
+SCENARIOS_EVERY_S = env_int("SCENARIOS_EVERY_S", 5, least=1)  # between two runs
+# Of a close whose numbers by trade are stored with it.
+CLOSE_DETAIL_TRADES = env_int("CLOSE_DETAIL_TRADES", 20_000, least=0)
+# Between two frames of a currency that are stored within a day; 0 stores closes alone.
+KEEP_FRAMES_EVERY_S = env_int("KEEP_FRAMES_EVERY_S", 300, least=0)
+VAR_SCENARIOS = env_int("VAR_SCENARIOS", 500, least=20)
+VAR_MOVES = env_text("VAR_MOVES", "absolute")
+if VAR_MOVES not in ("absolute", "relative"):
+    raise ImproperlyConfigured(f"VAR_MOVES={VAR_MOVES!r}: use 'absolute' or 'relative'")
+
+# --- Limits ----------------------------------------------------------------------------------
+# Changes of limits are sent to this address, signed, if its host is on the list.
+LIMIT_WEBHOOK_URL = env_text("LIMIT_WEBHOOK_URL", "")
+LIMIT_WEBHOOK_HOSTS = tuple(filter(None, env_text("LIMIT_WEBHOOK_HOSTS", "").split(",")))
+LIMIT_WEBHOOK_SECRET = env_secret("LIMIT_WEBHOOK_SECRET")
 
 # --- Celery: a best-effort dispatcher --------------------------------------------------------
 # Celery on Redis can lose a task and can run one twice. Nothing here is relied on for
@@ -602,9 +625,13 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "interval_step": 0.05,
     "interval_max": 0.1,
 }
-# QuantLib's memory grows: renew a child now and then. 100,000 trades take about half of this.
+# QuantLib's memory grows: renew a child now and then. The limit must exceed what a book needs, or
+# each task ends with a new child, which reads all of it again: a compiler of 1,000,000 trades
+# holds 2 GB.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50_000
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB
+MACHINE_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+WORKER_MEMORY_MB = env_int("WORKER_MEMORY_MB", max(1_500, MACHINE_MB // 4), least=500)
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * WORKER_MEMORY_MB  # KiB
 # JSON only: whoever can write to Redis must not be able to run code here. Signed, it must come from
 # who holds a key besides: TASK_SIGNING_STORE is a pattern of the certificates that are believed.
 CELERY_SECURITY_KEY = env_text("TASK_SIGNING_KEY_FILE", "") or None
@@ -624,7 +651,7 @@ CELERY_EVENT_SERIALIZER = "json"  # events are only displayed
 # Each queue has its own exchange and key: what is published by key reaches one queue, not both.
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name, type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
-    for name in ("sums", "detail", "compile", "preview")
+    for name in ("sums", "detail", "compile", "preview", "scenarios")
 ]
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue is an error, not a silent new list
 CELERY_TASK_DEFAULT_QUEUE = "compile"  # what names no queue must not delay a tick
@@ -636,9 +663,13 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.compile_book": {"queue": "compile"},
     "risk.workers.tasks.check_frame": {"queue": "compile"},
     "risk.workers.tasks.make_analytics": {"queue": "compile"},
+    "risk.workers.tasks.explain_frame": {"queue": "compile"},
     "risk.workers.tasks.preview_trade": {"queue": "preview"},
     "risk.workers.tasks.price_trade": {"queue": "preview"},
     "risk.workers.tasks.contract_flows": {"queue": "preview"},
+    "risk.workers.tasks.explain_trade": {"queue": "preview"},
+    "risk.reprice.tasks.reprice_close": {"queue": "preview"},
+    "risk.scenarios.tasks.refresh": {"queue": "scenarios"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
@@ -663,10 +694,15 @@ CELERY_TASK_ANNOTATIONS = {
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
     "risk.workers.tasks.check_frame": {"acks_late": False, "time_limit": 60},
     "risk.workers.tasks.make_analytics": {"acks_late": False, "time_limit": 60},
+    "risk.workers.tasks.explain_frame": {"acks_late": False, "time_limit": 60},
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
     "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.price_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},
+    "risk.workers.tasks.explain_trade": {"acks_late": False, "time_limit": 6},
+    "risk.reprice.tasks.reprice_close": {"acks_late": False, "time_limit": 30},
+    # A lost run is made good by the next.
+    "risk.scenarios.tasks.refresh": {"acks_late": False, "time_limit": 120},
     "risk.workers.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),

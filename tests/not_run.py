@@ -27,6 +27,7 @@ class Need(NamedTuple):
 
 
 CHROMIUM = Need("Chromium", "apt-get install chromium, or set CHROMIUM to its path")
+AXE = Need("axe-core", "pip install -r requirements-dev.txt")
 APACHE_KAFKA = Need(
     "Apache Kafka, which needs Java 17 and Maven",
     "apt-get install openjdk-17-jdk-headless maven, or set KAFKA_BOOTSTRAP_SERVERS",
@@ -36,6 +37,7 @@ ROOT_USER = Need("the user root", "run the tests as root")
 OWN_DATABASE = Need("a PostgreSQL that the tests start themselves", "unset DATABASE_URL")
 GIT_CLONE = Need("a git clone of the project", "git clone, and run the tests there")
 SAMPLE_DATA = Need("optional data of publishers", "put the file into ../shared/data")
+REPORTED_CASES = Need("the collected cases of public reports", "put them into ../shared/cases")
 ALL_FAULTS = Need("faults beyond the short core", "make faults, make soak")
 
 _left_out = pytest.StashKey[Counter[str]]()
@@ -54,6 +56,18 @@ def unless(met: bool, need: Need) -> pytest.MarkDecorator:
 def leave_out(config: pytest.Config, need: Need, tests: int) -> None:
     """Count tests that were deselected because of `need`."""
     config.stash.setdefault(_left_out, Counter())[need.reason()] += tests
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In one of several processes: hand over what this one has left out."""
+    if output := getattr(session.config, "workeroutput", None):
+        output["left_out"] = dict(session.config.stash.get(_left_out, {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every process has found the same tests, and so has left out the same."""
+    node.config.stash[_left_out] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -79,5 +93,5 @@ def _tests(number: int) -> str:
 
 
 def _reason(report: Any) -> str:
-    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple | list) else str(report.longrepr)
     return str(said).removeprefix("Skipped: ")

@@ -3,6 +3,9 @@
 What is configured by DATABASE_URL, REDIS_URL or KAFKA_BOOTSTRAP_SERVERS is used as it is; the
 rest is started as local processes under .local/test, from scratch, and stopped at the end. A run
 of nothing but the folders in ``NEED_NO_SERVERS`` starts none: ``make test ARGS=tests/pricing``.
+
+In a run with ``-n 2`` (pytest-xdist) each of its processes has servers of its own, under
+.local/test-gw0 and so on, and the process that only hands out the tests has none.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +25,14 @@ from devstack.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = Path(os.environ.get("RISK_TEST_BASE", ROOT / ".local" / "test"))
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER")
+if PROCESS:
+    BASE = BASE.with_name(f"{BASE.name}-{PROCESS}")
 
 NEED_NO_SERVERS = ("tests/pricing", "tests/benchmarks")
+TOGETHER = ("tests/faults/", "tests/risk/api/")
+"""Folders whose tests share what takes long to start, so one process of a run has them all."""
+
 _stack = pytest.StashKey[Stack]()
 
 # Tests call as fast as they can; those of the limits set their own.
@@ -46,7 +56,9 @@ def _start() -> Stack:
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Start the servers, unless the run needs none; pytest-django reads the settings after it."""
-    if not _needs_no_servers(early_config.known_args_namespace.file_or_dir):
+    known = early_config.known_args_namespace
+    only_hands_out = getattr(known, "numprocesses", None) and not PROCESS
+    if not only_hands_out and not _needs_no_servers(known.file_or_dir):
         early_config.stash[_stack] = _start()
     yield
 
@@ -57,6 +69,19 @@ def _needs_no_servers(paths: list[str]) -> bool:
     return bool(files) and all(
         any(file.is_relative_to(ROOT / folder) for folder in NEED_NO_SERVERS) for file in files
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, and whole folders of ``TOGETHER``."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = next(filter(nodeid.startswith, TOGETHER), None)
+            return folder or super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -22,10 +22,10 @@ import redis
 from django.db import connection
 
 from risk.store.frames import connect
+from tests.redis_databases import RedisDatabase
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 60.0
-REDIS_DB = 12
 
 
 @dataclass
@@ -98,7 +98,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def store_url(redis_url: str) -> str:
     """A Redis database that no other test uses."""
-    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DB}"))
+    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{RedisDatabase.WEB_PROCESSES:d}"))
 
 
 @pytest.fixture(scope="module")

@@ -101,14 +101,20 @@ def _wait() -> None:
         st.rerun()
 
 
-def login_address(page: str = "") -> str:
-    """Web's login page as browsers reach it; a login there leads back to a page of these."""
+def web_address() -> str:
+    """The web server as browsers reach it, without a slash at the end; "" when it is not known."""
     for name in ("WEB_PUBLIC_URL", "WEB_URL"):
         url = os.environ.get(name, "")
         if urlsplit(url).scheme in ("http", "https"):
-            back = f"/dashboard/{page}/" if page else "/dashboard/"
-            return f"{url.rstrip('/')}{LOGIN}?next={back}"
+            return url.rstrip("/")
     return ""
+
+
+def login_address(page: str = "") -> str:
+    """Web's login page as browsers reach it; a login there leads back to a page of these."""
+    url = web_address()
+    back = f"/dashboard/{page}/" if page else "/dashboard/"
+    return f"{url}{LOGIN}?next={back}" if url else ""
 
 
 def who(found: Viewer) -> str:

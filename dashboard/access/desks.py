@@ -17,7 +17,11 @@ import msgspec
 from dashboard.blotter import Trades
 from dashboard.data import Market, Reader, Sample, Snapshot
 from dashboard.opening import FIRST_READ, Opening
+from risk.limits.board import Board
+from risk.scenarios.answers import narrowed
+from risk.scenarios.messages import ScenarioFrame
 from risk.store.compiled_book import Manifest
+from risk.store.explains import Explain, ExplainedPeriod
 from risk.store.results import HistoryLine, Rollup, history_line
 
 
@@ -61,7 +65,9 @@ class OwnDesks:
         with self._lock:
             if whole is not self._whole:
                 markets = {name: self._market(found) for name, found in whole.markets.items()}
-                self._whole, self._snapshot = whole, replace(whole, markets=markets)
+                explains = {n: own_explain(e, self._desks) for n, e in whole.explains.items()}
+                self._whole = whole
+                self._snapshot = replace(whole, markets=markets, explains=explains)
             return self._snapshot
 
     def trades(self, market: Market) -> Trades | None:
@@ -69,6 +75,16 @@ class OwnDesks:
         whole = self._whole.markets.get(market.currency)
         found = self._reader.trades(whole) if whole is not None else None
         return own_trades(found, self._desks) if found is not None else None
+
+    def scenarios(self) -> ScenarioFrame | None:
+        """The newest scenario results, of the own desks."""
+        found = self._reader.scenarios()
+        return narrowed(found, self._desks) if found is not None else None
+
+    def limits(self) -> Board | None:
+        """The newest states of limits, of the own desks; those of the firm are not theirs."""
+        found = self._reader.limits()
+        return found.of_desks(self._desks) if found is not None else None
 
     def _market(self, market: Market) -> Market:
         return own_market(market, self._own(market.rollup))
@@ -95,6 +111,7 @@ def own_market(market: Market, own: Own) -> Market:
         samples=samples,
         comparable=market.comparable,
         detail=market.detail,
+        curve_samples=market.curve_samples,
     )
 
 
@@ -108,6 +125,23 @@ def own_rollup(rollup: Rollup, own: Own) -> Rollup:
         priced=sum(cell.trades - cell.failed for cell in cells),
         failures=[failure for failure in rollup.failures if failure.trade_id in own.trades],
         missing=[b for b in rollup.missing if own.blocks is None or b in own.blocks],
+    )
+
+
+def own_explain(explain: Explain, desks: Collection[str]) -> Explain:
+    """Groups and trades of the own desks; moves of quotes are everyone's."""
+    periods = {name: _own_period(period, desks) for name, period in explain.periods.items()}
+    return msgspec.structs.replace(explain, periods=periods)
+
+
+def _own_period(period: ExplainedPeriod, desks: Collection[str]) -> ExplainedPeriod:
+    groups = [group for group in period.groups if group.desk in desks]
+    books = {group.book for group in groups}
+    return msgspec.structs.replace(
+        period,
+        groups=groups,
+        unpriced=[trade for trade in period.unpriced if trade.book in books],
+        changes=[change for change in period.changes if change.book in books],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -22,11 +23,11 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
-COOKIE = "sessionid"
+COOKIE, CSRF_COOKIE = "sessionid", "csrftoken"
 PATH = "/api/v1/session/"
 CHECK_S, STANDS_S = 4.0, 60.0
 TIMEOUT_S = 1.5
-LONGEST_ANSWER = 1_000_000
+LONGEST_ANSWER = 8_000_000
 SESSIONS_KEPT = 1000
 KEY = re.compile(r"[A-Za-z0-9]{8,64}")
 """What Django's session keys look like; anything else is not worth a question."""
@@ -68,7 +69,7 @@ class Web:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an HTTP URL")
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port, self._url = parts.hostname, parts.port, url
         self._prefix = parts.path.rstrip("/")
 
     def ask(self, key: str) -> Answer:
@@ -81,10 +82,36 @@ class Web:
 
         No redirect is followed: the cookie goes nowhere else.
         """
+        return self._call("GET", path, timeout_s, {"Cookie": f"{COOKIE}={key}"})
+
+    def send(
+        self, method: str, key: str, path: str, body: object, timeout_s: float
+    ) -> tuple[int, bytes] | None:
+        """The same of a POST or PATCH with a JSON body.
+
+        Django wants the same secret in a cookie and in a header, which no other site can send with
+        a browser's cookie. Here no browser sends anything: each call makes a secret of its own.
+        """
+        secret = secrets.token_hex(16)
+        headers = {
+            "Cookie": f"{COOKIE}={key}; {CSRF_COOKIE}={secret}",
+            "X-CSRFToken": secret,
+            "Content-Type": "application/json",
+            "Referer": self._url,
+        }
+        return self._call(method, path, timeout_s, headers, msgspec.json.encode(body))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        timeout_s: float,
+        headers: dict[str, str],
+        body: bytes | None = None,
+    ) -> tuple[int, bytes] | None:
         connection = self._kind(self._host, self._port, timeout=timeout_s)
         try:
-            headers = {"Cookie": f"{COOKIE}={key}"}
-            connection.request("GET", self._prefix + path, headers=headers)
+            connection.request(method, self._prefix + path, body=body, headers=headers)
             response = connection.getresponse()
             return response.status, response.read(LONGEST_ANSWER)
         except (OSError, HTTPException) as error:

@@ -1,4 +1,4 @@
-"""The overview page: levels, changes, ladders, curves, desks and the biggest movers."""
+"""The overview page: levels, P&L and its terms, ladders, curves, desks, limits and movers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, format, hops, risk, screen, theme
+from dashboard import charts, format, limits, risk, screen, theme
 from dashboard.blotter import Trades
 from dashboard.data import Market, Snapshot
+from dashboard.pnl import Pnl, pnl
 from dashboard.risk import Choice
-from dashboard.status import live_bridges
+from risk.limits.board import STALE_S, Board
+from risk.scenarios import answers
+from risk.scenarios.messages import ScenarioFrame
 
 CHART_PX, TABLE_ROW_PX = 268, 28
-TOP_PX, BOTTOM_PX = 340, 330
+TOP_PX, BOTTOM_PX = 340, 368
+DESKS_PX, LIMITS_PX = 156, 202
 LADDERS: dict[str, risk.LadderName] = {"KRD": "krd", "Par": "ladder_par"}
 CURVE_FAMILIES = (risk.OIS, risk.GOVT, risk.PROJECTION)
 GROUPS = ("Ccy", "Desk", "Type", "Book")
@@ -42,18 +46,65 @@ def head(title: str, note: str = "") -> None:
 # --- Cards -----------------------------------------------------------------------------------
 
 
-def cards(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) -> None:
-    """Draw the six headline numbers."""
+def cards(
+    markets: Sequence[Market],
+    choice: Choice,
+    explained: Pnl,
+    scenarios: ScenarioFrame | None,
+    board: Board | None,
+) -> None:
+    """Draw the headline numbers."""
     change = risk.change(markets, choice)
     found = (
         npv_card(markets, choice, change),
+        close_card(explained),
         pnl_card(markets, choice, change),
         dv01_card(markets, choice),
         key_rate_card(markets, choice),
+        *tail_cards(scenarios, choice, board),
         latency_card(markets),
-        pipeline_card(snapshot, markets),
     )
     st.html(theme.cards(found))
+
+
+def close_card(explained: Pnl) -> theme.Card:
+    """P&L since the close, and its largest term."""
+    terms = explained.total()
+    steps = explained.steps()[:-1]
+    title, amount = max(steps, key=lambda step: abs(step[1]), default=("", None))
+    frames = "; ".join(
+        f"{e.currency} since {e.periods[explained.period].start_date}" for e in explained.explains
+    )
+    return theme.Card(
+        "P&L since close",
+        format.money(terms.get("total"), signed=True),
+        f"{title} {format.money(amount, signed=True)}" if title else "not explained yet",
+        " ".join((frames, *explained.reasons)) or "Explained after the first frame of a day.",
+    )
+
+
+def tail_cards(
+    scenarios: ScenarioFrame | None, choice: Choice, board: Board | None
+) -> tuple[theme.Card, theme.Card]:
+    """Value at risk and expected shortfall, each with its limit's use."""
+    scope = answers.scope_of(choice.currencies, choice.products, choice.desk)
+    now_s = time.time()
+    answer = None if scenarios is None else answers.value_at_risk(scenarios, scope, now_s=now_s)
+    total = answer["total"] if answer else None
+    age = format.age(answer["stamp"]["age_s"]) if answer and total else ""
+    rows = board.limits if board is not None and choice.all_products else []
+    found = []
+    for title, level, name, of_limit in (
+        ("VaR 99 %, 1 day", "99", "var", "var"),
+        ("ES 97.5 %, 1 day", "97.5", "expected_shortfall", "expected_shortfall"),
+    ):
+        row = next((r for r in total["levels"] if r["level"] == level), None) if total else None
+        use = limits.of_measure(rows, of_limit, level, choice.desk)
+        note = ", ".join(part for part in (use, f"{age} old" if age else "") if part)
+        hint = "Full revaluation of the historical days, in USD. The page Scenarios has its tail."
+        value = format.money(row[name]) if row else format.NOTHING
+        found.append(theme.Card(title, value, note or "no scenarios yet", hint))
+    return found[0], found[1]
 
 
 def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> theme.Card:
@@ -131,26 +182,6 @@ def latency_card(markets: Sequence[Market]) -> theme.Card:
     )
 
 
-def pipeline_card(snapshot: Snapshot, markets: Sequence[Market]) -> theme.Card:
-    """Draw the numbers of bridges, workers and waiting ticks."""
-    now_s = time.time()
-    alive = live_bridges(snapshot, now_s)
-    lag, opened = sum(p.lag for p in alive), sum(p.open_frames for p in alive)
-    resent = sum(p.resent for p in alive)
-    processes = sum(worker.processes for worker in snapshot.workers)
-    bridges = format.count(len(alive), "bridge")
-    workers = format.count(len(snapshot.workers), "worker")
-    return theme.Card(
-        "Pipeline",
-        format.count(processes, "process", "processes"),
-        f"lag {lag:,}, open {opened}, resent {resent:,}" if alive else "no bridge",
-        f"{bridges} and {workers} alive. Lag: ticks waiting in Kafka. Open: frames being "
-        "priced. Resent: parts and blocks sent again. Bars: frames per second.",
-        points=risk.thinned(hops.frame_rate(markets, now_s)),
-        bars=True,
-    )
-
-
 # --- Charts ----------------------------------------------------------------------------------
 
 
@@ -158,7 +189,7 @@ def ladder_panel(markets: Sequence[Market], choice: Choice) -> None:
     """Key rates by tenor, and the exact numbers on demand."""
     with st.container(key="panel-ladder", border=True, height=TOP_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            head("Key-rate DV01", "USD per 1 bp, by tenor and currency")
+            head("Key-rate DV01", "USD per bp")
             name = switch("Ladder", tuple(LADDERS), "ladder")
             family = switch("Curves", (risk.ALL, *CURVE_FAMILIES), "ladder-family")
             with st.popover("Exact", key="switch-exact"):
@@ -183,7 +214,7 @@ def curves_panel(markets: Sequence[Market]) -> None:
     """Zero rates now and at the opening."""
     with st.container(key="panel-curves", border=True, height=TOP_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            head("Curves", "zero rates: solid now, dotted open, bars change in bp")
+            head("Zero rates", "dotted: open")
             family = switch("Family", CURVE_FAMILIES, "curves-family")
         lines = risk.curve_lines(markets, family)
         st.echarts_chart(
@@ -193,6 +224,31 @@ def curves_panel(markets: Sequence[Market]) -> None:
             key="curves",
             alt="Zero rates by tenor now and at the opening, and their change in basis points",
         )
+
+
+def pnl_panel(explained: Pnl, now_s: float) -> None:
+    """P&L since the close by term."""
+    with st.container(key="panel-pnl", border=True, height=TOP_PX, gap="small"):
+        ages = [now_s - e.frame_published_ns / 1e9 for e in explained.explains]
+        age = f", frames of {format.age(max(ages))} ago" if ages else ""
+        head("P&L since close", f"USD by term{age}")
+        if not any(e.periods[explained.period].groups for e in explained.explains):
+            st.info(NOT_EXPLAINED)
+            return
+        steps = [(title, format.money(x, signed=True), x) for title, x in explained.steps()]
+        st.echarts_chart(
+            charts.waterfall_chart(steps),
+            theme=None,
+            height=CHART_PX,
+            key="waterfall",
+            alt="P&L by term in US dollars: " + ", ".join(f"{t} {text}" for t, text, _ in steps),
+        )
+
+
+NOT_EXPLAINED = (
+    "Not explained yet: it needs a frame of the day before, and a worker of compilations, "
+    "`celery -A riskproject worker --queues compile`. Reasons are on the page P&L."
+)
 
 
 # --- Tables ----------------------------------------------------------------------------------
@@ -207,7 +263,7 @@ def breakdown_panel(markets: Sequence[Market], choice: Choice) -> None:
         st.echarts_chart(
             charts.breakdown_chart(risk.breakdown(markets, choice, by)),
             theme=None,
-            height=CHART_PX - 10,
+            height=CHART_PX + 30,
             key="breakdown",
             alt="DV01 in US dollars per basis point by group, bonds and swaps",
         )
@@ -231,11 +287,20 @@ DESK_COLUMNS = (
 )
 MOVER_COLUMNS = (
     theme.Column("Trade"),
-    theme.Column("Ccy"),
     theme.Column("Book"),
     theme.Column("DV01", "number"),
     theme.Column("P&L", "signed"),
+    theme.Column("Moved most by"),
 )
+LIMIT_COLUMNS = (
+    theme.Column("State", "state"),
+    theme.Column("Limit"),
+    theme.Column("Now", "number"),
+    theme.Column("Hard", "number"),
+    theme.Column("Used", "use"),
+)
+NO_BOARD = "No process evaluates limits: `python manage.py runlimits`"
+NO_LIMITS = "None is defined: `python manage.py seed_limits`, or the admin under Control"
 
 
 def desks_panel(markets: Sequence[Market], choice: Choice) -> None:
@@ -252,12 +317,43 @@ def desks_panel(markets: Sequence[Market], choice: Choice) -> None:
         for row in risk.desk_rows(markets, choice)
     ]
     found = risk.troubles(markets)
-    with st.container(key="panel-desks", border=True, height=BOTTOM_PX, gap="small"):
-        head("Desks", f"USD; P&L since open{_later(markets)}")
+    with st.container(key="panel-desks", border=True, height=DESKS_PX, gap="small"):
+        head("Desks", f"USD; P&L since open{_later(markets)}; {_summary(markets, found)}")
         st.html(theme.table(DESK_COLUMNS, rows))
-        head("Excluded from the totals", _summary(markets, found))
         if found:
+            head("Excluded from the totals")
             screen.trouble_table(found, key="failed", height=110)
+
+
+def limits_panel(board: Board | None, choice: Choice, now_s: float) -> None:
+    """The worst limits first."""
+    with st.container(key="panel-limits", border=True, height=LIMITS_PX, gap="small"):
+        if board is None:
+            head("Limits", NO_BOARD)
+            return
+        found, _ = limits.chosen(board, choice)
+        age_s = now_s - board.made_ns / 1e9
+        old = f", {format.age(age_s)} old: no process evaluates them" if age_s > STALE_S else ""
+        head("Limits", NO_LIMITS if not found else f"worst first{old}")
+        rows = [
+            (
+                row.state,
+                row.code,
+                _short(row.value),
+                f"{_short(row.hard_limit)} {row.amounts_in}",
+                limits.used(row),
+            )
+            for row in limits.in_order(found)
+        ]
+        if rows:
+            st.html(theme.table(LIMIT_COLUMNS, rows))
+
+
+def _short(value: float | None) -> str:
+    """A short amount with its sign."""
+    if value is None:
+        return format.NOTHING
+    return f"{'-' if value < 0 else ''}{format.short(abs(value))}"
 
 
 def _later(markets: Sequence[Market]) -> str:
@@ -269,7 +365,7 @@ def _later(markets: Sequence[Market]) -> str:
 def _summary(markets: Sequence[Market], found: Sequence[risk.Trouble]) -> str:
     trades = sum(market.rollup.trades for market in markets)
     if not found:
-        return f"nothing: all {format.count(trades, 'trade')} priced"
+        return f"all {format.count(trades, 'trade')} priced"
     priced = sum(market.rollup.priced for market in markets)
     return f"{priced:,} of {format.count(trades, 'trade')} priced"
 
@@ -287,7 +383,7 @@ def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice
             return
         found = risk.movers(markets, trades, choice, by="pnl" if by == "P&L" else "dv01")
         rows = [
-            (r.trade, r.currency, r.book, dollars(r.dv01), dollars(r.pnl, signed=True))
+            (r.trade, r.book, dollars(r.dv01), dollars(r.pnl, signed=True), r.why)
             for r in found.itertuples(index=False)
         ]
         st.html(theme.table(MOVER_COLUMNS, rows))
@@ -313,17 +409,25 @@ def overview(choice: Choice, before: Snapshot) -> None:
         return
     trades = {m.currency: found for m in markets if (found := reader.trades(m))}
     with st.container(key="body"):
-        cards(snapshot, markets, choice)
-        left, right = st.columns([55, 45], gap="small")
-        with left:
+        explained, board, now_s = (
+            pnl(snapshot.explains, choice, "close"),
+            reader.limits(),
+            time.time(),
+        )
+        cards(markets, choice, explained, reader.scenarios(), board)
+        columns = st.columns([41, 31, 28], gap="small")
+        with columns[0]:
             ladder_panel(markets, choice)
-        with right:
+        with columns[1]:
+            pnl_panel(explained, now_s)
+        with columns[2]:
             curves_panel(markets)
-        columns = st.columns([30, 34, 36], gap="small")
+        columns = st.columns([26, 36, 38], gap="small")
         with columns[0]:
             breakdown_panel(markets, choice)
         with columns[1]:
             desks_panel(markets, choice)
+            limits_panel(board, choice, now_s)
         with columns[2]:
             movers_panel(markets, trades, choice)
 

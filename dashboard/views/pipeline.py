@@ -18,7 +18,7 @@ from risk.store.heartbeats import STALE_S, BridgePulse, ProcessPulse, WorkerPuls
 
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
 PANEL_PX, CHART_PX = 356, 290
-BELOW_PX = 384
+BELOW_PX = 450
 DETAIL_PX, ROW_PX = 96, 26
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
 # What it means, by queue, that no worker takes its tasks. (A string here would be shown.)
@@ -115,7 +115,7 @@ def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: floa
     with st.container(key="panel-percentiles", border=True, height=BELOW_PX, gap="small"):
         note = f"of {format.count(len(samples), 'frame')}; percentiles do not add up"
         st.html(theme.heading("Hops", note))
-        st.dataframe(table, hide_index=True, height=178, row_height=28, key="hop-table")
+        st.dataframe(table, hide_index=True, height=180, row_height=28, key="hop-table")
         processes_table(snapshot, now_s)
         links()
 
@@ -127,9 +127,9 @@ def processes_table(snapshot: Snapshot, now_s: float) -> None:
             st.info(sentence)
     table = pd.DataFrame(
         [process_row(pulse, now_s) for pulse in by_importance(snapshot.processes)],
-        columns=["Process", "Name", "Up", "Last word"],
+        columns=["Process", "Name", "Up", "Heartbeat ago"],
     )
-    st.dataframe(table, hide_index=True, height=132, row_height=24, key="processes")
+    st.dataframe(table, hide_index=True, height=190, row_height=22, key="processes")
 
 
 def by_importance(pulses: Sequence[ProcessPulse]) -> list[ProcessPulse]:
@@ -154,7 +154,7 @@ def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:
         st.dataframe(
             table.set_index("Bridge").T.rename_axis("").reset_index(),
             hide_index=True,
-            height=322,
+            height=390,
             row_height=22,
             key="bridges",
         )

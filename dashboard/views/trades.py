@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import blotter, charts, detail, format, priced_now, screen, theme
+from dashboard import blotter, charts, detail, format, screen, theme
 from dashboard.access import auth
+from dashboard.answers import priced_now
+from dashboard.answers.priced_now import PricedNow
 from dashboard.blotter import Sort, TradeKey, TradeRow, Trades
 from dashboard.data import Market, Snapshot
-from dashboard.priced_now import PricedNow
 from dashboard.risk import NO_DESK, Choice
 from pricing.measures.table import TABLE
 
@@ -37,10 +38,11 @@ SHOWN = {
     "book": "Book",
     "product": "Product",
     **{row.name: row.label for row in IN_BLOTTER},
+    "pnl": "P&L",
     "status": "Status",
     "message": "Message",
 }
-NUMBER_FORMATS = {row.label: row.number_format for row in IN_BLOTTER}
+NUMBER_FORMATS = {row.label: row.number_format for row in IN_BLOTTER} | {"P&L": "%,.0f"}
 COLUMN_OF = {title: column for column, title in SHOWN.items()}
 
 
@@ -75,16 +77,21 @@ def search_row(snapshot: Snapshot) -> tuple[Search, bool]:
     books = sorted({cell.book for market in markets for cell in market.rollup.cells})
     with st.container(horizontal=True, vertical_alignment="center", key="search"):
         text = st.text_input(
-            "Trade", placeholder="Trade id contains ...", key="text", width=260, **_BARE
+            "Trade",
+            placeholder="Trade id contains ...",
+            key="text",
+            width=260,
+            bind="query-params",
+            **_BARE,
         )
-        chosen = st.multiselect("Book", books, placeholder="All books", key="books", **_BARE)
+        chosen = st.multiselect("Book", books, placeholder="All books", key="books", **_KEPT)
         status = st.segmented_control(
             "Status",
             [ALL_TRADES, NOT_PRICED],
             default=ALL_TRADES,
             required=True,
             key="only",
-            **_BARE,
+            **_KEPT,
         )
         live = st.toggle(
             "Live", value=True, key="live", help="Off: the table does not update while you read it."
@@ -93,6 +100,7 @@ def search_row(snapshot: Snapshot) -> tuple[Search, bool]:
 
 
 _BARE: dict[str, Any] = {"label_visibility": "collapsed"}
+_KEPT: dict[str, Any] = {**_BARE, "bind": "query-params"}
 
 
 def held_or_new(markets: Sequence[Market], *, live: bool) -> dict[str, Trades]:
@@ -156,19 +164,37 @@ def column_config(sort: Sort) -> dict[str, Any]:
 
 def _heading(title: str, label: str | None = None) -> Any:
     if title in NUMBER_FORMATS:
-        return st.column_config.NumberColumn(label, format=NUMBER_FORMATS[title], width=110)
+        return st.column_config.NumberColumn(label, format=NUMBER_FORMATS[title], width=90)
     return st.column_config.TextColumn(label)
 
 
-def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) -> None:
+def columns_shown() -> list[str]:
+    """The titles of the columns that the user has chosen, in the order of the table."""
+    with st.popover("Columns", key="switch-columns"):
+        chosen = st.multiselect(
+            "Columns",
+            list(COLUMN_OF),
+            placeholder="All columns",
+            key="columns",
+            bind="query-params",
+        )
+    titles = [title for title in COLUMN_OF if title in chosen]
+    return titles or list(COLUMN_OF)
+
+
+def blotter_table(
+    rows: pd.DataFrame, shown: Sequence[TradeKey], question: int, titles: Sequence[str]
+) -> None:
     """Draw one page of the table.
 
     The widget is known by the keys of its rows: as long as it is the same widget, a place is the
     same trade. Another widget gets the tick by the trade's key.
     """
     sort: Sort = st.session_state[SORT]
-    table = blotter.in_order(rows, shown)[list(SHOWN)].rename(columns=SHOWN)
-    widget = f"blotter-{hash((question, sort, tuple(shown)))}"
+    page = blotter.in_order(rows, shown)[list(SHOWN)]
+    page["product"] = page["product"].map(format.product)
+    table = page.rename(columns=SHOWN)[list(titles)]
+    widget = f"blotter-{hash((question, sort, tuple(shown), tuple(titles)))}"
     chosen = st.session_state.get(TRADE)
     st.dataframe(
         table,
@@ -176,7 +202,7 @@ def blotter_table(rows: pd.DataFrame, shown: Sequence[TradeKey], question: int) 
         height=TABLE_PX,
         key=widget,
         row_height=28,
-        column_config=column_config(sort),
+        column_config={title: of for title, of in column_config(sort).items() if title in titles},
         on_select=partial(on_click, widget, shown),
         # With columns to select, the grid does not sort by itself: its order would be its own.
         selection_mode=["single-row", "single-column"],
@@ -276,7 +302,9 @@ def price_now(key: TradeKey) -> None:
 
 
 def _about(row: pd.Series) -> str:
-    return ", ".join(part for part in (row["product"], row["book"], row["desk"]) if part)
+    return ", ".join(
+        part for part in (format.product(row["product"]), row["book"], row["desk"]) if part
+    )
 
 
 def trade_tabs(ladder: pd.DataFrame, measures: pd.DataFrame, currency: str) -> None:
@@ -355,9 +383,10 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html(theme.heading("Blotter", summary(rows, table)))
                 shown = page_of(order, question)
+                titles = columns_shown()
                 st.button("Sort again", key="switch-sort", help=SORT_HINT, on_click=sort_again)
-                download(rows, trades)
-            blotter_table(rows, shown, question)
+                download(rows, order, titles, trades)
+            blotter_table(rows, shown, question, titles)
         with right:
             trade_panel(chosen_row(rows), trades, markets)
 
@@ -368,18 +397,33 @@ SORT_HINT = (
 )
 
 
-def download(rows: pd.DataFrame, trades: Mapping[str, Trades]) -> None:
-    """CSV of all rows that pass the filters, made when it is asked for."""
+def download(
+    rows: pd.DataFrame,
+    order: Sequence[TradeKey],
+    titles: Sequence[str],
+    trades: Mapping[str, Trades],
+) -> None:
+    """CSV of the rows that pass the filters, all pages, in the order and columns of the table."""
     stamps = {currency: found.stamp for currency, found in trades.items()}
     newest = max(stamp.market_time for stamp in stamps.values())
     st.download_button(
         "CSV",
-        partial(blotter.csv_bytes, rows[list(SHOWN)], stamps),
+        partial(csv, rows, order, [COLUMN_OF[title] for title in titles], stamps),
         file_name=f"trades-{newest:%Y%m%dT%H%M%SZ}.csv",
         mime="text/csv",
         key="switch-csv",
         on_click="ignore",
     )
+
+
+def csv(
+    rows: pd.DataFrame,
+    order: Sequence[TradeKey],
+    columns: Sequence[str],
+    stamps: Mapping[str, blotter.Stamp],
+) -> bytes:
+    """The file, made when it is asked for."""
+    return blotter.csv_bytes(blotter.in_order(rows, order), stamps, columns)
 
 
 first = screen.reader().snapshot()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from pricing.curves.quotes import TENOR, CurveQuotes, check_numbers, check_quotes, check_tenors
+from pricing.curves.quote_ids import is_id
+from pricing.curves.quotes import CurveQuotes, check_numbers, check_quotes, check_tenors
 from pricing.errors import BadInput, shortened
 from pricing.json_objects import doubled_key
 from pricing.markets.conventions import CURRENCIES, CURVES
@@ -217,13 +217,9 @@ def _check_count(tick: MarketTick) -> None:
     check_market(tick.curves)
     for curve, tenors in tick.curves.items():
         for tenor in tenors:
-            if not _is_tenor(tenor):
-                raise BadTick("UNKNOWN_TENOR", f"{curve}: {tenor!r} is not valid; such as 10Y")
-
-
-@lru_cache(maxsize=1024)
-def _is_tenor(text: str) -> bool:
-    return TENOR.fullmatch(text) is not None
+            if not is_id(tenor):
+                shown = f"{shortened(repr(tenor))} is not valid; such as 10Y or SR3H25"
+                raise BadTick("UNKNOWN_TENOR", f"{curve}: {shown}")
 
 
 def _decode(decoder: Any, raw: bytes | None) -> Any:

@@ -11,8 +11,9 @@ import msgspec
 
 from feedbridge.bridge import decode
 from feedbridge.bridge.ledger import Place
-from feedbridge.bridge.market_state import Board, Market
+from feedbridge.bridge.market_state import NEAR_DAYS, Board, Market
 from feedbridge.dead_letters.producer import DeadLetter
+from pricing.curves.sanity import CurveWarning, SanityLimits, moved_quotes
 from risk.store.compiled_book import BookRef, Books
 from risk.store.frames import Frames
 from risk.store.fx import Fx, read_fx
@@ -103,12 +104,13 @@ class SentTasks:
 class OpenFrame(SentTasks):
     """A frame whose sums were dispatched and are not published yet; by part.
 
-    ``netting`` is the block that each part was seen to be at, when its worker adds up the flows of
-    a new book; -1 for none.
+    ``moved`` warns of quotes that are far from those of the frame before. ``netting`` is the block
+    that each part was seen to be at, when its worker adds up the flows of a new book; -1 for none.
     """
 
     market: Market
     ticks: list[AcceptedTick]
+    moved: list[CurveWarning] = field(default_factory=list)
     netting: dict[int, int] = field(default_factory=dict)
 
     def part_of(self, block: int) -> int:
@@ -185,8 +187,16 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
         wall_ns: Callable[[], int] = time.time_ns,
         parts_of: Callable[[int], int] = parts_for,
+        sanity: SanityLimits = SanityLimits(),
+        strict: bool = False,
     ) -> None:
-        """Send nothing yet. ``parts_of`` gives the parts of the sums of a book from its trades."""
+        """Send nothing yet.
+
+        ``parts_of`` gives the parts of the sums of a book from its trades. ``sanity`` says how far
+        a quote may move from frame to frame without a warning; with ``strict`` a market with a
+        warning of any kind is refused.
+        """
+        self.sanity, self.strict = sanity, strict
         self.frames, self.books, self.numbers = frames, books, numbers
         self.parts_of = parts_of
         self.send_sums, self.send_detail = send_sums, send_detail
@@ -199,6 +209,7 @@ class Dispatcher:
         market: Market,
         ticks: list[AcceptedTick],
         excluded_blocks: Callable[[str, str], set[int]] = lambda currency, version: set(),
+        before: Market | None = None,
     ) -> OpenFrame:
         """Open a frame of a market for the ticks it stands for, and send the tasks of its sums.
 
@@ -206,6 +217,7 @@ class Dispatcher:
             market: All quotes of a currency.
             ticks: What the frame stands for; none when the book has moved.
             excluded_blocks: Gives the blocks of a currency and book version to leave out.
+            before: The market of the frame before, whose quotes these are compared with.
 
         Raises:
             NoBook: Nothing is compiled for the currency.
@@ -218,6 +230,8 @@ class Dispatcher:
             raise NoBook(market.currency)
         header = self._header(market, ticks, book, read_fx(self.frames.client))
         frame = OpenFrame(header=header, market=market, ticks=ticks, opened_s=self.clock())
+        if before is not None and abs((market.date - before.date).days) <= NEAR_DAYS:
+            frame.moved = moved_quotes(before.curves, market.curves, self.sanity)
         if not self.frames.open(header):
             raise Overtaken(f"{header.currency} frame {header.frame} is below the published one")
         frame.excluded = excluded_blocks(header.currency, header.book_version)
@@ -240,6 +254,8 @@ class Dispatcher:
             parts=frame.header.parts,
             excluded=sorted(frame.excluded),
             attempt=frame.attempts.get(part, 0) + 1,
+            moved=frame.moved,
+            strict=self.strict,
         )
         self.send_sums(msgspec.to_builtins(job))
         frame.note_sent(part, self.clock())

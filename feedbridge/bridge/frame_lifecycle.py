@@ -353,7 +353,8 @@ class FrameLifecycle:
             return
         name = state.currency
         try:
-            frame = self.dispatcher.open(market, ticks, self.poison_trades.isolated_blocks)
+            isolated = self.poison_trades.isolated_blocks
+            frame = self.dispatcher.open(market, ticks, isolated, state.published)
         except NoBook:
             self.ask_for_book(name)  # the ticks wait for it
             return

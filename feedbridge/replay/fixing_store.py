@@ -11,11 +11,13 @@ from decimal import Decimal
 from feedbridge.replay.history.fixings import DerivedFixing
 from instruments.models import Fixing
 from instruments.models.book_version import book_changed, bulk_change
+from instruments.trade_repository import note_history
 
 DERIVED = frozenset({"proxy", "synthetic"})
 """Sources of rows that may be overwritten; rows of other sources belong to a user or a feed."""
 
 BATCH = 2000
+REASON = "derived from the stored curves"
 
 Found = dict[tuple[str, dt.date], Fixing]
 
@@ -81,3 +83,7 @@ def _write(rows: list[Fixing]) -> None:
         unique_fields=["index", "date"],
         update_fields=["rate", "source", "version", "updated"],
     )
+    for new in (True, False):
+        keys = [row.pk for row in rows if (row.version == 1) is new]
+        if keys:
+            note_history(Fixing.objects.filter(pk__in=keys), REASON, new=new)

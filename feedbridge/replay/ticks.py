@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from feedbridge.replay.history.daily import CurveHistory, DailyCurves
-from feedbridge.replay.history.intraday import intraday_curves
 from pricing.curves.quotes import CurveQuotes
 from pricing.errors import BadInput
 from pricing.markets.business_dates import business_date
+from risk.history.intraday import intraday_curves
 from risk.store.messages import MarketTick
 
 DEFAULT_START = dt.date(2024, 1, 2)

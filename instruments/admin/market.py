@@ -1,4 +1,4 @@
-"""Admin pages of fixings and of initial exchange rates."""
+"""Admin pages of fixings, of initial exchange rates and of scenarios."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from instruments.admin.shared.display_format import percent
 from instruments.admin.shared.row import RowAdmin
-from instruments.models import Fixing, FxRate
+from instruments.models import Fixing, FxRate, ScenarioShock
 
 
 @admin.register(Fixing)
@@ -27,3 +27,10 @@ class FxRateAdmin(RowAdmin):
     list_filter = ("currency", "source")
     search_fields = ("currency", "source")
     date_hierarchy = "date"
+
+
+@admin.register(ScenarioShock)
+class ScenarioShockAdmin(RowAdmin):
+    list_display = ("code", "scenario", "space", "currency", "curve", "shape", "tenor", "move_bp")
+    list_filter = ("scenario", "space", "currency")
+    search_fields = ("code", "scenario")

@@ -14,8 +14,21 @@ from instruments.admin.shared.panel import Panel, live
 from instruments.admin.shared.row import KeptRows, RowAdmin
 from instruments.admin.swap_form import SwapForm
 from instruments.admin_access import SeenRowsFilter
-from instruments.models import BondPosition, InterestRateFuture, Status, Swap, trade_models
+from instruments.models import (
+    BondFuture,
+    BondPosition,
+    Deliverable,
+    InterestRateFuture,
+    Status,
+    Swap,
+    trade_models,
+)
 from pricing.markets import conventions
+
+FEES: tuple[str, Any] = (
+    "Considerations",
+    {"classes": ("collapse",), "fields": (("upfront_fee", "termination_fee"),)},
+)
 
 
 class TradeAdmin(KeptRows, RowAdmin):
@@ -122,6 +135,7 @@ class SwapAdmin(TradeAdmin):
             ("pay_receive", "notional"), ("fixed_rate", "fixed"), ("effective_date", "trade_date"),
             ("termination_date", "tenor"), "spread_bp",
         )}),
+        FEES,
         ("Stubs and schedule", {"classes": ("collapse",), "fields": (
             ("first_regular_date", "last_regular_date"), ("roll_day", "stub_index"),
             "notional_schedule", "fixed_rate_schedule",
@@ -171,6 +185,7 @@ class InterestRateFutureAdmin(TradeAdmin):
     fieldsets = (
         (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
         ("Terms", {"fields": (("contracts", "trade_price"), ("convexity_bp", "forecast_curve"))}),
+        FEES,
         ("Contract", {"fields": (("tick_value", "last_trading_date", "settlement_date"),)}),
         ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
     )
@@ -178,6 +193,49 @@ class InterestRateFutureAdmin(TradeAdmin):
     @admin.display(description="contracts", ordering="contracts")
     def position(self, future: InterestRateFuture) -> str:
         return money(future.contracts)
+
+
+@admin.register(BondFuture)
+class BondFutureAdmin(TradeAdmin):
+    list_display = (
+        "trade_id",
+        "contract",
+        "position",
+        "trade_price",
+        "delivery_date",
+        "book",
+        "status",
+    )
+    list_filter = ("status", ("book__desk", SeenRowsFilter), ("book", SeenRowsFilter))
+    list_select_related = ("book",)
+    search_fields = ("trade_id", "contract")
+    autocomplete_fields = ("book",)
+    readonly_fields = (
+        *RowAdmin.readonly_fields,
+        "tick_value",
+        "last_trading_date",
+        "delivery_date",
+    )
+    fieldsets = (
+        (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
+        ("Terms", {"fields": (("contracts", "trade_price"), "option_value")}),
+        FEES,
+        ("Contract", {"fields": (("tick_value", "last_trading_date", "delivery_date"),)}),
+        ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
+    )
+
+    @admin.display(description="contracts", ordering="contracts")
+    def position(self, future: BondFuture) -> str:
+        return money(future.contracts)
+
+
+@admin.register(Deliverable)
+class DeliverableAdmin(RowAdmin):
+    list_display = ("code", "contract", "bond", "conversion_factor", "z_spread_bp")
+    list_filter = ("contract",)
+    list_select_related = ("bond",)
+    search_fields = ("code", "contract", "bond__code", "bond__isin")
+    autocomplete_fields = ("bond",)
 
 
 class OtherTradeAdmin(TradeAdmin):

@@ -1,4 +1,4 @@
-"""Create or update many rows in one call from a JSON array, CSV or XLSX, with a result per row."""
+"""Create or update many rows in one call, from JSON, CSV, XLSX or FpML, with a result per row."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class XlsxParser(FileParser):
     """A workbook; `sheet` names the one that is meant when several hold cells."""
 
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class XmlParser(FileParser):
+    """An FpML 5 document."""
+
+    media_type = "application/xml"
 
 
 class RowAnswer(serializers.Serializer[Any]):
@@ -86,6 +92,7 @@ class BulkMixin:
             "application/json": {"type": "array", "items": {"type": "object"}},
             CsvParser.media_type: {"type": "string"},
             XlsxParser.media_type: {"type": "string", "format": "binary"},
+            XmlParser.media_type: {"type": "string"},
         },
         responses=BulkAnswer,
         filters=False,
@@ -93,7 +100,7 @@ class BulkMixin:
     @action(
         detail=False,
         methods=["post"],
-        parser_classes=(json_parser.LongJSONParser, CsvParser, XlsxParser),
+        parser_classes=(json_parser.LongJSONParser, CsvParser, XlsxParser, XmlParser),
         throttle_classes=(PerAddress, PerUser, Uploads),
         pagination_class=None,
         filter_backends=(),

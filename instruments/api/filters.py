@@ -19,9 +19,26 @@ from rest_framework.views import APIView
 
 from instruments import validation
 from instruments.api.refusals import check_query
-from instruments.models import Bond, BondPosition, Book, Fixing, FxRate, Status, Swap
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    Deliverable,
+    Fixing,
+    FxRate,
+    Limit,
+    ScenarioShock,
+    SetStatus,
+    Status,
+    Swap,
+    TemporaryLimit,
+    WhatIfSet,
+)
 from instruments.models.swap import PayReceive
+from pricing.exposure.definition import MEASURES
 from pricing.markets import conventions
+from riskproject.web.tables.answers import FIELDS
+from riskproject.web.tables.paging import CURSOR
 
 CURRENCIES = [(code, code) for code in conventions.CURRENCIES]
 SEARCH_TERMS, SEARCH_CHARACTERS = 8, 200
@@ -29,6 +46,8 @@ ORDERINGS = 8
 NOT_FILTERS = (
     "page",
     "page_size",
+    CURSOR,
+    FIELDS,
     api_settings.SEARCH_PARAM,
     api_settings.ORDERING_PARAM,
     api_settings.URL_FORMAT_OVERRIDE,
@@ -174,4 +193,50 @@ class FxRateFilter(filters.FilterSet):
 
     class Meta:
         model = FxRate
+        fields = ()
+
+
+class WhatIfSetFilter(filters.FilterSet):
+    desk = filters.CharFilter(field_name="desk__code")
+    status = filters.ChoiceFilter(choices=SetStatus.choices)
+
+    class Meta:
+        model = WhatIfSet
+        fields = ()
+
+
+class DeliverableFilter(filters.FilterSet):
+    contract = filters.CharFilter()
+    bond = filters.CharFilter(field_name="bond__code")
+
+    class Meta:
+        model = Deliverable
+        fields = ()
+
+
+class ScenarioShockFilter(filters.FilterSet):
+    scenario = filters.CharFilter()
+    currency = filters.ChoiceFilter(choices=CURRENCIES)
+
+    class Meta:
+        model = ScenarioShock
+        fields = ()
+
+
+class LimitFilter(filters.FilterSet):
+    desk = filters.CharFilter(field_name="desk__code")
+    book = filters.CharFilter(field_name="book__code")
+    currency = filters.ChoiceFilter(choices=CURRENCIES)
+    measure = filters.ChoiceFilter(choices=[(name, name) for name in MEASURES])
+
+    class Meta:
+        model = Limit
+        fields = ()
+
+
+class TemporaryLimitFilter(filters.FilterSet):
+    limit = filters.CharFilter(field_name="limit__code")
+
+    class Meta:
+        model = TemporaryLimit
         fields = ()

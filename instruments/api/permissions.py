@@ -85,5 +85,5 @@ def needs(roles: tuple[str, ...], request: Request) -> PermissionDenied:
 def _roles(method: str, model: type[Model]) -> tuple[str, ...]:
     if method in READING:
         return access.ROLES
-    trades = model._meta.model_name in access.TRADES and method != "DELETE"
+    trades = model._meta.model_name in access.OF_TRADERS and method != "DELETE"
     return (access.TRADER, access.RISK_ADMIN) if trades else (access.RISK_ADMIN,)

@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
+from pricing.errors import shortened
+
 NAMES_SHOWN = 8
 NAME_CHARACTERS = 80
 NON_FIELD = "non_field_errors"
@@ -90,9 +92,10 @@ def _unknown(name: str, known: Collection[str], kind: str) -> str:
 
 def unknown_code(field: str, value: object, codes: QuerySet[Any]) -> str:
     """Sentence for a code that is not in its table."""
+    given = shortened(repr(value))
     shown = list(codes.order_by("code").values_list("code", flat=True)[:NAMES_SHOWN])
     if not shown:
-        return f"{field}: {value!r} does not exist; there are none yet"
+        return f"{field}: {given} does not exist; there are none yet"
     more = codes.count() - len(shown)
     tail = f" and {more} more" if more > 0 else ""
-    return f"{field}: {value!r} does not exist; there are: {', '.join(shown)}{tail}"
+    return f"{field}: {given} does not exist; there are: {', '.join(shown)}{tail}"

@@ -12,23 +12,31 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from instruments import access
+from instruments import access, what_if
 from instruments.api.refusals import Conflict, StaleVersion, refuse_unknown, unknown_code
 from instruments.models import (
     Bond,
+    BondFuture,
     BondPosition,
     Book,
     Counterparty,
+    Deliverable,
     Desk,
     Fixing,
     FxRate,
     InterestRateFuture,
     Issuer,
+    Limit,
+    ScenarioShock,
+    SetStatus,
     StaleRow,
     Swap,
+    TemporaryLimit,
     Trade,
+    WhatIfSet,
 )
 from instruments.models.row import PricedRow
+from pricing.errors import BadInput
 from pricing.products.registry import PRODUCTS
 
 Values = dict[str, Any]
@@ -209,6 +217,11 @@ SHOWN: Mapping[type[Trade], Mapping[str, type[serializers.Field[Any, Any, Any, A
         "last_trading_date": serializers.DateField,
         "settlement_date": serializers.DateField,
     },
+    BondFuture: {
+        "tick_value": serializers.FloatField,
+        "last_trading_date": serializers.DateField,
+        "delivery_date": serializers.DateField,
+    },
 }
 """What answers show of a product beside the columns of its table."""
 
@@ -264,6 +277,92 @@ class FxRateSerializer(RowSerializer):
         model = FxRate
         fields = ("currency", "date", "usd", "source", *OWN)
         read_only_fields = ("created", "updated")
+
+
+class ScenarioShockSerializer(RowSerializer):
+    class Meta:
+        model = ScenarioShock
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+
+class WhatIfSetSerializer(RowSerializer):
+    desk = CodeField(queryset=Desk.objects.all(), help_text="Code of the desk")
+    entries = serializers.ListField(
+        child=serializers.DictField(),
+        max_length=what_if.MAX_ENTRIES,
+        help_text="Entries with kind, row and action, as what-if/ answers them",
+    )
+    solved = serializers.DictField(
+        read_only=True, help_text="What the last preview solved, by trade and column"
+    )
+    versions = serializers.DictField(
+        read_only=True, help_text="Of the rows that would change, as previewed"
+    )
+    frames = serializers.DictField(
+        read_only=True, help_text="The frame of the last preview, by currency"
+    )
+
+    class Meta:
+        model = WhatIfSet
+        exclude = ("id",)
+        read_only_fields = ("created", "updated", "status", "booked")
+
+    def validate_entries(self, given: list[Any]) -> list[Values]:
+        """As a set keeps them: each with the identifier of its trade."""
+        found: list[Values] = []
+        for number, entry in enumerate(given, 1):
+            try:
+                found.append(what_if.read_entry(entry, {}).stored())
+            except BadInput as error:
+                raise serializers.ValidationError(f"entry {number}: {error}") from None
+        return found
+
+    def validate(self, attrs: Values) -> Values:
+        """A set that is booked stays as it is."""
+        if self.instance and self.instance.status == SetStatus.BOOKED:
+            raise Conflict(f"{self.instance} is booked: make a new set")
+        return super().validate(attrs)
+
+    def update(self, instance: Any, validated_data: Values) -> Any:
+        """Other entries need another preview."""
+        if "entries" in validated_data:
+            instance.change_entries(validated_data["entries"])
+        return super().update(instance, validated_data)
+
+
+class DeliverableSerializer(RowSerializer):
+    bond = CodeField(queryset=Bond.objects.all(), help_text="Code of the bond")
+
+    class Meta:
+        model = Deliverable
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+
+def _optional(rows: QuerySet[Any], text: str) -> CodeField:
+    return CodeField(queryset=rows, required=False, allow_null=True, help_text=text)
+
+
+class LimitSerializer(RowSerializer):
+    desk = _optional(Desk.objects.all(), "Code of the desk; null: all")
+    book = _optional(Book.objects.all(), "Code of the book; null: all")
+
+    class Meta:
+        model = Limit
+        exclude = ("id",)
+        read_only_fields = ("created", "updated")
+
+
+class TemporaryLimitSerializer(RowSerializer):
+    limit = CodeField(queryset=Limit.objects.all(), help_text="Code of the limit")
+    requested_by = serializers.CharField(read_only=True, allow_null=True)
+    approved_by = serializers.CharField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = TemporaryLimit
+        exclude = ("id",)
+        read_only_fields = ("created", "updated", "approved_at")
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

@@ -16,8 +16,13 @@ router.register("counterparties", views.CounterpartyViewSet)
 router.register("bonds", views.BondViewSet)
 router.register("bond-positions", views.BondPositionViewSet)
 router.register("swaps", views.SwapViewSet)
+router.register("deliverables", views.DeliverableViewSet)
 router.register("fixings", views.FixingViewSet)
 router.register("fx-rates", views.FxRateViewSet)
+router.register("what-if-sets", views.WhatIfSetViewSet)
+router.register("scenario-shocks", views.ScenarioShockViewSet)
+router.register("limits", views.LimitViewSet)
+router.register("temporary-limits", views.TemporaryLimitViewSet)
 
 for model in trade_models():
     if model not in (BondPosition, Swap):

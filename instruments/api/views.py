@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, ClassVar, cast
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -26,14 +28,29 @@ from instruments.models import (
     BondPosition,
     Book,
     Counterparty,
+    Deliverable,
     Desk,
     Fixing,
     FxRate,
     Issuer,
+    Limit,
     PricedRow,
+    ScenarioShock,
     Swap,
+    TemporaryLimit,
     Trade,
+    WhatIfSet,
 )
+from pricing.errors import BadInput
+from riskproject.web.tables import answers as answer_tables
+from riskproject.web.tables.answers import (
+    JSON_AND_FILES,
+    AnswerTable,
+    TableAnswers,
+    columns_of,
+    file_format,
+)
+from riskproject.web.tables.column_names import LOCAL
 
 TRADE_ORDERINGS = ("trade_id", "status", "book__code", "created", "updated")
 KEY = OpenApiParameter(
@@ -44,9 +61,22 @@ KEY = OpenApiParameter(
 )
 
 
-class Rows(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Any]):
+FILE_ACTIONS = ("list", "history")
+"""Actions whose answers are tables."""
+
+
+Renderers = list[BaseRenderer]
+
+CHANGES = AnswerTable(columns_of(serializers.ChangeSerializer), itemgetter("changes"))
+
+
+class Rows(
+    TableAnswers, mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Any]
+):
     """What all tables share: list and add."""
 
+    tables = {"changes": CHANGES}
+    renderer_classes = answer_tables.JSON
     permission_classes = (IsAuthenticated, RolePermissions)
     filter_backends = (
         filters.StrictFilterBackend,
@@ -57,6 +87,39 @@ class Rows(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewS
     def get_queryset(self) -> QuerySet[Any]:
         """Rows that the user may know of."""
         return access.visible(cast(Any, self.request.user), super().get_queryset())
+
+    def get_renderers(self) -> Renderers:
+        """Files too, of what is a table."""
+        if getattr(self, "action", None) in FILE_ACTIONS:
+            return [renderer() for renderer in JSON_AND_FILES]
+        return super().get_renderers()
+
+    @extend_schema(parameters=answer_tables.parameters(["rows"]))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A page of rows, or a file of all: with the columns of files that are loaded."""
+        found = file_format(request)
+        _, fields = self.asked(request)
+        if found is None:
+            return super().list(request, *args, **kwargs)
+        table = self._table()
+        table.chosen(fields)
+        with answer_tables.file_slot(request):
+            listed: Any = super().list(request, *args, **kwargs).data
+            rows = {"rows": listed["results"] if isinstance(listed, dict) else listed}
+            return answer_tables.file_response(
+                found, [table.filled(str(self.basename), rows, fields, LOCAL)]
+            )
+
+    def _table(self) -> AnswerTable:
+        columns = columns_of(cast(Any, self.get_serializer_class()))
+        model = self.get_queryset().model
+        spec = next((spec for spec in loading.KINDS.values() if spec.model is model), None)
+        # Names are those of files that are loaded: they say their units in docs/file-formats.md.
+        return AnswerTable(
+            answer_tables.without_units(columns),
+            itemgetter("rows"),
+            shown=[*(column.name for column in spec.stored), "version"] if spec else None,
+        )
 
     @extend_schema(parameters=[KEY])
     @repeatable
@@ -96,11 +159,19 @@ class RowViewSet(
             kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
             raise Conflict(f"{instance} still has {', '.join(kinds)}: delete those first") from None
 
-    @extend_schema(responses=serializers.ChangeSerializer(many=True), filters=False)
+    @extend_schema(
+        parameters=answer_tables.parameters(["changes"]),
+        responses=serializers.ChangeSerializer(many=True),
+        filters=False,
+    )
     @action(detail=True, pagination_class=None, filter_backends=())
     def history(self, request: Request, **kwargs: Any) -> Response:
         """Return the row's changes, newest first."""
-        return Response(changes_of(self.get_object()))
+        found = changes_of(self.get_object())
+        if file_format(request) is None:
+            self.asked(request)
+            return Response(found)
+        return self.answer(request, {"changes": found})
 
 
 class DeskViewSet(RowViewSet):
@@ -217,3 +288,91 @@ class FxRateViewSet(Rows):
     filterset_class = filters.FxRateFilter
     search_fields = ("currency", "source")
     ordering_fields = ("currency", "date")
+
+
+class WhatIfSetViewSet(RowViewSet):
+    """Named sets of what-if entries, of a desk; `what-if-sets/CODE/book/` books one."""
+
+    queryset = WhatIfSet.objects.select_related("desk")
+    serializer_class = serializers.WhatIfSetSerializer
+    filterset_class = filters.WhatIfSetFilter
+    lookup_field = "code"
+    search_fields = ("code", "name")
+    ordering_fields = ("code", "created", "updated", "status")
+
+    def _check_book(self, serializer: BaseSerializer[Any]) -> None:
+        desk = serializer.validated_data.get("desk")
+        if desk is not None:
+            check_desk(self.request, desk)
+
+
+class DeliverableViewSet(BulkMixin, RowViewSet):
+    """Bonds that may be delivered into bond futures."""
+
+    queryset = Deliverable.objects.select_related("bond")
+    serializer_class = serializers.DeliverableSerializer
+    filterset_class = filters.DeliverableFilter
+    lookup_field = "code"
+    search_fields = ("code", "contract", "bond__code", "bond__isin")
+    ordering_fields = ("code", "contract", "bond__maturity_date", "conversion_factor")
+    bulk_kind: ClassVar[str] = "deliverables"
+
+
+class ScenarioShockViewSet(BulkMixin, RowViewSet):
+    """Rows of the stress scenarios that users define."""
+
+    queryset = ScenarioShock.objects.all()
+    serializer_class = serializers.ScenarioShockSerializer
+    filterset_class = filters.ScenarioShockFilter
+    lookup_field = "code"
+    search_fields = ("code", "scenario")
+    ordering_fields = ("code", "scenario", "currency")
+    bulk_kind: ClassVar[str] = "scenario_shocks"
+
+
+class LimitViewSet(BulkMixin, RowViewSet):
+    """Limits. Their states and breaches are at `limit-states` and `limit-breaches`."""
+
+    queryset = Limit.objects.select_related("desk", "book__desk")
+    serializer_class = serializers.LimitSerializer
+    filterset_class = filters.LimitFilter
+    lookup_field = "code"
+    search_fields = ("code", "name", "measure")
+    ordering_fields = ("code", "name", "measure")
+    bulk_kind: ClassVar[str] = "limits"
+
+
+class TemporaryLimitViewSet(RowViewSet):
+    """Temporary limits: they count from their approval on, and until their end."""
+
+    queryset = TemporaryLimit.objects.select_related(
+        "limit__desk", "limit__book__desk", "requested_by", "approved_by"
+    )
+    serializer_class = serializers.TemporaryLimitSerializer
+    filterset_class = filters.TemporaryLimitFilter
+    lookup_field = "code"
+    search_fields = ("code", "limit__code", "reason")
+    ordering_fields = ("code", "valid_from", "valid_until")
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """Save with its author."""
+        serializer.save(requested_by=self.request.user)
+
+    def perform_destroy(self, instance: PricedRow) -> None:
+        """Delete one that nobody has approved: an approved one is part of the record."""
+        if cast(Any, instance).approved_at is not None:
+            raise Conflict(f"{instance} is approved: set valid_until to end it")
+        super().perform_destroy(instance)
+
+    @extend_schema(request=None, responses=serializers.TemporaryLimitSerializer)
+    @action(detail=True, methods=["post"], filter_backends=())
+    def approve(self, request: Request, **kwargs: Any) -> Response:
+        """Put the temporary limit in force; nothing is backdated."""
+        with transaction.atomic():
+            found = self.get_queryset().filter(pk=self.get_object().pk)
+            row = found.select_for_update(of=("self",)).get()
+            try:
+                row.approve(request.user)
+            except BadInput as error:
+                raise Conflict(str(error)) from None
+        return Response(self.get_serializer(row).data)

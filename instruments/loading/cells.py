@@ -9,14 +9,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from instruments.loading.errors import BadCell
+from riskproject.web.tables.formats import FORMULA
 
 Parse = Callable[[object], object]
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins like this is run by spreadsheets; exports put an apostrophe before it."""
-
 EXACT = 1e15
 """Spreadsheets keep 15 digits of a number: a longer identifier has lost its last ones."""
 
@@ -209,8 +207,3 @@ def as_text(value: object) -> str:
     if isinstance(value, list):
         return json.dumps(value, separators=(",", ":"))
     return str(value)
-
-
-def escaped(value: str) -> str:
-    """Text that no spreadsheet runs; `text` takes the apostrophe off again."""
-    return f"'{value}" if value.startswith(FORMULA) else value

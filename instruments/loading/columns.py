@@ -10,11 +10,14 @@ from django.db import models
 
 from instruments.loading import cells
 from pricing.markets import conventions, vocabulary
+from pricing.products.registry import PRODUCT_NAMES
 
 MOST_WHOLE = 32_767
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "currency": conventions.CURRENCIES,
+    "amounts_in": conventions.CURRENCIES,
+    "trade_type": PRODUCT_NAMES,
     "index": tuple(conventions.INDICES),
     **dict.fromkeys(
         ("floating_index", "stub_index", "first_index", "second_index"), tuple(conventions.INDICES)

@@ -66,11 +66,16 @@ class TableSpec:
         return MappingProxyType({c.name: c for c in (*made, VERSION)})
 
     def _column(self, name: str) -> Column:
-        if name == TENOR.name:
+        if name == TENOR.name and self._ends_by_tenor:
             return TENOR
         names = self.convention_names if name == "convention" else ()
         of_model: Any = self.model._meta.get_field(name)
         return column(of_model, meaning=self.meanings.get(name, ""), names=names)
+
+    @property
+    def _ends_by_tenor(self) -> bool:
+        """Whether a tenor stands for a date, and is no field of the table itself."""
+        return all(field.name != TENOR.name for field in self.model._meta.fields)
 
     @property
     def stored(self) -> list[Column]:
@@ -102,7 +107,7 @@ class TableSpec:
 
     def complete(self, values: dict[str, Any], effective_date: Any) -> dict[str, str]:
         """Turn columns that are no fields into ones that are; errors by column."""
-        tenor = values.pop(TENOR.name, None)
+        tenor = values.pop(TENOR.name, None) if self._ends_by_tenor else None
         if not tenor or effective_date is None:
             return {}
         try:

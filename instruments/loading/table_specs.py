@@ -12,9 +12,11 @@ from instruments.loading.table_spec import TENOR, TableSpec
 from instruments.models import (
     BasisSwap,
     Bond,
+    BondFuture,
     BondPosition,
     Book,
     Counterparty,
+    Deliverable,
     Desk,
     Fixing,
     FloatingRateNote,
@@ -22,6 +24,8 @@ from instruments.models import (
     FxRate,
     InterestRateFuture,
     Issuer,
+    Limit,
+    ScenarioShock,
     Swap,
     ZeroCouponSwap,
 )
@@ -39,6 +43,7 @@ TRADE = {
     "trade_id": f"identifier, unique among all trades; {validation.CODE_HELP}",
     "book": "the book that holds the trade",
 }
+FEES = ("upfront_fee", "termination_fee")
 BOND_FIELDS = (
     "code", "isin", "cusip", "name", "issuer", "convention", "coupon_rate", "issue_date",
     "maturity_date", "currency", "dated_date", "first_coupon_date", "penultimate_coupon_date",
@@ -54,6 +59,7 @@ SWAP_FIELDS = (
     "observation_shift", "roll_day", "stub_index", "fixed_frequency", "fixed_day_count",
     "float_frequency", "float_day_count", "floating_index", "calendar",
     "business_day_convention", "end_of_month", "discount_curve", "forecast_curve",
+    *FEES,
 )  # fmt: skip
 BASIS_SWAP_FIELDS = (
     "trade_id", "first_index", "second_index", "pay_receive", "notional", "effective_date", "tenor",
@@ -61,12 +67,14 @@ BASIS_SWAP_FIELDS = (
     "first_regular_date", "last_regular_date", "first_frequency", "second_frequency", "payment_lag",
     "calendar", "business_day_convention", "end_of_month", "discount_curve",
     "first_forecast_curve", "second_forecast_curve",
+    *FEES,
 )  # fmt: skip
 ZERO_COUPON_SWAP_FIELDS = (
     "trade_id", "convention", "pay_receive", "notional", "effective_date", "tenor",
     "termination_date", "fixed_rate", "book", "status", "counterparty", "fixed_frequency",
     "fixed_day_count", "floating_index", "payment_lag", "calendar", "business_day_convention",
     "end_of_month", "discount_curve", "forecast_curve",
+    *FEES,
 )  # fmt: skip
 SWAP_TERMS = {
     **TRADE,
@@ -85,6 +93,7 @@ NOTE_FIELDS = (
     "fixing_days", "lookback_days", "observation_shift", "payment_lag", "settlement_days",
     "ex_coupon_days", "calendar", "business_day_convention", "end_of_month", "discount_curve",
     "forecast_curve",
+    "traded_price", *FEES,
 )  # fmt: skip
 
 KINDS: Mapping[str, TableSpec] = MappingProxyType(
@@ -163,7 +172,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 key=("trade_id",),
                 fields=(
                     *("trade_id", "bond", "face_amount", "book"),
-                    *("clean_price", "z_spread_bp", "status"),
+                    *("clean_price", "z_spread_bp", "status", "traded_price", *FEES),
                 ),
                 meanings={**TRADE, "bond": "code or ISIN of the bond"},
                 example={
@@ -271,7 +280,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 fields=(
                     *("trade_id", "index", "pay_receive", "notional", "effective_date"),
                     *("fixed_rate", "book", "status", "counterparty"),
-                    *("discount_curve", "forecast_curve"),
+                    *("discount_curve", "forecast_curve", *FEES),
                 ),
                 meanings={
                     **SWAP_TERMS,
@@ -296,7 +305,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 key=("trade_id",),
                 fields=(
                     *("trade_id", "contract", "contracts", "trade_price", "book", "status"),
-                    *("convexity_bp", "forecast_curve"),
+                    *("convexity_bp", "forecast_curve", *FEES),
                 ),
                 meanings={
                     **TRADE,
@@ -309,6 +318,44 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                     "contracts": "-250",
                     "trade_price": "96.345",
                     "book": "USD-SWAPS",
+                },
+            ),
+            TableSpec(
+                name="deliverables",
+                model=Deliverable,
+                key=("code",),
+                fields=(
+                    *("code", "contract", "bond", "conversion_factor"),
+                    *("z_spread_bp", "repo_spread_bp"),
+                ),
+                meanings={"bond": "code or ISIN of the bond"},
+                example={
+                    "code": "ZNH26-T-4.125-2032",
+                    "contract": "ZNH26",
+                    "bond": "T-4.125-2032",
+                    "conversion_factor": "0.8977",
+                    "z_spread_bp": "12.5",
+                },
+            ),
+            TableSpec(
+                name="bond_futures",
+                model=BondFuture,
+                key=("trade_id",),
+                fields=(
+                    *("trade_id", "contract", "contracts", "trade_price", "book", "status"),
+                    *("option_value", *FEES),
+                ),
+                meanings={
+                    **TRADE,
+                    "contract": "bond future, letter of the month and two digits of the year; load "
+                    "its deliverables before it",
+                },
+                example={
+                    "trade_id": "FUT-2",
+                    "contract": "ZNH26",
+                    "contracts": "-120",
+                    "trade_price": "111.984375",
+                    "book": "USD-TREASURIES",
                 },
             ),
             TableSpec(
@@ -358,6 +405,56 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                     "date": "2024-01-02",
                     "usd": "1.0956",
                     "source": "ECB",
+                },
+            ),
+            TableSpec(
+                name="scenario_shocks",
+                model=ScenarioShock,
+                key=("code",),
+                fields=(
+                    *("code", "scenario", "space", "currency", "curve"),
+                    *("shape", "tenor", "move_bp"),
+                ),
+                meanings={
+                    "currency": "whose curves move; empty: all currencies",
+                    "curve": "the curve that moves; empty: all curves of the currency",
+                    "tenor": "of a point or a key rate, such as 10Y; empty for a parallel move",
+                    "move_bp": "basis points, at most 1,000 either way",
+                },
+                example={
+                    "code": "OIL-USD-2Y",
+                    "scenario": "Oil shock",
+                    "space": "par",
+                    "currency": "USD",
+                    "curve": "",
+                    "shape": "points",
+                    "tenor": "2Y",
+                    "move_bp": "40",
+                },
+            ),
+            TableSpec(
+                name="limits",
+                model=Limit,
+                key=("code",),
+                fields=(
+                    *("code", "name", "desk", "book", "currency", "trade_type", "measure", "curve"),
+                    *("tenor", "level", "scenario", "amounts_in", "direction", "warning"),
+                    *("hard_limit", "hysteresis", "max_age_s", "four_eyes", "valid_from"),
+                    "valid_until",
+                ),
+                meanings={**NAME, "trade_type": "only trades of this type; empty: all"},
+                example={
+                    "code": "RATES-USD-10Y",
+                    "name": "USD 10Y par DV01 of the rates desk",
+                    "desk": "USD-RATES",
+                    "currency": "USD",
+                    "measure": "ladder_par",
+                    "curve": "USD-SOFR",
+                    "tenor": "10Y",
+                    "amounts_in": "USD",
+                    "warning": "80000",
+                    "hard_limit": "100000",
+                    "hysteresis": "2000",
                 },
             ),
         )

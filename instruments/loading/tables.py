@@ -1,4 +1,4 @@
-"""Read the header and rows of a CSV or XLSX file, or raise an error about the file."""
+"""Read the header and rows of a CSV, XLSX or FpML file, or raise an error about the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from instruments.loading import cells, workbook
+from instruments.loading import cells, fpml, workbook
 from instruments.loading.errors import BadFile
 from instruments.loading.table_spec import TableSpec
 from riskproject.web.disconnects import caller_is_gone
@@ -51,7 +51,7 @@ class Table:
 
 
 def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> Table:
-    """Read the rows of a file; its content, not its name, decides between CSV and XLSX.
+    """Read the rows of a file; its content, not its name, decides between CSV, XLSX and FpML.
 
     CSV is UTF-8 with or without a byte order mark, separated by comma, semicolon or tab.
 
@@ -70,7 +70,11 @@ def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> 
     if content.startswith(OLE):
         raise BadFile(ENCRYPTED if ENCRYPTED_PACKAGE in content else OLD_EXCEL)
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise BadFile(MARKUP)
+        if not fpml.is_fpml(content):
+            raise BadFile(MARKUP)
+        if sheet is not None:
+            raise BadFile(f"sheet {cells.shown(sheet)}: FpML has no sheets")
+        return Table(*fpml.read(content, kind.name))
     packed = content.startswith(ZIP)
     if sheet is not None and not packed:
         raise BadFile(f"sheet {cells.shown(sheet)}: the file is not a workbook and has no sheets")

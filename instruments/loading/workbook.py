@@ -89,6 +89,7 @@ def read_sheet(
     *,
     sheet: str | None = None,
     most_rows: int,
+    errors_are_empty: bool = False,
     is_abandoned: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows of a sheet that hold something, each with its number from 1.
@@ -97,6 +98,8 @@ def read_sheet(
         content: The bytes of an XLSX file.
         sheet: Its name; None for the only visible sheet with cells.
         most_rows: The reader stops behind that many rows and one more.
+        errors_are_empty: Take a cell that holds an error value for an empty one, as publishers'
+            own workbooks need it (a row of #VALUE! in those of the Bank of England).
         is_abandoned: Returns whether the caller has stopped waiting; called while rows are read.
 
     Raises:
@@ -109,7 +112,8 @@ def read_sheet(
         if not _READERS.acquire(timeout=WAIT_S):
             raise BadWorkbook("Other workbooks are being read now: try again")
         try:
-            _run_child(source, rows, sheet, most_rows, is_abandoned)
+            arguments = [str(most_rows), str(int(errors_are_empty)), *([sheet] if sheet else [])]
+            _run_child(source, rows, arguments, is_abandoned)
         finally:
             _READERS.release()
         rows.seek(0)
@@ -124,11 +128,10 @@ def read_sheet(
 def _run_child(
     source: IO[bytes],
     rows: IO[bytes],
-    sheet: str | None,
-    most_rows: int,
+    arguments: list[str],
     is_abandoned: Callable[[], bool],
 ) -> None:
-    command = [sys.executable, "-I", __file__, str(most_rows), *([sheet] if sheet else [])]
+    command = [sys.executable, "-I", __file__, *arguments]
     process = subprocess.Popen(  # noqa: S603 - this file itself  # nosec B603
         command, stdin=source, stdout=rows, stderr=subprocess.DEVNULL, env={}
     )
@@ -170,10 +173,11 @@ def main(arguments: list[str]) -> None:
     for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, CPU_S)):
         resource.setrlimit(what, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    most_rows, sheet = int(arguments[0]), arguments[1] if len(arguments) > 1 else None
+    most_rows, errors_are_empty = int(arguments[0]), arguments[1] == "1"
+    sheet = arguments[2] if len(arguments) > 2 else None
     encode, write = msgspec.json.Encoder().encode, sys.stdout.buffer.write
     try:
-        for number, cells in _rows(sys.stdin.buffer, sheet, most_rows):
+        for number, cells in _rows(sys.stdin.buffer, sheet, most_rows, errors_are_empty):
             write(encode([number, cells]))
             write(b"\n")
     except BadWorkbook as error:
@@ -184,7 +188,9 @@ def main(arguments: list[str]) -> None:
         write(encode([0, [f"{NOT_A_WORKBOOK} ({type(error).__name__})"]]))
 
 
-def _rows(source: IO[bytes], wanted: str | None, most_rows: int) -> Iterator[tuple[int, list[Any]]]:
+def _rows(
+    source: IO[bytes], wanted: str | None, most_rows: int, errors_are_empty: bool
+) -> Iterator[tuple[int, list[Any]]]:
     try:
         archive = zipfile.ZipFile(source)
     except zipfile.BadZipFile:
@@ -194,7 +200,8 @@ def _rows(source: IO[bytes], wanted: str | None, most_rows: int) -> Iterator[tup
         raise BadWorkbook(f"The workbook unpacks to {unpacked // 2**20:,} MB: split it")
     parts = _parts(archive)
     source.seek(0)
-    sheet, wrong = _sheet(python_calamine.load_workbook(source), archive, parts, wanted)
+    workbook = python_calamine.load_workbook(source)
+    sheet, wrong = _sheet(workbook, archive, parts, wanted, errors_are_empty)
     if wrong:
         raise BadWorkbook(*wrong)
     found = 0
@@ -225,7 +232,11 @@ def _encoded(cell: Any, number: int) -> Any:
 
 
 def _sheet(
-    workbook: Any, archive: zipfile.ZipFile, parts: dict[str, str], wanted: str | None
+    workbook: Any,
+    archive: zipfile.ZipFile,
+    parts: dict[str, str],
+    wanted: str | None,
+    errors_are_empty: bool,
 ) -> tuple[Any, list[str]]:
     """Return the sheet that is meant, and what is wrong with its cells."""
     visible = [
@@ -240,7 +251,9 @@ def _sheet(
     filled = {}
     for name in visible if wanted is None else [wanted]:
         with archive.open(parts[name]) as part:
-            wrong = _suspects(part)  # before the parser, which makes room for every row
+            wrong = _suspects(
+                part, errors_are_empty
+            )  # before the parser, which makes room for every row
         sheet = workbook.get_sheet_by_name(name)
         if wanted is not None or wrong or _has_cells(sheet):
             filled[name] = sheet, wrong
@@ -294,7 +307,7 @@ def _xml(raw: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(raw)  # nosec B314  # noqa: S314 - limits hold
 
 
-def _suspects(part: IO[bytes]) -> list[str]:
+def _suspects(part: IO[bytes], errors_are_empty: bool) -> list[str]:
     """Return sentences on formulas and error values, which the parser shows as empty cells."""
     wrong: list[str] = []
     tail = b""
@@ -304,7 +317,12 @@ def _suspects(part: IO[bytes]) -> list[str]:
         last_row = max(piece.rfind(b"<row ", 0, cut), piece.rfind(b":row ", 0, cut) - TAG_BYTES, 0)
         may_hold = any(hint in piece for hint in HINTS)
         found = SUSPECT.finditer(piece, 0 if may_hold else last_row, max(cut, 0))
-        wrong += [said for match in found if (said := _sentence(match, piece)) is not None]
+        wrong += [
+            said
+            for match in found
+            if not (match["error"] and errors_are_empty)
+            and (said := _sentence(match, piece)) is not None
+        ]
         tail = piece[cut:][:TAG_BYTES] if cut >= 0 else b""
     return wrong[:SENTENCES]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from instruments.loading import cells
 from instruments.loading.columns import Column
 from instruments.loading.table_spec import VERSION, TableSpec
+from riskproject.web.tables.formats import escaped
 
 FORMATS = ("csv", "xlsx")
 CONTENT_TYPES = {
@@ -42,7 +42,7 @@ def _cell(column: Column, row: Any, format_name: str) -> object:
         return row.version
     text = column.text(row)
     if column.is_text:
-        return cells.escaped(text)
+        return escaped(text)
     value = getattr(row, column.name)
     if (
         format_name == "xlsx"

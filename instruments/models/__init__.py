@@ -2,11 +2,18 @@
 
 from instruments.models.bond import Bond
 from instruments.models.book_version import BookVersion
+from instruments.models.control import (
+    Limit,
+    ScenarioShock,
+    SetStatus,
+    TemporaryLimit,
+    WhatIfSet,
+)
 from instruments.models.counterparty import Counterparty
 from instruments.models.desk import Book, Desk
 from instruments.models.fixing import Fixing
 from instruments.models.floating_rate_note import FloatingRateNote
-from instruments.models.futures import InterestRateFuture
+from instruments.models.futures import BondFuture, Deliverable, InterestRateFuture
 from instruments.models.fx_rate import FxRate
 from instruments.models.idempotent_response import Reply
 from instruments.models.issuer import Issuer
@@ -20,10 +27,12 @@ from instruments.models.trade import Status, Trade, trade_models
 __all__ = (
     "BasisSwap",
     "Bond",
+    "BondFuture",
     "BondPosition",
     "Book",
     "BookVersion",
     "Counterparty",
+    "Deliverable",
     "Desk",
     "Fixing",
     "ForwardRateAgreement",
@@ -31,15 +40,20 @@ __all__ = (
     "FxRate",
     "InterestRateFuture",
     "Issuer",
+    "Limit",
     "PricedRow",
     "Quarantine",
     "Reply",
     "Row",
+    "ScenarioShock",
     "SecurityTrade",
+    "SetStatus",
     "StaleRow",
     "Status",
     "Swap",
+    "TemporaryLimit",
     "Trade",
+    "WhatIfSet",
     "ZeroCouponSwap",
     "trade_models",
 )

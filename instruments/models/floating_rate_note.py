@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from instruments import validation
-from instruments.models.position import SecurityTrade
+from instruments.models.position import SecurityTrade, traded_price_is_per_100
 from instruments.models.trade import Status
 from pricing.markets import conventions
 
@@ -87,6 +87,7 @@ class FloatingRateNote(SecurityTrade):
                 condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
                 name="note_clean_price_is_per_100",
             ),
+            traded_price_is_per_100("note"),
             models.CheckConstraint(
                 condition=Q(spread_bp__gte=-validation.MOST_BP, spread_bp__lte=validation.MOST_BP),
                 name="note_spread_is_in_bp",

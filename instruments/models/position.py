@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,6 +14,15 @@ from instruments import validation
 from instruments.models.bond import Bond
 from instruments.models.trade import Status, Trade
 from pricing import limits
+
+
+def traded_price_is_per_100(table: str) -> models.CheckConstraint:
+    """The constraint of a table on its column ``traded_price``."""
+    return models.CheckConstraint(
+        condition=Q(traded_price__isnull=True) | Q(traded_price__gt=0, traded_price__lte=1000),
+        name=f"{table}_traded_price_is_per_100",
+        violation_error_message="traded_price: above 0 and at most 1,000, per 100 of face",
+    )
 
 
 class SecurityTrade(Trade):
@@ -34,8 +44,25 @@ class SecurityTrade(Trade):
         help_text="over the bond's curve; empty if a clean price is given: solved from it once",
     )
 
+    traded_price = models.DecimalField(
+        max_digits=14,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="per 100 of face with accrued interest: what the position was bought or sold "
+        "at; for the explain of P&L",
+    )
+
     class Meta(Trade.Meta):
         abstract = True
+
+    @classmethod
+    def price_paid(cls, values: Mapping[str, Any]) -> Decimal | None:
+        """The traded price of the face, and the upfront fee."""
+        fee, price = super().price_paid(values), values["traded_price"]
+        if price is None:
+            return fee
+        return Decimal(values["face_amount"] * price / 100 + (fee or 0))
 
     def save(self, **kwargs: Any) -> None:
         """Save; a new price drops the spread that the old one has made."""
@@ -75,6 +102,7 @@ class BondPosition(SecurityTrade):
                 condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
                 name="position_clean_price_is_per_100",
             ),
+            traded_price_is_per_100("position"),
             models.CheckConstraint(
                 condition=Q(status__in=Status.values), name="position_status_is_known"
             ),

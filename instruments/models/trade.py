@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -24,6 +25,13 @@ class Status(models.TextChoices):
     ACTIVE = "active", "active"
     MATURED = "matured", "matured"
     CANCELLED = "cancelled", "cancelled"
+
+
+class Written(Protocol):
+    """What was written since an earlier reading, see ``row_changes.Written``."""
+
+    def of(self, model: type[models.Model]) -> frozenset[str]:
+        """The written rows of a table."""
 
 
 class Trade(PricedRow):
@@ -45,6 +53,22 @@ class Trade(PricedRow):
         choices=Status,
         default=Status.ACTIVE,
         help_text=("only active trades are priced"),
+    )
+    upfront_fee = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="paid when the trade was made, in its currency; what was received is negative; "
+        "for the explain of P&L",
+    )
+    termination_fee = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="paid when the trade was ended early, in its currency; what was received is "
+        "negative; for the explain of P&L",
     )
 
     class Meta:
@@ -86,6 +110,16 @@ class Trade(PricedRow):
     def check_contract(self, terms: Any) -> None:
         """Check rules that the terms alone cannot check; raises BadInput."""
 
+    @classmethod
+    def price_paid(cls, values: Mapping[str, Any]) -> Decimal | None:
+        """What was paid for a trade when it was made, trade currency; None where nothing is said.
+
+        Args:
+            values: Its columns, of the row or of a line of its history.
+        """
+        fee: Decimal | None = values["upfront_fee"]
+        return fee
+
     def doubts(self) -> dict[str, str]:
         """Sentences by field on values that are allowed and may be mistakes."""
         return {}
@@ -96,6 +130,23 @@ class Trade(PricedRow):
         """Each field of the terms, with the path of a query to its column."""
         fields = PRODUCTS[cls.product].terms.__struct_fields__
         return {**{name: name for name in fields}, "book": "book__code"}
+
+    @classmethod
+    def with_terms(cls, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """Rows of the table, with all that ``terms_columns`` names."""
+        return rows
+
+    @classmethod
+    def changed_with(cls, written: Written) -> models.Q:
+        """The trades whose terms are made of a written row of another table."""
+        found = models.Q(pk__in=())
+        for path in cls.terms_columns().values():
+            name, _, rest = path.partition("__")
+            if rest:
+                related: Any = cls._meta.get_field(name).related_model
+                keys = [int(key) for key in written.of(related)]
+                found |= models.Q((f"{name}__in", keys))
+        return found
 
     def terms_values(self) -> dict[str, object]:
         """The values of the fields of the terms; None for what is not given."""

@@ -16,13 +16,16 @@ import msgspec
 
 from pricing import limits
 from pricing.curves.quotes import INTERPOLATIONS, CurveQuotes, check_numbers, check_quotes
-from pricing.errors import BadInput, Failure
+from pricing.errors import BadInput, Failure, shortened
 from pricing.json_objects import doubled_key
 from pricing.markets import conventions
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms, decode, value_at
 
 Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
+
+MAX_REASON = 1_000
+"""Characters of a sentence on a file: names in it may be as long as the file."""
 
 FIRST_DATE, LAST_DATE = dt.date(1980, 1, 1), dt.date(2100, 12, 31)
 """Calendars and a curve of sixty years must fit into QuantLib's dates, which end in 2199."""
@@ -73,6 +76,7 @@ class BadFile(Exception):
     """A file that cannot be used at all."""
 
     def __init__(self, path: str, reason: str) -> None:
+        reason = shortened(reason, MAX_REASON)
         super().__init__(path, reason)
         self.path, self.reason = path, reason
 
@@ -147,7 +151,7 @@ def _rows(content: msgspec.Struct) -> Iterator[tuple[str, type[Terms], dict[str,
     for product in PRODUCTS.values():
         for number, row in enumerate(getattr(content, product.plural)):
             label = row.get("trade_id") or f"{product.plural}[{number}]"
-            yield str(label), product.terms, row
+            yield shortened(str(label)), product.terms, row
 
 
 def _read(path: Path, kind: Any) -> Any:
@@ -160,12 +164,22 @@ def _read(path: Path, kind: Any) -> Any:
         raise BadFile(str(path), f"{twice!r} stands twice in one object")
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        content = msgspec.json.decode(raw)
-        fault = _market_fault(content) if kind is MarketFile else None
-        raise BadFile(str(path), fault or _readable(str(error), content)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadFile(str(path), f"not JSON: {_where(raw) or error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFile(str(path), _reason(raw, kind, error)) from None
+
+
+def _reason(raw: bytes, kind: Any, error: Exception) -> str:
+    """Why a file is not of a kind; `error` is what the decoder says."""
+    try:
+        if isinstance(error, msgspec.ValidationError):
+            content = msgspec.json.decode(raw)
+            fault = _market_fault(content) if kind is MarketFile else None
+            return fault or _readable(str(error), content)
+        if not isinstance(error, RecursionError):
+            return f"not JSON: {_where(raw) or error}"
+    except RecursionError:
+        pass
+    return "lists or objects lie too deep in each other"
 
 
 def _readable(text: str, content: object) -> str:

@@ -25,16 +25,18 @@ from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlemen
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
+from pricing.measures.delivery.basis import FUTURE_BASIS, basis_of, prepare_future
 from pricing.measures.formulas import rate_of_legs
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
 from pricing.measures.table import total as added
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, FlowBlock, make_block
-from pricing.products.flows import compile_book
+from pricing.products.flows import compile_block, compile_book
 from pricing.products.registry import PRODUCTS, as_security
+from pricing.products.swaps.par_terms import par_rates, par_terms
 from pricing.products.terms import Terms
-from pricing.reference import Reference
+from pricing.reference import Reference, TradeRisk
 
 Engine = Literal["compiled", "quantlib"]
 Json = dict[str, Any]
@@ -226,6 +228,7 @@ def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
     later = with_forecast_of_today(market.curves, market.solved, market.fixings)
     tomorrow = _values_on_next_day(today, quotes, later, market.options, trades)
     spreads = _cs01_by_quantlib(reference, trades)
+    rates = _par_rates_by_quantlib(trades, risks)
     lost = [risk.failure for risk in risks if risk.failure is not None]
     found = {
         risk.trade_id: TradeNumbers(
@@ -233,13 +236,13 @@ def _by_quantlib(trades: Sequence[Terms], market: _Market) -> Numbers:
                 **{name: getattr(risk, name) for name in REQUIRED},
                 "theta": float(value - risk.npv),
                 "cs01": spread,
-                "par_rate": _par_rate(risk.leg_npv[1], risk.pv01 / ONE_BP),
+                "par_rate": par,
             },
             leg_npv=risk.leg_npv,
             ladder_par=risk.ladder_par,
             krd=risk.krd,
         )
-        for risk, value, spread in zip(risks, tomorrow, spreads, strict=True)
+        for risk, value, spread, par in zip(risks, tomorrow, spreads, rates, strict=True)
         if risk.failure is None
     }
     return found, lost
@@ -266,8 +269,18 @@ def _with_spread_moved(terms: Terms, shift_bp: float) -> Terms:
     return msgspec.structs.replace(bond, z_spread_bp=(bond.z_spread_bp or 0.0) + shift_bp)
 
 
-def _par_rate(floating: float, annuity: float) -> float:
-    return float(rate_of_legs(np.array([floating]), np.array([annuity]))[0])
+def _par_rates_by_quantlib(trades: Sequence[Terms], risks: Sequence[TradeRisk]) -> list[float]:
+    """Of QuantLib's values and annuities; contract terms are read off the flows."""
+    value = np.array([risk.npv for risk in risks])
+    floating = np.array([risk.leg_npv[1] for risk in risks])
+    annuity = np.array([risk.pv01 / ONE_BP for risk in risks])
+    rates = rate_of_legs(floating, annuity)
+    place = {risk.trade_id: row for row, risk in enumerate(risks)}
+    block, _ = compile_block(trades)
+    terms = par_terms(block)
+    rows = np.array([place[name] for name in block.trade_ids], dtype=np.int64)
+    rates[rows[terms.row]] = par_rates(terms, value[rows], annuity[rows])
+    return [float(rate) for rate in rates]
 
 
 def _values_on_next_day(
@@ -320,6 +333,16 @@ def _analytics(terms: Any, _: TradeNumbers, market: _Market) -> Json:
     return {name: _number(getattr(found, name)) for name in names}
 
 
+def _future_basis(terms: Any, _: TradeNumbers, market: _Market) -> Json:
+    """Price and basis of a bond future; none when its contract has been delivered."""
+    try:
+        flows = prepare_future(terms, market.curves, market.solved)
+    except (Matured, NothingAfterSettlement):
+        return dict.fromkeys(FUTURE_BASIS)
+    found = basis_of(flows, market.curves, market.solved)
+    return {name: _number(getattr(found, name)) for name in FUTURE_BASIS}
+
+
 def _krd_duration(_: Any, numbers: TradeNumbers, market: _Market) -> Json:
     """Key rate DV01s as durations in years: per value and per unit of rate."""
     npv = numbers.values["npv"]
@@ -329,6 +352,7 @@ def _krd_duration(_: Any, numbers: TradeNumbers, market: _Market) -> Json:
 
 OWN_MEASURES: Mapping[str, Callable[[Any, TradeNumbers, _Market], Json]] = {
     **dict.fromkeys(BOND_ANALYTICS, _analytics),
+    **dict.fromkeys(FUTURE_BASIS, _future_basis),
     "krd_duration": _krd_duration,
 }
 """How measures that are made by this command alone are made, see ``Product.measures``."""

@@ -1,12 +1,13 @@
 """Represent calibrating instruments as flat cash flows: PV and derivatives at any node values.
 
 An instrument pays ``unit`` times its quote plus ``amount``. A zero rate determines its node
-directly: ``x + q t = 0``.
+directly: ``x + q t = 0``; one of a day that is no node, ``log P(day) + q t = 0``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,13 @@ import QuantLib as ql
 from pricing import kernel
 from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.curves.discount_points import Points
-from pricing.curves.interpolation import Grid
+from pricing.curves.fixings import Fixings
+from pricing.curves.interpolation import YEAR, Grid
+from pricing.curves.quote_ids import DatedSwap, MeetingSwap, read
 from pricing.curves.quotes import QuoteId
 from pricing.curves.rate_helpers import Helper, deposit_day_counter
-from pricing.kernel_arrays import Flows
+from pricing.curves.rate_instruments import RateInstrument, known_from
+from pricing.kernel_arrays import Flows, Tables
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules
@@ -41,6 +45,48 @@ class Residuals(NamedTuple):
     by_quote: FloatArray
 
 
+class ParRates(NamedTuple):
+    """The quotes at which instruments would be worth 0, at some node values.
+
+    Attributes:
+        rate: Decimal per year; shape (quotes,).
+        slope: d rate / dx; shape (quotes, nodes).
+        value: PV of each instrument at a quote of 0; shape (quotes,).
+        by_quote: dPV/dq, its annuity; shape (quotes,).
+        by_quote_slope: d by_quote / dx; shape (quotes, nodes).
+        value_slope: d value / dx; shape (quotes, nodes).
+        discount: Discount factors of the points.
+    """
+
+    rate: FloatArray
+    slope: FloatArray
+    value: FloatArray
+    by_quote: FloatArray
+    by_quote_slope: FloatArray
+    value_slope: FloatArray
+    discount: FloatArray
+
+
+class FlatInstruments(NamedTuple):
+    """Instruments as the arrays that loops over many markets read.
+
+    Attributes:
+        flows: Two legs an instrument; fixed flows as they are at quotes of 0.
+        tables: Dependence of the flows' points on the nodes.
+        zero: Places of the quotes that are zero rates, which have no flows.
+        linear: Places of the quotes that are linear in the node values otherwise.
+        weights: What they are of the node values; shape (linear, nodes).
+        years: What they are of their quotes; shape (linear,).
+    """
+
+    flows: Flows
+    tables: Tables
+    zero: IntArray
+    linear: IntArray
+    weights: FloatArray
+    years: FloatArray
+
+
 class Instruments:
     """The calibrating instruments of a currency's curves on one date."""
 
@@ -52,9 +98,14 @@ class Instruments:
         today: ql.Date,
         *,
         indexed: bool,
+        fixings: Fixings | None = None,
     ) -> None:
-        """Compile helpers; QuantLib's date and fixings must be those of ``today``."""
+        """Compile helpers; QuantLib's date and fixings must be those of ``today``.
+
+        ``fixings`` are those of swaps of given dates that have begun.
+        """
         self._grid, self._count = grid, len(keys)
+        linear: list[tuple[int, int, RateInstrument]] = []  # instrument, curve
         names = [curve.name for curve in grid.curves]
         self._zero = np.array(
             [i for i, k in enumerate(keys) if conventions.CURVES[k.curve].quotes == "zero"],
@@ -67,17 +118,42 @@ class Instruments:
             discount = names.index(row.discount_curve) if row.discount_curve else place
             numbers = [i for i, key in enumerate(keys) if key.curve == name]
             for number, helper in zip(numbers, helpers.get(name, ()), strict=False):
+                if isinstance(helper, RateInstrument) and not helper.rows:
+                    linear.append((number, place, helper))
+                    continue
                 made, alone = _rows(row, helper, today, indexed)
+                if isinstance(read(keys[number].tenor), DatedSwap | MeetingSwap):
+                    made = _begun(keys[number], made, row, day_number(today), fixings or {})
                 rows += made
                 where += [(number, place if alone else discount, place)] * len(made)
+        self._take_linear(linear)
         place_table = np.array(where, dtype=int).reshape(-1, 3)
         self._lay_out(np.array(rows, dtype=FLOW), *place_table.T)
+
+    def _take_linear(self, linear: Sequence[tuple[int, int, RateInstrument]]) -> None:
+        """Turns, and zero rates on days that are no nodes of their own."""
+        grid = self._grid
+        self._linear = np.array([number for number, _, _ in linear], dtype=np.int64)
+        self._weights = np.zeros((len(linear), grid.size))
+        self._years = np.zeros(len(linear))
+        taken: dict[int, int] = {}  # turns by curve: those with a quote come first in the layout
+        for row, (_, curve, made) in enumerate(linear):
+            if made.turn is not None:
+                number = taken[curve] = taken.get(curve, -1) + 1
+                nodes = grid.curves[curve]
+                self._weights[row, grid.offsets[curve] + len(nodes.days) + number] = 1.0
+                self._years[row] = made.years
+                continue
+            tables = grid.tables(np.array([curve]), np.array([made.end]))
+            np.add.at(self._weights[row], tables.node[0], tables.node_weight[0])
+            self._years[row] = (made.end - grid.today) / YEAR
 
     def _lay_out(
         self, flows: RecordArray, owner: IntArray, paid: IntArray, grown: IntArray
     ) -> None:
         today = self._grid.today
-        points = Points(today, len(self._grid.curves), int(flows["pay"].max(initial=today)) + 400)
+        last = max(int(flows[name].max(initial=today)) for name in ("pay", "end"))
+        points = Points(today, len(self._grid.curves), last + 400)
         fixed = np.flatnonzero(flows["kind"] == FIXED)
         floating = np.flatnonzero(flows["kind"] != FIXED)
         keys = [
@@ -90,6 +166,7 @@ class Instruments:
         # Fixed flows are the first leg here, floating ones the second.
         legs = np.arange(2 * self._count + 1)
         self._owner, self._amount = owner[fixed], flows["amount"][fixed].copy()
+        self._float_owner = owner[floating]
         self._flows = Flows(
             fixed_ptr=np.searchsorted(2 * owner[fixed], legs).astype(np.int64),
             fixed_pay=pay,
@@ -113,12 +190,76 @@ class Instruments:
         self._fill_zero_rates(made, x, quotes)
         return made
 
+    def par_rates(self, x: FloatArray) -> ParRates:
+        """The quotes that the instruments would have at log node values ``x``."""
+        none = np.zeros(self._count)
+        discount = self._grid.discount(self._tables, x)
+        found = kernel.value_and_gradients(
+            self._quoted(none), discount, self._tables, self._grid.size
+        )
+        made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity)
+        self._fill_zero_rates(made, x, none)
+        annuity = kernel.value_and_gradients(
+            self._annuities(), discount, self._tables, self._grid.size
+        ).node
+        value, by_quote = made.value, made.by_quote
+        slope = -made.slope / by_quote[:, None] + annuity * (value / by_quote**2)[:, None]
+        return ParRates(-value / by_quote, slope, value, by_quote, annuity, made.slope, discount)
+
+    def curvature(self, par: ParRates, weights: FloatArray) -> FloatArray:
+        """Second derivatives of the par rates at ``par``, added up with weights; (nodes, nodes)."""
+        flows = self._flows
+        of_value, of_annuity = -weights / par.by_quote, weights * par.value / par.by_quote**2
+        of_value[self._zero] = of_value[self._linear] = 0.0
+        of_annuity[self._zero] = of_annuity[self._linear] = 0.0
+        points, grows = self._slopes
+        money = np.zeros(len(points))
+        amount = of_value[self._owner] * self._amount + of_annuity[self._owner] * flows.fixed_unit
+        np.add.at(money, flows.fixed_pay, amount)
+        scale = of_value[self._float_owner]
+        np.add.at(money, flows.float_pay, scale * flows.float_beta)
+        total = points.T @ (points * (money * par.discount)[:, None])
+        grown = par.discount[flows.float_start] / par.discount[flows.float_end]
+        grown = scale * flows.float_alpha * grown * par.discount[flows.float_pay]
+        total += grows.T @ (grows * grown[:, None])
+        # Of the quotient -value / annuity: what is left of the product rule.
+        mixed = (par.value_slope * (weights / par.by_quote**2)[:, None]).T @ par.by_quote_slope
+        squares = (
+            par.by_quote_slope * (-2.0 * weights * par.value / par.by_quote**3)[:, None]
+        ).T @ par.by_quote_slope
+        return np.asarray(total + mixed + mixed.T + squares)
+
+    @cached_property
+    def _slopes(self) -> tuple[FloatArray, FloatArray]:
+        """Slopes of log discount factors to node values, by point and by flow that grows."""
+        flows, tables = self._flows, self._tables
+        points = np.zeros((len(tables.node), self._grid.size))
+        np.add.at(points, (np.arange(len(points))[:, None], tables.node), tables.node_weight)
+        start, end = points[flows.float_start], points[flows.float_end]
+        return points, points[flows.float_pay] + start - end
+
+    def _annuities(self) -> Flows:
+        """Flows that pay what each instrument pays per unit of its quote alone."""
+        return self._flows._replace(
+            fixed_amount=self._flows.fixed_unit,
+            float_alpha=np.zeros_like(self._flows.float_alpha),
+            float_beta=np.zeros_like(self._flows.float_beta),
+        )
+
     def value(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
         """Their PV alone, as in ``at``."""
         found = kernel.value(self._quoted(quotes), self._grid.discount(self._tables, x))
         zero = self._zero
         found[zero] = x[zero] + quotes[zero] * self._grid.node_years()[zero]
+        if len(self._linear):
+            found[self._linear] = self._weights @ x + quotes[self._linear] * self._years
         return found
+
+    def flat(self) -> FlatInstruments:
+        """The instruments as arrays, for loops over many node and quote vectors."""
+        return FlatInstruments(
+            self._flows, self._tables, self._zero, self._linear, self._weights, self._years
+        )
 
     def _quoted(self, quotes: FloatArray) -> Flows:
         """Flows that pay these quotes."""
@@ -132,12 +273,18 @@ class Instruments:
         made.value[zero] = x[zero] + quotes[zero] * years
         made.slope[zero, zero] = 1.0
         made.by_quote[zero] = years
+        if len(self._linear):
+            made.value[self._linear] = self._weights @ x + quotes[self._linear] * self._years
+            made.slope[self._linear] = self._weights
+            made.by_quote[self._linear] = self._years
 
 
 def _rows(
     row: CurveConvention, helper: Helper, today: ql.Date, indexed: bool
 ) -> tuple[list[Row], bool]:
     """Rows of FLOW of one instrument, and whether it is paid on its own curve."""
+    if isinstance(helper, RateInstrument):
+        return list(helper.rows), True
     if isinstance(helper, ql.DepositRateHelper):
         return _deposit_rows(row, helper), True
     if isinstance(helper, ql.FixedRateBondHelper):
@@ -147,6 +294,17 @@ def _rows(
     floating = _fixed_today(floating_leg_rows(swap.leg(1), index, indexed), index, today)
     paid = [r._replace(scale=-r.scale, accrued=-r.accrued, amount=-r.amount) for r in floating]
     return [*fixed, *paid], False
+
+
+def _begun(
+    key: QuoteId, rows: list[Row], row: CurveConvention, today: int, fixings: Fixings
+) -> list[Row]:
+    """A swap of given dates, some of whose fixings may be known."""
+    index, found = conventions.INDICES[str(row.index)], list[Row]()
+    for each in rows:
+        floating = each.kind != FIXED and each.start < today
+        found += known_from(key, each, index, today, fixings) if floating else [each]
+    return found
 
 
 def _fixed_today(rows: list[Row], index: IndexConvention, today: ql.Date) -> list[Row]:

@@ -9,6 +9,8 @@ QuantLib makes the calibrating instruments, which are compiled like trades. This
 - the Jacobian by the implicit function theorem: at a solution ``PV_h(x, q) = 0``, so
   ``dx/dq = -(dPV_h/dx)^-1 dPV_h/dq``: one small solve and no bumping;
 - a check that every instrument reprices to its quote.
+
+A market with more quotes than nodes is fitted instead: see ``_fit``.
 """
 
 from __future__ import annotations
@@ -24,12 +26,16 @@ import QuantLib as ql
 from pricing.arrays import FloatArray
 from pricing.curves.calibration import Instruments, Residuals
 from pricing.curves.fixings import Fixings
-from pricing.curves.interpolation import YEAR, CurveNodes, Grid
+from pricing.curves.interpolation import YEAR, CurveNodes, Grid, Layout
+from pricing.curves.node_layout import lay_out
+from pricing.curves.quote_ids import DatedSwap, MeetingSwap, is_tenor, names_of, read
 from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, Shape
 from pricing.curves.rate_helpers import Helper, HelperFactory
+from pricing.curves.rate_instruments import RateInstrument
 from pricing.errors import BadInput, BootstrapFailed, MissingCurve
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of, day_of
+from pricing.markets.conventions import CurveConvention
 from pricing.products import schedules
 from pricing.products.schedules import day_number
 
@@ -38,6 +44,12 @@ REPRICING_TOLERANCE = 1e-10
 """Largest rate error of a calibrating instrument; docs/definitions.md, check 1."""
 
 MOST_STEPS = 12
+NEAR = 1e-6
+"""Gauss-Newton steps shorter than this leave the rest to Newton's method on the gradient."""
+
+POLISHING_STEPS = 2
+"""Of Newton's method, each of which squares the error that Gauss-Newton has left."""
+
 CLOSE = 1e-8
 """A Newton step shorter than this has squared its error below rounding."""
 
@@ -68,8 +80,11 @@ class Solved:
         quotes: The quotes, in the order of ``CurveSet.keys``; decimal per year.
         x: Log discount factors at the nodes; shape (nodes,).
         jacobian: dx/dq; shape (nodes, quotes).
-        rate_error: Largest |rate error| of a calibrating instrument; decimal per year.
-        inverse: Inverse of d(instrument's value)/dx; shape (nodes, quotes).
+        rate_error: Largest |rate error| of a calibrating instrument that is met exactly; decimal
+            per year.
+        inverse: Inverse of d(instrument's value)/dx; shape (nodes, quotes). In a fit, of the
+            gradient of half the sum of squares; shape (nodes, nodes).
+        residuals: Quote less model rate of each instrument; decimal per year, shape (quotes,).
     """
 
     quotes: FloatArray
@@ -77,6 +92,7 @@ class Solved:
     jacobian: FloatArray
     rate_error: float
     inverse: FloatArray
+    residuals: FloatArray
 
 
 class CurveSet:
@@ -112,8 +128,17 @@ class CurveSet:
         self.grid = Grid(day_of(today), tuple(self._nodes(name) for name in self.names))
         date = schedules.to_ql(today)
         self.instruments = Instruments(
-            self.grid, self.keys, self._helpers, date, indexed=options.indexed
+            self.grid,
+            self.keys,
+            self._helpers,
+            date,
+            indexed=options.indexed,
+            fixings=self.fixings,
         )
+        self.fitted = len(self.grid.unknown) < len(self.keys)
+        self.weights = np.array([self._weight(key) for key in self.keys])
+        exact = {nodes.name for nodes in self.grid.curves if nodes.unknowns == len(nodes)}
+        self._exact = np.array([key.curve in exact for key in self.keys])
 
     # --- Set-up ------------------------------------------------------------------------------
 
@@ -143,17 +168,27 @@ class CurveSet:
         if row.quotes == "zero":
             return []
         discount = self._handles[row.discount_curve or name]
-        factory = HelperFactory(row, self.today, discount, self.options.indexed)
+        factory = HelperFactory(row, self.today, discount, self.options.indexed, self.fixings)
         return [factory.make(key, self._quotes[key]) for key in self.keys_of(name)]
+
+    def _weight(self, key: QuoteId) -> float:
+        """Weight of the square of a quote's residual."""
+        given = conventions.CURVES[key.curve].weights or {}
+        return next((given[name] for name in names_of(key.tenor) if name in given), 1.0)
 
     def _nodes(self, name: str) -> CurveNodes:
         keys, today = self.keys_of(name), schedules.to_ql(self.today)
-        helpers = self._helpers[name]
+        helpers, row = self._helpers[name], conventions.CURVES[name]
+        interpolation = self.options.of(row)
+        own = row.nodes or row.fit or row.meetings or row.turns
+        if own or not all(is_tenor(key.tenor) for key in keys):
+            last = [_last_day(row, *pair) for pair in zip(keys, helpers, strict=True)]
+            turns = [_turn(helper) for helper in helpers]
+            return lay_out(row, interpolation, keys, last, turns, self.today)
         days = [day_number(helper.pillarDate()) for helper in helpers]
         days = days or [day_number(today + ql.Period(key.tenor)) for key in keys]
         ends = [day_number(helper.maturityDate()) for helper in helpers] or days
         self._refuse_same_ends(keys, days, ends)
-        interpolation = self.options.of(conventions.CURVES[name])
         return CurveNodes(name, interpolation, np.array(days, dtype=np.int64))
 
     def _refuse_same_ends(
@@ -195,8 +230,12 @@ class CurveSet:
         Raises:
             BootstrapFailed: Curve, tenor, quote and QuantLib's own text.
         """
+        if self.fitted:
+            return self._fit(quotes)
         x = self._by_newton(self._start(quotes), quotes)
         if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
+            if self.grid.has_layouts:
+                raise self._refused(x, quotes, "Newton's method finds no curve of rates")
             x = self.bootstrap(quotes)
             x = _newton(x, self.instruments.at(x, quotes))
         found = self.instruments.at(x, quotes)
@@ -207,11 +246,119 @@ class CurveSet:
             raise BootstrapFailed(*self.keys[worst], float(quotes[worst]), reason)
         jacobian = -np.linalg.solve(found.slope, np.diag(found.by_quote))
         inverse = -jacobian / found.by_quote
-        return Solved(quotes, x, np.asarray(jacobian), float(errors[worst]), inverse)
+        residuals = found.value / found.by_quote
+        return Solved(quotes, x, np.asarray(jacobian), float(errors[worst]), inverse, residuals)
+
+    def _fit(self, quotes: FloatArray) -> Solved:
+        """The nodes at which the weighted sum of squares of quote less model rate is least.
+
+        Instruments of curves with as many nodes as quotes are met exactly there, as they are by
+        themselves. With ``r(x)`` the model rates and ``W`` the weights, the gradient
+        ``r'(x)^T W (q - r(x))`` is 0 at the minimum, so by the implicit function theorem
+        ``dx/dq = M^-1 r'^T W`` with ``M = r'^T W r' - sum of W (q - r) r''``.
+
+        Raises:
+            BootstrapFailed: No quote determines a node, or there is no minimum.
+        """
+        x = self._by_gauss_newton(self._start(quotes), quotes)
+        if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
+            raise self._refused(x, quotes, "the least squares have no minimum near the quotes")
+        for _ in range(POLISHING_STEPS):
+            x = x + self._fit_step(x, quotes)
+        slope, inverse, residuals = self._at_fit(x, quotes)
+        jacobian = np.zeros((self.grid.size, len(self.keys)))
+        jacobian[self.grid.unknown] = inverse @ (slope * self.weights[:, None]).T
+        errors = np.where(self._exact, np.abs(residuals), 0.0)
+        worst = int(np.argmax(errors))
+        if not errors[worst] < REPRICING_TOLERANCE or not np.isfinite(residuals).all():
+            reason = f"its instrument reprices with a rate error of {errors[worst]:.1e}"
+            raise BootstrapFailed(*self.keys[worst], float(quotes[worst]), reason)
+        return Solved(quotes, x, jacobian, float(errors[worst]), inverse, residuals)
+
+    def _by_gauss_newton(self, x: FloatArray, quotes: FloatArray) -> FloatArray | None:
+        """Nodes close to the least sum of squares; None where that does not converge."""
+        places, root = self.grid.unknown, np.sqrt(self.weights)
+        size = self.grid.node_years()[places]  # columns of about the same length
+        for _ in range(MOST_STEPS):
+            par = self.instruments.par_rates(x)
+            table = par.slope[:, places] * root[:, None] * size
+            if not np.isfinite(table).all():
+                return None
+            step, _, rank, _ = np.linalg.lstsq(table, root * (quotes - par.rate), rcond=1e-12)
+            if rank < len(places):
+                raise self._undetermined(table)
+            moved = np.zeros_like(x)
+            moved[places] = step * size
+            x = x + moved
+            length = np.abs(moved).max()
+            if length < NEAR:
+                return np.asarray(x)
+            if not length < LONGEST_STEP:
+                return None
+        return None
+
+    def _undetermined(self, table: FloatArray) -> BootstrapFailed:
+        """Name the node that no quote determines."""
+        loose = int(np.argmax(np.abs(np.linalg.svd(table)[2][-1])))
+        place = int(self.grid.unknown[loose])
+        curve = int(np.searchsorted(self.grid.offsets, place, side="right")) - 1
+        name, date = self.names[curve], date_of(int(self.grid.node_days()[place]))
+        reason = f"no quote determines its node of {date}: leave the node out, or add a quote"
+        return BootstrapFailed(name, self.keys_of(name)[0].tenor, None, reason)
+
+    def _at_fit(
+        self, x: FloatArray, quotes: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Slopes of model rates, the inverse of ``M`` of ``_fit``, and the residuals."""
+        places = self.grid.unknown
+        par = self.instruments.par_rates(x)
+        residuals, slope = quotes - par.rate, par.slope[:, places]
+        bend = self.instruments.curvature(par, self.weights * residuals)[np.ix_(places, places)]
+        made = slope.T @ (slope * self.weights[:, None]) - bend
+        size = self.grid.node_years()[places]
+        inverse = np.linalg.inv(made * size * size[:, None]) * size * size[:, None]
+        return slope, inverse, residuals
+
+    def _fit_step(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
+        """A step of Newton's method on the gradient of the sum of squares."""
+        slope, inverse, residuals = self._at_fit(x, quotes)
+        step = np.zeros_like(x)
+        step[self.grid.unknown] = inverse @ (slope.T @ (self.weights * residuals))
+        return step
+
+    def correction(self, inverse: FloatArray, x: FloatArray, quotes: FloatArray) -> FloatArray:
+        """A chord step from node values towards the solution, with slopes of another one.
+
+        Args:
+            inverse: ``Solved.inverse`` of a solution near by.
+            x: Log node values.
+            quotes: The quotes to be met.
+        """
+        if not self.fitted:
+            return np.asarray(-(inverse @ self.instruments.value(x, quotes)))
+        par, places = self.instruments.par_rates(x), self.grid.unknown
+        step = np.zeros_like(x)
+        gradient = par.slope[:, places].T @ (self.weights * (quotes - par.rate))
+        step[places] = inverse @ gradient
+        return step
 
     def _start(self, quotes: FloatArray) -> FloatArray:
         """Each quote as if it were an annual zero rate."""
+        if self.grid.has_layouts:
+            return np.concatenate([self._start_of(nodes, quotes) for nodes in self.grid.curves])
         return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years())
+
+    def _start_of(self, nodes: CurveNodes, quotes: FloatArray) -> FloatArray:
+        """The same of one curve; between the days on which quotes end, linear in the rate."""
+        mine = np.array([key.curve == nodes.name for key in self.keys])
+        rates = np.log1p(np.maximum(quotes[mine], LEAST_START))
+        x = np.zeros(len(nodes))
+        if nodes.layout is None:
+            return np.asarray(-rates * (nodes.days - self.grid.today) / YEAR)
+        keys = nodes.layout.keys
+        at_nodes = np.interp(nodes.days, nodes.layout.ends[keys], rates[keys])
+        x[: len(nodes.days)] = -at_nodes * (nodes.days - self.grid.today) / YEAR
+        return x
 
     def _by_newton(self, x: FloatArray, quotes: FloatArray) -> FloatArray | None:
         """Nodes at which every instrument is worth 0; None where that does not converge."""
@@ -239,7 +386,10 @@ class CurveSet:
         quotes = solved.quotes + shift
         x = solved.x + solved.jacobian @ shift
         for _ in range(CHORD_STEPS):
-            x = x - solved.inverse @ self.instruments.value(x, quotes)
+            if self.fitted:
+                x = x + self.correction(solved.inverse, x, quotes)
+            else:
+                x = x - solved.inverse @ self.instruments.value(x, quotes)
         return np.asarray(x)
 
     def bootstrap(self, quotes: FloatArray) -> FloatArray:
@@ -248,10 +398,32 @@ class CurveSet:
         Raises:
             BootstrapFailed: Curve, tenor, quote and QuantLib's own text.
         """
+        if self.grid.has_layouts:
+            key = next(
+                k for k, nodes in zip(self.keys, self._nodes_of_keys(), strict=True) if nodes
+            )
+            raise BootstrapFailed(*key, None, "QuantLib's bootstrap has one node a quote")
         self.enter()
         for key, quote in zip(self.keys, quotes, strict=True):
             self._quotes[key].setValue(float(quote))
         return np.concatenate([self._bootstrap_curve(name) for name in self.names])
+
+    def _nodes_of_keys(self) -> list[Layout | None]:
+        """The layout of each quote's curve."""
+        layouts = {nodes.name: nodes.layout for nodes in self.grid.curves}
+        return [layouts[key.curve] for key in self.keys]
+
+    def _refused(self, x: FloatArray | None, quotes: FloatArray, reason: str) -> BootstrapFailed:
+        """Name the quote at which a curve goes wrong, as far as that is known."""
+        if x is None:
+            errors = quotes - self.instruments.par_rates(self._start(quotes)).rate
+            place = int(np.argmax(np.abs(np.nan_to_num(errors))))
+        else:
+            forwards = self.grid.forwards(x)
+            node = int(np.argmax(np.abs(forwards)))
+            reason = f"its forward rate is {forwards[node]:.0%} a year"
+            place = self.grid.quote_of_node(node)
+        return BootstrapFailed(*self.keys[place], float(quotes[place]), reason)
 
     def _bootstrap_curve(self, name: str) -> FloatArray:
         row, nodes = conventions.CURVES[name], self.grid.curves[self.names.index(name)]
@@ -278,6 +450,25 @@ class CurveSet:
         match = ORDINAL.search(text)
         key = keys[min(int(match[1]), len(keys)) - 1 if match else 0]
         return BootstrapFailed(key.curve, key.tenor, self._quotes[key].value(), text)
+
+
+def _last_day(row: CurveConvention, key: QuoteId, helper: Helper) -> int:
+    """Day number of the node that an instrument would have: of the last day that it depends on.
+
+    Swaps of given dates have it where their rate ends, not where they pay: forwards step there. So
+    have all swaps of a curve whose forwards step at meetings.
+    """
+    if isinstance(helper, RateInstrument):
+        return helper.end
+    dated = row.meetings is not None or isinstance(read(key.tenor), DatedSwap | MeetingSwap)
+    return day_number(helper.maturityDate() if dated else helper.pillarDate())
+
+
+def _turn(helper: Helper) -> tuple[int, int] | None:
+    """Day numbers between which a turn accrues; None for what is no turn."""
+    if not isinstance(helper, RateInstrument) or helper.turn is None:
+        return None
+    return helper.turn, helper.end
 
 
 def _newton(x: FloatArray, found: Residuals) -> FloatArray:

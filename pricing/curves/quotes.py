@@ -4,67 +4,48 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pricing import limits
+from pricing.curves import quote_ids
+from pricing.curves.quote_ids import TENOR, tenor_days, tenor_length
 from pricing.errors import BadInput
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention
 
+__all__ = [
+    "TENOR",
+    "CurveOptions",
+    "CurveQuotes",
+    "Label",
+    "QuoteId",
+    "Shape",
+    "check_numbers",
+    "check_quotes",
+    "check_tenors",
+    "curve_order",
+    "curve_version",
+    "quote_order",
+    "shape_of",
+    "tenor_days",
+    "tenor_length",
+    "tenor_order",
+]
+
 QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
 """A rate outside is refused: 4.25 sent as percent is caught here."""
-
-
-TENOR = re.compile(r"([1-9][0-9]{0,3})([DWMY])")
-
-
-DAYS_PER_UNIT = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
-
-
-BASE_UNITS = {"D": (1, "D"), "W": (7, "D"), "M": (1, "M"), "Y": (12, "M")}
-
-
-MAX_TENOR_DAYS = 60.01 * 365.25
 
 
 Label = Literal["official", "proxy", "synthetic"]
 
 
 CurveQuotes = dict[str, dict[str, float]]
-"""Rates as decimals per year by curve and tenor."""
+"""Rates as decimals per year by curve and quote: a tenor or another id of ``quote_ids``."""
 
-
-@lru_cache(maxsize=1024)
-def tenor_days(tenor: str) -> float:
-    """Approximate length of a tenor in days, for sorting and limits only.
-
-    Raises:
-        BadInput: Not a tenor such as 1D, 2W, 18M or 30Y, or longer than 60 years.
-    """
-    match = TENOR.fullmatch(tenor)
-    if match is None:
-        raise BadInput("tenor", tenor, "use a number and D, W, M or Y, such as 6M or 10Y")
-    days = int(match[1]) * DAYS_PER_UNIT[match[2]]
-    if days > MAX_TENOR_DAYS:
-        raise BadInput("tenor", tenor, "at most 60Y")
-    return days
-
-
-@lru_cache(maxsize=1024)
-def tenor_length(tenor: str) -> tuple[int, str]:
-    """Days or months of a tenor, with their unit: two spellings of one tenor have the same.
-
-    Raises:
-        BadInput: As ``tenor_days``.
-    """
-    tenor_days(tenor)
-    count, unit = int(tenor[:-1]), tenor[-1]
-    factor, base = BASE_UNITS[unit]
-    return count * factor, base
+quote_order = quote_ids.order
+"""Sort key of quotes: tenors from short to long, then dated instruments by their last day."""
 
 
 def check_quotes(currency: str, curves: CurveQuotes) -> None:
@@ -82,18 +63,26 @@ def check_quotes(currency: str, curves: CurveQuotes) -> None:
             known = [c.name for c in conventions.CURVES.values() if c.currency == currency]
             raise BadInput("curve", curve, f"curves of {currency}: {', '.join(known)}")
         for tenor, rate in quotes.items():
-            _check_tenor(curve, tenor)
+            made = _check_tenor(row, tenor)
             if not QUOTE_MIN <= rate <= QUOTE_MAX:
-                allowed = limits.decimal_rate(rate, QUOTE_MIN, QUOTE_MAX)
+                allowed = _allowed(made, rate)
                 raise BadInput(f"{curve} {tenor}", rate, allowed)
         check_tenors(curve, quotes)
 
 
-def _check_tenor(curve: str, tenor: str) -> None:
+def _check_tenor(row: CurveConvention, tenor: str) -> quote_ids.Quoted:
     try:
-        tenor_days(tenor)
+        return quote_ids.check(row, tenor)
     except BadInput as error:
-        raise BadInput("tenor", tenor, f"{error.allowed} (quotes of {curve})") from None
+        raise BadInput("tenor", tenor, f"{error.allowed} (quotes of {row.name})") from None
+
+
+def _allowed(made: quote_ids.Quoted, rate: float) -> str:
+    """What is allowed for a rate out of range; the price of a future is written as a rate."""
+    implied = 1.0 - rate / 100.0
+    if isinstance(made, quote_ids.Future) and QUOTE_MIN <= implied <= QUOTE_MAX:
+        return f"a future is quoted as a decimal rate, 1 - price / 100: {rate:g} is {implied:.6g}"
+    return limits.decimal_rate(rate, QUOTE_MIN, QUOTE_MAX)
 
 
 def check_tenors(curve: str, tenors: Iterable[str]) -> None:
@@ -105,9 +94,9 @@ def check_tenors(curve: str, tenors: Iterable[str]) -> None:
     Raises:
         BadInput: Such as 12M beside 1Y, or 7D beside 1W.
     """
-    seen: dict[tuple[int, str], str] = {}
+    seen: dict[tuple[str, object], str] = {}
     for tenor in tenors:
-        other = seen.setdefault(tenor_length(tenor), tenor)
+        other = seen.setdefault(quote_ids.identity(tenor), tenor)
         if other != tenor:
             reason = f"{curve} has {other} too, which is the same tenor: give one of them"
             raise BadInput("tenor", tenor, reason)
@@ -135,7 +124,7 @@ Shape = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class QuoteId(NamedTuple):
-    """One quote: its curve and tenor."""
+    """One quote: its curve and its tenor, or another id of ``quote_ids``."""
 
     curve: str
     tenor: str
@@ -172,8 +161,14 @@ def curve_order(curves: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def tenor_order(tenors: Mapping[str, object]) -> tuple[str, ...]:
-    """Tenors from short to long."""
-    return tuple(sorted(tenors, key=tenor_days))
+    """Tenors from short to long, then dated instruments by their last day.
+
+    Raises:
+        BadInput: What is no id of a quote.
+    """
+    for tenor in tenors:
+        quote_ids.read(tenor)
+    return tuple(sorted(tenors, key=lambda tenor: (quote_order(tenor), tenor)))
 
 
 def shape_of(curves: CurveQuotes) -> Shape:
@@ -188,8 +183,17 @@ def curve_version(
     digest = hashlib.sha256(f"{today.isoformat()};indexed={options.indexed}".encode())
     for name, tenors in shape_of(curves):
         digest.update(_rules(name, options).encode())
+        for bank in _banks(conventions.CURVES[name], tenors):
+            digest.update(conventions.canonical(conventions.MEETINGS[bank]).encode())
         digest.update(";".join(f"{t}={curves[name][t]!r}" for t in tenors).encode())
     return digest.hexdigest()[:16]
+
+
+def _banks(row: CurveConvention, quotes: Iterable[str]) -> list[str]:
+    """Tables of meetings that a curve depends on."""
+    made = map(quote_ids.read, quotes)
+    found = {each.bank for each in made if isinstance(each, quote_ids.MeetingSwap)}
+    return sorted(found | ({row.meetings} if row.meetings else set()))
 
 
 def _rules(name: str, options: CurveOptions) -> str:

@@ -7,12 +7,15 @@ built again for every rate.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import QuantLib as ql
 
+from pricing.curves import quote_ids
+from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import QuoteId, tenor_days
+from pricing.curves.rate_instruments import make_fra, make_future, make_turn, make_zero
 from pricing.errors import BootstrapFailed
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, SwapConvention
@@ -25,7 +28,7 @@ PAR_YIELD_DEPOSIT = ql.Actual365Fixed
 """Day count of par yields below one year: simple money-market yields."""
 
 Helper = Any
-"""A ql.RateHelper: QuantLib ships no types."""
+"""A ql.RateHelper, for which QuantLib ships no types, or a ``RateInstrument``."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,59 @@ class HelperFactory:
         today: Valuation date; QuantLib's own must be the same.
         discount: Handle of the curve that swaps are discounted on, for ``ibor`` curves.
         indexed: True for indexed IBOR coupons, False for coupons at par.
+        fixings: Known fixings, for futures whose reference period has begun.
     """
 
     row: CurveConvention
     today: dt.date
     discount: ql.YieldTermStructureHandle
     indexed: bool
+    fixings: Fixings = field(default_factory=dict)
 
     def make(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
-        """The helper of one quote. Zero rates have none."""
+        """The helper of one quote, or the instrument that stands for it. Zero rates have none.
+
+        Raises:
+            BootstrapFailed: The instrument is over, or ends where it begins.
+        """
+        made = quote_ids.read(key.tenor)
         makers = {"ois": self._ois, "ibor": self._ibor, "par_yield": self._par_yield}
-        return makers[self.row.quotes](key, quote)
+        if isinstance(made, quote_ids.Tenor):
+            return makers[self.row.quotes](key, quote)
+        return self._by_id(key, made, quote)
+
+    def _by_id(self, key: QuoteId, made: quote_ids.Quoted, quote: ql.SimpleQuote) -> Helper:
+        """What an id that is no tenor stands for."""
+        today = schedules.day_number(schedules.to_ql(self.today))
+        if isinstance(made, quote_ids.Future):
+            return make_future(key, made, self.row, today, self.fixings)
+        if isinstance(made, quote_ids.Fra):
+            calendar = conventions.INDICES[str(self.row.index)].calendar
+            return make_fra(made, self.row, today, self._open_day(schedules.calendar(calendar)))
+        if isinstance(made, quote_ids.ZeroRate):
+            return make_zero(made, schedules.to_ql(self.today))
+        if isinstance(made, quote_ids.Turn):
+            index = conventions.INDICES[str(self.row.index)]
+            return make_turn(key, made.date, index, today)
+        if isinstance(made, quote_ids.DatedSwap | quote_ids.MeetingSwap):
+            start, end = schedules.to_ql(made.start), schedules.to_ql(made.end)
+            if made.end <= self.today:
+                reason = f"on {self.today} it is over; leave it out"
+                raise BootstrapFailed(key.curve, key.tenor, None, reason)
+            return self._ois_of_dates(start, end, quote)
+        return self._term_deposit(key, str(made.tenor), quote)
+
+    def _term_deposit(self, key: QuoteId, tenor: str, quote: ql.SimpleQuote) -> Helper:
+        """A deposit from spot, by the day count and the calendar of the curve's index."""
+        index = conventions.INDICES[str(self.row.index)]
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        overnight = tenor == "1D" or index.kind == "ibor"
+        lag = index.fixing_days if overnight else swap.spot_lag
+        count = schedules.day_counter(index.day_count)
+        calendar = schedules.calendar(index.calendar)
+        rule = schedules.roll(index.business_day_convention)
+        named = QuoteId(key.curve, tenor)
+        return self._deposit(named, quote, lag, calendar, rule, index.end_of_month, count)
 
     def _ois(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
         swap = conventions.SWAPS[str(self.row.swap_convention)]
@@ -63,6 +108,13 @@ class HelperFactory:
             # Two days to the end of a month may roll back to where they begin.
             why = f"on {self.today} it begins on {start.ISO()}, and ends there as {end.ISO()} rolls"
             raise BootstrapFailed(key.curve, key.tenor, None, f"{why} back; leave it out")
+        return self._ois_of_dates(start, end, quote)
+
+    def _ois_of_dates(self, start: ql.Date, end: ql.Date, quote: ql.SimpleQuote) -> Helper:
+        """An overnight swap from one date to another."""
+        swap = conventions.SWAPS[str(self.row.swap_convention)]
+        index = conventions.INDICES[str(self.row.index)]
+        cal, rule = schedules.calendar(swap.calendar), schedules.roll(swap.business_day_convention)
         return ql.OISRateHelper.forDates(
             start,
             end,

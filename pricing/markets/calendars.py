@@ -7,6 +7,7 @@ that serve pages or ticks ask here, so that they need not load QuantLib.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from functools import cache
 from pathlib import Path
@@ -93,3 +94,17 @@ def business_day_before(name: str, day: int, count: int) -> int:
     # Ten days beside two weekends: no calendar is closed for longer.
     found = business_days(name, open_day - 14 - 2 * count, open_day)
     return int(found[-1 - count])
+
+
+def later(date: dt.date, count: int, unit: str) -> dt.date | None:
+    """A date so many days (D), weeks (W), months (M) or years (Y) later; None after the year 9999.
+
+    Months end where they are shorter; nothing is moved to a business day.
+    """
+    if unit in "DW":
+        return date + dt.timedelta(days=count * (7 if unit == "W" else 1))
+    years, month = divmod(date.month - 1 + count * (12 if unit == "Y" else 1), 12)
+    if date.year + years > dt.MAXYEAR:
+        return None
+    last = calendar.monthrange(date.year + years, month + 1)[1]
+    return dt.date(date.year + years, month + 1, min(date.day, last))

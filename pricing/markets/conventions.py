@@ -18,11 +18,15 @@ from pricing.errors import BadInput
 from pricing.markets import loader
 from pricing.markets.rows import (
     ALWAYS,
+    SINCE,
     BondConvention,
+    BondFutureConvention,
     CurrencyConvention,
     CurveConvention,
     FutureConvention,
     IndexConvention,
+    Meeting,
+    MeetingConvention,
     Row,
     SettlementLag,
     Sources,
@@ -32,18 +36,23 @@ from pricing.markets.rows import (
 __all__ = [
     "ALWAYS",
     "BONDS",
+    "BOND_FUTURES",
     "CURRENCIES",
     "CURRENCY_ROWS",
     "CURVES",
     "FUTURES",
     "INDICES",
     "MARKETS",
+    "MEETINGS",
     "SWAPS",
     "BondConvention",
+    "BondFutureConvention",
     "CurrencyConvention",
     "CurveConvention",
     "FutureConvention",
     "IndexConvention",
+    "Meeting",
+    "MeetingConvention",
     "Row",
     "SettlementLag",
     "Sources",
@@ -66,6 +75,8 @@ CURVES: Mapping[str, CurveConvention] = MappingProxyType(MARKETS.curves)
 SWAPS: Mapping[str, SwapConvention] = MappingProxyType(MARKETS.swaps)
 BONDS: Mapping[str, BondConvention] = MappingProxyType(MARKETS.bonds)
 FUTURES: Mapping[str, FutureConvention] = MappingProxyType(MARKETS.futures)
+MEETINGS: Mapping[str, MeetingConvention] = MappingProxyType(MARKETS.meetings)
+BOND_FUTURES: Mapping[str, BondFutureConvention] = MappingProxyType(MARKETS.bond_futures)
 
 T = TypeVar("T")
 
@@ -98,13 +109,20 @@ def settlement_days_on(lags: Sequence[SettlementLag], trade_date: dt.date) -> in
 
 def canonical(row: Row) -> str:
     """One line that changes when any rule of the row does; sources and wording do not count."""
-    names = (name for name in row.__struct_fields__ if name not in ("sources", "place"))
+    later = SINCE.get(type(row).__name__, ())
+    names = (
+        name
+        for name in row.__struct_fields__
+        if name not in ("sources", "place") and not (name in later and getattr(row, name) is None)
+    )
     return ";".join(f"{name}={_rule(getattr(row, name))}" for name in names)
 
 
 def _rule(value: object) -> object:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value and isinstance(value[0], SettlementLag):
         return [(lag.valid_from.isoformat(), lag.days) for lag in value]
+    if isinstance(value, tuple) and value and isinstance(value[0], Meeting):
+        return [(one.announced.isoformat(), one.effective.isoformat()) for one in value]
     return value
 
 

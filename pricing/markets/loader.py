@@ -1,7 +1,8 @@
 """Load the market files of this package, and those of ``MARKETS_DIR``, and check them.
 
 A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]``
-and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]``, ``[bonds.X]`` and ``[futures.X]``.
+and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]``, ``[bonds.X]``, ``[futures.X]``,
+``[meetings.X]`` and ``[bond_futures.X]``.
 ``any.toml`` has bond conventions of no single currency. A row names its sources by their keys in
 ``[sources]``.
 
@@ -27,10 +28,12 @@ from pricing.markets.rows import (
     ALWAYS,
     READ_BY_QUOTES,
     BondConvention,
+    BondFutureConvention,
     CurrencyConvention,
     CurveConvention,
     FutureConvention,
     IndexConvention,
+    MeetingConvention,
     Row,
     SwapConvention,
 )
@@ -49,10 +52,16 @@ TABLES: Mapping[str, type[Row]] = {
     "swaps": SwapConvention,
     "bonds": BondConvention,
     "futures": FutureConvention,
+    "meetings": MeetingConvention,
+    "bond_futures": BondFutureConvention,
 }
 CURRENCY_CODE = re.compile(r"[a-z]{3}")
 ROW_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
+MEETING_NAME = re.compile(r"[A-Z]{1,6}")
+MEETING_EXAMPLE = "{ announced = 2026-02-05, effective = 2026-02-11 }"
 CONTRACT_CODE = re.compile(r"[A-Z0-9]{1,6}")
+NODE_TENOR = re.compile(r"([1-9]\d{0,3})([DWMY])")
+NODE_UNITS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 INDEX_TENOR = re.compile(r"[1-9]\d?[DWMY]")
 COUPON_EQUIVALENT = "coupon_equivalent"
 
@@ -91,6 +100,8 @@ class Markets:
     swaps: Mapping[str, SwapConvention]
     bonds: Mapping[str, BondConvention]
     futures: Mapping[str, FutureConvention]
+    meetings: Mapping[str, MeetingConvention]
+    bond_futures: Mapping[str, BondFutureConvention]
     sources: Mapping[str, str]
     files: Mapping[str, tuple[Path, ...]]
     places: Mapping[tuple[str, str], Place]
@@ -98,8 +109,14 @@ class Markets:
     def rows_of(self, currency: str) -> Iterator[Row]:
         """All rows that a currency's trades and curves may use."""
         yield self.currencies[currency]
-        for table in (self.indices, self.curves, self.swaps, self.bonds, self.futures):
+        tables = (self.indices, self.curves, self.swaps, self.bonds, self.futures)
+        for table in (*tables, self.bond_futures):
             yield from (row for row in table.values() if row.currency in (currency, None))
+        # A table of meetings that no curve uses changes no number.
+        used = {curve.meetings for curve in self.curves.values()}
+        for row in self.meetings.values():
+            if row.currency == currency and row.name in used:
+                yield row
 
     @cached_property
     def text_keys(self) -> Mapping[str, str]:
@@ -229,6 +246,8 @@ class _Reader:
             swaps=self.rows["swaps"],
             bonds=self.rows["bonds"],
             futures=self.rows["futures"],
+            meetings=self.rows["meetings"],
+            bond_futures=self.rows["bond_futures"],
             sources={key: text for table in self.sources.values() for key, text in table.items()},
             files=self.files,
             places=self.places,
@@ -345,7 +364,7 @@ def _allowed(kind: type[AnyRow], field: str) -> str:
 
 DAYS = (
     *("fixing_days", "publication_lag", "settlement_days", "spot_lag", "payment_lag"),
-    *("ex_coupon_days", "last_trading_lag", "settlement_lag"),
+    *("ex_coupon_days", "last_trading_lag", "settlement_lag", "delivery_lag"),
 )
 
 # --- All rows --------------------------------------------------------------------------------
@@ -429,9 +448,50 @@ def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:
     if row.discount_curve is not None:
         own = _names_in(markets.curves, row.currency)
         check.one_of("discount_curve", own[: own.index(row.name)])  # those that stand before it
+    _check_fit(check, row)
+    _check_short_end(check, row, markets)
     if row.index is not None:
         check.one_of("index", _names_in(markets.indices, row.currency))
         _check_calibration(check, row, markets)
+
+
+def _check_fit(check: _Check, row: CurveConvention) -> None:
+    """How a curve meets its quotes."""
+    for field in ("nodes", "fit", "weights"):
+        if row.quotes == "zero" and getattr(row, field) is not None:
+            raise check.fail(field, "a curve of zero rates has its nodes at its quotes")
+    if row.future_volatility_bp is not None and row.index is None:
+        raise check.fail("future_volatility_bp", "a curve without an index has no futures")
+    if row.weights is not None and row.fit != "least_squares":
+        raise check.fail("weights", 'fit = "least_squares": exact quotes have no weights')
+    lengths = [_tenor_length(check, tenor) for tenor in row.nodes or ()]
+    if row.nodes is not None and (not lengths or lengths != sorted(set(lengths))):
+        raise check.fail("nodes", "tenors from short to long, each once")
+
+
+def _check_short_end(check: _Check, row: CurveConvention, markets: Markets) -> None:
+    """Meetings and turns, which an overnight rate has."""
+    for field in ("meetings", "meetings_until", "turns"):
+        if row.quotes != "ois" and getattr(row, field) is not None:
+            raise check.fail(field, "nothing reads it: the curve is of no overnight rate")
+    if row.meetings is not None:
+        check.one_of(
+            "meetings", [name for name, m in markets.meetings.items() if m.index == row.index]
+        )
+    if row.meetings_until is not None:
+        if row.meetings is None:
+            raise check.fail("meetings_until", "nothing reads it without meetings")
+        if NODE_TENOR.fullmatch(row.meetings_until) is None:
+            raise check.fail("meetings_until", "a tenor such as 18M or 2Y")
+    if row.turns is not None and list(row.turns) != sorted(set(row.turns)):
+        raise check.fail("turns", "dates in order, each once")
+
+
+def _tenor_length(check: _Check, tenor: str) -> float:
+    found = NODE_TENOR.fullmatch(tenor)
+    if found is None:
+        raise check.fail("nodes", "tenors such as 6M or 10Y")
+    return int(found[1]) * NODE_UNITS[found[2]]
 
 
 def _check_calibration(check: _Check, row: CurveConvention, markets: Markets) -> None:
@@ -487,8 +547,7 @@ def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
 
 def _check_future(check: _Check, row: FutureConvention, markets: Markets) -> None:
     check.one_of("index", _names_in(markets.indices, row.currency))
-    if not CONTRACT_CODE.fullmatch(row.name):
-        raise check.fail("name", "at most 6 capital letters and digits: a month follows them")
+    _check_contract(check, row)
     kind = markets.indices[row.index].kind
     if (row.final_rate == "term") != (kind == "ibor"):
         allowed = (
@@ -505,9 +564,37 @@ def _check_future(check: _Check, row: FutureConvention, markets: Markets) -> Non
         and markets.indices[row.index].tenor not in vocabulary.MONTHS
     ):
         raise check.fail("index", f"one with a period of {', '.join(vocabulary.MONTHS)}")
+
+
+def _check_contract(check: _Check, row: FutureConvention | BondFutureConvention) -> None:
+    """What futures of both kinds have."""
+    if not CONTRACT_CODE.fullmatch(row.name):
+        raise check.fail("name", "at most 6 capital letters and digits: a month follows them")
     for field in ("contract_size", "tick"):
         if not getattr(row, field) > 0.0:
             raise check.fail(field, "a number above zero")
+
+
+def _check_meetings(check: _Check, row: MeetingConvention, markets: Markets) -> None:
+    check.one_of("index", _names_in(markets.indices, row.currency))
+    if markets.indices[row.index].kind != "overnight":
+        raise check.fail("index", "an overnight index")
+    if not MEETING_NAME.fullmatch(row.name):
+        raise check.fail("name", "at most 6 capital letters: a date follows them in a quote's id")
+    for name in ("announced", "effective"):
+        days = [getattr(meeting, name) for meeting in row.dates]
+        if days != sorted(set(days)) or not days:
+            allowed = f"rows in order of {name}, each date once, such as {MEETING_EXAMPLE}"
+            raise BadMarketFile(check.place, f"dates.{name}", [str(day) for day in days], allowed)
+    late = next((one for one in row.dates if one.effective < one.announced), None)
+    if late is not None:
+        allowed = "a day on or after the announcement"
+        raise BadMarketFile(check.place, "dates.effective", str(late.effective), allowed)
+
+
+def _check_bond_future(check: _Check, row: BondFutureConvention, _: Markets) -> None:
+    check.one_of("calendar", vocabulary.CALENDARS)
+    _check_contract(check, row)
 
 
 _CHECKS: Mapping[str, Any] = {
@@ -517,4 +604,6 @@ _CHECKS: Mapping[str, Any] = {
     "swaps": _check_swap,
     "bonds": _check_bond,
     "futures": _check_future,
+    "meetings": _check_meetings,
+    "bond_futures": _check_bond_future,
 }

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
+Weight = Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
 Sources = dict[str, str]
 """The primary source of each field: publisher, document, section."""
 
@@ -49,6 +50,25 @@ class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``par_yield`` (par bonds; below one year simple money-market yields) or ``zero``
     (continuously compounded zero rates, Act/365F). ``READ_BY_QUOTES`` says which of the other
     fields belong to which.
+
+    The fields after ``interpolation`` are optional; without them each quote has a node on the day
+    on which it ends, and is met exactly.
+
+    Attributes:
+        nodes: Tenors, from the valuation date, at which the curve has its nodes instead.
+        fit: ``least_squares`` allows more quotes than nodes: the weighted sum of squares of the
+            differences of quoted and model rates is least.
+        weights: Weights of the squares by id of a quote, or by the name of a future, by ``DEP``,
+            ``FRA``, ``OIS`` or ``ZERO`` for all of a kind; 1 for what is not named. 0 leaves a
+            quote out of the fit; its residual is made all the same.
+        future_volatility_bp: Normal volatility of the short rate in basis points a square root of a
+            year, constant (Ho-Lee), from which the convexity of futures is made; 0 without it.
+        meetings: Name of a table of meetings: between the days from which its decisions count, the
+            overnight forward rate is constant.
+        meetings_until: Tenor from the valuation date up to which it is; without it, up to the end
+            of the last quote between meetings.
+        turns: Dates over which the overnight rate jumps by a size that the quotes decide; a turn of
+            a stated size is a quote.
     """
 
     name: str
@@ -61,8 +81,28 @@ class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     calendar: str | None = None
     frequency: str | None = None
     interpolation: Literal["log_linear", "natural_log_cubic"]
+    nodes: tuple[str, ...] | None = None
+    fit: Literal["exact", "least_squares"] | None = None
+    weights: dict[str, Weight] | None = None
+    future_volatility_bp: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    meetings: str | None = None
+    meetings_until: str | None = None
+    turns: tuple[dt.date, ...] | None = None
     sources: Sources
 
+
+SINCE: dict[str, tuple[str, ...]] = {
+    "CurveConvention": (
+        "nodes",
+        "fit",
+        "weights",
+        "future_volatility_bp",
+        "meetings",
+        "meetings_until",
+        "turns",
+    ),
+}
+"""Fields that came later: a row without them has the name that it had before them."""
 
 READ_BY_QUOTES: dict[str, tuple[str, ...]] = {
     "ois": ("index", "swap_convention"),
@@ -115,9 +155,13 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ex_coupon_counts: Whether those are business days or calendar days before the payment.
         yield_frequency: Compounding period of the yield, also for strips. A bond that pays at
             another frequency than its market has a yield of its own frequency.
-        last_period_yield: Interest in the last coupon period, simple or compounded.
+        last_period_yield: Interest once a buyer receives one payment day alone: simple by the day
+            count of the bond, ``simple_act_365f`` by days over 365 to the day of payment, or
+            compounded.
         yield_payment_dates: Dates that the yield discounts from: the nominal coupon dates, or the
             business days on which they are paid.
+        yield_accrues: What a yield adds to a clean price: the accrued interest that is paid, or
+            that which accrues as coupons count (``as_coupons``), except in the last period.
         bill_yield: Yield of a zero-coupon security issued for a year or less: ``coupon_equivalent``
             (US Treasury bills), a day count for simple interest, or None: as other securities.
         discount_curve: None: the ``bond_discount_curve`` of the bond's currency.
@@ -136,8 +180,9 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ex_coupon_days: Days
     ex_coupon_counts: Literal["business_days", "calendar_days"] = "business_days"
     yield_frequency: str
-    last_period_yield: Literal["simple", "compounded"]
+    last_period_yield: Literal["simple", "simple_act_365f", "compounded"]
     yield_payment_dates: Literal["nominal", "business_days"]
+    yield_accrues: Literal["as_paid", "as_coupons"] = "as_paid"
     bill_yield: str | None = None
     discount_curve: str | None = None
     sources: Sources
@@ -181,6 +226,69 @@ class FutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         return self.contract_size * self.tick
 
 
+class Meeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A decision on rates: the day on which it is announced, and that from which it counts."""
+
+    announced: dt.date
+    effective: dt.date
+
+
+class MeetingConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The scheduled meetings of a central bank, in order.
+
+    Attributes:
+        bank: Who decides.
+        index: The overnight index that follows the decisions.
+        dates: A row for each meeting.
+    """
+
+    name: str
+    currency: str
+    bank: str
+    index: str
+    dates: tuple[Meeting, ...]
+    sources: Sources
+
+
+class BondFutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An exchange's bond future, quoted as a clean price per 100 of face.
+
+    Attributes:
+        exchange: Where it is traded.
+        conversion: Whose formula makes the conversion factors of its deliverable bonds
+            (``products/futures/conversion_factors.py``); ``stated`` where each is stated.
+        contract_size: Face amount of one contract.
+        tick: Smallest price change, per 100 of face.
+        calendar: Business days of trading and delivery.
+        delivery: The day that dates are counted from: the last business day of the contract month,
+            or its tenth or twentieth day, moved to the next business day.
+        last_trading_lag: Business days from the last trading day to that day.
+        delivery_lag: Business days from that day to the last day of delivery.
+    """
+
+    name: str
+    currency: str
+    exchange: str
+    conversion: Literal["cme", "eurex", "ice", "stated"]
+    contract_size: float
+    tick: float
+    calendar: str
+    delivery: Literal["last_business_day", "tenth", "twentieth"]
+    last_trading_lag: Days
+    delivery_lag: Days
+    sources: Sources
+
+    @property
+    def point_value(self) -> float:
+        """Money per contract for 1.00 of price."""
+        return self.contract_size / 100.0
+
+    @property
+    def tick_value(self) -> float:
+        """Money per contract for one tick."""
+        return self.point_value * self.tick
+
+
 class CurrencyConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What belongs to a currency and to no single instrument.
 
@@ -208,5 +316,7 @@ Row = (
     | SwapConvention
     | BondConvention
     | FutureConvention
+    | MeetingConvention
+    | BondFutureConvention
     | CurrencyConvention
 )

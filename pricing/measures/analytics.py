@@ -18,6 +18,7 @@ from pricing.measures import theta
 from pricing.measures.block import blank_unsupported
 from pricing.measures.bond_analytics import BOND_ANALYTICS
 from pricing.measures.bond_block import BondFlows, analytics_of
+from pricing.measures.delivery.basis import FUTURE_BASIS, FutureFlows, basis_columns
 from pricing.measures.table import ANALYTICS
 from pricing.products.cash_flows import FlowBlock
 
@@ -33,6 +34,7 @@ class PricedBlock:
         solved: Their nodes.
         fixings: Known fixings by index and date.
         bonds: By row, what the date makes of each bond that is prepared.
+        futures: The same of bond futures.
         next_day: Gives the curves of the next calendar day, see ``theta.curves_of_next_day``.
     """
 
@@ -43,6 +45,7 @@ class PricedBlock:
     fixings: Fixings
     next_day: Callable[[], CurveSet]
     bonds: Mapping[int, BondFlows]
+    futures: Mapping[int, FutureFlows]
 
 
 Maker = Callable[[PricedBlock], Mapping[str, FloatArray]]
@@ -82,7 +85,13 @@ def _bond_analytics(priced: PricedBlock) -> dict[str, FloatArray]:
     return found
 
 
+def _future_basis(priced: PricedBlock) -> dict[str, FloatArray]:
+    """Prices and basis of the bond futures that are prepared."""
+    return basis_columns(priced.futures, len(priced.block), priced.curves, priced.solved)
+
+
 MAKERS: Mapping[str, Maker] = {
     "theta": _theta,
     **dict.fromkeys(BOND_ANALYTICS, _bond_analytics),
+    **dict.fromkeys(FUTURE_BASIS, _future_basis),
 }

@@ -22,9 +22,11 @@ from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows, Tables
 from pricing.measures import formulas
+from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, flows_to_price
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.table import BY_NAME, MEASURES, REQUIRED
 from pricing.measures.value_date import DatedBlock
+from pricing.products.swaps.par_terms import NO_PAR_TERMS, ParTerms, par_rates, par_terms
 
 _FORMULAS: Mapping[str, Callable[[PricedFlows], FloatArray]] = {
     name: getattr(formulas, name) for name in MEASURES
@@ -44,6 +46,8 @@ class ReadyBlock:
         failures: Trades that have failed on the date, and why.
         grid: Nodes of the curves on the date.
         tables: Dependence of the points on the nodes.
+        deliveries: The flows of which a market chooses some.
+        par: What the par rates of some products need beside value and annuity.
     """
 
     trade_ids: Sequence[str]
@@ -54,6 +58,8 @@ class ReadyBlock:
     failures: tuple[Failure, ...]
     grid: Grid
     tables: Tables
+    deliveries: Deliveries = NO_DELIVERIES
+    par: ParTerms = NO_PAR_TERMS
 
     @cached_property
     def failed_rows(self) -> IntArray:
@@ -102,13 +108,16 @@ def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
         failures=dated.failures,
         grid=grid,
         tables=grid.tables(dated.point_curve, dated.point_day),
+        deliveries=dated.deliveries,
+        par=par_terms(dated.block),
     )
 
 
 def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRisk:
     """All measures of all trades of a block at one quote vector."""
     discount = ready.grid.discount(ready.tables, solved.x)
-    found = kernel.value_and_gradients(ready.flows, discount, ready.tables, ready.grid.size)
+    flows = flows_to_price(ready.flows, ready.deliveries, discount)
+    found = kernel.value_and_gradients(flows, discount, ready.tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
     with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
         priced = PricedFlows(
@@ -121,6 +130,7 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
             value_down=down,
         )
         values = {name: make(priced) for name, make in _FORMULAS.items()}
+        values["par_rate"][ready.par.row] = par_rates(ready.par, priced.value, priced.annuity)
     for name, rows in ready.unsupported.items():
         values[name][rows] = np.nan
     risk = BlockRisk(values, priced.leg_npv, priced.ladder_par, priced.krd, ready.failures)
@@ -172,7 +182,8 @@ def parallel_values(
 
 def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
     """Value of every trade at log node values ``x``; shape (n,)."""
-    return kernel.value(ready.flows, ready.grid.discount(ready.tables, x))
+    discount = ready.grid.discount(ready.tables, x)
+    return kernel.value(flows_to_price(ready.flows, ready.deliveries, discount), discount)
 
 
 def _not_numbers(ready: ReadyBlock, rows: IntArray) -> list[Failure]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -93,29 +93,44 @@ class PricedSecurity:
         """Model dirty price at settlement under a continuous spread (decimal per year)."""
         return float(self._paid.dirty_per_100(np.array([z_spread]))[0])
 
-    def z_spread_from_clean(self, clean_per_100: float) -> float:
-        """The spread, decimal per year, under which the model has this clean price.
+    def z_spreads_from_clean(self, clean_per_100: FloatArray) -> FloatArray:
+        """The spread, decimal per year, under which the model has each of these clean prices.
 
-        Raises:
-            Unpriceable: No spread below 500 % does, by year or over the bond's whole life.
+        NaN where no spread below 500 %, by year or over the bond's whole life, does.
         """
         target, years = clean_per_100 + self.accrued_per_100, self._paid.years
         longest, values = float(years.max()), self._paid.amounts * self._paid.growth
-        spread = 0.0
+        found = np.full(len(target), np.nan)
+        left, spread = np.arange(len(target)), np.zeros(len(target))
         for _ in range(100):
-            weights = values * np.exp(-spread * years)
-            miss, slope = weights.sum() - target, -(weights * years).sum()
+            weights = values * np.exp(-spread[:, None] * years)
+            miss, slope = weights.sum(axis=1) - target[left], -(weights * years).sum(axis=1)
             # A convex, falling function: Newton comes from the left and cannot overshoot.
             step = miss / slope
             spread -= step
-            if not min(abs(spread), abs(spread) * longest) < SPREAD_LIMIT:
-                break
+            size = np.abs(spread)
+            within = np.minimum(size, size * longest) < SPREAD_LIMIT
             # A price is not known better than to its rounding: in the last days before maturity
             # that alone moves the spread by more than any fixed step.
-            if abs(step) < 1e-14 or abs(miss) <= 4 * EPSILON * target:
-                return float(spread)
-        reason = f"no z-spread gives a clean price of {clean_per_100:g}: check price and terms"
-        raise Unpriceable(reason)
+            near = (np.abs(step) < 1e-14) | (np.abs(miss) <= 4 * EPSILON * target[left])
+            done = within & near
+            found[left[done]] = spread[done]
+            on = within & ~near
+            left, spread = left[on], spread[on]
+            if not len(left):
+                break
+        return found
+
+    def z_spread_from_clean(self, clean_per_100: float) -> float:
+        """The same of one price.
+
+        Raises:
+            Unpriceable: No such spread has the price.
+        """
+        spread = float(self.z_spreads_from_clean(np.array([clean_per_100]))[0])
+        if math.isnan(spread):
+            raise no_spread(clean_per_100)
+        return spread
 
     def z_spread(self) -> float:
         """The terms' spread when stated, else that of their price, else 0; decimal per year."""
@@ -185,7 +200,7 @@ class PricedBond(PricedSecurity):
         repaid_later = rows["amount"][alive & (rows["unit"] == 0.0)].sum()
         per_100 = 100.0 / float(repaid_later)
         made = yields.yield_flows(self.bond, leg, alive.tolist(), self._settlement)
-        self._yields = replace(made, amounts=made.amounts * per_100)
+        self._yields = made.per_100(per_100)
         accrued = fixed_rate_bond_flows.accrued_per_100(self.bond, leg, self._settlement)
         flows = BondFlows(
             amounts=rows["amount"][alive] * per_100,
@@ -317,6 +332,13 @@ def check_curves(names: Iterable[str], curves: CurveSet) -> None:
     for name in names:
         if name not in curves.names:
             raise MissingCurve(name, ", ".join(curves.names))
+
+
+def no_spread(clean_per_100: float) -> Unpriceable:
+    """The error of a price that no z-spread explains."""
+    return Unpriceable(
+        f"no z-spread gives a clean price of {clean_per_100:g}: check price and terms"
+    )
 
 
 def nothing_after(settlement: ql.Date) -> NothingAfterSettlement:

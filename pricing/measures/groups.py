@@ -19,13 +19,14 @@ from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
 from pricing.measures import formulas
 from pricing.measures.block import make_ready, price_block, unsupported_rows
+from pricing.measures.delivery.choice import Choices, fold_all
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.netted_terms import growth_points, point_of
 from pricing.measures.netting import Group, NettedBlock
 from pricing.measures.next_day import ReadyNextDay, theta_of_groups
 from pricing.measures.table import REQUIRED, SUMMED
 from pricing.measures.value_date import DatedBlock
-from pricing.netting_kernel import GroupedFlows
+from pricing.netting_kernel import GroupedFlows, GroupGradients
 
 _FORMULAS: Mapping[str, Callable[[PricedFlows], FloatArray]] = {
     name: getattr(formulas, name) for name in SUMMED
@@ -42,6 +43,7 @@ class ReadyGroups:
         flows: The flows, numbered for the loops.
         tables: Dependence of the points on the nodes.
         years: Time of each point from today, Act/365F; shape (points,).
+        choices: How the rows of alternatives, behind those of groups, are added to them.
     """
 
     netted: NettedBlock
@@ -49,6 +51,7 @@ class ReadyGroups:
     flows: GroupedFlows
     tables: Tables
     years: FloatArray
+    choices: Choices
 
     @cached_property
     def unsupported(self) -> dict[str, IntArray]:
@@ -86,16 +89,17 @@ class GroupSums:
 
 def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
     """Number the terms of netted flows, and weigh their points on a grid of the same date."""
-    term_key, growth_term = kernel.number_keys(netted.growth_key)
-    cash = len(netted.cash_key)
-    keys = np.concatenate((netted.cash_key, *growth_points(term_key)))
+    terms = netted.all_terms
+    term_key, growth_term = kernel.number_keys(terms.growth_key)
+    cash = len(terms.cash_key)
+    keys = np.concatenate((terms.cash_key, *growth_points(term_key)))
     point, places = kernel.number_keys(keys)
     term_point = np.ascontiguousarray(places[cash:].reshape(3, -1).T)
-    growth_ptr, cash_ptr = netted.growth_ptr.copy(), netted.cash_ptr.copy()
+    growth_ptr, cash_ptr = terms.growth_ptr.copy(), terms.cash_ptr.copy()
     row_ptr, row_point, row_money, growth_row = kernel.group_rows(
         cash_ptr,
         places[:cash],
-        netted.cash_money.copy(),
+        terms.cash_money.copy(),
         growth_ptr,
         growth_term,
         term_point,
@@ -109,11 +113,26 @@ def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
         growth_ptr=growth_ptr,
         growth_term=growth_term,
         growth_row=growth_row,
-        growth_alpha=netted.growth_alpha.copy(),
+        growth_alpha=terms.growth_alpha.copy(),
         term_point=term_point,
     )
     tables = grid.tables(curve, day)
-    return ReadyGroups(netted, grid, flows, tables, (day - netted.today) / YEAR)
+    years = (day - netted.today) / YEAR
+    return ReadyGroups(netted, grid, flows, tables, years, netted.deliveries.choices)
+
+
+def gradients(ready: ReadyGroups, factor: FloatArray) -> GroupGradients:
+    """Value every group at three sets of discount factors, with its gradients at the first.
+
+    The bond that is delivered is chosen at each set.
+
+    Args:
+        ready: Netted flows of the date.
+        factor: Discount factors; shape (points, 3).
+    """
+    found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
+    folded: GroupGradients = fold_all(found, ready.choices, ("value_up", "value_down"))
+    return folded
 
 
 def price_groups(
@@ -130,7 +149,7 @@ def price_groups(
     move = np.full(len(solved.quotes), ONE_BP)
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
-    found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
+    found = gradients(ready, factor)
     with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
         priced = PricedFlows(
             leg_npv=found.leg_npv,

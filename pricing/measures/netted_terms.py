@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
-from pricing.netting_kernel import Added, add_up
+from pricing.netting_kernel import Added, GroupedValues, add_up, number_keys
 
 DAY_BITS, CURVE_BITS = 17, 6
 FIRST_DAY = -25567
@@ -76,6 +76,30 @@ def growth_points(key: IntArray) -> tuple[IntArray, IntArray, IntArray]:
 def terms_of(block: Any) -> NettedTerms:
     """The terms of a ``NettedBlock`` or ``NettedNextDay``."""
     return NettedTerms(*(getattr(block, name) for name in NettedTerms._fields))
+
+
+class NumberedTerms(NamedTuple):
+    """Terms numbered for the loop that makes values, and the key of each point (``point_key``)."""
+
+    flows: GroupedValues
+    point: IntArray
+
+
+def number_terms(terms: NettedTerms) -> NumberedTerms:
+    """Number the points of terms whose cash has one column."""
+    term_key, growth_term = number_keys(terms.growth_key)
+    point, places = number_keys(np.concatenate((terms.cash_key, *growth_points(term_key))))
+    cash = len(terms.cash_key)
+    flows = GroupedValues(
+        cash_ptr=terms.cash_ptr.copy(),
+        cash_point=places[:cash].copy(),
+        cash_money=terms.cash_money.copy(),
+        growth_ptr=terms.growth_ptr.copy(),
+        growth_term=growth_term,
+        growth_alpha=terms.growth_alpha.copy(),
+        term_point=np.ascontiguousarray(places[cash:].reshape(3, -1).T),
+    )
+    return NumberedTerms(flows, point)
 
 
 def merge_terms(

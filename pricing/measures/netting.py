@@ -13,15 +13,26 @@ contents and the order of the blocks alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import Failure
+from pricing.kernel_arrays import Flows
+from pricing.measures.delivery.netted import (
+    NettedDeliveries,
+    contract_names,
+    merge_deliveries,
+    netted,
+    no_deliveries,
+    place_alternatives,
+    with_deliveries,
+)
 from pricing.measures.netted_terms import (
     MergedTerms,
+    NettedTerms,
     growth_key,
     merge_terms,
     point_key,
@@ -60,6 +71,8 @@ class NettedBlock:
         growth_key: Points of payment, and start and end of growth, of each growth term
             (``growth_key``).
         growth_alpha: Money per unit of growth.
+        deliveries: Terms of bonds that may be delivered, which are in no group before the market
+            chooses.
     """
 
     today: int
@@ -77,11 +90,18 @@ class NettedBlock:
     growth_ptr: IntArray
     growth_key: IntArray
     growth_alpha: FloatArray
+    deliveries: NettedDeliveries = field(default_factory=lambda: no_deliveries(3))
 
     @property
     def terms(self) -> int:
         """Number of netted terms."""
-        return len(self.cash_key) + len(self.growth_key)
+        more = self.deliveries
+        return sum(map(len, (self.cash_key, self.growth_key, more.cash_key, more.growth_key)))
+
+    @property
+    def all_terms(self) -> NettedTerms:
+        """The terms of groups, and behind them those of alternatives as more groups."""
+        return with_deliveries(terms_of(self), self.deliveries)
 
 
 def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] = ()) -> NettedBlock:
@@ -123,6 +143,7 @@ def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] =
         growth_ptr=growth.ptr,
         growth_key=growth.key,
         growth_alpha=growth.money[:, 0],
+        deliveries=net_deliveries(dated, group, ~lost),
     )
 
 
@@ -171,11 +192,18 @@ class FlowRows(NamedTuple):
 
 
 def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
-    """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades."""
+    """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades.
+
+    Without those of bonds that may be delivered: see ``delivery_rows``.
+    """
     flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
     trades = np.arange(len(kept))
     fixed_trade = np.repeat(trades, np.diff(flows.fixed_ptr[::2]))
     float_trade = np.repeat(trades, np.diff(flows.float_ptr[::2]))
+    if len(dated.deliveries.flow):
+        sure = np.ones(len(float_trade), dtype=bool)
+        sure[dated.deliveries.flow] = False
+        flows, float_trade = _some_floating(flows, sure), float_trade[sure]
     alpha, beta = flows.float_alpha, flows.float_beta
     # Growth from a point to itself is 1: all that has fixed is a constant.
     grows = flows.float_start != flows.float_end
@@ -194,6 +222,68 @@ def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
     )
     growth = FlowRows(float_trade[grows], growth_key(pay, start, end), alpha[grows, None])
     return _of_trades(cash, kept), _of_trades(growth, kept)
+
+
+FLOATING = ("float_pay", "float_start", "float_end", "float_alpha", "float_beta")
+
+
+def _some_floating(flows: Flows, wanted: BoolArray | IntArray) -> Flows:
+    """Some floating flows; pointers stay as they are."""
+    return flows._replace(**{name: getattr(flows, name)[wanted] for name in FLOATING})
+
+
+def delivery_rows(dated: DatedBlock) -> tuple[FlowRows, FlowRows]:
+    """The same of bonds that may be delivered, by alternative and of all trades."""
+    key, found = point_key(dated.point_curve, dated.point_day), dated.deliveries
+    flows = _some_floating(dated.flows, found.flow)
+    pay, start, end = (
+        key[points] for points in (flows.float_pay, flows.float_start, flows.float_end)
+    )
+    grows = start != end
+    # Growth from a point to itself is 1.
+    money = np.zeros((np.count_nonzero(~grows), 3))
+    money[:, 2] = flows.float_alpha[~grows]
+    return (
+        FlowRows(found.alternative[~grows], pay[~grows], money),
+        FlowRows(
+            found.alternative[grows],
+            growth_key(pay, start, end)[grows],
+            flows.float_alpha[grows, None],
+        ),
+    )
+
+
+def net_deliveries(dated: DatedBlock, group: IntArray, kept: BoolArray) -> NettedDeliveries:
+    """Net the flows of bonds that may be delivered.
+
+    Args:
+        dated: The block.
+        group: Group of each trade.
+        kept: Whether each trade is in the sums.
+    """
+    found = dated.deliveries
+    wanted = kept[found.trade]
+    if not wanted.any():
+        return no_deliveries(3)
+    flows, key = (
+        _some_floating(dated.flows, found.flow),
+        point_key(dated.point_curve, dated.point_day),
+    )
+    points = [key[place] for place in (flows.float_start, flows.float_end)]
+    contract = contract_names(found, points, flows.float_alpha)
+    rows, place = place_alternatives(
+        group[found.trade[wanted]].astype(np.int64), contract[wanted], found.number[wanted]
+    )
+    of_alternative = np.full(len(wanted), -1, dtype=np.int32)
+    of_alternative[wanted] = place
+
+    def added(some: FlowRows) -> Added:
+        owner = of_alternative[some.trade]
+        mine = owner >= 0
+        return add_up(owner[mine], some.key[mine], some.money[mine], rows.shape[1])
+
+    cash, growth = delivery_rows(dated)
+    return netted(rows, added(cash), added(growth))
 
 
 def _of_trades(rows: FlowRows, kept: BoolArray) -> FlowRows:
@@ -246,6 +336,7 @@ def merge(
         notional_failed=total("notional_failed"),
         failures=tuple(failure for block in blocks for failure in block.failures),
         **terms._asdict(),
+        deliveries=merge_deliveries([block.deliveries for block in blocks], places),
     )
 
 

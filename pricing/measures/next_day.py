@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -22,10 +22,17 @@ from pricing.curves.fixings import Fixings, Histories
 from pricing.errors import Failure, PricingError
 from pricing.kernel_arrays import Tables
 from pricing.markets.calendars import day_of
+from pricing.measures.delivery.choice import Choices, fold_values
+from pricing.measures.delivery.netted import (
+    NettedDeliveries,
+    merge_deliveries,
+    no_deliveries,
+    with_deliveries,
+)
 from pricing.measures.netted_terms import (
     MergedTerms,
-    growth_points,
     merge_terms,
+    number_terms,
     point_of,
     terms_of,
 )
@@ -36,6 +43,7 @@ from pricing.measures.netting import (
     flow_rows,
     group_trades,
     join_groups,
+    net_deliveries,
     rows_of,
 )
 from pricing.measures.theta import Forecast
@@ -95,6 +103,7 @@ class NettedNextDay:
         growth_ptr: First growth term of each group of each round, and the end.
         growth_key: Points of each growth term (``netted_terms.growth_key``).
         growth_alpha: Money per unit of growth.
+        deliveries: Terms of bonds that may be delivered; no fixing changes them.
     """
 
     today: int
@@ -108,6 +117,7 @@ class NettedNextDay:
     growth_ptr: IntArray
     growth_key: IntArray
     growth_alpha: FloatArray
+    deliveries: NettedDeliveries = field(default_factory=lambda: no_deliveries(None))
 
     @property
     def rounds(self) -> int:
@@ -145,6 +155,7 @@ def net_next_day(
     ]
     rows = [(number, *flow_rows(flows, kept)) for number, flows in rounds]
     first = {number: len(groups) * number for number, _ in rounds}
+    deliveries = net_deliveries(later.base, group, kept)
     wide = len(groups) * (1 + 2 * len(fixings.indices))
     cash = _added([(first[n], c, c.money[:, PAID].sum(axis=1)) for n, c, _ in rows], group, wide)
     growth = _added([(first[n], g, g.money[:, 0]) for n, _, g in rows], group, wide)
@@ -160,6 +171,7 @@ def net_next_day(
         growth_ptr=growth.ptr,
         growth_key=growth.key,
         growth_alpha=growth.money[:, 0],
+        deliveries=deliveries._replace(cash_money=deliveries.cash_money[:, PAID].sum(axis=1)),
     )
 
 
@@ -223,6 +235,7 @@ def merge_next_day(
         indices=first.indices,
         unvalued=unvalued.astype(np.int64),
         **terms._asdict(),
+        deliveries=merge_deliveries([block.deliveries for block in blocks], places),
     )
 
 
@@ -242,6 +255,7 @@ class ReadyNextDay:
         curves: The next day's curves, ``theta.curves_of_next_day``.
         tables: Dependence of the points on the nodes.
         flows: The flows, numbered for the loop.
+        choices: How the rows of alternatives, behind those of all rounds, are added to groups.
     """
 
     netted: NettedNextDay
@@ -249,6 +263,7 @@ class ReadyNextDay:
     curves: CurveSet
     tables: Tables
     flows: kernel.GroupedValues
+    choices: Choices
 
 
 def make_ready_next_day(
@@ -261,20 +276,9 @@ def make_ready_next_day(
     """
     if netted.indices != forecast.indices:
         raise ValueError(f"netted for fixings of {netted.indices}, not {forecast.indices}")
-    term_key, growth_term = kernel.number_keys(netted.growth_key)
-    term_points = growth_points(term_key)
-    point, places = kernel.number_keys(np.concatenate((netted.cash_key, *term_points)))
-    cash = len(netted.cash_key)
-    flows = kernel.GroupedValues(
-        cash_ptr=netted.cash_ptr.copy(),
-        cash_point=places[:cash].copy(),
-        cash_money=netted.cash_money.copy(),
-        growth_ptr=netted.growth_ptr.copy(),
-        growth_term=growth_term,
-        growth_alpha=netted.growth_alpha.copy(),
-        term_point=np.ascontiguousarray(places[cash:].reshape(3, -1).T),
-    )
-    return ReadyNextDay(netted, forecast, curves, curves.grid.tables(*point_of(point)), flows)
+    flows, point = number_terms(with_deliveries(terms_of(netted), netted.deliveries))
+    tables = curves.grid.tables(*point_of(point))
+    return ReadyNextDay(netted, forecast, curves, tables, flows, netted.deliveries.choices)
 
 
 def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> FloatArray:
@@ -295,7 +299,8 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
     rates = ready.forecast.rates(solved.x)
     factor = kernel.discount_factors(ready.tables, later.x[:, None])
     weights = np.concatenate((rates, settlement_weight(rates, ready.forecast.years)))
-    values = kernel.group_values(ready.flows, factor).reshape(1 + len(weights), len(npv))
+    found = fold_values(kernel.group_values(ready.flows, factor), ready.choices)
+    values = found.reshape(1 + len(weights), len(npv))
     theta = np.asarray(values[0] + (weights[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan
     return theta

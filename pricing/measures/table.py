@@ -77,6 +77,12 @@ BondAnalytic = partial(
 )
 """A measure of bonds alone, made after frames; it is no sum."""
 
+FutureBasis = partial(
+    BondAnalytic,
+    reference="[pricing.md](pricing.md#bond-futures), `pricing/measures/delivery/basis.py`",
+)
+"""The same of bond futures."""
+
 TABLE = (
     Measure(
         name="npv",
@@ -176,10 +182,13 @@ TABLE = (
         unit="decimal per year",
         sign="as quoted",
         doc=(
-            "The fixed rate at which a swap is worth 0. Of an interest-rate future, the rate of its"
-            " model price: 100 less the price, as a decimal."
+            "The fixed rate at which a swap or forward rate agreement is worth 0; of a basis swap"
+            " the spread on its first leg, of a zero-coupon swap the rate in the compounding of its"
+            " terms. Of an interest-rate future, the rate of its model price: 100 less the price,"
+            " as a decimal."
         ),
-        reference="`ql.Swap`: value of the floating leg over `ql.CashFlows.bps` of the fixed one",
+        reference="`ql.Swap`: value of the floating leg over `ql.CashFlows.bps` of the fixed one;"
+        " `pricing/products/swaps/par_terms.py`",
         additive=False,
         every_product=False,
         number_format="%.6f",
@@ -270,6 +279,49 @@ TABLE = (
         ),
         reference="31 CFR Part 356, Appendix B, section IV; `pricing/measures/discount_margin.py`",
         number_format="%.4f",
+    ),
+    FutureBasis(
+        name="future_price",
+        label="Future price",
+        unit="per 100 of face",
+        sign="price",
+        doc="Model price of a bond future: the least, over its bonds, of forward clean price over "
+        "conversion factor, less the option value.",
+        number_format="%.6f",
+    ),
+    FutureBasis(
+        name="conversion_factor",
+        label="Conversion factor",
+        unit="price per 1 of face",
+        sign="price",
+        doc="Of the bond that is cheapest to deliver.",
+        number_format="%.6f",
+    ),
+    FutureBasis(
+        name="gross_basis",
+        label="Gross basis",
+        unit="per 100 of face of the bond",
+        sign="positive where the bond costs more than the future pays for it",
+        doc="Of the cheapest bond: clean price less conversion factor times future price.",
+        number_format="%.6f",
+    ),
+    FutureBasis(
+        name="net_basis",
+        label="Net basis",
+        unit="per 100 of face of the bond",
+        sign="positive where the forward bond costs more than the future pays for it",
+        doc="Of the cheapest bond: forward clean price less conversion factor times future price; "
+        "gross basis less carry.",
+        number_format="%.6f",
+    ),
+    FutureBasis(
+        name="implied_repo",
+        label="Implied repo",
+        unit="decimal per year",
+        sign="positive: the delivered bond earns interest",
+        doc="Of the cheapest bond: the simple rate earned by buying it and delivering it on the "
+        "last day; days over those of a year of the currency's overnight index.",
+        number_format="%.6f",
     ),
     BondAnalytic(
         name="modified_duration",

@@ -30,8 +30,18 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 def curves_of_next_day(curves: CurveSet) -> CurveSet:
-    """The same curves one calendar day later. No fixing of that day is known."""
-    return CurveSet(curves.today + ONE_DAY, curves.shape, None, curves.options)
+    """The same curves one calendar day later. No fixing of that day is known.
+
+    Those before it count in instruments whose period has begun.
+
+    Raises:
+        BootstrapFailed: An instrument is over on that day.
+    """
+    known = {
+        name: {date: rate for date, rate in rates.items() if date <= curves.today}
+        for name, rates in curves.fixings.items()
+    }
+    return CurveSet(curves.today + ONE_DAY, curves.shape, known, curves.options)
 
 
 def theta(
@@ -107,7 +117,7 @@ def forecast_of_today(curves: CurveSet, fixings: Fixings) -> Forecast:
     today = schedules.to_ql(curves.today)
     rows = [
         (row, index)
-        for row, index in _indices_on(curves)
+        for row, index in indices_on(curves)
         if curves.today not in fixings.get(row.name, {}) and index.isValidFixingDate(today)
     ]
     starts = [index.valueDate(today) for _, index in rows]
@@ -122,7 +132,8 @@ def forecast_of_today(curves: CurveSet, fixings: Fixings) -> Forecast:
     return Forecast(tuple(row.name for row, _ in rows), curves.grid, tables, np.array(years))
 
 
-def _indices_on(curves: CurveSet) -> list[tuple[IndexConvention, Any]]:
+def indices_on(curves: CurveSet) -> list[tuple[IndexConvention, Any]]:
+    """The indices that the curves forecast, with QuantLib's index of each."""
     return [
         (row, schedules.make_index(row))
         for row in conventions.INDICES.values()

@@ -18,13 +18,15 @@ from pricing.arrays import BoolArray, FloatArray, IntArray, RecordArray
 from pricing.curves.discount_points import Points
 from pricing.curves.fixings import Fixings, Histories, IndexHistory
 from pricing.curves.interpolation import YEAR
-from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError
+from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError, Unpriceable
 from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
+from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, deliveries_of
 from pricing.products.cash_flows import (
     COMPOUNDED,
     DAILY,
+    DELIVERED,
     FIXED,
     IBOR,
     NEVER,
@@ -41,6 +43,7 @@ class DatedBlock:
     """A block on one date. A failed trade keeps its row and has no flows.
 
     ``point_curve`` is the place of a point's curve in the market's own list of curves.
+    ``deliveries`` are the flows of which a market chooses some.
     """
 
     block: FlowBlock
@@ -49,6 +52,7 @@ class DatedBlock:
     point_curve: IntArray
     point_day: IntArray
     failures: tuple[Failure, ...]
+    deliveries: Deliveries = NO_DELIVERIES
 
     @property
     def failed(self) -> set[str]:
@@ -107,7 +111,12 @@ class _Running(NamedTuple):
 
 
 def roll_to(
-    block: FlowBlock, today: int, fixings: Fixings | Histories, curves: tuple[str, ...]
+    block: FlowBlock,
+    today: int,
+    fixings: Fixings | Histories,
+    curves: tuple[str, ...],
+    *,
+    of_record: bool = False,
 ) -> DatedBlock:
     """Bring a block to a date.
 
@@ -117,12 +126,14 @@ def roll_to(
         fixings: Decimal rates by index and date; those after today are not used. ``Histories`` of
             today save time where many blocks are brought to it.
         curves: Names of the market's curves, in its order.
+        of_record: Whether coupons that have gone ex and are not paid yet count too: they belong to
+            the holder of record.
     """
     if not isinstance(fixings, Histories):
         fixings = Histories(fixings, today)
     failures: dict[int, PricingError] = {}
     place, trade = _curve_places(block, curves, failures), block.trade_of_flow
-    rows = _alive(block.flows, today)
+    rows = _alive(block.flows, today, of_record=of_record)
     running = _running(block, rows, trade, fixings, failures)
     rows = _of_good_trades(rows, trade, failures)
     columns = _columns(block, rows, trade, today, place, running)
@@ -170,10 +181,61 @@ def roll_to_next_day(
     return NextDayBlock(base, found, settled)
 
 
-def _alive(flows: RecordArray, today: int) -> IntArray:
-    """Rows of the flows that are paid after today and have not gone ex."""
+class PaidFlows(NamedTuple):
+    """What the trades of a block have been paid in a period, trade currency.
+
+    Attributes:
+        amount: By trade, received is positive; shape (n,).
+        failures: Trades of which a fixing is missing.
+    """
+
+    amount: FloatArray
+    failures: tuple[Failure, ...]
+
+
+def paid_between(block: FlowBlock, after: int, fixings: Histories) -> PaidFlows:
+    """Add up the flows that are paid after one day and not after another.
+
+    A flow that has gone ex is paid to the holder of record, and counts. The margin of a future
+    counts on the day of its final settlement. That of a bond future is not known: trades that are
+    delivered fail.
+
+    Args:
+        block: Compiled trades.
+        after: Day number before the first day.
+        fixings: What is known on the last day, ``fixings.today``.
+    """
+    failures: dict[int, PricingError] = {}
+    flows, trade = block.flows, block.trade_of_flow
+    last = last_days(flows)
+    rows = np.flatnonzero((last > after) & (last <= fixings.today))
+    delivered = rows[flows["kind"][rows] == DELIVERED]
+    for row in delivered:
+        date = date_of(flows["end"][row]).isoformat()
+        failures.setdefault(int(trade[row]), Unpriceable(NOT_SETTLED.format(date)))
+    rows = np.setdiff1d(rows, delivered)
+    known = _running(block, rows, trade, fixings, failures)
+    paying = (flows["kind"][known.row] != COMPOUNDED) | (flows["scale"][known.row] != 0.0)
+    still_open = known.row[paying & (known.start != known.end)]
+    for row in (*still_open, *np.setdiff1d(rows[flows["kind"][rows] != FIXED], known.row)):
+        date = date_of(flows["fixing"][row]).isoformat()
+        index = block.indices[flows["index"][row]]
+        failures.setdefault(int(trade[row]), MissingFixing(index, date))
+    fixed = rows[flows["kind"][rows] == FIXED]
+    amount = np.zeros(len(block))
+    np.add.at(amount, trade[fixed], flows["amount"][fixed])
+    np.add.at(amount, trade[known.row[paying]], (known.alpha + known.beta)[paying])
+    return PaidFlows(amount, tuple(_named(block, failures)))
+
+
+NOT_SETTLED = "the contract was delivered on {}: its final settlement price is not known here"
+
+
+def _alive(flows: RecordArray, today: int, *, of_record: bool = False) -> IntArray:
+    """Rows of the flows that are paid after today and have not gone ex, unless these count too."""
+    unpaid = last_days(flows) > today
     ex = flows["ex"]
-    return np.flatnonzero((last_days(flows) > today) & ((ex == NEVER) | (ex > today)))
+    return np.flatnonzero(unpaid if of_record else unpaid & ((ex == NEVER) | (ex > today)))
 
 
 def _of_good_trades(
@@ -227,6 +289,7 @@ class _Columns(NamedTuple):
     float_end: tuple[IntArray, IntArray]
     float_alpha: FloatArray
     float_beta: FloatArray
+    deliveries: Deliveries
 
 
 def _columns(
@@ -249,6 +312,11 @@ def _columns(
     end = flows["end"][floating].astype(np.int64)
     start[at], end[at], alpha[at], beta[at] = good.start, good.end, good.alpha, good.beta
     _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
+    delivered = np.flatnonzero(flows["kind"][floating] == DELIVERED)
+    of_bonds = floating[delivered]
+    beta[delivered] = 0.0
+    years = (end[delivered] - today) / YEAR
+    alpha[delivered] *= np.exp(-flows["accrued"][of_bonds] / flows["scale"][of_bonds] * years)
     discount, grows_on = place[block.discount], place[flows["curve"][floating]]
     legs = flows["leg"]
     return _Columns(
@@ -262,6 +330,7 @@ def _columns(
         (grows_on, end),
         alpha,
         beta,
+        deliveries_of(delivered, float_trade[delivered], flows["fixing"][of_bonds]),
     )
 
 
@@ -312,7 +381,8 @@ def _lay_out(
         float_beta=c.float_beta,
         **{name: points.number(key) for name, key in keys.items()},
     )
-    return DatedBlock(block, today, flows, points.curve(), points.day(), failures)
+    found = (points.curve(), points.day())
+    return DatedBlock(block, today, flows, *found, failures, c.deliveries)
 
 
 def _pointer(leg: IntArray, trades: int) -> IntArray:
@@ -330,7 +400,8 @@ def _running(
 ) -> _Running:
     """The floating flows among the rows whose fixing has begun; trades that lack one fail."""
     fields = block.flows
-    begun = rows[(fields["fixing"][rows] <= fixings.today) & (fields["kind"][rows] != FIXED)]
+    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED))
+    begun = rows[(fields["fixing"][rows] <= fixings.today) & fixes]
     flows, owner = fields[begun], trade[begun]
     found = _Running(
         begun,

@@ -40,19 +40,27 @@ class YieldFlows:
         years: From settlement to each payment, as the yield counts them; shape (n,).
         simple_years: The share of these years that earns simple interest; the rest compounds.
         frequency: Compoundings a year.
+        more_accrued: What a yield has accrued beyond the accrued interest that is paid, per 100.
     """
 
     amounts: FloatArray
     years: FloatArray
     simple_years: FloatArray
     frequency: int
+    more_accrued: float = 0.0
 
     def dirty_from_yield(self, ytm: float) -> float:
         """Dirty price per 100 of a yield, decimal per year."""
-        return float(self.amounts @ self._discounts(ytm)[0])
+        return float(self.amounts @ self._discounts(ytm)[0]) - self.more_accrued
+
+    def per_100(self, factor: float) -> YieldFlows:
+        """The same flows of another face."""
+        more = self.more_accrued * factor
+        return replace(self, amounts=self.amounts * factor, more_accrued=more)
 
     def yield_from_dirty(self, dirty_per_100: float) -> float:
         """The yield, decimal per year; NaN for a price that no yield explains."""
+        dirty_per_100 += self.more_accrued
         if not dirty_per_100 > 0 or not self.amounts.sum() > 0:
             return math.nan
         if np.all(self.simple_years == self.years) and np.ptp(self.years) == 0:
@@ -87,7 +95,8 @@ class YieldFlows:
         if math.isnan(ytm):
             return math.nan, math.nan
         price, slope, bend = (float(self.amounts @ part) for part in self._discounts(ytm))
-        return -slope / price, bend / price
+        paid = price - self.more_accrued
+        return -slope / paid, bend / paid
 
     def _discounts(self, ytm: float) -> Derivatives:
         """Discount factors of the payments and their first two derivatives to the yield."""
@@ -170,8 +179,9 @@ def yields_from_dirty(
 
     x = np.zeros(len(bonds))
     ended = np.zeros(len(bonds), dtype=bool)
+    more_accrued = np.array([bond.more_accrued for bond in bonds])
     with np.errstate(all="ignore"):
-        target = np.log(dirty_per_100)
+        target = np.log(dirty_per_100 + more_accrued)
         for _ in range(MOST_STEPS_AT_ONCE):
             price, slope, _ = at(x)
             miss = np.log(price) - target
@@ -184,7 +194,8 @@ def yields_from_dirty(
         for row in np.flatnonzero(~ended | ~np.isfinite(ytm)):
             ytm[row] = bonds[int(row)].yield_from_dirty(float(dirty_per_100[row]))
         price, slope, bend = at(np.log1p(ytm / frequency))
-        return ytm, -slope / price, bend / price
+        paid = price - more_accrued
+        return ytm, -slope / paid, bend / paid
 
 
 def _compound(ytm: Number, years: FloatArray, frequency: Number) -> Derivatives:
@@ -221,13 +232,28 @@ def yield_flows(bond: Bond, leg: ql.Leg, alive: Sequence[bool], settlement: ql.D
         return _bill_flows(bond, amounts, dates, settlement)
     years_of = _years_from(bond, settlement)
     years = np.array([years_of(date) for date in dates])
-    simple = bond.last_period_yield == "simple" and _in_last_period(bond, leg, settlement, years)
+    last = _in_last_period(bond, leg, settlement, years)
+    if bond.last_period_yield == "simple_act_365f" and (last or len({f.date() for f in kept}) == 1):
+        days = np.array([float(flow.date() - settlement) for flow in kept])
+        years = days / 365.0
+        return YieldFlows(amounts=amounts, years=years, simple_years=years, frequency=frequency)
+    simple = bond.last_period_yield == "simple" and last
     return YieldFlows(
         amounts=amounts,
         years=years,
         simple_years=years if simple else np.zeros_like(years),
         frequency=frequency,
+        more_accrued=_more_accrued(bond, leg, settlement),
     )
+
+
+def _more_accrued(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
+    """Interest that has accrued by the day count of coupons, less that which is paid."""
+    if bond.yield_accrues == "as_paid":
+        return 0.0
+    as_coupons = replace(bond, accrued_day_count=None)
+    accrued = fixed_rate_bond_flows.accrued_per_100
+    return accrued(as_coupons, leg, settlement) - accrued(bond, leg, settlement)
 
 
 def with_simple_part_period(flows: YieldFlows, bond: Bond, settlement: ql.Date) -> YieldFlows:

@@ -17,10 +17,10 @@ import numpy as np
 from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.errors import BadInput
 
-FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED = range(5)
+FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED = range(6)
 """What a flow pays.
 
-- FIXED: ``amount``.
+- FIXED: ``amount``. ``accrued`` may have years times notional, from which par rates are made.
 - IBOR: a coupon that fixes once: ``accrued`` times its fixing, plus ``amount``.
 - OVERNIGHT: ``scale`` times what an overnight index compounds to from ``start`` to ``end``, less 1,
   plus ``amount``.
@@ -30,6 +30,9 @@ FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED = range(5)
 - COMPOUNDED: IBOR fixings that compound to one payment, N (product of (1 + L t) - 1). One flow with
   ``scale`` N runs over all periods. A flow for each period follows it: with its fixing, its dates,
   ``accrued`` N t and no ``scale``; it pays nothing.
+- DELIVERED: ``scale`` times P(start) / P(end), if bond number ``fixing`` of those that may be
+  delivered on the day ``end`` is the cheapest. ``accrued`` is ``scale`` times the spread per year
+  by which that falls from the valuation date to ``end``.
 """
 
 NO_INDEX = NO_CURVE = 255

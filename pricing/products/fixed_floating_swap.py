@@ -22,6 +22,7 @@ from pricing.products.terms import (
     NameCheck,
     Positive,
     Rate,
+    Steps,
     Terms,
     check_curves,
     check_names,
@@ -87,8 +88,8 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payment_lag: Days | None = None
     first_regular_date: dt.date | None = None
     last_regular_date: dt.date | None = None
-    notional_schedule: list[NotionalStep | Notional] | None = None
-    fixed_rate_schedule: list[RateStep | Rate] | None = None
+    notional_schedule: Steps[NotionalStep | Notional] | None = None
+    fixed_rate_schedule: Steps[RateStep | Rate] | None = None
     overnight_method: Literal["compounded", "averaged"] | None = None
     lookback_days: Days | None = None
     observation_shift: bool | None = None

@@ -18,9 +18,12 @@ from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.terms import (
     Days,
+    FrozenSteps,
+    Isin,
     NameCheck,
     Rate,
     Security,
+    SecurityName,
     check_after,
     check_between,
     check_curves,
@@ -73,11 +76,11 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
     coupon_rate: Rate
     convention: str | None = None
     currency: str | None = None
-    name: str | None = None
-    isin: str | None = None
+    name: SecurityName | None = None
+    isin: Isin | None = None
     dated_date: dt.date | None = None
-    coupon_schedule: tuple[CouponStep, ...] | None = None
-    face_schedule: tuple[FaceStep, ...] | None = None
+    coupon_schedule: FrozenSteps[CouponStep] | None = None
+    face_schedule: FrozenSteps[FaceStep] | None = None
     first_coupon_date: dt.date | None = None
     penultimate_coupon_date: dt.date | None = None
     payment_frequency: str | int | None = None

@@ -49,6 +49,7 @@ class Bond:
     yield_day_count: str
     last_period_yield: str
     yield_payment_dates: str
+    yield_accrues: str
     bill_yield: str | None
     discount_curve: str
 
@@ -92,6 +93,7 @@ def resolve_bond(terms: BondTerms) -> Bond:
         yield_day_count=day_count if row or frequency != "ZERO" else "ACT/365F",
         last_period_yield=row.last_period_yield if row else "compounded",
         yield_payment_dates=row.yield_payment_dates if row else "nominal",
+        yield_accrues=row.yield_accrues if row else "as_paid",
         bill_yield=row.bill_yield if row else None,
         discount_curve=known_curve("discount_curve", terms.discount_curve, default_curve),
     )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pricing.products import fixed_floating_swap, fixed_rate_bond
 from pricing.products.bonds import floating_rate_note
-from pricing.products.futures import interest_rate_future
+from pricing.products.futures import bond_future, interest_rate_future
 from pricing.products.product import Product
 from pricing.products.swaps import basis_swap, forward_rate_agreement, zero_coupon_swap
 from pricing.products.terms import Security, Terms
@@ -25,6 +25,7 @@ PRODUCTS: Mapping[str, Product] = MappingProxyType(
             zero_coupon_swap.PRODUCT,
             forward_rate_agreement.PRODUCT,
             interest_rate_future.PRODUCT,
+            bond_future.PRODUCT,
             floating_rate_note.PRODUCT,
         )
     }

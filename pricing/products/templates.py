@@ -98,6 +98,12 @@ class Templates:
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
+    def resize(self, size: int = TEMPLATES_KEPT) -> None:
+        """Keep so many from now on, and at least those that are kept by default."""
+        self._size = max(size, TEMPLATES_KEPT)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
     def has(self, key: Hashable) -> bool:
         """Whether it is kept."""
         return key in self._kept

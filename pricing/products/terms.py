@@ -24,7 +24,16 @@ Bp = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=60)]
 Price = Annotated[float, msgspec.Meta(ge=limits.PRICE_MIN, le=limits.PRICE_MAX)]
+SecurityName = Annotated[str, msgspec.Meta(max_length=120)]
+Isin = Annotated[str, msgspec.Meta(max_length=12)]
 
+
+MAX_STEPS = 1_200
+"""Steps of a schedule: one a month for a hundred years."""
+
+Step = TypeVar("Step")
+Steps = Annotated[list[Step], msgspec.Meta(max_length=MAX_STEPS)]
+FrozenSteps = Annotated[tuple[Step, ...], msgspec.Meta(max_length=MAX_STEPS)]
 
 NameCheck = Callable[[str, str], str]
 
@@ -256,6 +265,7 @@ ALLOWED = {
 RATES = ("coupon_rate", "fixed_rate")
 A_DATE = "use a date such as 2025-02-10"
 BOUND = re.compile(r"Expected `\w+` (<|<=|>|>=) ([-\d.e+]+)")
+LONGEST = re.compile(r"Expected `array` of length <= (\d+)")
 BOUNDS = {"<": "less than", "<=": "at most", ">": "greater than", ">=": "at least"}
 
 
@@ -280,6 +290,9 @@ def _explained(message: str, data: object, kind: type[Terms]) -> BadInput:
     bound = BOUND.fullmatch(reason)
     if bound is not None:
         return BadInput(field, value, f"must be {BOUNDS[bound[1]]} {float(bound[2]):,.15g}")
+    longest = LONGEST.fullmatch(reason)
+    if longest is not None and isinstance(value, list):
+        return BadInput(field, f"{len(value):,} steps", f"at most {int(longest[1]):,} steps")
     return BadInput(field or "trade", value, reason[:1].lower() + reason[1:])
 
 

@@ -14,15 +14,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from risk.api import parameters, schemas, source
-from risk.api.views import RiskView
+from risk.api.answers.tables import HISTORY
+from risk.api.views import TablesView
 from risk.store.frames import HISTORY_LENGTH
 from risk.store.results import HistoryLine
+from riskproject.web.tables import answers as answer_tables
 
 Json = dict[str, Any]
 
 
-class HistoryView(RiskView):
+class HistoryView(TablesView):
     """The last frames of each currency."""
+
+    tables = HISTORY
 
     @extend_schema(
         operation_id="risk_history",
@@ -35,12 +39,14 @@ class HistoryView(RiskView):
                 "Seconds: of each such span only the last frame",
                 {"type": "integer", "minimum": 1, "maximum": 999_999_999},
             ),
+            *answer_tables.parameters(HISTORY),
         ],
         responses=schemas.History,
     )
     def get(self, request: Request) -> Response:
         """A line a frame, oldest first; at most the last 600 frames of a currency are kept."""
-        parameters.known_only(request, "currency", "from", "to", "interval")
+        names = ("currency", "from", "to", "interval")
+        parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
         if self.desks(request) is not None:
             raise PermissionDenied(
                 "The history covers all desks: it needs the role viewer or risk_admin",
@@ -56,7 +62,7 @@ class HistoryView(RiskView):
             for line in _thinned(_between(_history(currency), start, end), span)
         ]
         rows.sort(key=lambda row: row["published"])
-        return Response({"count": len(rows), "results": rows})
+        return self.answer(request, {"count": len(rows), "results": rows})
 
 
 def _has(request: Request, name: str) -> bool:

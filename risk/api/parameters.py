@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
@@ -15,6 +15,8 @@ from rest_framework.request import Request
 
 from instruments.api.refusals import check_query
 from pricing.markets.conventions import CURRENCIES
+from risk.models import LIVE, Replay
+from riskproject.web.tables.paging import CURSOR, FIRST
 
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 500
 DIGITS = re.compile(r"[0-9]{1,9}")
@@ -49,6 +51,19 @@ PAGE_SIZE_PARAMETER = parameter(
     f"Rows; more than {MAX_PAGE_SIZE} are {MAX_PAGE_SIZE}",
     {"type": "integer", "minimum": 1, "maximum": 999_999_999},
 )
+
+CURSOR_PARAMETER = parameter(
+    CURSOR,
+    f"{FIRST} for the first page, then `next_cursor` of each answer: rows by their identifier, each"
+    " page from behind the last row of the page before",
+)
+
+
+def header(name: str) -> OpenApiParameter:
+    """The header that makes a write repeatable."""
+    text = "The same key with the same request returns the first response for 24 hours"
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=text)
 
 
 NOW = parameter(
@@ -140,3 +155,35 @@ def moment(request: Request, name: str) -> dt.datetime | None:
         example = "use a time with its zone, such as 2026-03-05T17:00:00Z"
         raise ValidationError({name: f"{word!r} is not valid; {example}"})
     return found
+
+
+def day(request: Request, name: str) -> dt.date | None:
+    """A date; None when it is not given.
+
+    Raises:
+        ValidationError: It is no date.
+    """
+    word = request.query_params.get(name, "")
+    try:
+        found = parse_date(word)
+    except ValueError:
+        found = None
+    if word and found is None:
+        raise ValidationError({name: f"{word!r} is not a date such as 2024-03-05"})
+    return found
+
+
+MARKETS_SHOWN = 20
+
+
+def market(request: Request) -> str:
+    """The market that closes are of: the live one, or that of a replay.
+
+    Raises:
+        ValidationError: There is none of that name.
+    """
+    word = text(request, "market") or LIVE
+    if word != LIVE and not Replay.objects.filter(name=word).exists():
+        names = [LIVE, *Replay.objects.values_list("name", flat=True)[:MARKETS_SHOWN]]
+        raise ValidationError({"market": f"{word!r} is not valid; allowed: {', '.join(names)}"})
+    return word

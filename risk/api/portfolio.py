@@ -9,13 +9,17 @@ from rest_framework.response import Response
 
 from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters, schemas, source
-from risk.api.views import RiskView
+from risk.api.answers.tables import PORTFOLIO
+from risk.api.views import TablesView
 from risk.queries import portfolio
 from risk.queries.trade_detail import stamp
+from riskproject.web.tables import answers as answer_tables
 
 
-class PortfolioView(RiskView):
+class PortfolioView(TablesView):
     """NPV, DV01 and ladders summed by group, of the frames published now."""
+
+    tables = PORTFOLIO
 
     @extend_schema(
         operation_id="risk_portfolio",
@@ -25,12 +29,14 @@ class PortfolioView(RiskView):
             parameters.parameter(
                 "reporting_currency", "Convert sums with the frames' own FX", allowed=CURRENCIES
             ),
+            *answer_tables.parameters(PORTFOLIO),
         ],
         responses=schemas.Portfolio,
     )
     def get(self, request: Request) -> Response:
         """Sums by group; every frame that went in is named under `frames`."""
-        parameters.known_only(request, "currency", "group_by", "reporting_currency")
+        names = ("currency", "group_by", "reporting_currency")
+        parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
         rollups = source.rollups(parameters.currencies(request))
@@ -39,10 +45,12 @@ class PortfolioView(RiskView):
             fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}
         except ValueError as error:
             raise ValidationError({"reporting_currency": str(error)}) from None
-        return Response(
+        return self.answer(
+            request,
             {
                 "frames": [stamp(rollup) for rollup in rollups],
                 "fx": fx,
                 "groups": rows,
-            }
+            },
+            reporting,
         )

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from instruments.api.idempotency import repeatable
 from instruments.api.refusals import refuse_unknown
-from pricing.errors import BadInput
+from pricing.errors import BadInput, shortened
 from pricing.products.registry import PRODUCTS
 from risk.api import previewer, schemas, source
 from risk.api.views import RiskView
@@ -103,7 +103,9 @@ def _asked(body: object) -> tuple[str, Json]:
     kind, terms = body.get("type"), body.get("terms")
     if not isinstance(kind, str) or kind not in PRODUCTS:
         allowed = ", ".join(PRODUCTS)
-        raise ValidationError({"type": [f"type: {kind!r} is not valid; allowed: {allowed}"]})
+        raise ValidationError(
+            {"type": [f"type: {shortened(repr(kind))} is not valid; allowed: {allowed}"]}
+        )
     if not isinstance(terms, dict):
         raise ValidationError({"terms": ["terms: an object of the trade's fields is needed"]})
     refused = PRODUCTS[kind].terms.refused

@@ -114,6 +114,9 @@ class Trades(Answer):
     count = IntegerField()
     page = IntegerField()
     page_size = IntegerField()
+    next_cursor = CharField(
+        allow_null=True, help_text="With a cursor: that of the next page; null at the end"
+    )
     results = TradeRisk(many=True)
 
 
@@ -131,15 +134,27 @@ class TradeCurves(Answer):
     forecast = CharField()
 
 
+class DeliverableBond(Answer):
+    bond = CharField(
+        allow_null=True, help_text="Code; null where the basket has been edited since the frame"
+    )
+    last_payment = DateField(help_text="Of the bond")
+    price = FloatField(help_text="Forward clean price over conversion factor; per 100 of face")
+    cheapest = BooleanField(help_text="It is the bond that is delivered")
+
+
 class TradeDetail(TradeRisk):  # type: ignore[valid-type,misc]
     ladder_par = ladder()
     krd = ladder()
     curves = TradeCurves(allow_null=True)
     cash_flows = CashFlow(many=True, allow_null=True)
+    deliverables = DeliverableBond(
+        many=True, allow_null=True, help_text="Of a bond future; null for other products"
+    )
     stamp = TradeStamp()
 
 
-class _GroupHead(Answer):
+class _SumsHead(Answer):
     currency = CharField(required=False)
     desk = CharField(required=False)
     book = CharField(required=False)
@@ -152,10 +167,14 @@ class _GroupHead(Answer):
     trades = IntegerField()
     failed = IntegerField()
     notional = FloatField()
+
+
+class _GroupHead(_SumsHead):
     ladder_par = ladder()
     krd = ladder()
 
 
+Sums = type("Sums", (_SumsHead,), {**measures(LIVE_SUMMED), "__module__": __name__})
 Group = type("Group", (_GroupHead,), {**measures(LIVE_SUMMED), "__module__": __name__})
 
 
@@ -193,13 +212,39 @@ class Node(Answer):
     quote = FloatField(help_text="Decimal per year")
     zero_rate = FloatField(allow_null=True, help_text="Continuous, Act/365F; decimal per year")
     discount_factor = FloatField(allow_null=True)
+    residual_bp = FloatField(
+        allow_null=True, help_text="Quote less the rate that the curve gives the instrument"
+    )
+    weight = FloatField(
+        allow_null=True, help_text="Of the residual's square in a fit; null where all are exact"
+    )
+
+
+class MeetingForward(Answer):
+    announced = DateField(allow_null=True, help_text="Null before the next decision")
+    start = DateField(help_text="From which the decision counts")
+    end = DateField(help_text="From which the next one counts")
+    forward_rate = FloatField(help_text="Simple, by the index's day count; decimal per year")
+    step_bp = FloatField(allow_null=True, help_text="Above the forward rate before it")
+
+
+class CurveWarning(Answer):
+    quote = CharField(help_text="The quote behind it")
+    check = CharField(help_text="forward, kink, move or residual")
+    value = FloatField(help_text="Percent of a forward rate, basis points of the others")
+    limit = FloatField(help_text="What is let through without a warning")
+    message = CharField()
 
 
 class Curve(Answer):
     curve = CharField()
     # A field's own attribute is called so too, but a declared field is not on the class:
     label = CharField()  # type: ignore[assignment]
+    interpolation = CharField(help_text="Of log discount factors: log_linear or natural_log_cubic")
+    fit = CharField(help_text="exact, or least_squares where there are more quotes than nodes")
     nodes = Node(many=True)
+    meetings = MeetingForward(many=True)
+    warnings = CurveWarning(many=True)
     stamp = Stamp()
 
 

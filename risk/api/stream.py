@@ -12,7 +12,7 @@ import re
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 import redis.asyncio
@@ -35,7 +35,9 @@ from instruments.api.permissions import READS_MASTER
 from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters
 from risk.api.views import RiskView
+from risk.queries import explain as explain_query
 from risk.queries import portfolio, trade_detail
+from risk.store.explains import EXPLAIN_CHANNEL, read
 from risk.store.frames import CHANNEL, key
 from risk.store.results import Rollup
 from riskproject.web.problems import problem
@@ -45,6 +47,8 @@ T = TypeVar("T")
 LOOK_S, HEARTBEAT_S, GAP_S = 1.0, 5.0, 0.1
 RETRY_MS = 2000
 RETRY_AFTER_S = 30
+RISK, EXPLAIN = EVENTS = ("risk", "explain")
+CHANNELS = {RISK: CHANNEL, EXPLAIN: EXPLAIN_CHANNEL}
 EVENT_ID = re.compile(r"[A-Z]{3}:[0-9]{1,19}(,[A-Z]{3}:[0-9]{1,19})*")
 
 _rollup = msgspec.msgpack.Decoder(Rollup)
@@ -78,6 +82,7 @@ class StreamView(RiskView):
         parameters=[
             parameters.CURRENCY,
             parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
+            parameters.listed("events", "Default: risk", EVENTS),
             OpenApiParameter(
                 "Last-Event-ID",
                 str,
@@ -89,22 +94,29 @@ class StreamView(RiskView):
             (200, EventStream.media_type): OpenApiResponse(
                 str,
                 description="Events `risk`: {stamp, groups} of one currency, as in "
-                "/risk/portfolio/. The first come at once. Comments keep the line open; it ends "
-                "after ten minutes, and a browser comes back by itself",
+                "/risk/portfolio/. Events `explain`, if asked for: {period, stamp, groups} of one "
+                "currency and period, as in /explain/, without an id. The first come at once. "
+                "Comments keep the line open; it ends after ten minutes, and a browser comes back "
+                "by itself",
             )
         },
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Server-sent events, from now on or from the event that `Last-Event-ID` names."""
-        parameters.known_only(request, "currency", "group_by")
+        parameters.known_only(request, "currency", "group_by", "events")
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         wanted = parameters.currencies(request)
+        events = parameters.choices(request, "events", EVENTS) or [RISK]
         seen = _seen(request.headers.get("Last-Event-ID", ""))
         desks = self.desks(request)
         slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
         response = StreamingHttpResponse(
             stream(
-                slot, settings.REDIS_URL, wanted, groups, desks, seen, Permission(request, desks)
+                slot,
+                settings.REDIS_URL,
+                Wanted(wanted, groups, desks, events),
+                seen,
+                Permission(request, desks),
             ),
             content_type=EventStream.media_type,
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
@@ -118,6 +130,15 @@ class StreamView(RiskView):
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
+
+
+class Wanted(NamedTuple):
+    """What a stream is asked for: currencies, groups, the desks of its user, and events."""
+
+    currencies: Sequence[str]
+    groups: Sequence[str]
+    desks: Collection[str] | None
+    events: Sequence[str]
 
 
 def _seen(event_id: str) -> dict[str, int]:
@@ -154,7 +175,7 @@ class Permission:
         except DatabaseError:
             return True
         finally:
-            _close_database_connections()
+            close_database_connections()
 
     def _stands(self) -> bool:
         user = get_user_model().objects.filter(pk=self._user_pk, is_active=True).first()
@@ -175,7 +196,7 @@ class Permission:
         return str(user.get_session_auth_hash())
 
 
-def _close_database_connections() -> None:
+def close_database_connections() -> None:
     """Close this thread's connections, but for one that is in a transaction.
 
     Django closes them when a response ends, which for a stream is minutes later.
@@ -185,7 +206,7 @@ def _close_database_connections() -> None:
             connection.close()
 
 
-async def _in_a_thread(work: Callable[[], T]) -> T:
+async def in_a_thread(work: Callable[[], T]) -> T:
     """Run in the request's own thread, and give the thread back.
 
     Django keeps one thread for each request until its response has ended. asgiref starts another
@@ -202,9 +223,7 @@ async def _in_a_thread(work: Callable[[], T]) -> T:
 async def stream(
     slot: object,
     url: str,
-    currencies: Sequence[str],
-    groups: Sequence[str],
-    desks: Collection[str] | None,
+    wanted: Wanted,
     seen: Mapping[str, int],
     permission: Permission,
 ) -> AsyncIterator[bytes]:
@@ -216,12 +235,10 @@ async def stream(
     listener = client.pubsub(ignore_subscribe_messages=True)
     try:
         # Here all middleware has run, and this is still the thread in which it has run.
-        await _in_a_thread(_close_database_connections)
+        await in_a_thread(close_database_connections)
         yield f"retry: {RETRY_MS}\n\n".encode()
-        await listener.subscribe(CHANNEL)
-        async for event in _events(
-            client, listener, currencies, groups, desks, dict(seen), permission
-        ):
+        await listener.subscribe(*(CHANNELS[name] for name in wanted.events))
+        async for event in _events(client, listener, wanted, dict(seen), permission):
             yield event
     except RedisError as error:
         body = problem(
@@ -237,27 +254,56 @@ async def stream(
 async def _events(
     client: Any,
     listener: Any,
-    currencies: Sequence[str],
-    groups: Sequence[str],
-    desks: Collection[str] | None,
+    wanted: Wanted,
     seen: dict[str, int],
     permission: Permission,
 ) -> AsyncIterator[bytes]:
+    explained: dict[str, int] = {}
     begun = time.monotonic()
     end, beat, checked = begun + settings.STREAM_SECONDS, begun, begun
     while time.monotonic() < end:
         if time.monotonic() - checked >= settings.STREAM_CHECK_SECONDS:
-            if not await _in_a_thread(permission.stands):
+            if not await in_a_thread(permission.stands):
                 return
             checked = time.monotonic()
-        async for rollup in _newer(client, currencies, seen):
-            seen[rollup.currency] = rollup.frame
-            yield _event(rollup, groups, desks, seen)
-            beat = time.monotonic()
+        for name in wanted.events:
+            async for event in _MADE[name](client, wanted, seen, explained):
+                yield event
+                beat = time.monotonic()
         if time.monotonic() - beat >= HEARTBEAT_S:
             beat = time.monotonic()
             yield b": alive\n\n"
         await _notice(listener)
+
+
+async def _risk_events(
+    client: Any, wanted: Wanted, seen: dict[str, int], _: dict[str, int]
+) -> AsyncIterator[bytes]:
+    async for rollup in _newer(client, wanted.currencies, seen):
+        seen[rollup.currency] = rollup.frame
+        yield _event(rollup, wanted.groups, wanted.desks, seen)
+
+
+async def _explain_events(
+    client: Any, wanted: Wanted, _: dict[str, int], explained: dict[str, int]
+) -> AsyncIterator[bytes]:
+    """An event for each period of each explain that the caller does not have."""
+    names = [key(name, "explain", "number") for name in wanted.currencies]
+    for name, raw in zip(wanted.currencies, await client.mget(names), strict=True):
+        if int(raw or 0) <= explained.get(name, 0):
+            continue
+        found = read(await client.get(key(name, "explain")))
+        if found is None:
+            continue
+        explained[name] = found.frame
+        for period in found.periods:
+            rows = explain_query.explained([found], period, wanted.groups, None, wanted.desks)
+            body = {
+                "period": period,
+                "stamp": explain_query.stamp(found, period, found.frame, time.time_ns()),
+                "groups": rows,
+            }
+            yield b"event: explain\ndata: " + msgspec.json.encode(body) + b"\n\n"
 
 
 async def _newer(
@@ -285,6 +331,10 @@ async def _notice(listener: Any) -> None:
     wait = LOOK_S - GAP_S
     while await listener.get_message(timeout=wait):
         wait = 0.0
+
+
+_MADE = {RISK: _risk_events, EXPLAIN: _explain_events}
+"""What makes the events of each name."""
 
 
 def _event(

@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from instruments import trade_repository
+from pricing.errors import shortened
 from pricing.products.registry import PRODUCT_NAMES
 from risk.api import parameters, previewer, schemas, source
-from risk.api.views import RiskView
+from risk.api.answers.tables import TRADE, TRADES
+from risk.api.views import TablesView
 from risk.queries import cash_flows, trade_detail, trade_list
 from risk.queries.curves import NoNodes
+from risk.queries.trade_columns import LADDERS, SeveralCurrencies, TradeColumns
 from risk.queries.trade_detail import FrameMoved, FrameView
 from risk.queries.trade_list import ORDERINGS, Query, Table
 from risk.store import previews
 from risk.store.frames import BOOK_GONE
+from riskproject.web.tables import answers as answer_tables
+from riskproject.web.tables import paging
+from riskproject.web.tables.answers import Column
+from riskproject.web.tables.column_names import LOCAL
+from riskproject.web.tables.formats import Columns, TableFormat
 
 Json = dict[str, Any]
 
 ORDERING_WORDS = (*ORDERINGS, *(f"-{name}" for name in ORDERINGS))
 STATES = ("priced", "failed")
+MOST_DAYS_CLOSED = 10
+"""Between the maturity of a bond and its last payment."""
 
 
-class TradesView(RiskView):
+QUERY = (
+    *trade_list.FILTERS,
+    *("currency", "status", "search", "ordering", "page", "page_size", paging.CURSOR),
+)
+PAGED = ("page", "page_size")
+
+
+class TradesView(TablesView):
     """Risk by trade, of the details published now."""
+
+    tables = TRADES
 
     @extend_schema(
         operation_id="risk_trades",
@@ -44,23 +64,20 @@ class TradesView(RiskView):
             ),
             parameters.PAGE,
             parameters.PAGE_SIZE_PARAMETER,
+            parameters.CURSOR_PARAMETER,
+            *answer_tables.parameters(["trades"]),
         ],
         responses=schemas.Trades,
     )
     def get(self, request: Request) -> Response:
         """One row a trade; a trade without a number says why."""
-        names = (
-            *trade_list.FILTERS,
-            "currency",
-            "status",
-            "search",
-            "ordering",
-            "page",
-            "page_size",
-        )
-        parameters.known_only(request, *names)
+        parameters.known_only(request, *QUERY, *answer_tables.FILE_PARAMETERS)
         query, currencies = self._query(request), parameters.currencies(request)
         number, size = parameters.page(request)
+        _, fields = self.asked(request)
+        file = answer_tables.file_format(request)
+        if file is not None:
+            return self._file(request, file, query, fields)
 
         def look() -> tuple[source.Views, trade_list.Page]:
             views = source.views(currencies)
@@ -68,6 +85,7 @@ class TradesView(RiskView):
             return views, trade_list.page(tables, query, number, size)
 
         views, found = source.read(look)
+        more = paging.CURSOR in request.query_params and found.count > size
         return Response(
             {
                 "frames": [view.stamp() for view in views.found],
@@ -75,9 +93,31 @@ class TradesView(RiskView):
                 "count": found.count,
                 "page": number,
                 "page_size": size,
+                "next_cursor": paging.cursor_after(found.rows[-1]["trade_id"]) if more else None,
                 "results": found.rows,
             }
         )
+
+    def _file(
+        self, request: Request, found: TableFormat, query: Query, fields: list[str] | None
+    ) -> Response:
+        """All trades that the query finds, or a page of them, as columns."""
+        currencies = parameters.currencies(request)
+        chosen = self.tables["trades"].chosen(fields)
+        paged = any(name in request.query_params for name in PAGED)
+        number, size = parameters.page(request) if paged else (1, found.most_rows)
+        money = currencies[0] if len(currencies) == 1 else LOCAL
+
+        def look() -> Columns:
+            tables = [Table(source.frames(), view) for view in source.views(currencies).found]
+            trades = TradeColumns(tables, query)
+            if not paged:
+                answer_tables.check_length(found, trades.count, "the table of trades")
+            page = slice((number - 1) * size, number * size)
+            return Columns("trades", dict(_columns(trades, chosen, money, page)))
+
+        with answer_tables.file_slot(request):
+            return answer_tables.file_response(found, [source.read(look)])
 
     def _query(self, request: Request) -> Query:
         parameters.text(request, "type", PRODUCT_NAMES)
@@ -87,15 +127,45 @@ class TradesView(RiskView):
             status=parameters.text(request, "status", STATES),
             search=parameters.text(request, "search"),
             ordering=parameters.text(request, "ordering", ORDERING_WORDS) or "trade_id",
+            after=paging.name_before(cursor) if (cursor := _cursor(request)) else "",
             desks=self.desks(request),
         )
 
 
-class TradeView(RiskView):
+def _cursor(request: Request) -> str:
+    """The cursor of a request, beside which there is no other order and no page."""
+    cursor = parameters.text(request, paging.CURSOR)
+    if cursor:
+        paging.check_alone(request)
+    return cursor
+
+
+def _columns(
+    trades: TradeColumns, chosen: Sequence[Column], money: str, page: slice
+) -> Iterator[tuple[str, Any]]:
+    """Header and values of each column; a ladder is a column for each quote."""
+    for column in chosen:
+        header = column.header(money)
+        if column.name not in LADDERS:
+            yield header, trades.column(column.name)[page]
+            continue
+        try:
+            found = trades.ladder(column.name)
+        except SeveralCurrencies as error:
+            raise ValidationError({answer_tables.FIELDS: [str(error)]}) from None
+        for (curve, tenor), values in found.items():
+            yield f"{header} {curve} {tenor}", values[page]
+
+
+class TradeView(TablesView):
     """Risk of one trade."""
 
+    tables = TRADE
+
     @extend_schema(
-        operation_id="risk_trade", parameters=[parameters.NOW], responses=schemas.TradeDetail
+        operation_id="risk_trade",
+        parameters=[parameters.NOW, *answer_tables.parameters(TRADE)],
+        responses=schemas.TradeDetail,
     )
     def get(self, request: Request, trade_id: str) -> Response:
         """Value, DV01, both ladders by curve and tenor, cash flows to come, or why there are none.
@@ -103,7 +173,8 @@ class TradeView(RiskView):
         The present values of the cash flows add up to the NPV. They are null when the frame
         does not carry its curves.
         """
-        parameters.known_only(request, "now")
+        parameters.known_only(request, "now", *answer_tables.FILE_PARAMETERS)
+        self.asked(request)
         desks = self.desks(request)
         if parameters.flag(request, "now"):
             with previewer.slot_of(request.user.pk):
@@ -111,8 +182,9 @@ class TradeView(RiskView):
         else:
             record = source.read(lambda: _published(trade_id, desks))
         if record is None:
-            raise NotFound(f"trade_id: no trade {trade_id!r} in the current frames")
-        return Response(record)
+            shown = shortened(repr(trade_id))
+            raise NotFound(f"trade_id: no trade {shown} in the current frames")
+        return self.answer(request, record, record["currency"])
 
 
 def _published(trade_id: str, desks: Collection[str] | None) -> Json | None:
@@ -128,9 +200,9 @@ def _published(trade_id: str, desks: Collection[str] | None) -> Json | None:
     for view in views:
         record = trade_detail.trade_detail(source.frames(), view, trade_id)
         if record is not None:
-            return record | _flows(view, trade_id) if _seen(record, desks) else None
-    found = _in_sums(trade_id)
-    if found is not None and _seen(_head(*found), desks):
+            return record | _flows(view, trade_id) if seen(record, desks) else None
+    found = in_sums(trade_id)
+    if found is not None and seen(head(*found), desks):
         raise source.NoDetailYet(f"trade {trade_id}")
     return None
 
@@ -145,8 +217,8 @@ def _priced_now(trade_id: str, desks: Collection[str] | None) -> Json | None:
         FrameMoved: The book has been retired meanwhile.
         PreviewerBusy: No previewer answered in time.
     """
-    found = _in_sums(trade_id)
-    if found is None or not _seen(_head(*found), desks):
+    found = in_sums(trade_id)
+    if found is None or not seen(head(*found), desks):
         return None
     view, _, place = found
     failure = view.reasons().get(trade_id)
@@ -176,7 +248,7 @@ def _priced_now(trade_id: str, desks: Collection[str] | None) -> Json | None:
     return record | _flows(view, trade_id)
 
 
-def _in_sums(trade_id: str) -> tuple[FrameView, str, trade_detail.Place | None] | None:
+def in_sums(trade_id: str) -> tuple[FrameView, str, trade_detail.Place | None] | None:
     """Where a trade is in the books of the newest sums; without a place it did not compile."""
     for view in source.views_of_sums():
         place = view.manifest.place_of(trade_id)
@@ -185,16 +257,17 @@ def _in_sums(trade_id: str) -> tuple[FrameView, str, trade_detail.Place | None] 
     return None
 
 
-def _head(view: FrameView, trade_id: str, place: trade_detail.Place | None) -> Json:
+def head(view: FrameView, trade_id: str, place: trade_detail.Place | None) -> Json:
+    """What identifies a trade: its book, desk and product."""
     return trade_detail.trade_head(view, trade_id, place, None)
 
 
-def _seen(record: Json, desks: Collection[str] | None) -> bool:
+def seen(record: Json, desks: Collection[str] | None) -> bool:
     """Whether a user of these desks (None: all) may see a trade."""
     return desks is None or record["desk"] in desks
 
 
-NO_FLOWS: Json = {"curves": None, "cash_flows": None}
+NO_FLOWS: Json = {"curves": None, "cash_flows": None, "deliverables": None}
 
 
 def _flows(view: FrameView, trade_id: str) -> Json:
@@ -204,4 +277,24 @@ def _flows(view: FrameView, trade_id: str) -> Json:
         found = None
     if found is None:
         return NO_FLOWS
-    return {"curves": found.curves, "cash_flows": found.flows}
+    return {
+        "curves": found.curves,
+        "cash_flows": found.flows,
+        "deliverables": found.deliverables and _with_codes(trade_id, found.deliverables),
+    }
+
+
+def _with_codes(trade_id: str, bonds: list[Json]) -> list[Json]:
+    """Bonds with the codes that they have in the master, where these are still the same bonds."""
+    codes = trade_repository.codes_of_basket(trade_id)
+    same = len(codes) == len(bonds) and all(
+        0 <= (bond["last_payment"] - maturity).days <= MOST_DAYS_CLOSED
+        for bond, (_, maturity) in zip(bonds, codes, strict=True)
+    )
+    return [
+        {
+            "bond": codes[place][0] if same else None,
+            **{name: bond[name] for name in ("last_payment", "price", "cheapest")},
+        }
+        for place, bond in enumerate(bonds)
+    ]

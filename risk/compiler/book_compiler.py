@@ -33,8 +33,8 @@ from risk.store.frames import Frames
 from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
 
-SOLVE_AT_ONCE = 5_000
-"""Spreads that one run solves, about a millisecond each; frames of its book ask for the rest."""
+SOLVE_AT_ONCE = 50_000
+"""Spreads that one run solves; frames of its book ask for the rest."""
 
 DELETE_NOTES_S = 3_600.0
 
@@ -90,6 +90,7 @@ class Compiler:
                 heads = self._follow(changed)
             done = True
         finally:
+            flows.templates(indexed=self.options.indexed).resize()
             if not done:
                 self._forget()
         return heads
@@ -119,8 +120,7 @@ class Compiler:
         if self._rejected != rejected:
             changed.add(conventions.CURRENCIES[0])
         self._kept_out, self._desks = kept_out, desks
-        if names is None:
-            self._prepare(written)
+        self._prepare(written, first=names is None)
         for name in conventions.CURRENCIES:
             mine = written.pop(name, {})  # a large book's terms are not kept
             if self._edited[name].edit(mine, kept_out, today[name]):
@@ -156,9 +156,8 @@ class Compiler:
         written: Written = {name: {} for name in conventions.CURRENCIES}
         for name in names or ():
             self._rejected.pop(name, None)
-            for currency, book in self._edited.items():
-                if book.has(name):
-                    written[currency][name] = None
+        for currency, book in self._edited.items():
+            written[currency] = dict.fromkeys(book.held(names or ()))
         read: set[str] = set()
         for name, found in now.trades(names) if names is None or names else ():
             if isinstance(found, str):
@@ -222,11 +221,11 @@ class Compiler:
         made_from = b"".join(names[name] for name in block.trade_ids)
         return CompiledBlock(block, np.frombuffer(made_from, dtype=f"V{NAME_BYTES}")), failures
 
-    def _prepare(self, written: Written) -> None:
-        """Before the first edit: find the blocks of the newest books, and make many templates."""
+    def _prepare(self, written: Written, *, first: bool) -> None:
+        """Make many templates; before the first edit, find the blocks of the newest books."""
         new: list[Terms] = []
         for currency, mine in written.items():
-            newest = self.books.newest(currency)
+            newest = self.books.newest(currency) if first else None
             head = self.books.head(currency, newest.version) if newest else None
             if head is not None and self._is_current(head, mine):
                 self._edited[currency].known = head.block_names

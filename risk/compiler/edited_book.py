@@ -7,7 +7,7 @@ fetches, changes and writes the blocks of the trades that it names.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -91,11 +91,17 @@ class EditedBook:
     waiting: dict[str, Security] = field(default_factory=dict)
     matured: dict[str, Matured] = field(default_factory=dict)
 
-    def has(self, trade_id: str) -> bool:
-        """Whether a trade is of this currency, in a block or not."""
-        if trade_id in self.failures or trade_id in self.matured:
-            return True
-        return bool(self.blocks) and self.blocks[block_of(trade_id, len(self.blocks))].has(trade_id)
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those of some trades that are of this currency, in a block or not."""
+        asked = set(names)
+        found = asked & (self.failures.keys() | self.matured.keys())
+        if len(asked) < self._in_blocks():
+            count = len(self.blocks)
+            return found | {n for n in asked if self.blocks[block_of(n, count)].has(n)}
+        return found.union(*(asked.intersection(block.trade_ids) for block in self.blocks))
+
+    def _in_blocks(self) -> int:
+        return sum(len(block.trade_ids) for block in self.blocks)
 
     def revived(self, today: int | None) -> set[str]:
         """Trades that are left out although they still pay on or after a day; None: any of them."""
@@ -135,6 +141,7 @@ class EditedBook:
         """
         if not self.blocks:
             self.blocks = [_empty()] * blocks_for(len(written))
+        self._make_room(written)
         new: dict[int, list[Terms]] = {}
         touched: dict[int, set[str]] = {
             place: set() for place, block in enumerate(self.blocks) if _must_be_made(block, today)
@@ -157,10 +164,20 @@ class EditedBook:
         for place, gone in touched.items():
             self._make(place, gone, new.get(place, []), today)
         self.known = []
-        trades = sum(len(block.trade_ids) for block in self.blocks)
-        if blocks_for(trades) != count:
-            self._regroup(blocks_for(trades))
+        needed = blocks_for(self._in_blocks())
+        if needed != count:
+            self._regroup(needed)
         return bool(touched or written)
+
+    def _make_room(self, written: Mapping[str, Terms | None]) -> None:
+        """Before an edit that adds many trades: deal the book into the blocks that they need."""
+        before = self._in_blocks()
+        if blocks_for(before + len(written)) <= len(self.blocks):
+            return
+        kept = {name for name, terms in written.items() if terms is not None}
+        count = blocks_for(before + len(kept) - len(self.held(kept)))
+        if count > len(self.blocks):
+            self._regroup(count)
 
     def _make(self, place: int, gone: set[str], new: Sequence[Terms], today: int | None) -> None:
         """Make one block again, without some of its trades and with others."""
@@ -194,18 +211,18 @@ class EditedBook:
         return rows[days[rows] > today]
 
     def _regroup(self, count: int) -> None:
-        """Deal the trades into another number of blocks."""
-        before = self.blocks
+        """Deal the trades into another number of blocks; both numbers are powers of two."""
+        before, merged = self.blocks, max(1, len(self.blocks) // count)
         after: list[HeldBlock] = []
-        for place in range(count):
-            first = place * len(before) // count
-            last = max(first + 1, (place + 1) * len(before) // count)
-            parts = [self._load(block) for block in before[first:last]]
-            rows = [
-                _rows_where(part.block, lambda name: block_of(name, count) == place)  # noqa: B023
-                for part in parts
-            ]
-            after.append(self._write(parts, rows))
+        for first in range(0, len(before), merged):
+            held = before[first : first + merged]
+            parts = [self._load(block) for block in held if block.ref.name]
+            ids = [part.block.trade_ids for part in parts]
+            places = [np.array([block_of(name, count) for name in each], int) for each in ids]
+            end = (first + merged) * count // len(before)
+            for place in range(first * count // len(before), end):
+                rows = [np.flatnonzero(each == place) for each in places]
+                after.append(self._write(parts, rows) if parts else _empty())
         self.blocks = after
 
     def _known(self, place: int) -> CompiledBlock | None:

@@ -63,6 +63,7 @@ _decode_made = msgspec.msgpack.Decoder(dict[str, Template]).decode
 def prepare_templates(terms: Iterable[Terms], *, indexed: bool, processes: int) -> None:
     """Make the templates of trades that this process does not have yet, in several processes.
 
+    They are kept, whatever their number, until ``Templates.resize`` is called again.
     Those that cannot be made are left to the compilation of each trade, which says why.
 
     Raises:
@@ -77,6 +78,7 @@ def prepare_templates(terms: Iterable[Terms], *, indexed: bool, processes: int) 
     count = min(processes, len(new) // WORTH_A_PROCESS)
     if count < 2:
         return  # each is made where it is needed first
+    kept.resize(kept.count + len(new))
     key_of = {one.trade_id: key for key, one in new.items()}
     for name, template in _made_by(count, list(new.values()), indexed).items():
         kept.keep(key_of[name], template)

@@ -6,19 +6,27 @@ the position and held while the curve moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import operator
+from collections.abc import Callable, Hashable, Iterable
+from functools import cache
 
-from pricing.curves.curve_set import ONE_BP, CurveSet
+import numpy as np
+
+from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
 from pricing.markets.conventions import INDICES
-from pricing.measures.bond_analytics import PricedSecurity, price_security
+from pricing.measures.bond_analytics import no_spread, price_security
 from pricing.products.terms import Security
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
 """What the position's column holds: a wrong price of a bond's last days would need more."""
+
+OF_POSITION = frozenset({"trade_id", "book", "face_amount", "clean_price", "z_spread_bp"})
+"""Fields in which positions in one instrument may differ."""
 
 
 def solve_spreads(
@@ -30,7 +38,7 @@ def solve_spreads(
     """Spreads in bp by trade, and the trades whose price no spread explains.
 
     Args:
-        bonds: Securities that came with a price.
+        bonds: Securities that came with a price and wait for its spread.
         market: The published market.
         options: How its curves are made.
         fixings: All known fixings; those that are not public on its date are not used.
@@ -39,26 +47,62 @@ def solve_spreads(
     known = (fixings or {}).items()
     public = {name: public_on(INDICES[name], rates, date) for name, rates in known}
     curves = CurveSet(date, shape_of(market.curves), public, options)
-    solved = curves.solve(curves.vector(market.curves))
+    return spreads_on(bonds, curves, curves.solve(curves.vector(market.curves)))
+
+
+def spreads_on(
+    bonds: Iterable[Security], curves: CurveSet, solved: Solved
+) -> tuple[dict[str, float], list[Failure]]:
+    """The same as ``solve_spreads`` on curves that are solved."""
     spreads: dict[str, float] = {}
     failures: list[Failure] = []
-    for terms in bonds:
+    for positions in _by_instrument(bonds):
+        names = [terms.trade_id for terms in positions]
         try:
-            spreads[terms.trade_id] = _spread_bp(price_security(terms, curves, solved))
-        except NothingAfterSettlement:
-            spreads[terms.trade_id] = 0.0  # no price explains it any more, but the holder is paid
+            security = price_security(positions[0], curves, solved)
+        except NothingAfterSettlement:  # no price explains it any more, but the holder is paid
+            spreads |= dict.fromkeys(names, 0.0)
+            continue
         except PricingError as error:
-            name = terms.trade_id
-            failures.append(Failure(trade_id=name, code=error.code, message=str(error)))
+            failures += [_failure(name, error) for name in names]
+            continue
+        prices = np.array([terms.clean_price for terms in positions], dtype=np.float64)
+        found = security.z_spreads_from_clean(prices) / ONE_BP
+        for name, price, spread_bp in zip(names, prices.tolist(), found.tolist(), strict=True):
+            refusal = _refusal(price, spread_bp)
+            if refusal is not None:
+                failures.append(_failure(name, refusal))
+            else:
+                spreads[name] = spread_bp
     return spreads, failures
 
 
-def _spread_bp(bond: PricedSecurity) -> float:
-    """The spread, when it can be stored with the position."""
-    spread_bp = bond.z_spread() / ONE_BP
+def _by_instrument(bonds: Iterable[Security]) -> Iterable[list[Security]]:
+    """Positions in the same instrument side by side: its flows are laid out once."""
+    found: dict[Hashable, list[Security]] = {}
+    for terms in bonds:
+        found.setdefault((terms.product, _instrument(type(terms))(terms)), []).append(terms)
+    return found.values()
+
+
+@cache
+def _instrument(terms: type[Security]) -> Callable[[Security], Hashable]:
+    """Reads all that positions in one instrument have in common."""
+    names = [name for name in terms.__struct_fields__ if name not in OF_POSITION]
+    return operator.attrgetter(*names)
+
+
+def _failure(trade_id: str, error: PricingError) -> Failure:
+    return Failure(trade_id=trade_id, code=error.code, message=str(error))
+
+
+def _refusal(clean_price: float, spread_bp: float) -> Unpriceable | None:
+    """Why a spread cannot be stored with its position."""
+    if math.isnan(spread_bp):
+        return no_spread(clean_price)
     if abs(spread_bp) > MAX_SPREAD_BP:
-        raise Unpriceable(
-            f"clean_price: {bond.terms.clean_price:g} needs a z-spread of {spread_bp:,.0f} bp; "
+        return Unpriceable(
+            f"clean_price: {clean_price:g} needs a z-spread of {spread_bp:,.0f} bp; "
             f"at most {MAX_SPREAD_BP:,} bp: check the price"
         )
-    return spread_bp
+    return None

@@ -16,6 +16,7 @@ from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
+from pricing.measures.delivery.choice import cheapest, flows_to_price
 from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import FlowBlock, only, trades_of
 from pricing.products.registry import PRODUCTS
@@ -28,10 +29,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class TradeFlows:
-    """Flows of a trade, in order of payment, and the curves they are valued on."""
+    """Flows of a trade, in order of payment, and the curves they are valued on.
+
+    ``deliverables`` are the bonds of a bond future by number: ``price`` is the forward clean price
+    over the conversion factor, per 100; ``last_payment`` that of the bond; ``cheapest`` whether it
+    is the one that is delivered. None of other products.
+    """
 
     curves: dict[str, str]
     flows: list[Json]
+    deliverables: list[Json] | None = None
 
 
 def cash_flows(
@@ -56,7 +63,8 @@ def cash_flows(
     rows = [] if dated.failures else _rows(dated, curves)
     (trade,) = trades_of(block)
     names = {"discount": trade.discount, "forecast": ", ".join(trade.forecasts) or trade.discount}
-    return TradeFlows(names, sorted(rows, key=lambda row: (row["pay_date"], row["leg"])))
+    rows.sort(key=lambda row: (row["pay_date"], row["leg"]))
+    return TradeFlows(names, rows, _deliverables(dated, curves))
 
 
 def _block(books: CompiledBooks, view: FrameView, number: int) -> FlowBlock:
@@ -77,14 +85,50 @@ def _fixings(view: FrameView) -> dict[str, dict[Any, float]]:
 
 
 def _rows(dated: DatedBlock, curves: FrameCurves) -> list[Json]:
-    flows, factors = dated.flows, curves.discount(dated.point_curve, dated.point_day)
+    factors = curves.discount(dated.point_curve, dated.point_day)
+    flows = flows_to_price(dated.flows, dated.deliveries, factors)
     fixed = _payments(dated, flows.fixed_ptr, flows.fixed_pay, flows.fixed_amount, factors)
     growth = factors[flows.float_start] / factors[flows.float_end]
     amount = flows.float_alpha * growth + flows.float_beta
     floating = _payments(dated, flows.float_ptr, flows.float_pay, amount, factors)
     for row, alpha in zip(floating, flows.float_alpha, strict=True):
         row["projected"] = bool(alpha)
-    return fixed + floating
+    return fixed + _with_one_price(floating, dated.deliveries.flow)
+
+
+def _deliverables(dated: DatedBlock, curves: FrameCurves) -> list[Json] | None:
+    found = dated.deliveries
+    if not len(found.flow):
+        return None
+    factors = curves.discount(dated.point_curve, dated.point_day)
+    made = cheapest(dated.flows, found, factors)
+    last = np.zeros(len(found.number), dtype=np.int64)
+    np.maximum.at(last, found.alternative, dated.point_day[dated.flows.float_start[found.flow]])
+    points, picked = float(dated.block.notional[0]) / 100.0, made.picked.tolist()
+    return [
+        {
+            "number": number,
+            "last_payment": date_of(day),
+            "price": abs(value) / points,
+            "cheapest": place in picked,
+        }
+        for place, (number, day, value) in enumerate(
+            zip(found.number.tolist(), last.tolist(), made.values.tolist(), strict=True)
+        )
+    ]
+
+
+def _with_one_price(floating: list[Json], delivered: IntArray) -> list[Json]:
+    """The price of a bond future as one payment: what it is made of is paid to nobody."""
+    if not len(delivered):
+        return floating
+    mine = set(delivered.tolist())
+    first, *others = [floating[place] for place in sorted(mine)]
+    for name in ("amount", "present_value"):
+        first[name] += sum(row[name] for row in others)
+    first["projected"] = True
+    kept = [row for place, row in enumerate(floating) if place not in mine]
+    return [*kept, first]
 
 
 def _payments(

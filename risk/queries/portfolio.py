@@ -11,6 +11,7 @@ from risk.store.results import BookProductTotals, Rollup
 Member = tuple[BookProductTotals, float]
 """A cell, and the factor that converts it."""
 
+LADDERS = ("ladder_par", "krd")
 GROUPINGS = ("currency", "desk", "book", "type")
 
 
@@ -19,6 +20,7 @@ def portfolio(
     group_by: Sequence[str],
     reporting: str | None,
     desks: Collection[str] | None = None,
+    ladders: Sequence[str] = LADDERS,
 ) -> list[dict[str, Any]]:
     """Sums by groups. Currencies are added only when converted, by each frame's own FX.
 
@@ -29,6 +31,7 @@ def portfolio(
         group_by: Any of GROUPINGS; without ``currency`` a reporting currency is needed.
         reporting: Currency to convert to, or None to stay in each trade's own.
         desks: Only these; None for all.
+        ladders: Those that are added up, too.
 
     Raises:
         ValueError: Two currencies would be added unconverted, or an FX rate is missing.
@@ -45,8 +48,10 @@ def portfolio(
         for cell in rollup.cells:
             if desks is None or cell.desk in desks:
                 place = tuple(_label(rollup, cell, name) for name in group_by)
-                group = groups.setdefault(place, _empty(group_by, place, rollup, reporting))
-                _add(group, rollup, cell, factor)
+                group = groups.setdefault(
+                    place, _empty(group_by, place, rollup, reporting, ladders)
+                )
+                _add(group, rollup, cell, factor, ladders)
                 members.setdefault(place, []).append((cell, factor))
     return [groups[place] | _sums(members[place]) for place in sorted(groups)]
 
@@ -87,7 +92,11 @@ def _label(rollup: Rollup, cell: BookProductTotals, name: str) -> str:
 
 
 def _empty(
-    group_by: Sequence[str], place: tuple[str, ...], rollup: Rollup, reporting: str | None
+    group_by: Sequence[str],
+    place: tuple[str, ...],
+    rollup: Rollup,
+    reporting: str | None,
+    ladders: Sequence[str],
 ) -> dict[str, Any]:
     labels = dict(zip(group_by, place, strict=True))
     return {
@@ -98,18 +107,23 @@ def _empty(
         "trades": 0,
         "failed": 0,
         "notional": 0.0,
-        "ladder_par": {},
-        "krd": {},
+        **{name: {} for name in ladders},
     }
 
 
-def _add(group: dict[str, Any], rollup: Rollup, cell: BookProductTotals, factor: float) -> None:
+def _add(
+    group: dict[str, Any],
+    rollup: Rollup,
+    cell: BookProductTotals,
+    factor: float,
+    ladders: Sequence[str],
+) -> None:
     if rollup.valuation_date not in group["valuation_dates"]:
         group["valuation_dates"] = sorted([*group["valuation_dates"], rollup.valuation_date])
     group["trades"] += cell.trades
     group["failed"] += cell.failed
     group["notional"] += factor * cell.notional
-    for name in ("ladder_par", "krd"):
+    for name in ladders:
         for (curve, tenor), value in zip(rollup.keys, getattr(cell, name), strict=True):
             ladder = group[name].setdefault(curve, {})
             ladder[tenor] = ladder.get(tenor, 0.0) + factor * value

@@ -102,6 +102,8 @@ class Query:
     search: str = ""
     ordering: str = "trade_id"
     desks: Collection[str] | None = None
+    after: str = ""
+    """Only trades whose id is behind this one."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ class Table:
             keep &= np.isin(self.names.labels["desk"], sorted(query.desks))
         if query.search:
             keep &= np.char.find(self.names.lower, query.search.lower()) >= 0
+        if query.after:
+            keep &= self.names.trade_ids > query.after
         return np.flatnonzero(keep)
 
     def record(self, row: int) -> dict[str, Any]:
@@ -165,14 +169,15 @@ class Table:
         }
 
     def _numbers(self, row: int, *, failed: bool) -> dict[str, Any]:
-        block, place = self._place(row)
+        block, place = self.place(row)
         columns = self.blocks[block] if block is not None else None
         if block is None or columns is None or failed:
             return no_numbers()
         product = str(self.names.labels["type"][row])
         return numbers(made_of(columns, place), product, self.analytics[block], place)
 
-    def _place(self, row: int) -> tuple[int | None, int]:
+    def place(self, row: int) -> tuple[int | None, int]:
+        """Block and row in it; None for a trade that did not compile."""
         block = int(np.searchsorted(self.names.starts, row, side="right")) - 1
         if block >= len(self.blocks):
             return None, 0  # did not compile
@@ -188,11 +193,11 @@ def page(tables: Sequence[Table], query: Query, number_of_page: int, size: int) 
     place = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(found)])
     rows = np.concatenate(found)
     end = number_of_page * size
-    chosen = _order(tables, found, query.ordering, end)[end - size : end]
+    chosen = ordered(tables, found, query.ordering, end)[end - size : end]
     return Page(count, [tables[place[i]].record(int(rows[i])) for i in chosen])
 
 
-def _order(
+def ordered(
     tables: Sequence[Table], found: Sequence[IntArray], ordering: str, upto: int
 ) -> IntArray:
     """Places of the first ``upto`` of all found rows, laid end to end, in order."""

@@ -41,7 +41,7 @@ def numbers(
     for name in ANALYTICS:
         values[name] = None if analytics is None else number(analytics.column(name)[row])
     reasons = {
-        name: _reason(made, name, product, analytics, row)
+        name: reason(made, name, product, analytics, row)
         for name, value in values.items()
         if value is None
     }
@@ -63,13 +63,14 @@ def no_numbers() -> dict[str, Any]:
     }
 
 
-def _reason(
+def reason(
     made: Mapping[str, float | None],
     name: str,
     product: str,
     analytics: BlockAnalytics | None,
     row: int,
 ) -> str:
+    """Why a measure of a priced trade is missing; arguments as ``numbers``."""
     if not BY_NAME[name].supports(product):
         return UNSUPPORTED
     if name in MEASURES:

@@ -252,9 +252,9 @@ class CompiledBooks(Books):
 
     def put_fixings(self, currency: str, fixings: FixingsByIndex) -> str:
         """Write index histories unless they are there; returns their name."""
-        raw = encode(fixings)
-        self._put(currency, "fixings", _name(raw), raw)
-        return _name(raw)
+        name = name_of_fixings(fixings)
+        self._put(currency, "fixings", name, encode(fixings))
+        return name
 
     def _put(self, currency: str, kind: str, name: str, raw: bytes) -> None:
         self.client.set(key(currency, kind, name), raw, nx=True, ex=KEEP_UNNAMED_SECONDS)
@@ -287,22 +287,16 @@ class CompiledBooks(Books):
         Raises:
             BookLost: A block or the index histories are not there any more.
         """
-        names = [block.name for block in blocks]
-        lost = [_lost(failure) for failure in failures]
-        content = _content(names, desk_of_book, lost, fixings_name, valid_from)
-        head = self._unchanged(currency, content) or BookHead(
-            version=f"{number}-{content[:12]}",
-            number=number,
-            currency=currency,
-            block_names=names,
-            sizes=[block.size for block in blocks],
+        made = make_head(
+            currency,
+            number,
+            blocks,
             desk_of_book=desk_of_book,
-            failures=lost,
+            failures=failures,
             fixings_name=fixings_name,
-            content=content,
             valid_from=valid_from,
-            valid_until=_first_end(blocks),
         )
+        head = self._unchanged(currency, made.content) or made
         # Named first: the next pass of `retire` lets go of what is kept for a version that is not.
         self.client.hset(key(currency, "books"), head.version, encode(_names(head)))
         self._expire(currency, head.version, _names(head), None)
@@ -350,10 +344,10 @@ class CompiledBooks(Books):
     def retire(self, currency: str) -> None:
         """Let versions that nothing uses expire, with what only they name.
 
-        In use are the newest version and those of the published frames: of the sums and of the
-        numbers by trade. A frame may be published after its version has ceased to be the newest,
-        and the version may then be about to expire. So this is called after publications, too: it
-        makes what is in use stay for good.
+        In use are the newest version, those of the published frames (of the sums and of the
+        numbers by trade), and those of the closes that moves are explained from. A frame may be
+        published after its version has ceased to be the newest, and the version may then be about
+        to expire. So this is called after publications, too: it makes what is in use stay for good.
         """
         live = {
             version.decode(): _decode_names(raw)
@@ -371,7 +365,7 @@ class CompiledBooks(Books):
             self.client.hdel(key(currency, "books"), version)
 
     def _in_use(self, currency: str) -> set[str]:
-        """The newest version and those of the frames under the pointers."""
+        """The newest version, those of the frames under the pointers, and those of closes."""
         newest, *frames = self.client.mget(
             key(currency, "book"),
             key(currency, "pointer"),
@@ -380,6 +374,7 @@ class CompiledBooks(Books):
         )
         rollups = [key(currency, "rollup", frame.decode()) for frame in frames if frame]
         found = self.client.mget(rollups) if rollups else []
+        found = [*found, *self.client.hvals(key(currency, "closes"))]
         versions = {_decode_version(raw).book_version for raw in found if raw}
         return versions | ({decode_ref(newest).version} if newest else set())
 
@@ -437,6 +432,40 @@ class _OfVersion(msgspec.Struct):
 
 _decode_version = msgspec.msgpack.Decoder(_OfVersion).decode
 _decode_names = msgspec.msgpack.Decoder(list[tuple[str, str]]).decode
+
+
+def make_head(
+    currency: str,
+    number: int,
+    blocks: Sequence[BlockRef],
+    *,
+    desk_of_book: dict[str, str],
+    failures: Sequence[Failure],
+    fixings_name: str,
+    valid_from: dt.date | None = None,
+) -> BookHead:
+    """The head of a book with this content; see ``CompiledBooks.name_version``."""
+    names = [block.name for block in blocks]
+    lost = [_lost(failure) for failure in failures]
+    content = _content(names, desk_of_book, lost, fixings_name, valid_from)
+    return BookHead(
+        version=f"{number}-{content[:12]}",
+        number=number,
+        currency=currency,
+        block_names=names,
+        sizes=[block.size for block in blocks],
+        desk_of_book=desk_of_book,
+        failures=lost,
+        fixings_name=fixings_name,
+        content=content,
+        valid_from=valid_from,
+        valid_until=_first_end(blocks),
+    )
+
+
+def name_of_fixings(fixings: FixingsByIndex) -> str:
+    """What index histories are stored under: equal names mean equal content."""
+    return _name(encode(fixings))
 
 
 def _compiled(trades: Sequence[CompiledTrade]) -> CompiledBlock:

@@ -8,6 +8,9 @@ Redis Cluster keeps them on one node:
     risk:{USD}:frame:S        the header: what the frame is made from
     risk:{USD}:parts:S        hash: parts of the sums, until they are published
     risk:{USD}:rollup:S       the published roll-up
+    risk:{USD}:date           the valuation date of the published frame
+    risk:{USD}:closes         hash: the roll-up of the last frame of each earlier valuation date
+    risk:{USD}:log:sums       stream: sums of published frames, for limits (``result_log.py``)
     risk:{USD}:error:S        why a frame cannot be priced at all
     risk:{USD}:detail         the number of the frame whose detail is published; never above S
     risk:{USD}:detail:open    the number of the frame whose detail is under way
@@ -23,6 +26,7 @@ What stands under a pointer does not expire, nor does what the detail under way 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -33,7 +37,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from risk.store import result_log
 from risk.store.messages import FrameHeader
+from risk.store.result_log import Stream
 from risk.store.results import (
     BlockTotals,
     CheckResult,
@@ -186,11 +192,16 @@ class Frames:
         notice = msgspec.json.encode(FrameNotice(name, number))
         args = [number, _encode(rollup), stored, _encode(history_line(rollup)), HISTORY_LENGTH]
         args += [CHANNEL, notice]
+        log = Stream(name, "sums")
+        logged = [result_log.encoded(result_log.sums_of(rollup)), result_log.LENGTHS["sums"]]
         code = b"MOVED"
         while code == b"MOVED":  # a Redis Cluster requires all keys to be declared
             before = self.pointer(name) if before is None else before
             old = [key(name, kind, before) for kind in ("frame", "rollup", "parts")]
-            code = self._publish(keys=keys + old, args=[*args, before, KEEP_SECONDS])
+            old += [key(name, "date"), key(name, "closes"), log.key, log.number_key]
+            date = rollup.valuation_date.isoformat()
+            more = [before, KEEP_SECONDS, date, *logged]
+            code = self._publish(keys=keys + old, args=[*args, *more])
             before = None
         return str(code.decode())
 
@@ -378,6 +389,24 @@ class Frames:
         """Published sums by currency; absent where there are none."""
         found = {name: self.current(name) for name in currencies}
         return {name: rollup for name, rollup in found.items() if rollup is not None}
+
+    def closes(self, currency: str) -> dict[dt.date, Rollup]:
+        """The last frames of earlier valuation dates that are held, by date, ascending."""
+        found = self.client.hgetall(key(currency, "closes"))
+        return {
+            dt.date.fromisoformat(name.decode()): _rollup.decode(raw)
+            for name, raw in sorted(found.items())
+        }
+
+    def put_close(self, rollup: Rollup) -> None:
+        """Hold the last frame of a date, unless one is held."""
+        name = rollup.valuation_date.isoformat()
+        self.client.hsetnx(key(rollup.currency, "closes"), name, _encode(rollup))
+
+    def forget_closes(self, currency: str, dates: Sequence[dt.date]) -> None:
+        """Let go of the closes of these dates."""
+        if dates:
+            self.client.hdel(key(currency, "closes"), *(date.isoformat() for date in dates))
 
     def check(self, currency: str) -> CheckResult | None:
         """How the last sample of a currency compared with QuantLib."""

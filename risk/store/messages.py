@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from pricing.curves.quotes import CurveQuotes, Label
+from pricing.curves.sanity import CurveWarning
 from pricing.limits import FX_MAX, FX_MIN
 
 
@@ -63,7 +64,8 @@ class SumsJob(FrameInputs, frozen=True, kw_only=True):
     """One part of the sums of a frame: a range of its blocks, see ``blocks_of_part``.
 
     ``excluded`` are blocks that the frame leaves out. ``continued`` is set when the job was handed
-    on by a run that had other currencies wait for too long.
+    on by a run that had other currencies wait for too long. ``moved`` warns of quotes that have
+    moved far since the last frame; with ``strict`` a market with a warning is refused.
     """
 
     part: int
@@ -71,6 +73,8 @@ class SumsJob(FrameInputs, frozen=True, kw_only=True):
     excluded: list[int] = []
     attempt: int = 1
     continued: bool = False
+    moved: list[CurveWarning] = []
+    strict: bool = False
 
     def blocks_of_part(self) -> range:
         """The blocks that the part covers."""

@@ -9,7 +9,7 @@ web server.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import msgspec
 import redis
@@ -21,6 +21,8 @@ from pricing.products.terms import Terms, decode
 PREVIEW_TASK = "risk.workers.tasks.preview_trade"
 TRADE_TASK = "risk.workers.tasks.price_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
+EXPLAIN_TASK = "risk.workers.tasks.explain_trade"
+REPRICE_TASK = "risk.reprice.tasks.reprice_close"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30
 NAMES = {"trade_id": "preview", "book": "preview"}
@@ -63,7 +65,37 @@ class ContractQuestion(msgspec.Struct, frozen=True, kw_only=True):
     terms: dict[str, Any]
 
 
-Question = PreviewQuestion | TradeQuestion | ContractQuestion
+class ExplainQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The trade whose P&L since the close, or since a frame, is to be explained."""
+
+    answer_key: str
+    currency: str
+    trade_id: str
+    period: Literal["close", "frame"] = "close"
+
+
+class RepriceQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored close that is to be priced again, with what is known at a later time.
+
+    ``desks`` are those whose numbers the caller may see; None for all.
+    """
+
+    answer_key: str
+    currency: str
+    as_of: dt.date
+    as_of_time: dt.datetime | None = None
+    known_at: dt.datetime | None = None
+    correct: list[str] = []
+    market: str = "live"
+    desks: list[str] | None = None
+
+
+class Question(Protocol):
+    """What all questions have: where the answer is put."""
+
+    @property
+    def answer_key(self) -> str:
+        """The Redis key."""
 
 
 def answer_key(name: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray
 from pricing.curves.quotes import CurveQuotes, Label
+from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
 from pricing.measures import ladder_codec
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, MEASURES, total
@@ -67,12 +68,34 @@ class UnpricedTrade(Failure, frozen=True, kw_only=True):
     notional: float = 0.0
 
 
+class FrameNodes(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes of a curve whose quotes end on other days; see ``interpolation.Layout``.
+
+    ``log_discount`` has one number for each quote of the curve. Days are since 1970.
+    """
+
+    curve: str
+    interpolation: str
+    days: list[int]
+    log_discount: list[float]
+    ends: list[int]
+    keys: list[int]
+    flat: int = 0
+    turns: list[tuple[int, int]] = []
+
+    @property
+    def unknowns(self) -> int:
+        """Nodes and turns: fewer than quotes where the curve is a fit."""
+        return len(self.days) + len(self.turns)
+
+
 class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     """The sums of a range of blocks.
 
     ``excluded`` are blocks of the range that are not in them. ``conventions`` is the hash of the
     currency's market conventions in the worker that made it. ``matured`` counts trades that have
-    made their last payment; they are in no cell. ``terms`` counts netted flows.
+    made their last payment; they are in no cell. ``terms`` counts netted flows. ``residuals_bp``
+    are quote less model rate by key; ``weights`` are those of a fit, by key, empty without one.
     """
 
     part: int
@@ -90,6 +113,10 @@ class PartSums(msgspec.Struct, frozen=True, kw_only=True):
     matured: int = 0
     excluded: list[int] = []
     terms: int = 0
+    residuals_bp: list[float] = []
+    weights: list[float] = []
+    nodes: list[FrameNodes] = []
+    warnings: list[CurveWarning] = []
 
 
 class CellCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,10 +198,13 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     ``status`` is PARTIAL when blocks are missing; ``missing`` names them, and their trades are
     failures and count as failed in their cells. ``terms`` counts netted flows. ``coverage`` is the
     share of notional priced.
-    ``node_days`` are where ``keys`` have their nodes, days since
-    1970. Times are ns since 1970, of the hosts that took them. ``conventions`` is the hash of the
-    market conventions that the frame was made with; several joined by ``+`` where workers had
-    different ones, as while a system is restarted with new market files.
+    ``node_days`` are the days on which the quotes of ``keys`` end, days since 1970; they are the
+    nodes, except of the curves in ``nodes``. ``residuals_bp`` are quote less model rate by key, and
+    ``weights`` those of a fit, empty where all quotes are met exactly; ``warnings`` name quotes
+    that make the curves doubtful. Times are ns since 1970, of
+    the hosts that took them. ``conventions`` is the hash of the market conventions that the frame
+    was made with; several joined by ``+`` where workers had different ones, as while a system is
+    restarted with new market files.
     """
 
     frame: int
@@ -211,6 +241,10 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     conventions: str = ""
     parts: int = 1
     terms: int = 0
+    residuals_bp: list[float] = []
+    weights: list[float] = []
+    nodes: list[FrameNodes] = []
+    warnings: list[CurveWarning] = []
 
     @property
     def tick_to_published_ms(self) -> float:
@@ -264,6 +298,7 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     started_ns: int = 0
     finished_ns: int = 0
     slowest_ns: int = 0
+    warnings: int = 0
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -434,6 +469,10 @@ def roll_up(
         conventions="+".join(sorted({part.conventions for part in parts if part.conventions})),
         parts=header.parts,
         terms=sum(part.terms for part in parts),
+        residuals_bp=first.residuals_bp,
+        weights=first.weights,
+        nodes=first.nodes,
+        warnings=first.warnings,
     )
 
 
@@ -457,4 +496,5 @@ def history_line(rollup: Rollup) -> HistoryLine:
         started_ns=rollup.started_ns,
         finished_ns=rollup.finished_ns,
         slowest_ns=rollup.slowest_ns,
+        warnings=len(rollup.warnings),
     )

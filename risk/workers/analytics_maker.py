@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import cast
 
 from instruments import trade_repository as master
 from pricing.curves.curve_set import CurveSet, Solved
@@ -17,8 +18,10 @@ from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from pricing.measures.bond_analytics import price_security
 from pricing.measures.bond_block import BondFlows
+from pricing.measures.delivery.basis import FutureFlows, prepare_future
+from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.products.registry import PRODUCTS, as_security
-from pricing.products.terms import Security, Terms
+from pricing.products.terms import Terms
 from risk.compiler.parallel_compile import name_of
 from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
 from risk.store.compiled_book import BookHead
@@ -41,10 +44,13 @@ BLOCKS_S = 5.0
 PREPARE_AT_ONCE = 100
 """Bonds whose terms are read from the database at a time."""
 
-BOND_PRODUCTS = frozenset(name for name, row in PRODUCTS.items() if "z_spread_bp" in row.measures)
+BOND_PRODUCTS = frozenset(
+    name for name, row in PRODUCTS.items() if {"z_spread_bp", "future_price"} & {*row.measures}
+)
+"""Products whose trades are prepared: securities and bond futures."""
 
-Prepared = BondFlows | str
-"""What the date makes of a bond, or the code of the reason why it has no price."""
+Prepared = BondFlows | FutureFlows | str
+"""What the date makes of a trade, or the code of the reason why it has no price."""
 
 
 class AnalyticsMaker:
@@ -150,11 +156,11 @@ class AnalyticsMaker:
                 bond = self._as_compiled(terms.get(flows.trade_ids[row]), names[row])
                 if bond is not None and time.monotonic() < until:
                     prepared[names[row]] = _prepare(bond, curves, solved)
-        bonds: dict[int, BondFlows] = {}
+        bonds: dict[int, BondFlows | FutureFlows] = {}
         reasons: dict[int, str] = {}
         for row in rows:
             made = prepared.get(names[row]) if row < len(names) else None
-            if isinstance(made, BondFlows):
+            if isinstance(made, BondFlows | FutureFlows):
                 bonds[row] = made
             else:
                 reasons[row] = made or NOT_MADE_YET
@@ -163,11 +169,11 @@ class AnalyticsMaker:
             self.store.put(currency, analytics)
         return NOT_MADE_YET in reasons.values()
 
-    def _as_compiled(self, terms: Terms | None, name: bytes) -> Security | None:
-        """The terms of a bond if the block was compiled from them; None after an edit since."""
+    def _as_compiled(self, terms: Terms | None, name: bytes) -> Terms | None:
+        """The terms of a trade if the block was compiled from them; None after an edit since."""
         if terms is None or name_of(terms, indexed=self.options.indexed) != name:
             return None
-        return as_security(terms)
+        return terms
 
     def _names_of(self, currency: str, block_name: str) -> list[bytes]:
         """The names of the terms that the trades of a block were compiled from."""
@@ -178,8 +184,11 @@ class AnalyticsMaker:
         return kept[block_name]
 
 
-def _prepare(bond: Security, curves: CurveSet, solved: Solved) -> Prepared:
+def _prepare(terms: Terms, curves: CurveSet, solved: Solved) -> Prepared:
+    bond = as_security(terms)
     try:
+        if bond is None:
+            return prepare_future(cast(BondFutureTerms, terms), curves, solved)
         return price_security(bond, curves, solved).flows()
     except PricingError as error:
         return error.code

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.fixings import Histories
 from pricing.curves.quotes import curve_version
-from pricing.errors import Failure, PricingError
+from pricing.curves.sanity import CurveWarning, check_curves
+from pricing.errors import CurveRefused, Failure, PricingError
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.groups import (
@@ -41,7 +42,7 @@ from pricing.measures.table import BY_NAME, LIVE_SUMMED
 from pricing.measures.theta import curves_of_next_day, forecast_of_today
 from pricing.measures.value_date import DatedBlock, roll_to
 from risk.store.messages import SumsJob
-from risk.store.results import CellSums, PartSums
+from risk.store.results import CellSums, FrameNodes, PartSums
 from risk.workers.host_cache import Content
 from risk.workers.prepared_block import NettedPair, pack_netted, unpack_netted
 from risk.workers.session import Kept, Session, next_weekday
@@ -71,8 +72,36 @@ class _Merged(NamedTuple):
     added: NettedPair
 
 
+class PricedGroups(NamedTuple):
+    """Groups of a frame, priced."""
+
+    curves: CurveSet
+    solved: Solved
+    netted: NettedBlock
+    sums: GroupSums
+
+
 TRIES = 3
 """To find the trades whose value is not finite: without some, others may show."""
+
+
+def nodes_of(curves: CurveSet, solved: Solved) -> list[FrameNodes]:
+    """The nodes of the curves whose quotes end on other days."""
+    grid = curves.grid
+    return [
+        FrameNodes(
+            curve=nodes.name,
+            interpolation=nodes.interpolation,
+            days=nodes.days.tolist(),
+            log_discount=solved.x[offset : offset + len(nodes)].tolist(),
+            ends=nodes.layout.ends.tolist(),
+            keys=nodes.layout.keys.tolist(),
+            flat=nodes.layout.flat,
+            turns=[(int(first), int(last)) for first, last in nodes.layout.turns],
+        )
+        for nodes, offset in zip(grid.curves, grid.offsets, strict=False)
+        if nodes.layout is not None
+    ]
 
 
 class BookNetter:
@@ -85,6 +114,7 @@ class BookNetter:
         self._blocks, self._parts = Kept(3), Kept(3)
         self._known, self._merged = Kept(3), Kept(2)
         self._left_out: dict[Hashable, tuple[Failure, ...]] = {}
+        self._before: dict[Hashable, Hashable] = {}  # instruments of the frame before, by part
 
     def sums(
         self,
@@ -103,6 +133,7 @@ class BookNetter:
 
         Raises:
             BootstrapFailed: The quotes admit no curve.
+            CurveRefused: Their curves are doubtful, and the job is strict.
             BookGone: The book version no longer exists.
         """
         started = time.time_ns()
@@ -110,6 +141,7 @@ class BookNetter:
         if not self._net_blocks(job, curves, say, net_s):
             return None
         solved = self.session.solve(job, curves)
+        warnings = self._warnings(job, curves, solved)
         netted, sums = self._price(job, curves, solved)
         return PartSums(
             part=job.part,
@@ -119,30 +151,69 @@ class BookNetter:
             keys=[(key.curve, key.tenor) for key in curves.keys],
             curve_version=curve_version(job.curves, job.valuation_date, self.session.options),
             rate_error=solved.rate_error,
-            zero_rates=(-solved.x / curves.grid.node_years()).tolist(),
+            zero_rates=curves.grid.zero_rates(solved.x).tolist(),
             cells=cells_of(netted, sums),
             failures=list(netted.failures),
-            node_days=curves.grid.node_days().tolist(),
+            node_days=curves.grid.key_days().tolist(),
+            residuals_bp=(solved.residuals / ONE_BP).tolist(),
+            weights=curves.weights.tolist() if curves.fitted else [],
+            nodes=nodes_of(curves, solved),
+            warnings=warnings,
             conventions=conventions.digest(job.currency),
             matured=int(netted.matured.sum()),
             excluded=[block for block in job.blocks_of_part() if block in job.excluded],
             terms=netted.terms,
         )
 
+    def _warnings(self, job: SumsJob, curves: CurveSet, solved: Solved) -> list[CurveWarning]:
+        """What makes the curves of a job doubtful.
+
+        Raises:
+            CurveRefused: Something does, and the job is strict.
+        """
+        limits = self.session.sanity
+        found = [
+            *job.moved,
+            *check_curves(curves.grid, curves.keys, solved.x, solved.residuals, limits),
+        ]
+        if job.strict and found:
+            raise CurveRefused(tuple(warning.message for warning in found))
+        return found
+
+    def priced(self, job: SumsJob) -> PricedGroups:
+        """The groups of one part of a frame with their curves, for what is made beside its sums.
+
+        Raises:
+            BootstrapFailed: The quotes admit no curve.
+            BookGone: The book version no longer exists.
+        """
+        curves = self.session.curves(job)
+        self._net_blocks(job, curves, lambda block: None, None)
+        solved = self.session.solve(job, curves)
+        return PricedGroups(curves, solved, *self._price(job, curves, solved))
+
     def net_ahead(self, job: SumsJob) -> None:
         """Net some blocks for the next weekday: its first frame need not wait for all of them.
 
+        Not after the first frame of a market's instruments: a market that changes between many of
+        them would hold this process twice as long, and those of the next day may be others again.
         One process of a host does so at a time: the others go on with the frames of this day.
         """
         self._note_use(job)
+        place, instruments = self._place(job), self.session.curves_of(job)
+        before, self._before[place] = self._before.get(place), instruments
+        if before != instruments:
+            return
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
-        curves, files = self.session.curves(later), self.session.files
         if self._parts.has(self._place(later), self._part_key(later)):
             return
+        files = self.session.files
         with files.alone("net-ahead") if files else nullcontext(True) as alone:
-            if alone and self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
-                self._ready(later, curves)
+            if alone:
+                curves = self.session.curves(later)
+                if self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
+                    self._ready(later, curves)
 
     def _note_use(self, job: SumsJob) -> None:
         """Keep the files of a part's blocks for processes that start: this one reads none again."""

@@ -22,7 +22,13 @@ from risk.store.heartbeats import HeartbeatWriter, write_worker
 
 log = get_task_logger(__name__)
 PRICING_QUEUES = ("sums", "detail")
-KINDS = {"sums": "sums", "detail": "detail", "compile": "compiler", "preview": "previewer"}
+KINDS = {
+    "sums": "sums",
+    "detail": "detail",
+    "compile": "compiler",
+    "preview": "previewer",
+    "scenarios": "scenarios",
+}
 """What a worker is called, by the first of these queues that it consumes."""
 
 HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"

@@ -17,8 +17,11 @@ from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows, Tables
 from pricing.measures.block import ReadyBlock
+from pricing.measures.delivery.choice import Deliveries
+from pricing.measures.delivery.netted import NettedDeliveries
 from pricing.measures.netting import Group, NettedBlock
 from pricing.measures.next_day import NettedNextDay
+from pricing.products.swaps.par_terms import ParTerms
 from risk.workers.block_result import Groups
 from risk.workers.host_cache import Content
 
@@ -84,6 +87,8 @@ def pack_prepared(made: PreparedBlock) -> Content:
         **_of("flows", ready.flows._asdict()),
         **_of("tables", ready.tables._asdict()),
         **_of("unsupported", ready.unsupported),
+        **_of("deliveries", ready.deliveries._asdict()),
+        **_of("par", ready.par._asdict()),
     }
     meta = _PreparedMeta(ready.failures, groups.names)
     return Content(msgspec.msgpack.encode(meta), arrays)
@@ -102,6 +107,8 @@ def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
         failures=meta.failures,
         grid=grid,
         tables=Tables(**_within("tables", arrays)),
+        deliveries=Deliveries(**_within("deliveries", arrays)),
+        par=ParTerms(**_within("par", arrays)),
     )
     return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["money"]))
 
@@ -110,7 +117,12 @@ def pack_netted(made: NettedPair) -> Content:
     """Netted flows as arrays."""
     today, later = made
     meta = _NettedMeta(today.today, today.curves, today.groups, today.failures, later.indices)
-    arrays = {**_of("today", _arrays_of(today)), **_of("next_day", _arrays_of(later))}
+    arrays = {
+        **_of("today", _arrays_of(today)),
+        **_of("next_day", _arrays_of(later)),
+        **_of("deliveries_today", today.deliveries._asdict()),
+        **_of("deliveries_next_day", later.deliveries._asdict()),
+    }
     return Content(msgspec.msgpack.encode(meta), arrays)
 
 
@@ -119,10 +131,18 @@ def unpack_netted(content: Content) -> NettedPair:
     meta = msgspec.msgpack.decode(content.meta, type=_NettedMeta)
     named: dict[str, Any] = {"curves": meta.curves, "groups": meta.groups}
     today = NettedBlock(
-        today=meta.today, failures=meta.failures, **named, **_within("today", content.arrays)
+        today=meta.today,
+        failures=meta.failures,
+        **named,
+        **_within("today", content.arrays),
+        deliveries=NettedDeliveries(**_within("deliveries_today", content.arrays)),
     )
     later = NettedNextDay(
-        today=meta.today + 1, indices=meta.indices, **named, **_within("next_day", content.arrays)
+        today=meta.today + 1,
+        indices=meta.indices,
+        **named,
+        **_within("next_day", content.arrays),
+        deliveries=NettedDeliveries(**_within("deliveries_next_day", content.arrays)),
     )
     return NettedPair(today, later)
 

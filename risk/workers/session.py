@@ -20,11 +20,13 @@ import msgspec
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, shape_of
+from pricing.curves.sanity import SanityLimits
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.analytics import PricedBlock, make_analytics
 from pricing.measures.block import BlockRisk, make_ready, price_block
 from pricing.measures.bond_block import BondFlows
+from pricing.measures.delivery.basis import FutureFlows
 from pricing.measures.theta import curves_of_next_day
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
@@ -85,6 +87,7 @@ class Session:
         books: CompiledBooks,
         options: CurveOptions = CurveOptions(),
         files: HostCache | None = None,
+        sanity: SanityLimits = SanityLimits(),
     ) -> None:
         """Hold nothing yet.
 
@@ -92,8 +95,9 @@ class Session:
             books: Where compiled books are.
             options: How curves are made.
             files: What the processes of a host share; None to keep all in memory.
+            sanity: What curves may be without a warning.
         """
-        self.books, self.options, self.files = books, options, files
+        self.books, self.options, self.files, self.sanity = books, options, files, sanity
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         # Frames of the version before an edit may still be open.
         self._heads, self._fixings = Kept(2), Kept(2)
@@ -165,7 +169,7 @@ class Session:
         self,
         job: PriceJob,
         as_of: dt.datetime,
-        bonds: Mapping[int, BondFlows],
+        prepared: Mapping[int, BondFlows | FutureFlows],
         reasons: Mapping[int, str],
     ) -> BlockAnalytics | None:
         """The measures of a lower cadence of the block that was priced last; None for another.
@@ -173,8 +177,8 @@ class Session:
         Args:
             job: The job that was priced last.
             as_of: The market's time of its frame.
-            bonds: By row, what the date makes of each bond that is prepared.
-            reasons: By row, why a bond is not.
+            prepared: By row, what the date makes of each bond and bond future that is prepared.
+            reasons: By row, why one is not.
         """
         if self._priced is None or self._priced[0] != job:
             return None
@@ -186,8 +190,9 @@ class Session:
             curves=curves,
             solved=self.solve(job, curves),
             fixings=self.fixings(job),
-            next_day=lambda: self._next_day(job, curves),
-            bonds=bonds,
+            next_day=lambda: self.next_day(job, curves),
+            bonds={row: one for row, one in prepared.items() if isinstance(one, BondFlows)},
+            futures={row: one for row, one in prepared.items() if isinstance(one, FutureFlows)},
         )
         values = make_analytics(priced)
         return BlockAnalytics(
@@ -202,9 +207,9 @@ class Session:
             reasons=dict(reasons),
         )
 
-    def _next_day(self, job: PriceJob, curves: CurveSet) -> CurveSet:
+    def next_day(self, job: PriceJob, curves: CurveSet) -> CurveSet:
         """The curves of the next calendar day, without quotes; made once."""
-        key = (job.valuation_date, shape_of(job.curves))
+        key = self.curves_of(job)
         return self._next_days.get_or(job.currency, key, lambda: curves_of_next_day(curves))
 
     def _day(self, job: PriceJob) -> Hashable:

@@ -10,26 +10,41 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure, worker_init, worker_process_init
 from celery.utils.log import get_task_logger
 from django.conf import settings
 from redis import RedisError
 
+from instruments import trade_repository as master
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from risk.compiler.book_compiler import Compiler, waits_for_market
+from risk.explain.frame_closes import FrameCloses
+from risk.explain.maker import ExplainMaker
+from risk.explain.one_trade import explain_one
+from risk.scenarios.store import QUEUE as SCENARIOS_QUEUE
+from risk.scenarios.store import TASK as SCENARIOS_TASK
+from risk.scenarios.store import ScenarioStore
+from risk.store import explains
 from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks, StaleBook
+from risk.store.explains import ExplainStore
 from risk.store.frames import BOOK_GONE, Frames, connect
-from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
-from risk.store.previews import ContractQuestion, PreviewQuestion, TradeQuestion, put_answer
+from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
+from risk.store.previews import (
+    ContractQuestion,
+    ExplainQuestion,
+    PreviewQuestion,
+    TradeQuestion,
+    put_answer,
+)
 from risk.store.publication import (
     SumsDiffer,
     TradesLost,
@@ -37,6 +52,7 @@ from risk.store.publication import (
     publish_detail,
     publish_parts,
 )
+from risk.store.results import PartColumns, Rollup
 from risk.store.run_registry import RunRegistry
 from risk.workers import (
     crosscheck,
@@ -101,8 +117,35 @@ def _analytics_maker() -> AnalyticsMaker:
 
 
 @cache
+def _explain_maker() -> ExplainMaker:
+    frames = Frames(_books().client)  # nobody waits for it: a slow Redis is waited for
+    closes = FrameCloses(
+        frames,
+        price_detail=_detail_of_close,
+        most_trades=settings.CLOSE_DETAIL_TRADES,
+        every_s=settings.KEEP_FRAMES_EVERY_S,
+    )
+    return ExplainMaker(frames, _books(), _options(), master.considerations, closes)
+
+
+def _detail_of_close(close: Rollup) -> list[PartColumns]:
+    """Price a close by trade: its detail may not have been made, or is gone."""
+    session = Session(_books(), _options(), _host_cache())
+    job = {name: getattr(close, name) for name in FrameInputs.__struct_fields__}
+    blocks = [block for block in range(close.blocks) if block not in close.missing]
+    return [session.price(PriceJob(**job, block=block))[1] for block in blocks]
+
+
+@cache
+def _trade_explainer() -> ExplainMaker:
+    """The previewer's: it reads closes in Redis, and what was paid in the published explain."""
+    return ExplainMaker(_frames(), CompiledBooks(_frames().client), _options())
+
+
+@cache
 def _session() -> Session:
-    return Session(CompiledBooks(_frames().client), _options(), _host_cache())
+    books = CompiledBooks(_frames().client)
+    return Session(books, _options(), _host_cache(), settings.CURVE_LIMITS)
 
 
 def _host_cache() -> HostCache | None:
@@ -112,6 +155,16 @@ def _host_cache() -> HostCache | None:
 
 @cache
 def _netter() -> BookNetter:
+    return BookNetter(_session())
+
+
+def shared_session() -> Session:
+    """The session of this process, for tasks of other modules."""
+    return _session()
+
+
+def make_netter() -> BookNetter:
+    """A netter of its own for work beside the sums."""
     return BookNetter(_session())
 
 
@@ -244,7 +297,7 @@ def _look_ahead(job: SumsJob | DetailJob, prepare: Callable[[], None]) -> None:
 def _price_sums(job: SumsJob, header: FrameHeader, published: int) -> str:
     frames, registry = _frames(), _run_registry()
     try:
-        sums = _netter().sums(job, lambda block: registry.netting(job, block), NET_S)
+        sums = _netter().sums(job, partial(registry.netting, job), NET_S)
     except PricingError as error:
         return _failed(job, error.code, error)
     except NO_SUCH_BOOK as error:
@@ -308,6 +361,8 @@ def _price_block(job: DetailJob, block: int) -> str:
         return "DIFFERS"
     if code == "PUBLISHED":
         _schedule_analytics(job.currency)
+        _schedule_explain(job.currency)
+        _schedule_scenarios()
         if _check_is_due(job.currency):
             check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
     return code
@@ -329,6 +384,25 @@ def _schedule_analytics(currency: str) -> None:
             make_analytics.apply_async(args=[currency], countdown=INTERVAL_S)
     except RedisError as error:  # the frame is published
         log.warning("analytics of %s are not scheduled: %s", currency, error)
+
+
+def _schedule_explain(currency: str) -> None:
+    """Have the newest frame explained in a while; a task that waits already will see it."""
+    try:
+        if ExplainStore(_frames().client).schedule(currency):
+            explain_frame.apply_async(args=[currency], countdown=explains.INTERVAL_S)
+    except RedisError as error:  # the frame is published
+        log.warning("an explain of %s is not scheduled: %s", currency, error)
+
+
+def _schedule_scenarios() -> None:
+    """Have the scenarios made of the newest frames, at their own cadence."""
+    every_s = settings.SCENARIOS_EVERY_S
+    try:
+        if ScenarioStore(_frames().client).schedule(every_s):
+            current_app.send_task(SCENARIOS_TASK, queue=SCENARIOS_QUEUE, expires=2 * every_s)
+    except RedisError as error:  # the frame is published
+        log.warning("scenarios are not scheduled: %s", error)
 
 
 def _failed(job: SumsJob, code: str, error: Exception) -> str:
@@ -381,11 +455,24 @@ def compile_book() -> dict[str, str]:
     return {head.currency: head.version for head in _compiler().run()}
 
 
+@shared_task(name="risk.workers.tasks.explain_frame", max_retries=0)
+def explain_frame(currency: str) -> str:
+    """Explain the P&L of the current frame, see ``ExplainMaker.run``."""
+    try:
+        code = _explain_maker().run(currency)
+    except EXPECTED as error:
+        log.warning("explain of %s: %s", currency, error)
+        return "FAILED"
+    if code in ("EARLY", "MORE"):
+        _schedule_explain(currency)
+    return code
+
+
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)
 def preview_trade(payload: dict[str, Any]) -> str:
     """Price a trade that is not saved, and put the answer where its asker waits."""
     question = msgspec.convert(payload, PreviewQuestion)
-    return _answer(
+    return answer_with(
         question.answer_key, lambda: preview.price_preview(question, _books(), _options())
     )
 
@@ -394,17 +481,30 @@ def preview_trade(payload: dict[str, Any]) -> str:
 def price_trade(payload: dict[str, Any]) -> str:
     """Price one trade of a compiled book, and put the answer where its asker waits."""
     question = msgspec.convert(payload, TradeQuestion)
-    return _answer(question.answer_key, lambda: preview.price_trade(question, _session()))
+    return answer_with(question.answer_key, lambda: preview.price_trade(question, _session()))
+
+
+@shared_task(name="risk.workers.tasks.explain_trade", max_retries=0)
+def explain_trade(payload: dict[str, Any]) -> str:
+    """Explain the P&L of one trade, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, ExplainQuestion)
+    return answer_with(
+        question.answer_key,
+        lambda: explain_one(
+            _trade_explainer(), question.currency, question.trade_id, question.period
+        ),
+    )
 
 
 @shared_task(name="risk.workers.tasks.contract_flows", max_retries=0)
 def contract_flows(payload: dict[str, Any]) -> str:
     """List the cash flows of a contract, and put the answer where its asker waits."""
     question = msgspec.convert(payload, ContractQuestion)
-    return _answer(question.answer_key, lambda: preview.contract_flows(question))
+    return answer_with(question.answer_key, lambda: preview.contract_flows(question))
 
 
-def _answer(key: str, make: Callable[[], dict[str, Any]]) -> str:
+def answer_with(key: str, make: Callable[[], dict[str, Any]]) -> str:
+    """Make an answer and put it where its asker waits; returns ANSWERED or FAILED."""
     try:
         answer = make()
     except EXPECTED as error:

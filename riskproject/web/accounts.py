@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from riskproject.design import css_variables
 from riskproject.web.browser_security import policy_with_forms_to
 from riskproject.web.login_form import LoginForm
 
@@ -27,6 +28,7 @@ class SignIn(LoginView):
     template_name = "accounts/login.html"
     authentication_form = LoginForm
     next_page = "dashboard"
+    extra_context = {"design": css_variables()}
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
         """Browsers hold the whole way of a form to the page's policy, redirects and all."""

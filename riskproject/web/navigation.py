@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("Zero-coupon swaps", "instruments.zerocouponswap", "exposure_zero"),
             ("Forward rate agreements", "instruments.forwardrateagreement", "event"),
             ("Interest-rate futures", "instruments.interestratefuture", "show_chart"),
+            ("Bond futures", "instruments.bondfuture", "candlestick_chart"),
             ("Bond positions", "instruments.bondposition", "account_balance_wallet"),
             ("Quarantine", "instruments.quarantine", "block"),
         ),
@@ -29,6 +30,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "Instruments",
         (
             ("Bonds", "instruments.bond", "receipt_long"),
+            ("Deliverable bonds", "instruments.deliverable", "inventory_2"),
             ("Issuers", "instruments.issuer", "account_balance"),
             ("Counterparties", "instruments.counterparty", "handshake"),
         ),
@@ -45,6 +47,15 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("Fixings", "instruments.fixing", "push_pin"),
             ("Exchange rates", "instruments.fxrate", "currency_exchange"),
+            ("Scenarios", "instruments.scenarioshock", "query_stats"),
+        ),
+    ),
+    (
+        "Control",
+        (
+            ("Limits", "instruments.limit", "speed"),
+            ("Temporary limits", "instruments.temporarylimit", "more_time"),
+            ("Reviews of breaches", "risk.limitreview", "rate_review"),
         ),
     ),
     (
@@ -62,6 +73,8 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("Bond positions", "instruments.historicalbondposition", "history"),
             ("Bonds", "instruments.historicalbond", "history"),
             ("Quarantine", "instruments.historicalquarantine", "history"),
+            ("Limits", "instruments.historicallimit", "history"),
+            ("Temporary limits", "instruments.historicaltemporarylimit", "history"),
         ),
     ),
     (

@@ -21,7 +21,7 @@ SCHEMA: Json = {
         "code": {"type": "string", "description": "For programs, such as VERSION_CONFLICT"},
         "errors": {
             "description": "Sentences by field",
-            "anyOf": [{"type": "object"}, {"type": "array"}],
+            "anyOf": [{"type": "object"}, {"type": "array", "items": {}}],
         },
     },
 }
@@ -35,11 +35,13 @@ MEANINGS = {
     "Idempotency-Key is under way",
     413: "The body is too long",
     415: "The body has another media type",
-    422: "The Idempotency-Key was used with another request (`IDEMPOTENCY_MISMATCH`)",
+    422: "The Idempotency-Key was used with another request (`IDEMPOTENCY_MISMATCH`), or what was "
+    "asked for cannot be priced",
     429: "Too many calls this minute; `Retry-After` says when to come back",
     503: "A server is away or nothing is published yet; `Retry-After` says when to come back",
 }
 ALWAYS = (401, 403, 406, 429, 503)
+OWN_PROBLEMS = "x-problems"
 
 
 def document(result: Json, generator: object, request: object, public: bool) -> Json:
@@ -65,6 +67,8 @@ def _answer(status: int) -> Json:
 
 
 def _more(path: str, method: str, operation: Json) -> Iterator[int]:
+    """The other problems of an operation; it names further ones in ``x-problems``."""
+    yield from operation.pop(OWN_PROBLEMS, [])
     parameters = operation.get("parameters", [])
     if parameters or "requestBody" in operation:
         yield 400

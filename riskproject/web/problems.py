@@ -61,7 +61,7 @@ def handle(error: Exception, context: Json) -> Response | None:
         detail = "; ".join(_sentences(data)) or HTTPStatus(response.status_code).phrase
         response.data = problem(response.status_code, detail, data, code)
     renderer = getattr(context.get("request"), "accepted_renderer", None)
-    if renderer is None or renderer.format == "json":
+    if renderer is None or renderer.format != "api":  # files too: see tables/answers.py
         response.content_type = MEDIA_TYPE
     return response
 

@@ -22,6 +22,7 @@ import numpy as np
 import redis
 
 from dashboard.blotter import Trades, trades_of
+from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
 from risk.store.compiled_book import (
     BlockTrades,
@@ -137,6 +138,7 @@ def make(
     failures: Sequence[Failure] = (),
     not_compiled: Sequence[Failure] = (),
     missing: Sequence[int] = (),
+    warnings: Sequence[CurveWarning] = (),
     published_ago_s: float = 0,
     **more: object,
 ) -> Made:
@@ -161,6 +163,7 @@ def make(
         cells=cells,
         failures=[] if 0 in missing else list(failures),
         excluded=list(missing),
+        warnings=list(warnings),
     )
     rollup = roll_up(
         head,
@@ -274,11 +277,15 @@ def publish_all(client: redis.Redis, frame: int = 1, **more: Any) -> None:
     beat(client)
 
 
+AHEAD_NS = 20 * 10**9
+"""A busy machine may take longer to draw a page than a bridge may be silent."""
+
+
 def pulse(**more: object) -> BridgePulse:
     """What a healthy bridge says."""
     fields: dict[str, object] = {
         "name": "bridge-1",
-        "sent_ns": time.time_ns(),
+        "sent_ns": time.time_ns() + AHEAD_NS,
         "broker": "a broker",
         "consumed": 12,
         "in_flight": 0,

@@ -13,9 +13,10 @@ import redis
 from streamlit.testing.v1 import AppTest
 
 from dashboard.blotter import Sort
+from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
 from tests.dashboard import made
-from tests.dashboard.conftest import Open, OwnRedis, html_rows, metrics, shown_cards
+from tests.dashboard.conftest import APP, TIMEOUT_S, Open, OwnRedis, html_rows, metrics, shown_cards
 from tests.waiting import until
 
 SORT, TRADE = "blotter_sort", "blotter_trade"
@@ -54,7 +55,11 @@ def clean(app: AppTest) -> AppTest:
 
 
 @pytest.mark.usefixtures("redis_client")
-@pytest.mark.parametrize("page", ["overview", "trades", "pipeline"])
+@pytest.mark.parametrize(
+    "page",
+    ["overview", "pnl", "trades", "scenarios", "curves", "what_if", "limits", "pipeline"],
+    # The replay page reads no Redis: test_replays.py.
+)
 def test_an_empty_store_says_what_to_run(open_app: Open, page: str) -> None:
     app = clean(open_app(page))
     assert "make demo" in app.info[0].value
@@ -90,7 +95,7 @@ def test_the_cards_show_exact_sums_in_dollars(open_app: Open, redis_client: redi
     assert found["DV01 per bp"] == "$240"  # 80 + 2 x 70 + 4 x 5
     assert found["P&L since open"] == "$0"
     assert found["Largest key rate"] == "10Y $165"
-    assert found["Pipeline"] == "3 processes"
+    assert found["VaR 99 %, 1 day"] == found["P&L since close"] == "n/a"
 
 
 def test_without_swaps_dv01_is_that_of_the_bonds(open_app: Open, redis_client: redis.Redis) -> None:
@@ -108,6 +113,29 @@ def test_one_currency_and_one_desk(open_app: Open, redis_client: redis.Redis) ->
     assert metrics(app)["NPV"] == "$5.90k"
     app.get_by_key("desk").set_value("D2").run()
     assert metrics(clean(app))["NPV"] == "$900"  # -100 + 2 x 500
+
+
+def test_filters_of_the_url_are_those_of_the_page(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    open_app()
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    app.query_params["currency"] = ["USD", "EUR"]
+    app.query_params["product"] = ["swap"]
+    app.query_params["desk"] = "D2"
+    assert metrics(clean(app.run()))["NPV"] == "$900"  # -100 + 2 x 500
+    assert (app.get_by_key("desk").value, app.get_by_key("product").value) == ("D2", ["swap"])
+
+
+def test_a_desk_of_the_url_without_trades_is_said_and_not_forgotten(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    open_app()
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    app.query_params["desk"] = "GONE"
+    assert "No trade matches the filters: trades of GONE" in clean(app.run()).info[0].value
 
 
 def test_a_currency_that_comes_later_is_offered_and_chosen(
@@ -206,6 +234,16 @@ def test_switches_choose_curves_and_groups(open_app: Open, redis_client: redis.R
     assert chart(app, "breakdown")["yAxis"]["data"] == ["D1", "D2"]
 
 
+def test_movers_say_which_rate_moved_them(open_app: Open, redis_client: redis.Redis) -> None:
+    made.publish_all(redis_client)
+    open_app()
+    made.publish(redis_client, "USD", 2, zeros=[0.0402, 0.0421, 0.041], gain=-20.0)
+    rows = {row["Trade"]: row for row in html_rows(clean(open_app()), "Moved most by")}
+    assert rows["USD-bond"]["P&L"] == "-20"  # 2 bp on a key-rate DV01 of 10
+    assert rows["USD-bond"]["Moved most by"] == "USD-SOFR 2Y +2.0 bp"
+    assert rows["GBP-bond"]["Moved most by"] == ""
+
+
 def test_failed_trades_are_named(open_app: Open, redis_client: redis.Redis) -> None:
     made.publish_all(redis_client)
     made.publish(redis_client, "EUR", 2, failures=[BAD])
@@ -298,6 +336,22 @@ def test_filters_and_search_narrow_the_blotter(open_app: Open, redis_client: red
     assert table(clean(app), "NPV")["Trade"].tolist() == ["EUR-swap"]
 
 
+def test_columns_are_chosen_and_kept_in_the_url_with_the_search(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    made.publish_all(redis_client)
+    open_app()
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    app.query_params["columns"] = ["P&L", "Trade", "NPV"]
+    app.query_params["text"] = "eur-"
+    app.run().switch_page("views/trades.py")
+    shown = table(clean(app.run()), "NPV")
+    assert list(shown.columns) == ["Trade", "NPV", "P&L"]  # in the order of the table
+    assert shown["Trade"].tolist() == ["EUR-bond", "EUR-swap"]
+    app.get_by_key("columns").set_value([]).run()
+    assert len(table(clean(app), "NPV").columns) == 13
+
+
 def test_a_stopped_table_stands_still(open_app: Open, redis_client: redis.Redis) -> None:
     made.publish_all(redis_client)
     app = open_app("trades")
@@ -331,6 +385,29 @@ def test_a_trade_that_comes_keeps_the_panel_on_its_trade(
     app.run()
     made.publish(redis_client, "EUR", 2, not_compiled=[BAD])
     assert "<b>EUR-swap</b>" in texts(clean(app.run()))
+
+
+# --- Curves ----------------------------------------------------------------------------------
+
+
+def test_a_warning_is_on_every_page_and_the_curves_page_has_the_quotes(
+    open_app: Open, redis_client: redis.Redis
+) -> None:
+    doubt = CurveWarning(
+        curve="USD-SOFR",
+        quote="10Y",
+        check="move",
+        value=90.0,
+        limit=50.0,
+        message="USD-SOFR 10Y has moved by +90.0 bp <b>",
+    )
+    made.publish_all(redis_client)
+    made.publish(redis_client, "USD", 2, warnings=[doubt])
+    assert "USD-SOFR 10Y has moved by +90.0 bp &lt;b&gt;" in texts(clean(open_app()))
+    app = clean(open_app("curves"))
+    assert ">move<" in texts(app)
+    assert "Quotes of USD-" in texts(app)
+    assert app.selectbox(key="curve").options[0].startswith("USD-")
 
 
 # --- Pipeline --------------------------------------------------------------------------------

@@ -120,3 +120,17 @@ def test_a_spreadsheet_runs_no_formula_of_ours() -> None:
     table = pd.DataFrame({"trade": ["=cmd()", "-x", "+1", "@a", "ok"], "npv": [-1.5, 2, 3, 4, 5]})
     lines = csv_bytes(table, {}).decode().splitlines()
     assert lines == ["trade,npv", "'=cmd(),-1.5", "'-x,2.0", "'+1,3.0", "'@a,4.0", "ok,5.0"]
+
+
+def test_a_csv_of_some_columns_has_them_and_what_they_were_made_from() -> None:
+    trades = made.make("EUR").trades()
+    rows = in_order(trades.table, [("EUR", "EUR-swap"), ("EUR", "EUR-bond")])
+    text = csv_bytes(rows, {"EUR": trades.stamp}, ["trade", "npv"]).decode()
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["trade"], float(row["npv"])) for row in found] == [
+        ("EUR-swap", 500.0),
+        ("EUR-bond", 2000.0),
+    ]
+    assert list(found[0])[:2] == ["trade", "npv"]
+    assert "desk" not in found[0]
+    assert found[0]["frame"] == "1"

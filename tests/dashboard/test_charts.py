@@ -23,7 +23,7 @@ def test_a_currency_has_one_colour_everywhere() -> None:
     ladder = charts.ladder_chart(Ladder(["2Y"], {"GBP": [1.0]}))
     curves = charts.curves_chart([CurveLine("GBP-SONIA", "GBP", {"2Y": 0.05}, {})])
     assert ladder["series"][0]["color"] == curves["series"][0]["color"]
-    assert ladder["series"][0]["color"] == theme.CURRENCY_COLORS["GBP"]
+    assert ladder["series"][0]["color"] == theme.PALETTES["dark"].series[2]
 
 
 def test_curves_are_solid_now_dotted_at_the_opening_and_bars_in_bp() -> None:

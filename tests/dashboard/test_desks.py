@@ -24,7 +24,7 @@ from tests.dashboard.conftest import LogIn, Open, metrics, shown_cards
 HOSTILE = "<img src=x onerror=alert(1)>"
 ONE = Viewer(user="tom", roles=("trader",), desks=frozenset({"D1"}))
 TWO = Viewer(user="tina", roles=("trader",), desks=frozenset({"D2"}))
-PAGES = ("overview", "trades", "pipeline")
+PAGES = ("overview", "pnl", "trades", "pipeline")
 
 
 def lost(trade: str, book: str) -> UnpricedTrade:

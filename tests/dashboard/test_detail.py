@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import redis
 
-from dashboard import detail, priced_now
+from dashboard import detail
 from dashboard.access.login import Web
+from dashboard.answers import priced_now
 from dashboard.data import Market, Reader, Snapshot
 from pricing.measures.table import LIVE
 from tests.dashboard import made

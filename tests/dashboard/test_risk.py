@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dashboard import risk
@@ -166,6 +167,17 @@ def test_movers_are_the_largest_changes_in_dollars() -> None:
     by_dv01 = risk.movers(markets, trades, ALL, by="dv01", count=1)
     assert by_dv01[["trade", "dv01"]].to_numpy().tolist() == [["USD-bond", 100]]
     assert set(risk.movers(markets, trades, BONDS, by="dv01")["product"]) == {"bond"}
+
+
+def test_a_mover_names_the_zero_rate_that_moved_it_most() -> None:
+    found = made.make("USD", 2).trades()
+    moved = replace(found, moves_bp=np.array([1.0, 0.0, 2.0]))
+    why = []
+    for pnl in (-190.0, 500.0, float("nan")):  # - 10 x 1 - 90 x 2, to first order
+        moved.table["pnl"] = [pnl, 0.0]
+        row = risk.movers([market("USD")], {"USD": moved}, BONDS, by="dv01").iloc[0]
+        why.append(row["why"])
+    assert why == ["USD-GOVT 10Y +2.0 bp", risk.TIME_AND_OTHER, ""]
 
 
 def test_no_trade_in_trouble_is_left_out() -> None:

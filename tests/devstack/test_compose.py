@@ -15,7 +15,18 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {"postgres", "redis", "kafka"}
-OURS = {"web", "sums", "detail", "compiler", "previewer", "bridge", "flower", "dashboard"}
+OURS = {
+    "web",
+    "sums",
+    "detail",
+    "compiler",
+    "previewer",
+    "scenarios",
+    "limits",
+    "bridge",
+    "flower",
+    "dashboard",
+}
 ONE_SHOT = {"migrate"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:?[-?])?([^}]*)\}")
 
@@ -90,6 +101,8 @@ def test_only_the_service_that_migrates_has_the_password_of_the_tables_owner() -
         "bridge": "risk_app",
         "compiler": "risk_app",
         "previewer": "risk_app",
+        "scenarios": "risk_app",
+        "limits": "risk_app",
         "dashboard": "",
         "flower": "",
         "web": "risk_app",

@@ -28,13 +28,24 @@ RUNNING = {
     "database_readonly_password": "readonly",
     "accounts": {
         f"{name}_REDIS_URL": f"redis://{name.lower()}:x@127.0.0.1:2/0"
-        for name in ("WEB", "BRIDGE", "REPLAY")
+        for name in ("WEB", "BRIDGE", "LIMITS", "REPLAY")
     },
 }
 SWAP = """\
 trade_id,convention,pay_receive,notional,effective_date,termination_date,fixed_rate,book
 S-1,EUR-EURIBOR-6M,receive,1000000,2020-10-20,2045-10-20,0.01,EUR-EURIBOR
 """
+CURVES = """\
+Date,"1 Mo","3 Mo","1 Yr","2 Yr","5 Yr","10 Yr","30 Yr"
+09/24/2024,4.87,4.78,3.87,3.49,3.47,3.73,4.09
+"""
+#: What ends a command of the README sooner than a user would wait for it.
+SHORTER = {
+    "replay": ("--once", "3"),
+    "pla": ("--days", "3"),
+    "backtest": ("--days", "3"),
+    "runlimits": ("--once",),
+}
 #: The commands of the README's table, without the words that are not code.
 COMMANDS = re.findall(r"`python3 manage\.py ([^`]+)`", (ROOT / "README.md").read_text())
 
@@ -55,6 +66,7 @@ def demo(tmp_path: Path) -> Iterator[Path]:
         ("seed_book", "risk_app:app", "web"),
         ("create_token", "risk_app:app", "web"),
         ("runbridge", "risk_app:app", "bridge"),
+        ("runlimits", "risk_app:app", "limits"),
         ("replay", "risk_app:app", "replay"),
         ("doctor", "risk_readonly:readonly", "web"),
         ("export_instruments", "risk_readonly:readonly", "web"),
@@ -142,6 +154,7 @@ def test_a_command_of_the_readme_says_in_one_line_that_nothing_runs(
     command: str, tmp_path: Path
 ) -> None:
     (tmp_path / "swaps.csv").write_text(SWAP)
+    (tmp_path / "daily-treasury-rates.csv").write_text(CURVES)
     done = manage(tmp_path, *command.split(), cwd=tmp_path)
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -153,6 +166,7 @@ def test_the_commands_of_the_readme_reach_a_running_demo(packaged: dict[str, str
     with open_directory() as local_dir:
         stack = Stack(local_dir / "demo", durable=False, environ=packaged)
         stack.start()
+        (local_dir / "daily-treasury-rates.csv").write_text(CURVES)
         try:
             for command in ("migrate", "database_roles", "create_admin", *COMMANDS):
                 reaches(command, local_dir)
@@ -165,7 +179,7 @@ def reaches(command: str, local_dir: Path) -> None:
     if command.startswith("runbridge"):
         bridge_reads(local_dir)
         return
-    short = ["--once", "3"] if command.startswith("replay") else []
+    short = SHORTER.get(command.split()[0], ())
     done = manage(local_dir, *command.split(), *short, cwd=local_dir)
     said = done.stdout + done.stderr
     if command == "doctor":

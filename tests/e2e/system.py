@@ -31,6 +31,7 @@ from ops.access.postgres.rights import APP
 from ops.access.postgres.urls import url_as
 from risk.store.frames import Frames, connect
 from tests.feedbridge import past
+from tests.redis_databases import RedisDatabase
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S, STOP_S = 90.0, 15.0
@@ -187,7 +188,9 @@ class System:
 
 
 @contextmanager
-def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Iterator[System]:
+def running_system(
+    base: Path, environ: Mapping[str, str], redis_db: RedisDatabase
+) -> Iterator[System]:
     """A system with the sample book, ready for ticks; gone at the end."""
     name = f"risk_{uuid.uuid4().hex[:8]}"
     admin_url = environ["DATABASE_URL"]
@@ -217,10 +220,10 @@ def running_system(base: Path, environ: Mapping[str, str], redis_db: int) -> Ite
             database.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def redis_urls(environ: Mapping[str, str], database: int) -> dict[str, str]:
+def redis_urls(environ: Mapping[str, str], database: RedisDatabase) -> dict[str, str]:
     """The URLs of all accounts of Redis, in another of its databases."""
     return {
-        name: _with_path(url, str(database))
+        name: _with_path(url, f"{database:d}")
         for name, url in environ.items()
         if name.endswith("REDIS_URL")
     }

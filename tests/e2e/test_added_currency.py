@@ -10,6 +10,7 @@ import pytest
 from risk.store.frames import Frames
 from tests.e2e.system import running_system
 from tests.pricing.markets.made import RURITANIA
+from tests.redis_databases import RedisDatabase
 from tests.waiting import until
 
 FILES = {
@@ -28,7 +29,7 @@ def test_a_trade_of_an_added_currency_is_priced(
     base, markets = tmp_path_factory.mktemp("system"), tmp_path_factory.mktemp("markets")
     (markets / "zzz.toml").write_text(RURITANIA)
     environment = {**os.environ, "MARKETS_DIR": str(markets)}
-    with running_system(base, environment, redis_db=12) as system:
+    with running_system(base, environment, redis_db=RedisDatabase.ADDED_CURRENCY) as system:
         system.migrate()
         for name, text in FILES.items():
             (base / name).write_text(text)

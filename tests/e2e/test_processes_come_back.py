@@ -19,16 +19,18 @@ from devstack.processes.supervise import children_of
 from risk.store.frames import connect
 from risk.store.heartbeats import ProcessPulse, alive_processes
 from tests.e2e.system import redis_urls
+from tests.redis_databases import RedisDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
-REDIS_DB = 11
 PATIENCE_S = 60.0
 
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[redis.Redis]:
     """A Redis database of its own, empty."""
-    made = connect(urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DB}")))
+    made = connect(
+        urlunsplit(urlsplit(redis_url)._replace(path=f"/{RedisDatabase.PROCESSES_COME_BACK:d}"))
+    )
     made.flushdb()
     yield made
     made.flushdb()
@@ -42,7 +44,7 @@ def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "PATH": path,
-        **redis_urls(os.environ, REDIS_DB),
+        **redis_urls(os.environ, RedisDatabase.PROCESSES_COME_BACK),
         "RISK_LOCAL_DIR": str(tmp_path),
         "WORKER_PROCESSES": "2",
     }

@@ -22,6 +22,7 @@ from devstack.processes.ports import free_port
 from devstack.processes.supervise import children_of
 from risk.store.frames import connect
 from tests.e2e.system import ROOT, System, running_system
+from tests.redis_databases import RedisDatabase
 from tests.waiting import until
 
 STOP_S, READY_S = 10.0, 40.0
@@ -35,7 +36,7 @@ PROCESSES = {
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     base: Path = tmp_path_factory.mktemp("stopping")
-    with running_system(base, os.environ, redis_db=11) as made:
+    with running_system(base, os.environ, redis_db=RedisDatabase.STOPPING) as made:
         made.owner_url = made.environment["DATABASE_URL"]  # type: ignore[attr-defined]
         made.migrate()
         made.manage("seed_book", "--trades", "20")

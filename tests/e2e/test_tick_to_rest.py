@@ -15,18 +15,20 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from demo import sample, sample_products
+from demo.sample_currencies import CURRENCIES
 from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
-from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
 from pricing.curves.fixings import public_on
 from pricing.markets import conventions
+from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Security, Terms
 from pricing.reference import Reference
 from risk.store.heartbeats import alive
 from risk.store.messages import MarketTick
 from tests.e2e.system import System, running_system
+from tests.redis_databases import RedisDatabase
 from tests.waiting import until
 
 MARKET_DATE = dt.date(2024, 3, 5)
@@ -40,7 +42,7 @@ LADDER_TOLERANCE = 1e-5
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     base: Path = tmp_path_factory.mktemp("system")
-    with running_system(base, os.environ, redis_db=9) as made:
+    with running_system(base, os.environ, redis_db=RedisDatabase.TICK_TO_REST) as made:
         made.migrate()
         made.manage("seed_book", "--every-product")
         made.manage("seed_fixings")
@@ -70,7 +72,8 @@ class Feed:
             curves = stored().day(currency, day)
             tick = MarketTick(
                 currency=currency,
-                as_of=dt.datetime.combine(day, dt.time(17), tzinfo=dt.UTC),
+                # The business date is the same from Sydney to Toronto.
+                as_of=dt.datetime.combine(day, dt.time(9), tzinfo=dt.UTC),
                 source="e2e",
                 seq=self.seq,
                 curves=curves.curves,
@@ -125,6 +128,25 @@ def fixings_of(currency: str) -> dict[str, dict[dt.date, float]]:
     return {n: public_on(conventions.INDICES[n], r, MARKET_DATE) for n, r in known.items()}
 
 
+def products_of(currency: str) -> set[str]:
+    """Those for which the market file of a currency has what they need."""
+    indices = [row for row in conventions.INDICES.values() if row.currency == currency]
+    rows = {
+        "fra": [row for row in indices if row.kind == "ibor"],
+        "basis_swap": indices[1:],
+        "ir_future": [row for row in conventions.FUTURES.values() if row.currency == currency],
+        "bond_future": [
+            row for row in conventions.BOND_FUTURES.values() if row.currency == currency
+        ],
+    }
+    return {name for name in PRODUCTS if rows.get(name, indices)}
+
+
+def test_the_book_has_every_product_and_eight_currencies():
+    assert len(CURRENCIES) == 8
+    assert set().union(*(products_of(currency) for currency in CURRENCIES)) == set(PRODUCTS)
+
+
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_every_trade_over_rest_equals_plain_quantlib(priced, currency):
     book = [terms for terms in sample_terms(priced) if terms.currency == currency]
@@ -133,7 +155,7 @@ def test_every_trade_over_rest_equals_plain_quantlib(priced, currency):
     expected = {risk.trade_id: risk for risk in reference.price(book)}
     listed = priced.get_all(f"risk/trades/?currency={currency}")
     assert {row["trade_id"] for row in listed} == set(expected)
-    assert len(listed) > 30
+    assert {row["type"] for row in listed} == products_of(currency)
     for row in listed:
         notional = next(t.size for t in book if t.trade_id == row["trade_id"])
         truth = expected[row["trade_id"]]

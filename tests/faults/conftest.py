@@ -106,6 +106,12 @@ def trial(plant: Plant, row: Row) -> Iterator[Trial]:
         plant.servers.kafka_proxy.mend()
 
 
+def pytest_sessionfinish() -> None:
+    """The JSON file, which a process of several writes too."""
+    if _rows:
+        write(REPORT, _rows, **_about)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The table."""
     if not _rows:
@@ -116,5 +122,4 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(about)
     for line in table(rows):
         terminalreporter.write_line(line)
-    write(REPORT, rows, **_about)
     terminalreporter.write_line(f"as JSON: {REPORT}")

@@ -11,8 +11,8 @@ import pytest
 from kafka import KafkaProducer
 
 from feedbridge.kafka.topics import FX_TICKS
-from feedbridge.replay.history.terms import years_of
 from pricing.curves.quotes import CurveQuotes
+from risk.history.terms import years_of
 from risk.store.fx import read_fx
 from risk.store.messages import FxTick
 from tests.faults.feed import Feed

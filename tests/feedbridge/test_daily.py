@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from feedbridge.replay.history import daily
-from feedbridge.replay.history.daily import SOFR_SPREAD_BP, CurveHistory
-from feedbridge.replay.history.terms import interpolate, years_of
+from feedbridge.replay.history.daily import CurveHistory
 from pricing.curves.quotes import check_quotes
 from pricing.errors import BadInput
+from risk.history.proxies import SOFR_SPREAD_BP
+from risk.history.terms import interpolate, years_of
 from tests import not_run
 
 REFERENCE = Path(__file__).parents[3] / "shared/data/usd_treasury_par_yields_1990_2026.csv"

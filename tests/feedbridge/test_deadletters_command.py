@@ -54,7 +54,8 @@ def records_of(bootstrap, text):
     return found
 
 
-def test_a_letter_is_listed_with_why_where_from_and_its_first_bytes(letters):
+def test_a_letter_is_listed_with_why_where_from_and_its_first_bytes(letters, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")  # of the terminal, whatever started the tests
     rows = {row["key"]: row for row in listed("--code", letters)}
     row = rows["USD"]
     assert (row["reason"], row["detail"]) == (letters, "no JSON at column 2")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedbridge.replay.history.daily import CurveHistory, stored
-from feedbridge.replay.history.intraday import bridge, intraday_curves, slope_load
+from risk.history.intraday import bridge, intraday_curves, slope_load
 
 YESTERDAY, TODAY = dt.date(2023, 3, 10), dt.date(2023, 3, 13)
 
@@ -35,8 +35,8 @@ def test_the_same_seed_repeats_the_path_and_another_does_not():
 
 
 def test_without_noise_the_path_is_a_straight_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("feedbridge.replay.history.intraday.LEVEL_VOL_BP", 0.0)
-    monkeypatch.setattr("feedbridge.replay.history.intraday.SLOPE_VOL_BP", 0.0)
+    monkeypatch.setattr("risk.history.intraday.LEVEL_VOL_BP", 0.0)
+    monkeypatch.setattr("risk.history.intraday.SLOPE_VOL_BP", 0.0)
     two_years = [curves["USD-GOVT"]["2Y"] for curves in path(4)]
     assert two_years == pytest.approx([0.0460 - 0.0057 * k / 4 for k in (1, 2, 3, 4)], abs=1e-8)
 

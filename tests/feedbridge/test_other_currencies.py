@@ -53,6 +53,6 @@ def test_a_replay_ticks_on_the_business_date_of_each_market(currency):
 
 def test_colours_depend_on_the_code_alone_and_differ():
     colors = {name: theme.currency_color(name) for name in conventions.CURRENCIES}
-    assert colors["USD"] == theme.CURRENCY_COLORS["USD"]
+    assert colors["USD"] == theme.PALETTES["dark"].series[0]
     assert len(set(colors.values())) == len(colors)
     assert all(len(color) == 7 and color.startswith("#") for color in colors.values())

@@ -75,6 +75,15 @@ def test_once_limits_what_is_printed():
     assert "more" not in text
 
 
+def test_an_event_is_replayed_on_its_own_days():
+    text = run("--dry-run", "--event", "svb-2023", "--currency", "USD")
+    assert "2023-03-08 to 2023-03-24 (13 market days" in text
+    with pytest.raises(CommandError, match="allowed: lehman-2008, taper-tantrum-2013"):
+        run("--dry-run", "--event", "tulips-1637")
+    with pytest.raises(CommandError, match="leave --from, --to out"):
+        run("--dry-run", "--event", "svb-2023", "--to", "2023-03-10")
+
+
 def test_speed_divides_the_interval():
     assert "every 50 ms" in run("--dry-run", "--speed", "20")
     assert "every 25 ms" in run("--dry-run", "--speed", "4", "--interval-ms", "100")

@@ -14,8 +14,9 @@ from django.core.management import CommandError, call_command
 from knox.models import AuthToken
 
 from demo.sample import SAMPLE_SIZE, trades
-from instruments.models import Bond, BondPosition, Book, Desk, Swap
+from instruments.models import Bond, BondPosition, Book, Desk, Limit, Swap
 from instruments.trade_repository import current_version, load_trades
+from pricing.products.registry import PRODUCTS
 from tests.instruments.conftest import make_swap
 
 TABLES = (Desk, Book, Bond, BondPosition, Swap)
@@ -56,6 +57,18 @@ def test_seeding_more_keeps_what_is_there_and_edits_of_it(db: None) -> None:
     assert Swap.objects.get(trade_id="SAMPLE-0150").notional == 1
 
 
+def test_sample_limits_are_defined_once_and_edits_stay(db: None) -> None:
+    assert "4 limits defined, 5 not" in run("seed_limits")  # of all desks: no desk exists yet
+    run("seed_book")
+    Limit.objects.filter(code="SAMPLE-VAR").update(hard_limit=1)
+    assert "5 limits defined, 4 not" in run("seed_limits")
+    assert "0 limits defined, 9 not" in run("seed_limits")
+    assert Limit.objects.get(code="SAMPLE-VAR").hard_limit == 1
+    terms = {limit.code: limit.terms() for limit in Limit.objects.all()}
+    assert terms["SAMPLE-EUR-20Y"].scope.desk == "EUR-RATES"
+    assert terms["SAMPLE-LOSS"].direction == "lower"
+
+
 def test_clearing_removes_what_was_seeded_and_nothing_else(db: None) -> None:
     run("seed_book", trades=SAMPLE_SIZE + 50)
     make_swap(Book.objects.get(code="USD-SWAPS"), trade_id="MINE").save()
@@ -64,6 +77,32 @@ def test_clearing_removes_what_was_seeded_and_nothing_else(db: None) -> None:
     assert [swap.trade_id for swap in Swap.objects.all()] == ["MINE"]
     assert (BondPosition.objects.count(), Bond.objects.count()) == (0, 0)
     assert current_version() == before + 1
+
+
+def test_every_product_is_seeded_in_eight_currencies_and_one_more(db: None) -> None:
+    run("seed_book", "--every-product", "--currency", "nzd")
+    loaded = load_trades()
+    assert loaded.rejected == []
+    found = {trade.terms.currency for trade in loaded.trades}
+    assert found == {"USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK", "NZD"}
+    assert {trade.terms.product for trade in loaded.trades} == set(PRODUCTS)
+    run("seed_book", clear=True)
+    assert (load_trades().trades, Bond.objects.count()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--every-product", "--currency", "ATS"), "--currency ATS: not allowed; allowed: USD"),
+        (("--currency", "NZD"), "--currency NZD: only with --every-product"),
+    ],
+)
+def test_seeding_refuses_a_currency_in_a_sentence(
+    db: None, options: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("seed_book", *options)
+    assert Desk.objects.count() == 0
 
 
 def test_seeding_fails_whole(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

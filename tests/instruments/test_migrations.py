@@ -26,15 +26,26 @@ def migrate(targets: list[tuple[str, str]]) -> Any:
     return executor.loader.project_state(targets).apps
 
 
+def newest() -> list[tuple[str, str]]:
+    """The last migration of every app: tables of other apps lean on those of the book."""
+    return MigrationExecutor(connection).loader.graph.leaf_nodes()
+
+
+@pytest.fixture(autouse=True)
+def all_tables(transactional_db: None) -> Iterator[None]:
+    """Other tests find the tables of every app as they were."""
+    tables = connection.introspection.table_names()
+    yield
+    migrate(newest())
+    assert connection.introspection.table_names() == tables
+
+
 @pytest.fixture
-def old(transactional_db: None) -> Iterator[Any]:
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
-    yield migrate(BEFORE)
-    migrate(newest)
+def old() -> Any:
+    return migrate(BEFORE)
 
 
 def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) -> None:
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
     desk = old.get_model("instruments", "Desk").objects.create(code="D", name="Desk", version=3)
     book = old.get_model("instruments", "Book").objects.create(code="B", name="Book", desk=desk)
     swap = old.get_model("instruments", "Swap").objects.create(**SWAP, book=book, version=7)
@@ -45,7 +56,7 @@ def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) ->
     old.get_model("instruments", "Quarantine").objects.create(
         trade_id="S9", currency="USD", frame=1, reason="killed its worker"
     )
-    migrate(newest)
+    migrate(newest())
     row = Swap.objects.get()
     assert (row.version, row.counterparty, row.clearing_house) == (7, None, "")
     line = row.history.get()
@@ -57,8 +68,7 @@ def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) ->
     assert row.history.count() == 2
 
 
-def test_tokens_are_hashed_where_they_are_and_clients_keep_them(transactional_db: None) -> None:
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("instruments")
+def test_tokens_are_hashed_where_they_are_and_clients_keep_them() -> None:
     migrate([("instruments", "0006_see_all_desks")])
     user = get_user_model().objects.create_superuser("client", "client@example.com")
     key = "0123456789abcdef0123456789abcdef01234567"
@@ -71,7 +81,7 @@ def test_tokens_are_hashed_where_they_are_and_clients_keep_them(transactional_db
         cursor.execute(
             "INSERT INTO authtoken_token VALUES (%s, '2024-03-01T00:00:00Z', %s)", [key, user.pk]
         )
-    migrate(newest)
+    migrate(newest())
     stored = AuthToken.objects.get()
     assert (stored.user, stored.created.year, stored.expiry) == (user, 2024, None)
     assert key not in str(vars(stored))

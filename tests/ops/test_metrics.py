@@ -14,8 +14,11 @@ from knox.models import AuthToken
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from risk.limits import board
+from risk.limits.board import Board
 from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS
 from tests.ops import pulses
+from tests.risk.test_limits_api import row
 from tests.web_process import ROOT, Web, running_web
 
 # Committed, for another process reads them.
@@ -61,6 +64,11 @@ def full(web: Web, store: redis.Redis) -> dict[str, Metric]:
     pulses.publish_frames(store)
     pulses.say_worker(store)
     pulses.say_bridge(store)
+    now = time.time_ns()
+    limits = [row("L1", "RATES", state="breach")]
+    board.write(
+        store, Board(made_ns=now, clock_ns=now, behind=2, limits=limits, breaches=[], gaps=[])
+    )
     time.sleep(2.2)  # web speaks again: the store has been emptied
     pulses.say_bridge(store)
     return scrape(web)

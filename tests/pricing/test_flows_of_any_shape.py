@@ -36,6 +36,7 @@ from pricing.products.cash_flows import (
 from pricing.products.flows import compile_trade, make_template
 from pricing.products.registry import PRODUCTS
 from tests.pricing import sample_markets
+from tests.pricing.sample_baskets import bond_future
 from tests.risk.made import swap
 
 TODAY = dt.date(2025, 2, 10)
@@ -231,8 +232,9 @@ def test_a_trade_fails_where_the_market_lacks_a_curve_that_one_of_its_flows_grow
 
 def test_flows_of_every_product_stand_leg_by_leg():
     """The loops find a leg's flows between two places."""
-    for terms in sample_markets.one_of_each():
+    each = [*sample_markets.one_of_each(), bond_future()]
+    for terms in each:
         flows = np.frombuffer(make_template(terms).flows, dtype=FLOW)
         assert (np.diff(flows["leg"].astype(int)) >= 0).all(), terms.product
         assert flows["leg"].max() < 2
-    assert {t.product for t in sample_markets.one_of_each()} == set(PRODUCTS)
+    assert {terms.product for terms in each} == set(PRODUCTS)

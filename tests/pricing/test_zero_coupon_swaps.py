@@ -85,7 +85,8 @@ def test_the_published_value_but_for_gaps_between_the_periods_of_the_index() -> 
     """
     p = strata_2014.factor
     trade = compile_trade(STRATA)
-    fixed, *periods = [flow for flow in trade.flows if flow["scale"] == 0.0]
+    fixed = trade.flows[0]
+    periods = [flow for flow in trade.flows if flow["leg"] == 1 and flow["scale"] == 0.0]
     whole = next(flow for flow in trade.flows if flow["scale"] != 0.0)
     index, growth = ql.Euribor3M(), 1.0
     for flow in periods:

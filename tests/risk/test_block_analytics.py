@@ -22,6 +22,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
 from risk.workers import analytics_maker, tasks
 from risk.workers.analytics_maker import AnalyticsMaker
+from tests.pricing.sample_baskets import basket, bond_future
 from tests.risk.made import DATE, QUOTES, as_of, bond, detail_job, header, store, sums_job, swap
 
 BOOK = (
@@ -29,6 +30,15 @@ BOOK = (
     swap("S2", pay_receive="pay", fixed_rate=0.05),
     bond("B1", z_spread_bp=25.0),
     bond("B2", face_amount=-2e6, maturity_date=dt.date(2050, 11, 15), z_spread_bp=-10.0),
+    bond_future(
+        "USD",
+        trade_id="F1",
+        contract="ZNM24",
+        option_value=0.0625,
+        deliverables=tuple(
+            msgspec.structs.replace(each, discount_curve="USD-SOFR") for each in basket("USD")
+        ),
+    ),
 )
 
 
@@ -167,10 +177,11 @@ def test_sums_of_a_group_are_those_of_manage_py_price(frames, books):
     for name in ("npv", "cs01", "theta"):
         assert whole[name] == pytest.approx(totals[name], rel=1e-11), name
     groups = portfolio.portfolio([rollup], ["type"], "EUR")
-    bonds, swaps = groups
+    bonds, futures, swaps = groups
     assert bonds["cs01"] == pytest.approx(totals["cs01"] / 1.1, rel=1e-12)
     assert swaps["cs01"] is None  # no swap has a z-spread
-    assert bonds["theta"] + swaps["theta"] == pytest.approx(totals["theta"] / 1.1, rel=1e-11)
+    added = bonds["theta"] + futures["theta"] + swaps["theta"]
+    assert added == pytest.approx(totals["theta"] / 1.1, rel=1e-11)
 
 
 def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books, maker):

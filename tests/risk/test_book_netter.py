@@ -51,13 +51,31 @@ def test_a_process_that_has_netted_other_books_dates_and_markets_adds_up_the_sam
     seen = []
     for made, date in ((first, DATE), (other, DATE), (other, later), (again, later), (again, DATE)):
         seen.append(added(used, sums_job(made.version, blocks=4, valuation_date=date)))
-        used.net_ahead(sums_job(made.version, blocks=4, valuation_date=date))
+        for _ in range(2):  # what comes after the second frame of a day's instruments
+            used.net_ahead(sums_job(made.version, blocks=4, valuation_date=date))
     fresh = [
         added(BookNetter(Session(books)), sums_job(made.version, blocks=4, valuation_date=date))
         for made, date in ((first, DATE), (other, DATE), (other, later), (again, later))
     ]
     assert seen == [*fresh, fresh[0]]
     assert len({each.cells[0].npv for each in fresh}) == 4
+
+
+def test_instruments_that_change_with_every_frame_are_not_prepared_for_the_next_day(books):
+    """Else such a currency holds two processes of two: one prices it, one prepares it."""
+    made = store(books, *book(), blocks=2, fixings=sofr())
+    netter, later = BookNetter(Session(books)), DATE + dt.timedelta(days=1)
+
+    def follow(*tenors):
+        curves = {"USD-SOFR": {tenor: QUOTES["USD"]["USD-SOFR"][tenor] for tenor in tenors}}
+        a_job = sums_job(made.version, blocks=2, curves=curves)
+        netter.net_ahead(a_job)
+        tomorrow = msgspec.structs.replace(a_job, valuation_date=later)
+        return netter.session._curves.has("USD", netter.session.curves_of(tomorrow))
+
+    changing = [("1Y", "10Y"), ("1Y", "5Y", "10Y"), ("1Y", "10Y")]
+    assert [follow(*tenors) for tenors in changing] == [False] * 3
+    assert follow(*changing[-1])
 
 
 def test_any_history_of_edits_leads_to_the_bits_of_a_new_process(books):

@@ -278,3 +278,35 @@ def test_an_edit_reads_and_writes_what_it_changes(redis_client, django_assert_ma
     assert before.blocks == after.blocks == 32
     changed = [a for a, b in zip(after.block_names, before.block_names, strict=True) if a != b]
     assert len(changed) == 1
+
+
+def test_a_load_into_a_small_book_reads_and_writes_each_trade_a_few_times(
+    redis_client, monkeypatch
+):
+    """Work grows with the load, not with its square: blocks are dealt before they are filled."""
+    desktop, follower = Desktop(4), compiler(redis_client)
+    Swap.objects.bulk_create([desktop.swap(convention="USD-SOFR-OIS") for _ in range(3)])
+    follower.run()
+    Swap.objects.bulk_create([desktop.swap(convention="USD-SOFR-OIS") for _ in range(200)])
+    trades = {"read": 0, "written": 0}
+    read, write = CompiledBooks.compiled_block, CompiledBooks.put_block
+
+    def counted_read(self, currency, name):
+        found = read(self, currency, name)
+        trades["read"] += len(found.block)
+        return found
+
+    def counted_write(self, currency, made):
+        trades["written"] += made.ref.size
+        write(self, currency, made)
+
+    monkeypatch.setattr(CompiledBooks, "compiled_block", counted_read)
+    monkeypatch.setattr(CompiledBooks, "put_block", counted_write)
+    follower.run()
+    assert follower.books.newest("USD").blocks == 64
+    assert trades["read"] <= 2 * 203
+    assert trades["written"] <= 2 * 203
+    mine = contents(redis_client)
+    redis_client.flushdb()
+    compiler(redis_client).run()
+    assert contents(redis_client) == mine

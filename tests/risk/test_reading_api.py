@@ -11,41 +11,24 @@ from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
 from instruments.models import Desk
-from pricing.errors import Failure
 from risk.api import source
 from risk.queries import trade_detail, trade_list
-from risk.store.compiled_book_store import CompiledBooks
-from tests.risk.made import DATE, QUOTES, bond, store, swap
+from tests.risk.made import DATE, QUOTES, store, swap
 from tests.risk.published import publish
+from tests.risk.rest import caller_of, publish_two_currencies
 
 GBP = {"GBP-SONIA": {"1Y": 0.05, "10Y": 0.04}}
 
 
 @pytest.fixture
 def client(redis_client, redis_url, settings, admin_user):
-    settings.REDIS_URL = redis_url
-    source.frames.cache_clear()
-    source.books.cache_clear()
-    made = APIClient()
-    made.force_authenticate(admin_user)
-    return made
+    return caller_of(redis_url, settings, admin_user)
 
 
 @pytest.fixture
 def published(client, redis_client):
     """USD with a swap, a bond and two failures; EUR with two swaps. GBP has no frame."""
-    books = CompiledBooks(redis_client)
-    lost = Failure(trade_id="X1", code="BAD_INPUT", message="no such calendar")
-    seasoned = swap("OLD", effective_date=swap().effective_date.replace(year=2023))
-    usd = store(books, swap("S1"), bond("P1"), seasoned, failures=(lost,), blocks=2)
-    eur = store(
-        books,
-        swap("E1", convention="EUR-ESTR-OIS"),
-        swap("E2", convention="EUR-ESTR-OIS", notional=2e6),
-        currency="EUR",
-    )
-    for made in (usd, eur):
-        publish(redis_client, books, made, 1)
+    books, usd = publish_two_currencies(redis_client)
     return redis_client, books, usd
 
 

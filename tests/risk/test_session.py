@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from pricing.errors import MissingCurve
+from pricing.curves.sanity import SanityLimits, moved_quotes
+from pricing.errors import CurveRefused, MissingCurve
 from risk.store.compiled_book_store import CompiledBooks
 from risk.workers.book_netter import BookNetter
 from risk.workers.session import BookGone, Kept, Session, next_weekday
@@ -201,3 +202,30 @@ def test_each_frame_is_priced_at_its_own_quotes(books):
     for quotes in (QUOTES["USD"], moved, QUOTES["USD"]):
         a_job = job(made.version, curves=quotes)
         assert columns_of(session.price(a_job)) == columns_of(Session(books).price(a_job))
+
+
+def test_a_frame_says_which_quote_makes_its_curves_doubtful(books):
+    made = store(books, swap())
+    quotes = {"USD-SOFR": {**QUOTES["USD"]["USD-SOFR"], "5Y": 0.09}}
+    sums = BookNetter(Session(books)).sums(sums_job(made.version, curves=quotes))
+    assert "5Y" in {warning.quote for warning in sums.warnings}
+    plain = BookNetter(Session(books)).sums(sums_job(made.version))
+    assert plain.warnings == []
+    moved = moved_quotes(QUOTES["USD"], quotes, SanityLimits())
+    sums = BookNetter(Session(books)).sums(sums_job(made.version, moved=moved))
+    assert [(w.quote, w.check) for w in sums.warnings] == [("5Y", "move")]
+
+
+def test_a_strict_frame_of_doubtful_curves_is_refused_with_the_quote(books):
+    made = store(books, swap())
+    moved = moved_quotes({"USD-SOFR": {"10Y": 0.05}}, {"USD-SOFR": {"10Y": 0.04}}, SanityLimits())
+    netter = BookNetter(Session(books))
+    assert netter.sums(sums_job(made.version, strict=True)).warnings == []
+    with pytest.raises(CurveRefused, match="USD-SOFR 10Y has moved by -100"):
+        netter.sums(sums_job(made.version, moved=moved, strict=True))
+
+
+def test_limits_are_those_of_the_process(books):
+    made = store(books, swap())
+    narrow = Session(books, sanity=SanityLimits(kink_bp=0.1))
+    assert BookNetter(narrow).sums(sums_job(made.version)).warnings

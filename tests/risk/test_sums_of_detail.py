@@ -20,12 +20,14 @@ from pricing.measures.groups import make_ready_groups, price_groups
 from pricing.measures.netting import net
 from pricing.measures.value_date import roll_to
 from pricing.products.flows import compile_block
+from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.forward_rate_agreement import FraTerms
 from risk.store.publication import SUMS_LIMIT
 from risk.store.results import CHECKED_SUMS
 from risk.workers.block_result import add_up, make_groups
 from tests.pricing import sample_markets
+from tests.pricing.sample_baskets import basket, bond_future
 
 TODAY = dt.date(2025, 2, 10)
 MARKETS = [
@@ -65,9 +67,24 @@ def fras_of(currency: str) -> list[FraTerms]:
     ]
 
 
+def bond_futures_of(currency: str) -> list[BondFutureTerms]:
+    return [
+        bond_future(
+            currency,
+            trade_id=f"bond future {number}",
+            book=f"book {number % 3}",
+            contracts=(-1.0) ** number * (100.0 + 37.0 * number),
+            deliverables=basket(currency)[number % 2 :],
+        )
+        for number in range(6)
+    ]
+
+
 def at_the_market(book: list, rates: list[float]) -> list:
     return [
-        msgspec.structs.replace(terms, trade_price=100.0 * (1.0 - rate))
+        msgspec.structs.replace(terms, trade_price=rate)
+        if isinstance(terms, BondFutureTerms)
+        else msgspec.structs.replace(terms, trade_price=100.0 * (1.0 - rate))
         if isinstance(terms, InterestRateFutureTerms)
         else msgspec.structs.replace(terms, fixed_rate=terms.fixed_rate + rate)
         for terms, rate in zip(book, rates, strict=True)
@@ -87,13 +104,16 @@ def test_sums_of_trades_at_the_market_are_those_of_their_detail(currency: str, l
         assert [*failed, *dated.failures] == []
         return dated, price_block(make_ready(dated, curves.grid), curves, solved)
 
-    book = [*futures_of(currency), *fras_of(currency)]
+    book = [*futures_of(currency), *fras_of(currency), *bond_futures_of(currency)]
     _, risk = priced(book)
     fair = np.where(
         [isinstance(terms, InterestRateFutureTerms) for terms in book],
         np.nan_to_num(risk.values["par_rate"]),
         risk.npv / np.where(risk.pv01 == 0.0, 1.0, np.abs(risk.pv01)) * 1e-4,
     )
+    for place, terms in enumerate(book):
+        if isinstance(terms, BondFutureTerms):
+            fair[place] = terms.trade_price + risk.npv[place] / terms.point_money
     dated, risk = priced(at_the_market(book, fair.tolist()))
     sums = price_groups(make_ready_groups(net(dated, curves.names), curves.grid), curves, solved)
     checks = add_up(make_groups(dated.block), risk, dated.matured)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 import redis
 from django.test import Client
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests import not_run
 from tests.dashboard import made
 from tests.security.screen import running_dashboard
 
@@ -17,6 +20,9 @@ GRID = "[data-testid=stDataFrame] >> nth=0"
 HEADER_PX, ROW_PX, BOX_PX = 32, 28, 16
 NPV_X, NPV_COLUMN, STEP_PX, MOST_CLICKS = 420, 5, 25, 40
 REFRESHES = 10
+PATIENCE_MS = 30_000
+"""Of a browser on a busy machine, for what a refresh brings."""
+PAGES = ("", "pnl", "trades", "scenarios", "curves", "what_if", "limits", "replay", "pipeline")
 CUT_OFF = "cells => cells.filter(c => c.scrollWidth > c.clientWidth).map(c => c.innerText)"
 
 
@@ -39,9 +45,31 @@ def page(
         cookie = {"name": "sessionid", "value": session, "url": f"http://127.0.0.1:{port}"}
         context.add_cookies([cookie])
         tab = context.new_page()
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(PATIENCE_MS)
         yield tab
         context.close()
+
+
+@pytest.fixture
+def axe() -> Callable[[Page], list[dict[str, Any]]]:
+    """Runs axe-core on a page: its findings that are serious or critical."""
+    if importlib.util.find_spec("axe_playwright_python") is None:
+        not_run.stop(not_run.AXE)
+    from axe_playwright_python.sync_playwright import Axe
+
+    def serious(page: Page) -> list[dict[str, Any]]:
+        found = Axe().run(page).response["violations"]
+        return [
+            {
+                "rule": finding["id"],
+                "where": [node["html"][:160] for node in finding["nodes"][:3]],
+                "why": [node["failureSummary"][:240] for node in finding["nodes"][:1]],
+            }
+            for finding in found
+            if finding["impact"] in ("serious", "critical")
+        ]
+
+    return serious
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -65,7 +93,7 @@ def click(page: Page, x: float, y: float) -> None:
 
 def _changed(texts: Locator, before: list[str]) -> list[str]:
     """The texts once they are others; the same ones when a click has missed all headings."""
-    for _ in range(20):
+    for _ in range(50):  # a busy machine draws seconds later
         found = texts.all_inner_texts()
         if found != before and len(found) == len(before):  # the grid may be drawn anew just now
             return found
@@ -85,6 +113,10 @@ def sort_by_npv(page: Page) -> None:
         before = headings.all_inner_texts()
         click(page, x, HEADER_PX / 2)
         texts = _changed(headings, before)
+        if texts[NPV_COLUMN] == "NPV ▲":  # the next click turns it round
+            click(page, x, HEADER_PX / 2)
+            expect(headings.nth(NPV_COLUMN)).to_have_text("NPV ▼", timeout=PATIENCE_MS)
+            return
         if texts[NPV_COLUMN] == "NPV ▼":
             return
         place = next((place for place, text in enumerate(texts) if text[-1:] in "▲▼"), NPV_COLUMN)
@@ -99,15 +131,16 @@ def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
     page.goto("/trades")
     page.wait_for_function("document.querySelectorAll('[data-testid=stDataFrame] tbody tr').length")
     sort_by_npv(page)
-    expect(row(page, 0)).to_contain_text("GBP-bond")
+    expect(row(page, 0)).to_contain_text("GBP-bond", timeout=PATIENCE_MS)
     expect(row(page, 2)).to_contain_text("USD-bond")
     click(page, BOX_PX, HEADER_PX + 2.5 * ROW_PX)
     panel = page.locator(".st-key-panel-trade .heading b").first
-    expect(panel).to_have_text("USD-bond")
+    expect(panel).to_have_text("USD-bond", timeout=PATIENCE_MS)
     for number in range(2, 2 + REFRESHES):
         gain = 10_000.0 * number * (-1) ** number  # by NPV now, it would be first, last, first ...
         made.publish(redis_client, "USD", number, gain=gain)
-        expect(row(page, 2).locator("td").nth(5)).to_have_text(f"{1000 + gain:.0f}")
+        npv = row(page, 2).locator("td").nth(5)
+        expect(npv).to_have_text(f"{1000 + gain:.0f}", timeout=PATIENCE_MS)
         ticked = [cells for cells in rows(page) if cells[0] == "true"]
         assert [cells[1] for cells in ticked] == ["USD-bond"], ticked
         assert panel.inner_text() == "USD-bond"
@@ -129,3 +162,38 @@ def test_no_number_is_cut_off_and_the_browser_warns_of_nothing(
     assert cells.evaluate_all(CUT_OFF) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert said == []
+
+
+def test_filters_go_into_the_url_and_survive_a_reload_and_other_pages(page: Page) -> None:
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto("/")
+    npv = page.locator(".card .value").first
+    expect(npv).to_have_text("$21.9k", timeout=PATIENCE_MS)  # 900 + 2 x 2,500 + 4 x 4,000
+    page.get_by_role("button", name="GBP").click()
+    expect(npv).to_have_text("$5.90k", timeout=PATIENCE_MS)
+    page.wait_for_url("**/?currency=USD&currency=EUR")
+    page.reload()
+    expect(npv).to_have_text("$5.90k", timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Limits").click()
+    page.wait_for_url("**/limits?currency=USD&currency=EUR")
+    page.reload()
+    expect(page.get_by_role("button", name="GBP")).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious_on_any_page(
+    page: Page,
+    redis_client: redis.Redis,
+    theme: Literal["dark", "light"],
+    axe: Callable[[Page], list[dict[str, Any]]],
+) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    found = {}
+    for name in PAGES:
+        made.beat(redis_client)
+        page.goto(f"/{name}")
+        page.wait_for_selector("h1")
+        page.wait_for_timeout(1500)  # until what has no numbers yet has said so
+        found[name] = axe(page)
+    assert {name: findings for name, findings in found.items() if findings} == {}

@@ -27,6 +27,7 @@ from tests import not_run
 from tests.e2e.system import ROOT, System, _with_path, running_system
 from tests.instruments.test_admin import form_of
 from tests.instruments.test_api import SWAP
+from tests.redis_databases import RedisDatabase
 from tests.security.conftest import by_token
 from tests.servers import BASE
 
@@ -40,7 +41,7 @@ pytestmark = not_run.unless(
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A database with tables, roles and a book; its environment is that of `risk_app`."""
     base: Path = tmp_path_factory.mktemp("roles")
-    with running_system(base, os.environ, redis_db=13) as made:
+    with running_system(base, os.environ, redis_db=RedisDatabase.DATABASE_ROLES) as made:
         made.migrate()
         made.manage("seed_book", "--trades", "200")
         yield made
@@ -133,6 +134,9 @@ NOBODY_MAY = [
     "CREATE ROLE friend",
     "ALTER ROLE risk_app SUPERUSER",
     "SET ROLE risk",
+    "UPDATE risk_limitreview SET comment = 'x'",
+    "DELETE FROM risk_limitreview",
+    "DROP TRIGGER reviews_stay ON risk_limitreview",
 ]
 LOOKING_MAY_NOT = [
     "INSERT INTO instruments_bookversion SELECT * FROM instruments_bookversion",
@@ -184,18 +188,34 @@ READABLE = {
     "auth_user.id",
     "auth_user.username",
     "django_migrations",
+    "market_history_curvefile",
+    "market_history_curvequote",
     *(
         f"instruments_{prefix}{name}"
         for prefix in ("", "historical")
         for name in (
+            "whatifset",
             *("bond", "bondposition", "book", "counterparty", "desk", "desk_traders"),
             *("fixing", "fxrate", "issuer", "quarantine", "swap"),
             *("basisswap", "floatingratenote", "forwardrateagreement", "interestratefuture"),
-            "zerocouponswap",
+            *("scenarioshock", "zerocouponswap", "bondfuture", "deliverable"),
+            *("limit", "temporarylimit"),
         )
     ),
+    "instruments_bookchange",
     "instruments_bookversion",
+    "risk_backtestrun",
+    "risk_dayreport",
+    "risk_frameclose",
+    "risk_frameclosedetail",
+    "risk_framewithin",
+    "risk_replay",
+    *(
+        f"risk_limit{name}"
+        for name in ("breach", "delivery", "event", "gap", "input", "position", "review", "state")
+    ),
 }
+ADDED_TO = ("market_history_", "instruments_bookchange", "risk_limitreview")
 ALL_RIGHTS = """
     SELECT c.relname::text, p FROM pg_class c,
     unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p
@@ -227,13 +247,18 @@ def test_what_runs_writes_every_table_but_histories_and_what_migrate_makes(
     for table, privileges in found.items():
         if table in read_alone:
             assert privileges == {"SELECT"}, table
-        elif "historical" in table:
+        elif "historical" in table or table.startswith(ADDED_TO):
             assert privileges == {"SELECT", "INSERT"}, table
         else:
             assert privileges == {"SELECT", "INSERT", "UPDATE", "DELETE"}, table
     columns = ask(system, APP, COLUMNS)
     assert {privilege for _, privilege in columns} == {"UPDATE"}
-    assert {name.partition(".")[2] for name, _ in columns} == {"history_user_id"}
+    assert {name.partition(".")[2] for name, _ in columns} == {
+        "history_user_id",
+        "loaded_by_id",
+        "superseded_by_id",
+        "user_id",
+    }
 
 
 def test_who_only_looks_reads_the_master_its_histories_and_the_names_of_users(

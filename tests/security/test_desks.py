@@ -31,6 +31,15 @@ def test_a_trader_changes_trades_of_own_desks(users: dict[str, Any]) -> None:
     assert Swap.objects.get(trade_id="NEW").history.first().history_user == users["trader"]
 
 
+def test_a_file_has_the_trades_of_own_desks_alone(users: dict[str, Any]) -> None:
+    for role, names in (("trader", [b"S1"]), ("viewer", [b"S1", b"S2"]), ("both", [b"S1", b"S2"])):
+        answer = by_token(users[role]).get("/api/v1/swaps/?format=csv&fields=trade_id")
+        assert answer.content.split() == [b"trade_id", *names], role
+    refused = by_token(users["nobody"]).get("/api/v1/swaps/?format=csv")
+    assert refused.status_code == 403
+    assert by_token(users["trader"]).get("/api/v1/swaps/S2/?format=csv").status_code == 400
+
+
 def test_trades_of_another_desk_do_not_exist_for_a_trader(users: dict[str, Any]) -> None:
     trader = by_token(users["trader"])
     for method in (trader.get, trader.patch, trader.delete):

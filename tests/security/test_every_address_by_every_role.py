@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from instruments.models import Book, Counterparty, Fixing, FxRate, Issuer
+from instruments.models import (
+    Bond,
+    Book,
+    Counterparty,
+    Deliverable,
+    Desk,
+    Fixing,
+    FxRate,
+    Issuer,
+    Limit,
+    ScenarioShock,
+    TemporaryLimit,
+    WhatIfSet,
+)
+from risk.models import LimitBreach, Replay
+from risk.reports import results as report
+from risk.scenarios import backtest_runs
 from tests.security.conftest import by_token
 
 READERS = {"viewer", "trader", "both", "risk_admin", "superuser"}
@@ -24,33 +42,69 @@ TRADES = {"GET": READERS, "POST": TRADERS}
 TRADE = {"GET": READERS, "PUT": TRADERS, "PATCH": TRADERS, "DELETE": ADMINS}
 READ, WRITE = {"GET": READERS}, {"POST": ADMINS}
 
-OTHER_TRADES = ("basis_swaps", "floating_rate_notes", "fras", "ir_futures", "zero_coupon_swaps")
+OTHER_TRADES = (
+    *("basis_swaps", "bond_futures", "floating_rate_notes", "fras"),
+    *("ir_futures", "zero_coupon_swaps"),
+)
 """Tables of trades without a trade here: S1 is not found in them."""
 TABLES = ("swaps", "bond-positions", *OTHER_TRADES)
 
+CONTROL = ("scenario-shocks", "limits", "temporary-limits")
+
 EXPECTED: dict[str, dict[str, set[str]]] = {
     **{f"{name}/": MASTER for name in ("desks", "books", "issuers", "counterparties", "bonds")},
-    **{f"{name}/": MASTER for name in ("fixings", "fx-rates")},
+    **{f"{name}/": MASTER for name in ("deliverables", "fixings", "fx-rates", *CONTROL)},
     **{f"{name}/": TRADES for name in TABLES},
     **{f"{name}/<row>/": ROW for name in ("desks", "books", "issuers", "counterparties", "bonds")},
+    "deliverables/<row>/": ROW,
+    "what-if-sets/": TRADES,
+    "what-if-sets/<row>/": TRADE,
+    "what-if-sets/<row>/preview/": {"POST": READERS},
+    "what-if-sets/<row>/book/": {"POST": TRADERS},
+    "what-if/": {"POST": READERS},
+    "what-if/text/": {"POST": READERS},
+    "hedge/": {"POST": READERS},
+    **{f"{name}/<row>/": ROW for name in CONTROL},
     **{f"{name}/<row>/": TRADE for name in TABLES},
     **{
         f"{name}/<row>/history/": READ
         for name in (
             *("desks", "books", "issuers", "counterparties"),
-            *("bonds", *TABLES),
+            *("bonds", "deliverables", "what-if-sets", *CONTROL, *TABLES),
         )
     },
-    **{f"{name}/bulk/": WRITE for name in ("bonds", "fixings")},
+    **{
+        f"{name}/bulk/": WRITE
+        for name in ("bonds", "deliverables", "fixings", "scenario-shocks", "limits")
+    },
+    "temporary-limits/<row>/approve/": WRITE,
     **{f"{name}/bulk/": {"POST": TRADERS} for name in TABLES},
     "risk/portfolio/": READ,
     "risk/trades/": READ,
     "risk/trades/<row>/": READ,
     "risk/history/": {"GET": SEES_ALL},
+    "explain/": READ,
+    "explain/trades/<row>/": READ,
+    "reprice/": READ,
+    "closes/": {"GET": READERS},
+    "replays/": {"GET": READERS},
+    "replays/<row>/": {"GET": READERS, "PATCH": ADMINS},
+    "var/": READ,
+    "scenarios/": READ,
+    "backtest/": READ,
+    "crif/": READ,
+    "girr-delta/": READ,
+    "reports/": READ,
+    "reports/<row>/": READ,
+    "limit-states/": READ,
+    "limit-breaches/": READ,
+    "limit-breaches/<row>/": READ,
+    "limit-breaches/<row>/acknowledge/": WRITE,
     "curves/": READ,
     "curves/<row>/": READ,
     "pricing/preview/": {"POST": READERS},
     "stream/risk/": READ,
+    "stream/limits/": READ,
     "session/": READ,
 }
 OTHERS = {
@@ -75,10 +129,19 @@ NAMES = {
     "counterparties": "C1",
     "bonds": "T1",
     "bond-positions": "P1",
+    "deliverables": "D1",
+    "scenario-shocks": "OIL-1",
+    "what-if-sets": "W1",
+    "limits": "L1",
+    "temporary-limits": "L1",
     "swaps": "S1",
     **dict.fromkeys(OTHER_TRADES, "S1"),
     "risk": "S1",
+    "explain": "S1",
     "curves": "USD-SOFR",
+    "replays": "svb",
+    "reports": "2024-03-05",
+    "limit-breaches": "19",
 }
 
 
@@ -127,6 +190,33 @@ def rows(users: dict[str, Any], bond_position: Any) -> None:
     Counterparty.objects.create(code="C1", name="Counterparty")
     Fixing.objects.create(index="SOFR", date="2024-01-02", rate="0.05", source="x")
     FxRate.objects.create(currency="EUR", date="2024-01-02", usd="1.1", source="x")
+    WhatIfSet.objects.create(code="W1", desk=Book.objects.get(code="RATES-BOOK").desk)
+    bond = Bond.objects.get(code="T1")
+    Deliverable.objects.create(code="D1", contract="ZNH26", bond=bond)
+    ScenarioShock.objects.create(
+        code="OIL-1", scenario="Oil", space="par", shape="parallel", move_bp=1
+    )
+    Replay.objects.create(
+        name="svb", currencies=["USD"], start=dt.date(2023, 3, 8), end=dt.date(2023, 3, 24)
+    )
+    backtest_runs.keep("99", {}, [], [])
+    report.keep(
+        report.DayResults(
+            **{"date": dt.date(2024, 3, 5), "market": "live", "made": timezone.now()},
+            **{name: [] for name in ("rollups", "explains", "limits", "breaches")},
+            **{"unexplained": {}, "scenarios": None, "reproduced": {}},
+        )
+    )
+    desk = Desk.objects.get(code="RATES")
+    limit = Limit.objects.create(code="L1", name="L1", desk=desk, measure="npv", hard_limit=1)
+    end = timezone.now() + dt.timedelta(days=1)
+    LimitBreach.objects.create(
+        **{"pk": 19, "limit": limit, "frame": 1, "kind": "sums", "began": end, "desk": "RATES"},
+        **{"value": 2, "worst": 2, "hard_limit": 1, "scope": "desk RATES"},
+    )
+    TemporaryLimit.objects.create(
+        code="L1", limit=limit, hard_limit=2, valid_until=end, reason="month end"
+    )
 
 
 @pytest.fixture

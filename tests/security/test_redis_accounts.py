@@ -24,6 +24,7 @@ from devstack.stack import Stack
 ROOT = Path(__file__).parents[2]
 HEADER, POINTER, CALLS = "risk:{USD}:frame:1", "risk:{USD}:pointer", "risk:calls:user:1:1"
 TASKS, COMPILATIONS, PREVIEW = "sums", "compile", "risk:preview:x"
+LOG = "risk:{USD}:log:sums"
 
 
 def client(url: str) -> Any:
@@ -72,6 +73,13 @@ MAY: dict[str, dict[str, Do]] = {
         "send a task": lambda r: r.lpush(TASKS, "{}"),
         "tell of a frame": lambda r: r.publish("risk:frames", "{}"),
     },
+    "limits": {
+        "read the log": lambda r: r.xread({LOG: "0"}),
+        "remove what it has read": lambda r: r.xtrim(LOG, minid="1-0"),
+        "show states": lambda r: r.set("risk:{limits}:board", "x"),
+        "tell of a breach": lambda r: r.publish("risk:limits", "1"),
+        "say that it lives": lambda r: r.hset("risk:processes", "limits", "{}"),
+    },
     "replay": {
         "see whether a bridge lives": lambda r: r.hvals("risk:bridges"),
         "say that it lives": lambda r: r.hset("risk:processes", "replay", "{}"),
@@ -99,6 +107,11 @@ MAY_NOT: dict[str, dict[str, Do]] = {
     "bridge": {
         "take back a task": lambda r: r.hset("unacked", "tag", "{}"),
         "watch everybody": lambda r: r.execute_command("MONITOR"),
+    },
+    "limits": {
+        "change a frame": lambda r: r.set(POINTER, 2),
+        "send a pricing task": lambda r: r.lpush(TASKS, "{}"),
+        "run a script": lambda r: r.eval("return 1", 0),
     },
     "replay": {
         "send a pricing task": lambda r: r.lpush(TASKS, "{}"),
@@ -186,7 +199,18 @@ def test_containers_get_the_same_rules_and_each_its_own_account() -> None:
     command = services["redis"]["command"][-1]
     rules = (ROOT / "devstack" / redis_accounts.RULES).read_text()
     assert set(re.findall(r"%(\w+)%", rules)) == set(re.findall(r"s/%(\w+)%/", command))
-    for name in ("web", "sums", "detail", "compiler", "previewer", "bridge", "dashboard", "flower"):
+    for name in (
+        "web",
+        "sums",
+        "detail",
+        "compiler",
+        "previewer",
+        "scenarios",
+        "limits",
+        "bridge",
+        "dashboard",
+        "flower",
+    ):
         wanted = redis_accounts.ACCOUNT_OF[name]
         assert services[name]["environment"]["REDIS_URL"].startswith(f"redis://{wanted}:"), name
 

@@ -61,7 +61,7 @@ def test_the_image_installs_the_whole_lock_of_what_runs_and_nothing_else() -> No
 # --- What is imported is declared ----------------------------------------------------------------
 
 PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"docs"}
-OWN = PACKAGES | {"manage", "flowerconfig"}
+OWN = PACKAGES | {"manage", "flowerconfig", "live_risk_client"}
 PACKAGES_OF = {
     module: {name.lower().replace("_", "-") for name in names}
     for module, names in metadata.packages_distributions().items()

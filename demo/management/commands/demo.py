@@ -32,9 +32,10 @@ from rich.live import Live
 from demo.summary import live_table, plain_line, summarise
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable
 from feedbridge.kafka.topics import ensure_topics
-from instruments.models import Fixing, Swap
+from instruments.models import Fixing, Limit, Swap
 from ops.access.postgres.rights import APP
 from ops.access.postgres.urls import url_as
+from risk.history.models import CurveFile
 from risk.store.frames import Frames, connect
 from riskproject.celery import app
 
@@ -88,6 +89,12 @@ class Command(BaseCommand):
             if not Fixing.objects.exists():
                 with self._step("Index fixings"):
                     call_command("seed_fixings", stdout=io.StringIO())
+            if not CurveFile.objects.exists():
+                with self._step("Market history"):
+                    call_command("seed_curves", stdout=io.StringIO())
+            if not Limit.objects.exists():
+                with self._step("Limits"):
+                    call_command("seed_limits", stdout=io.StringIO())
             with self._step("Kafka topics"):
                 servers = settings.KAFKA_BOOTSTRAP_SERVERS
                 ensure_topics(servers, options=settings.KAFKA_ACCESS.options_for(servers))

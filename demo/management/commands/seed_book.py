@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 from rich.progress import Progress
 from simple_history.utils import bulk_create_with_history
 
-from demo import sample, sample_bonds, sample_products
+from demo import sample, sample_bonds, sample_currencies, sample_products
 from instruments import trade_repository
-from instruments.models import Bond, BondPosition, Book, Desk, Trade, trade_models
+from instruments.models import Bond, BondPosition, Book, Deliverable, Desk, Trade, trade_models
 from instruments.models.book_version import book_changed, bulk_change
+from pricing.markets.conventions import CURRENCIES
 from pricing.products.terms import Terms
 
 ROWS_AT_ONCE = 1_000
@@ -43,7 +45,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every-product",
             action="store_true",
-            help="add a few trades of each product that the others are not of",
+            help="add a few trades of each product that the others are not of, in "
+            f"{', '.join(sample_currencies.CURRENCIES)}",
+        )
+        parser.add_argument(
+            "--currency",
+            action="append",
+            dest="currencies",
+            metavar="CCY",
+            help="with --every-product: another currency that has conventions; repeatable",
         )
         parser.add_argument(
             "--clear",
@@ -61,25 +71,45 @@ class Command(BaseCommand):
         seed: int,
         every_product: bool,
         clear: bool,
+        currencies: list[str] | None = None,
         **options: object,
     ) -> None:
         """Seed or clear, as one change of the book."""
+        more = [name.upper() for name in currencies or ()]
+        for name in more:
+            if name not in CURRENCIES:
+                known = ", ".join(CURRENCIES)
+                raise CommandError(f"--currency {name}: not allowed; allowed: {known}")
+        if more and not every_product:
+            raise CommandError(f"--currency {more[0]}: only with --every-product")
         with bulk_change():
-            others = sample_products.trades() if every_product else []
-            said = _clear() if clear else _seed(trades, seed, others)
+            wanted = tuple(dict.fromkeys((*sample_currencies.CURRENCIES, *more)))
+            said = _clear() if clear else _seed(trades, seed, wanted if every_product else ())
         self.stdout.write(f"{said} Book version {trade_repository.current_version()}.")
 
 
 def _clear() -> str:
     removed = sum(model._default_manager.filter(OURS).delete()[0] for model in trade_models())
-    codes = [bond.code for bond in (*sample_bonds.bonds(), *sample_bonds.OTHERS)]
-    bonds, _ = Bond.objects.filter(code__in=codes, positions__isnull=True).delete()
+    Deliverable.objects.filter(code__startswith=sample.SAMPLE_PREFIX).delete()
+    codes = [bond.code for bond in (*sample_bonds.bonds(), *_extra_bonds(CURRENCIES))]
+    unused = Bond.objects.filter(positions__isnull=True, deliverable_into__isnull=True)
+    bonds, _ = unused.filter(code__in=codes).delete()
     return f"{removed} trades and {bonds} bonds deleted; desks and books are kept."
 
 
-def _seed(count: int, seed: int, others: list[Terms]) -> str:
-    books = _books()
-    bonds = _bonds([*sample_bonds.bonds(), *(sample_bonds.OTHERS if others else ())])
+def _extra_bonds(currencies: Sequence[str]) -> list[sample_bonds.SampleBond]:
+    """The bonds that the generated book does not have."""
+    theirs = [bond for currency in currencies for bond in sample_currencies.bonds(currency)]
+    return [*sample_bonds.OTHERS, *sample_bonds.FOR_FUTURES, *theirs]
+
+
+def _seed(count: int, seed: int, currencies: Sequence[str]) -> str:
+    """Store the book, and with currencies the trades of every product in them."""
+    others = sample_products.trades(currencies) if currencies else []
+    books = _books(currencies)
+    bonds = _bonds([*sample_bonds.bonds(), *(_extra_bonds(currencies) if currencies else ())])
+    if others:
+        _baskets(bonds)
     have = {
         trade_id
         for model in trade_models()
@@ -103,17 +133,25 @@ def _batches(trades: Iterator[Terms]) -> Iterator[list[Terms]]:
         yield batch
 
 
-def _books() -> dict[str, int]:
+def _books(currencies: Sequence[str]) -> dict[str, int]:
     """Primary keys by code."""
+    of_currencies = {
+        sample_currencies.book_of(name): (
+            sample_currencies.desk_of(name)[0],
+            sample_currencies.book_name(name),
+        )
+        for name in currencies
+    }
+    names = sample.DESKS | dict(sample_currencies.desk_of(name) for name in currencies)
     desks = {
         code: Desk.objects.get_or_create(code=code, defaults={"name": name})[0]
-        for code, name in sample.DESKS.items()
+        for code, name in names.items()
     }
     return {
         code: Book.objects.get_or_create(code=code, defaults={"name": name, "desk": desks[desk]})[
             0
         ].pk
-        for code, (desk, name) in sample.BOOKS.items()
+        for code, (desk, name) in (sample.BOOKS | of_currencies).items()
     }
 
 
@@ -130,6 +168,27 @@ def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
         book_changed()
     keys = dict(Bond.objects.values_list("code", "pk"))
     return {bond.static["name"]: keys[bond.code] for bond in universe}
+
+
+def _baskets(bonds: dict[str, int]) -> None:
+    """Insert the bonds that may be delivered into the sample futures."""
+    have = set(Deliverable.objects.values_list("code", flat=True))
+    rows = [
+        Deliverable(
+            code=f"{sample.SAMPLE_PREFIX}{contract}.{bond.code.removeprefix(sample.SAMPLE_PREFIX)}",
+            contract=contract,
+            bond_id=bonds[bond.static["name"]],
+            z_spread_bp=Decimal(repr(bond.z_spread_bp)),
+            conversion_factor=(
+                None if bond.conversion_factor is None else Decimal(repr(bond.conversion_factor))
+            ),
+        )
+        for contract, bond in sample_products.deliverables()
+    ]
+    new = [row for row in rows if row.code not in have]
+    bulk_create_with_history(new, Deliverable, default_change_reason=REASON)
+    if new:
+        book_changed()
 
 
 def _insert(trades: list[Terms], books: dict[str, int], bonds: dict[str, int]) -> None:

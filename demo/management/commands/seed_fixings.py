@@ -8,21 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from demo.traded_currencies import currencies_of_trades
 from feedbridge.management.options import iso_date
 from feedbridge.replay import fixing_store
-from feedbridge.replay.history.daily import CurveHistory, stored
+from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
-from instruments.models import (
-    BasisSwap,
-    Bond,
-    FloatingRateNote,
-    ForwardRateAgreement,
-    InterestRateFuture,
-    Swap,
-    ZeroCouponSwap,
-)
 from pricing.errors import BadInput
-from pricing.markets import conventions
 
 DEFAULT_START = dt.date(2018, 1, 1)
 
@@ -58,7 +49,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         start, end = options["start"], options["end"] or stored().last
         try:
-            currencies = dict.fromkeys((*CurveHistory.CURRENCIES, *_currencies_of_trades()))
+            currencies = currencies_of_trades()
             derived = [derive_fixings(currency, start, end) for currency in currencies]
         except BadInput as error:
             raise CommandError(str(error)) from error
@@ -67,19 +58,3 @@ class Command(BaseCommand):
             f"fixings {start} to {end}: {result.written} written, {result.unchanged} unchanged, "
             f"{result.kept} of another source kept"
         )
-
-
-def _currencies_of_trades() -> list[str]:
-    """Currencies of trades and bonds in the security master."""
-    found = set(Bond.objects.values_list("currency", flat=True).distinct())
-    for model, field, table in (
-        (Swap, "convention", conventions.SWAPS),
-        (ZeroCouponSwap, "convention", conventions.SWAPS),
-        (BasisSwap, "first_index", conventions.INDICES),
-        (ForwardRateAgreement, "index", conventions.INDICES),
-        (FloatingRateNote, "floating_index", conventions.INDICES),
-    ):
-        names = model._default_manager.values_list(field, flat=True).distinct()
-        found |= {table[name].currency for name in names if name in table}
-    found |= {future.currency for future in InterestRateFuture.objects.only("contract")}
-    return [name for name in conventions.CURRENCIES if name in found]

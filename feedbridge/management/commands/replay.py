@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import itertools
 import logging
 import os
@@ -29,12 +30,14 @@ from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
 from feedbridge.management.options import iso_date
 from feedbridge.replay import ticks
-from feedbridge.replay.history import daily, formats
+from feedbridge.replay.history import daily
 from feedbridge.replay.history.daily import CurveHistory
 from feedbridge.replay.playback import FxFeed, Playback, Summary
 from feedbridge.replay.progress import Progress, progress_for
 from feedbridge.replay.readiness import owners_of, wait_for_system
 from pricing.errors import BadInput
+from risk.history import events
+from risk.history.layouts import curves as layouts
 from risk.store.compiled_book import Books
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import speaking
@@ -58,6 +61,7 @@ examples:
   manage.py replay --from 2023-03-08 --to 2023-03-13 --speed 5 --loop
   manage.py replay --currency USD --max --once 10000       as fast as it goes
   manage.py replay --usd-file daily-treasury-rates.csv     every day of a downloaded file
+  manage.py replay --event svb-2023 --take-over            a named window: manage.py list_events
   manage.py replay --dry-run                               print ticks, send nothing
 """
 
@@ -102,7 +106,7 @@ class Command(BaseCommand):
     def _history(self, usd_file: Path | None) -> CurveHistory:
         if usd_file is None:
             return daily.stored()
-        table = formats.load(usd_file)
+        table = layouts.load(usd_file)
         for warning in table.warnings:
             self.stderr.write(f"{usd_file.name}: {warning}; it is not read")
         return CurveHistory(table)
@@ -217,6 +221,11 @@ def _add_what(parser: CommandParser) -> None:
         help="last market day (default: the last)",
     )
     parser.add_argument(
+        "--event",
+        metavar="NAME",
+        help="a named window, such as svb-2023, instead of --from and --to: manage.py list_events",
+    )
+    parser.add_argument(
         "--currency",
         action="append",
         dest="currencies",
@@ -287,12 +296,11 @@ def _plan(history: CurveHistory, options: dict[str, Any]) -> ticks.ReplayPlan:
     if not 0 < options["speed"] < float("inf"):
         raise BadInput("--speed", options["speed"], "above 0")
     currencies = options["currencies"] or CurveHistory.CURRENCIES
-    default = history.first if options["usd_file"] is not None else ticks.DEFAULT_START
-    start = options["start"] or default
+    start, end = _window(history, options)
     return ticks.ReplayPlan(
         currencies=tuple(dict.fromkeys(name.upper() for name in currencies)),
         start=start,
-        end=options["end"] or history.last,
+        end=end,
         run_id=options["run_id"] or secrets.token_hex(4),
         epoch=int(time.time()),
         ticks_per_day=options["ticks_per_day"],
@@ -301,6 +309,18 @@ def _plan(history: CurveHistory, options: dict[str, Any]) -> ticks.ReplayPlan:
         loop=options["loop"],
         limit=options["limit"],
     )
+
+
+def _window(history: CurveHistory, options: dict[str, Any]) -> tuple[dt.date, dt.date]:
+    """The first and the last day, of the options or of an event."""
+    if options["event"] is None:
+        default = history.first if options["usd_file"] is not None else ticks.DEFAULT_START
+        return options["start"] or default, options["end"] or history.last
+    for option in ("start", "end"):
+        if options[option] is not None:
+            raise BadInput("--event", options["event"], "has its own days: leave --from, --to out")
+    found = events.event(options["event"])
+    return found.start, found.end
 
 
 def _bootstrap(options: dict[str, Any]) -> str:

@@ -107,6 +107,11 @@ class Command(BaseCommand):
             "(%(default)s is 3 percentage points); 0: take any",
         )
         parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="refuse ticks whose curves have a warning (CURVE_LIMITS), instead of showing it",
+        )
+        parser.add_argument(
             "--bad-in-a-row",
             type=int,
             default=50,
@@ -154,7 +159,13 @@ class Command(BaseCommand):
         client, queue, rebalance = connect(settings.REDIS_URL), PricingQueue(app), Rebalance()
         numbers = FrameNumbers(epoch, next_epoch)
         dispatcher = Dispatcher(
-            Frames(client), Books(client), queue.send_sums, queue.send_detail, numbers
+            Frames(client),
+            Books(client),
+            queue.send_sums,
+            queue.send_detail,
+            numbers,
+            sanity=settings.CURVE_LIMITS,
+            strict=options["strict"],
         )
         patience = Patience(options["resend_ms"] / 1000, options["give_up_ms"] / 1000)
         dead_letters = DeadLetterProducer(lambda: _dead_letter_producer(servers, access))

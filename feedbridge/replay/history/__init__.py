@@ -1,1 +1,1 @@
-"""Stored and synthetic market history: daily curves, fixings and intraday paths."""
+"""Stored and synthetic market history: daily curves and fixings."""

@@ -1,7 +1,7 @@
 """Daily closing curves of a currency over a range of dates, each labelled with its origin.
 
 USD-GOVT is the US Treasury's par yield curve. USD-SOFR is a proxy: that curve plus a fixed spread.
-EUR and GBP are invented (``synthetic``), on the same dates, so that all curves move together.
+All others are invented (``synthetic``), on the same dates, so that all curves move together.
 """
 
 from __future__ import annotations
@@ -13,31 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from feedbridge.replay.history import formats, synthetic
-from feedbridge.replay.history.formats import Quotes, RateTable
-from feedbridge.replay.history.terms import Points, interpolate, years_of
+from feedbridge.replay.history import synthetic
 from pricing.curves.quotes import CurveQuotes, Label
 from pricing.errors import BadInput
 from pricing.markets import conventions
+from risk.history import proxies
+from risk.history.layouts import curves as layouts
+from risk.history.layouts.table import Quotes, RateTable
 
 STORED = Path(__file__).with_name("usd_treasury_par_yields.csv")
-
-SOFR_SPREAD_BP: Points = (
-    (0.0, 0.0),
-    (2.0, -17.0),
-    (3.0, -22.0),
-    (5.0, -28.0),
-    (7.0, -36.0),
-    (10.0, -44.0),
-    (20.0, -64.0),
-    (30.0, -74.0),
-)
-"""SOFR OIS minus Treasury par yield, seen on 2025-02-10 (history/SOURCE.md).
-
-Under two years it tapers to 0: on that day 1M and 3M lay within 6 bp of the Treasury curve.
-"""
-
-SOFR_TENORS = frozenset(("1M", "3M", "6M", "1Y", "2Y", "3Y", "5Y", "7Y", "10Y", "20Y", "30Y"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +130,8 @@ class CurveHistory:
 
 def usd_day(day: dt.date, treasury: Quotes) -> DailyCurves:
     """A day's Treasury par yields (decimals by tenor) and the SOFR proxy on top of them."""
-    sofr = {
-        tenor: round(rate + interpolate(SOFR_SPREAD_BP, years_of(tenor)) / 1e4, 8)
-        for tenor, rate in treasury.items()
-        if tenor in SOFR_TENORS
-    }
+    proxy = proxies.STATED["USD-SOFR"]
+    sofr = {t: proxy.rate(t, rate) for t, rate in treasury.items() if proxy.has(t)}
     return DailyCurves(
         date=day,
         currency="USD",
@@ -162,4 +143,4 @@ def usd_day(day: dt.date, treasury: Quotes) -> DailyCurves:
 @cache
 def stored() -> CurveHistory:
     """The history that ships with the project, 1990-01-02 to 2024-09-24."""
-    return CurveHistory(formats.load(STORED))
+    return CurveHistory(layouts.load(STORED))

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from feedbridge.replay.history.daily import CurveHistory, DailyCurves, stored
 from feedbridge.replay.history.synthetic import weekdays
-from feedbridge.replay.history.terms import years_of
 from pricing.curves.quotes import Label
 from pricing.errors import BadInput
 from pricing.markets.conventions import INDICES, IndexConvention
+from risk.history.terms import years_of
 
 
 class DerivedFixing(NamedTuple):

@@ -1,4 +1,4 @@
-"""Generate synthetic EUR and GBP curves for any date, from a seed.
+"""Generate synthetic curves of every currency but USD for any date, from a seed.
 
 A zero curve is a Nelson-Siegel curve (Nelson and Siegel 1987, J. Business 60) whose three betas
 are a stated level plus a stated factor. Factors are AR(1) on weekdays, generated backward from a
@@ -18,10 +18,10 @@ from functools import cache
 from statistics import NormalDist
 from types import MappingProxyType
 
-from feedbridge.replay.history.terms import Points, interpolate, years_of
 from pricing.errors import BadInput
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention
+from risk.history.terms import Points, interpolate, years_of
 
 ANCHOR = dt.date(2024, 9, 24)
 FIRST = dt.date(1990, 1, 1)
@@ -101,8 +101,22 @@ ECONOMIES: Mapping[str, Economy] = MappingProxyType(
 )
 
 
+BETAS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "AUD": (4.45, -0.1, -2.4),
+        "CAD": (3.3, 0.95, -2.9),
+        "CHF": (0.6, 0.45, -0.95),
+        "JPY": (1.5, -1.3, -1.8),
+        "SEK": (2.35, 0.95, -2.9),
+    }
+)
+"""Betas of currencies whose curves are those of their market files, near the rates of that time."""
+
+
 def economy_of(currency: str) -> Economy:
-    """A stated economy, or one invented from the code of a currency that has conventions.
+    """A stated economy, or one with the curves of the market file of a currency.
+
+    Its betas are stated in ``BETAS``, or drawn from its code.
 
     Raises:
         BadInput: No conventions for that currency, or USD, whose history is not invented.
@@ -118,8 +132,9 @@ def economy_of(currency: str) -> Economy:
 @cache
 def _invented_economy(currency: str) -> Economy:
     level, slope, curvature = itertools.islice(draws(f"{SEED}/economy/{currency}"), 3)
+    drawn = (3.0 + 0.8 * level, 0.6 * slope, -1.0 + 0.6 * curvature)
     return Economy(
-        betas=(3.0 + 0.8 * level, 0.6 * slope, -1.0 + 0.6 * curvature),
+        betas=BETAS.get(currency, drawn),
         curves={
             row.name: Curve(tenors=_tenors(row), spread_bp=_spread(row), swap=row.index is not None)
             for row in conventions.CURVES.values()

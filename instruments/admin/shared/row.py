@@ -22,6 +22,7 @@ from instruments.loading.cells import as_text
 from instruments.models import StaleRow
 from instruments.models.book_version import bulk_change
 from pricing.markets import conventions
+from pricing.products.registry import PRODUCT_NAMES
 
 NAMES = {
     "currency": conventions.CURRENCIES,
@@ -29,6 +30,9 @@ NAMES = {
     "floating_index": conventions.INDICES,
     "discount_curve": conventions.CURVES,
     "forecast_curve": conventions.CURVES,
+    "curve": conventions.CURVES,
+    "amounts_in": conventions.CURRENCIES,
+    "trade_type": PRODUCT_NAMES,
 }
 """Fields that hold a name of a table; conventions differ by model."""
 

@@ -41,6 +41,22 @@ TABLES: tuple[tuple[str, Rights], ...] = (
     ("auth_permission", Rights(app=READ)),
     # What is only ever added to.
     ("instruments_historical*", Rights(app=ADD, readonly=READ)),
+    ("instruments_bookchange", Rights(app=("SELECT", "INSERT"), readonly=READ)),
+    # Of market history, a row may be marked as superseded and not be changed otherwise.
+    (
+        "market_history_curvequote",
+        Rights(app=("SELECT", "INSERT", "UPDATE(superseded_by_id)"), readonly=READ),
+    ),
+    (
+        "market_history_*",
+        Rights(app=("SELECT", "INSERT", "UPDATE(loaded_by_id)"), readonly=READ),
+    ),
+    # A review of a breach loses its user with the user's account, and its trigger lets nothing else
+    # through.
+    (
+        "risk_limitreview",
+        Rights(app=("SELECT", "INSERT", "UPDATE(user_id)"), readonly=READ),
+    ),
     # Kept answers to POST: what a caller got back is the caller's.
     ("instruments_reply", Rights(app=WRITE)),
     # Which rows were written when: for the compiler alone.
@@ -48,6 +64,7 @@ TABLES: tuple[tuple[str, Rights], ...] = (
     # Names for the numbers in histories, without password hashes and addresses.
     ("auth_user", Rights(app=WRITE, readonly=("SELECT(id)", "SELECT(username)"))),
     ("instruments_*", Rights(app=WRITE, readonly=READ)),
+    ("risk_*", Rights(app=WRITE, readonly=READ)),
     # Tokens, sessions, tries of passwords, and whatever is not named above.
     ("*", Rights(app=WRITE)),
 )

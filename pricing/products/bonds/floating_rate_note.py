@@ -19,8 +19,11 @@ from pricing.products.terms import (
     NOT_PRICED,
     Bp,
     Days,
+    Isin,
     NameCheck,
     Security,
+    SecurityName,
+    Steps,
     check_curves,
     check_names,
     check_period,
@@ -68,9 +71,9 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
     issue_date: dt.date
     maturity_date: dt.date
     spread_bp: Bp = 0.0
-    spread_schedule: list[SpreadStep] | None = None
-    name: str | None = None
-    isin: str | None = None
+    spread_schedule: Steps[SpreadStep] | None = None
+    name: SecurityName | None = None
+    isin: Isin | None = None
     first_coupon_date: dt.date | None = None
     penultimate_coupon_date: dt.date | None = None
     payment_frequency: str | int | None = None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 from pricing.errors import BadInput
 from pricing.markets import calendars, conventions, vocabulary
@@ -21,6 +22,8 @@ CENTURY = 2000
 CODE = re.compile(rf"([A-Z0-9]+)([{MONTH_LETTERS}])(\d\d)")
 QUARTER = 3
 WEDNESDAY = 2
+
+AnyRow = TypeVar("AnyRow")
 
 
 class Contract(NamedTuple):
@@ -59,16 +62,22 @@ def read_contract(code: str, field: str = "contract") -> Contract:
     Raises:
         BadInput: With the field, its value and what is allowed.
     """
+    return Contract(*read_code(code, field, conventions.FUTURES, "SR3H25"))
+
+
+def read_code(
+    code: str, field: str, rows: Mapping[str, AnyRow], example: str
+) -> tuple[AnyRow, int, int]:
+    """The row, the year and the month of a code, see ``read_contract``."""
     found = CODE.fullmatch(code)
-    row = conventions.FUTURES.get(found[1]) if found else None
+    row = rows.get(found[1]) if found else None
     if found is None or row is None:
-        known = ", ".join(conventions.FUTURES)
         allowed = (
-            "a future, the letter of a month and two digits of a year, such as SR3H25; months: "
-            f"{MONTH_LETTERS} for January to December; futures: {known}"
+            f"a future, the letter of a month and two digits of a year, such as {example}; months: "
+            f"{MONTH_LETTERS} for January to December; futures: {', '.join(rows)}"
         )
         raise BadInput(field, code, allowed)
-    return Contract(row, CENTURY + int(found[3]), MONTH_LETTERS.index(found[2]) + 1)
+    return row, CENTURY + int(found[3]), MONTH_LETTERS.index(found[2]) + 1
 
 
 def contract_dates(contract: Contract) -> ContractDates:
@@ -81,13 +90,14 @@ def contract_dates(contract: Contract) -> ContractDates:
     row = contract.row
     first = dt.date(contract.year, contract.month, 1)
     if row.reference_period == "calendar_month":
-        start, end = first, _months_after(first, 1)
+        start, end = first, months_after(first, 1)
     else:
-        start, end = third_wednesday(first), third_wednesday(_months_after(first, QUARTER))
+        start, end = third_wednesday(first), third_wednesday(months_after(first, QUARTER))
     calendar = conventions.INDICES[row.index].calendar
     before = start if row.final_rate == "term" else end
     last = calendars.business_day_before(calendar, day_of(before), row.last_trading_lag)
-    return ContractDates(start, end, date_of(last), _business_day_after(calendar, last, row))
+    settled = business_day_after(calendar, last, row.settlement_lag)
+    return ContractDates(start, end, date_of(last), settled)
 
 
 def deposit_of(row: FutureConvention) -> float:
@@ -104,11 +114,13 @@ def third_wednesday(month: dt.date) -> dt.date:
     return first + dt.timedelta(days=(WEDNESDAY - first.weekday()) % 7 + 14)
 
 
-def _months_after(first: dt.date, count: int) -> dt.date:
+def months_after(first: dt.date, count: int) -> dt.date:
+    """The first day of the month so many after that of a date."""
     years, month = divmod(first.month - 1 + count, 12)
     return dt.date(first.year + years, month + 1, 1)
 
 
-def _business_day_after(calendar: str, day: int, row: FutureConvention) -> dt.date:
-    days = calendars.business_days(calendar, day, day + 14 + 2 * row.settlement_lag)
-    return date_of(int(days[row.settlement_lag]))
+def business_day_after(calendar: str, day: int, lag: int) -> dt.date:
+    """The business day so many after a business day, both of a calendar."""
+    days = calendars.business_days(calendar, day, day + 14 + 2 * lag)
+    return date_of(int(days[lag]))

@@ -65,4 +65,5 @@ PRODUCT = Product(
     legs=("settlement",),
     flows="pricing.products.swaps.forward_rate_agreement_flows",
     scaled=("pay_receive", "notional"),
+    measures=("par_rate",),
 )

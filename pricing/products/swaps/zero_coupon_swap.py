@@ -111,4 +111,5 @@ PRODUCT = Product(
     legs=("fixed", "floating"),
     flows="pricing.products.swaps.zero_coupon_swap_flows",
     scaled=("pay_receive", "notional"),
+    measures=("par_rate",),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import QuantLib as ql
@@ -82,8 +83,22 @@ def _check_periods(leg: FloatingLeg, terms: ZeroCouponSwapTerms) -> None:
                 raise BadInput("calendar", leg.calendar, reason)
 
 
-def fixed_payment(swap: ZeroCouponSwap) -> tuple[float, float]:
-    """What the fixed leg pays for one unit of notional, and its derivative to the rate."""
+class FixedPayment(NamedTuple):
+    """What the fixed leg pays for one unit of notional.
+
+    Attributes:
+        amount: The payment.
+        slope: Its derivative to the rate.
+        spans: Years of the periods over which the rate compounds, or of the only one.
+    """
+
+    amount: float
+    slope: float
+    spans: list[float]
+
+
+def fixed_payment(swap: ZeroCouponSwap) -> FixedPayment:
+    """Compound the fixed rate from start to end."""
     terms, floating, rate = swap.terms, swap.floating, swap.terms.fixed_rate
     frequency = terms.fixed_frequency
     schedule = make_schedule(
@@ -97,9 +112,10 @@ def fixed_payment(swap: ZeroCouponSwap) -> tuple[float, float]:
     if frequency is None:
         (span,) = spans
         factor = (1.0 + rate) ** span
-        return factor - 1.0, span * factor / (1.0 + rate)
+        return FixedPayment(factor - 1.0, span * factor / (1.0 + rate), spans)
     factor = math.prod(1.0 + rate * span for span in spans)
-    return factor - 1.0, sum(factor / (1.0 + rate * span) * span for span in spans)
+    slope = sum(factor / (1.0 + rate * span) * span for span in spans)
+    return FixedPayment(factor - 1.0, slope, spans)
 
 
 def _floating_rows(swap: ZeroCouponSwap) -> list[Row]:
@@ -129,12 +145,18 @@ def _floating_rows(swap: ZeroCouponSwap) -> list[Row]:
 def make_template(terms: ZeroCouponSwapTerms, *, indexed: bool) -> Template:
     """Make both payments of one unit of notional, received; see ``flows.ProductFlows``.
 
-    Coupons that compound are at par: each grows over its own period, so that they telescope.
+    Coupons that compound are at par: each grows over its own period, so that they telescope. In
+    ``accrued`` of fixed flows are the years of ``FixedPayment.spans``, which the par rate needs: of
+    the payment, or where the rate compounds of a flow of no amount for each period.
     """
     swap = resolve_zero_coupon_swap(terms)
-    amount, slope = fixed_payment(swap)
-    floating = _floating_rows(swap)
-    rows = [Row(pay=floating[0].pay, amount=amount, unit=slope), *floating]
+    fixed, floating = fixed_payment(swap), _floating_rows(swap)
+    pay, whole = floating[0].pay, Row(amount=fixed.amount, unit=fixed.slope)
+    if terms.fixed_frequency is None:
+        rows = [whole._replace(pay=pay, accrued=fixed.spans[0]), *floating]
+    else:
+        periods = [Row(pay=pay, accrued=span) for span in fixed.spans]
+        rows = [whole._replace(pay=pay), *periods, *floating]
     return Template(
         flows=np.array(rows, dtype=FLOW).tobytes(),
         notional_of=as_bytes([0] * len(rows)),
@@ -158,7 +180,7 @@ def instrument(terms: ZeroCouponSwapTerms, market: InstrumentMarket) -> Instrume
     leg = swap.floating.by_quantlib(terms, 1.0, 0.0, forecast, indexed=False)
     coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
     paid = ql_of_day(payment_day(swap.floating.rules, swap.floating.schedule(terms).days[-1]))
-    (fixed, slope), size = fixed_payment(swap), swap.sign * terms.notional
+    (fixed, slope, _), size = fixed_payment(swap), swap.sign * terms.notional
     off = off_fixing_days(leg, swap.floating.index, market.today)
 
     def factor() -> float:

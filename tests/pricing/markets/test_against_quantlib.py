@@ -216,7 +216,7 @@ BONDS = {
     "CH-CONFEDERATION": BondMarket("CHF", ql.Switzerland(), "1Y", True, 2),
     "AU-ACGB": BondMarket("AUD", ql.Australia(), "6M", False, 2),
     "CA-GOVERNMENT": BondMarket("CAD", ql.Canada(), "6M", False, 1),
-    "SE-SGB": BondMarket("SEK", ql.Sweden(), "1Y", False, 2),
+    "SE-SGB": BondMarket("SEK", ql.Sweden(), "1Y", True, 2),
     "NO-NGB": BondMarket("NOK", ql.Norway(), "1Y", False, 2),
     "NZ-NZGB": BondMarket("NZD", ql.NewZealand(), "6M", False, 2),
     "DK-DGB": BondMarket("DKK", ql.Denmark(), "1Y", False, 2),

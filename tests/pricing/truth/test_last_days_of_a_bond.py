@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 import types
+from functools import cache
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.curves.curve_set import CurveSet
+from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.quotes import CurveOptions, shape_of
+from pricing.markets.conventions import BONDS
 from pricing.measures.bond_analytics import PricedBond
 from pricing.products.fixed_rate_bond import BondTerms
 from risk.compiler.spreads import solve_spreads
 
 TODAY = dt.date(2025, 3, 3)
 QUOTES = {"USD-GOVT": {"1M": 0.043, "1Y": 0.042, "10Y": 0.044}}
-CURVES = CurveSet(TODAY, shape_of(QUOTES), options=CurveOptions())
-SOLVED = CURVES.solve(CURVES.vector(QUOTES))
 
 
-def bond(days: int, price: float) -> PricedBond:
+@cache
+def curves(currency: str) -> tuple[CurveSet, Solved]:
+    quotes = {f"{currency}-GOVT": QUOTES["USD-GOVT"]}
+    made = CurveSet(TODAY, shape_of(quotes), options=CurveOptions())
+    return made, made.solve(made.vector(quotes))
+
+
+def bond(days: int, price: float, convention: str = "US-TREASURY") -> PricedBond:
     maturity = TODAY + dt.timedelta(days=days)
+    currency = BONDS[convention].currency or "USD"
     terms = BondTerms(
         trade_id="b",
         book="b",
@@ -33,22 +41,28 @@ def bond(days: int, price: float) -> PricedBond:
         coupon_rate=0.0425,
         clean_price=price,
         settlement_days=0,
-        convention="US-TREASURY",
+        convention=convention,
+        currency=currency,
     )
-    return PricedBond(terms, CURVES, SOLVED)
+    return PricedBond(terms, *curves(currency))
 
 
-@settings(max_examples=200, deadline=None)
-@given(days=st.integers(1, 50 * 365), price=st.floats(1.0, 300.0))
-@example(days=1, price=100.0)
-@example(days=1, price=1.0)
-@example(days=1, price=300.0)
-@example(days=4, price=99.96)
-@example(days=50 * 365, price=1.0)
-@example(days=50 * 365, price=300.0)
-def test_the_spread_of_a_price_gives_the_price(days: int, price: float) -> None:
+@settings(max_examples=300, deadline=None)
+@given(
+    days=st.one_of(st.integers(1, 10), st.integers(1, 50 * 365)),
+    price=st.floats(1.0, 300.0),
+    convention=st.sampled_from(sorted(BONDS)),
+)
+@example(days=1, price=100.0, convention="US-TREASURY")
+@example(days=1, price=1.0, convention="US-TREASURY")
+@example(days=1, price=300.0, convention="US-TREASURY")
+@example(days=4, price=99.96, convention="US-TREASURY")
+@example(days=50 * 365, price=1.0, convention="US-TREASURY")
+@example(days=50 * 365, price=300.0, convention="US-TREASURY")
+@example(days=8, price=99.9, convention="UK-GILT")
+def test_the_spread_of_a_price_gives_the_price(days: int, price: float, convention: str) -> None:
     """Rounding alone moves the spread of a bond of one day by 5e-14: no step may be smaller."""
-    made = bond(days, price)
+    made = bond(days, price, convention)
     clean = made.dirty_per_100(made.z_spread()) - made.accrued_per_100
     assert clean == pytest.approx(price, rel=1e-12, abs=1e-11)
 

@@ -253,3 +253,17 @@ def test_a_long_first_period_counts_the_coupon_date_that_is_left_out() -> None:
         flow.amount() / 1.02 ** (part + 1 + number) for number, flow in enumerate(rows[:-2])
     ) + (rows[-2].amount() + 100) / 1.02 ** (part + len(rows) - 1)
     assert made.dirty_from_yield(0.04) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_an_australian_bond_is_simple_by_days_over_365_once_one_payment_is_left() -> None:
+    """AOFM, formula (3): from the ex-interest date of the last coupon but one; 2034-04-15 is paid
+    on Monday the 17th."""
+    terms = {"issue_date": dt.date(2024, 4, 15), "coupon_rate": 0.04}
+    before = bond("AU-ACGB", "2033-10-07", "2034-04-15", **terms)
+    assert before.dirty_from_yield(0.05) > 101.0  # the coupon of the 15th is still received
+    for settles in ("2033-10-10", "2033-10-17", "2034-04-03"):
+        made = bond("AU-ACGB", settles, "2034-04-15", **terms)
+        days = (dt.date(2034, 4, 17) - dt.date.fromisoformat(settles)).days
+        assert made.dirty_from_yield(0.05) == pytest.approx(102 / (1 + 0.05 * days / 365))
+    last = bond("AU-ACGB", "2034-04-11", "2034-04-15", **terms)  # the last coupon is not received
+    assert last.dirty_from_yield(0.05) == pytest.approx(100 / (1 + 0.05 * 6 / 365))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -14,11 +15,17 @@ from typing import Any
 import pytest
 import requests
 
+from pricing.curves.quotes import CurveOptions
+from pricing.scenarios.historical import Closes
+from risk.explain.maker import ExplainMaker
+from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import connect
+from risk.store.frames import Frames, connect
 from tests.e2e.system import System, running_system
+from tests.redis_databases import RedisDatabase
 from tests.risk.made import QUOTES, bond, store, swap
 from tests.risk.published import publish
+from tests.risk.scenarios.live import closes_of, maker
 from tests.waiting import until
 
 READY_S = 60.0
@@ -63,7 +70,7 @@ class Live:
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     base: Path = tmp_path_factory.mktemp("rest")
-    with running_system(base, os.environ, redis_db=12) as system:
+    with running_system(base, os.environ, redis_db=RedisDatabase.REST) as system:
         system.migrate()
         system.manage("seed_book", "--trades", "20")
         system.manage("create_admin")
@@ -84,8 +91,19 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         found = Live(system, books, made)
         for currency in made:
             found.publish(currency)
+            explainer = ExplainMaker(Frames(books.client), books, CurveOptions())
+            assert explainer.run(currency) == "MADE"
+        frame = maker(books.client, stored_closes).run()
+        assert frame is not None
+        assert ScenarioStore(books.client).publish(frame)
+        system.manage("runlimits", "--once")
         until(lambda: answers(found.url))
         yield found
+
+
+def stored_closes(currency: str, date: dt.date) -> Closes | None:
+    """There are none of GBP."""
+    return closes_of(currency, date) if currency in QUOTES else None
 
 
 def start_web(system: System, name: str, port: int, **variables: str) -> subprocess.Popen[bytes]:
@@ -99,5 +117,5 @@ def start_web(system: System, name: str, port: int, **variables: str) -> subproc
 def answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False

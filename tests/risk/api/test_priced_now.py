@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.priced_now import PricedNow
+from dashboard.answers.priced_now import PricedNow
 from pricing.errors import Failure
 from tests.risk.api.conftest import NEWEST, Live
 from tests.risk.made import QUOTES, bond, store, swap
@@ -77,7 +77,9 @@ def test_a_book_without_any_detail_has_its_trades_priced(live: Live) -> None:
         assert (lost["status"], lost["failure"]["message"]) == ("failed", "no such calendar")
         assert lost["npv"] is None
     finally:
-        live.books.client.delete("risk:{CHF}:pointer")  # other tests have three currencies
+        # Other tests have three currencies.
+        live.books.client.delete("risk:{CHF}:pointer")
+        del live.manifests["CHF"]
 
 
 def test_what_is_not_there_or_not_one_s_own_is_404_and_what_fails_says_why(live: Live) -> None:

@@ -1,0 +1,229 @@
+"""The P&L page: why sums moved since the close, or since the frame before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, detail, format, screen, theme
+from dashboard.data import Market, Snapshot
+from dashboard.pnl import GROUPS, PERIODS, TITLES, Pnl, pnl
+from dashboard.risk import Choice
+from risk.store.explains import Explain
+
+TOP_PX, BOTTOM_PX, CHART_PX = 340, 350, 268
+SHOWN = ("carry", "roll_down", "fixings", "delta", "gamma", "spread", "residual")
+TRADES = ("new", "terminated", "amended", "transfer")
+START = (
+    "**No P&L has been explained yet.** It follows the first frame when a worker of compilations "
+    "runs: `celery -A riskproject worker --queues compile`"
+)
+GROUP_COLUMNS = (
+    theme.Column("Group"),
+    *(theme.Column(TITLES[name], "signed") for name in SHOWN),
+    theme.Column("Trades", "signed"),
+    theme.Column("FX", "signed"),
+    theme.Column("Total", "signed"),
+    theme.Column("Cash", "number"),
+)
+
+
+def dollars(value: float | None) -> str:
+    """Whole US dollars with thousands and a sign; n/a for a number that could not be made."""
+    if value is None:
+        return format.NOTHING
+    whole = round(value)
+    return f"{whole:+,d}" if whole else "0"
+
+
+def heading(title: str, note: str) -> None:
+    st.html(theme.heading(title, note))
+
+
+def cards(found: Pnl) -> None:
+    """Draw the headline terms."""
+    terms = found.total()
+    of_trades = sum(terms.get(name) or 0.0 for name in TRADES)
+    values = [
+        ("Total P&L", terms.get("total"), "terms add up to it"),
+        ("Carry and roll-down", terms.get("theta_pnl"), "time, quotes unmoved"),
+        ("Delta", terms.get("delta"), "quotes moved, first order"),
+        ("Gamma", terms.get("gamma"), "second order"),
+        ("Trades", of_trades, "new, ended, amended"),
+        ("Residual", terms.get("residual"), "not explained"),
+        ("Cash", terms.get("cash"), "in carry already"),
+    ]
+    st.html(
+        theme.cards(
+            theme.Card(label, format.money(value, signed=True), note)
+            for label, value, note in values
+        )
+    )
+
+
+def waterfall_panel(found: Pnl) -> None:
+    """From carry to the total."""
+    steps = [(title, format.money(x, signed=True), x) for title, x in found.steps()]
+    with st.container(key="panel-waterfall", border=True, height=TOP_PX, gap="small"):
+        heading("P&L by term", "USD; terms that are 0 are left out")
+        st.echarts_chart(
+            charts.waterfall_chart(steps),
+            theme=None,
+            height=CHART_PX,
+            key="waterfall",
+            alt="P&L by term in US dollars: " + ", ".join(f"{t} {text}" for t, text, _ in steps),
+        )
+
+
+def delta_panel(found: Pnl) -> None:
+    """The moves of quotes: by tenor, and each quote on demand."""
+    tenors, rows = found.delta()
+    with st.container(key="panel-delta", border=True, height=TOP_PX, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            heading("Delta", "USD by tenor and curve")
+            with st.popover("Quotes", key="switch-quotes"):
+                columns = ["Curve", "Tenor", "Move bp", "Delta USD"]
+                st.dataframe(
+                    pd.DataFrame(found.quotes(), columns=columns).style.format(
+                        {"Move bp": "{:+.2f}", "Delta USD": "{:+,.0f}"}
+                    ),
+                    width=520,
+                    height=545,
+                    hide_index=True,
+                    key="quotes",
+                )
+        st.echarts_chart(
+            charts.delta_chart(tenors, rows),
+            theme=None,
+            height=CHART_PX,
+            key="delta",
+            alt="Effect of the moves of quotes in US dollars by tenor and curve",
+        )
+
+
+def groups_panel(found: Pnl) -> None:
+    """Terms by desk, book, type or currency."""
+    with st.container(key="panel-groups", border=True, height=BOTTOM_PX, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            heading("By group", "USD; carry includes the cash paid")
+            group = st.segmented_control(
+                "Group",
+                tuple(GROUPS),
+                default="Desk",
+                required=True,
+                key="switch-pnl-group",
+                label_visibility="collapsed",
+            )
+        rows = [
+            (
+                name,
+                *(dollars(terms.get(term)) for term in SHOWN),
+                dollars(sum(terms.get(term) or 0.0 for term in TRADES)),
+                dollars(terms.get("fx")),
+                dollars(terms.get("total")),
+                dollars(terms.get("cash")),
+            )
+            for name, terms in found.rows(str(group))
+        ]
+        st.html(theme.table(GROUP_COLUMNS, rows))
+
+
+def trades_panel(found: Pnl) -> None:
+    """Trades that changed, and those that are in no term."""
+    changes, unpriced = found.changes(), found.unpriced()
+    with st.container(key="panel-pnl-trades", border=True, height=BOTTOM_PX, gap="small"):
+        heading("Changed trades", f"{len(changes):,}; trade currency")
+        if changes:
+            rows = [
+                (
+                    change["trade_id"],
+                    change["currency"],
+                    TITLES[term],
+                    amount,
+                    "not given: 0" if change["consideration"] is None else "given",
+                )
+                for change in changes[: screen.MAX_TROUBLES]
+                for term, amount in change["terms"].items()
+            ]
+            columns = ["Trade", "Ccy", "Term", "P&L", "Consideration"]
+            table = pd.DataFrame(rows, columns=columns).style.format({"P&L": "{:+,.0f}"})
+            st.dataframe(table, hide_index=True, height=110, row_height=28, key="changes")
+        heading("Not explained", f"{len(unpriced):,}; without a number at one end or at both")
+        if unpriced:
+            lost = [
+                (trade["trade_id"], trade["currency"], trade["at"], trade["message"])
+                for trade in unpriced[: screen.MAX_TROUBLES]
+            ]
+            columns = ["Trade", "Ccy", "Missing at", "Why"]
+            table = pd.DataFrame(lost, columns=columns)
+            st.dataframe(table, hide_index=True, height=110, row_height=28, key="unpriced")
+
+
+def notes(found: Pnl, markets: Sequence[Market], now_s: float) -> str:
+    """Of which frames the numbers are, how old they are, and what is missing, as HTML."""
+    newest = {market.currency: market.rollup.frame for market in markets}
+    said = "".join(
+        theme.note(_frames(explain, found, newest), f"Explained in {explain.seconds:.2f} s")
+        for explain in found.explains
+    )
+    late = [
+        f"{explain.currency} is explained of a frame of {format.age(age)} ago"
+        for explain in found.explains
+        if (age := now_s - explain.frame_published_ns / 1e9) > screen.LATE_S
+        and explain.frame != newest.get(explain.currency)
+    ]
+    said += "".join(theme.warning(sentence) for sentence in (*late, *found.reasons))
+    return f'<div class="tags">{said}</div>' if said else ""
+
+
+def _frames(explain: Explain, found: Pnl, newest: dict[str, int]) -> str:
+    start = explain.periods[found.period]
+    now = detail.frame_name(explain.frame, newest.get(explain.currency, explain.frame))
+    before = detail.frame_name(start.start_frame, explain.frame)
+    return f"{explain.currency} frame {before} of {start.start_date} to {now}"
+
+
+@st.fragment(run_every=screen.REFRESH_S)
+def page(choice: Choice, before: Snapshot) -> None:
+    snapshot, now_s = screen.reader().snapshot(), time.time()
+    screen.redraw_filters_if_new(before, snapshot)
+    markets = screen.status_line("P&L", snapshot, choice)
+    if not markets:
+        return
+    if not any(market.currency in snapshot.explains for market in markets):
+        st.info(START)
+        return
+    with st.container(key="body"):
+        period = st.segmented_control(
+            "Period",
+            tuple(PERIODS),
+            default=next(iter(PERIODS)),
+            required=True,
+            key="switch-period",
+            label_visibility="collapsed",
+        )
+        found = pnl(snapshot.explains, choice, PERIODS[str(period)])
+        said = notes(found, markets, now_s)
+        if said:
+            st.html(said)
+        if not any(explain.periods[found.period].groups for explain in found.explains):
+            st.info("Nothing to explain in this period yet: see the reasons above.")
+            return
+        cards(found)
+        left, right = st.columns([55, 45], gap="small")
+        with left:
+            waterfall_panel(found)
+        with right:
+            delta_panel(found)
+        left, right = st.columns([62, 38], gap="small")
+        with left:
+            groups_panel(found)
+        with right:
+            trades_panel(found)
+
+
+first = screen.reader().snapshot()
+page(screen.filters(first), first)

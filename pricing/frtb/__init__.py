@@ -1,0 +1,1 @@
+"""Standard sensitivities and charges of the Basel market risk standard (MAR)."""

@@ -1,0 +1,1 @@
+"""Hedges: which trades of a list flatten a ladder."""

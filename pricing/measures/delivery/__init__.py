@@ -1,0 +1,1 @@
+"""Bond futures: the choice of the cheapest bond, the sums of positions, price and basis."""

@@ -1,0 +1,1 @@
+"""Scenarios, value at risk and expected shortfall by full revaluation."""

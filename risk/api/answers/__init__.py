@@ -1,0 +1,1 @@
+"""The tables that files of answers hold."""

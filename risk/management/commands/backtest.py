@@ -1,0 +1,233 @@
+"""``manage.py backtest``: hypothetical P&L against value at risk, by desk, over stored days."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from instruments import trade_repository as master
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import BadInput, PricingError
+from pricing.markets.conventions import CURRENCIES
+from pricing.scenarios.backtest import DAYS, BacktestDay, backtest
+from pricing.scenarios.historical import Closes
+from pricing.scenarios.tail import tail_count
+from risk.explain.attribution_days import Day, blocks_of, days, state_of
+from risk.history.closes import closes
+from risk.scenarios.backtest_days import CurrencyBook, losses_on, value_at_risk
+from risk.scenarios.backtest_runs import keep
+
+HELP = """
+Revalues the present book on each stored day: its hypothetical P&L from close to close, as manage.py
+pla explains it, against its value at risk of the evening before, by full revaluation of the closes
+up to that evening. Prints for each desk and the firm the days on which the loss was larger, and the
+Basel traffic light of the last 250 days. Amounts are in US dollars at the newest rates of the
+master. A day on which a currency of the book has no close is in no series, and is said. The result
+of the whole book is stored for REST, in place of the last one at its level.
+"""
+FIRST = dt.date(1990, 1, 1)
+FIRM = "(firm)"
+SHOWN = 5
+
+
+class Command(BaseCommand):
+    """``manage.py backtest``."""
+
+    help = HELP
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--to", type=_date, default=dt.date(2200, 1, 1), help="last day")
+        parser.add_argument("--days", type=_days, default=DAYS, help=f"days (default: {DAYS})")
+        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, metavar="CCY")
+        parser.add_argument("--level", default="99", help="percent (default: 99)")
+        parser.add_argument("--series", action="store_true", help="print each day as CSV")
+
+    def handle(self, **options: Any) -> None:
+        """Print a line for each desk; with ``--series`` one for each desk and day."""
+        try:
+            tail_count(1, options["level"])
+        except BadInput as error:
+            raise CommandError(str(error)) from None
+        self.notes: list[str] = []
+        choices = CurveOptions(settings.IBOR_COUPONS == "indexed", settings.CURVE_INTERPOLATION)
+        books, pnl, desk_of = self._books(options, choices)
+        series = self._series_of(books, pnl, desk_of, choices, options["level"])
+        if not series:
+            raise CommandError("nothing could be compared: see the reasons above")
+        if not options["currency"]:
+            firm = series.get(FIRM, [])
+            desks = {scope: rows for scope, rows in series.items() if scope != FIRM}
+            keep(options["level"], desks, firm, self.notes)
+        (self._print_series if options["series"] else self._print_lights)(series)
+
+    # --- Inputs ------------------------------------------------------------------------------
+
+    def _books(
+        self, options: Mapping[str, Any], choices: CurveOptions
+    ) -> tuple[dict[str, CurrencyBook], dict[str, list[Day]], dict[str, str]]:
+        book = master.load_trades()
+        if not book.trades:
+            raise CommandError("the book has no active trades: load a file (manage.py load)")
+        fx, fixings = {"USD": 1.0, **master.load_fx()}, master.load_fixings()
+        held = dict.fromkeys(str(trade.terms.currency) for trade in book.trades)
+        found: dict[str, CurrencyBook] = {}
+        pnl: dict[str, list[Day]] = {}
+        for currency in options["currency"] or held:
+            if currency not in fx:
+                self._warn(f"{currency} is left out: the master has no exchange rate of it")
+                continue
+            table = closes(currency, FIRST, options["to"])
+            first = max(0, len(table.dates) - options["days"] - 1)
+            states = [
+                state_of(table.dates[n], table.close(n).curves, fixings)
+                for n in range(first, len(table.dates))
+            ]
+            if len(states) < 2 or first + len(states) < 3:
+                self._warn(f"{currency} is left out: fewer than three closes are stored")
+                continue
+            trades = [t.terms for t in book.trades if t.terms.currency == currency]
+            try:
+                blocks, lost = blocks_of(trades, states[0], choices)
+            except PricingError as error:
+                raise CommandError(f"{currency} {states[0].date}: {error}") from None
+            for sentence in lost[:SHOWN]:
+                self._warn(f"left out: {sentence}")
+            if not blocks:
+                continue
+            proxies = {curve: str(proxy) for curve, proxy in table.proxies.items()}
+            stored = Closes(currency, table.dates, table.quotes, np.asarray(table.rates), proxies)
+            by_date = {state.date: state for state in states}
+            found[currency] = CurrencyBook(blocks, by_date, stored, fx[currency])
+            pnl[currency] = list(days(blocks, states, choices))
+            self._say_failed(currency, pnl[currency])
+        return found, pnl, {trade.terms.book: trade.desk for trade in book.trades}
+
+    def _say_failed(self, currency: str, made: Sequence[Day]) -> None:
+        failed = sorted({name for day in made for name in day.failed})
+        if failed:
+            names = ", ".join(failed[:SHOWN])
+            more = " ..." if len(failed) > SHOWN else ""
+            self._warn(
+                f"{currency}: {len(failed):,} trades have no number on some days, in P&L or value"
+                f" at risk: {names}{more}"
+            )
+
+    # --- Series ------------------------------------------------------------------------------
+
+    def _series_of(
+        self,
+        books: Mapping[str, CurrencyBook],
+        pnl: Mapping[str, Sequence[Day]],
+        desk_of: Mapping[str, str],
+        choices: CurveOptions,
+        level: str,
+    ) -> dict[str, list[BacktestDay]]:
+        """Days by desk, and of the firm."""
+        of_day = {
+            currency: {day.date: day for day in made if not day.skipped}
+            for currency, made in pnl.items()
+        }
+        for currency, made in pnl.items():
+            for day in [one for one in made if one.skipped][:SHOWN]:
+                self._warn(f"{currency} {day.date} is left out: {day.skipped}")
+        every = sorted({date for book in books.values() for date in book.states})
+        scopes = _scopes(desk_of)
+        found: dict[str, list[BacktestDay]] = {}
+        for evening, date in itertools.pairwise(every):
+            without = [name for name, book in books.items() if evening not in book.states]
+            without += [name for name, by_date in of_day.items() if date not in by_date]
+            if without:
+                self._warn(f"{date} is left out: no P&L of {', '.join(sorted(set(without)))}")
+                continue
+            try:
+                losses = losses_on(
+                    evening, books, choices, count=settings.VAR_SCENARIOS, kind=settings.VAR_MOVES
+                )
+            except PricingError as error:
+                self._warn(f"{date} is left out: no value at risk of {evening}: {error}")
+                continue
+            earned: dict[str, float] = {}
+            for currency, by_date in of_day.items():
+                for name, hpl in by_date[date].hpl.items():
+                    earned[name] = earned.get(name, 0.0) + books[currency].usd * hpl
+            for scope, mine in scopes.items():
+                own = [name for name in mine if name in earned]
+                if own:
+                    var = value_at_risk(losses, own, level)
+                    total = sum(earned[name] for name in own)
+                    found.setdefault(scope, []).append(BacktestDay(date, total, var, evening))
+        return found
+
+    # --- What is printed ---------------------------------------------------------------------
+
+    def _print_lights(self, series: Mapping[str, Sequence[BacktestDay]]) -> None:
+        self.stdout.write(f"{'desk':<20} {'days':>5} {'exceptions':>10}  zone")
+        results = {scope: backtest(rows) for scope, rows in _in_order(series)}
+        for scope, result in results.items():
+            self.stdout.write(
+                f"{scope or '(no desk)':<20} {result.days:>5} {len(result.exceptions):>10}  "
+                f"{result.zone}"
+            )
+            if result.days < DAYS:
+                self._warn(
+                    f"{scope or '(no desk)'}: {result.days} days are fewer than the {DAYS} that "
+                    "the zones are made for"
+                )
+        for scope, result in results.items():
+            for day in result.exceptions:
+                self.stdout.write(
+                    f"{scope or '(no desk)'} {day.date}: P&L {day.pnl:,.0f}, value at risk of "
+                    f"{day.evening} {day.var:,.0f}"
+                )
+
+    def _print_series(self, series: Mapping[str, Sequence[BacktestDay]]) -> None:
+        writer = csv.writer(self.stdout)
+        writer.writerow(("desk", "date", "hpl_usd", "var_usd", "evening", "exception"))
+        for scope, rows in _in_order(series):
+            for day in rows:
+                writer.writerow(
+                    (
+                        *(scope, day.date, f"{day.pnl:.2f}", f"{day.var:.2f}", day.evening),
+                        "yes" if day.is_exception else "",
+                    )
+                )
+
+    def _warn(self, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.stderr.write(sentence)
+
+
+def _scopes(desk_of: Mapping[str, str]) -> dict[str, list[str]]:
+    """Books by desk, and those of the firm."""
+    found: dict[str, list[str]] = {}
+    for book, desk in sorted(desk_of.items()):
+        found.setdefault(desk, []).append(book)
+    return {**found, FIRM: sorted(desk_of)}
+
+
+def _in_order(
+    series: Mapping[str, Sequence[BacktestDay]],
+) -> Iterator[tuple[str, Sequence[BacktestDay]]]:
+    """Desks by name, the firm last."""
+    yield from sorted(series.items(), key=lambda each: (each[0] == FIRM, each[0]))
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-09-24") from None
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 5_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to 5000")
+    return int(text)

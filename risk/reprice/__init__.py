@@ -1,0 +1,1 @@
+"""Price the book of an earlier time again, from what PostgreSQL holds."""

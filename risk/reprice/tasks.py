@@ -1,0 +1,58 @@
+"""The Celery task that reprices a stored close while a caller waits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+from celery import shared_task
+from celery.utils.log import get_task_logger
+from django.conf import settings
+
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import PricingError
+from risk.reprice.corrections import STEPS
+from risk.reprice.repricer import NothingStored, as_json, close_of, reprice
+from risk.store.frames import connect
+from risk.store.previews import REPRICE_TASK, RepriceQuestion, put_answer
+from risk.workers.tasks import EXPECTED
+
+log = get_task_logger(__name__)
+NOTHING_STORED = "NOTHING_STORED"
+
+
+@shared_task(name=REPRICE_TASK, max_retries=0)
+def reprice_close(payload: dict[str, Any]) -> str:
+    """Reprice a close, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, RepriceQuestion)
+    try:
+        answer = _answer(question)
+    except NothingStored as error:
+        answer = _failure(NOTHING_STORED, str(error))
+    except PricingError as error:
+        answer = _failure(error.code, str(error))
+    except EXPECTED as error:
+        log.exception("reprice %s %s", question.currency, question.as_of)
+        answer = _failure("CRASHED", str(error) or type(error).__name__)
+    client = connect(settings.REDIS_URL)
+    try:
+        put_answer(client, question.answer_key, answer)
+    finally:
+        client.close()
+    return "FAILED" if "failure" in answer else "ANSWERED"
+
+
+def _answer(question: RepriceQuestion) -> dict[str, Any]:
+    as_of: dt.date | dt.datetime = question.as_of_time or question.as_of
+    found = reprice(
+        close_of(question.currency, as_of, question.market),
+        CurveOptions(settings.IBOR_COUPONS == "indexed", settings.CURVE_INTERPOLATION),
+        known_at=question.known_at,
+        correct=question.correct or STEPS,
+    )
+    return as_json(found, None if question.desks is None else frozenset(question.desks))
+
+
+def _failure(code: str, message: str) -> dict[str, Any]:
+    return {"failure": {"code": code, "message": message}}

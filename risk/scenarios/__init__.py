@@ -1,0 +1,1 @@
+"""Live scenarios, value at risk and expected shortfall of the published frames."""

@@ -1,0 +1,34 @@
+"""Hashes of what a frame published: equal ones mean equal bits in every number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from risk.store.results import PartColumns, Rollup
+
+NOT_NUMBERS = (
+    "frame", "sent_ns", "received_ns", "opened_ns", "started_ns", "finished_ns", "published_ns",
+    "slowest_ns", "ticks", "as_of",
+)  # fmt: skip
+"""What differs between two frames of the same numbers."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def digest_of(rollup: Rollup) -> str:
+    """The hash of what a frame published, without its number and times."""
+    fields = msgspec.structs.asdict(rollup)
+    for name in NOT_NUMBERS:
+        del fields[name]
+    return hashlib.sha256(_encode(sorted(fields.items()))).hexdigest()
+
+
+def digest_of_detail(columns: Sequence[PartColumns]) -> str:
+    """The hash of numbers by trade, in the order of their blocks."""
+    digest = hashlib.sha256()
+    for each in sorted(columns, key=lambda part: part.block):
+        digest.update(_encode(each))
+    return digest.hexdigest()

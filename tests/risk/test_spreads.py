@@ -1,0 +1,70 @@
+"""Positions in one instrument are solved together, and each as if it were alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import types
+
+import msgspec
+import numpy as np
+import pytest
+
+from pricing.curves.curve_set import CurveSet
+from pricing.curves.quotes import CurveOptions, shape_of
+from pricing.errors import Unpriceable
+from pricing.measures.bond_analytics import price_security
+from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
+from risk.compiler.spreads import OF_POSITION, solve_spreads
+from tests.risk.made import DATE, QUOTES, bond
+
+CURVES = CurveSet(DATE, shape_of(QUOTES["USD"]))
+SOLVED = CURVES.solve(CURVES.vector(QUOTES["USD"]))
+MARKET = types.SimpleNamespace(valuation_date=DATE, curves=QUOTES["USD"])
+
+
+def priced(name, price, **changes):
+    return bond(name, clean_price=price, z_spread_bp=None, **changes)
+
+
+def test_each_position_has_the_spread_that_it_has_alone():
+    positions = [
+        priced("A", 99.0),
+        priced("B", 104.5, face_amount=-3e6, book="B7"),
+        priced("C", 99.0, coupon_rate=0.05),
+        priced("D", 99.0, maturity_date=dt.date(2031, 11, 15)),
+        priced("E", 99.0, settlement_days=0),
+    ]
+    found, failures = solve_spreads(positions, MARKET, CurveOptions())
+    assert failures == []
+    assert len(set(found.values())) == len(positions)
+    for terms in positions:
+        alone, _ = solve_spreads([terms], MARKET, CurveOptions())
+        assert found[terms.trade_id] == alone[terms.trade_id]
+        again = msgspec.structs.replace(terms, clean_price=None)
+        security = price_security(again, CURVES, SOLVED)
+        dirty = security.dirty_per_100(found[terms.trade_id] / 1e4)
+        assert dirty - security.accrued_per_100 == pytest.approx(terms.clean_price, abs=1e-11)
+
+
+def test_a_wrong_price_of_one_position_is_no_fault_of_the_others():
+    positions = [priced("A", 99.0), priced("B", 1e9), priced("C", 101.0)]
+    found, failures = solve_spreads(positions, MARKET, CurveOptions())
+    assert sorted(found) == ["A", "C"]
+    assert [failure.trade_id for failure in failures] == ["B"]
+    assert "no z-spread gives a clean price of 1e+09" in failures[0].message
+
+
+def test_prices_solved_at_once_are_those_solved_one_by_one():
+    security = price_security(bond(), CURVES, SOLVED)
+    prices = np.array([1.0, 60.0, 99.5, 140.0, 300.0, 1e9])
+    found = security.z_spreads_from_clean(prices)
+    assert np.isnan(found).tolist() == [False] * 5 + [True]
+    assert found[:5].tolist() == [security.z_spread_from_clean(price) for price in prices[:5]]
+    with pytest.raises(Unpriceable):
+        security.z_spread_from_clean(1e9)
+
+
+def test_what_a_position_may_have_of_its_own_is_none_of_its_instrument_s():
+    """A field that changes the flows, as the spreads of a note do, must not be among these."""
+    assert set(FloatingRateNoteTerms.__struct_fields__) > OF_POSITION
+    assert "spread_schedule" not in OF_POSITION
