@@ -11,11 +11,17 @@ from typing import Any
 
 import django
 
+from docs.make_contents import with_contents
+
 PAGE = Path(__file__).resolve().parent / "columns.md"
 HEAD = """# Columns of files
 
-Made by `python -m docs.make_columns` from the importer's own table. How files are loaded:
-[loading.md](loading.md). `version` may stand in every file; exports carry it.
+Look up here what a column of a file of trades or static data means, whether it is required, and
+which values it takes. [loading.md](loading.md) explains how files are loaded. Every file may also
+have the column `version`, which exports contain: a row that somebody else has changed since the
+export is then refused.
+
+`python -m docs.make_columns` writes this page from the importer's own tables; do not edit it.
 """
 
 
@@ -23,7 +29,7 @@ def page() -> str:
     """The whole page."""
     from instruments.loading import KINDS  # Django's models: not before its set-up
 
-    return HEAD + "".join(_section(kind) for kind in KINDS.values())
+    return with_contents(HEAD + "".join(_section(kind) for kind in KINDS.values()))
 
 
 def _section(kind: Any) -> str:
@@ -34,7 +40,7 @@ def _section(kind: Any) -> str:
     named = " and ".join(f"`{name}`" for name in kind.key)
     example = "\n".join((",".join(kind.example), ",".join(kind.example.values())))
     return (
-        f"\n## {kind.name}\n\nA row is named by {named}.\n\n"
+        f"\n## {kind.name}\n\nThe key of a row is {named}.\n\n"
         "| column | required | meaning | allowed |\n|---|---|---|---|\n"
         f"{rows}\n```\n{example}\n```\n"
     )

@@ -8,30 +8,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from docs.make_contents import with_contents
 from pricing.markets import conventions
 from pricing.markets.conventions import Row, SettlementLag
 
 PAGE = Path(__file__).with_name("conventions.md")
 HEAD = """# Market conventions
 
-Made by `python -m docs.make_conventions` from the files in `pricing/markets`; do not edit. A table
-of a file is a column here. After each value stands the key of the source that the file gives for
-it; the [sources](#sources) are listed below. A value without a key needs no source.
+Look up here which day count, calendar, lag or other rule a trade gets from its convention, and
+the primary source of that rule. `python -m docs.make_conventions` writes this page from the files
+in `pricing/markets`; do not edit it.
 
-`python manage.py markets` lists the rows that are loaded and the files they come from; with
-`--check FILE` it checks a file that is not in use yet. A directory named by the environment
-variable `MARKETS_DIR` adds a site's own files: `pln.toml` adds a currency, `usd.toml` adds rows to
-USD, and a row of a name that is there already takes the place of the whole row. All processes of a
-system must see the same files; they read them when they start. Each published frame names, as
-`conventions`, a hash of the rules of its currency; sources and comments do not change it.
+Each column is one table of a market file. The key in brackets after a value names its source in
+the list of [sources](#sources); a value without a key needs no source. Lags and days are business
+days of the row's calendar; a bond's settlement lags are business days of its
+`settlement_calendar`, each with the first trade date for which it holds. In the tables of central
+bank meetings, each announcement date is followed by the date from which the decision takes
+effect.
 
-Of meetings of central banks, each announcement stands with the day from which it counts.
+**Add conventions of your own.** Put files into a directory and name it in the environment
+variable `MARKETS_DIR`: `pln.toml` adds a currency, `usd.toml` adds rows to USD, and a row whose
+name exists already replaces the whole row. `python manage.py markets --check FILE` checks a file
+before it is in use; `python manage.py markets` lists the loaded rows and the files they come
+from. All processes of a system must have the same files and read them when they start. Each
+published frame carries, as `conventions`, a hash of the rules of its currency; sources and
+comments do not change the hash.
 
-Lags and days are business days of the row's calendar; a bond's settlement lags are those of its
-`settlement_calendar`, each with the first date of trade that it holds for. Names of calendars and
-day counts are this project's own; `pricing/products/schedules.py` says which QuantLib object each
-one is. A trade may override what its convention says, field by field: see
-[file-formats.md](file-formats.md).
+A trade may override its convention field by field: see [file-formats.md](file-formats.md). The
+names of calendars and day counts are this project's own; `pricing/products/schedules.py` maps
+each to its QuantLib object.
 """
 TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Currencies", conventions.CURRENCY_ROWS),
@@ -49,7 +54,7 @@ KEYS = conventions.MARKETS.text_keys
 def page() -> str:
     """The whole page."""
     parts = (f"## {title}\n\n{tables(rows)}" for title, rows in TABLES)
-    return "\n".join((HEAD, *parts, f"## Sources\n\n{sources()}"))
+    return with_contents("\n".join((HEAD, *parts, f"## Sources\n\n{sources()}")))
 
 
 def tables(rows: Mapping[str, Row]) -> str:

@@ -1,4 +1,4 @@
-"""Links lead somewhere, settings are all there, and no page names one machine."""
+"""Links and anchors lead somewhere, long pages have contents, settings are all there."""
 
 from __future__ import annotations
 
@@ -7,29 +7,66 @@ from pathlib import Path
 
 import pytest
 
+from docs import make_contents
 from feedbridge.bridge.ledger import STATES
 from feedbridge.kafka.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*DOCUMENTS, ROOT / "CONTRIBUTING.md"]  # its recipes name files that are yet to be written
 ARCHITECTURE = (DOCS / "architecture.md").read_text()
 CALL = re.compile(r"""env_\w+\(\s*["'](\w+)["'](?:, ([^,)]+))?""")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*?) \|", re.MULTILINE)
 
 
+def prose(page: Path) -> str:
+    """The page without its blocks of code, in which a # begins a comment."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
+        plain = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        same = sum(1 for other in found if re.fullmatch(rf"{re.escape(plain)}(-\d+)?", other))
+        found.append(f"{plain}-{same}" if same else plain)
+    return set(found)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_to_a_file_and_heading(page):
-    for target, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", page.read_text()):
+    links = re.findall(r"\]\(([^)#:\s]*)(#[^)\s]*)?\)", prose(page))
+    assert links
+    for target, anchor in links:
         file = (page.parent / target) if target else page
         assert file.exists(), target
         if anchor:
-            headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
-            slugs = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
-            assert anchor[1:] in slugs
+            assert anchor[1:] in anchors(file), f"{target}{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_can_be_reached_from_the_readme(page):
+    seen, todo = set(), {ROOT / "README.md"}
+    while todo:
+        seen |= (now := todo)
+        links = {
+            (one.parent / target).resolve()
+            for one in now
+            for target in re.findall(r"\]\(([\w./-]+\.md)(?:#[^)]*)?\)", prose(one))
+        }
+        todo = links - seen
+    assert page in seen
+
+
+@pytest.mark.parametrize("page", make_contents.PAGES, ids=lambda page: page.name)
+def test_a_long_page_lists_its_sections(page):
+    text = page.read_text()
+    assert text == make_contents.with_contents(text), "run: python -m docs.make_contents"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
 def test_every_file_that_a_page_names_exists(page):
     for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`", page.read_text()):
         assert (ROOT / name).exists(), name
