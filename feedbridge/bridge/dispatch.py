@@ -106,10 +106,12 @@ class OpenFrame(SentTasks):
 
     ``moved`` warns of quotes that are far from those of the frame before. ``netting`` is the block
     that each part was seen to be at, when its worker adds up the flows of a new book; -1 for none.
+    Sums that ``give_way`` are made by the detail's processes, which yield to those of other sums.
     """
 
     market: Market
     ticks: list[AcceptedTick]
+    give_way: bool = False
     moved: list[CurveWarning] = field(default_factory=list)
     netting: dict[int, int] = field(default_factory=dict)
 
@@ -134,6 +136,14 @@ class OpenDetail(SentTasks):
 
     needed: list[int]
     unsent: list[int]
+
+
+def new_instruments(before: Market | None, market: Market) -> int:
+    """How many instruments a market has that the one before had not."""
+    known = {} if before is None else before.curves
+    return sum(
+        len(quotes.keys() - known.get(name, {}).keys()) for name, quotes in market.curves.items()
+    )
 
 
 def inputs_of(header: FrameHeader) -> dict[str, Any]:
@@ -174,14 +184,14 @@ class Dispatcher:
     """Opens frames and details, and sends their tasks.
 
     ``send_sums`` and ``send_detail`` take payloads for the tasks ``price_sums`` and
-    ``price_detail`` of ``risk.workers.tasks`` and queue them.
+    ``price_detail`` of ``risk.workers.tasks`` and queue them. Sums also say whether they give way.
     """
 
     def __init__(
         self,
         frames: Frames,
         books: Books,
-        send_sums: Callable[[dict[str, Any]], None],
+        send_sums: Callable[[dict[str, Any], bool], None],
         send_detail: Callable[[dict[str, Any]], None],
         numbers: FrameNumbers,
         clock: Callable[[], float] = time.monotonic,
@@ -210,6 +220,7 @@ class Dispatcher:
         ticks: list[AcceptedTick],
         excluded_blocks: Callable[[str, str], set[int]] = lambda currency, version: set(),
         before: Market | None = None,
+        give_way: bool = False,
     ) -> OpenFrame:
         """Open a frame of a market for the ticks it stands for, and send the tasks of its sums.
 
@@ -218,6 +229,7 @@ class Dispatcher:
             ticks: What the frame stands for; none when the book has moved.
             excluded_blocks: Gives the blocks of a currency and book version to leave out.
             before: The market of the frame before, whose quotes these are compared with.
+            give_way: Whether its sums are slow, so that those of other currencies go first.
 
         Raises:
             NoBook: Nothing is compiled for the currency.
@@ -229,7 +241,9 @@ class Dispatcher:
         if book is None:
             raise NoBook(market.currency)
         header = self._header(market, ticks, book, read_fx(self.frames.client))
-        frame = OpenFrame(header=header, market=market, ticks=ticks, opened_s=self.clock())
+        frame = OpenFrame(
+            header=header, market=market, ticks=ticks, opened_s=self.clock(), give_way=give_way
+        )
         if before is not None and abs((market.date - before.date).days) <= NEAR_DAYS:
             frame.moved = moved_quotes(before.curves, market.curves, self.sanity)
         if not self.frames.open(header):
@@ -257,7 +271,7 @@ class Dispatcher:
             moved=frame.moved,
             strict=self.strict,
         )
-        self.send_sums(msgspec.to_builtins(job))
+        self.send_sums(msgspec.to_builtins(job), frame.give_way)
         frame.note_sent(part, self.clock())
 
     # --- Detail ------------------------------------------------------------------------------

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 
 from feedbridge.bridge.currency_state import CurrencyState
 from feedbridge.bridge.detail_lifecycle import DetailLifecycle
-from feedbridge.bridge.dispatch import AcceptedTick, Dispatcher, NoBook, OpenFrame, apply_ticks
+from feedbridge.bridge.dispatch import (
+    AcceptedTick,
+    Dispatcher,
+    NoBook,
+    OpenFrame,
+    apply_ticks,
+    new_instruments,
+)
 from feedbridge.bridge.latency import Hops
 from feedbridge.bridge.ledger import Ledger
 from feedbridge.bridge.market_state import Board, Market
@@ -39,6 +46,10 @@ SLOW_NS, SLOW_FRAMES = 100_000_000, 10
 """Sums usually take milliseconds; those that take longer have new instruments or a new book. Their
 currency counts as slow until so many frames in a row were quick."""
 
+MANY_INSTRUMENTS = 100
+"""New instruments of a frame that cost more than a tenth of a second, as QuantLib makes each. Its
+sums and those of the frames after it, SLOW_FRAMES in all, give way: no other currency waits."""
+
 MAX_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
@@ -52,7 +63,8 @@ class FrameLifecycle:
 
     ``published`` counts published frames by currency, ``states`` frames by how they ended,
     ``resent`` parts that were sent again; ``slow`` counts down the quick frames that a slow
-    currency still needs. ``details`` follows each frame whose sums are published.
+    currency still needs, ``giving_way`` the frames whose sums still give way. ``details`` follows
+    each frame whose sums are published.
     ``ask_to_compile`` requests a compilation of all books.
     """
 
@@ -72,6 +84,7 @@ class FrameLifecycle:
     hops: Hops = field(init=False, default_factory=Hops)
     resent: int = field(init=False, default=0)
     slow: Counter[str] = field(init=False, default_factory=Counter)
+    giving_way: Counter[str] = field(init=False, default_factory=Counter)
     _books_at: float = field(init=False, default=0.0)
     _missing_at: float = field(init=False, default=0.0)
     _compile_at: dict[str, float] = field(init=False, default_factory=dict)
@@ -354,9 +367,20 @@ class FrameLifecycle:
         name = state.currency
         try:
             isolated = self.poison_trades.isolated_blocks
-            frame = self.dispatcher.open(market, ticks, isolated, state.published)
+            frame = self.dispatcher.open(
+                market, ticks, isolated, state.published, self._gives_way(name, market)
+            )
         except NoBook:
             self.ask_for_book(name)  # the ticks wait for it
             return
         self.poison_trades.forget_other_books(name, frame.header.book_version)
         state.open(frame)
+
+    def _gives_way(self, name: str, market: Market) -> bool:
+        """Whether the sums of a market are slow, or those of one shortly before were."""
+        before = self.currencies[name].published
+        if new_instruments(before, market) > MANY_INSTRUMENTS:
+            self.giving_way[name] = SLOW_FRAMES
+        elif self.giving_way[name]:
+            self.giving_way[name] -= 1
+        return self.giving_way[name] > 0

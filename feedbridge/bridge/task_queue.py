@@ -11,6 +11,9 @@ PRICE_DETAIL = "risk.workers.tasks.price_detail"
 PRICE_BLOCK_IN_ISOLATION = "risk.workers.tasks.price_block_carefully"
 """Tasks are sent by name, so that a bridge starts without loading numba and QuantLib."""
 
+DETAIL_QUEUE = "detail"
+"""Its processes run at a lower priority than those of the sums."""
+
 
 class PricingQueue:
     """Sends sums and blocks to price. Not thread-safe.
@@ -23,13 +26,13 @@ class PricingQueue:
         self._app = app
         self._producer: Any = None
 
-    def send_sums(self, payload: dict[str, Any]) -> None:
-        """Queue one part of the sums of a frame.
+    def send_sums(self, payload: dict[str, Any], give_way: bool = False) -> None:
+        """Queue one part of the sums of a frame; one that gives way waits with the detail.
 
         Raises:
             kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
         """
-        self._send(PRICE_SUMS, payload)
+        self._send(PRICE_SUMS, payload, **({"queue": DETAIL_QUEUE} if give_way else {}))
 
     def send_detail(self, payload: dict[str, Any]) -> None:
         """Queue some blocks of the detail of a frame; errors as ``send_sums``."""
@@ -39,12 +42,17 @@ class PricingQueue:
         """Queue an isolation run of one block; errors as ``send_sums``."""
         self._send(PRICE_BLOCK_IN_ISOLATION, payload)
 
-    def _send(self, task: str, payload: dict[str, Any]) -> None:
+    def _send(self, task: str, payload: dict[str, Any], **options: str) -> None:
         if self._producer is None:
             self._producer = self._app.amqp.Producer(self._app.connection_for_write())
         try:
             self._app.send_task(
-                task, args=[payload], producer=self._producer, retry=False, ignore_result=True
+                task,
+                args=[payload],
+                producer=self._producer,
+                retry=False,
+                ignore_result=True,
+                **options,
             )
         except Exception:
             self.close()  # a half-open connection must not be used again

@@ -309,7 +309,8 @@ def _price_sums(job: SumsJob, header: FrameHeader, published: int) -> str:
     if sums is None:
         # Other currencies get their turn; this process, or the next, goes on with the blocks.
         price_sums.apply_async(
-            args=[msgspec.to_builtins(msgspec.structs.replace(job, continued=True))]
+            args=[msgspec.to_builtins(msgspec.structs.replace(job, continued=True))],
+            queue=(price_sums.request.delivery_info or {}).get("routing_key"),
         )
         return "NETTING"
     if job.parts > 1:

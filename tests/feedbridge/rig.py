@@ -53,12 +53,14 @@ class Queue:
         self.jobs: list[dict[str, Any]] = []
         self.fails_at: set[int] = set()
         self.calls = 0
+        self.gave_way: list[bool] = []
 
-    def send_sums(self, payload: dict[str, Any]) -> None:
+    def send_sums(self, payload: dict[str, Any], give_way: bool = False) -> None:
         self.calls += 1
         if self.calls in self.fails_at:
             raise kombu.exceptions.OperationalError("broker away")
         self.jobs.append(payload)
+        self.gave_way.append(give_way)
 
     send_detail = send_sums
 
@@ -102,7 +104,7 @@ class Rig:
         dispatcher = Dispatcher(
             Frames(client),
             Books(client),
-            lambda payload: self.queue.send_sums(payload),
+            lambda payload, give_way: self.queue.send_sums(payload, give_way),
             lambda payload: self.detail_queue.send_detail(payload),
             numbers,
             parts_of=lambda trades: self.parts,

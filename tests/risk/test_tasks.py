@@ -134,7 +134,7 @@ def test_sums_that_take_long_to_net_hand_their_job_on(frames, books, monkeypatch
     """Other currencies are served between two runs, and no run counts as one that died."""
     sent = []
     monkeypatch.setattr(tasks, "NET_S", 0.0)
-    monkeypatch.setattr(tasks.price_sums, "apply_async", lambda args: sent.append(args[0]))
+    monkeypatch.setattr(tasks.price_sums, "apply_async", lambda args, queue: sent.append(args[0]))
     made = store(books, swap("A"), swap("B"), swap("C"), bond(), blocks=4)
     open_frame(frames, made.version, blocks=4)
     code, runs = run(made.version, blocks=4), 1
