@@ -12,6 +12,7 @@ import httpx
 
 from live_risk_client import stream as streaming
 from live_risk_client.connection import Connection, query
+from live_risk_client.control import Control
 from live_risk_client.decisions import Hedge, WhatIf
 from live_risk_client.table import Table, ladder_rows, with_units
 
@@ -28,7 +29,7 @@ ADDRESSES = {"positions": "bond-positions"}
 """Addresses of tables that are not called by their name."""
 
 
-class Client:
+class Client(Control):
     """Calls of one user to one Live Risk.
 
     Amounts are in the currency that the column's name or the column ``amounts_in`` says. DV01 is
@@ -203,63 +204,6 @@ class Client:
         about = {name: value for name, value in answer.items() if name != "groups"}
         return Table(rows, about)
 
-    def var(
-        self,
-        *,
-        level: Words = None,
-        group_by: str | None = None,
-        desk: str | None = None,
-        book: str | None = None,
-        type: str | None = None,
-        currency: str | None = None,
-        reporting_currency: str | None = None,
-    ) -> Table:
-        """VaR and expected shortfall by group and level, positive for a loss; the total first."""
-        answer = self._api.get(
-            "var/",
-            level=level,
-            group_by=group_by,
-            desk=desk,
-            book=book,
-            type=type,
-            currency=currency,
-            reporting_currency=reporting_currency,
-        )
-        whole = {**answer["total"], "group": "total"} if answer["total"] else None
-        groups = [{**each, "group": each[answer["group_by"]]} for each in answer["groups"]]
-        names = ("var", "expected_shortfall", "component_expected_shortfall")
-        rows = (
-            {
-                "group": each["group"],
-                "level_percent": level_of["level"],
-                "amounts_in": answer["amounts_in"],
-                **{name: level_of.get(name) for name in names},
-                "trades": each["trades"],
-                "failed": each["failed"],
-            }
-            for each in ([whole] if whole else []) + groups
-            for level_of in each["levels"]
-        )
-        return with_units(rows, about=answer)
-
-    def scenarios(self, *, group_by: str | None = None, **scope: Any) -> Table:
-        """P&L by scenario, with its approximations; ``about`` has the groups."""
-        answer = self._api.get("scenarios/", group_by=group_by, **scope)
-        money = answer["amounts_in"].lower()
-        rows = (
-            {
-                "scenario": each["scenario"],
-                "title": each["title"],
-                "set": each["set"],
-                "space": each["space"],
-                f"pnl_{money}": each["pnl"],
-                f"delta_approximation_{money}": each["approximation"]["delta"],
-                f"delta_gamma_approximation_{money}": each["approximation"]["delta_gamma"],
-            }
-            for each in answer["scenarios"]
-        )
-        return Table(rows, answer)
-
     def stream(
         self,
         *,
@@ -316,6 +260,8 @@ class Client:
         book: str = "",
         group_by: Words = None,
         reporting_currency: str | None = None,
+        var: bool = False,
+        limits: bool = False,
     ) -> WhatIf:
         """The book with trades that are not saved.
 
@@ -325,6 +271,8 @@ class Client:
             book: Of new trades that name none.
             group_by: Of the sums; default: currency.
             reporting_currency: Converts the sums.
+            var: Also what they do to VaR (``.answer["value_at_risk"]``).
+            limits: Also which limits would change (``.answer["limits"]``).
         """
         body = {"text": text, "entries": [dict(entry) for entry in entries], "book": book}
         answer = self._api.post(
@@ -332,6 +280,8 @@ class Client:
             {name: value for name, value in body.items() if value},
             group_by=group_by,
             reporting_currency=reporting_currency,
+            var=var or None,
+            limits=limits or None,
         )
         return WhatIf(answer)
 

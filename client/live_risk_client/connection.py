@@ -40,17 +40,25 @@ class Connection:
             ApiError: The call was refused.
             Unreachable: There was no answer.
         """
-        try:
-            answer = self.http.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{method} {self.http.base_url}{path}: {error!r}") from error
-        check(answer)
+        answer = self._answer(method, path, **options)
         if not answer.content:
             return None
         try:
             return answer.json()
         except ValueError as error:
             raise Unreachable(f"{answer.url} did not answer in JSON: is it the API?") from error
+
+    def content(self, path: str, **parameters: Any) -> bytes:
+        """A file; errors as ``call``."""
+        return self._answer("GET", path, params=query(parameters)).content
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = self.http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{method} {self.http.base_url}{path}: {error!r}") from error
+        check(answer)
+        return answer
 
     def pages(self, path: str, **parameters: Any) -> Iterator[tuple[Json, list[Json]]]:
         """Every page of a list, with its rows."""

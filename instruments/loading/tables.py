@@ -78,7 +78,7 @@ def read_table(content: bytes, kind: TableSpec, *, sheet: str | None = None) -> 
     packed = content.startswith(ZIP)
     if sheet is not None and not packed:
         raise BadFile(f"sheet {cells.shown(sheet)}: the file is not a workbook and has no sheets")
-    lines = _xlsx(content, sheet) if packed else _csv(content)
+    lines = _xlsx(content, sheet) if packed else csv_rows(content)
     number, first = next(lines, (0, []))
     names = first[: _last(first)]
     return _table(_header(names, kind), number, lines, nameless=len(first) - len(names))
@@ -174,7 +174,14 @@ def unknown_column(name: str, kind: TableSpec) -> str:
 # --- CSV -------------------------------------------------------------------------------------
 
 
-def _csv(content: bytes) -> Iterator[tuple[int, Cells]]:
+def csv_rows(content: bytes) -> Iterator[tuple[int, Cells]]:
+    """The rows of a CSV file that hold something, with their numbers in a spreadsheet.
+
+    The separator is a comma, a semicolon or a tab, whichever the first line has most of.
+
+    Raises:
+        BadFile: The file is no text, or a quote is not closed.
+    """
     text = _decoded(content)
     if "\0" in text:
         raise BadFile("The file holds NUL characters: it is not text; save it as CSV UTF-8")

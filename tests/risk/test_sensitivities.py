@@ -6,7 +6,9 @@ import csv
 import datetime as dt
 import io
 import math
+import re
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +199,71 @@ def test_the_command_writes_the_same_rows_and_the_charge(client, frames, tmp_pat
     assert out.getvalue().splitlines()[-1].endswith(f"{charge:,.2f} USD")
     with pytest.raises(CommandError, match="no close of 2024-03-06 is stored"):
         call_command("crif", "--date", "2024-03-06")
+
+
+def theirs(tmp_path, rows: list[dict[str, Any]], delimiter: str = ",") -> str:
+    """A CRIF file of another system."""
+    file = tmp_path / "theirs.csv"
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(file)
+
+
+def compared(capsys) -> tuple[list[dict[str, str]], str]:
+    printed = capsys.readouterr()
+    return list(csv.DictReader(io.StringIO(printed.out))), printed.err
+
+
+def test_rows_of_another_system_are_compared(
+    client, frames, settings, redis_url, tmp_path, capsys
+) -> None:
+    settings.REDIS_URL = redis_url
+    ours = get(client, "crif/")["rows"]
+    changed = [dict(row) for row in ours]
+    changed[0]["Amount"] += 1000.0
+    gone = changed.pop()
+    # A tenor in another way of writing, and an amount in two rows: both are the same sensitivity.
+    half = dict(changed[1], Amount=changed[1]["Amount"] / 2, Label1=f"{changed[1]['Label1']}y")
+    added = [*changed[:1], half, half, *changed[2:]]
+    other = dict(gone, RiskType="Risk_FX")
+    new = dict(gone, PortfolioID="ELSEWHERE", Amount=5.0)
+    call_command("crif", compare=Path(theirs(tmp_path, [*added, other, new], "\t")))
+    rows, said = compared(capsys)
+    first = [row for row in rows if float(row["Difference"])]
+    assert {row["PortfolioID"] for row in first if not row["Ours"]} == {"ELSEWHERE"}
+    by_size = sorted((1000.0, 5.0, abs(gone["Amount"])), reverse=True)
+    assert [abs(float(row["Difference"])) for row in first] == pytest.approx(by_size)
+    assert f"{len(ours) - 1:,} rows in both, 1 in ours alone, 1 in theirs alone" in said
+    assert "1 rows of Risk_FX are not compared" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"Amount": "1.234,50"}, "row 2, Amount: '1.234,50' is not a number"),
+        ({"Label1": "7"}, "row 2, Label1: '7' is no tenor in years; allowed: 0.25, 0.5"),
+        ({"Qualifier": "XXX"}, "row 2, Qualifier: 'XXX' is no currency with a market"),
+        (
+            {"AmountCurrency": "EUR"},
+            "row 2, AmountCurrency: 'EUR' is not the currency of the curve",
+        ),
+    ],
+)
+def test_a_wrong_row_of_a_file_to_compare_is_named(
+    client, frames, settings, redis_url, tmp_path, change, sentence
+) -> None:
+    settings.REDIS_URL = redis_url
+    row = get(client, "crif/?currency=USD")["rows"][0] | change
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        call_command("crif", compare=Path(theirs(tmp_path, [row])))
+
+
+def test_a_file_to_compare_that_is_none_is_refused(tmp_path) -> None:
+    with pytest.raises(CommandError, match="columns are missing: PortfolioID"):
+        call_command("crif", compare=Path(theirs(tmp_path, [{"a": 1}])))
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("crif", compare=tmp_path / "gone.csv")
+    with pytest.raises(CommandError, match="not together with --charge"):
+        call_command("crif", compare=tmp_path / "gone.csv", charge=True)

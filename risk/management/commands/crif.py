@@ -12,10 +12,12 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis import RedisError
 
+from instruments.loading.errors import BadFile
 from pricing.markets.conventions import CURRENCIES
 from risk.api import source
 from risk.explain.frame_closes import NoClose, closes_on, frame_of
 from risk.models import LIVE
+from risk.sensitivities.comparison import COMPARED, Sensitivities, compare, read
 from risk.sensitivities.rows import COLUMNS, LADDERS, PORTFOLIOS, charges, crif
 from risk.store.results import Rollup
 from riskproject.web.tables.formats import csv_bytes, of_rows
@@ -25,6 +27,7 @@ Prints the sensitivities of the frames that are published now, or of the stored 
 rows of the Common Risk Interchange Format (CSV): a row a desk, curve and tenor of the GIRR class.
 With --charge it prints the charge for GIRR delta of each desk instead, in three scenarios of
 correlations (Basel MAR21). An amount is (V(+1 bp) - V) / 0.0001, so -10,000 times a DV01.
+With --compare it prints these rows beside those of another system's file, and their differences.
 """
 
 
@@ -44,12 +47,16 @@ class Command(BaseCommand):
             help="which ladder is mapped: tents on zero rates (default), or quotes",
         )
         parser.add_argument("--by", choices=PORTFOLIOS, default="desk")
+        parser.add_argument(
+            "--compare", type=Path, metavar="FILE", help="a CRIF file of another system"
+        )
         parser.add_argument("--charge", action="store_true", help="the charge of each desk")
         parser.add_argument("--reporting", choices=CURRENCIES, default="USD", metavar="CCY")
         parser.add_argument("-o", "--out", type=Path, help="a file instead of the screen")
 
     def handle(self, **options: Any) -> None:
         """Print rows or charges; say on the screen of which frames they are."""
+        theirs = _theirs(options)
         rollups = self._frames(options)
         for rollup in rollups:
             self.stderr.write(
@@ -57,7 +64,10 @@ class Command(BaseCommand):
                 f"{rollup.priced:,} of {rollup.trades:,} trades priced"
             )
         out: Path | None = options["out"]
-        content = _charges(rollups, options) if options["charge"] else _rows(rollups, options)
+        if theirs is not None:
+            content = self._compared(rollups, theirs, options)
+        else:
+            content = _charges(rollups, options) if options["charge"] else _rows(rollups, options)
         if out is None:
             self.stdout.write(content, ending="")
             return
@@ -66,6 +76,22 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"--out {out}: {error.strerror}") from None
         self.stderr.write(f"written to {out}")
+
+    def _compared(
+        self, rollups: Sequence[Rollup], theirs: Sensitivities, options: dict[str, Any]
+    ) -> str:
+        rows = compare(crif(rollups, options["ladder"], options["by"]), theirs)
+        both = [row for row in rows if None not in (row["Ours"], row["Theirs"])]
+        self.stderr.write(
+            f"{len(both):,} rows in both, {sum(row['Theirs'] is None for row in rows):,} in ours "
+            f"alone, {sum(row['Ours'] is None for row in rows):,} in theirs alone; largest "
+            f"difference {max((abs(row['Difference']) for row in rows), default=0.0):,.2f}"
+        )
+        for name, count in sorted(theirs.other.items()):
+            self.stderr.write(f"{count:,} rows of {name or 'no RiskType'} are not compared")
+        return csv_bytes(
+            [of_rows("comparison", COMPARED, (list(r.values()) for r in rows))]
+        ).decode()
 
     def _frames(self, options: dict[str, Any]) -> Sequence[Rollup]:
         currencies = options["currency"] or CURRENCIES
@@ -90,6 +116,20 @@ class Command(BaseCommand):
                 "--date for stored closes (manage.py closes lists them)"
             )
         return found
+
+
+def _theirs(options: dict[str, Any]) -> Sensitivities | None:
+    file: Path | None = options["compare"]
+    if file is None:
+        return None
+    if options["charge"]:
+        raise CommandError("--compare: not together with --charge")
+    try:
+        return read(file.read_bytes())
+    except OSError as error:
+        raise CommandError(f"--compare {file}: {error.strerror}") from None
+    except BadFile as error:
+        raise CommandError(f"--compare {file}:\n{error}") from None
 
 
 def _rows(rollups: Sequence[Rollup], options: dict[str, Any]) -> str:

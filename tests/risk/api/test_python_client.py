@@ -79,6 +79,30 @@ def test_value_at_risk_and_scenarios_are_tables(risk: Client, live: Live) -> Non
     assert risk.scenarios().column("pnl_usd") == [each["pnl"] for each in stress]
 
 
+def test_sensitivities_limits_and_stored_days(risk: Client, live: Live, tmp_path: Path) -> None:
+    rows = live.get("crif/?currency=USD&ladder=par").json()["rows"]
+    assert list(risk.crif(currency="USD", ladder="par")) == rows
+    charges = live.get("girr-delta/?currency=USD&ladder=par").json()
+    table = risk.girr_delta(currency="USD", ladder="par")
+    (total,) = [row for row in table if row["desk"] == "total" and row["counts"]]
+    assert total["charge_usd"] == charges["total"]["charge"]
+    states = live.get("limit-states/").json()
+    assert list(risk.limits()) == states["limits"]
+    assert risk.limits().about["stamp"].keys() == states["stamp"].keys()
+    assert len(risk.breaches()) == live.get("limit-breaches/").json()["count"]
+    assert risk.closes(days=1).about["market"] == "live"
+    with pytest.raises(ApiError, match=r"manage\.py backtest"):
+        risk.backtest()
+    with pytest.raises(ApiError, match=r"manage\.py report"):
+        risk.report("2024-03-05", tmp_path / "day.xlsx")
+    with pytest.raises(ValueError, match=r"day.pdf: the ending must be one of .csv, .xlsx, .html"):
+        risk.report("2024-03-05", tmp_path / "day.pdf")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ApiError) as unknown:
+        risk.acknowledge(999_999, "error", "closed")
+    assert unknown.value.status in (400, 404)
+
+
 def test_what_if_and_hedge(risk: Client) -> None:
     book = _book(risk)
     found = risk.what_if("rec 50m USD 10Y 3.85", book=book, group_by="currency")
