@@ -70,12 +70,13 @@ faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 S
 soak: dev ## Random faults for a while, frames held to the oracle (MINUTES=30 SEED=1)
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
-lint: dev ## Check style, types, the direction of imports, and what bandit calls risky
+lint: dev ## Check style, types, the direction of imports, what bandit calls risky, and deploy/
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BANDIT)
+	@$(BIN)/python -m pytest --quiet tests/deploy
 
 audit: dev ## Run bandit, and look the packages up in a database of known vulnerabilities
 	@$(BANDIT)

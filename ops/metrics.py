@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -41,6 +42,7 @@ from ops.readiness import look_at_database
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import HOP_BUCKETS_MS, HOPS, STALE_S, BridgePulse, read_pulses
 from risk.store.results import CheckResult
+from riskproject.waiting_tasks import read_waiting
 
 TIMEOUT_S = 0.5
 UNREADABLE = (redis.RedisError, MsgspecError)
@@ -89,6 +91,7 @@ class SystemCollector:
     def _of_redis(self) -> Iterator[Metric]:
         state = read_state(self._frames)
         yield from processes(state)
+        yield from queues(self._frames.client, time.time_ns())
         yield from bridges(read_pulses(self._frames.client))
         yield from published(state, time.time())
         yield from details(state, time.time())
@@ -132,6 +135,24 @@ def processes(state: State) -> Iterator[Metric]:
     for kind in sorted(set(kinds)):
         family.add_metric([kind], kinds.count(kind))
     yield family
+
+
+def queues(client: Any, now_ns: int) -> Iterator[Metric]:
+    """Yield what waits in each Celery queue; scalers of workers read it."""
+    names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    tasks = GaugeMetricFamily(
+        "risk_queue_tasks", "Tasks waiting in a queue, taken by no worker", labels=["queue"]
+    )
+    age = GaugeMetricFamily(
+        "risk_queue_oldest_seconds",
+        "Age of the oldest waiting task; 0 while none waits, absent if its sender did not say",
+        labels=["queue"],
+    )
+    for found in read_waiting(client, names, now_ns):
+        tasks.add_metric([found.queue], found.tasks)
+        if found.oldest_s is not None:
+            age.add_metric([found.queue], found.oldest_s)
+    yield from (tasks, age)
 
 
 # --- Bridges ---------------------------------------------------------------------------------

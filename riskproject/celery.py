@@ -10,6 +10,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
+from riskproject import waiting_tasks
 from riskproject.celery_patches import kombu_guards, worker_guards
 from riskproject.logs import configure
 
@@ -17,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 
 kombu_guards.install()
 worker_guards.install()
+waiting_tasks.install()
 
 app = Celery("riskproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -43,7 +43,8 @@ class DetailLifecycle:
     """Opens details, sends their tasks and ends them.
 
     ``window`` is how many tasks of a currency are at the workers at most, so that a large book
-    leaves room for the others. ``published`` counts published details by currency, ``conflated``
+    leaves room for the others; with more processes than that, as many as can be busy and one that
+    waits. ``published`` counts published details by currency, ``conflated``
     frames that got no detail because a newer one was there, ``abandoned`` details that were given
     up, ``resent`` blocks that were sent again.
     """
@@ -57,6 +58,7 @@ class DetailLifecycle:
     conflated: int = field(init=False, default=0)
     abandoned: int = field(init=False, default=0)
     resent: int = field(init=False, default=0)
+    _processes: int = field(init=False, default=0)
     _look_at: float = field(init=False, default=0.0)
     _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
     _newest: dict[str, tuple[FrameHeader, bool]] = field(init=False, default_factory=dict)
@@ -76,6 +78,15 @@ class DetailLifecycle:
         """What keeps details from being published; "" when nothing does."""
         untouched = [name for name, detail in self._open.items() if detail.untouched]
         return f"detail workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
+
+    @property
+    def tasks_at_once(self) -> int:
+        """How many tasks of a currency are at the workers at most."""
+        return max(self.window, self._processes + 1)
+
+    def count_processes(self, processes: int) -> None:
+        """Use the processes that take tasks of the detail now: workers join and leave."""
+        self._processes = processes
 
     def follow(self, header: FrameHeader, *, whole: bool) -> None:
         """Have the detail of a frame made whose sums are published; ``whole`` if no block lacks."""
@@ -132,8 +143,8 @@ class DetailLifecycle:
     def _fill_window(self, detail: OpenDetail, present: set[int]) -> None:
         """Send blocks until as many tasks are out as the window has."""
         out = len({n for n in detail.attempts if n not in present} - detail.excluded)
-        size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.window)))
-        while detail.unsent and out <= (self.window - 1) * size:
+        size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.tasks_at_once)))
+        while detail.unsent and out <= (self.tasks_at_once - 1) * size:
             blocks = detail.unsent[:size]
             self.dispatcher.send_blocks(detail, blocks)
             del detail.unsent[: len(blocks)]

@@ -5,6 +5,7 @@ Readers ignore a heartbeat that is older than STALE_S: a bridge that hangs count
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kafka.errors import KafkaError
 from feedbridge.bridge.loop import Bridge
 from feedbridge.dead_letters.consumption_halt import HALTED_KEY, ConsumptionHalt, decode_halt
 from feedbridge.handover.resets import RESETS_KEY, Resets, decode_resets
-from risk.store.heartbeats import BRIDGES_KEY, BridgePulse
+from risk.store.heartbeats import BRIDGES_KEY, WORKERS_KEY, BridgePulse, living_workers
 
 EVERY_S = 0.25
 
@@ -25,8 +26,9 @@ class Heartbeat:
     """Writes the heartbeat of one bridge, and reads what operators tell all bridges.
 
     ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
-    Redis is healthy, one that hangs is not. ``halt`` is the record of halted consumption and
-    ``resets`` are the resets of sources, as they were at the last beat.
+    Redis is healthy, one that hangs is not. ``halt`` is the record of halted consumption,
+    ``resets`` are the resets of sources and ``detail_processes`` counts the processes that take
+    tasks of the detail, all as they were at the last beat.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Heartbeat:
         self.client, self.name, self.broker, self.file = client, name, broker, file
         self.halt: ConsumptionHalt | None = None
         self.resets: Resets = {}
+        self.detail_processes = 0
         self._next = 0.0
 
     def beat(self, bridge: Bridge) -> None:
@@ -56,8 +59,12 @@ class Heartbeat:
             pipe.hset(BRIDGES_KEY, self.name, msgspec.json.encode(pulse))
             pipe.get(HALTED_KEY)
             pipe.hgetall(RESETS_KEY)
-            _, halt, resets = pipe.execute()
+            pipe.hvals(WORKERS_KEY)
+            _, halt, resets, workers = pipe.execute()
         self.resets = decode_resets(resets)
+        with contextlib.suppress(msgspec.MsgspecError):  # of a release that we cannot read
+            living = living_workers(workers)
+            self.detail_processes = sum(w.processes for w in living if "detail" in w.queues)
         return decode_halt(halt)
 
     def _pulse(self, bridge: Bridge, lag: int) -> BridgePulse:

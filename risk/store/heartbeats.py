@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -139,7 +139,12 @@ def write_worker(client: Any, name: str, processes: int, queues: Collection[str]
 
 def alive_workers(client: Any) -> list[WorkerPulse]:
     """Return pricing workers with a heartbeat within WORKER_STALE_S."""
-    found = [_decode_worker(raw) for raw in client.hvals(WORKERS_KEY)]
+    return living_workers(client.hvals(WORKERS_KEY))
+
+
+def living_workers(words: Iterable[bytes]) -> list[WorkerPulse]:
+    """Return those heartbeats of workers that were written within WORKER_STALE_S."""
+    found = [_decode_worker(raw) for raw in words]
     return [pulse for pulse in found if pulse.age_s < WORKER_STALE_S]
 
 

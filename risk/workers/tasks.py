@@ -182,7 +182,9 @@ def _options() -> CurveOptions:
 @worker_init.connect
 def _warm(**_: Any) -> None:
     """Compile the kernel before the pool forks, so that no frame waits for it."""
+    begun_s = time.monotonic()
     warmup.compile_kernel()
+    log.info("loops are ready after %.1f s", time.monotonic() - begun_s)
 
 
 @worker_process_init.connect

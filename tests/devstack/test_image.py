@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from devstack.compose import Service, services_of
+from devstack.compose import services_of
 from devstack.env_file import with_secrets
 from devstack.errors import StackError
 from devstack.image import Engine, base_image, on_loopback, published_ports, run_words
 from devstack.stack import ServerURLs
+from tests.starts import essence, in_compose, procfile_lines
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -38,60 +38,15 @@ SERVICES = {one.name: one for one in services_of(ROOT / "docker-compose.yml", va
 
 #: In the Procfile alone: the demo's own feed. In compose alone: what `manage.py demo` does first.
 FEED, PREPARATION = {"replay"}, {"migrate"}
-#: Words in front of a program that say how it is run, not what.
-WRAPPERS = {"nice": 2, "env": 1, "exec": 0}
-#: Options that may differ: where a process listens, how much it says, what it is called.
-OWN_OPTIONS = {
-    "--host": 1,
-    "--port": 1,
-    "--address": 1,
-    "--server.address": 1,
-    "--server.port": 1,
-    "--instance": 1,
-    "--log-level": 1,
-    "--loglevel": 1,
-    "--logging": 1,
-    "--hostname": 1,
-    "-E": 0,
-}
-
-
-def procfile() -> dict[str, list[str]]:
-    lines = (ROOT / "Procfile").read_text().splitlines()
-    pairs = [line.split(": ", 1) for line in lines if line]
-    return {name: shlex.split(command.partition(" -- ")[2]) for name, command in pairs}
-
-
-def in_compose(service: Service) -> list[str]:
-    words = service.command
-    return shlex.split(words[2]) if words[:2] == ["sh", "-c"] else words
-
-
-def essence(words: list[str]) -> list[str]:
-    """Program and options, without what may differ."""
-    words = list(words)
-    while words[0] in WRAPPERS:
-        del words[: 1 + WRAPPERS[words[0]]]
-    if words[:2] == ["python", "-m"]:
-        del words[:2]
-    kept: list[str] = []
-    while words:
-        word = words.pop(0)
-        name, equals, _ = word.partition("=")
-        if name not in OWN_OPTIONS:
-            kept.append(word.strip("{}").replace("${", "$"))
-        elif not equals:
-            del words[: OWN_OPTIONS[name]]
-    return [re.sub(r"\$\{(\w+)\}", r"$\1", word) for word in kept]
 
 
 def test_compose_and_procfile_have_the_same_processes() -> None:
-    assert set(SERVICES) - PREPARATION == set(procfile()) - FEED
+    assert set(SERVICES) - PREPARATION == set(procfile_lines()) - FEED
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - PREPARATION))
 def test_a_process_is_the_same_program_with_the_same_options(name: str) -> None:
-    assert essence(in_compose(SERVICES[name])) == essence(procfile()[name])
+    assert essence(in_compose(SERVICES[name])) == essence(procfile_lines()[name])
 
 
 # --- The image has what they need ---------------------------------------------------------------

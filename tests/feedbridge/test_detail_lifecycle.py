@@ -92,6 +92,25 @@ def test_a_large_book_has_no_more_tasks_at_the_workers_than_its_window(rig, monk
     assert every_block(rig) == list(range(16))
 
 
+def test_workers_that_join_get_tasks_of_a_large_book_at_once(rig, monkeypatch):
+    monkeypatch.setattr(detail_lifecycle, "BLOCKS_PER_TASK", 2)
+    store(rig.books, *(swap(f"S{n}") for n in range(20)), blocks=16)
+    bridge = rig.ready(rig.bridge(patience=Patience(30.0, 60.0)))
+    details(bridge).count_processes(4)
+    rig.detail_works = False
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    rig.rounds(bridge, 0.2)
+    assert sent_blocks(rig) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # four at work, one waits
+    details(bridge).count_processes(0)
+    rig.work_detail(tasks=2)
+    rig.rounds(bridge, 0.2)
+    assert len(sent_blocks(rig)) == 5, "workers left: nothing more until there is room"
+    rig.detail_works = True
+    rig.run(caught_up(rig))
+    assert every_block(rig) == list(range(16))
+
+
 def test_a_lost_task_of_a_detail_is_sent_again(rig):
     store(rig.books, swap("A"), swap("B"), blocks=2)
     bridge = rig.ready(rig.bridge(patience=Patience(0.2, 60.0)))

@@ -209,6 +209,7 @@ class Command(BaseCommand):
                     stop.wait(KAFKA_RETRY_S)
                 heartbeat.beat(bridge)
                 bridge.reset_sources(heartbeat.resets)
+                bridge.lifecycle.details.count_processes(heartbeat.detail_processes)
                 if heartbeat.halt is not None and not options["accept_bad"]:
                     bridge.halt(heartbeat.halt.why)
             if bridge.halted:
