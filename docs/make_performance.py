@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md and docs/scaling.md from the benchmarks' results.
+"""Write the tables of performance.md, scaling.md and sizing.md from the benchmarks' results.
 
 Run from the root of the repository, after ``make bench``, ``make bench-e2e`` and
 ``make bench-scale``: ``python -m docs.make_performance``.
@@ -6,16 +6,17 @@ Run from the root of the repository, after ``make bench``, ``make bench-e2e`` an
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from docs import sizing_tables
+from docs.result_tables import GB, MB, Rows, result, table
+
 HERE = Path(__file__).parent
-PAGES = (HERE / "performance.md", HERE / "scaling.md")
-RESULTS = HERE.parent / "benchmarks" / "results"
+PAGES = (HERE / "performance.md", HERE / "scaling.md", HERE / "sizing.md")
 MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SIZES = (1_000, 10_000, 100_000)
 LARGE = (10_000, 100_000, 1_000_000)
@@ -26,24 +27,6 @@ PHASES = {
 }
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published")
 PROCESSES = ("bridge", "sums", "detail", "compiler")
-MB, GB = 2**20, 2**30
-
-Rows = list[Sequence[object]]
-
-
-def result(name: str) -> dict[str, Any]:
-    """A benchmark's result; empty when it has not been run."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown; a sentence when there is nothing to show."""
-    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    if not lines:
-        return "Not measured yet.\n"
-    rule = "|---" + "|--:" * (len(head) - 1) + "|"
-    return "\n".join(["| " + " | ".join(head) + " |", rule, *lines]) + "\n"
 
 
 def machines() -> str:
@@ -358,6 +341,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "large_books": large_books,
     "currencies": currencies,
     "left_out": left_out,
+    **sizing_tables.TABLES,
 }
 
 
