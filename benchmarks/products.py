@@ -32,9 +32,9 @@ from pricing.measures.block import make_ready, price_block
 from pricing.measures.groups import make_ready_groups, price_groups
 from pricing.measures.netting import net
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import last_payments
+from pricing.products.cash_flows import CHAINED, last_payments
 from pricing.products.flows import compile_block
-from pricing.products.registry import PRODUCTS
+from pricing.products.registry import PRODUCTS, as_security
 from pricing.products.terms import Terms
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -57,21 +57,25 @@ def main() -> None:
     (RESULTS / "products.json").write_text(json.dumps(result, indent=1) + "\n")
     for row in rows:
         print(
-            f"{row['product']:20} {row['currency']} {row['flows_a_trade']:7.1f} flows a trade, "
+            f"{row['product']:26} {row['currency']} {row['flows_a_trade']:7.1f} flows a trade, "
             f"{row['by_trade_us']:6.2f} us a trade, {row['netted_terms']:6,} netted terms, "
             f"{row['netted_us']:6.0f} us a book"
         )
 
 
 def samples() -> dict[tuple[str, str], list[Terms]]:
-    """The sample trades that still pay on the day, by product and currency; no price to solve."""
+    """The sample trades that still pay on the day, by product and currency; no quote to solve.
+
+    Those that compound what does not telescope are apart.
+    """
     found: dict[tuple[str, str], list[Terms]] = {}
     for terms in (*sample.trades(sample.SAMPLE_SIZE), *sample_products.trades()):
-        if getattr(terms, "clean_price", None) is not None:
-            terms = msgspec.structs.replace(terms, clean_price=None, z_spread_bp=25.0)
+        if (security := as_security(terms)) is not None and security.quote is not None:
+            terms = msgspec.structs.replace(security, z_spread_bp=25.0)
         block, failed = compile_block([terms])
         if not failed and last_payments(block)[0] > day_of(TODAY):
-            found.setdefault((terms.product, str(terms.currency)), []).append(terms)
+            chains = ", chains" if CHAINED in block.flows["kind"] else ""
+            found.setdefault((f"{terms.product}{chains}", str(terms.currency)), []).append(terms)
     missing = PRODUCTS.keys() - {product for product, _ in found}
     if missing:
         raise SystemExit(f"no sample trade of {', '.join(sorted(missing))}")

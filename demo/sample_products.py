@@ -14,6 +14,7 @@ from demo import sample_currencies
 from demo.sample import BOND_BOOK, SAMPLE_PREFIX
 from demo.sample_bonds import FOR_FUTURES, OTHERS, SampleBond, bonds
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
+from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.futures.bond_contract import read_bond_contract
 from pricing.products.futures.bond_future import OF_THE_BOND, BondFutureTerms, Deliverable
@@ -33,6 +34,7 @@ def trades(more_currencies: Sequence[str] = ()) -> list[Terms]:
         more_currencies: Others than those of ``sample_currencies`` that have trades, too.
     """
     return [
+        *_swaps(),
         *_basis_swaps(),
         *_zero_coupon_swaps(),
         *_fras(),
@@ -46,6 +48,48 @@ def trades(more_currencies: Sequence[str] = ()) -> list[Terms]:
             for terms in sample_currencies.trades(currency)
         ),
     ]
+
+
+def _swaps() -> list[Terms]:
+    """Swaps whose fixings count for days that are not their own, or compound with a spread."""
+    return [
+        SwapTerms(
+            trade_id=f"{PREFIX}SWAP-{number}",
+            book=book,
+            convention=convention,
+            pay_receive="receive" if number % 2 else "pay",
+            notional=25e6,
+            effective_date=start,
+            termination_date=end,
+            fixed_rate=rate,
+            **given,
+        )
+        for number, book, convention, start, end, rate, given in _SWAPS
+    ]
+
+
+_SWAPS: tuple[tuple[int, str, str, dt.date, dt.date, float, dict[str, Any]], ...] = (
+    (
+        *(1, "USD-SWAPS", "USD-SOFR-OIS", dt.date(2024, 3, 20), dt.date(2029, 3, 20), 0.0385),
+        {"lookback_days": 5, "float_frequency": "3M", "spread_bp": 15.0},
+    ),
+    (
+        *(2, "USD-SWAPS", "USD-SOFR-OIS", dt.date(2024, 6, 18), dt.date(2028, 6, 18), 0.039),
+        {"lockout_days": 2, "float_frequency": "6M"},
+    ),
+    (
+        *(3, "GBP-SWAPS", "GBP-SONIA-OIS", dt.date(2024, 1, 17), dt.date(2030, 1, 17), 0.0365),
+        {"compounding_method": "straight", "spread_bp": 42.0},
+    ),
+    (
+        *(4, "EUR-EURIBOR", "EUR-EURIBOR-6M", dt.date(2024, 9, 18), dt.date(2031, 9, 18), 0.0255),
+        {"compounding_method": "flat", "float_frequency": "1Y", "spread_bp": 20.0},
+    ),
+    (
+        *(5, "USD-CLIENTS", "USD-SOFR-OIS", dt.date(2024, 2, 21), dt.date(2027, 2, 21), 0.0415),
+        {"overnight_method": "averaged", "lookback_days": 2, "lockout_days": 1},
+    ),
+)
 
 
 def _basis_swaps() -> list[Terms]:
@@ -227,7 +271,15 @@ _NOTES: tuple[tuple[int, str, str, float, dt.date, dt.date, float, dict[str, Any
         *(4, "GBP-GILTS", "SONIA", 12e6, dt.date(2023, 1, 18), dt.date(2028, 1, 18), 60.0),
         {"z_spread_bp": 48.0, **_SHIFTED},
     ),
+    (
+        *(5, "USD-TREASURIES", "SOFR", 10e6, dt.date(2024, 4, 16), dt.date(2027, 4, 16), 80.0),
+        {"clean_price": 100.1, "lookback_days": 5, "lockout_days": 2},
+    ),
 )
+
+
+BILL, DISCOUNT_RATE = f"{SAMPLE_PREFIX}BILL", 0.0405
+"""The bill is quoted by its discount rate, as its market does."""
 
 
 def _positions() -> list[Terms]:
@@ -236,7 +288,8 @@ def _positions() -> list[Terms]:
             trade_id=f"{PREFIX}{bond.code.removeprefix(SAMPLE_PREFIX)}",
             book=BOND_BOOK[bond.currency],
             face_amount=5e6 * number * (-1 if number == 2 else 1),
-            z_spread_bp=10.0 * number,
+            quoted_yield=DISCOUNT_RATE if bond.code == BILL else None,
+            z_spread_bp=None if bond.code == BILL else 10.0 * number,
             **bond.static,
         )
         for number, bond in enumerate(OTHERS, start=1)

@@ -253,9 +253,9 @@ def release(trade_id: str) -> bool:
 
 
 def store_spreads(spreads_bp: Mapping[str, float]) -> int:
-    """Keep the z-spreads that prices have made; returns how many positions took theirs.
+    """Keep the z-spreads that quotes have made; returns how many positions took theirs.
 
-    A position that got a spread or another price meanwhile is left as it is.
+    A position that got a spread or another quote meanwhile is left as it is.
     """
     rounded = {name: round(Decimal(repr(bp)), SPREAD_DIGITS) for name, bp in spreads_bp.items()}
     stored = 0
@@ -271,7 +271,7 @@ def store_spreads(spreads_bp: Mapping[str, float]) -> int:
 def _store_spreads_of(model: type[SecurityTrade], spreads_bp: Mapping[str, Decimal]) -> int:
     """The same for the positions of one table."""
     waiting = model._default_manager.select_for_update().filter(
-        trade_id__in=_one_of(spreads_bp), clean_price__isnull=False, z_spread_bp__isnull=True
+        model.waiting(), trade_id__in=_one_of(spreads_bp)
     )
     stored = list(waiting)
     for position in stored:

@@ -25,9 +25,9 @@ from pricing.limits import FX_MAX
 from pricing.markets import calendars, conventions
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.registry import PRODUCTS
-from pricing.products.terms import Terms, decode
+from pricing.products.terms import QUOTE, Terms, decode
 
-POSITION_FIELDS = ("trade_id", "book", "face_amount", "clean_price", "z_spread_bp")
+POSITION_FIELDS = ("trade_id", "book", "face_amount", *QUOTE, "z_spread_bp")
 STATIC_FIELDS = tuple(f for f in BondTerms.__struct_fields__ if f not in POSITION_FIELDS)
 """Fields of BondTerms that belong to the bond itself and not to a position."""
 

@@ -298,10 +298,11 @@ def unsolved(entries: Iterable[Entry], solved: Mapping[str, Mapping[str, float]]
 
 
 def _waits(entry: Entry) -> bool:
-    security = issubclass(TRADE_KINDS[entry.kind], SecurityTrade)
-    priced = entry.row.get("clean_price") not in (None, "")
+    model = TRADE_KINDS[entry.kind]
+    quotes = model.quotes if issubclass(model, SecurityTrade) else ()
+    quoted = any(entry.row.get(name) not in (None, "") for name in quotes)
     spread = entry.row.get("z_spread_bp") not in (None, "")
-    return bool(entry.solve) or (security and priced and not spread)
+    return bool(entry.solve) or (quoted and not spread)
 
 
 def book_entries(

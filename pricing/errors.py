@@ -136,16 +136,16 @@ class NothingAfterSettlement(Unpriceable):
 
 
 class SpreadNotSolved(PricingError):
-    """A bond came with a price and no spread: it waits for the first market of its curve."""
+    """A bond came with a quote and no spread: it waits for the first market of its curve."""
 
     code = "SPREAD_NOT_SOLVED"
 
-    def __init__(self, clean_price: float) -> None:
-        super().__init__(clean_price)
-        self.clean_price = clean_price
+    def __init__(self, quote: str) -> None:
+        super().__init__(quote)
+        self.quote = quote
 
     def __str__(self) -> str:
-        return f"clean price {self.clean_price:g}: its z-spread is solved on the next market"
+        return f"{self.quote}: its z-spread is solved on the next market"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,7 @@ TENOR_ALLOWED = (
 RATE = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)%?")
 RATE_ALLOWED = "a rate in percent such as 3.85; left out, or par: the par rate of the market"
 PRICE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+QUOTED_YIELD = re.compile(r"@(-?[0-9]+(?:\.[0-9]+)?)%")
 THIRTY_SECONDS = re.compile(r"([0-9]+)-([0-2][0-9]|3[01])([0-7+]?)")
 """Of 1 per 100 of face, and eighths of them; + is four eighths. Source: US Department of the
 Treasury and CME, 'Calculating U.S. Treasury Pricing': 'price-in-32nds'."""
@@ -331,10 +332,7 @@ def _bond(words: _Words, face: Decimal, code: str) -> Understood:
         given = {"z_spread_bp": _number("z_spread_bp", spread[0][2:], "bp, such as z=25")}
         at = f"a z-spread of {_shown(given['z_spread_bp'])} bp"
     else:
-        price = _price(words)
-        if price is None:
-            raise BadInput("clean_price", None, f"it is missing: {PRICE_ALLOWED}, or z=25 in bp")
-        given, at = {"clean_price": price}, f"a clean price of {_shown(price)}"
+        given, at = _bond_quote(words)
     words.end("book", "id")
     return Understood(
         action="new",
@@ -343,6 +341,19 @@ def _bond(words: _Words, face: Decimal, code: str) -> Understood:
         row={"bond": code, "face_amount": face, **given, **_book(words)},
         sentence=f"{_side(face)} {abs(face):,f} face of {code} at {at}",
     )
+
+
+def _bond_quote(words: _Words) -> tuple[dict[str, Decimal], str]:
+    """A clean price, or with a % sign a yield as the market of the bond quotes it."""
+    found = QUOTED_YIELD.fullmatch(words.left[0]) if words.left else None
+    if found:
+        words.left.pop(0)
+        return {"quoted_yield": Decimal(found[1]) / 100}, f"a quoted yield of {found[1]} %"
+    price = _price(words)
+    if price is None:
+        allowed = f"it is missing: {PRICE_ALLOWED}, a yield such as @4.25%, or z=25 in bp"
+        raise BadInput("clean_price", None, allowed)
+    return {"clean_price": price}, f"a clean price of {_shown(price)}"
 
 
 def _price(words: _Words) -> Decimal | None:

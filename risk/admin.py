@@ -16,6 +16,7 @@ from instruments import validation
 from instruments.admin.shared.display_format import MISSING, amount
 from instruments.admin.shared.panel import Panel, register_live
 from pricing.errors import BadInput
+from pricing.products.terms import QUOTE
 from risk.api import previewer, source
 from risk.limits import admin_pages
 from risk.queries import cash_flows, trade_detail
@@ -147,8 +148,8 @@ def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
 
 
 def _unpriced(kind: str, terms: Mapping[str, object]) -> dict[str, Any]:
-    """The given fields as JSON has them; flows do not depend on a bond's price."""
-    made = validation.terms_of(kind, {**terms, "clean_price": None, "z_spread_bp": None})
+    """The given fields as JSON has them; flows do not depend on a bond's quote."""
+    made = validation.terms_of(kind, {**terms, **dict.fromkeys((*QUOTE, "z_spread_bp"))})
     given = msgspec.to_builtins(made)
     return {name: value for name, value in given.items() if value is not None}
 

@@ -140,8 +140,9 @@ class SwapAdmin(TradeAdmin):
             ("first_regular_date", "last_regular_date"), ("roll_day", "stub_index"),
             "notional_schedule", "fixed_rate_schedule",
         )}),
-        ("Overnight leg", {"classes": ("collapse",), "fields": (
-            ("overnight_method", "lookback_days", "observation_shift"),
+        ("Overnight leg and compounding", {"classes": ("collapse",), "fields": (
+            ("overnight_method", "lookback_days", "observation_shift", "lockout_days"),
+            "compounding_method",
         )}),
         ("Convention overrides", {"classes": ("collapse",), "fields": (
             ("fixed_frequency", "fixed_day_count"), ("float_frequency", "float_day_count"),

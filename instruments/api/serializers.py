@@ -62,8 +62,20 @@ class CodeField(serializers.SlugRelatedField[Any]):
         return found
 
 
+class WordField(serializers.ChoiceField):
+    """One of some words; the sentence on another one lists them."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        allowed = ", ".join(str(word) for word in self.choices if word)
+        sentence = f'"{{input}}" is not a valid choice; allowed: {allowed}'
+        self.error_messages["invalid_choice"] = sentence
+
+
 class RowSerializer(serializers.ModelSerializer[Any]):
     """Base: refuses unknown fields, asks the model, keeps to the version that was read."""
+
+    serializer_choice_field = WordField
 
     version = serializers.IntegerField(
         required=False,

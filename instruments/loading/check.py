@@ -199,7 +199,7 @@ class Checker:
 
     def _compare(self, row: Any, stored: Any, version: object, result: RowResult) -> None:
         if stored is not None and isinstance(row, SecurityTrade):
-            row.forget_spread_of(stored.clean_price, stored.z_spread_bp)
+            row.forget_spread_of(stored)
         for column in self.kind.stored:
             new, old = column.text(row), "" if stored is None else column.text(stored)
             if new != old:

@@ -56,9 +56,9 @@ SWAP_FIELDS = (
     "termination_date", "fixed_rate", "book", "status", "counterparty", "trade_date",
     "clearing_house", "spread_bp", "payment_lag", "first_regular_date", "last_regular_date",
     "notional_schedule", "fixed_rate_schedule", "overnight_method", "lookback_days",
-    "observation_shift", "roll_day", "stub_index", "fixed_frequency", "fixed_day_count",
-    "float_frequency", "float_day_count", "floating_index", "calendar",
-    "business_day_convention", "end_of_month", "discount_curve", "forecast_curve",
+    "observation_shift", "lockout_days", "compounding_method", "roll_day", "stub_index",
+    "fixed_frequency", "fixed_day_count", "float_frequency", "float_day_count", "floating_index",
+    "calendar", "business_day_convention", "end_of_month", "discount_curve", "forecast_curve",
     *FEES,
 )  # fmt: skip
 BASIS_SWAP_FIELDS = (
@@ -90,8 +90,9 @@ NOTE_FIELDS = (
     "trade_id", "name", "isin", "floating_index", "face_amount", "issue_date", "maturity_date",
     "spread_bp", "book", "clean_price", "z_spread_bp", "status", "spread_schedule",
     "first_coupon_date", "penultimate_coupon_date", "payment_frequency", "day_count",
-    "fixing_days", "lookback_days", "observation_shift", "payment_lag", "settlement_days",
-    "ex_coupon_days", "calendar", "business_day_convention", "end_of_month", "discount_curve",
+    "fixing_days", "lookback_days", "observation_shift", "lockout_days", "payment_lag",
+    "settlement_days", "ex_coupon_days", "calendar", "business_day_convention", "end_of_month",
+    "discount_curve",
     "forecast_curve",
     "traded_price", *FEES,
 )  # fmt: skip
@@ -172,7 +173,8 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 key=("trade_id",),
                 fields=(
                     *("trade_id", "bond", "face_amount", "book"),
-                    *("clean_price", "z_spread_bp", "status", "traded_price", *FEES),
+                    *("clean_price", "z_spread_bp", "quoted_yield", "yield_type"),
+                    *("status", "traded_price", *FEES),
                 ),
                 meanings={**TRADE, "bond": "code or ISIN of the bond"},
                 example={

@@ -56,7 +56,14 @@ class FloatingRateNote(SecurityTrade):
         help_text=f"business days from observation to accrual of an overnight index; {NONE}",
     )
     observation_shift = models.BooleanField(
-        null=True, blank=True, help_text="true with lookback_days: days are weighted as observed"
+        null=True,
+        blank=True,
+        help_text="true: the days that fixings count for are earlier too; empty: no",
+    )
+    lockout_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text=f"last fixings of a period that repeat the one before them; {NONE}",
     )
     payment_lag = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=f"business days from accrual end to payment; {NONE}"

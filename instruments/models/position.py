@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
-from typing import Any
+from functools import cache, reduce
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -25,8 +26,24 @@ def traded_price_is_per_100(table: str) -> models.CheckConstraint:
     )
 
 
+class YieldKind(models.TextChoices):
+    """What a quoted yield is: the measures of the same names."""
+
+    YTM = "ytm", "yield of the market"
+    DISCOUNT_YIELD = "discount_yield", "discount rate"
+    MONEY_MARKET_YIELD = "money_market_yield", "money market yield"
+    BOND_EQUIVALENT_YIELD = "bond_equivalent_yield", "bond equivalent yield"
+
+
 class SecurityTrade(Trade):
-    """Base of positions in securities, which are quoted by price; less than zero is short."""
+    """Base of positions in securities, which are quoted by price; less than zero is short.
+
+    ``quotes`` are the columns that make the z-spread, of which one may be given, and
+    ``quote_types`` those that say what it is.
+    """
+
+    quotes: ClassVar[tuple[str, ...]] = ("clean_price",)
+    quote_types: ClassVar[tuple[str, ...]] = ()
 
     clean_price = models.DecimalField(
         max_digits=14,
@@ -65,17 +82,29 @@ class SecurityTrade(Trade):
         return Decimal(values["face_amount"] * price / 100 + (fee or 0))
 
     def save(self, **kwargs: Any) -> None:
-        """Save; a new price drops the spread that the old one has made."""
-        if not self._state.adding and self.clean_price is not None:
-            before = type(self)._base_manager.filter(pk=self.pk)
-            price, spread = before.values_list("clean_price", "z_spread_bp").first() or (None, None)
-            self.forget_spread_of(price, spread)
+        """Save; a new quote drops the spread that the old one has made."""
+        if not self._state.adding and self.is_quoted:
+            stored = type(self)._base_manager.filter(pk=self.pk).first()
+            if stored is not None:
+                self.forget_spread_of(stored)
         super().save(**kwargs)
 
-    def forget_spread_of(self, price: Decimal | None, spread_bp: Decimal | None) -> None:
-        """Clear a spread that was solved from an earlier price; keep one that a user entered."""
-        priced_anew = self.clean_price is not None and price != self.clean_price
-        if priced_anew and spread_bp == self.z_spread_bp:
+    @property
+    def is_quoted(self) -> bool:
+        """Whether a quote makes its z-spread."""
+        return any(getattr(self, name) is not None for name in self.quotes)
+
+    @classmethod
+    def waiting(cls) -> Q:
+        """The positions with a quote that has made no z-spread yet."""
+        quoted = [Q((f"{name}__isnull", False)) for name in cls.quotes]
+        return Q(reduce(operator.or_, quoted), z_spread_bp__isnull=True)
+
+    def forget_spread_of(self, stored: SecurityTrade) -> None:
+        """Clear a spread that was solved from an earlier quote; keep one that a user entered."""
+        names = (*self.quotes, *self.quote_types)
+        quoted_anew = any(getattr(self, name) != getattr(stored, name) for name in names)
+        if self.is_quoted and quoted_anew and stored.z_spread_bp == self.z_spread_bp:
             self.z_spread_bp = None
 
     def doubts(self) -> dict[str, str]:
@@ -89,10 +118,27 @@ class BondPosition(SecurityTrade):
 
     product = "bond"
     end_date = "bond__maturity_date"
+    quotes = ("clean_price", "quoted_yield")
+    quote_types = ("yield_type",)
 
     bond = models.ForeignKey(Bond, on_delete=models.PROTECT, related_name="positions")
     face_amount = models.DecimalField(
         max_digits=20, decimal_places=2, help_text="in the bond's currency; negative is short"
+    )
+    quoted_yield = models.DecimalField(
+        max_digits=14,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="decimal per year, in place of a clean price: a yield, or a discount rate; "
+        "determines the z-spread",
+    )
+    yield_type = models.CharField(
+        max_length=21,
+        blank=True,
+        choices=YieldKind,
+        help_text="what the quoted yield is; empty: what the market quotes, which is the discount "
+        "rate for US Treasury bills",
     )
 
     class Meta(Trade.Meta):
@@ -101,6 +147,19 @@ class BondPosition(SecurityTrade):
             models.CheckConstraint(
                 condition=Q(clean_price__isnull=True) | Q(clean_price__gt=0, clean_price__lte=1000),
                 name="position_clean_price_is_per_100",
+            ),
+            models.CheckConstraint(
+                condition=Q(quoted_yield__isnull=True)
+                | Q(quoted_yield__gte=-0.2, quoted_yield__lte=1, clean_price__isnull=True),
+                name="position_has_one_quote",
+                violation_error_message="quoted_yield: a decimal rate, -0.2 to 1, where no "
+                "clean_price is given",
+            ),
+            models.CheckConstraint(
+                condition=Q(yield_type="")
+                | Q(yield_type__in=YieldKind.values, quoted_yield__isnull=False),
+                name="position_yield_type_is_of_a_yield",
+                violation_error_message="yield_type: what quoted_yield is, where that is given",
             ),
             traded_price_is_per_100("position"),
             models.CheckConstraint(

@@ -28,6 +28,14 @@ class OvernightMethod(models.TextChoices):
     AVERAGED = "averaged", "averaged"
 
 
+class CompoundingMethod(models.TextChoices):
+    """How the spread of a leg compounds."""
+
+    SPREAD_EXCLUSIVE = "spread_exclusive", "spread exclusive"
+    STRAIGHT = "straight", "straight"
+    FLAT = "flat", "flat"
+
+
 class Swap(Trade):
     """A fixed-floating swap. What is empty comes from its convention."""
 
@@ -70,10 +78,25 @@ class Swap(Trade):
         max_length=10, blank=True, choices=OvernightMethod, help_text="empty: compounded"
     )
     lookback_days = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="of an overnight leg, with observation_shift; empty: none"
+        null=True, blank=True, help_text="business days by which fixings are earlier; empty: none"
     )
     observation_shift = models.BooleanField(
-        null=True, blank=True, help_text="whether the observed period is shifted, with its days"
+        null=True,
+        blank=True,
+        help_text="true: the days that fixings count for are earlier too; empty: no",
+    )
+    lockout_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="last fixings of a period that repeat the one before them; empty: none",
+    )
+    compounding_method = models.CharField(
+        max_length=16,
+        blank=True,
+        choices=CompoundingMethod,
+        help_text="straight: the spread compounds with the fixings; flat: it compounds by the "
+        "fixings alone; empty: it is added. An IBOR leg with a method compounds its fixings to "
+        "each payment of a longer float_frequency",
     )
     roll_day = models.CharField(
         max_length=3, blank=True, help_text="day of the month of unadjusted dates, or IMM"

@@ -70,31 +70,34 @@ def fit_government_curve(
     left_out: list[Failure] = []
     for terms in book:
         try:
-            if terms.clean_price is None or _discount_curve(terms) != curve:
+            if terms.quote is None or _discount_curve(terms) != curve:
                 continue
-            flows = price_security(terms, curves, solved).flows()
+            priced = price_security(terms, curves, solved)
+            flows, clean = priced.flows(), priced.clean_from_quote(terms)
             payments = Payments(
                 amounts=flows.amounts,
                 years=(flows.days - day_of(date)) / YEAR,
                 settled=(flows.settled - day_of(date)) / YEAR,
-                dirty=terms.clean_price + flows.accrued_per_100,
+                dirty=clean + flows.accrued_per_100,
             )
-            used.append((terms, payments, flows.accrued_per_100))
+            used.append((terms, payments, clean))
         except PricingError as error:
             failed = Failure(trade_id=terms.trade_id, code=error.code, message=str(error))
             left_out.append(failed)
     if not used:
-        raise BadInput("bonds", 0, f"at least one with a clean price on {curve}")
+        raise BadInput("bonds", 0, f"at least one with a clean price or a quoted yield on {curve}")
     found = fit_bonds([payments for _, payments, _ in used], model)
     bonds = [
         RichCheap(
             trade_id=terms.trade_id,
             maturity=terms.maturity_date,
-            clean=float(terms.clean_price or 0.0),
-            model_clean=float(dirty - accrued),
+            clean=clean,
+            model_clean=float(dirty) - (payments.dirty - clean),
             cheap_bp=float(cheap),
         )
-        for (terms, _, accrued), dirty, cheap in zip(used, found.dirty, found.cheap_bp, strict=True)
+        for (terms, payments, clean), dirty, cheap in zip(
+            used, found.dirty, found.cheap_bp, strict=True
+        )
     ]
     return GovernmentCurve(found.curve, bonds, left_out)
 

@@ -21,7 +21,9 @@ from pricing.curves.fixings import Fixings, Histories
 from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
 from pricing.explain.market import Period
+from pricing.kernel_arrays import Flows
 from pricing.markets.calendars import date_of, day_of
+from pricing.measures.compounding.netted import NumberedChains, number_chains
 from pricing.measures.delivery.choice import Choices, flows_to_price, fold_values
 from pricing.measures.groups import ReadyGroups, gradients, make_ready_groups
 from pricing.measures.netted_terms import NumberedTerms, number_terms, point_of
@@ -57,15 +59,19 @@ class TradeFlows:
         """Curve and day of each point."""
         return self.dated.point_curve, self.dated.point_day
 
+    def _flows(self, factors: FloatArray) -> Flows:
+        dated = self.dated
+        return flows_to_price(dated.flows, dated.deliveries, dated.chains, factors)
+
     def values(self, factors: FloatArray) -> FloatArray:
         """Value of each trade; a failed one is worth 0 here."""
-        flows = flows_to_price(self.dated.flows, self.dated.deliveries, factors)
+        flows = self._flows(factors)
         return kernel.value(flows, factors)
 
     def node_gradient(self, factors: FloatArray, grid: Grid) -> FloatArray:
         """Derivatives of each trade's value."""
         tables = grid.tables(*self.points)
-        flows = flows_to_price(self.dated.flows, self.dated.deliveries, factors)
+        flows = self._flows(factors)
         return kernel.value_and_gradients(flows, factors, tables, grid.size).node
 
 
@@ -86,13 +92,19 @@ class NettedFlows:
 
     @cached_property
     def points(self) -> tuple[IntArray, IntArray]:
-        """Curve and day of each point."""
-        return point_of(self._numbered.point)
+        """Curve and day of each point; those of chains stand behind the others."""
+        return point_of(np.concatenate((self._numbered.point, self._chains.point)))
+
+    @cached_property
+    def _chains(self) -> NumberedChains:
+        return number_chains(self.netted.chains)
 
     def values(self, factors: FloatArray) -> FloatArray:
         """Value of each group."""
-        found = group_values(self._numbered.flows, factors[:, None])
-        return fold_values(found, self._choices)
+        own, of_chains = np.split(factors[:, None], [len(self._numbered.point)])
+        found = group_values(self._numbered.flows, own)
+        folded = fold_values(found, self._choices)
+        return np.asarray(folded + self._chains.values(of_chains, len(folded))[:, 0])
 
     @cached_property
     def _ready(self) -> dict[int, ReadyGroups]:
@@ -104,7 +116,7 @@ class NettedFlows:
         if ready is None or ready.grid is not grid:
             ready = self._ready[id(grid)] = make_ready_groups(self.netted, grid)
         three = np.repeat(factors[:, None], 3, axis=1)
-        return gradients(ready, three).node
+        return gradients(ready, *np.split(three, [len(self._numbered.point)])).node
 
 
 class PeriodBlock(NamedTuple):

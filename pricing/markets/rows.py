@@ -164,6 +164,8 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             that which accrues as coupons count (``as_coupons``), except in the last period.
         bill_yield: Yield of a zero-coupon security issued for a year or less: ``coupon_equivalent``
             (US Treasury bills), a day count for simple interest, or None: as other securities.
+        bill_quote: What a quoted yield of such a security is, where nothing else is said: its
+            yield, or the discount rate.
         discount_curve: None: the ``bond_discount_curve`` of the bond's currency.
     """
 
@@ -184,6 +186,7 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     yield_payment_dates: Literal["nominal", "business_days"]
     yield_accrues: Literal["as_paid", "as_coupons"] = "as_paid"
     bill_yield: str | None = None
+    bill_quote: Literal["ytm", "discount_yield"] = "ytm"
     discount_curve: str | None = None
     sources: Sources
 

@@ -22,6 +22,7 @@ from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows, Tables
 from pricing.measures import formulas
+from pricing.measures.compounding.chains import NO_CHAINS, Chains
 from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, flows_to_price
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.table import BY_NAME, MEASURES, REQUIRED
@@ -47,6 +48,7 @@ class ReadyBlock:
         grid: Nodes of the curves on the date.
         tables: Dependence of the points on the nodes.
         deliveries: The flows of which a market chooses some.
+        chains: The flows that compound what does not telescope.
         par: What the par rates of some products need beside value and annuity.
     """
 
@@ -59,6 +61,7 @@ class ReadyBlock:
     grid: Grid
     tables: Tables
     deliveries: Deliveries = NO_DELIVERIES
+    chains: Chains = NO_CHAINS
     par: ParTerms = NO_PAR_TERMS
 
     @cached_property
@@ -109,6 +112,7 @@ def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
         grid=grid,
         tables=grid.tables(dated.point_curve, dated.point_day),
         deliveries=dated.deliveries,
+        chains=dated.chains,
         par=par_terms(dated.block),
     )
 
@@ -116,7 +120,7 @@ def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
 def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRisk:
     """All measures of all trades of a block at one quote vector."""
     discount = ready.grid.discount(ready.tables, solved.x)
-    flows = flows_to_price(ready.flows, ready.deliveries, discount)
+    flows = flows_to_price(ready.flows, ready.deliveries, ready.chains, discount)
     found = kernel.value_and_gradients(flows, discount, ready.tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
     with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
@@ -125,7 +129,7 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
             annuity=found.annuity,
             ladder_par=found.node @ (solved.jacobian * -ONE_BP),
             krd=found.tent * -ONE_BP,
-            spread_slope=_spread_slope(ready, discount),
+            spread_slope=_spread_slope(ready, flows, discount),
             value_up=up,
             value_down=down,
         )
@@ -143,14 +147,14 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
     return replace(risk, failures=(*risk.failures, *_not_numbers(ready, bad)))
 
 
-def _spread_slope(ready: ReadyBlock, discount: FloatArray) -> FloatArray:
+def _spread_slope(ready: ReadyBlock, flows: Flows, discount: FloatArray) -> FloatArray:
     """Derivative of the value to a continuous spread over the discount curve; shape (n,).
 
     It is 0 where ``cs01`` is not a measure of the product.
     """
     wanted = np.ones(len(ready.trade_ids), dtype=bool)
     wanted[ready.unsupported["cs01"]] = False
-    return kernel.spread_slope(ready.flows, discount, ready.years, wanted)
+    return kernel.spread_slope(flows, discount, ready.years, wanted)
 
 
 def blank_unsupported(values: Mapping[str, FloatArray], products: Sequence[str]) -> None:
@@ -183,7 +187,8 @@ def parallel_values(
 def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:
     """Value of every trade at log node values ``x``; shape (n,)."""
     discount = ready.grid.discount(ready.tables, x)
-    return kernel.value(flows_to_price(ready.flows, ready.deliveries, discount), discount)
+    flows = flows_to_price(ready.flows, ready.deliveries, ready.chains, discount)
+    return kernel.value(flows, discount)
 
 
 def _not_numbers(ready: ReadyBlock, rows: IntArray) -> list[Failure]:

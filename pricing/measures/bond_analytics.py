@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import QuantLib as ql
@@ -19,7 +19,7 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, Solved, set_date
 from pricing.errors import MissingCurve, NothingAfterSettlement, Unpriceable
 from pricing.markets.calendars import day_of
 from pricing.measures import yields
-from pricing.measures.bond_block import BondFlows, Growth, payments_of
+from pricing.measures.bond_block import BondFlows, Compounded, Growth, payments_of
 from pricing.measures.discount_margin import MarginFlows
 from pricing.measures.value_date import roll_to
 from pricing.products import fixed_rate_bond_flows
@@ -132,12 +132,22 @@ class PricedSecurity:
             raise no_spread(clean_per_100)
         return spread
 
+    def clean_from_quote(self, terms: Security) -> float:
+        """The clean price of the quote of a position in this security.
+
+        Raises:
+            Unpriceable: No price is behind the quote.
+        """
+        if terms.clean_price is None:
+            raise Unpriceable(f"{terms.trade_id} has no price")
+        return terms.clean_price
+
     def z_spread(self) -> float:
-        """The terms' spread when stated, else that of their price, else 0; decimal per year."""
+        """The terms' spread when stated, else that of their quote, else 0; decimal per year."""
         if self.terms.z_spread_bp is not None:
             return self.terms.z_spread_bp * ONE_BP
-        if self.terms.clean_price is not None:
-            return self.z_spread_from_clean(self.terms.clean_price)
+        if self.terms.quote is not None:
+            return self.z_spread_from_clean(self.clean_from_quote(self.terms))
         return 0.0
 
     def analytics(self) -> BondAnalytics:
@@ -226,6 +236,24 @@ class PricedBond(PricedSecurity):
             flows = yields.with_simple_part_period(flows, self.bond, self._settlement)
         return flows.dirty_from_yield(ytm)
 
+    def clean_from_quote(self, terms: Security) -> float:
+        """The clean price of a quoted price, yield or discount rate; raises Unpriceable."""
+        if not isinstance(terms, BondTerms) or terms.quoted_yield is None:
+            return super().clean_from_quote(terms)
+        kind, rate, paper = terms.own_yield_type, terms.quoted_yield, self.flows().paper
+        if kind == "ytm":
+            dirty = self._yields.dirty_from_yield(rate)
+        elif paper is not None:
+            dirty = paper.price_from_yield(kind, rate)
+        else:
+            dirty = math.nan
+        if not 0.0 < dirty < math.inf:
+            raise Unpriceable(
+                f"quoted_yield: {rate:g} as {kind} is no price above 0 on the settlement of "
+                f"{self._settlement.ISO()}: check the quote"
+            )
+        return dirty - self.accrued_per_100
+
     def yield_from_clean(self, clean_per_100: float) -> float:
         """The yield of a clean price, decimal per year; NaN when none explains it."""
         return self._yields.yield_from_dirty(clean_per_100 + self.accrued_per_100)
@@ -256,14 +284,14 @@ class PricedNote(PricedSecurity):
             raise Unpriceable(str(error)) from None
         if not buyer.flows:
             raise nothing_after(settlement)
-        rows = [*buyer.flows, *buyer.accrued]
-        count, signs = len(buyer.flows), np.ones(len(rows))
+        payments = [*buyer.flows, *buyer.accrued]
+        count, signs = len(buyer.flows), np.ones(len(payments))
         signs[count:] = buyer.accrued_sign
-        base, alpha, start, end = _on_date(note, rows, curves)
+        base, alpha, start, end, chains = _on_date(note, payments, curves)
         grows = np.flatnonzero(alpha)
         flows = BondFlows(
             amounts=base[:count],
-            days=np.array([row.pay for row in buyer.flows], dtype=np.int64),
+            days=np.array([rows[0].pay for rows in buyer.flows], dtype=np.int64),
             settled=day_number(settlement),
             curve=note.discount_curve,
             accrued_per_100=float((base * signs)[count:].sum()),
@@ -275,30 +303,50 @@ class PricedNote(PricedSecurity):
                 end=end[grows],
                 curve=note.forecast_curve,
             ),
+            compounded=None
+            if chains is None
+            else replace(
+                chains,
+                place=np.minimum(chains.place, count),
+                money=chains.money * signs[chains.place],
+            ),
             margin=_margin_flows(buyer),
         )
         super().__init__(terms, flows, curves, solved)
 
 
-def _on_date(
-    note: floating_rate_note_flows.Note, rows: list[Row], curves: CurveSet
-) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
-    """Rows as amount + alpha P(start) / P(end) on the curves' date; shape (rows,) each.
+class OnDate(NamedTuple):
+    """Payments as base + alpha P(start) / P(end) on a date; shape (payments,) each.
 
-    Each row is brought to the date as a trade of its own, so that their order is kept.
+    ``chains`` are added to those that their ``place`` names.
+    """
+
+    base: FloatArray
+    alpha: FloatArray
+    start: IntArray
+    end: IntArray
+    chains: Compounded | None
+
+
+def _on_date(
+    note: floating_rate_note_flows.Note, payments: list[list[Row]], curves: CurveSet
+) -> OnDate:
+    """Payments on the curves' date.
+
+    Each is brought to the date as a trade of its own, so that their order is kept.
     """
     trades = [
         CompiledTrade(
             trade_id=f"{number:06d}",
             product=note.terms.product,
             book=note.terms.book,
-            flows=np.array([row], dtype=FLOW),
+            flows=np.array(rows, dtype=FLOW),
             discount=note.discount_curve,
             forecasts=(note.forecast_curve,),
             notional=100.0,
             indices=(note.index.name,),
         )
-        for number, row in enumerate(rows)
+        for number, rows in enumerate(payments)
     ]
     dated = roll_to(make_block(trades), day_of(curves.today), curves.fixings, curves.names)
     if dated.failures:
@@ -306,15 +354,31 @@ def _on_date(
         error.code = dated.failures[0].code
         raise error
     flows, days = dated.flows, dated.point_day
-    base, alpha = np.zeros(len(rows)), np.zeros(len(rows))
-    start = np.full(len(rows), dated.today)
+    base, alpha = np.zeros(len(payments)), np.zeros(len(payments))
+    start = np.full(len(payments), dated.today)
     end = start.copy()
-    fixed = np.flatnonzero(np.diff(flows.fixed_ptr).reshape(-1, 2).sum(axis=1))
-    floating = np.flatnonzero(np.diff(flows.float_ptr).reshape(-1, 2).sum(axis=1))
+    number = np.arange(len(payments))
+    fixed = np.repeat(number, np.diff(flows.fixed_ptr[::2]))
+    floating = np.repeat(number, np.diff(flows.float_ptr[::2]))
     base[fixed] = flows.fixed_amount
-    base[floating], alpha[floating] = flows.float_beta, flows.float_alpha
-    start[floating], end[floating] = days[flows.float_start], days[flows.float_end]
-    return base, alpha, start, end
+    np.add.at(base, floating, flows.float_beta)
+    np.add.at(alpha, floating, flows.float_alpha)
+    grows = np.flatnonzero(flows.float_alpha)
+    start[floating[grows]] = days[flows.float_start[grows]]
+    end[floating[grows]] = days[flows.float_end[grows]]
+    chains, found = None, dated.chains
+    if len(found.flow):
+        chains = Compounded(
+            place=found.trade,
+            money=found.money,
+            owner=found.owner,
+            base=found.base,
+            weight=found.weight,
+            start=days[flows.float_start[found.link]],
+            end=days[flows.float_end[found.link]],
+            curve=note.forecast_curve,
+        )
+    return OnDate(base, alpha, start, end, chains)
 
 
 def _margin_flows(buyer: floating_rate_note_flows.BuyerFlows) -> MarginFlows | None:

@@ -39,6 +39,39 @@ class Growth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compounded:
+    """Payments and accrued interest that compound what does not telescope; k chains, n links.
+
+    Attributes:
+        place: As in ``Growth``; shape (k,).
+        money: What the product of the links of each is multiplied by; shape (k,).
+        owner: The chain of each link; shape (n,).
+        base: Of each link ``base + weight P(start) / P(end)``; shape (n,).
+        weight: Shape (n,).
+        start: Day numbers; shape (n,).
+        end: Day numbers; shape (n,).
+        curve: Name of the forecast curve.
+    """
+
+    place: IntArray
+    money: FloatArray
+    owner: IntArray
+    base: FloatArray
+    weight: FloatArray
+    start: IntArray
+    end: IntArray
+    curve: str
+
+    def amounts(self, curves: CurveSet, solved: Solved) -> FloatArray:
+        """What each chain pays on these curves; shape (k,)."""
+        curve = np.full(len(self.start), curves.names.index(self.curve))
+        first, last = (_discounts(curves, solved, curve, days) for days in (self.start, self.end))
+        paid = self.money.copy()
+        np.multiply.at(paid, self.owner, self.base + self.weight * first / last)
+        return paid
+
+
+@dataclass(frozen=True, kw_only=True)
 class BondFlows:
     """What a buyer of one date receives of a security, per 100 of face.
 
@@ -51,6 +84,7 @@ class BondFlows:
         face_amount: Of the position; negative when short.
         yields: The same payments as the yield of the bond's market counts them; None: it has none.
         growth: What of the payments depends on a forecast curve.
+        compounded: What of the payments compounds what does not telescope.
         margin: What the discount margin counts; None: it has none.
         paper: What the yields of discount paper count; None: it is none.
     """
@@ -63,6 +97,7 @@ class BondFlows:
     face_amount: float
     yields: YieldFlows | None = None
     growth: Growth | None = None
+    compounded: Compounded | None = None
     margin: MarginFlows | None = None
     paper: DiscountPaper | None = None
 
@@ -121,6 +156,13 @@ def _add_growth(
     made: Payments, bonds: Sequence[BondFlows], curves: CurveSet, solved: Solved
 ) -> None:
     """Add what depends on forecast curves to payments and accrued interest."""
+    for row, bond in enumerate(bonds):
+        if bond.compounded is not None:
+            paid = bond.compounded.amounts(curves, solved)
+            of_payment = bond.compounded.place < made.sizes[row]
+            where = made.first[row] + bond.compounded.place[of_payment]
+            np.add.at(made.amounts, where, paid[of_payment])
+            made.accrued[row] += paid[~of_payment].sum()
     rows = [row for row, bond in enumerate(bonds) if bond.growth is not None]
     parts = [bond.growth for bond in bonds if bond.growth is not None]
     if not parts:

@@ -19,6 +19,7 @@ from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
 from pricing.measures import formulas
 from pricing.measures.block import make_ready, price_block, unsupported_rows
+from pricing.measures.compounding.netted import ReadyChains, ready_chains
 from pricing.measures.delivery.choice import Choices, fold_all
 from pricing.measures.formulas import PricedFlows
 from pricing.measures.netted_terms import growth_points, point_of
@@ -44,6 +45,7 @@ class ReadyGroups:
         tables: Dependence of the points on the nodes.
         years: Time of each point from today, Act/365F; shape (points,).
         choices: How the rows of alternatives, behind those of groups, are added to them.
+        chains: The terms that compound what does not telescope.
     """
 
     netted: NettedBlock
@@ -52,6 +54,7 @@ class ReadyGroups:
     tables: Tables
     years: FloatArray
     choices: Choices
+    chains: ReadyChains
 
     @cached_property
     def unsupported(self) -> dict[str, IntArray]:
@@ -118,10 +121,11 @@ def make_ready_groups(netted: NettedBlock, grid: Grid) -> ReadyGroups:
     )
     tables = grid.tables(curve, day)
     years = (day - netted.today) / YEAR
-    return ReadyGroups(netted, grid, flows, tables, years, netted.deliveries.choices)
+    choices, chains = netted.deliveries.choices, ready_chains(netted.chains, grid)
+    return ReadyGroups(netted, grid, flows, tables, years, choices, chains)
 
 
-def gradients(ready: ReadyGroups, factor: FloatArray) -> GroupGradients:
+def gradients(ready: ReadyGroups, factor: FloatArray, chain_factor: FloatArray) -> GroupGradients:
     """Value every group at three sets of discount factors, with its gradients at the first.
 
     The bond that is delivered is chosen at each set.
@@ -129,10 +133,13 @@ def gradients(ready: ReadyGroups, factor: FloatArray) -> GroupGradients:
     Args:
         ready: Netted flows of the date.
         factor: Discount factors; shape (points, 3).
+        chain_factor: Those of the points of chains; shape (their points, 3).
     """
     found = kernel.group_gradients(ready.flows, factor, ready.years, ready.tables, ready.grid.size)
     folded: GroupGradients = fold_all(found, ready.choices, ("value_up", "value_down"))
-    return folded
+    if ready.chains.is_empty:
+        return folded
+    return ready.chains.add_gradients(folded, chain_factor, ready.netted.today)
 
 
 def price_groups(
@@ -148,8 +155,11 @@ def price_groups(
     """
     move = np.full(len(solved.quotes), ONE_BP)
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
-    factor = kernel.discount_factors(ready.tables, np.stack([solved.x, *moved], axis=1))
-    found = gradients(ready, factor)
+    x = np.stack([solved.x, *moved], axis=1)
+    factor, chain_factor = (
+        kernel.discount_factors(tables, x) for tables in (ready.tables, ready.chains.tables)
+    )
+    found = gradients(ready, factor, chain_factor)
     with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
         priced = PricedFlows(
             leg_npv=found.leg_npv,

@@ -21,6 +21,12 @@ import numpy as np
 from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows
+from pricing.measures.compounding.netted import (
+    NO_NETTED_CHAINS,
+    NettedChains,
+    merge_chains,
+    net_chains,
+)
 from pricing.measures.delivery.netted import (
     NettedDeliveries,
     contract_names,
@@ -73,6 +79,7 @@ class NettedBlock:
         growth_alpha: Money per unit of growth.
         deliveries: Terms of bonds that may be delivered, which are in no group before the market
             chooses.
+        chains: Terms that compound what does not telescope.
     """
 
     today: int
@@ -91,12 +98,13 @@ class NettedBlock:
     growth_key: IntArray
     growth_alpha: FloatArray
     deliveries: NettedDeliveries = field(default_factory=lambda: no_deliveries(3))
+    chains: NettedChains = NO_NETTED_CHAINS
 
     @property
     def terms(self) -> int:
         """Number of netted terms."""
-        more = self.deliveries
-        return sum(map(len, (self.cash_key, self.growth_key, more.cash_key, more.growth_key)))
+        more = (self.deliveries.cash_key, self.deliveries.growth_key, self.chains.group)
+        return sum(map(len, (self.cash_key, self.growth_key, *more)))
 
     @property
     def all_terms(self) -> NettedTerms:
@@ -144,6 +152,7 @@ def net(dated: DatedBlock, curves: tuple[str, ...], exclude: Sequence[Failure] =
         growth_key=growth.key,
         growth_alpha=growth.money[:, 0],
         deliveries=net_deliveries(dated, group, ~lost),
+        chains=net_chains(dated, point_key(dated.point_curve, dated.point_day), group, ~lost),
     )
 
 
@@ -194,15 +203,18 @@ class FlowRows(NamedTuple):
 def flow_rows(dated: DatedBlock, kept: BoolArray) -> tuple[FlowRows, FlowRows]:
     """Cash flows (columns as ``NettedBlock.cash_money``) and growing flows of some trades.
 
-    Without those of bonds that may be delivered: see ``delivery_rows``.
+    Without those of bonds that may be delivered, see ``delivery_rows``, and without the links of
+    chains.
     """
     flows, key = dated.flows, point_key(dated.point_curve, dated.point_day)
     trades = np.arange(len(kept))
     fixed_trade = np.repeat(trades, np.diff(flows.fixed_ptr[::2]))
     float_trade = np.repeat(trades, np.diff(flows.float_ptr[::2]))
-    if len(dated.deliveries.flow):
+    apart = (dated.deliveries.flow, dated.chains.link)
+    if any(map(len, apart)):
         sure = np.ones(len(float_trade), dtype=bool)
-        sure[dated.deliveries.flow] = False
+        for flow in apart:
+            sure[flow] = False
         flows, float_trade = _some_floating(flows, sure), float_trade[sure]
     alpha, beta = flows.float_alpha, flows.float_beta
     # Growth from a point to itself is 1: all that has fixed is a constant.
@@ -337,6 +349,7 @@ def merge(
         failures=tuple(failure for block in blocks for failure in block.failures),
         **terms._asdict(),
         deliveries=merge_deliveries([block.deliveries for block in blocks], places),
+        chains=merge_chains([block.chains for block in blocks], places),
     )
 
 

@@ -22,6 +22,14 @@ from pricing.curves.fixings import Fixings, Histories
 from pricing.errors import Failure, PricingError
 from pricing.kernel_arrays import Tables
 from pricing.markets.calendars import day_of
+from pricing.measures.compounding.netted import (
+    NO_NETTED_CHAINS,
+    NettedChains,
+    ReadyChains,
+    merge_chains,
+    net_chains,
+    ready_chains,
+)
 from pricing.measures.delivery.choice import Choices, fold_values
 from pricing.measures.delivery.netted import (
     NettedDeliveries,
@@ -33,6 +41,7 @@ from pricing.measures.netted_terms import (
     MergedTerms,
     merge_terms,
     number_terms,
+    point_key,
     point_of,
     terms_of,
 )
@@ -104,6 +113,7 @@ class NettedNextDay:
         growth_key: Points of each growth term (``netted_terms.growth_key``).
         growth_alpha: Money per unit of growth.
         deliveries: Terms of bonds that may be delivered; no fixing changes them.
+        chains: Terms that compound what does not telescope, each with what of it is open.
     """
 
     today: int
@@ -118,6 +128,7 @@ class NettedNextDay:
     growth_key: IntArray
     growth_alpha: FloatArray
     deliveries: NettedDeliveries = field(default_factory=lambda: no_deliveries(None))
+    chains: NettedChains = NO_NETTED_CHAINS
 
     @property
     def rounds(self) -> int:
@@ -156,6 +167,7 @@ def net_next_day(
     rows = [(number, *flow_rows(flows, kept)) for number, flows in rounds]
     first = {number: len(groups) * number for number, _ in rounds}
     deliveries = net_deliveries(later.base, group, kept)
+    key = point_key(later.base.point_curve, later.base.point_day)
     wide = len(groups) * (1 + 2 * len(fixings.indices))
     cash = _added([(first[n], c, c.money[:, PAID].sum(axis=1)) for n, c, _ in rows], group, wide)
     growth = _added([(first[n], g, g.money[:, 0]) for n, _, g in rows], group, wide)
@@ -172,6 +184,7 @@ def net_next_day(
         growth_key=growth.key,
         growth_alpha=growth.money[:, 0],
         deliveries=deliveries._replace(cash_money=deliveries.cash_money[:, PAID].sum(axis=1)),
+        chains=net_chains(later.base, key, group, kept, fixings.indices),
     )
 
 
@@ -236,6 +249,7 @@ def merge_next_day(
         unvalued=unvalued.astype(np.int64),
         **terms._asdict(),
         deliveries=merge_deliveries([block.deliveries for block in blocks], places),
+        chains=merge_chains([block.chains for block in blocks], places),
     )
 
 
@@ -256,6 +270,7 @@ class ReadyNextDay:
         tables: Dependence of the points on the nodes.
         flows: The flows, numbered for the loop.
         choices: How the rows of alternatives, behind those of all rounds, are added to groups.
+        chains: The terms that compound what does not telescope.
     """
 
     netted: NettedNextDay
@@ -264,6 +279,7 @@ class ReadyNextDay:
     tables: Tables
     flows: kernel.GroupedValues
     choices: Choices
+    chains: ReadyChains
 
 
 def make_ready_next_day(
@@ -278,7 +294,8 @@ def make_ready_next_day(
         raise ValueError(f"netted for fixings of {netted.indices}, not {forecast.indices}")
     flows, point = number_terms(with_deliveries(terms_of(netted), netted.deliveries))
     tables = curves.grid.tables(*point_of(point))
-    return ReadyNextDay(netted, forecast, curves, tables, flows, netted.deliveries.choices)
+    choices, chains = netted.deliveries.choices, ready_chains(netted.chains, curves.grid)
+    return ReadyNextDay(netted, forecast, curves, tables, flows, choices, chains)
 
 
 def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> FloatArray:
@@ -301,6 +318,8 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
     weights = np.concatenate((rates, settlement_weight(rates, ready.forecast.years)))
     found = fold_values(kernel.group_values(ready.flows, factor), ready.choices)
     values = found.reshape(1 + len(weights), len(npv))
-    theta = np.asarray(values[0] + (weights[:, None] * values[1:]).sum(axis=0) - npv)
+    chain_factor = kernel.discount_factors(ready.chains.tables, later.x[:, None])
+    chained = ready.chains.chains.values(chain_factor, len(npv), rates)[:, 0]
+    theta = np.asarray(values[0] + chained + (weights[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan
     return theta

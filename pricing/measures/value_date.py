@@ -22,13 +22,22 @@ from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError, U
 from pricing.kernel_arrays import Flows
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
+from pricing.measures.compounding.chains import (
+    NO_CHAINS,
+    Chains,
+    OpenChains,
+    chains_on,
+    place_chains,
+)
 from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, deliveries_of
 from pricing.products.cash_flows import (
+    CHAINED,
     COMPOUNDED,
     DAILY,
     DELIVERED,
     FIXED,
     IBOR,
+    LINK,
     NEVER,
     NO_CURVE,
     OVERNIGHT,
@@ -43,7 +52,8 @@ class DatedBlock:
     """A block on one date. A failed trade keeps its row and has no flows.
 
     ``point_curve`` is the place of a point's curve in the market's own list of curves.
-    ``deliveries`` are the flows of which a market chooses some.
+    ``deliveries`` are the flows of which a market chooses some, ``chains`` those that compound what
+    does not telescope.
     """
 
     block: FlowBlock
@@ -53,6 +63,7 @@ class DatedBlock:
     point_day: IntArray
     failures: tuple[Failure, ...]
     deliveries: Deliveries = NO_DELIVERIES
+    chains: Chains = NO_CHAINS
 
     @property
     def failed(self) -> set[str]:
@@ -76,7 +87,8 @@ class NextDayBlock:
 
     Every flow but settlements at the start of a period is linear in the one fixing L of today that
     it depends on: it is a flow of ``base``, which takes L as 0, plus L times a flow of
-    ``per_fixing``. A settlement is linear in the discount factor 1 / (1 + L t), t being the years
+    ``per_fixing``. A chain may repeat L: its slopes are with the chains of ``base``.
+    A settlement is linear in the discount factor 1 / (1 + L t), t being the years
     of the index's own period: ``settlement_weight`` takes the place of L.
 
     Attributes:
@@ -135,8 +147,9 @@ def roll_to(
     place, trade = _curve_places(block, curves, failures), block.trade_of_flow
     rows = _alive(block.flows, today, of_record=of_record)
     running = _running(block, rows, trade, fixings, failures)
-    rows = _of_good_trades(rows, trade, failures)
-    columns = _columns(block, rows, trade, today, place, running)
+    chains = chains_on(block, rows, trade, fixings, failures)
+    rows = _of_good_trades(_without_known(rows, chains), trade, failures)
+    columns = _columns(block, rows, trade, today, place, running, chains)
     return _lay_out(block, today, len(curves), columns, tuple(_named(block, failures)))
 
 
@@ -155,9 +168,10 @@ def roll_to_next_day(
     place, trade = _curve_places(block, curves, failures), block.trade_of_flow
     rows = _alive(block.flows, day)
     zero, one = (_running(block, rows, trade, known, failures) for known in (fixings, at_one))
-    rows = _of_good_trades(rows, trade, failures)
+    chains, moved = (chains_on(block, rows, trade, known, failures) for known in (fixings, at_one))
+    rows = _of_good_trades(_without_known(rows, chains), trade, failures)
     named = tuple(_named(block, failures))
-    columns = _columns(block, rows, trade, day, place, zero)
+    columns = _columns(block, rows, trade, day, place, zero, chains, moved)
     base = _lay_out(block, day, len(curves), columns, named)
     open_rows = (zero.alpha != one.alpha) | (zero.beta != one.beta)
     found: dict[str, DatedBlock] = {}
@@ -208,12 +222,14 @@ def paid_between(block: FlowBlock, after: int, fixings: Histories) -> PaidFlows:
     failures: dict[int, PricingError] = {}
     flows, trade = block.flows, block.trade_of_flow
     last = last_days(flows)
-    rows = np.flatnonzero((last > after) & (last <= fixings.today))
+    rows: IntArray = np.flatnonzero((last > after) & (last <= fixings.today))
     delivered = rows[flows["kind"][rows] == DELIVERED]
     for row in delivered:
         date = date_of(flows["end"][row]).isoformat()
         failures.setdefault(int(trade[row]), Unpriceable(NOT_SETTLED.format(date)))
     rows = np.setdiff1d(rows, delivered)
+    amount = np.zeros(len(block))
+    rows = _add_paid_chains(block, rows, trade, fixings, failures, amount)
     known = _running(block, rows, trade, fixings, failures)
     paying = (flows["kind"][known.row] != COMPOUNDED) | (flows["scale"][known.row] != 0.0)
     still_open = known.row[paying & (known.start != known.end)]
@@ -222,10 +238,30 @@ def paid_between(block: FlowBlock, after: int, fixings: Histories) -> PaidFlows:
         index = block.indices[flows["index"][row]]
         failures.setdefault(int(trade[row]), MissingFixing(index, date))
     fixed = rows[flows["kind"][rows] == FIXED]
-    amount = np.zeros(len(block))
     np.add.at(amount, trade[fixed], flows["amount"][fixed])
     np.add.at(amount, trade[known.row[paying]], (known.alpha + known.beta)[paying])
     return PaidFlows(amount, tuple(_named(block, failures)))
+
+
+def _add_paid_chains(
+    block: FlowBlock,
+    rows: IntArray,
+    trade: IntArray,
+    fixings: Histories,
+    failures: dict[int, PricingError],
+    amount: FloatArray,
+) -> IntArray:
+    """Add what chains have paid to the amounts of their trades; returns the rows of other flows."""
+    found, flows = chains_on(block, rows, trade, fixings, failures), block.flows
+    if found is None:
+        return rows
+    for link in found.link:
+        date = date_of(flows["fixing"][link]).isoformat()
+        index = block.indices[flows["index"][link]]
+        failures.setdefault(int(trade[link]), MissingFixing(index, date))
+    paid = flows["scale"][found.head] * (found.growth - 1.0) + flows["amount"][found.head]
+    np.add.at(amount, trade[found.head], paid)
+    return rows[~np.isin(flows["kind"][rows], (CHAINED, LINK))]
 
 
 NOT_SETTLED = "the contract was delivered on {}: its final settlement price is not known here"
@@ -242,6 +278,11 @@ def _of_good_trades(
     rows: IntArray, trade: IntArray, failures: Mapping[int, PricingError]
 ) -> IntArray:
     return rows[~np.isin(trade[rows], list(failures))] if failures else rows
+
+
+def _without_known(rows: IntArray, chains: OpenChains | None) -> IntArray:
+    """Rows without those of links that are known: they are in the money of their chains."""
+    return rows if chains is None else np.setdiff1d(rows, chains.closed)
 
 
 def _named(block: FlowBlock, failures: Mapping[int, PricingError]) -> list[Failure]:
@@ -290,10 +331,18 @@ class _Columns(NamedTuple):
     float_alpha: FloatArray
     float_beta: FloatArray
     deliveries: Deliveries
+    chains: Chains
 
 
 def _columns(
-    block: FlowBlock, rows: IntArray, trade: IntArray, today: int, place: IntArray, known: _Running
+    block: FlowBlock,
+    rows: IntArray,
+    trade: IntArray,
+    today: int,
+    place: IntArray,
+    known: _Running,
+    open_chains: OpenChains | None = None,
+    at_one: OpenChains | None = None,
 ) -> _Columns:
     """Columns of some flows; what ``known`` says of a coupon counts instead of its own."""
     flows = block.flows
@@ -311,6 +360,16 @@ def _columns(
     at = np.searchsorted(floating, good.row)
     end = flows["end"][floating].astype(np.int64)
     start[at], end[at], alpha[at], beta[at] = good.start, good.end, good.alpha, good.beta
+    chains = NO_CHAINS
+    if open_chains is not None:
+        spread = np.ones(len(floating))
+        _spread_out((spread,), block.z_spread[float_trade], float_paid - today)
+        chains = place_chains(block, open_chains, floating, trade, spread, at_one)
+        own = np.isin(open_chains.link, floating)
+        start[chains.link], end[chains.link] = open_chains.start[own], open_chains.end[own]
+        # Their amounts are made on each market; a chain has its constant, and no growth.
+        alpha[chains.flow] = alpha[chains.link] = beta[chains.link] = 0.0
+        start[chains.flow] = end[chains.flow] = float_paid[chains.flow]
     _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
     delivered = np.flatnonzero(flows["kind"][floating] == DELIVERED)
     of_bonds = floating[delivered]
@@ -331,6 +390,7 @@ def _columns(
         alpha,
         beta,
         deliveries_of(delivered, float_trade[delivered], flows["fixing"][of_bonds]),
+        chains,
     )
 
 
@@ -382,7 +442,7 @@ def _lay_out(
         **{name: points.number(key) for name, key in keys.items()},
     )
     found = (points.curve(), points.day())
-    return DatedBlock(block, today, flows, *found, failures, c.deliveries)
+    return DatedBlock(block, today, flows, *found, failures, c.deliveries, c.chains)
 
 
 def _pointer(leg: IntArray, trades: int) -> IntArray:
@@ -400,7 +460,7 @@ def _running(
 ) -> _Running:
     """The floating flows among the rows whose fixing has begun; trades that lack one fail."""
     fields = block.flows
-    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED))
+    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED, CHAINED, LINK))
     begun = rows[(fields["fixing"][rows] <= fixings.today) & fixes]
     flows, owner = fields[begun], trade[begun]
     found = _Running(

@@ -122,6 +122,22 @@ class DiscountPaper:
     money_market_year: int
     year: int
 
+    def price_from_yield(self, kind: str, rate: float) -> float:
+        """Price per 100 of face of a quoted yield.
+
+        Args:
+            kind: ``discount_yield``, ``money_market_yield`` or ``bond_equivalent_yield``.
+            rate: Decimal per year.
+        """
+        years, part = self.days / self.money_market_year, self.days / self.year
+        if kind == "discount_yield":
+            return 100.0 * (1.0 - rate * years)
+        if kind == "money_market_yield":
+            return 100.0 / (1.0 + rate * years)
+        if part <= 0.5:
+            return 100.0 / (1.0 + rate * part)
+        return 100.0 / ((1.0 + (part - 0.5) * rate) * (1.0 + rate / 2.0))
+
     def yields_from_price(self, price: float) -> tuple[float, float, float]:
         """Discount, money market and bond equivalent yield of a price; decimals per year.
 

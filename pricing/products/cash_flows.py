@@ -17,7 +17,7 @@ import numpy as np
 from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.errors import BadInput
 
-FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED = range(6)
+FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK = range(8)
 """What a flow pays.
 
 - FIXED: ``amount``. ``accrued`` may have years times notional, from which par rates are made.
@@ -33,6 +33,11 @@ FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED = range(6)
 - DELIVERED: ``scale`` times P(start) / P(end), if bond number ``fixing`` of those that may be
   delivered on the day ``end`` is the cheapest. ``accrued`` is ``scale`` times the spread per year
   by which that falls from the valuation date to ``end``.
+- CHAINED: ``scale`` times the product of the links that follow it, less 1, plus ``amount``.
+- LINK: a factor of the chain before it, 1 + w (P(start) / P(end) - 1) + a. With N the ``scale`` of
+  the chain, ``scale`` is N w, ``unit`` N a, and ``accrued`` N w t, t being the years of the index's
+  own period: a fixing L makes it 1 + w t L + a. Where ``accrued`` is 0, w is 1 and the link
+  telescopes over all overnight fixings from ``start`` to ``end``.
 """
 
 NO_INDEX = NO_CURVE = 255

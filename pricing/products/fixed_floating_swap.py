@@ -30,9 +30,10 @@ from pricing.products.terms import (
     check_regular,
 )
 
+CompoundingMethod = Literal["spread_exclusive", "straight", "flat"]
 Notional = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
-OVERNIGHT_FIELDS = ("overnight_method", "lookback_days", "observation_shift")
+OVERNIGHT_FIELDS = ("overnight_method", "lookback_days", "observation_shift", "lockout_days")
 ODD_PERIODS = ("first_regular_date", "last_regular_date")
 NAMES: dict[str, NameCheck] = {
     "fixed_frequency": vocabulary.frequency,
@@ -66,10 +67,17 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``fixed_rate_schedule`` the same of rates.
 
     An overnight leg compounds its fixings, or averages them (``overnight_method``). With
-    ``lookback_days`` and ``observation_shift`` it observes the period that begins and ends so many
-    business days of its index earlier, and weighs each fixing by the days that it is for there.
+    ``lookback_days`` each fixing is of so many business days of its index earlier. With
+    ``observation_shift`` it counts for the days that it is for there, without for those of the
+    leg's own period. The last ``lockout_days`` fixings of a period repeat the one before them.
     Source: ISDA, 2021 Interest Rate Derivatives Definitions, section 7 (methods of compounding and
-    of averaging overnight rates; observation period shift).
+    of averaging overnight rates; lookback, observation period shift, lockout).
+
+    By ``compounding_method`` a spread is added to what has compounded (``spread_exclusive``, also
+    where nothing is given), compounds with the fixings (``straight``), or is compounded by the
+    fixings alone (``flat``). An IBOR leg with a method and a ``float_frequency`` that is longer
+    than the tenor of its index compounds its fixings to each payment. Source: ISDA, 2006
+    Definitions, section 6.3; FpML 5, ``compoundingMethodEnum``.
 
     ``roll_day`` is the day of the month of unadjusted dates, or IMM; the ends are dates that it is
     adjusted to. An odd floating period is interpolated by its days between ``stub_index`` and the
@@ -77,6 +85,10 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     product: ClassVar[str] = "swap"
+    refused: ClassVar[dict[str, str]] = {
+        "compound_spread": "give compounding_method 'straight' for a spread that compounds with "
+        "the fixings, or 'flat'",
+    }
 
     convention: str
     pay_receive: Literal["pay", "receive"]
@@ -93,6 +105,8 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overnight_method: Literal["compounded", "averaged"] | None = None
     lookback_days: Days | None = None
     observation_shift: bool | None = None
+    lockout_days: Days | None = None
+    compounding_method: CompoundingMethod | None = None
     roll_day: str | int | None = None
     stub_index: str | None = None
     fixed_frequency: str | int | None = None
@@ -120,6 +134,7 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         check_curves(self, ("discount_curve", "forecast_curve"))
         self._check_first_regular_date()
         self._check_overnight()
+        self._check_compounding()
         self._check_roll_day()
         self._check_stub_index()
 
@@ -150,15 +165,63 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     f"leave it empty: {index.name} fixes once a period, it is no overnight index"
                 )
                 raise BadInput(field, value, reason)
-        if self.lookback_days and not self.observation_shift:
+
+    def _check_compounding(self) -> None:
+        """Refuse a method where nothing compounds, or where it is not priced."""
+        method, index = self.compounding_method, self._own_index
+        if method is None:
+            return
+        if self.overnight_method == "averaged":
+            reason = "leave it empty: an average does not compound"
+            raise BadInput("compounding_method", method, reason)
+        if index.kind == "overnight":
+            moved = self.lockout_days or (self.lookback_days and not self.observation_shift)
+            if method == "flat" and moved:
+                reason = (
+                    "a flat spread on fixings that count for days that are not their own is not "
+                    "priced; allowed: straight, spread_exclusive, or lookback_days with "
+                    "observation_shift"
+                )
+                raise BadInput("compounding_method", method, reason)
+            return
+        if self.stub_index is not None:
+            reason = "leave one empty: a stub that is interpolated does not compound"
+            raise BadInput("compounding_method", method, reason)
+        self._check_compounding_ibor(method, index)
+
+    def _check_compounding_ibor(self, method: str, index: conventions.IndexConvention) -> None:
+        frequency, months = vocabulary.frequency(str(self.own_float_frequency)), vocabulary.MONTHS
+        longer = frequency == "ZERO" or (
+            months.get(frequency, 0) > months[index.tenor]
+            and months[frequency] % months[index.tenor] == 0
+        )
+        if not longer:
             reason = (
-                "a lookback without observation shift weighs fixings by days that are not their "
-                "own and is not priced; allowed with observation_shift true"
+                f"leave it empty, or give a float_frequency of several periods of {index.name}: "
+                f"payments every {frequency} have one fixing of {index.tenor} each"
             )
-            raise BadInput("lookback_days", self.lookback_days, reason)
-        if self.lookback_days and self.overnight_method == "averaged":
-            reason = "an average with a lookback is not priced; allowed with compounded fixings"
-            raise BadInput("lookback_days", self.lookback_days, reason)
+            raise BadInput("compounding_method", method, reason)
+        row = conventions.SWAPS[self.convention]
+        day_count = vocabulary.day_count(self.float_day_count or row.float_day_count)
+        if day_count == "ACT/ACT ICMA":
+            reason = "it counts coupon periods, and those that compound are none; such as ACT/360"
+            raise BadInput("float_day_count", day_count, reason)
+
+    @property
+    def _own_index(self) -> conventions.IndexConvention:
+        """Of the floating leg."""
+        name = self.floating_index or conventions.SWAPS[self.convention].index
+        return conventions.INDICES[name]
+
+    @property
+    def compounds_spread(self) -> bool:
+        """Whether the spread is in the template of the flows, because it compounds."""
+        return self.compounding_method in ("straight", "flat") or self.compounds_ibor
+
+    @property
+    def compounds_ibor(self) -> bool:
+        """Whether several IBOR fixings compound to one payment."""
+        return self.compounding_method is not None and self._own_index.kind == "ibor"
 
     def _check_roll_day(self) -> None:
         if self.roll_day is None:
@@ -262,12 +325,14 @@ def shape_of_schedule(terms: SwapTerms) -> tuple[Hashable, ...]:
     """The dates of a schedule of notionals, None for a step without one; None without a schedule.
 
     They decide which step a period is on; the notionals only scale. The first rate of a schedule of
-    rates is ``fixed_rate``, which scales where there is none.
+    rates is ``fixed_rate``, which scales where there is none; so does a spread that does not
+    compound.
     """
     steps = terms.notional_schedule
     dates = tuple(getattr(step, "date", None) for step in steps) if steps else None
     rates = terms.fixed_rate_schedule
-    return dates, (terms.fixed_rate, *rates) if rates else None
+    spread = terms.spread_bp if terms.compounds_spread else None
+    return dates, (terms.fixed_rate, *rates) if rates else None, spread
 
 
 PRODUCT = Product(

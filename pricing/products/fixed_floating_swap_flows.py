@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import QuantLib as ql
@@ -39,11 +40,25 @@ from pricing.products.schedules import (
     given_or,
     known_curve,
     make_index,
+    ql_of_day,
     roll,
     to_ql,
 )
+from pricing.products.swaps.compounding import (
+    Compounding,
+    averaged,
+    compounded,
+    ibor_amount,
+    ibor_chain_rows,
+    overnight_amount,
+)
 from pricing.products.swaps.legs import LegSchedule, make_schedule, off_fixing_days
-from pricing.products.swaps.overnight import averaged_rows, compounded_row, observed_period
+from pricing.products.swaps.overnight import (
+    Observing,
+    averaged_rows,
+    compounded_rows,
+    flat_spread_rows,
+)
 from pricing.products.swaps.stubs import Stub, stub_between, stub_coupons, stub_rows
 from pricing.products.templates import Scaling, Template, as_bytes
 
@@ -82,6 +97,31 @@ class Swap:
     def averages(self) -> bool:
         """Whether the floating leg averages overnight fixings."""
         return self.terms.overnight_method == "averaged"
+
+    @property
+    def observing(self) -> Observing:
+        """How the fixings of an overnight leg are observed."""
+        terms = self.terms
+        return Observing(
+            terms.lookback_days or 0, bool(terms.observation_shift), terms.lockout_days or 0
+        )
+
+    @property
+    def compounding(self) -> Compounding:
+        """How the spread of the floating leg compounds."""
+        method = self.terms.compounding_method or "spread_exclusive"
+        return Compounding(method, self.terms.spread_bp * 1e-4)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether QuantLib has no coupons of the floating leg, only its fixings.
+
+        QuantLib 1.44 drops a spread that compounds (``compoundSpreadDaily``) where it telescopes.
+        """
+        method, observing = self.terms.compounding_method, self.observing
+        observed_elsewhere = self.averages and observing != Observing()
+        by_days = method == "flat" or (method == "straight" and observing.telescopes)
+        return observed_elsewhere or self.terms.compounds_ibor or by_days
 
     @property
     def sign(self) -> int:
@@ -229,14 +269,16 @@ def swap_legs(
         paymentCalendar=cal,
         paymentLag=lag,
     )
+    if swap.terms.compounds_ibor:
+        float_schedule = _schedule(swap, swap.index.tenor)
     notionals = _notionals(swap, float_schedule, fixed_schedule)
     count, notionals = _accruing(
         swap, swap.float_day_count, swap.float_frequency, float_schedule, notionals
     )
-    spreads = [swap.terms.spread_bp * 1e-4] * len(notionals)
+    spreads = [0.0 if swap.by_hand else swap.terms.spread_bp * 1e-4] * len(notionals)
     index = make_index(swap.index, forecast)
-    lookback = swap.terms.lookback_days
-    observed = {"lookbackDays": lookback, "applyObservationShift": True} if lookback else {}
+    lookback, shift, lockout = swap.observing
+    observed = {"lookbackDays": lookback, "applyObservationShift": shift} if lookback else {}
     if swap.index.kind == "overnight":
         floating = ql.OvernightLeg(
             notionals,
@@ -246,9 +288,14 @@ def swap_legs(
             payment_roll,
             spreads=spreads,
             telescopicValueDates=telescopic,
-            averagingMethod=ql.RateAveraging.Simple if swap.averages else ql.RateAveraging.Compound,
+            # It does not average with a lookback or a lockout: only its fixings are used then.
+            averagingMethod=ql.RateAveraging.Simple
+            if swap.averages and not swap.by_hand
+            else ql.RateAveraging.Compound,
             paymentCalendar=cal,
             paymentLag=lag,
+            lockoutDays=lockout,
+            compoundSpreadDaily=swap.terms.compounding_method == "straight",
             **observed,
         )
     else:
@@ -341,14 +388,65 @@ def _floating_rows(
     """The rows of one period of the floating leg, for a spread of one."""
     if stub is not None:
         return stub_rows(stub, rules, period, accrued)
-    lookback = swap.terms.lookback_days or 0
-    if not lookback and not swap.averages:
+    observing, (method, spread) = swap.observing, swap.compounding
+    if not swap.terms.compounds_spread and observing == Observing() and not swap.averages:
         return [floating_row(rules, swap.index, period, accrued, indexed=indexed)]
-    pay = payment_day(rules, period[1])
+    coupon = (swap.index, period, accrued, payment_day(rules, period[1]), observing)
     if swap.averages:
-        return averaged_rows(swap.index, period, accrued, pay)
-    observed = observed_period(swap.index, period, lookback)
-    return [compounded_row(swap.index, observed, accrued, pay)]
+        return averaged_rows(*coupon)
+    if not swap.terms.compounds_spread:
+        return compounded_rows(*coupon)
+    rows = compounded_rows(*coupon, spread if method == "straight" else 0.0)
+    rows = [row._replace(amount=0.0) for row in rows]
+    if method == "flat":
+        rows += [
+            row._replace(scale=row.scale * spread, amount=row.amount * spread)
+            for row in flat_spread_rows(*coupon)
+        ]
+    return rows
+
+
+def _compounding_periods(
+    swap: Swap, schedule: LegSchedule
+) -> list[tuple[PeriodRules, list[tuple[tuple[int, int], float]]]]:
+    """The periods of the index that compound to each payment of an IBOR leg, and their years.
+
+    Raises:
+        BadInput: A payment is not at the end of a period of the index.
+    """
+    own = _schedule(swap, swap.index.tenor)
+    for day in schedule.days:
+        if day not in own.days:
+            allowed = f"no period of {swap.index.name} ends there: give regular dates"
+            raise BadInput("schedule", ql_of_day(day).ISO(), allowed)
+    ends = set(schedule.days[1:])
+    found: list[tuple[PeriodRules, list[tuple[tuple[int, int], float]]]] = []
+    periods: list[tuple[tuple[int, int], float]] = []
+    for rules, period, accrued in _periods(swap, swap.float_day_count, swap.index.tenor, own):
+        periods.append((period, accrued))
+        if period[1] in ends:
+            found.append((rules, periods))
+            periods = []
+    return found
+
+
+def _leg_rows(
+    swap: Swap, schedule: LegSchedule, places: Sequence[int], *, indexed: bool
+) -> Iterator[tuple[list[Row], int]]:
+    """The rows of each payment of the floating leg, and the place of its notional."""
+    if swap.terms.compounds_ibor:
+        payments = _compounding_periods(swap, schedule)
+        for (rules, periods), place in zip(payments, places, strict=True):
+            pay, how = payment_day(rules, periods[-1][0][1]), swap.compounding
+            yield ibor_chain_rows(swap.index, periods, pay, how, indexed=indexed), place
+        return
+    for (rules, period, accrued), place, stub in zip(
+        _periods(swap, swap.float_day_count, swap.float_frequency, schedule),
+        places,
+        _stubs(swap, schedule),
+        strict=True,
+    ):
+        yield _floating_rows(swap, rules, period, accrued, indexed=indexed, stub=stub), place
 
 
 def _stubs(swap: Swap, schedule: LegSchedule) -> list[Stub | None]:
@@ -385,14 +483,7 @@ def make_template(terms: SwapTerms, *, indexed: bool) -> Template:
             row._replace(amount=row.amount * rate) for row, rate in zip(rows, rates, strict=True)
         ]
     notional_of = list(places[0])
-    stubs = _stubs(swap, schedules[1])
-    for (rules, period, accrued), place, stub in zip(
-        _periods(swap, swap.float_day_count, swap.float_frequency, schedules[1]),
-        places[1],
-        stubs,
-        strict=True,
-    ):
-        made = _floating_rows(swap, rules, period, accrued, indexed=indexed, stub=stub)
+    for made, place in _leg_rows(swap, schedules[1], places[1], indexed=indexed):
         rows += made
         notional_of += [place] * len(made)
     flows = np.array(rows, dtype=FLOW)
@@ -412,8 +503,11 @@ def scaling(terms: SwapTerms) -> Scaling:
     return Scaling(
         _all_notionals(terms) if terms.notional_schedule else [terms.notional],
         signs=(sign, -sign),
-        # A schedule's rates are in the template.
-        rates=(1.0 if terms.fixed_rate_schedule else terms.fixed_rate, terms.spread_bp * 1e-4),
+        # A schedule's rates are in the template, and so is a spread that compounds.
+        rates=(
+            1.0 if terms.fixed_rate_schedule else terms.fixed_rate,
+            1.0 if terms.compounds_spread else terms.spread_bp * 1e-4,
+        ),
     )
 
 
@@ -425,10 +519,12 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
     if terms.stub_index:
         other = market.handle(conventions.INDICES[terms.stub_index].forecast_curve)
     made = swap_legs(swap, forecast, other, indexed=market.indexed, telescopic=False)
+    if swap.by_hand:
+        return _by_hand(swap, made, discount, market)
     signs = (swap.sign, -swap.sign)
     priced = ql.Swap(list(made), [s < 0 for s in signs])
     priced.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
-    plain = not swap.averages and not terms.lookback_days
+    plain = not swap.averages and swap.observing == Observing()
     off = off_fixing_days(made[1], swap.index, market.today) if plain else []
 
     def gap() -> float:
@@ -444,3 +540,46 @@ def instrument(terms: SwapTerms, market: InstrumentMarket) -> Instrument:
         return InstrumentValues(value(), legs, signs[0] * ql.CashFlows.bps(made[0], curve, False))
 
     return Instrument(value, values, max(leg[-1].date() for leg in made))
+
+
+def _by_hand(
+    swap: Swap, made: tuple[ql.Leg, ql.Leg], discount: Handle, market: InstrumentMarket
+) -> Instrument:
+    """The swap with payments of the floating leg that are made of QuantLib's fixings."""
+    fixed = ql.Swap([made[0]], [swap.sign < 0])
+    fixed.setPricingEngine(ql.DiscountingSwapEngine(discount, False))
+    today, compounding = to_ql(market.today), swap.compounding
+    if swap.terms.compounds_ibor:
+        payments = _payments_of_ibor(swap, made[1])
+        amounts = [(paid, partial(ibor_amount, some, compounding)) for paid, some in payments]
+    else:
+        make = averaged if swap.averages else compounded
+        amounts = [
+            (coupon.date(), partial(overnight_amount, coupon, make, compounding))
+            for coupon in made[1]
+        ]
+
+    def legs() -> tuple[float, float]:
+        paid = sum(amount() * discount.discount(date) for date, amount in amounts if date > today)
+        return float(fixed.NPV()), -swap.sign * float(paid)
+
+    def values() -> InstrumentValues:
+        curve = market.curves[swap.discount_curve]
+        unit = swap.sign * ql.CashFlows.bps(made[0], curve, False)
+        return InstrumentValues(sum(legs()), legs(), unit)
+
+    last = max(made[0][-1].date(), amounts[-1][0])
+    return Instrument(lambda: sum(legs()), values, last)
+
+
+def _payments_of_ibor(swap: Swap, leg: ql.Leg) -> list[tuple[ql.Date, list[ql.CashFlow]]]:
+    """The date of each payment and the coupons that compound to it."""
+    groups = _compounding_periods(swap, _schedules(swap)[1])
+    coupons = iter(leg)
+    return [
+        (
+            ql_of_day(payment_day(rules, periods[-1][0][1])),
+            list(itertools.islice(coupons, len(periods))),
+        )
+        for rules, periods in groups
+    ]

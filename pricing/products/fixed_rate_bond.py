@@ -24,6 +24,7 @@ from pricing.products.terms import (
     Rate,
     Security,
     SecurityName,
+    YieldType,
     check_after,
     check_between,
     check_curves,
@@ -44,6 +45,8 @@ NAMES: dict[str, NameCheck] = {
 
 
 Face = Annotated[float, msgspec.Meta(gt=0, lt=100)]
+
+MOST_DAYS_OF_A_BILL = 366
 
 
 class CouponStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +70,9 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
     bond whose coupon rises has a ``coupon_schedule``, one that is repaid in parts a
     ``face_schedule``; ``face_amount`` is then of the face as issued, and prices are per 100 of the
     face that is outstanding at settlement.
+
+    A ``quoted_yield`` makes the z-spread in place of a ``clean_price``. ``yield_type`` names the
+    measure that it is; not given, what the bond's market quotes (``BondConvention.bill_quote``).
     """
 
     product: ClassVar[str] = "bond"
@@ -76,6 +82,8 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
     coupon_rate: Rate
     convention: str | None = None
     currency: str | None = None
+    quoted_yield: Rate | None = None
+    yield_type: YieldType | None = None
     name: SecurityName | None = None
     isin: Isin | None = None
     dated_date: dt.date | None = None
@@ -116,6 +124,52 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
         check_names(self, NAMES)
         check_curves(self, ("discount_curve",))
         self._check_coupon_dates(row)
+        self._check_quote()
+
+    def _check_quote(self) -> None:
+        """One quote makes the spread, and only discount paper has the yields of discount paper."""
+        if self.quoted_yield is None:
+            if self.yield_type is not None:
+                reason = "leave it empty: it says what quoted_yield is, and that is not given"
+                raise BadInput("yield_type", self.yield_type, reason)
+            return
+        if self.clean_price is not None:
+            reason = f"leave one empty: clean_price {self.clean_price:g} is a quote too"
+            raise BadInput("quoted_yield", self.quoted_yield, reason)
+        if self.yield_type not in (None, "ytm") and not self.is_discount_paper:
+            reason = (
+                "of bills and other paper without coupons that is issued for a year or less; "
+                "this bond: ytm"
+            )
+            raise BadInput("yield_type", self.yield_type, reason)
+
+    @property
+    def own_frequency(self) -> str:
+        """Of coupons, as stated or of the market."""
+        row = self._row()
+        given = self.payment_frequency
+        return vocabulary.frequency(str(row.payment_frequency if row and given is None else given))
+
+    @property
+    def is_discount_paper(self) -> bool:
+        """Whether it pays once, and was issued for a year or less, as bills are."""
+        days = (self.maturity_date - self.issue_date).days
+        return self.own_frequency == "ZERO" and days <= MOST_DAYS_OF_A_BILL
+
+    @property
+    def own_yield_type(self) -> str:
+        """The measure that a quoted yield is."""
+        row = self._row()
+        if self.yield_type is not None:
+            return self.yield_type
+        return row.bill_quote if row and self.is_discount_paper else "ytm"
+
+    @property
+    def quote(self) -> str | None:
+        """The market quote that makes the z-spread, in words; None without one."""
+        if self.quoted_yield is None:
+            return super().quote
+        return f"{self.own_yield_type} {self.quoted_yield:g}"
 
     def _check_coupon_dates(self, row: conventions.BondConvention | None) -> None:
         """Coupons are counted back from the last regular one; other dates must be among them."""
@@ -170,7 +224,7 @@ PRODUCT = Product(
     terms=BondTerms,
     legs=("bond",),
     flows="pricing.products.fixed_rate_bond_flows",
-    scaled=("face_amount", "clean_price", "z_spread_bp"),
+    scaled=("face_amount", "clean_price", "quoted_yield", "yield_type", "z_spread_bp"),
     measures=(
         "clean_per_100",
         "dirty_per_100",

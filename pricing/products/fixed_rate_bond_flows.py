@@ -15,7 +15,7 @@ from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import BondConvention, SettlementLag
 from pricing.products.accrual import Accrual, RegularDates
 from pricing.products.cash_flows import FLOW
-from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.fixed_rate_bond import MOST_DAYS_OF_A_BILL, BondTerms
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
 from pricing.products.leg_rows import fixed_leg_rows
 from pricing.products.schedules import (
@@ -97,9 +97,6 @@ def resolve_bond(terms: BondTerms) -> Bond:
         bill_yield=row.bill_yield if row else None,
         discount_curve=known_curve("discount_curve", terms.discount_curve, default_curve),
     )
-
-
-MOST_DAYS_OF_A_BILL = 366
 
 
 def _settlement_calendar(calendar_name: str, row: BondConvention | None) -> str:
@@ -276,10 +273,10 @@ def scaling(terms: BondTerms) -> Scaling:
     """Return the hundreds of face of a position, and its spread; see ``flows.ProductFlows``.
 
     Raises:
-        SpreadNotSolved: It has a price whose spread no market has solved yet.
+        SpreadNotSolved: It has a quote whose spread no market has solved yet.
     """
-    if terms.clean_price is not None and terms.waits_for_spread:
-        raise SpreadNotSolved(terms.clean_price)
+    if terms.quote is not None and terms.waits_for_spread:
+        raise SpreadNotSolved(terms.quote)
     return Scaling([terms.face_amount / 100.0], z_spread=(terms.z_spread_bp or 0.0) * 1e-4)
 
 

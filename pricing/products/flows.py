@@ -78,7 +78,7 @@ class ProductFlows(Protocol):
         """Say what makes the flows of a trade of those of its template.
 
         Raises:
-            SpreadNotSolved: It has a price whose spread no market has solved yet.
+            SpreadNotSolved: It has a quote whose spread no market has solved yet.
         """
 
     def instrument(self, terms: Any, market: InstrumentMarket) -> Instrument:
@@ -131,7 +131,7 @@ def compile_trade(terms: Terms, *, indexed: bool = False) -> CompiledTrade:
     """Make the flows of one trade; arguments and errors as ``make_template``.
 
     Raises:
-        SpreadNotSolved: It has a price whose spread no market has solved yet.
+        SpreadNotSolved: It has a quote whose spread no market has solved yet.
     """
     by = scaling_of(terms)
     return scaled(templates(indexed=indexed).of(terms), by, terms)

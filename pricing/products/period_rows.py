@@ -91,14 +91,14 @@ def floating_row(
         start, end = period
         scale = accrued / years(index.day_count, start, end)
         return Row(OVERNIGHT, 1, 0, 0, pay, start, end, start, scale=scale, amount=accrued)
-    fixing, start, end = _ibor_days(index.name, period, indexed)
+    fixing, start, end = ibor_days(index.name, period, indexed)
     scale = accrued / years(index.day_count, start, end)
     days = (pay, start, end, fixing)
     return Row(IBOR, 1, 0, 0, *days, scale=scale, accrued=accrued, amount=accrued)
 
 
 @lru_cache(PERIODS_KEPT)
-def _ibor_days(name: str, period: tuple[int, int], indexed: bool) -> tuple[int, int, int]:
+def ibor_days(name: str, period: tuple[int, int], indexed: bool) -> tuple[int, int, int]:
     """Day numbers of the fixing, and of the start and end over which a coupon grows."""
     index = _index(name)
     advance, lag = index.fixingCalendar().advance, index.fixingDays()

@@ -10,7 +10,7 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Callable
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -36,6 +36,13 @@ Steps = Annotated[list[Step], msgspec.Meta(max_length=MAX_STEPS)]
 FrozenSteps = Annotated[tuple[Step, ...], msgspec.Meta(max_length=MAX_STEPS)]
 
 NameCheck = Callable[[str, str], str]
+
+YieldType = Literal["ytm", "discount_yield", "money_market_yield", "bond_equivalent_yield"]
+"""What a quoted yield may be: the measure that reproduces it."""
+
+YIELD_TYPES: tuple[str, ...] = get_args(YieldType)
+QUOTE = ("clean_price", "quoted_yield", "yield_type")
+"""Fields of a position that make its z-spread."""
 
 NOT_PRICED = {
     "lockout_days": "a lockout repeats one fixing at the end of a period, which is not priced; "
@@ -87,9 +94,14 @@ class Security(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return abs(self.face_amount)
 
     @property
+    def quote(self) -> str | None:
+        """The market quote that makes the z-spread, in words; None without one."""
+        return None if self.clean_price is None else f"clean price {self.clean_price:g}"
+
+    @property
     def waits_for_spread(self) -> bool:
-        """True with a price whose z-spread has not been solved on a market yet."""
-        return self.clean_price is not None and self.z_spread_bp is None
+        """True with a quote whose z-spread has not been solved on a market yet."""
+        return self.quote is not None and self.z_spread_bp is None
 
 
 AnyTerms = TypeVar("AnyTerms", bound=Terms)
@@ -259,10 +271,11 @@ def decode(data: object, kind: type[AnyTerms]) -> AnyTerms:
 
 ALLOWED = {
     "pay_receive": "use 'pay' or 'receive'",
+    "yield_type": f"use {' or '.join(YIELD_TYPES)}",
     "clean_price": f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g} (99 %"
     " of face is 99); below that give z_spread_bp instead",
 }
-RATES = ("coupon_rate", "fixed_rate")
+RATES = ("coupon_rate", "fixed_rate", "quoted_yield")
 A_DATE = "use a date such as 2025-02-10"
 BOUND = re.compile(r"Expected `\w+` (<|<=|>|>=) ([-\d.e+]+)")
 LONGEST = re.compile(r"Expected `array` of length <= (\d+)")

@@ -25,9 +25,18 @@ from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.interpolation import Grid
 from pricing.errors import PricingError
 from pricing.kernel_arrays import Tables
+from pricing.measures.compounding.netted import (
+    NO_NETTED_CHAINS,
+    NO_TABLES,
+    NettedChains,
+    ReadyChains,
+    net_chains,
+    number_chains,
+    ready_chains,
+)
 from pricing.measures.delivery.choice import NO_CHOICES, Choices, fold_values
 from pricing.measures.delivery.netted import with_deliveries
-from pricing.measures.netted_terms import NettedTerms, growth_points, point_of
+from pricing.measures.netted_terms import NettedTerms, growth_points, point_key, point_of
 from pricing.measures.netting import NettedBlock, flow_rows, net_deliveries
 from pricing.measures.next_day import PAID
 from pricing.measures.value_date import DatedBlock
@@ -47,18 +56,23 @@ class Valued(Protocol):
         """Values at log node values and moves of zero rates, (nodes, columns); (columns,)."""
 
 
+NOTHING = ReadyChains(number_chains(NO_NETTED_CHAINS), NO_TABLES)
+
+
 @dataclass(frozen=True)
 class ReadyRevaluation:
     """Terms with their weights on a grid: what a revaluation needs besides a market.
 
     ``flows`` are numbered by group, or by trade, with those of bonds that may be delivered behind
     them: ``choices`` says to what the cheapest of these are added, in each scenario by itself.
-    ``others`` are added to the groups that their numbers name.
+    ``chains`` compound what does not telescope. ``others`` are added to the groups that their
+    numbers name.
     """
 
     flows: GroupedValues
     tables: Tables
     choices: Choices = NO_CHOICES
+    chains: ReadyChains = NOTHING
     others: Sequence[tuple[int, Valued]] = ()
 
     @property
@@ -83,7 +97,7 @@ class Revalued(NamedTuple):
 
 def ready_groups(netted: NettedBlock, grid: Grid) -> ReadyRevaluation:
     """Number the terms of netted flows, and weigh their points on a grid of the same date."""
-    return _ready(netted.all_terms, grid, netted.deliveries.choices)
+    return _ready(netted.all_terms, grid, netted.deliveries.choices, netted.chains)
 
 
 def ready_trades(dated: DatedBlock, grid: Grid) -> ReadyRevaluation:
@@ -95,10 +109,14 @@ def ready_trades(dated: DatedBlock, grid: Grid) -> ReadyRevaluation:
     growth = add_up(growth_rows.trade.astype(np.int32), growth_rows.key, growth_rows.money, count)
     terms = NettedTerms(cash.ptr, cash.key, cash.money, growth.ptr, growth.key, growth.money[:, 0])
     deliveries = net_deliveries(dated, np.arange(count), kept)
-    return _ready(with_deliveries(terms, deliveries), grid, deliveries.choices)
+    key = point_key(dated.point_curve, dated.point_day)
+    chains = net_chains(dated, key, np.arange(count), kept)
+    return _ready(with_deliveries(terms, deliveries), grid, deliveries.choices, chains)
 
 
-def _ready(terms: NettedTerms, grid: Grid, choices: Choices) -> ReadyRevaluation:
+def _ready(
+    terms: NettedTerms, grid: Grid, choices: Choices, chains: NettedChains
+) -> ReadyRevaluation:
     term_key, growth_term = netting_kernel.number_keys(terms.growth_key)
     keys = np.concatenate((terms.cash_key, *growth_points(term_key)))
     point, places = netting_kernel.number_keys(keys)
@@ -112,7 +130,8 @@ def _ready(terms: NettedTerms, grid: Grid, choices: Choices) -> ReadyRevaluation
         growth_alpha=terms.growth_alpha.copy(),
         term_point=np.ascontiguousarray(places[cash:].reshape(3, -1).T),
     )
-    return ReadyRevaluation(flows, grid.tables(*point_of(point)), choices)
+    tables = grid.tables(*point_of(point))
+    return ReadyRevaluation(flows, tables, choices, ready_chains(chains, grid))
 
 
 def revalue(
@@ -152,6 +171,9 @@ def revalue(
 def _values(ready: ReadyRevaluation, x: FloatArray, zero: FloatArray | None) -> FloatArray:
     factor = kernel.discount_factors(ready.tables, np.ascontiguousarray(x), zero)
     values = fold_values(kernel.group_values(ready.flows, factor), ready.choices)
+    if not ready.chains.is_empty:
+        factor = kernel.discount_factors(ready.chains.tables, np.ascontiguousarray(x), zero)
+        values += ready.chains.chains.values(factor, ready.rows)
     for group, other in ready.others:
         values[group] += other.values(x, zero)
     return values

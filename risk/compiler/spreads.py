@@ -1,7 +1,7 @@
-"""Solve the z-spreads of bonds that were entered with a price, on a published market.
+"""Solve the z-spreads of bonds that were entered with a quote, on a published market.
 
-A price is used once, on the first market after it was entered; the resulting spread is stored with
-the position and held while the curve moves.
+A quote, which is a price or a yield, is used once, on the first market after it was entered; the
+resulting spread is stored with the position and held while the curve moves.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
 from pricing.markets.conventions import INDICES
 from pricing.measures.bond_analytics import no_spread, price_security
-from pricing.products.terms import Security
+from pricing.products.terms import QUOTE, Security
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
 """What the position's column holds: a wrong price of a bond's last days would need more."""
 
-OF_POSITION = frozenset({"trade_id", "book", "face_amount", "clean_price", "z_spread_bp"})
+OF_POSITION = frozenset({"trade_id", "book", "face_amount", *QUOTE, "z_spread_bp"})
 """Fields in which positions in one instrument may differ."""
 
 
@@ -35,10 +35,10 @@ def solve_spreads(
     options: CurveOptions,
     fixings: Fixings | None = None,
 ) -> tuple[dict[str, float], list[Failure]]:
-    """Spreads in bp by trade, and the trades whose price no spread explains.
+    """Spreads in bp by trade, and the trades whose quote no spread explains.
 
     Args:
-        bonds: Securities that came with a price and wait for its spread.
+        bonds: Securities that came with a quote and wait for its spread.
         market: The published market.
         options: How its curves are made.
         fixings: All known fixings; those that are not public on its date are not used.
@@ -66,9 +66,14 @@ def spreads_on(
         except PricingError as error:
             failures += [_failure(name, error) for name in names]
             continue
-        prices = np.array([terms.clean_price for terms in positions], dtype=np.float64)
-        found = security.z_spreads_from_clean(prices) / ONE_BP
-        for name, price, spread_bp in zip(names, prices.tolist(), found.tolist(), strict=True):
+        priced: dict[str, float] = {}
+        for terms in positions:
+            try:
+                priced[terms.trade_id] = security.clean_from_quote(terms)
+            except PricingError as error:
+                failures.append(_failure(terms.trade_id, error))
+        found = security.z_spreads_from_clean(np.array(list(priced.values()))) / ONE_BP
+        for (name, price), spread_bp in zip(priced.items(), found.tolist(), strict=True):
             refusal = _refusal(price, spread_bp)
             if refusal is not None:
                 failures.append(_failure(name, refusal))

@@ -6,6 +6,7 @@ fixings and curves. Their present values add up to the trade's NPV.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions
 from pricing.markets import conventions
 from pricing.markets.calendars import date_of
+from pricing.measures.compounding.chains import Chains
 from pricing.measures.delivery.choice import cheapest, flows_to_price
 from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import FlowBlock, only, trades_of
@@ -86,14 +88,16 @@ def _fixings(view: FrameView) -> dict[str, dict[Any, float]]:
 
 def _rows(dated: DatedBlock, curves: FrameCurves) -> list[Json]:
     factors = curves.discount(dated.point_curve, dated.point_day)
-    flows = flows_to_price(dated.flows, dated.deliveries, factors)
+    flows = flows_to_price(dated.flows, dated.deliveries, dated.chains, factors)
     fixed = _payments(dated, flows.fixed_ptr, flows.fixed_pay, flows.fixed_amount, factors)
     growth = factors[flows.float_start] / factors[flows.float_end]
     amount = flows.float_alpha * growth + flows.float_beta
     floating = _payments(dated, flows.float_ptr, flows.float_pay, amount, factors)
     for row, alpha in zip(floating, flows.float_alpha, strict=True):
         row["projected"] = bool(alpha)
-    return fixed + _with_one_price(floating, dated.deliveries.flow)
+    _add_links(floating, dated.chains)
+    apart = {*dated.deliveries.flow.tolist(), *dated.chains.link.tolist()}
+    return fixed + _with_one_price(floating, dated.deliveries.flow, apart)
 
 
 def _deliverables(dated: DatedBlock, curves: FrameCurves) -> list[Json] | None:
@@ -118,16 +122,26 @@ def _deliverables(dated: DatedBlock, curves: FrameCurves) -> list[Json] | None:
     ]
 
 
-def _with_one_price(floating: list[Json], delivered: IntArray) -> list[Json]:
+def _add_links(floating: list[Json], chains: Chains) -> None:
+    """Add what the links of chains count for to the payments that they are factors of."""
+    for place, owner in zip(chains.link.tolist(), chains.owner.tolist(), strict=True):
+        payment = floating[int(chains.flow[owner])]
+        for name in ("amount", "present_value"):
+            payment[name] += floating[place][name]
+        payment["projected"] = True
+
+
+def _with_one_price(
+    floating: list[Json], delivered: IntArray, apart: Collection[int]
+) -> list[Json]:
     """The price of a bond future as one payment: what it is made of is paid to nobody."""
+    kept = [row for place, row in enumerate(floating) if place not in apart]
     if not len(delivered):
-        return floating
-    mine = set(delivered.tolist())
-    first, *others = [floating[place] for place in sorted(mine)]
+        return kept
+    first, *others = [floating[place] for place in sorted(delivered.tolist())]
     for name in ("amount", "present_value"):
         first[name] += sum(row[name] for row in others)
     first["projected"] = True
-    kept = [row for place, row in enumerate(floating) if place not in mine]
     return [*kept, first]
 
 

@@ -17,6 +17,8 @@ from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows, Tables
 from pricing.measures.block import ReadyBlock
+from pricing.measures.compounding.chains import Chains
+from pricing.measures.compounding.netted import NettedChains
 from pricing.measures.delivery.choice import Deliveries
 from pricing.measures.delivery.netted import NettedDeliveries
 from pricing.measures.netting import Group, NettedBlock
@@ -88,6 +90,7 @@ def pack_prepared(made: PreparedBlock) -> Content:
         **_of("tables", ready.tables._asdict()),
         **_of("unsupported", ready.unsupported),
         **_of("deliveries", ready.deliveries._asdict()),
+        **_of("chains", ready.chains._asdict()),
         **_of("par", ready.par._asdict()),
     }
     meta = _PreparedMeta(ready.failures, groups.names)
@@ -108,6 +111,7 @@ def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
         grid=grid,
         tables=Tables(**_within("tables", arrays)),
         deliveries=Deliveries(**_within("deliveries", arrays)),
+        chains=Chains(**_within("chains", arrays)),
         par=ParTerms(**_within("par", arrays)),
     )
     return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["money"]))
@@ -122,6 +126,8 @@ def pack_netted(made: NettedPair) -> Content:
         **_of("next_day", _arrays_of(later)),
         **_of("deliveries_today", today.deliveries._asdict()),
         **_of("deliveries_next_day", later.deliveries._asdict()),
+        **_of("chains_today", today.chains._asdict()),
+        **_of("chains_next_day", later.chains._asdict()),
     }
     return Content(msgspec.msgpack.encode(meta), arrays)
 
@@ -136,6 +142,7 @@ def unpack_netted(content: Content) -> NettedPair:
         **named,
         **_within("today", content.arrays),
         deliveries=NettedDeliveries(**_within("deliveries_today", content.arrays)),
+        chains=NettedChains(**_within("chains_today", content.arrays)),
     )
     later = NettedNextDay(
         today=meta.today + 1,
@@ -143,6 +150,7 @@ def unpack_netted(content: Content) -> NettedPair:
         **named,
         **_within("next_day", content.arrays),
         deliveries=NettedDeliveries(**_within("deliveries_next_day", content.arrays)),
+        chains=NettedChains(**_within("chains_next_day", content.arrays)),
     )
     return NettedPair(today, later)
 

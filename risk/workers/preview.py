@@ -11,7 +11,15 @@ from pricing.errors import BadInput, Failure, PricingError
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products.cash_flows import DAILY, DELIVERED, FIXED, CompiledTrade, last_days, only
+from pricing.products.cash_flows import (
+    DAILY,
+    DELIVERED,
+    FIXED,
+    LINK,
+    CompiledTrade,
+    last_days,
+    only,
+)
 from pricing.products.flows import compile_trade
 from risk.store.compiled_book import Books
 from risk.store.compiled_book_store import StaleBook
@@ -107,8 +115,8 @@ def contract_flows(question: ContractQuestion) -> Json:
 def _flows(trade: CompiledTrade) -> list[Json]:
     days = last_days(trade.flows).tolist()
     rows = sorted(zip(days, trade.flows, strict=True), key=lambda row: (row[0], int(row[1]["leg"])))
-    # What the price of a bond future is made of is paid to nobody.
-    rows = [(day, flow) for day, flow in rows if flow["kind"] != DELIVERED]
+    # What a price of a bond future, or a compounded rate, is made of is paid to nobody.
+    rows = [(day, flow) for day, flow in rows if flow["kind"] not in (DELIVERED, LINK)]
     return [
         {
             "pay_date": date_of(day),

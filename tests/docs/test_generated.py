@@ -36,6 +36,7 @@ def test_every_field_of_every_convention_has_a_source_or_is_a_name():
                 "business_day_begins",
                 "ex_coupon_counts",
                 "yield_accrues",
+                "bill_quote",
             }
             # A field of rows has a source in each of them.
             nested = {lag.source for lag in getattr(row, "settlement_lags", ())}

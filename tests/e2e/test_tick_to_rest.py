@@ -114,7 +114,7 @@ def sample_terms(system: System) -> list[Terms]:
 
 
 def _with_spread(terms: Terms, rows: dict[str, dict[str, Any]]) -> Terms:
-    if isinstance(terms, Security) and terms.clean_price is not None:
+    if isinstance(terms, Security) and terms.quote is not None:
         spread = rows[terms.trade_id]["z_spread_bp"]
         assert spread is not None
         return msgspec.structs.replace(terms, z_spread_bp=spread, clean_price=None)

@@ -34,6 +34,7 @@ BAD = (
     ("floating_index", "LIBOR", "allowed: "),
     ("day_count", "ACT/363", "ACT/360"),
     ("lookback_days", "5", "coupons on EURIBOR3M fix once"),
+    ("lockout_days", "2", "coupons on EURIBOR3M fix once"),
     ("maturity_date", "2020-01-01", "must be after issue_date 2024-03-15"),
     ("isin", "US91282CFV80", "12 characters with a valid check digit"),
     ("discount_curve", "USD-SOFR", "curves of EUR: "),
@@ -42,7 +43,7 @@ BAD = (
 REFUSED = (
     ("cap_rate", "0.05", "coupons with a cap are options and are not priced"),
     ("floor_rate", "0", "coupons with a floor are options and are not priced"),
-    ("lockout_days", "2", "a lockout repeats one fixing"),
+    ("compound_spread", "true", "a spread that compounds with the fixings of a note"),
 )
 
 

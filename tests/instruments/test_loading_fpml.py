@@ -45,6 +45,25 @@ def loaded(text: str) -> Any:
     return kind.model._base_manager.get(trade_id=result.rows[0].id)
 
 
+COMPOUNDS = (
+    "<dayCountFraction>ACT/360</dayCountFraction><compoundingMethod>Straight</compoundingMethod>"
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "method"),
+    [("Straight", "straight"), ("Flat", "flat"), ("SpreadExclusive", "spread_exclusive")],
+)
+def test_payments_of_several_periods_compound(books: None, word: str, method: str) -> None:
+    day_count = "<dayCountFraction>ACT/360</dayCountFraction>"
+    text = VANILLA.replace(day_count, COMPOUNDS.replace("Straight", word))
+    paid = "<paymentFrequency>\n            <periodMultiplier>{}"
+    text = text.replace(paid.format(6), paid.format(12))
+    KIND_OF[text] = "swaps"
+    row: Swap = loaded(text)
+    assert (row.compounding_method, row.float_frequency) == (method, "1Y")
+
+
 def test_a_vanilla_swap_is_the_swap_that_it_says(books: None) -> None:
     row: Swap = loaded(VANILLA)
     assert (row.trade_id, row.book.code, row.convention) == (
@@ -189,7 +208,12 @@ BAD: dict[str, tuple[Callable[[], str], str]] = {
             "<paymentFrequency>\n            <periodMultiplier>6",
             "<paymentFrequency>\n            <periodMultiplier>12",
         ),
-        "payments every 1Y of periods of 6M would compound",
+        "payments every 1Y of periods of 6M compound on a floating leg with a compoundingMethod; "
+        "allowed: None, NoCompounding, SpreadExclusive, Straight, Flat",
+    ),
+    "a method of compounding": (
+        lambda: _(VANILLA, "<dayCountFraction>ACT/360</dayCountFraction>", COMPOUNDS),
+        "compoundingMethod: Straight of periods that are paid one by one",
     ),
     "a business center": (
         lambda: _(VANILLA, "<businessCenter>EUTA<", "<businessCenter>BRSP<"),

@@ -309,18 +309,43 @@ def futures(draw, currency: str, today: dt.date, number: int) -> InterestRateFut
     )
 
 
+def in_whole_years(start: dt.date, years: int, today: dt.date) -> dt.date:
+    """A day after today on which no period is odd: a lockout must be shorter than each period."""
+    year = max(start.year + years, today.year + 1)
+    return dt.date(year, start.month, start.day)
+
+
 @st.composite
 def variants(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
     """Overnight legs that average or look back, and steps of the rate."""
     convention = draw(st.sampled_from(SWAPS_OF[currency]))
     index = conventions.INDICES[conventions.SWAPS[convention].index]
     start = today + dt.timedelta(days=draw(st.integers(-500, 300)))
+    start = start.replace(day=min(start.day, 28))
     end = max(start, today) + dt.timedelta(days=draw(st.integers(60, 900)))
     optional: dict[str, object] = {}
     if index.kind == "overnight":
         averaged, lookback = {"overnight_method": "averaged"}, draw(st.integers(1, 10))
         shifted = {"lookback_days": lookback, "observation_shift": True}
-        optional |= draw(st.sampled_from([averaged, shifted]))
+        late = {"lookback_days": lookback}
+        locked = {"lockout_days": draw(st.integers(1, 4))}
+        straight, flat = {"compounding_method": "straight"}, {"compounding_method": "flat"}
+        optional |= draw(
+            st.sampled_from(
+                [
+                    *(averaged, shifted, late, locked, straight, flat, late | locked),
+                    *(averaged | late, averaged | locked, shifted | locked, shifted | straight),
+                    *(shifted | flat, late | locked | straight),
+                ]
+            )
+        )
+    elif draw(st.booleans()):
+        optional["float_frequency"] = draw(st.sampled_from(["1Y", "ZERO"]))
+        optional["compounding_method"] = draw(
+            st.sampled_from(["spread_exclusive", "straight", "flat"])
+        )
+    if "lockout_days" in optional:
+        end = in_whole_years(start, draw(st.integers(1, 3)), today)
     if draw(st.booleans()):
         step = start + dt.timedelta(days=draw(st.integers(10, 900)))
         optional["fixed_rate_schedule"] = [RateStep(date=step, rate=draw(st.floats(-0.01, 0.08)))]

@@ -20,11 +20,17 @@ INDICES_OF = {
 def notes(draw, currency: str, today: dt.date, number: int) -> FloatingRateNoteTerms:
     index = conventions.INDICES[draw(st.sampled_from(INDICES_OF[currency]))]
     issue = today + dt.timedelta(days=draw(st.integers(-2200, 300)))
+    issue = issue.replace(day=min(issue.day, 28))
     maturity = max(issue, today) + dt.timedelta(days=draw(st.integers(40, 365 * 12)))
     optional: dict[str, object] = {}
     if index.kind == "overnight":
         days = draw(st.sampled_from([None, 1, 2, 5]))
-        optional["lookback_days"], optional["observation_shift"] = days, days and True
+        optional["lookback_days"] = days
+        optional["observation_shift"] = draw(st.booleans()) if days else None
+        if draw(st.booleans()):
+            years = draw(st.integers(1, 8))
+            maturity = dt.date(max(issue.year + years, today.year + 1), issue.month, issue.day)
+            optional["lockout_days"] = draw(st.sampled_from([1, 3]))
         optional["payment_frequency"] = draw(st.sampled_from([None, "1M", "6M", "1Y"]))
     else:
         optional["fixing_days"] = draw(st.sampled_from([None, 0, 1, 5]))

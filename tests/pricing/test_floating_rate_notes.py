@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 import numpy as np
 import pytest
 import QuantLib as ql
@@ -12,6 +13,7 @@ from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import BadInput, NothingAfterSettlement
 from pricing.measures.bond_analytics import PricedNote
+from pricing.measures.bond_block import analytics_of
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
 from pricing.products.terms import decode
 from pricing.reference import Reference
@@ -156,15 +158,33 @@ def test_accrued_interest_is_of_the_coupon_that_has_fixed(eur):
     assert eur.note(EURIBOR_NOTE).accrued_per_100 == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.fixture
-def sofr_leg(usd):
-    """The second note: QuantLib's own observation shift, daily fixings, its own calendar."""
+OBSERVED = {
+    "shift": ({"lookback_days": 5, "observation_shift": True}, (5, 0, True)),
+    "lookback": ({"lookback_days": 5}, (5, 0, False)),
+    "lockout": ({"lockout_days": 2}, (ql.nullInt(), 2, False)),
+    "all": ({"lookback_days": 2, "observation_shift": True, "lockout_days": 3}, (2, 3, True)),
+}
+"""How the fixings of the second note are observed, and how QuantLib is told so."""
+
+
+def sofr_note(name: str) -> FloatingRateNoteTerms:
+    none = {"lookback_days": None, "observation_shift": None, "lockout_days": None}
+    given = {**none, **OBSERVED[name][0]}
+    if given["lockout_days"]:  # no period may be as short as the lockout
+        given["maturity_date"] = dt.date(2027, 5, 15)
+    return msgspec.structs.replace(SOFR_NOTE, **given)
+
+
+@pytest.fixture(params=OBSERVED)
+def sofr_leg(usd, request):
+    """The second note: QuantLib's own way of observing, daily fixings, its own calendar."""
+    lookback, lockout, shift = OBSERVED[request.param][1]
     ql.Settings.instance().evaluationDate = _ql(TODAY)
     index = ql.Sofr(usd.handle("USD-SOFR"))
     known(index, "SOFR")
     schedule = ql.Schedule(
         ql.Date(15, 5, 2024),
-        ql.Date(17, 5, 2027),
+        _ql(sofr_note(request.param).maturity_date),
         ql.Period("3M"),
         ql.UnitedStates(ql.UnitedStates.SOFR),
         ql.ModifiedFollowing,
@@ -179,19 +199,53 @@ def sofr_leg(usd):
         ql.Actual360(),
         ql.ModifiedFollowing,
         spreads=[0.009],
-        lookbackDays=5,
-        applyObservationShift=True,
+        lookbackDays=lookback,
+        lockoutDays=lockout,
+        applyObservationShift=shift,
     )
-    yield [*leg, ql.Redemption(FACE, schedule.dates()[-1])]
+    yield request.param, [*leg, ql.Redemption(FACE, schedule.dates()[-1])]
     index.clearFixings()
 
 
-def test_a_sofr_note_with_an_observation_shift_is_worth_what_quantlibs_daily_coupons_are(
-    usd, sofr_leg
-):
-    risk = priced([SOFR_NOTE], TODAY, usd.quotes, FIXINGS).risk
-    value = ql.CashFlows.npv(sofr_leg, usd.handle("USD-SOFR", -15.0), False)
+def test_a_sofr_note_is_worth_what_quantlibs_daily_coupons_are(usd, sofr_leg):
+    name, leg = sofr_leg
+    terms = sofr_note(name)
+    risk = priced([terms], TODAY, usd.quotes, FIXINGS).risk
+    curve = usd.handle("USD-SOFR", -15.0)
+    value = ql.CashFlows.npv(leg, curve, False)
     assert risk.npv[0] == pytest.approx(value, abs=1e-9 * FACE)
+    # A buyer of the settlement date pays the value of what is paid after it.
+    settlement = ql.Date(11, 2, 2025)
+    dirty = ql.CashFlows.npv(leg, curve, False, settlement, settlement) / FACE * 100.0
+    assert usd.note(terms).analytics().dirty_per_100 == pytest.approx(dirty, abs=1e-9)
+
+
+def test_a_coupon_with_a_lookback_accrues_the_fixings_of_its_own_days(usd):
+    """By hand: each day has the fixing of 5 business days before, for its own days."""
+    calendar = ql.UnitedStates(ql.UnitedStates.SOFR)
+    day, settlement, growth = ql.Date(18, 11, 2024), ql.Date(11, 2, 2025), 1.0
+    years = (settlement - day) / 360.0
+    while day < settlement:
+        after = calendar.advance(day, 1, ql.Days)
+        fixing = FIXINGS["SOFR"][calendar.advance(day, -5, ql.Days).to_date()]
+        growth *= 1.0 + fixing * (min(after, settlement) - day) / 360.0
+        day = after
+    expected = 100.0 * (growth - 1.0 + 0.009 * years)
+    found = usd.note(sofr_note("lookback")).accrued_per_100
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_price_of_a_note_with_a_lookback_gives_a_spread_that_gives_it_back(usd):
+    given = {"z_spread_bp": None, "clean_price": 99.37}
+    terms = msgspec.structs.replace(sofr_note("lookback"), **given)
+    made = usd.note(terms).analytics()
+    again = msgspec.structs.replace(terms, clean_price=None, z_spread_bp=made.z_spread_bp)
+    assert usd.note(again).analytics().clean_per_100 == pytest.approx(99.37, abs=1e-10)
+    block = analytics_of(
+        [usd.note(again).flows()], np.array([made.z_spread_bp * 1e-4]), usd.curves, usd.solved
+    )
+    assert float(block["clean_per_100"][0]) == pytest.approx(99.37, abs=1e-10)
+    assert float(block["discount_margin_bp"][0]) == pytest.approx(made.discount_margin_bp, abs=1e-9)
 
 
 def test_a_compounded_coupon_accrues_by_its_days_of_observation(usd):
@@ -302,11 +356,7 @@ def fields_of(terms: FloatingRateNoteTerms) -> dict[str, object]:
     [
         ({"cap_rate": 0.05}, "cap_rate: 0.05 is not valid; coupons with a cap are options"),
         ({"floor_rate": 0.0}, "coupons with a floor are options and are not priced"),
-        (
-            {"floating_index": "ESTR", "lookback_days": 5},
-            "lookback_days: 5 is not valid; a lookback without observation shift weighs",
-        ),
-        ({"lockout_days": 2}, "a lockout repeats one fixing"),
+        ({"lockout_days": 2}, "lockout_days: 2 is not valid; coupons on EURIBOR3M fix once"),
         ({"floating_index": "LIBOR"}, "floating_index: 'LIBOR' is not valid; allowed: "),
         ({"lookback_days": 5}, "lookback_days: 5 is not valid; coupons on EURIBOR3M fix once"),
         ({"observation_shift": True}, "coupons on EURIBOR3M fix once"),

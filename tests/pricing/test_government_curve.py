@@ -139,7 +139,9 @@ def test_too_few_bonds_and_an_unknown_model_are_refused():
         fit_government_curve(book[:5], "EUR-GOVT", DAY)
     with pytest.raises(BadInput, match="allowed: nelson_siegel, svensson"):
         fit_government_curve(book, "EUR-GOVT", DAY, "spline")
-    with pytest.raises(BadInput, match="at least one with a clean price on USD-GOVT"):
+    with pytest.raises(
+        BadInput, match="at least one with a clean price or a quoted yield on USD-GOVT"
+    ):
         fit_government_curve(book, "USD-GOVT", DAY)
 
 

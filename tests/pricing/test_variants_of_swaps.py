@@ -69,6 +69,66 @@ def test_every_measure_is_the_references(name: str) -> None:
     )
 
 
+SHORT = {"effective_date": dt.date(2024, 5, 22), "termination_date": dt.date(2027, 5, 22)}
+CHAINS = {
+    "lookback": {"lookback_days": 5, "spread_bp": 7.0},
+    "short lookback": {"lookback_days": 2},
+    "lockout": {"lockout_days": 2, "spread_bp": 7.0},
+    "lookback and lockout": {"lookback_days": 3, "lockout_days": 2},
+    "shift and lockout": {"lookback_days": 3, "observation_shift": True, "lockout_days": 2},
+    "straight": {"spread_bp": 85.0, "compounding_method": "straight"},
+    "straight lookback": {
+        **{"spread_bp": 85.0, "compounding_method": "straight"},
+        **{"lookback_days": 2, "lockout_days": 3},
+    },
+    "flat": {"spread_bp": 85.0, "compounding_method": "flat"},
+    "flat shift": {
+        **{"spread_bp": -45.0, "compounding_method": "flat"},
+        **{"lookback_days": 5, "observation_shift": True},
+    },
+    "late average": {"overnight_method": "averaged", "lookback_days": 5, "spread_bp": 3.0},
+    "locked average": {"overnight_method": "averaged", "lockout_days": 3, "spread_bp": 3.0},
+    "stepped lookback": {"lookback_days": 2, "notional_schedule": [9e5, 8e5, 3e5]},
+    "forward lookback": {
+        **{"effective_date": dt.date(2026, 9, 16), "termination_date": dt.date(2027, 9, 16)},
+        "lookback_days": 2,
+    },
+}
+"""Of swaps of three years: the reference compounds day by day at each bump."""
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_every_measure_of_fixings_of_other_days_is_the_references(name: str) -> None:
+    currency, convention = ("USD", "USD-SOFR-OIS")
+    if list(CHAINS).index(name) % 2:
+        currency, convention = ("GBP", "GBP-SONIA-OIS")
+    trade = swap(convention=convention, **{**SHORT, **CHAINS[name]})
+    check([trade], TODAY, QUOTES[currency], CurveOptions())
+
+
+COMPOUNDING = {
+    "spread exclusive": {"compounding_method": "spread_exclusive", "float_frequency": "1Y"},
+    "straight": {"compounding_method": "straight", "float_frequency": "1Y"},
+    "flat": {"compounding_method": "flat", "float_frequency": "1Y"},
+    "once": {"compounding_method": "straight", "float_frequency": "ZERO"},
+    "amortising": {
+        **{"compounding_method": "straight", "float_frequency": "1Y"},
+        **{"notional_schedule": AMORTISING},
+    },
+}
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("name", COMPOUNDING)
+@pytest.mark.parametrize("index", ["EURIBOR3M", "EURIBOR6M"])
+def test_every_measure_of_fixings_that_compound_is_the_references(
+    name: str, index: str, indexed: bool
+) -> None:
+    given = {"convention": "EUR-EURIBOR-6M", "floating_index": index, "spread_bp": 35.0}
+    book = [swap(**given, **COMPOUNDING[name])]
+    check(book, TODAY, QUOTES["EUR"], CurveOptions(indexed=indexed))
+
+
 def leg_by_hand(index: ql.OvernightIndex, **method) -> ql.Leg:
     """A floating leg of the swap above as the dollar market has it: annual, paid two days later."""
     days = ql.UnitedStates(ql.UnitedStates.SOFR)
@@ -86,6 +146,15 @@ def leg_by_hand(index: ql.OvernightIndex, **method) -> ql.Leg:
     [
         ("averaged", {"averagingMethod": ql.RateAveraging.Simple, "spreads": [0.0012]}),
         ("shifted", {"lookbackDays": 5, "applyObservationShift": True, "spreads": [0.0007]}),
+        ("lookback", {"lookbackDays": 5, "spreads": [0.0007]}),
+        ("lookback and lockout", {"lookbackDays": 3, "lockoutDays": 2}),
+        (
+            "straight lookback",
+            {
+                **{"lookbackDays": 2, "lockoutDays": 3},
+                **{"spreads": [0.0085], "compoundSpreadDaily": True},
+            },
+        ),
     ],
 )
 def test_an_overnight_leg_is_quantlibs_by_hand(name: str, method: dict) -> None:
@@ -102,7 +171,7 @@ def test_an_overnight_leg_is_quantlibs_by_hand(name: str, method: dict) -> None:
         )
         leg = leg_by_hand(index, **method)
         expected = -ql.CashFlows.npv(leg, curve, False)
-    risk = priced([swap(**VARIANTS[name])], TODAY, QUOTES["USD"], FIXINGS).risk
+    risk = priced([swap(**{**VARIANTS, **CHAINS}[name])], TODAY, QUOTES["USD"], FIXINGS).risk
     assert risk.leg_npv[0, 1] == pytest.approx(expected, abs=1e-5)
 
 
@@ -137,13 +206,27 @@ def test_trades_with_other_steps_do_not_share_a_template() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"lookback_days": 5}, "lookback_days: 5.*without observation shift.*not priced"),
         (
-            {"lookback_days": 2, "observation_shift": True, "overnight_method": "averaged"},
-            "lookback_days: 2.*an average with a lookback is not priced",
+            {"lookback_days": 5, "compounding_method": "flat"},
+            "compounding_method: 'flat'.*not their own is not priced; allowed: straight",
         ),
-        ({"lockout_days": 2}, "lockout_days: 2.*a lockout repeats one fixing"),
-        ({"compound_spread": True}, "compound_spread: True.*spread that compounds"),
+        (
+            {"overnight_method": "averaged", "compounding_method": "straight"},
+            "compounding_method: 'straight'.*an average does not compound",
+        ),
+        (
+            {"lockout_days": 3, "effective_date": "2031-05-19"},
+            "lockout_days: 3.*less than the 3 fixings of the period from 2031-05-19 to 2031-05-22",
+        ),
+        ({"compound_spread": True}, "compound_spread: True.*give compounding_method 'straight'"),
+        (
+            {"convention": "EUR-EURIBOR-6M", "compounding_method": "straight"},
+            "compounding_method: 'straight'.*payments every 6M have one fixing of 6M each",
+        ),
+        (
+            {"convention": "EUR-EURIBOR-6M", "lockout_days": 2},
+            "lockout_days: 2.*EURIBOR6M fixes once a period",
+        ),
         ({"overnight_method": "mean"}, "overnight_method: 'mean'"),
         (
             {"convention": "EUR-EURIBOR-6M", "overnight_method": "averaged"},

@@ -74,3 +74,12 @@ PERIODS: Mapping[str, int] = {"M": 1, "Y": 12}
 FREQUENCIES: Mapping[int, str] = {1: "1M", 2: "2M", 3: "3M", 4: "4M", 6: "6M", 12: "1Y"}
 LEI = "iso17442"
 """Part of the scheme of party identifiers that are legal entity identifiers."""
+
+COMPOUNDING = {
+    "None": "",
+    "NoCompounding": "",
+    "SpreadExclusive": "spread_exclusive",
+    "Straight": "straight",
+    "Flat": "flat",
+}
+"""``compounding_method`` by FpML's ``compoundingMethodEnum``."""

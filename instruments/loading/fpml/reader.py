@@ -68,7 +68,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "calculationPeriodAmount": ("calculation",),
     "calculation": (
         *("notionalSchedule", "fixedRateSchedule", "floatingRateCalculation"),
-        "dayCountFraction",
+        *("dayCountFraction", "compoundingMethod"),
     ),
     "notionalSchedule": ("notionalStepSchedule",),
     "notionalStepSchedule": ("initialValue", "step", "currency"),
@@ -97,6 +97,7 @@ class Stream:
     first_regular: str
     last_regular: str
     frequency: str
+    compounding_method: str
     roll: str
     payment_lag: int
     convention: str
@@ -267,10 +268,6 @@ def _stream(node: Node) -> Stream:
     dates, amount = "calculationPeriodDates", "calculationPeriodAmount/calculation"
     frequency = _frequency(node, f"{dates}/calculationPeriodFrequency")
     paid = _frequency(node, "paymentDates/paymentFrequency")
-    if paid != frequency:
-        raise Refused(
-            f"payments every {paid} of periods of {frequency} would compound, which is not priced"
-        )
     relative = _needed(node, "paymentDates/payRelativeTo")
     if relative != "CalculationPeriodEndDate":
         raise Refused(
@@ -280,6 +277,7 @@ def _stream(node: Node) -> Stream:
     index = _index(node, f"{amount}/floatingRateCalculation")
     if index:
         _check_resets(node, index, frequency)
+    method = _compounding(node.value(f"{amount}/compoundingMethod"), index, (paid, frequency))
     fixed = "" if index else _number(node, f"{amount}/fixedRateSchedule/initialValue")
     return Stream(
         payer=_href(node, "payerPartyReference"),
@@ -288,7 +286,8 @@ def _stream(node: Node) -> Stream:
         end=_needed(node, f"{dates}/terminationDate/unadjustedDate"),
         first_regular=node.value(f"{dates}/firstRegularPeriodStartDate"),
         last_regular=node.value(f"{dates}/lastRegularPeriodEndDate"),
-        frequency=frequency,
+        frequency=paid,
+        compounding_method=method,
         roll=_needed(node, f"{dates}/calculationPeriodFrequency/rollConvention"),
         payment_lag=_payment_lag(node),
         convention=_convention(node),
@@ -304,6 +303,29 @@ def _stream(node: Node) -> Stream:
         index=index,
         spread_bp=_spread_bp(node, f"{amount}/floatingRateCalculation/spreadSchedule/initialValue"),
     )
+
+
+def _compounding(word: str, index: str, periods: tuple[str, str]) -> str:
+    """How the periods of a payment compound; empty where each is paid by itself.
+
+    Args:
+        word: ``compoundingMethod`` of the document; empty: not given.
+        index: Of the leg; empty: it is fixed.
+        periods: Between payments, and of the calculation.
+    """
+    paid, frequency = periods
+    method = _one_of(names.COMPOUNDING, "compoundingMethod", word or "None")
+    if paid == frequency:
+        overnight = index and conventions.INDICES[index].kind == "overnight"
+        if method and not overnight:
+            raise Refused(f"compoundingMethod: {word} of periods that are paid one by one")
+        return method
+    if not method or not index:
+        raise Refused(
+            f"payments every {paid} of periods of {frequency} compound on a floating leg with a "
+            f"compoundingMethod; allowed: {', '.join(names.COMPOUNDING)}"
+        )
+    return method
 
 
 def _needed(node: Node, path: str) -> str:
@@ -467,6 +489,7 @@ def _fixed_floating(streams: Sequence[Stream], ours: str, header: Node) -> Row:
         "termination_date": fixed.end,
         "fixed_rate": fixed.fixed_rate,
         "spread_bp": _text(floating.spread_bp),
+        "compounding_method": floating.compounding_method,
         "trade_date": header.value("tradeDate"),
         "first_regular_date": fixed.first_regular,
         "last_regular_date": fixed.last_regular,
@@ -480,6 +503,8 @@ def _fixed_floating(streams: Sequence[Stream], ours: str, header: Node) -> Row:
 def _basis(streams: Sequence[Stream], ours: str, _: Node) -> Row:
     first, second = streams
     for stream in streams:
+        if stream.compounding_method:
+            raise Refused("a leg of a basis swap that compounds is not priced")
         index = conventions.INDICES[stream.index]
         if (stream.day_count, stream.currency) != (index.day_count, index.currency):
             raise Refused(

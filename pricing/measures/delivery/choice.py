@@ -18,6 +18,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
 from pricing.kernel_arrays import Flows
+from pricing.measures.compounding.chains import Chains, chained
 
 
 class Deliveries(NamedTuple):
@@ -202,8 +203,14 @@ def _as_slice(places: IntArray) -> IntArray | slice:
     return slice(first, last + 1) if last - first + 1 == len(places) else places
 
 
-def flows_to_price(flows: Flows, deliveries: Deliveries, discount: FloatArray) -> Flows:
-    """The flows that a block has on a market: those of bonds that are not delivered are 0."""
-    if not len(deliveries.flow):
-        return flows
-    return cheapest(flows, deliveries, discount).flows
+def flows_to_price(
+    flows: Flows, deliveries: Deliveries, chains: Chains, discount: FloatArray
+) -> Flows:
+    """The flows that a block has on a market.
+
+    Those of bonds that are not delivered are 0; chains and their links have the amounts of the
+    market.
+    """
+    if len(deliveries.flow):
+        flows = cheapest(flows, deliveries, discount).flows
+    return chained(flows, chains, discount) if len(chains.flow) else flows

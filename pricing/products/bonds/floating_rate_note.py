@@ -16,7 +16,6 @@ from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 from pricing.products.product import Product
 from pricing.products.terms import (
-    NOT_PRICED,
     Bp,
     Days,
     Isin,
@@ -54,15 +53,17 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
     """A position in a note that pays an IBOR fixing, or a compounded overnight rate, plus a spread.
 
     What is not given follows the index: its tenor, day count and fixing days; a note on an
-    overnight index pays every three months. Periods are adjusted. With ``lookback_days`` and
-    ``observation_shift`` a compounded rate is observed over the period that begins and ends so many
-    business days of its index earlier (ISDA 2021 Definitions, section 7: observation period
-    shift).
+    overnight index pays every three months. Periods are adjusted. With ``lookback_days`` the
+    fixings of a compounded rate are of so many business days of its index earlier; with
+    ``observation_shift`` they count for the days that they are for there, without for those of the
+    coupon's own period. The last ``lockout_days`` fixings repeat the one before them (ISDA 2021
+    Definitions, section 7: lookback, observation period shift, lockout).
     """
 
     product: ClassVar[str] = "floating_rate_note"
     refused: ClassVar[dict[str, str]] = {
-        **NOT_PRICED,
+        "compound_spread": "a spread that compounds with the fixings of a note is not priced; "
+        "leave the field out, and spread_bp is added to what they compound to",
         "cap_rate": _OPTION.format("cap"),
         "floor_rate": _OPTION.format("floor"),
     }
@@ -81,6 +82,7 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
     fixing_days: Days | None = None
     lookback_days: Days | None = None
     observation_shift: bool | None = None
+    lockout_days: Days | None = None
     payment_lag: Days | None = None
     settlement_days: Days | None = None
     ex_coupon_days: Days | None = None
@@ -116,19 +118,17 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
 
     def _check_of_kind(self, index: IndexConvention) -> None:
         """Refuse fields that a coupon on an index of this kind does not have."""
-        if index.kind == "ibor" and (self.lookback_days or self.observation_shift):
-            field = "lookback_days" if self.lookback_days else "observation_shift"
-            reason = f"coupons on {index.name} fix once: only overnight rates are observed daily"
-            raise BadInput(field, getattr(self, field), reason)
+        for field in ("lookback_days", "observation_shift", "lockout_days"):
+            value = getattr(self, field)
+            if index.kind == "ibor" and value:
+                raise BadInput(
+                    field,
+                    value,
+                    f"coupons on {index.name} fix once: only overnight rates are observed daily",
+                )
         if index.kind == "overnight" and self.fixing_days is not None:
             reason = f"{index.name} is compounded daily: give lookback_days instead"
             raise BadInput("fixing_days", self.fixing_days, reason)
-        if self.lookback_days and not self.observation_shift:
-            reason = (
-                "a lookback without observation shift weighs fixings by days that are not their "
-                "own and is not priced; allowed with observation_shift true"
-            )
-            raise BadInput("lookback_days", self.lookback_days, reason)
 
     @property
     def own_frequency(self) -> str:

@@ -29,6 +29,14 @@ from pricing.products.schedules import (
     stub_date,
     to_ql,
 )
+from pricing.products.swaps.overnight import (
+    Observing,
+    chain_rows,
+    compounded_rows,
+    counted_between,
+    observations,
+    observed_period,
+)
 from pricing.products.templates import Scaling, Template, as_bytes
 
 FACE = 100.0
@@ -44,7 +52,7 @@ class Note:
     frequency: str
     day_count: str
     fixing_days: int
-    lookback_days: int
+    observing: Observing
     payment_lag: int
     settlement_days: int
     ex_coupon_days: int
@@ -81,7 +89,9 @@ def resolve_note(terms: FloatingRateNoteTerms) -> Note:
         frequency=terms.own_frequency,
         day_count=vocabulary.day_count(given_or(terms.day_count, index.day_count)),
         fixing_days=given_or(terms.fixing_days, index.fixing_days),
-        lookback_days=terms.lookback_days or 0,
+        observing=Observing(
+            terms.lookback_days or 0, bool(terms.observation_shift), terms.lockout_days or 0
+        ),
         payment_lag=terms.payment_lag or 0,
         settlement_days=terms.settlement_days or 0,
         ex_coupon_days=terms.ex_coupon_days or 0,
@@ -156,8 +166,8 @@ def _observed(note: Note, date: ql.Date) -> ql.Date:
     It is a business day of the index.
     """
     cal = calendar(note.index.calendar)
-    if note.lookback_days:
-        return cal.advance(date, -note.lookback_days, ql.Days, ql.Preceding)
+    if note.observing.lookback and note.observing.shift:
+        return cal.advance(date, -note.observing.lookback, ql.Days, ql.Preceding)
     return cal.adjust(date, ql.Following)
 
 
@@ -203,6 +213,11 @@ def _overnight_coupon(
     note: Note, period: Period, index: ql.OvernightIndex, telescopic: bool
 ) -> ql.CashFlow:
     paid = _paid(note, period.end)
+    lookback, shift, lockout = note.observing
+    # A coupon that telescopes is given the period that it observes.
+    own = (ql.Date(), ql.Date())
+    if note.observing.telescopes:
+        own = (_observed(note, period.start), _observed(note, period.end))
     coupon = ql.OvernightIndexedCoupon(
         paid,
         FACE * period.years,
@@ -214,14 +229,13 @@ def _overnight_coupon(
         period.start,
         period.end,
         ql.OneDayCounter(),
-        telescopic,
+        telescopic and note.observing.telescopes,
         ql.RateAveraging.Compound,
-        ql.nullInt(),
-        0,
+        lookback if lookback and not note.observing.telescopes else ql.nullInt(),
+        lockout,
+        shift and not note.observing.telescopes,
         False,
-        False,
-        _observed(note, period.start),
-        _observed(note, period.end),
+        *own,
         _ex_date(note, paid),
     )
     coupon.setPricer(ql.CompoundingOvernightIndexedCouponPricer())
@@ -251,35 +265,50 @@ def _ibor_coupons(
     )
 
 
-def _coupon_rows(
-    note: Note, leg: tuple[ql.CashFlow, ...], *, indexed: bool
-) -> list[tuple[Row, Row]]:
-    """Of each coupon, what it pays on its index, and its quoted spread as a fixed coupon."""
+class CouponRows(NamedTuple):
+    """A coupon: what it pays on its index, which is a flow or a chain, and its quoted spread."""
+
+    floating: list[Row]
+    spread: Row
+
+
+def _coupon_rows(note: Note, leg: tuple[ql.CashFlow, ...], *, indexed: bool) -> list[CouponRows]:
+    """The coupons, each with its quoted spread as a fixed coupon."""
     coupons = [ql.as_floating_rate_coupon(flow) for flow in leg[:-1]]
     if note.index.kind == "overnight":
-        floating = [_overnight_row(note, coupon) for coupon in coupons]
+        floating = [_overnight_rows(note, coupon) for coupon in coupons]
     else:
-        floating = floating_leg_rows(coupons, note.index, indexed)
+        floating = [[row] for row in floating_leg_rows(coupons, note.index, indexed)]
     found = []
-    for row, coupon in zip(floating, coupons, strict=True):
+    for rows, coupon in zip(floating, coupons, strict=True):
         ex_date = coupon.exCouponDate()
         ex = NEVER if ex_date == ql.Date() else day_number(ex_date)
         accrued = coupon.nominal()  # times one year of ``ql.OneDayCounter``
-        spread = Row(pay=row.pay, ex=ex, amount=accrued * coupon.spread(), unit=accrued)
-        found.append((row._replace(leg=0, ex=ex, amount=0.0), spread))
+        spread = Row(pay=rows[0].pay, ex=ex, amount=accrued * coupon.spread(), unit=accrued)
+        own = [row._replace(leg=0, ex=ex, amount=0.0) for row in rows]
+        found.append(CouponRows(own, spread))
     return found
 
 
-def _overnight_row(note: Note, coupon: ql.FloatingRateCoupon) -> Row:
-    """The growth of a compounded coupon is P(start) / P(end) of its days of observation."""
-    start = _observed(note, coupon.accrualStartDate())
-    end = _observed(note, coupon.accrualEndDate())
+def _overnight_rows(note: Note, coupon: ql.FloatingRateCoupon) -> list[Row]:
+    """The growth of a compounded coupon is P(start) / P(end) of its days of observation.
+
+    It is a chain where fixings count for days that are not their own.
+    """
+    pay = day_number(coupon.date())
+    dates = (coupon.accrualStartDate(), coupon.accrualEndDate())
+    if not note.observing.telescopes:
+        days = (day_number(dates[0]), day_number(dates[1]))
+        return compounded_rows(note.index, days, coupon.nominal(), pay, note.observing)
+    start, end = (_observed(note, date) for date in dates)
     years = day_counter(note.index.day_count).yearFraction(start, end)
-    return Row(
-        *(OVERNIGHT, 0, 0, 0, day_number(coupon.date())),
-        *(day_number(start), day_number(end), day_number(start)),
-        scale=coupon.nominal() / years,
-    )
+    return [
+        Row(
+            *(OVERNIGHT, 0, 0, 0, pay),
+            *(day_number(start), day_number(end), day_number(start)),
+            scale=coupon.nominal() / years,
+        )
+    ]
 
 
 def _redemption_row(leg: tuple[ql.CashFlow, ...]) -> Row:
@@ -290,16 +319,16 @@ class BuyerFlows(NamedTuple):
     """What a buyer receives who pays on a settlement date, per 100 of face.
 
     Attributes:
-        flows: Payments after settlement.
-        accrued: What has accrued in the running period, as flows.
+        flows: Payments after settlement, each a flow or the flows of a chain.
+        accrued: What has accrued in the running period, in the same way.
         accrued_sign: -1 where the seller keeps the coupon: then ``accrued`` is what accrues from
             settlement to the end of the period.
         periods: The periods of the coupons among ``flows``.
         left: Years from settlement to the first payment of interest among ``flows``.
     """
 
-    flows: list[Row]
-    accrued: list[Row]
+    flows: list[list[Row]]
+    accrued: list[list[Row]]
     accrued_sign: float
     periods: list[Period]
     left: float
@@ -315,38 +344,42 @@ def buyer_flows(note: Note, settlement: ql.Date, *, indexed: bool) -> BuyerFlows
     leg = make_leg(note, indexed=indexed)
     coupons, redemption = _coupon_rows(note, leg, indexed=indexed), _redemption_row(leg)
     settled = day_number(settlement)
-    flows: list[Row] = []
+    flows: list[list[Row]] = []
     received: list[Period] = []
-    accrued: list[Row] = []
+    accrued: list[list[Row]] = []
     sign = 1.0
     for period, rows in zip(periods(note), coupons, strict=True):
-        paid = rows[0].pay > settled and (rows[0].ex == NEVER or rows[0].ex > settled)
+        pay, ex = rows.spread.pay, rows.spread.ex
+        paid = pay > settled and (ex == NEVER or ex > settled)
         if paid:
-            flows += rows
+            flows += [rows.floating, [rows.spread]]
             received.append(period)
         if period.start <= settlement < period.end:
             accrued = _accrued_rows(note, rows, period, settlement, paid)
             sign = 1.0 if paid else -1.0
     if redemption.pay > settled:
-        flows.append(redemption)
+        flows.append([redemption])
     left = _years(note, max(settlement, received[0].start), received[0].end) if received else 0.0
     return BuyerFlows(flows, accrued, sign, received, left)
 
 
 def _accrued_rows(
-    note: Note, coupon: tuple[Row, Row], period: Period, settlement: ql.Date, paid: bool
-) -> list[Row]:
+    note: Note, coupon: CouponRows, period: Period, settlement: ql.Date, paid: bool
+) -> list[list[Row]]:
     """The interest of the part of a period before settlement, or after it if that is not paid.
 
     It is paid with the coupon, so that it is alive as long.
     """
     first, last = (period.start, settlement) if paid else (settlement, period.end)
     share = _years(note, first, last) / period.years
-    floating, spread = (row._replace(ex=NEVER) for row in coupon)
-    found = [spread._replace(amount=spread.amount * share)]
+    found = [[coupon.spread._replace(ex=NEVER, amount=coupon.spread.amount * share)]]
+    floating = coupon.floating[0]._replace(ex=NEVER)
     if note.index.kind != "overnight":
         scale, accrued = floating.scale * share, floating.accrued * share
-        return [*found, floating._replace(scale=scale, accrued=accrued)]
+        return [*found, [floating._replace(scale=scale, accrued=accrued)]]
+    if not note.observing.telescopes:
+        part = _part_of_chain(note, period, (first, last), share, floating.pay)
+        return [*found, part] if part else found
     start, end = _observed(note, first), _observed(note, last)
     if start >= end:
         return found
@@ -358,15 +391,31 @@ def _accrued_rows(
         fixing=first_day,
         scale=FACE * period.years * share / years,
     )
-    return [*found, part_of_coupon]
+    return [*found, [part_of_coupon]]
+
+
+def _part_of_chain(
+    note: Note, period: Period, part: tuple[ql.Date, ql.Date], share: float, pay: int
+) -> list[Row]:
+    """What the fixings that count for the days of a part of a period have made."""
+    days = (day_number(period.start), day_number(period.end))
+    first, last = (day_number(date) for date in part)
+    counted = observed_period(note.index, (first, last), note.observing)
+    some = counted_between(observations(note.index, days, note.observing), *counted)
+    if not some:
+        return []
+    years = sum(each.days for each in some) / vocabulary.YEAR_DAYS[note.index.day_count]
+    scale = FACE * period.years * share / years
+    return [row._replace(leg=0) for row in chain_rows(note.index, some, scale, 0.0, pay)]
 
 
 def make_template(terms: FloatingRateNoteTerms, *, indexed: bool) -> Template:
     """Make the flows of one unit of face; see ``flows.ProductFlows``."""
     note = resolve_note(terms)
     leg = make_leg(note, indexed=indexed)
-    coupons = itertools.chain.from_iterable(_coupon_rows(note, leg, indexed=indexed))
-    flows = np.array([*coupons, _redemption_row(leg)], dtype=FLOW)
+    coupons = _coupon_rows(note, leg, indexed=indexed)
+    rows = [row for coupon in coupons for row in (*coupon.floating, coupon.spread)]
+    flows = np.array([*rows, _redemption_row(leg)], dtype=FLOW)
     for column in ("scale", "accrued", "amount", "unit"):
         flows[column] /= FACE
     return Template(
@@ -382,10 +431,10 @@ def scaling(terms: FloatingRateNoteTerms) -> Scaling:
     """Return the face amount and the z-spread of a note; see ``flows.ProductFlows``.
 
     Raises:
-        SpreadNotSolved: It has a price whose spread no market has solved yet.
+        SpreadNotSolved: It has a quote whose spread no market has solved yet.
     """
-    if terms.clean_price is not None and terms.waits_for_spread:
-        raise SpreadNotSolved(terms.clean_price)
+    if terms.quote is not None and terms.waits_for_spread:
+        raise SpreadNotSolved(terms.quote)
     return Scaling([terms.face_amount], z_spread=(terms.z_spread_bp or 0.0) * 1e-4)
 
 

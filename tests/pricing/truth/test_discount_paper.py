@@ -5,38 +5,56 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+import msgspec
 import pytest
 
-from pricing.curves.curve_set import CurveSet
+from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.quotes import shape_of
+from pricing.errors import Unpriceable
 from pricing.measures.bond_analytics import BondAnalytics, PricedBond
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import YIELD_TYPES
+from risk.compiler.spreads import spreads_on
 
 
-def priced(
-    price: float, issue: str, maturity: str, *, currency: str = "USD", **more: object
-) -> BondAnalytics:
-    """A zero-coupon bond on its issue date, at a price."""
-    today = dt.date.fromisoformat(issue)
-    terms = BondTerms(
+def bill(
+    rate: float | None, issue: str, maturity: str, *, currency: str = "USD", **more: object
+) -> BondTerms:
+    """A zero-coupon bond that is quoted by a yield."""
+    return BondTerms(
         **{
             "trade_id": "bill",
             "book": "truth",
             "currency": currency,
             "face_amount": 100.0,
-            "issue_date": today,
+            "issue_date": dt.date.fromisoformat(issue),
             "maturity_date": dt.date.fromisoformat(maturity),
             "coupon_rate": 0.0,
             "payment_frequency": "ZERO",
             "day_count": "ACT/365F",
             "settlement_days": 0,
-            "clean_price": price,
+            "quoted_yield": rate,
             **more,
         }
     )
-    curves = CurveSet(today, shape_of({f"{currency}-GOVT": {"1Y": 0.05, "30Y": 0.05}}))
-    solved = curves.solve(curves.vector({f"{currency}-GOVT": {"1Y": 0.05, "30Y": 0.05}}))
-    return PricedBond(terms, curves, solved).analytics()
+
+
+def market(terms: BondTerms) -> tuple[CurveSet, Solved]:
+    """A flat curve on the issue date."""
+    quotes = {f"{terms.currency}-GOVT": {"1Y": 0.05, "30Y": 0.05}}
+    curves = CurveSet(terms.issue_date, shape_of(quotes))
+    return curves, curves.solve(curves.vector(quotes))
+
+
+def quoted(rate: float | None, issue: str, maturity: str, **more: object) -> BondAnalytics:
+    """The same on its issue date."""
+    terms = bill(rate, issue, maturity, **more)
+    return PricedBond(terms, *market(terms)).analytics()
+
+
+def priced(price: float, issue: str, maturity: str, **more: object) -> BondAnalytics:
+    """The same at a price."""
+    return quoted(None, issue, maturity, clean_price=price, **more)
 
 
 class TestTreasury:
@@ -59,6 +77,87 @@ class TestTreasury:
         made = priced(92.265, "1990-06-07", "1991-06-06", convention="US-TREASURY")
         assert made.bond_equivalent_yield == pytest.approx(0.082373244, abs=1e-9)
         assert made.ytm == pytest.approx(made.bond_equivalent_yield, abs=1e-14)
+
+
+class TestQuotes:
+    """A position that is quoted by a yield has the price of it, and the spread gives it back."""
+
+    def test_the_treasury_s_price_of_a_discount_rate_of_ninety_days(self):
+        """31 CFR Part 356, Appendix B, section VI: 7.610 % for 90 days is 98.097500."""
+        made = quoted(0.0761, "1989-11-24", "1990-02-22", convention="US-TREASURY")
+        assert made.clean_per_100 == pytest.approx(98.0975, abs=1e-11)
+        assert made.discount_yield == pytest.approx(0.0761, abs=1e-14)
+
+    def test_the_treasury_s_price_of_an_investment_rate_of_more_than_half_a_year(self):
+        """The same: 8.237 % for 364 days is 92.265, which the regulation prints to 8.24 %."""
+        made = quoted(
+            *(0.082373244, "1990-06-07", "1991-06-06"),
+            convention="US-TREASURY",
+            yield_type="bond_equivalent_yield",
+        )
+        assert made.clean_per_100 == pytest.approx(92.265, abs=1e-7)
+        assert made.bond_equivalent_yield == pytest.approx(0.082373244, abs=1e-14)
+
+    @pytest.mark.parametrize(
+        ("currency", "convention", "year"),
+        [("GBP", "UK-GILT", 365), ("EUR", "DE-BUND", 360), ("EUR", "IT-BTP", 360)],
+    )
+    def test_bills_of_other_markets_are_quoted_by_their_simple_yield(
+        self, currency, convention, year
+    ):
+        made = quoted(0.0505, "2024-07-29", "2025-01-27", currency=currency, convention=convention)
+        assert made.clean_per_100 == pytest.approx(100 / (1 + 0.0505 * 182 / year), abs=1e-11)
+        assert made.ytm == pytest.approx(0.0505, abs=1e-14)
+
+    @pytest.mark.parametrize(
+        ("kind", "measure"),
+        [(kind, kind) for kind in YIELD_TYPES],
+    )
+    @pytest.mark.parametrize("maturity", ["2024-05-06", "2025-01-13"])
+    @pytest.mark.parametrize("rate", [-0.004, 0.0, 0.0475])
+    def test_the_measure_gives_the_quote_back(self, kind, measure, maturity, rate):
+        made = quoted(rate, "2024-01-16", maturity, yield_type=kind)
+        assert getattr(made, measure) == pytest.approx(rate, abs=1e-13)
+
+    def test_a_bond_with_coupons_is_quoted_by_the_yield_of_its_market(self):
+        """An Australian bond: the market trades yields."""
+        made = quoted(
+            *(0.0472, "2014-08-07", "2017-02-15"),
+            currency="AUD",
+            convention="AU-ACGB",
+            coupon_rate=0.06,
+            payment_frequency="6M",
+        )
+        assert made.ytm == pytest.approx(0.0472, abs=1e-13)
+
+    def test_a_rate_that_leaves_no_price_is_a_sentence(self):
+        with pytest.raises(Unpriceable, match=r"quoted_yield: 1 as discount_yield is no price"):
+            quoted(1.0, "2024-01-16", "2025-01-16", convention="US-TREASURY")
+
+    def test_the_spread_alone_keeps_the_price_when_it_was_solved(self):
+        terms = bill(0.0761, "1989-11-24", "1990-02-22", convention="US-TREASURY")
+        curves, solved = market(terms)
+        spreads, failures = spreads_on([terms], curves, solved)
+        assert not failures
+        kept = msgspec.structs.replace(terms, z_spread_bp=spreads["bill"])
+        assert not kept.waits_for_spread
+        made = PricedBond(kept, curves, solved).analytics()
+        assert made.discount_yield == pytest.approx(0.0761, abs=1e-14)
+
+
+def test_positions_in_one_bill_may_be_quoted_in_their_own_ways():
+    same = {"convention": "US-TREASURY", "maturity": "1990-02-22", "issue": "1989-11-24"}
+    many = [
+        bill(0.0761, trade_id="A", **same),
+        bill(0.0761, trade_id="B", yield_type="money_market_yield", **same),
+        bill(1.0, trade_id="C", yield_type="ytm", **same),
+        bill(None, trade_id="D", clean_price=98.0975, **same),
+    ]
+    curves, solved = market(many[0])
+    spreads, failures = spreads_on(many, curves, solved)
+    assert not failures
+    assert spreads["A"] == pytest.approx(spreads["D"], abs=1e-7)
+    assert spreads["B"] < spreads["A"] < spreads["C"]
 
 
 def test_a_money_market_yield_counts_the_price_and_the_years_of_the_money_market():

@@ -154,7 +154,9 @@ def at_published_curves(code: str) -> tuple[DatedBlock, np.ndarray]:
 def test_the_price_is_the_published_one(code: str):
     dated, discount = at_published_curves(code)
     traded, value = VALUES[code]
-    npv = kernel.value(flows_to_price(dated.flows, dated.deliveries, discount), discount)[0]
+    npv = kernel.value(
+        flows_to_price(dated.flows, dated.deliveries, dated.chains, discount), discount
+    )[0]
     assert traded + npv / 1e6 == pytest.approx(PRICES[code], abs=1e-10)
     assert npv == pytest.approx(value, abs=1e-4)
 
