@@ -4,10 +4,11 @@ A bucket is a currency, a risk factor a tenor of one of its curves. Three scenar
 are computed; the charge is the largest of the three.
 
 Source: Basel Committee on Banking Supervision, MAR21 "Standardised approach: sensitivities-based
-method": MAR21.4 (aggregation), MAR21.6 (scenarios), MAR21.7 (the largest counts), MAR21.42 (risk
-weights), MAR21.44 (weights of currencies over the root of 2), MAR21.45 to MAR21.47 (correlations
-within a bucket), MAR21.50 (between buckets). Inflation and cross-currency basis, vega and curvature
-are not computed: there are no such trades.
+method" as in force from 1 January 2023: MAR21.4 (aggregation), MAR21.6 (scenarios), MAR21.7 (the
+largest counts), MAR21.41 (a bucket is a currency), MAR21.42 (risk weights), MAR21.44 (weights of
+some currencies over the root of 2, at the bank's discretion), MAR21.45 to MAR21.47 (correlations
+within a bucket), MAR21.50 (between buckets). Inflation and cross-currency basis (MAR21.43, 48 and
+49), vega and curvature are not computed: there are no such trades.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _in_scenario(weighted: Mapping[str, FloatArray], scenario: Scenario) -> Scen
         return float((alone**2).sum()) + between * crossed
 
     total = squared(net)
-    if total < 0.0:  # MAR21.4: the net of each bucket is then bounded by its own charge
+    if total < 0.0:  # MAR21.4(5)(b): the net of each bucket is then bounded by its own charge
         total = squared(np.clip(net, -alone, alone))
     return ScenarioCharge(math.sqrt(max(total, 0.0)), buckets)
 

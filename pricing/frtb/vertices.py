@@ -4,8 +4,8 @@ A key between two tenors is shared between them by its distance; one before the 
 last counts there in full. Shares of a key add up to 1, so sums of a ladder are kept exactly up to
 rounding.
 
-Source: Basel Committee on Banking Supervision, MAR21.8: the tenors, and the assignment of risk
-factors to them by linear interpolation.
+Source: Basel Committee on Banking Supervision, MAR21.8 and its footnote: the tenors, and the
+assignment of risk factors to them by linear interpolation.
 """
 
 from __future__ import annotations
