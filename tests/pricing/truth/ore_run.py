@@ -132,6 +132,8 @@ def price(
     forwards: Mapping[str, str],
     discount_curve: str,
     fixings: Fixings,
+    *,
+    with_todays: bool = False,
 ) -> dict[str, Priced]:
     """Values and payments of trades of one currency.
 
@@ -144,12 +146,13 @@ def price(
         forwards: The projection curve of each index.
         discount_curve: The curve of swaps.
         fixings: Decimals by index and date.
+        with_todays: Whether payments of the day itself are among those to come.
     """
     discounts = {CURVE + name: factors for name, factors in discounts.items()}
     forwards = {index: CURVE + name for index, name in forwards.items()}
     discount_curve = CURVE + discount_curve
     files = {
-        "ore.xml": _ore(today, currency, folder),
+        "ore.xml": _ore(today, currency, folder, with_todays),
         "curves.xml": _curves(currency, discounts),
         "market.xml": _market(currency, discounts, forwards, discount_curve),
         "engines.xml": ENGINES,
@@ -193,7 +196,7 @@ def _parameters(**values: object) -> str:
     return "".join(rows)
 
 
-def _ore(today: dt.date, currency: str, folder: Path) -> str:
+def _ore(today: dt.date, currency: str, folder: Path, with_todays: bool) -> str:
     setup = _parameters(
         asofDate=today,
         inputPath=folder,
@@ -210,6 +213,7 @@ def _ore(today: dt.date, currency: str, folder: Path) -> str:
         portfolioFile="portfolio.xml",
         observationModel="None",
         continueOnError="true",
+        includeTodaysCashFlows="Y" if with_todays else "N",
     )
     npv = _parameters(active="Y", baseCurrency=currency, outputFileName="npv.csv")
     flows = _parameters(active="Y", outputFileName="flows.csv")
