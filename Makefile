@@ -14,7 +14,7 @@ IMAGE_BASE ?=
 SIZES := 1000,10000,100000
 VAR_SIZES := 10000,100000
 
-.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-decide clients
+.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-decide clients replay-all
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,11 @@ faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 S
 
 soak: dev ## Random faults for a while, frames held to the oracle (MINUTES=30 SEED=1)
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+replay-all: dev ## Replay all days of published curves twice, killing processes, and compare hashes (FILES, FROM, TO, CURRENCY)
+	@$(BIN)/python -m devstack run --base .local/replay-all -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
+		RISK_LOCAL_DIR=.local/replay-all $(BIN)/python -m benchmarks.replay_days $(FILES) \
+		--from $(or $(FROM),1990-01-02) --to $(or $(TO),2026-12-31) --currency $(or $(CURRENCY),USD)
 
 lint: dev ## Check style, types, the direction of imports, what bandit calls risky, and deploy/
 	@$(BIN)/ruff check .
