@@ -59,15 +59,17 @@ class FrameClose(KeptFrame):
 
 
 class FrameWithin(KeptFrame):
-    """A frame within a day: one of each currency every so many seconds."""
+    """A frame within a day: one of each currency every so many seconds.
+
+    The table is partitioned by ``day``, and old partitions are dropped as a whole: see
+    ``risk/explain/frames_within.py``.
+    """
+
+    pk = models.CompositePrimaryKey("day", "market", "currency", "frame")
+    day = models.DateField(help_text="on which it was kept, UTC: its partition")
 
     class Meta:
         ordering = ("market", "currency", "-as_of")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("market", "currency", "frame"), name="one_frame_within_per_number"
-            ),
-        )
         indexes = (models.Index(fields=("currency", "as_of"), name="frame_within_by_time"),)
 
 

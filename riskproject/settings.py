@@ -550,6 +550,7 @@ SCENARIOS_EVERY_S = env_int("SCENARIOS_EVERY_S", 5, least=1)  # between two runs
 CLOSE_DETAIL_TRADES = env_int("CLOSE_DETAIL_TRADES", 20_000, least=0)
 # Between two frames of a currency that are stored within a day; 0 stores closes alone.
 KEEP_FRAMES_EVERY_S = env_int("KEEP_FRAMES_EVERY_S", 300, least=0)
+KEEP_FRAMES_DAYS = env_int("KEEP_FRAMES_DAYS", 30, least=1)  # then their partition is dropped
 VAR_SCENARIOS = env_int("VAR_SCENARIOS", 500, least=20)
 VAR_MOVES = env_text("VAR_MOVES", "absolute")
 if VAR_MOVES not in ("absolute", "relative"):
@@ -669,6 +670,7 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.contract_flows": {"queue": "preview"},
     "risk.workers.tasks.explain_trade": {"queue": "preview"},
     "risk.reprice.tasks.reprice_close": {"queue": "preview"},
+    "risk.reprice.tasks.ask_market": {"queue": "preview"},
     "risk.scenarios.tasks.refresh": {"queue": "scenarios"},
 }
 CELERY_TASK_ANNOTATIONS = {
@@ -701,6 +703,7 @@ CELERY_TASK_ANNOTATIONS = {
     "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.explain_trade": {"acks_late": False, "time_limit": 6},
     "risk.reprice.tasks.reprice_close": {"acks_late": False, "time_limit": 30},
+    "risk.reprice.tasks.ask_market": {"acks_late": False, "time_limit": 30},
     # A lost run is made good by the next.
     "risk.scenarios.tasks.refresh": {"acks_late": False, "time_limit": 120},
     "risk.workers.tasks.compile_book": {

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import math
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +16,8 @@ import msgspec
 from django.db import DatabaseError
 from django.db.models import Max, Min
 
-from risk.models import LIVE, FrameClose, FrameCloseDetail, FrameWithin, KeptFrame
+from risk.explain.frames_within import FramesWithin
+from risk.models import LIVE, FrameClose, FrameCloseDetail, KeptFrame
 from risk.store.compiled_book import BookHead, Books
 from risk.store.digests import digest_of, digest_of_detail
 from risk.store.frames import Frames
@@ -115,7 +114,7 @@ class FrameCloses:
         market: str = LIVE,
         price_detail: PriceDetail | None = None,
         most_trades: int = 0,
-        every_s: float = 0.0,
+        within: FramesWithin | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -124,10 +123,9 @@ class FrameCloses:
             market: The market that they belong to.
             price_detail: Makes the numbers by trade that are kept with a close.
             most_trades: Of a close whose numbers by trade are kept.
-            every_s: Seconds between two frames of a currency that are kept within a day; 0: none.
+            within: Keeps frames within a day; None: none is kept.
         """
-        self.frames, self.market, self.every_s = frames, market, every_s
-        self._within: dict[str, float] = {}
+        self.frames, self.market, self.within = frames, market, within
         self.price_detail, self.most_trades = price_detail, most_trades
         self._kept: set[tuple[str, dt.date, int]] = set()
         self._asked: set[tuple[str, dt.date]] = set()
@@ -135,7 +133,8 @@ class FrameCloses:
     def before(self, frame: Rollup) -> Rollup | None:
         """The close before a frame; what is not in the database yet is written to it."""
         currency = frame.currency
-        self._keep_within(frame)
+        if self.within is not None:
+            self.within.offer(frame)
         held = self.frames.closes(currency)
         earlier = {date: close for date, close in held.items() if date < frame.valuation_date}
         self._keep(list(held.values()))
@@ -161,24 +160,8 @@ class FrameCloses:
                 return
             self._kept.add(name)
 
-    def _keep_within(self, frame: Rollup) -> None:
-        """Keep a frame within its day, when it is time; what cannot be kept is left out."""
-        now = time.monotonic()
-        if not self.every_s or now < self._within.get(frame.currency, -math.inf) + self.every_s:
-            return
-        self._within[frame.currency] = now
-        try:
-            FrameWithin.objects.get_or_create(
-                market=self.market,
-                currency=frame.currency,
-                frame=frame.frame,
-                defaults={"date": frame.valuation_date, **_values(frame, self._head(frame))},
-            )
-        except DatabaseError as error:
-            log.warning("%s frame %s is not kept: %s", frame.currency, frame.frame, error)
-
     def _head(self, frame: Rollup) -> BookHead | None:
-        return Books(self.frames.client).head(frame.currency, frame.book_version)
+        return held_head(self.frames, frame)
 
     def _from_database(self, frame: Rollup) -> Rollup | None:
         """The close that Redis has lost; asked for once a date."""
@@ -203,6 +186,11 @@ class FrameCloses:
         return close
 
 
+def held_head(frames: Frames, frame: Rollup) -> BookHead | None:
+    """The head of the book of a frame; None where Redis does not hold it any more."""
+    return Books(frames.client).head(frame.currency, frame.book_version)
+
+
 def keep_close(close: Rollup, market: str = LIVE, head: BookHead | None = None) -> FrameClose:
     """Write a close to the database, in place of an earlier one of the same market and date.
 
@@ -218,12 +206,12 @@ def keep_close(close: Rollup, market: str = LIVE, head: BookHead | None = None) 
         market=market,
         currency=close.currency,
         date=close.valuation_date,
-        defaults={"frame": close.frame, **_values(close, head)},
+        defaults={"frame": close.frame, **values_of(close, head)},
     )
     return row
 
 
-def _values(frame: Rollup, head: BookHead | None) -> dict[str, Any]:
+def values_of(frame: Rollup, head: BookHead | None) -> dict[str, Any]:
     """The columns of a kept frame, without those that name it."""
     return {
         "as_of": frame.as_of,

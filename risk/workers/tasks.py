@@ -25,7 +25,8 @@ from instruments import trade_repository as master
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from risk.compiler.book_compiler import Compiler, waits_for_market
-from risk.explain.frame_closes import FrameCloses
+from risk.explain.frame_closes import FrameCloses, held_head, values_of
+from risk.explain.frames_within import FramesWithin
 from risk.explain.maker import ExplainMaker
 from risk.explain.one_trade import explain_one
 from risk.scenarios.store import QUEUE as SCENARIOS_QUEUE
@@ -123,7 +124,11 @@ def _explain_maker() -> ExplainMaker:
         frames,
         price_detail=_detail_of_close,
         most_trades=settings.CLOSE_DETAIL_TRADES,
-        every_s=settings.KEEP_FRAMES_EVERY_S,
+        within=FramesWithin(
+            lambda frame: values_of(frame, held_head(frames, frame)),
+            every_s=settings.KEEP_FRAMES_EVERY_S,
+            days=settings.KEEP_FRAMES_DAYS,
+        ),
     )
     return ExplainMaker(frames, _books(), _options(), master.considerations, closes)
 

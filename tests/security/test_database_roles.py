@@ -137,6 +137,8 @@ NOBODY_MAY = [
     "UPDATE risk_limitreview SET comment = 'x'",
     "DELETE FROM risk_limitreview",
     "DROP TRIGGER reviews_stay ON risk_limitreview",
+    "SELECT risk_framewithin_partition('2024-03-05')",
+    "DROP TABLE risk_framewithin",
 ]
 LOOKING_MAY_NOT = [
     "INSERT INTO instruments_bookversion SELECT * FROM instruments_bookversion",
@@ -152,6 +154,8 @@ LOOKING_MAY_NOT = [
     "SELECT * FROM axes_accessattempt",
     "SELECT * FROM axes_accesslog",
     "SELECT * FROM django_admin_log",
+    "SELECT risk_framewithin_open(current_date)",
+    "SELECT risk_framewithin_drop(current_date)",
 ]
 
 
@@ -166,6 +170,23 @@ def test_neither_role_may(system: System, role: str, statement: str) -> None:
 def test_who_only_looks_may_not(system: System, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         ask(system, READONLY, statement)
+
+
+def test_partitions_of_frames_are_opened_and_dropped_by_what_runs_and_read_through_their_table(
+    system: System,
+) -> None:
+    partition = ask(system, APP, "SELECT 'risk_framewithin_' || to_char(current_date, 'YYYYMMDD')")
+    name = str(partition[0][0])
+    ask(system, APP, "SELECT risk_framewithin_open(current_date)")
+    ask(system, APP, "SELECT risk_framewithin_open(current_date)")  # twice is safe
+    for role in (APP, READONLY):
+        ask(system, role, "SELECT count(*) FROM risk_framewithin")
+        with pytest.raises(errors.InsufficientPrivilege):
+            ask(system, role, f"SELECT count(*) FROM {name}")
+    assert ask(system, APP, "SELECT risk_framewithin_drop(current_date)") == []
+    for asked in ("open(current_date + 9)", "open(current_date - 9)", "drop(current_date + 1)"):
+        with pytest.raises(errors.RaiseException, match="frames within a day"):
+            ask(system, APP, f"SELECT risk_framewithin_{asked}")
 
 
 def test_a_right_that_a_role_gives_away_reaches_nobody(system: System) -> None:
@@ -219,14 +240,14 @@ ADDED_TO = ("market_history_", "instruments_bookchange", "risk_limitreview")
 ALL_RIGHTS = """
     SELECT c.relname::text, p FROM pg_class c,
     unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
     AND has_table_privilege(c.oid, p)
 """
 COLUMNS = """
     SELECT c.relname::text || '.' || attname::text, p FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped,
     unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) p
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
     AND has_column_privilege(c.oid, a.attnum, p) AND NOT has_table_privilege(c.oid, p)
 """
 

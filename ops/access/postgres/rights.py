@@ -57,6 +57,8 @@ TABLES: tuple[tuple[str, Rights], ...] = (
         "risk_limitreview",
         Rights(app=("SELECT", "INSERT", "UPDATE(user_id)"), readonly=READ),
     ),
+    # Partitions are read and written through their table.
+    ("risk_framewithin_*", Rights()),
     # Kept answers to POST: what a caller got back is the caller's.
     ("instruments_reply", Rights(app=WRITE)),
     # Which rows were written when: for the compiler alone.

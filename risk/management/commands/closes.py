@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.models import Max, QuerySet
 
-from risk.models import LIVE, FrameClose, FrameWithin
+from risk.explain.frames_within import drop_before, partitions
+from risk.models import LIVE, FrameClose
 
-KEPT_DAYS, WITHIN_DAYS = 3_650, 30
-"""Days of closes and of frames within a day that are kept by default."""
+KEPT_DAYS = 3_650
+"""Days of closes that are kept by default."""
 
 _SIZES = """
     SELECT market, currency, 'closes', count(*), min(date), max(date),
@@ -33,7 +35,8 @@ class Command(BaseCommand):
     help = (
         "Lists the stored closes by market and currency, with their bytes. With --prune, closes "
         "that are older than the newest one of their market and currency by more than --days are "
-        "deleted, and frames within days after --within-days; those of a replay as a whole with "
+        "deleted, and frames within days that were kept more than --within-days ago, which the "
+        "first frame of a day does by itself; closes of a replay are deleted as a whole with "
         "manage.py replay_market NAME --delete."
     )
 
@@ -45,8 +48,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--within-days",
             type=int,
-            default=WITHIN_DAYS,
-            help=f"of frames within days that are kept (default {WITHIN_DAYS})",
+            default=settings.KEEP_FRAMES_DAYS,
+            help="of frames within days that are kept (default: KEEP_FRAMES_DAYS)",
         )
         parser.add_argument("--market", default=LIVE, help="of which closes are deleted")
         parser.add_argument("--dry-run", action="store_true", help="say what would be deleted")
@@ -54,12 +57,10 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """List, or delete what is old."""
         if options["prune"]:
-            for option, model, what in (
-                ("days", FrameClose, "closes"),
-                ("within_days", FrameWithin, "frames within days"),
-            ):
-                rows = model.objects.filter(market=options["market"])
-                self._prune(rows, options[option], what, dry_run=options["dry_run"])
+            days, dry_run = _days(options, "days"), options["dry_run"]
+            rows = FrameClose.objects.filter(market=options["market"])
+            self._prune(rows, days, "closes", dry_run=dry_run)
+            self._drop(_days(options, "within_days"), dry_run=dry_run)
             return
         with connection.cursor() as cursor:
             cursor.execute(_SIZES)
@@ -73,8 +74,6 @@ class Command(BaseCommand):
             )
 
     def _prune(self, rows: QuerySet[Any], days: int, what: str, *, dry_run: bool) -> None:
-        if days < 1:
-            raise CommandError(f"--days: {days} is not valid; 1 or more")
         newest = rows.order_by("currency").values("currency").annotate(last=Max("date"))
         for currency, last in list(newest.values_list("currency", "last")):
             before = last - dt.timedelta(days=days)
@@ -84,3 +83,20 @@ class Command(BaseCommand):
                 old.delete()
             said = "would be deleted" if dry_run else "deleted"
             self.stdout.write(f"{currency}: {count:,} {what} before {before} {said}")
+
+    def _drop(self, days: int, *, dry_run: bool) -> None:
+        """Drop the partitions of frames within days that are older."""
+        before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
+        first_kept = f"risk_framewithin_{before:%Y%m%d}"
+        old = [name for name in partitions() if name < first_kept]
+        if not dry_run:
+            old = drop_before(before)
+        said = "would be dropped" if dry_run else "dropped"
+        self.stdout.write(f"frames within days: {len(old):,} days before {before} {said}")
+
+
+def _days(options: dict[str, Any], name: str) -> int:
+    found = int(options[name])
+    if found < 1:
+        raise CommandError(f"--{name.replace('_', '-')}: {found} is not valid; 1 or more")
+    return found

@@ -25,7 +25,8 @@ from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.reference import Reference
 from risk.api import previewer
 from risk.compiler.book_compiler import Compiler
-from risk.explain.frame_closes import FrameCloses, detail_of, keep_close
+from risk.explain.frame_closes import FrameCloses, detail_of, held_head, keep_close, values_of
+from risk.explain.frames_within import FramesWithin
 from risk.history.layouts.table import Quote
 from risk.history.store import Origin
 from risk.history.store import store as store_quotes
@@ -178,13 +179,14 @@ def test_numbers_by_trade_are_kept_with_a_close_and_come_out_again(live, book):
 
 def test_frames_within_a_day_are_kept_at_a_cadence_and_priced_again(live, book):
     make_swap(book, effective_date=dt.date(2024, 4, 2))
-    closes = FrameCloses(live.frames, every_s=1_000.0)
+    within = FramesWithin(lambda f: values_of(f, held_head(live.frames, f)), every_s=1e3, days=30)
+    closes = FrameCloses(live.frames, within=within)
     first = live.frame(DATES[0], 1.0)
     closes.before(first)
     closes.before(live.frame(DATES[0], 2.0))
     (row,) = FrameWithin.objects.all()
     assert (row.frame, row.date, row.sha256) == (first.frame, DATES[0], digest_of(first))
-    closes.every_s = 1e-9
+    within.every_s = 1e-9
     closes.before(live.frame(DATES[1], 3.0))
     assert FrameWithin.objects.count() == 2
     make_swap(book, "S2")
