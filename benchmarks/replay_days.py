@@ -45,9 +45,7 @@ def main() -> int:
     parser.add_argument("--currency", default="USD", help="by comma")
     parser.add_argument("--trades", type=int, default=200, help="of the sample book")
     parser.add_argument("--workers", default="1,2", help="processes of the first and second run")
-    parser.add_argument(
-        "--expect", default="", help="hash of an earlier run instead of a first"
-    )
+    parser.add_argument("--expect", default="", help="hash of an earlier run instead of a first")
     parser.add_argument("--kill-every-s", type=float, default=15.0, help="in the second run")
     options = parser.parse_args()
     django.setup()

@@ -14,8 +14,10 @@ from rest_framework.response import Response
 from pricing.errors import shortened
 from pricing.markets import conventions
 from risk.api import parameters, schemas, source
+from risk.api.answers import markets
 from risk.api.answers.tables import CURVES
 from risk.api.views import TablesView
+from risk.models import LIVE
 from risk.queries.curves import EPOCH, FrameCurves, NoNodes, curves_of, meeting_forwards
 from risk.queries.trade_detail import by_curve, stamp
 from risk.store.results import Rollup
@@ -31,14 +33,13 @@ class CurvesView(TablesView):
 
     @extend_schema(
         operation_id="curves",
-        parameters=[parameters.CURRENCY, *answer_tables.parameters(CURVES)],
+        parameters=[parameters.CURRENCY, markets.MARKET, *answer_tables.parameters(CURVES)],
         responses=schemas.Curves,
     )
     def get(self, request: Request) -> Response:
         """Quotes, zero rates and discount factors at the nodes of every curve."""
-        parameters.known_only(request, "currency", *answer_tables.FILE_PARAMETERS)
-        rollups = source.rollups(parameters.currencies(request))
-        found = [row for rollup in rollups for row in _curves(rollup)]
+        parameters.known_only(request, "currency", "market", *answer_tables.FILE_PARAMETERS)
+        found = [row for rollup in markets.rollups(request) for row in _curves(rollup)]
         return self.answer(request, {"curves": found})
 
 
@@ -61,6 +62,7 @@ class CurveView(TablesView):
                 OpenApiParameter.HEADER,
                 description=("ETag of the response that the caller has"),
             ),
+            markets.MARKET,
             *answer_tables.parameters(CURVES),
         ],
         responses={
@@ -70,14 +72,19 @@ class CurveView(TablesView):
     )
     def get(self, request: Request, curve: str) -> Response:
         """Quotes, zero rates and discount factors; the ETag is the curve version."""
-        parameters.known_only(request, *answer_tables.FILE_PARAMETERS)
+        parameters.known_only(request, "market", *answer_tables.FILE_PARAMETERS)
         self.asked(request)
+        market = parameters.market(request)
         row = conventions.CURVES.get(curve)
         if row is None:
             known = ", ".join(conventions.CURVES)
             shown = shortened(repr(curve))
             raise NotFound(f"curve: {shown} does not exist; there are: {known}")
-        (rollup,) = source.rollups((row.currency,))
+        (rollup,) = (
+            source.rollups((row.currency,))
+            if market == LIVE
+            else markets.rollups_of(market, (row.currency,))
+        )
         # Weak: the same curve in a later frame has another age.
         tag = f'W/"{rollup.curve_version}"'
         if tag in parse_etags(request.headers.get("If-None-Match", "")):

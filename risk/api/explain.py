@@ -29,9 +29,11 @@ from pricing.errors import shortened
 from pricing.explain.terms import MEMOS, TERMS
 from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters, previewer, source, trades
+from risk.api.answers import markets
 from risk.api.answers.tables import EXPLAIN_TRADE, explain_tables
 from risk.api.schemas import Answer, Failure, ladder
 from risk.api.views import TablesView
+from risk.models import LIVE
 from risk.queries import explain as query
 from risk.queries.portfolio import GROUPINGS
 from risk.store import previews
@@ -151,6 +153,7 @@ class ExplainView(TablesView):
         operation_id="explain",
         parameters=[
             parameters.CURRENCY,
+            markets.MARKET,
             PERIOD,
             parameters.listed("group_by", "Default: currency", GROUPINGS),
             parameters.parameter(
@@ -164,12 +167,16 @@ class ExplainView(TablesView):
     )
     def get(self, request: Request) -> Response:
         """The terms by group, the trades that are in none, and those that changed."""
-        names = ("currency", "period", "group_by", "reporting_currency")
+        names = ("currency", "market", "period", "group_by", "reporting_currency")
         parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
         period = cast(PeriodName, parameters.text(request, "period", PERIODS) or "close")
         groups = parameters.choices(request, "group_by", GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
-        found, pointers = explains(parameters.currencies(request))
+        market = parameters.market(request)
+        if market == LIVE:
+            found, pointers = explains(parameters.currencies(request))
+        else:
+            found, pointers = of_replay(request, market, period)
         desks = self.desks(request)
         try:
             rows = query.explained(found, period, groups, reporting, desks)
@@ -184,6 +191,24 @@ class ExplainView(TablesView):
             "changes": query.changes(found, period, desks),
         }
         return self.answer(request, answer, reporting)
+
+
+def of_replay(
+    request: Request, market: str, period: PeriodName
+) -> tuple[list[Explain], dict[str, int]]:
+    """The explains of a replay's current closes, and their frames.
+
+    Raises:
+        ValidationError: A replay has closes alone, so it has no other period.
+        NotFound: None of them is explained: says why.
+    """
+    if period != "close":
+        raise ValidationError({"period": ["period: a replay has closes alone: leave it out"]})
+    found, reasons = markets.explains(request, market)
+    if not found:
+        said = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        raise NotFound(f"market: the closes of {market} are not explained: {said}")
+    return found, {one.currency: one.frame for one in found}
 
 
 class ExplainTrade(Answer):

@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from pricing.markets.conventions import CURRENCIES
-from risk.api import parameters, schemas, source
+from risk.api import parameters, schemas
+from risk.api.answers import markets
 from risk.api.answers.tables import PORTFOLIO
 from risk.api.views import TablesView
 from risk.queries import portfolio
@@ -17,7 +18,7 @@ from riskproject.web.tables import answers as answer_tables
 
 
 class PortfolioView(TablesView):
-    """NPV, DV01 and ladders summed by group, of the frames published now."""
+    """NPV, DV01 and ladders summed by group, of the frames published now or of a replay."""
 
     tables = PORTFOLIO
 
@@ -25,6 +26,7 @@ class PortfolioView(TablesView):
         operation_id="risk_portfolio",
         parameters=[
             parameters.CURRENCY,
+            markets.MARKET,
             parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
             parameters.parameter(
                 "reporting_currency", "Convert sums with the frames' own FX", allowed=CURRENCIES
@@ -35,11 +37,11 @@ class PortfolioView(TablesView):
     )
     def get(self, request: Request) -> Response:
         """Sums by group; every frame that went in is named under `frames`."""
-        names = ("currency", "group_by", "reporting_currency")
+        names = ("currency", "market", "group_by", "reporting_currency")
         parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
-        rollups = source.rollups(parameters.currencies(request))
+        rollups = markets.rollups(request)
         try:
             rows = portfolio.portfolio(rollups, groups, reporting, self.desks(request))
             fx = {r.currency: portfolio.conversion(r, reporting) for r in rollups if reporting}

@@ -25,7 +25,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from knox.models import AuthToken
 from redis import RedisError
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +34,9 @@ from instruments import access
 from instruments.api.permissions import READS_MASTER
 from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters
+from risk.api.answers import markets
 from risk.api.views import RiskView
+from risk.models import LIVE
 from risk.queries import explain as explain_query
 from risk.queries import portfolio, trade_detail
 from risk.store.explains import EXPLAIN_CHANNEL, read
@@ -81,8 +83,9 @@ class StreamView(RiskView):
         operation_id="stream_risk",
         parameters=[
             parameters.CURRENCY,
+            markets.MARKET,
             parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
-            parameters.listed("events", "Default: risk", EVENTS),
+            parameters.listed("events", "Default: risk; of a replay it is the only one", EVENTS),
             OpenApiParameter(
                 "Last-Event-ID",
                 str,
@@ -103,10 +106,13 @@ class StreamView(RiskView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Server-sent events, from now on or from the event that `Last-Event-ID` names."""
-        parameters.known_only(request, "currency", "group_by", "events")
+        parameters.known_only(request, "currency", "market", "group_by", "events")
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         wanted = parameters.currencies(request)
         events = parameters.choices(request, "events", EVENTS) or [RISK]
+        market = parameters.market(request)
+        if market != LIVE and events != [RISK]:
+            raise ValidationError({"events": "events: a replay has risk alone; see /explain/"})
         seen = _seen(request.headers.get("Last-Event-ID", ""))
         desks = self.desks(request)
         slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
@@ -114,7 +120,7 @@ class StreamView(RiskView):
             stream(
                 slot,
                 settings.REDIS_URL,
-                Wanted(wanted, groups, desks, events),
+                Wanted(wanted, groups, desks, events, market),
                 seen,
                 Permission(request, desks),
             ),
@@ -139,6 +145,7 @@ class Wanted(NamedTuple):
     groups: Sequence[str]
     desks: Collection[str] | None
     events: Sequence[str]
+    market: str = LIVE
 
 
 def _seen(event_id: str) -> dict[str, int]:
@@ -279,6 +286,11 @@ async def _events(
 async def _risk_events(
     client: Any, wanted: Wanted, seen: dict[str, int], _: dict[str, int]
 ) -> AsyncIterator[bytes]:
+    if wanted.market != LIVE:
+        for rollup in await in_a_thread(lambda: _closes(wanted, dict(seen))):
+            seen[rollup.currency] = rollup.frame
+            yield _event(rollup, wanted.groups, wanted.desks, seen)
+        return
     async for rollup in _newer(client, wanted.currencies, seen):
         seen[rollup.currency] = rollup.frame
         yield _event(rollup, wanted.groups, wanted.desks, seen)
@@ -304,6 +316,21 @@ async def _explain_events(
                 "groups": rows,
             }
             yield b"event: explain\ndata: " + msgspec.json.encode(body) + b"\n\n"
+
+
+def _closes(wanted: Wanted, seen: Mapping[str, int]) -> list[Rollup]:
+    """Closes of a replay that the caller does not have; a pass may begin with 1 again.
+
+    While the database is down there are none.
+    """
+    try:
+        found = markets.current_closes(wanted.market, wanted.currencies, "sums", "head", "quotes")
+        new = [row.currency for row in found if row.frame != seen.get(row.currency)]
+        return markets.rollups_of(wanted.market, new) if new else []
+    except (DatabaseError, APIException):
+        return []
+    finally:
+        close_database_connections()
 
 
 async def _newer(

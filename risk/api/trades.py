@@ -15,8 +15,10 @@ from instruments import trade_repository
 from pricing.errors import shortened
 from pricing.products.registry import PRODUCT_NAMES
 from risk.api import parameters, previewer, schemas, source
+from risk.api.answers import markets
 from risk.api.answers.tables import TRADE, TRADES
 from risk.api.views import TablesView
+from risk.models import LIVE
 from risk.queries import cash_flows, trade_detail, trade_list
 from risk.queries.curves import NoNodes
 from risk.queries.trade_columns import LADDERS, SeveralCurrencies, TradeColumns
@@ -40,7 +42,7 @@ MOST_DAYS_CLOSED = 10
 
 QUERY = (
     *trade_list.FILTERS,
-    *("currency", "status", "search", "ordering", "page", "page_size", paging.CURSOR),
+    *("currency", "market", "status", "search", "ordering", "page", "page_size", paging.CURSOR),
 )
 PAGED = ("page", "page_size")
 
@@ -54,6 +56,7 @@ class TradesView(TablesView):
         operation_id="risk_trades",
         parameters=[
             parameters.CURRENCY,
+            markets.MARKET,
             parameters.parameter("book", "Book code"),
             parameters.parameter("desk", "Desk code"),
             parameters.parameter("type", "Product", allowed=PRODUCT_NAMES),
@@ -75,28 +78,36 @@ class TradesView(TablesView):
         query, currencies = self._query(request), parameters.currencies(request)
         number, size = parameters.page(request)
         _, fields = self.asked(request)
-        file = answer_tables.file_format(request)
+        market, file = parameters.market(request), answer_tables.file_format(request)
+        if market != LIVE:
+            return self._of_replay(request, market, query, number, size)
         if file is not None:
             return self._file(request, file, query, fields)
 
         def look() -> tuple[source.Views, trade_list.Page]:
             views = source.views(currencies)
-            tables = [Table(source.frames(), view) for view in views.found]
+            tables = [Table.read(source.frames(), view) for view in views.found]
             return views, trade_list.page(tables, query, number, size)
 
         views, found = source.read(look)
-        more = paging.CURSOR in request.query_params and found.count > size
+        frames = [view.stamp() for view in views.found]
         return Response(
-            {
-                "frames": [view.stamp() for view in views.found],
-                "without_detail": views.without,
-                "count": found.count,
-                "page": number,
-                "page_size": size,
-                "next_cursor": paging.cursor_after(found.rows[-1]["trade_id"]) if more else None,
-                "results": found.rows,
-            }
+            _paged(request, frames, views.without, found.count, found.rows, number, size)
         )
+
+    def _of_replay(
+        self, request: Request, market: str, query: Query, number: int, size: int
+    ) -> Response:
+        """A page of the trades of a replay's current closes, priced when asked for."""
+        asked = {
+            "labels": query.labels,
+            **{name: getattr(query, name) for name in ("status", "search", "ordering", "after")},
+        }
+        found = markets.trades(request, market, asked, number, size, query.desks)
+        page = _paged(
+            *(request, found["frames"], [], found["count"], found["results"], number, size)
+        )
+        return self.answer(request, page)
 
     def _file(
         self, request: Request, found: TableFormat, query: Query, fields: list[str] | None
@@ -109,7 +120,7 @@ class TradesView(TablesView):
         money = currencies[0] if len(currencies) == 1 else LOCAL
 
         def look() -> Columns:
-            tables = [Table(source.frames(), view) for view in source.views(currencies).found]
+            tables = [Table.read(source.frames(), view) for view in source.views(currencies).found]
             trades = TradeColumns(tables, query)
             if not paged:
                 answer_tables.check_length(found, trades.count, "the table of trades")
@@ -130,6 +141,28 @@ class TradesView(TablesView):
             after=paging.name_before(cursor) if (cursor := _cursor(request)) else "",
             desks=self.desks(request),
         )
+
+
+def _paged(
+    request: Request,
+    frames: list[Json],
+    without: Sequence[str],
+    count: int,
+    rows: list[Json],
+    number: int,
+    size: int,
+) -> Json:
+    """A page of trades as it is answered."""
+    more = paging.CURSOR in request.query_params and count > size
+    return {
+        "frames": frames,
+        "without_detail": without,
+        "count": count,
+        "page": number,
+        "page_size": size,
+        "next_cursor": paging.cursor_after(rows[-1]["trade_id"]) if more else None,
+        "results": rows,
+    }
 
 
 def _cursor(request: Request) -> str:
@@ -164,7 +197,7 @@ class TradeView(TablesView):
 
     @extend_schema(
         operation_id="risk_trade",
-        parameters=[parameters.NOW, *answer_tables.parameters(TRADE)],
+        parameters=[parameters.NOW, markets.MARKET, *answer_tables.parameters(TRADE)],
         responses=schemas.TradeDetail,
     )
     def get(self, request: Request, trade_id: str) -> Response:
@@ -173,10 +206,13 @@ class TradeView(TablesView):
         The present values of the cash flows add up to the NPV. They are null when the frame
         does not carry its curves.
         """
-        parameters.known_only(request, "now", *answer_tables.FILE_PARAMETERS)
+        parameters.known_only(request, "now", "market", *answer_tables.FILE_PARAMETERS)
         self.asked(request)
-        desks = self.desks(request)
-        if parameters.flag(request, "now"):
+        desks, market = self.desks(request), parameters.market(request)
+        markets.live_only(request, market, "now")
+        if market != LIVE:
+            record = markets.trade(request, market, trade_id, desks)
+        elif parameters.flag(request, "now"):
             with previewer.slot_of(request.user.pk):
                 record = source.read(lambda: _priced_now(trade_id, desks))
         else:

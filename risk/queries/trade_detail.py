@@ -160,6 +160,21 @@ def trade_detail(frames: Frames, view: FrameView, trade_id: str) -> dict[str, An
     return with_numbers(view, trade_id, place, made, ladders, analytics_of(frames, view, place[0]))
 
 
+def record_of(
+    view: FrameView, trade_id: str, blocks: Sequence[PartColumns | None]
+) -> dict[str, Any] | None:
+    """One trade as ``trade_detail`` has it, from the columns of all blocks, without analytics."""
+    place = view.manifest.place_of(trade_id)
+    failure = view.reasons().get(trade_id)
+    if place is None and failure is None:
+        return None
+    columns = blocks[place[0]] if place is not None else None
+    if place is None or failure or columns is None:
+        return without_numbers(view, trade_id, place, failure or LATE)
+    ladders = {name: columns.ladder(name)[place[1]] for name in LADDERS}  # type: ignore[arg-type]
+    return with_numbers(view, trade_id, place, made_of(columns, place[1]), ladders, None)
+
+
 LADDERS = ("ladder_par", "krd")
 
 

@@ -19,9 +19,10 @@ from pricing.arrays import FloatArray, IntArray
 from pricing.measures.table import ANALYTICS, LIVE
 from risk.queries.trade_detail import FrameView, columns_of
 from risk.queries.trade_numbers import made_of, no_numbers, numbers
-from risk.store.block_analytics import AnalyticsStore
+from risk.store.block_analytics import AnalyticsStore, BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
+from risk.store.results import PartColumns
 
 ORDERINGS = ("trade_id", *LIVE)
 FILTERS = ("book", "desk", "type")
@@ -117,18 +118,28 @@ class Page:
 class Table:
     """The trades of one published detail. Numbers that could not be made are NaN."""
 
-    def __init__(self, frames: Frames, view: FrameView) -> None:
-        """Fetch the detail's columns.
+    def __init__(
+        self,
+        view: FrameView,
+        blocks: Sequence[PartColumns | None],
+        analytics: Sequence[BlockAnalytics | None],
+    ) -> None:
+        """Hold the columns of all blocks, and their analytics."""
+        self.view, self.names = view, directory(view.manifest)
+        self.blocks, self.analytics = blocks, analytics
+        self.reasons = view.reasons()
+        self.failed = np.zeros(len(self.names), dtype=bool)
+        self.failed[[self.names.row_of[n] for n in self.reasons if n in self.names.row_of]] = True
+
+    @classmethod
+    def read(cls, frames: Frames, view: FrameView) -> Table:
+        """Fetch the columns of a published detail.
 
         Raises:
             FrameMoved: A part that the frame has is no longer there.
         """
-        self.view, self.names = view, directory(view.manifest)
-        self.blocks = columns_of(frames, view, range(view.manifest.blocks))
-        self.analytics = AnalyticsStore(frames.client).of(view.rollup)
-        self.reasons = view.reasons()
-        self.failed = np.zeros(len(self.names), dtype=bool)
-        self.failed[[self.names.row_of[n] for n in self.reasons if n in self.names.row_of]] = True
+        blocks = columns_of(frames, view, range(view.manifest.blocks))
+        return cls(view, blocks, AnalyticsStore(frames.client).of(view.rollup))
 
     def column(self, name: str) -> FloatArray:
         """One measure; shape (trades,)."""

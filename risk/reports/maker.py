@@ -8,28 +8,25 @@ risk is that of the evening, by moves of closes before the date. Limits are thos
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from django.db.models import Q
 
-from instruments.trade_repository import considerations
 from pricing.curves.quotes import CurveOptions
-from pricing.errors import PricingError
 from pricing.markets.conventions import CURRENCIES
 from pricing.scenarios.definition import Scenario
-from risk.explain.frame_closes import LONGEST_GAP, close_before, closes_on
-from risk.explain.maker import ExplainMaker, NotNow
+from risk.explain.frame_closes import closes_on
 from risk.limits import definitions
 from risk.limits.board import BreachRow, LimitRow
 from risk.limits.board_maker import breach_row
 from risk.limits.standing import standing
 from risk.models import LIVE, FrameClose, LimitBreach
-from risk.reports.day_books import DayBooks
 from risk.reports.results import DayResults
-from risk.reprice.repricer import NothingStored, Repriced, reprice
+from risk.reprice.close_explain import as_held, explain_close
+from risk.reprice.day_books import DayBooks
+from risk.reprice.repricer import Repriced, reprice
 from risk.scenarios.maker import LoadCloses, ScenarioMaker
 from risk.scenarios.messages import ScenarioFrame
 from risk.scenarios.store import logged as logged_scenarios
@@ -103,7 +100,7 @@ def make_results(
     say("value at risk and stress scenarios are made")
     rollups = {name: one.stored for name, one in made.items()}
     scenarios = ScenarioMaker(
-        StoredFrames({name: _as_held(one) for name, one in made.items()}),  # type: ignore[arg-type]
+        StoredFrames({name: as_held(one) for name, one in made.items()}),  # type: ignore[arg-type]
         BookNetter(Session(DayBooks(one.frame.book for one in made.values()), options)),
         load_scenarios,
         load_closes,
@@ -125,14 +122,6 @@ def make_results(
     )
 
 
-def _as_held(one: Repriced) -> Rollup:
-    """A close with the name of the book that this process holds."""
-    held = one.frame.book.made
-    return msgspec.structs.replace(
-        one.stored, book_version=held.version, blocks=held.blocks, missing=one.frame.missing
-    )
-
-
 def _explain(
     date: dt.date,
     row: FrameClose,
@@ -142,20 +131,9 @@ def _explain(
     processes: int,
 ) -> Explain | str:
     """The explain of a close since the one before, or why there is none."""
-    started = time.monotonic()
     if row.date != date:
         return f"it has no close of the day; its last one is of {row.date}"
-    before = close_before(row.market, row.currency, row.date)
-    if before is None:
-        return f"no close of the {LONGEST_GAP.days} days before is stored"
-    try:
-        start = reprice(before, options, processes=processes)
-        books = DayBooks([start.frame.book, end.frame.book])
-        maker = ExplainMaker(frames, books, options, considerations)
-        period = maker.since_close(_as_held(start), _as_held(end))
-    except (NotNow, NothingStored, PricingError) as error:
-        return str(error)
-    return Explain.of(end.stored, {"close": period}, {}, time.monotonic() - started)
+    return explain_close(row, end, options, frames, processes)
 
 
 def _limits(

@@ -15,7 +15,15 @@ from pricing.products.cash_flows import FlowBlock, last_payments, rows_of
 from pricing.products.terms import Terms
 from risk.compiler.edited_book import QUARANTINED
 from risk.compiler.parallel_compile import name_of, prepare_templates
-from risk.store.compiled_book import BlockTrades, BookHead, FixingsByIndex, block_of, blocks_for
+from risk.store.compiled_book import (
+    BlockTrades,
+    BookHead,
+    FixingsByIndex,
+    Manifest,
+    block_of,
+    blocks_for,
+    join,
+)
 from risk.store.compiled_book_store import (
     NAME_BYTES,
     BlockRef,
@@ -72,6 +80,13 @@ class PastBook(CompiledBooks):
             products=list(block.products),
             notional=block.notional.tolist(),
         )
+
+    def manifest(self, currency: str, version: str) -> Manifest | None:
+        """The manifest, if it is that version's."""
+        if version != self.made.version:
+            return None
+        trades = [self.trades_of_block(currency, name) for name in self.made.block_names]
+        return join(self.made, [each for each in trades if each is not None], self.known_fixings)
 
     def with_fixings(self, fixings: FixingsByIndex, number: int) -> PastBook:
         """The same trades with other fixings, as a book of that version."""

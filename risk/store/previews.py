@@ -23,6 +23,7 @@ TRADE_TASK = "risk.workers.tasks.price_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
 EXPLAIN_TASK = "risk.workers.tasks.explain_trade"
 REPRICE_TASK = "risk.reprice.tasks.reprice_close"
+MARKET_TASK = "risk.reprice.tasks.ask_market"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30
 NAMES = {"trade_id": "preview", "book": "preview"}
@@ -87,6 +88,23 @@ class RepriceQuestion(msgspec.Struct, frozen=True, kw_only=True):
     known_at: dt.datetime | None = None
     correct: list[str] = []
     market: str = "live"
+    desks: list[str] | None = None
+
+
+class MarketQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the current closes of a replay's market.
+
+    ``closes`` are the ids of their rows. ``query`` has the fields of a list of trades; ``trade_id``
+    asks for one trade, and neither for the explain. ``desks`` are those whose numbers the caller
+    may see; None for all.
+    """
+
+    answer_key: str
+    closes: list[int]
+    trade_id: str = ""
+    query: dict[str, Any] | None = None
+    page: int = 1
+    page_size: int = 1
     desks: list[str] | None = None
 
 

@@ -117,7 +117,7 @@ def run(frames, version, frame=1, date=DATE, **changes):
 
 def records(frames, books) -> dict[str, dict[str, Any]]:
     (view,) = trade_detail.detailed_views(frames, books, ["USD"])
-    rows = page([Table(frames, view)], Query(labels={}), 1, 100).rows
+    rows = page([Table.read(frames, view)], Query(labels={}), 1, 100).rows
     for row in rows:
         detail = trade_detail.trade_detail(frames, view, row["trade_id"])
         assert {name: detail[name] for name in row} == row

@@ -48,13 +48,22 @@ FILES = ("format", "fields", "table")
 LABELS = ("currency", "book", "desk", "type")
 SCENARIOS = (*LABELS, "group_by", "reporting_currency")
 RISK = {
-    "risk/trades": (*LABELS, "status", "search", "ordering", *PAGES, "cursor", *FILES[:2]),
-    "risk/trades/T1": ("now", *FILES),
-    "risk/portfolio": ("currency", "group_by", "reporting_currency", *FILES),
+    "risk/trades": (
+        *LABELS,
+        "market",
+        "status",
+        "search",
+        "ordering",
+        *PAGES,
+        "cursor",
+        *FILES[:2],
+    ),
+    "risk/trades/T1": ("market", "now", *FILES),
+    "risk/portfolio": ("currency", "market", "group_by", "reporting_currency", *FILES),
     "risk/history": ("currency", "from", "to", "interval", *FILES[:2]),
-    "curves": ("currency", *FILES),
-    "curves/T1": FILES,
-    "explain": ("currency", "period", "group_by", "reporting_currency", *FILES),
+    "curves": ("currency", "market", *FILES),
+    "curves/T1": ("market", *FILES),
+    "explain": ("currency", "market", "period", "group_by", "reporting_currency", *FILES),
     "explain/trades/T1": ("period", *FILES),
     "var": (*SCENARIOS, "level", *FILES),
     "scenarios": (*SCENARIOS, *FILES),
@@ -71,7 +80,7 @@ RISK = {
     "girr-delta": ("currency", "date", "ladder", "market", "reporting_currency", *FILES),
     "reports": ("market",),
     "reports/T1": ("market", "reporting_currency", "table"),
-    "stream/risk": ("currency", "group_by", "events"),
+    "stream/risk": ("currency", "market", "group_by", "events"),
 }
 """Addresses of live risk, with their query parameters."""
 BODIES = {

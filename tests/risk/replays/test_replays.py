@@ -7,7 +7,6 @@ import io
 import os
 import signal
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -15,8 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from rest_framework.test import APIClient
 
-from instruments.models import Bond, BondPosition, Book, Desk, Fixing, Swap, book_version
-from pricing.curves.quotes import CurveOptions
+from instruments.models import Bond, BondPosition, Desk, Fixing, Swap
 from pricing.errors import BadInput
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.reference import Reference
@@ -28,65 +26,9 @@ from risk.replays import control, processes
 from risk.replays.plan import Plan
 from risk.replays.runner import Runner, forget, prepare
 from risk.reprice.repricer import reprice
+from tests.risk.replays.small import DAYS, OPTIONS, plan_of, quotes_of, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DAYS = [dt.date(2024, 3, day) for day in (4, 5, 6, 7, 8, 11)]
-TENORS = {"1D": 0.053, "1Y": 0.05, "5Y": 0.042, "10Y": 0.041, "30Y": 0.04}
-MOVES_BP = (0, 4, -3, 9, 2, -6)
-OPTIONS = CurveOptions()
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch):
-    monkeypatch.setattr(book_version, "ask_to_compile", lambda: None)
-
-
-def quotes_of(day: dt.date) -> dict[str, float]:
-    move = MOVES_BP[DAYS.index(day)] * 1e-4
-    return {tenor: round(rate + move, 8) for tenor, rate in TENORS.items()}
-
-
-@pytest.fixture
-def history(db):
-    quotes = [
-        Quote(day, curve, tenor, rate + spread)
-        for day in DAYS
-        for curve, spread in (("USD-SOFR", 0.0), ("EUR-ESTR", -0.01))
-        for tenor, rate in quotes_of(day).items()
-    ]
-    now = dt.datetime.now(dt.UTC)
-    store(quotes, Origin(publisher="test", name="x", label="official", retrieved_at=now))
-
-
-@pytest.fixture
-def book(db):
-    row = Book.objects.create(code="B1", name="B", desk=Desk.objects.create(code="D", name="D"))
-    for n in range(6):
-        Swap.objects.create(
-            trade_id=f"S{n}",
-            book=row,
-            convention=("USD-SOFR-OIS", "EUR-ESTR-OIS")[n % 2],
-            pay_receive=("pay", "receive")[n // 3],
-            notional=Decimal(1_000_000 + n),
-            effective_date=dt.date(2024, 4, 2),
-            termination_date=dt.date(2029 + n, 4, 2),
-            fixed_rate=Decimal("0.04"),
-        )
-    return row
-
-
-def plan_of(**changes: Any) -> Plan:
-    usual: dict[str, Any] = {"ticks_per_day": 3, "seed": 5}
-    return Plan.read(("USD", "EUR"), DAYS[0], DAYS[-1], **{**usual, **changes})
-
-
-def run(name: str = "r", count: int = 0, plan: Plan | None = None, **options: Any) -> Replay:
-    """A whole replay by that many processes."""
-    made = plan or plan_of()
-    row = control.make(name, start=DAYS[0], end=DAYS[-1], ticks_per_day=made.ticks_per_day)
-    row.save()
-    return Runner(row, prepare(made, OPTIONS, 1), OPTIONS, processes=count, **options).run()
 
 
 @pytest.mark.usefixtures("history", "book")
