@@ -1,7 +1,7 @@
 """The trades that changed in a period: new, terminated, amended, edited spreads and transfers.
 
-Two books are compared as they are compiled. A trade changed when its flows, curves, spread, book or
-product are others. What changed is valued at the end of the period alone.
+Two compiled books are compared. A trade has changed if its flows, curves, spread, book or product
+differ. Changed trades are valued only at the end of the period.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _by_id(blocks: Sequence[FlowBlock]) -> dict[str, _Place]:
 
 
 def _same(was: _Place | None, is_now: _Place | None) -> bool:
-    """Whether a trade is plainly the same in two blocks; False when that takes a closer look."""
+    """Return whether a trade is evidently equal in two blocks; False if unsure."""
     if was is None or is_now is None:
         return False
     old, i, new, j = was.block, was.row, is_now.block, is_now.row
@@ -108,7 +108,7 @@ def _key(trade: CompiledTrade) -> tuple[object, ...]:
 
 
 def _contract(trade: CompiledTrade) -> tuple[object, ...]:
-    """What a trade pays, without its book and its spread."""
+    """Return what a trade pays, without its book and spread."""
     paid = trade.flows.tobytes()
     return (trade.product, paid, trade.discount, trade.forecasts, trade.indices)
 
@@ -133,14 +133,14 @@ class ChangedTrade:
 
 
 class ValuedChanges(NamedTuple):
-    """The changed trades that have numbers, and those that have none."""
+    """The changed trades that could be valued, and those that could not."""
 
     trades: tuple[ChangedTrade, ...]
     failures: tuple[Failure, ...]
 
 
 class PreparedChanges:
-    """Changed trades brought to the end of a period: what stays while quotes move."""
+    """Changed trades prepared for the end of a period; independent of its quotes."""
 
     def __init__(self, changes: Changes, period: Period) -> None:
         """Roll the old and the new terms of each to the end's date."""
@@ -208,7 +208,7 @@ def _terms_of(
     after: Mapping[str, float],
     paid: float | None,
 ) -> list[ChangedTrade]:
-    """What one changed trade adds, by group."""
+    """Return the contributions of one changed trade, by group."""
     was, is_now, known = changes.before.get(name), changes.after.get(name), paid is not None
     cost = paid or 0.0
     if was is None:
@@ -245,7 +245,7 @@ def _change(
 
 
 def with_changes(explained: Explained, changes: Sequence[ChangedTrade]) -> Explained:
-    """Add changed trades to the explain of their groups; a group that is new gets its own row.
+    """Add changed trades to the explain of their groups, with new rows for new groups.
 
     Args:
         explained: An explain of groups by book and product.

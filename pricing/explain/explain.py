@@ -50,7 +50,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Opened:
-    """What the explain of some rows depends on besides the quotes of the end; shape (rows,) each.
+    """Everything but the quotes of the end that an explain depends on; shape (rows,) each.
 
     Attributes:
         rows: The flows.
@@ -137,7 +137,7 @@ def explain(opened: Opened, move: Move) -> Explained:
 
 
 def sum_of(terms: Mapping[str, FloatArray]) -> FloatArray:
-    """The sum of all terms but the residual; of those that are known."""
+    """Return the sum of all terms that are known, without the residual."""
     return np.asarray(sum(np.nan_to_num(terms[name]) for name in TERM_NAMES if name != "residual"))
 
 

@@ -1,8 +1,8 @@
-"""The flows of a book in a period: what it is worth at both ends, and what it is paid between.
+"""The flows of a book in a period: its value at both ends, and the payments in between.
 
-A block of trades is brought to the start of a period, to its end with fixings as they were
-forecast, and to its end with actual fixings. All three count coupons that have gone ex and are not
-paid yet, which belong to the holder of record. Flows are kept by trade, or netted by group.
+A block of trades is dated three times: at the start of a period, at its end with forecast fixings,
+and at its end with actual fixings. All three include coupons that have gone ex-dividend and are not
+paid yet, because they belong to the holder of record. Flows are kept by trade, or netted by group.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pricing.products.cash_flows import FlowBlock
 
 
 class RowFlows(Protocol):
-    """Flows of rows, which are trades or groups, on a date, and the points that they depend on."""
+    """Flows of rows (trades or groups) on a date, and the discount points that they use."""
 
     @property
     def points(self) -> tuple[IntArray, IntArray]:
@@ -120,7 +120,7 @@ class NettedFlows:
 
 
 class PeriodBlock(NamedTuple):
-    """A block of trades in a period. Failed trades have no number at one of its ends, or at both.
+    """A block of trades in a period. Failed trades are unpriced at one of its ends or both.
 
     Attributes:
         block: The trades.
@@ -145,7 +145,7 @@ class PeriodFixings:
     """The fixings of a period, laid out for many blocks."""
 
     def __init__(self, period: Period) -> None:
-        """Lay out what was known at the start, what was forecast, and what is known at the end."""
+        """Arrange the fixings known at the start, forecast, and known at the end."""
         first, last = day_of(period.start.date), period.today
         self.curves = period.curves
         self.at_start = Histories(period.start.fixings, first)
@@ -167,7 +167,7 @@ def _until(fixings: Fixings, day: int) -> dict[str, dict[dt.date, float]]:
 
 
 def roll_period(block: FlowBlock, fixings: PeriodFixings) -> PeriodBlock:
-    """Bring a block to both ends of a period."""
+    """Date a block at both ends of a period."""
 
     def to(known: Histories) -> DatedBlock:
         return roll_to(block, known.today, known, fixings.curves, of_record=True)
@@ -189,7 +189,7 @@ def roll_period(block: FlowBlock, fixings: PeriodFixings) -> PeriodBlock:
 
 @dataclass(frozen=True)
 class PeriodRows:
-    """Rows of a period, which are trades or groups; failed trades are in none.
+    """Rows of a period (trades or groups); failed trades are in none.
 
     Attributes:
         names: Of the rows: trade ids, or book and product.
@@ -213,7 +213,7 @@ class PeriodRows:
 
 
 def rows_by_trade(block: PeriodBlock) -> PeriodRows:
-    """A row a trade. A failed trade keeps its row, and its numbers mean nothing."""
+    """Return one row per trade; the numbers in the row of a failed trade are meaningless."""
     lost = rows_of(block.block, block.failures)
     return PeriodRows(
         names=block.block.trade_ids,
@@ -272,7 +272,7 @@ def net_period(
 
 
 def rows_by_group(blocks: Sequence[NettedPeriod]) -> PeriodRows:
-    """A row a group, from netted blocks added in their order.
+    """Return one row per group, adding netted blocks in their order.
 
     Raises:
         ValueError: There is no block, or they are of different dates or curves.

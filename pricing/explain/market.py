@@ -1,4 +1,4 @@
-"""The markets of a period: how the quotes of its start are brought to its end, and moved.
+"""The markets of a period: its start quotes rolled to its end date, and their move.
 
 A period has a date and a market at its start, ``t0`` and ``m0``, and at its end, ``t1`` and ``m1``.
 Its explain needs four sets of curves: those of the start; the same with their forwards realised;
@@ -35,7 +35,7 @@ from pricing.products import schedules
 
 ONE_DAY = dt.timedelta(days=1)
 IMPLIED_STEPS = 3
-"""Newton steps to a quote that a curve implies; instruments are linear in their own quote."""
+"""Newton steps for the quote implied by a curve; instruments are linear in their own quote."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class MarketState:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Curves that are solved: a grid, and log discount factors at its nodes."""
+    """Solved curves: a grid and the log discount factors at its nodes."""
 
     grid: Grid
     x: FloatArray
@@ -65,7 +65,7 @@ class Nodes:
         return _factors(self.grid, self.x, curve, day)
 
     def forward_factors(self, curve: IntArray, day: IntArray, start: int) -> FloatArray:
-        """Discount factors seen from a later day, on which the forwards have come true.
+        """Return discount factors as seen from a later day if forwards are realised.
 
         The curve of that day is ``P(T) / P(start)``.
         """
@@ -79,7 +79,7 @@ def _factors(grid: Grid, x: FloatArray, curve: IntArray, day: IntArray) -> Float
 
 
 class Period:
-    """The markets of a period up to the quotes of its end: what stays while these move.
+    """The markets of a period without the quotes of its end, which may move.
 
     Attributes:
         start: The market at the start.
@@ -145,7 +145,7 @@ class Period:
 
     @property
     def same_date(self) -> bool:
-        """Whether no day passes."""
+        """Return whether both ends are on the same date."""
         return self.start.date == self.end_date
 
     # --- Curves ------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Period:
     # --- Quotes of both ends -----------------------------------------------------------------
 
     def _follow(self, end_shape: Shape) -> None:
-        """Lay out the quotes of both ends; ``left_out`` are those that cannot stand together."""
+        """Align the quotes of both ends; ``left_out`` are those that cannot be combined."""
         self._end_shape = end_shape
         self.left_out: tuple[QuoteId, ...] = ()
         shape = _joined(self._rolled_shape, end_shape)
@@ -224,7 +224,7 @@ class Period:
         self.solved = self._solve(self.union, self.quotes_at_start)
 
     def _on_union(self, quotes: CurveQuotes, implied: Nodes) -> FloatArray:
-        """Quotes of one end in the order of ``keys``; what it lacks is what its curves imply."""
+        """Return one end's quotes in the order of ``keys``, implying missing ones."""
         given = _by_length(quotes)
         vector = np.array([given.get(_length(key), np.nan) for key in self.keys])
         absent = np.isnan(vector)
@@ -340,7 +340,7 @@ def _node_points(grid: Grid) -> tuple[IntArray, IntArray]:
 
 
 def _length(key: QuoteId) -> tuple[str, object]:
-    """What says whether two quotes are one: 12M and 1Y are."""
+    """Return a key that is equal for equivalent tenors, such as 12M and 1Y."""
     return key.curve, identity(key.tenor)
 
 
@@ -354,7 +354,7 @@ def _by_length(quotes: CurveQuotes) -> dict[tuple[str, object], float]:
 
 
 def _joined(first: Shape, second: Shape) -> Shape:
-    """The quotes of two markets of the same curves; those of the second keep their spelling."""
+    """Merge the quotes of two markets of the same curves, with the second's spelling."""
     known = {_length(QuoteId(name, tenor)) for name, tenors in second for tenor in tenors}
     more: CurveQuotes = {name: dict.fromkeys(tenors, 0.0) for name, tenors in second}
     for name, tenors in first:

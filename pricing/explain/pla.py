@@ -1,4 +1,4 @@
-"""The P&L attribution test: whether the risk-theoretical P&L follows the hypothetical one.
+"""The P&L attribution test: how closely risk-theoretical P&L follows hypothetical P&L.
 
 Source: Basel Committee on Banking Supervision, MAR32 (P&L attribution test): Spearman correlation
 and Kolmogorov-Smirnov distance of the two series, and the zones of both.
@@ -14,7 +14,7 @@ from pricing.arrays import FloatArray
 
 Zone = Literal["green", "amber", "red"]
 DAYS = 250
-"""The last days that count."""
+"""Number of most recent days used."""
 
 GREEN_SPEARMAN, RED_SPEARMAN = 0.80, 0.70
 GREEN_KS, RED_KS = 0.09, 0.12

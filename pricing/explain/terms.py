@@ -1,7 +1,7 @@
 """The terms of a P&L explain: their names, order and meaning.
 
-Money, trade currency. A gain is positive. What is answered over REST, stored and shown follows this
-table. Definitions: docs/definitions.md, P&L explain.
+Money, trade currency. A gain is positive. REST, stored results and screens follow this table.
+Definitions: docs/definitions.md, P&L explain.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ TERMS = (
     Term(
         "carry",
         "Carry",
-        "time passes and the forwards of the start come true; with the cash paid",
+        "time passes and the forwards of the start are realised; includes cash paid",
     ),
-    Term("roll_down", "Roll-down", "the same quotes by tenor stand at the new date"),
+    Term("roll_down", "Roll-down", "the same quotes by tenor at the new date"),
     Term("fixings", "Fixings", "fixings differ from their forecasts"),
     Term("delta", "Delta", "first-order effect of the quotes' moves, by curve and quote"),
     Term("gamma", "Gamma", "second-order effect of the same moves"),
     Term("spread", "Spread", "a price or spread of a bond was edited"),
-    Term("new", "New trades", "value of new trades less what was paid for them"),
-    Term("terminated", "Terminated", "proceeds of trades that were ended, less their value"),
-    Term("amended", "Amended", "value of new terms less that of the old ones and fees"),
+    Term("new", "New trades", "value of new trades minus the amount paid for them"),
+    Term("terminated", "Terminated", "proceeds of terminated trades minus their value"),
+    Term("amended", "Amended", "value of new terms minus value of old terms and fees"),
     Term("transfer", "Transfer", "trades that moved to another book; 0 for the firm"),
     Term("residual", "Residual", "what the other terms do not explain"),
 )
-"""They add up to ``total``."""
+"""Terms that add up to ``total``."""
 
 MEMOS = (
-    Term("total", "Total P&L", "change of value, plus cash, less considerations"),
-    Term("hpl", "HPL", "total of the trades of the start: time and market without trading"),
+    Term("total", "Total P&L", "change of value plus cash minus considerations"),
+    Term("hpl", "HPL", "P&L of the trades of the start, from time and market only"),
     Term("rtpl", "RTPL", "carry, roll-down, fixings, delta and gamma"),
     Term("market_pnl", "Market P&L", "the trades of the start at the new quotes on the old date"),
     Term("theta_pnl", "Theta P&L", "carry and roll-down"),
-    Term("cash", "Cash", "flows paid in the period; in carry and fixings already"),
-    Term("consideration", "Consideration", "paid for new trades and fees, less proceeds"),
-    Term("value_start", "Value at start", "with coupons that have gone ex and are not paid yet"),
-    Term("value_end", "Value at end", "of the trades of the end, likewise"),
+    Term("cash", "Cash", "flows paid in the period; already in carry and fixings"),
+    Term("consideration", "Consideration", "amounts paid for new trades and fees, minus proceeds"),
+    Term("value_start", "Value at start", "includes coupons that are ex-dividend and not yet paid"),
+    Term("value_end", "Value at end", "value of the trades of the end, with the same coupons"),
 )
-"""They are shown beside the terms and are not added again."""
+"""Figures shown beside the terms; they are not added to the total."""
 
 PERIOD_TERMS = ("carry", "roll_down", "fixings", "delta", "gamma", "residual")
 """Terms of the trades of the start."""

@@ -1,6 +1,7 @@
-"""Backtest value at risk: how often a day's hypothetical P&L was worse than it.
+"""Backtest value at risk: count the days whose hypothetical loss exceeded it.
 
-Of the last 250 days those count whose P&L was below minus the value at risk of the evening before:
+An exception is a day, of the last 250, whose P&L was below minus the value at risk of the evening
+before:
 0 to 4 are green, 5 to 9 amber, 10 and more red. Source: Basel Committee on Banking Supervision,
 MAR32 (backtesting requirements), the traffic light of 250 observations at 99 %.
 """
@@ -34,7 +35,7 @@ class BacktestDay(NamedTuple):
 
 
 class Backtest(NamedTuple):
-    """The result: how many days it is of, the days that are exceptions, and the zone."""
+    """The result: the number of days, the exceptions, and the zone."""
 
     days: int
     exceptions: tuple[BacktestDay, ...]

@@ -2,12 +2,12 @@
 
 Chord steps from one solution find the nodes of all others: each step is one evaluation of the
 calibrating instruments and one matrix product, without a new factorisation. They end where a step
-is below rounding. Columns that converge slowly, because their quotes are far away, go on with
-Newton's method, and those without a solution there by the curve set itself, which explains why a
+is below rounding. Columns that converge slowly, because their quotes are far away, continue with
+Newton's method. Those that still fail are solved by the curve set itself, which explains why a
 market has no curve. Every instrument reprices to its moved quote within the tolerance of a frame.
 
-Curves that are fitted to more quotes than they have nodes have another condition: the gradient of
-their sum of squares is 0. Its chord steps are made column by column.
+Curves fitted to more quotes than nodes satisfy another condition: the gradient of their sum of
+squares is 0. Their chord steps are made column by column.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pricing.errors import BootstrapFailed, PricingError
 from pricing.scenarios.kernel import discount_factors, instrument_values
 
 BELOW_ROUNDING = 1e-13
-"""Of a log discount factor: a step this short changes no value by more than rounding does."""
+"""Step of a log discount factor that changes no value by more than rounding."""
 
 AT_REST = 1e-11
 """Of a log discount factor: a fit's gradient is a sum, whose rounding moves its nodes by this much;
@@ -162,7 +162,7 @@ def _by_newton(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> FloatArra
 
 
 def _wrong(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> dict[int, PricingError]:
-    """Columns whose instruments do not reprice, or whose forwards are no curve's; set to NaN."""
+    """Find columns that do not reprice or have implausible forwards, and set them to NaN."""
     failures: dict[int, PricingError] = {}
     value, by_quote = values_at(curves, x, quotes)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -179,7 +179,7 @@ def _wrong(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> dict[int, Pri
 
 
 def _wild(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> dict[int, PricingError]:
-    """Columns whose forwards are no curve's."""
+    """Find columns with implausible forward rates."""
     failures: dict[int, PricingError] = {}
     forwards = np.abs(_forwards(curves.grid, x))
     for column in np.flatnonzero(forwards.max(axis=0) > WILD).tolist():

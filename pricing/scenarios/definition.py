@@ -29,7 +29,7 @@ SHAPES = ("parallel", "points", "key_rate")
 COLUMNS = ("scenario", "space", "currency", "curve", "shape", "tenor", "move_bp")
 
 MAX_MOVE_BP = 1_000.0
-"""A larger move is refused: 10 % sent as basis points is caught here."""
+"""Largest accepted move in basis points; catches a move of 10 % sent in basis points."""
 
 MAX_NAME, MAX_SCENARIOS = 64, 500
 YEAR_DAYS = 365.25
@@ -92,7 +92,7 @@ class KeyRate:
 
 
 def lengths_in_days(keys: Sequence[QuoteId], years: FloatArray) -> list[float]:
-    """About how many days each quote is long; one without a tenor, by the time of its end."""
+    """Return the approximate length of each quote in days, from its tenor or its end date."""
     return [
         tenor_days(key.tenor) if quote_ids.is_tenor(key.tenor) else float(time) * YEAR_DAYS
         for key, time in zip(keys, years, strict=True)
@@ -128,7 +128,7 @@ class Scenario:
     only: frozenset[str] = field(default_factory=frozenset)
 
     def refusal(self, currency: str) -> str:
-        """Why it is not defined for a currency; empty where it is."""
+        """Return why the scenario is not defined for a currency, or an empty string."""
         if not self.only or currency in self.only:
             return ""
         return f"{self.set_name} has no shock of {currency}"
@@ -191,7 +191,7 @@ def read_table(text: str, set_name: str = "user") -> list[Scenario]:
 
 
 def _stripped(row: Mapping[str | None, Any]) -> dict[str, str]:
-    """A row without blanks around its cells; what a short row lacks is empty."""
+    """Strip the cells of a row and fill a short row with empty cells."""
     cells = {name.strip(): (cell or "").strip() for name, cell in row.items() if name}
     return {name: cells.get(name, "") for name in COLUMNS}
 
@@ -220,7 +220,7 @@ def from_rows(rows: Iterable[tuple[int, Mapping[str, str]]], set_name: str) -> l
 
 
 def check_row(row: Mapping[str, str]) -> None:
-    """Refuse a row that means nothing by itself.
+    """Refuse a row that is invalid by itself.
 
     Raises:
         BadInput: With the column, what stands there and what is allowed.

@@ -1,9 +1,9 @@
-"""Make scenarios of stored closes: the moves of all curves between consecutive business days.
+"""Build scenarios from stored closes: the moves of all curves between business days.
 
-A move is the difference of the closes of two consecutive days of a currency; a pair further apart
-than a week is left out. A tenor that is missing on either day gets the move between its neighbours'
-moves, and is counted. A curve without an own history takes the moves of a stated proxy. All
-currencies of a firm share their days: a currency on holiday moves by 0, and is counted.
+A move is the difference of the closes of two consecutive days of a currency; a pair more than a
+week apart is left out. The move of a tenor that is missing on either day is interpolated between
+its neighbours and counted. A curve without its own history uses the moves of a stated proxy. All
+currencies share the same days: a currency on holiday moves by 0 and is counted.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def historical_moves(
 
 
 def _days(stored: Sequence[Closes], count: int) -> tuple[tuple[dt.date, ...], dict[dt.date, str]]:
-    """The newest days of the firm, and those among them that are no scenario."""
+    """Return the newest days of the firm, and the days among them that are left out."""
     if not stored:
         return (), {}
     first = max(one.dates[0] for one in stored)
@@ -202,7 +202,7 @@ def _moves(
 def _source(
     curve: str, known: Sequence[QuoteId], differences: FloatArray, proxies: Mapping[str, str]
 ) -> str | None:
-    """The curve whose history a curve takes: its own, its proxy's, or the first there is."""
+    """Return the curve whose history is used: its own, its proxy's, or the first available."""
     having = list(
         dict.fromkeys(
             key.curve
@@ -227,7 +227,7 @@ def _lengths_known(known: Sequence[str], wanted: Mapping[str, float]) -> FloatAr
 
 
 def _at_tenors(at: FloatArray, knots: FloatArray, moves: FloatArray) -> tuple[FloatArray, int]:
-    """Moves at some lengths, linear between those that are known on both days; how many were not.
+    """Interpolate moves linearly at some lengths, and count the interpolated ones.
 
     Days on which no tenor of the curve is known move by 0, and count.
     """

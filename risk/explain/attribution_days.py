@@ -1,4 +1,4 @@
-"""Explain the present book over stored days, for the P&L attribution test."""
+"""Explain the current book over stored days, for the P&L attribution test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pricing.products.registry import as_security
 from pricing.products.terms import Terms
 
 LONGEST_GAP = dt.timedelta(days=7)
-"""Closes further apart are no step of a day."""
+"""Closes further apart are not consecutive days."""
 
 BLOCK = 2_000
 
@@ -35,7 +35,7 @@ BLOCK = 2_000
 class Day(NamedTuple):
     """HPL and RTPL by book from one close to the next; trade currency.
 
-    ``failed`` are trades without a number at one end, ``skipped`` says why there is no P&L at all.
+    ``failed`` lists trades unpriced at either end; ``skipped`` says why there is no P&L at all.
     """
 
     date: dt.date
@@ -48,7 +48,7 @@ class Day(NamedTuple):
 def blocks_of(
     trades: Sequence[Terms], first: MarketState, options: CurveOptions
 ) -> tuple[list[FlowBlock], list[str]]:
-    """Compile trades, with spreads of the first market for positions that have a price alone.
+    """Compile trades, solving spreads on the first market for positions that have only a price.
 
     Returns:
         The blocks, and a sentence for each trade that is left out.
@@ -127,7 +127,7 @@ class DeskSeries:
     rtpl: dict[dt.date, float] = field(default_factory=dict)
 
     def add(self, date: dt.date, hpl: float, rtpl: float) -> None:
-        """Add what a book has earned."""
+        """Add the HPL and RTPL of a book."""
         self.hpl[date] = self.hpl.get(date, 0.0) + hpl
         self.rtpl[date] = self.rtpl.get(date, 0.0) + rtpl
 

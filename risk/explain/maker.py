@@ -1,7 +1,7 @@
-"""Explain published frames: what one process holds, and how an explain is made.
+"""Explain the P&L of published frames in one process.
 
-Runs on the queue of compilations, after a frame's sums and detail are published: no frame waits for
-it. Frames that are published while one is explained are passed over.
+Runs on the compiler's queue after a frame's sums and detail are published, so no frame waits for
+it. Frames published while one is explained are skipped.
 """
 
 from __future__ import annotations
@@ -55,28 +55,28 @@ from risk.store.frames import Frames
 from risk.store.results import Rollup
 
 NET_S = 1.0
-"""A run brings blocks to a new period for so long at most: compilations wait in the same queue."""
+"""Time limit of a run for netting blocks of a new period: compilations share the queue."""
 
 SHARE = 0.3
-"""Of a process's time, at most, for all currencies."""
+"""Largest share of the process's time, for all currencies together."""
 
 CURVES_KEPT = 12
 """Sets of curves of a currency: three dates and fixings of two periods, and of those before."""
 
 Considerations = Callable[[Mapping[str, Change], dt.datetime], Mapping[str, float | None]]
-"""What was paid for trades that changed after a time: ``trade_repository.considerations``."""
+"""Amounts paid for trades changed after a time: ``trade_repository.considerations``."""
 
 
 class NotNow(Exception):
-    """Why a period is not explained: for its reader."""
+    """Reason why a period is not explained, as a sentence for users."""
 
 
 class MoreToNet(Exception):
-    """A run's time is over, and blocks are left: the next run goes on."""
+    """The time of a run is used up and blocks remain; the next run continues."""
 
 
 class _Held(NamedTuple):
-    """A period up to the quotes of its end, and all that it depends on."""
+    """A period except for the quotes of its end, with everything that it depends on."""
 
     key: Hashable
     opened: Opened
@@ -86,7 +86,7 @@ class _Held(NamedTuple):
 
 
 class ExplainMaker:
-    """What one process holds to explain frames; not for threads (QuantLib's date is shared)."""
+    """Explain frames in one process; not thread-safe, because QuantLib's date is global."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class ExplainMaker:
             frames: Where published frames and closes are.
             books: Where compiled books are.
             options: How their curves are made.
-            considerations: Gives what was paid for trades.
+            considerations: Returns amounts paid for trades.
             closes: Keeps closes durably; None to keep them in Redis alone.
         """
         self.frames, self.books, self.options = frames, books, options
@@ -118,7 +118,7 @@ class ExplainMaker:
     def run(self, currency: str) -> str:
         """Explain the published frame: MADE, OLD or NOTHING, or another run is needed.
 
-        The latter is EARLY (the last run was too short a while ago) or MORE (blocks are left).
+        EARLY: the last run was too recent; MORE: blocks remain.
         """
         self.store.begin(currency)
         started = time.monotonic()
@@ -160,7 +160,7 @@ class ExplainMaker:
         """Explain one close since another; both books must be held. Nothing is published.
 
         Raises:
-            NotNow: What is needed is not held.
+            NotNow: Books or fixings of the frame are no longer held.
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
         return self._period("close", start, end, math.inf)
@@ -173,8 +173,8 @@ class ExplainMaker:
         """Explain a frame since another.
 
         Raises:
-            NotNow: There is nothing to start from, or what is needed is not held any more.
-            MoreToNet: Blocks are left to be netted.
+            NotNow: There is no start, or its data are no longer held.
+            MoreToNet: Blocks remain to be netted.
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
         start = comparable(name, start, end)
@@ -187,7 +187,7 @@ class ExplainMaker:
         return _record(start, with_changes(found, changes.trades), changes, held.unpriced, desks)
 
     def _hold(self, name: PeriodName, start: Rollup, end: Rollup, until: float) -> _Held:
-        """The period up to the quotes of its end; made when anything else has changed."""
+        """Return the period without the quotes of its end, rebuilt when anything else changes."""
         place = (end.currency, name)
         before, after = self.head(start), self.head(end)
         newest = self.books.newest(end.currency)
@@ -276,7 +276,7 @@ class ExplainMaker:
         """The head of a frame's book.
 
         Raises:
-            NotNow: It is not held any more.
+            NotNow: It is no longer held.
         """
         head = self.books.head(frame.currency, frame.book_version)
         if head is not None:
@@ -285,16 +285,14 @@ class ExplainMaker:
         same = newest and newest.version.rpartition("-")[2] == frame.book_version.rpartition("-")[2]
         head = self.books.head(frame.currency, newest.version) if newest and same else None
         if head is None:
-            raise NotNow(
-                f"the book {frame.book_version} of frame {frame.frame} is not held any more"
-            )
+            raise NotNow(f"the book {frame.book_version} of frame {frame.frame} is no longer held")
         return head
 
     def block(self, currency: str, name: str) -> FlowBlock:
         """A compiled block; errors as ``head``."""
         found = self.books.block_named(currency, name)
         if found is None:
-            raise NotNow(f"a block of the {currency} book of the start is not held any more")
+            raise NotNow(f"a block of the {currency} book of the start is no longer held")
         return found
 
     def known(self, frame: Rollup, head: BookHead) -> Fixings:
@@ -304,7 +302,7 @@ class ExplainMaker:
             frame.currency, head.fixings_name
         )
         if stored is None:
-            raise NotNow(f"the fixings of frame {frame.frame} are not held any more")
+            raise NotNow(f"the fixings of frame {frame.frame} are no longer held")
         kept[head.fixings_name] = stored
         while len(kept) > 3:
             del kept[next(iter(kept))]
@@ -355,7 +353,7 @@ class ExplainMaker:
 
 
 def _kind(name: str, changes: PreparedChanges) -> Change:
-    """What became of a changed trade."""
+    """Classify a changed trade as new, amended or terminated."""
     if name not in changes.changes.before:
         return "new"
     return "amended" if name in changes.changes.after else "terminated"
@@ -375,12 +373,12 @@ def comparable(name: PeriodName, start: Rollup | None, end: Rollup) -> Rollup:
     """The frame that a period starts from.
 
     Raises:
-        NotNow: There is none, or P&L since it would not be that of the period.
+        NotNow: There is none, or it does not start the period.
     """
     if start is None:
         reasons = {
-            "close": "no close of an earlier date is held: the first one comes with the next date",
-            "frame": "it is the first frame that was explained since the process started",
+            "close": "there is no close of an earlier date yet: the next date makes the first",
+            "frame": "it is the first frame explained since the process started",
         }
         raise NotNow(reasons[name])
     if name == "frame" and start.valuation_date != end.valuation_date:

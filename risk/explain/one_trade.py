@@ -53,7 +53,7 @@ def explain_one(
 
 
 def _frame(maker: ExplainMaker, end: Rollup) -> Rollup:
-    """What the published explain knows of the frame that its shorter period starts from.
+    """Return the start frame of the shorter period, as the published explain has it.
 
     Raises:
         NotNow: That period is not explained.
@@ -83,7 +83,7 @@ def _explain(maker: ExplainMaker, start: Rollup, end: Rollup, trade_id: str) -> 
     for frame in (start, end):
         for failure in frame.failures:
             if failure.trade_id == trade_id:
-                said = f"in frame {frame.frame} it has no number: {failure.message}"
+                said = f"it is unpriced in frame {frame.frame}: {failure.message}"
                 return _failure(failure.code, said)
     before, after = maker.head(start), maker.head(end)
     period = Period(
@@ -104,7 +104,7 @@ def _explain(maker: ExplainMaker, start: Rollup, end: Rollup, trade_id: str) -> 
 
 
 def _find(maker: ExplainMaker, head: BookHead, trade_id: str) -> FlowBlock | None:
-    """The trade as a block of its own; None where the book does not have it."""
+    """Return the trade as a block of its own; None if the book does not contain it."""
     block = maker.block(head.currency, head.block_names[block_of(trade_id, head.blocks)])
     rows = [row for row, name in enumerate(block.trade_ids) if name == trade_id]
     return only(block, rows[0]) if rows else None
@@ -130,7 +130,7 @@ def _since(
 
 
 def _paid(maker: ExplainMaker, start: Rollup, trade_id: str) -> float | None:
-    """What was paid for the trade since a frame, as the published explain has it."""
+    """Return the amount paid for the trade since a frame, as the published explain has it."""
     explained = maker.store.of(start.currency)
     periods = explained.periods.values() if explained is not None else ()
     since = [period for period in periods if period.start_frame == start.frame]

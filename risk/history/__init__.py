@@ -1,1 +1,1 @@
-"""Market history in PostgreSQL: closing curves as published, and what was known of them when."""
+"""Market history in PostgreSQL: closing curves as published, and when each became known."""

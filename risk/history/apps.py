@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class HistoryConfig(AppConfig):
-    """Its tables hold the closes of curves and the files that they came from."""
+    """Tables of curve closes and the files that they were loaded from."""
 
     name = "risk.history"
     label = "market_history"

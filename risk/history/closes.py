@@ -1,4 +1,4 @@
-"""Read closes: the quotes of a currency on each day, as they are known today or were known then.
+"""Read closes: the quotes of a currency on each day, as known today or at an earlier time.
 
 closes("USD", start, end).rates                      # (days, quotes), NaN where none
 last_close("USD", day).curves                        # {"USD-GOVT": {"10Y": 0.0425, ...}, ...}
@@ -97,7 +97,7 @@ class Closes:
 
 
 class Coverage(NamedTuple):
-    """What is stored of a curve: its publisher's days that count today."""
+    """The stored days of a curve and publisher that are current today."""
 
     curve: str
     label: Label
@@ -187,7 +187,7 @@ def coverage() -> list[Coverage]:
 
 
 def add_proxies(currency: str, curves: CurveQuotes, labels: dict[str, Label]) -> dict[str, Proxy]:
-    """Add the proxies of the curves that a day has no quote of; returns those that were added."""
+    """Add proxies of the curves without a quote on a day; return those that were added."""
     added: dict[str, Proxy] = {}
     for curve in curves_of(currency):
         proxy = None if curve in curves else proxy_of(curve)

@@ -1,4 +1,4 @@
-"""Named windows of market history that are worth a replay, each with its source."""
+"""Named periods of market history to replay, each with its source."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pricing.errors import BadInput
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A window of days, both included.
+    """A period of days, both ends included.
 
-    ``currency`` is that of the market in which it happened; ``source`` is a primary one.
+    ``currency`` is that of the market concerned; ``source`` is a primary one.
     """
 
     name: str
@@ -81,11 +81,11 @@ _ALL = (
 )
 
 EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in _ALL})
-"""Windows by name, in order of time."""
+"""Periods by name, in order of time."""
 
 
 def event(name: str) -> Event:
-    """The window of that name.
+    """Return the period of that name.
 
     Raises:
         BadInput: Lists those that there are.

@@ -1,4 +1,4 @@
-"""Store published fixings and exchange rates, each with a line of history; derive proxies."""
+"""Store published fixings and exchange rates with their history, and derive proxies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from risk.history.layouts.fixings import FixingsFile, PublishedFixing, Published
 from risk.history.terms import years_of
 
 DERIVED = frozenset({"proxy", "synthetic", "sample"})
-"""Sources of rows that a published rate replaces."""
+"""Sources whose rows are replaced by a published rate."""
 
 ROWS_AT_ONCE = 2_000
 SOURCE_CHARACTERS = 64
 
 
 class Difference(NamedTuple):
-    """A stored rate that a file changes."""
+    """A stored rate and the new value in a file."""
 
     name: str
     date: dt.date
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
 
 @dataclass
 class Stored:
-    """What a load did, or would do. ``kept`` counts rows where a published rate is stored."""
+    """The result of a load or dry run. ``kept`` counts rows where a published rate is stored."""
 
     new: int = 0
     unchanged: int = 0
@@ -53,7 +53,7 @@ class Stored:
 def store_file(
     found: FixingsFile, *, dry_run: bool = False, forced_reason: str = "", user: Any = None
 ) -> Stored:
-    """Add the rates of a file as one change of the book; the same file again changes nothing.
+    """Store the rates of a file as one change of the book; loading it again changes nothing.
 
     A rate replaces one that was derived, and one of the same publisher: a correction.
 
@@ -70,7 +70,7 @@ def store_file(
 
 
 def store_derived(fixings: Iterable[PublishedFixing], label: str, *, dry_run: bool) -> Stored:
-    """Add derived fixings under their label; those that a publisher has given are kept."""
+    """Store derived fixings under their label, keeping those of a publisher."""
     return _store([(Fixing, "index", "rate", list(fixings))], label, dry_run=dry_run)
 
 
@@ -152,7 +152,7 @@ def _store_some(
 
 
 def derive(currency: str, start: dt.date, end: dt.date) -> dict[str, list[PublishedFixing]]:
-    """Proxies of the fixings of a currency's indices, from the stored closes, by their label.
+    """Derive proxies of the fixings of a currency's indices from stored closes, by label.
 
     An overnight index takes the shortest quote of its curve of that date, a term index the quote
     of its own tenor. Dates are all weekdays, which covers every calendar: a fixing on a holiday is
@@ -188,4 +188,4 @@ def derive(currency: str, start: dt.date, end: dt.date) -> dict[str, list[Publis
 
 
 CARRIED = 14
-"""Days for which a close stands in for those after it."""
+"""Number of days for which a close is carried forward."""

@@ -10,11 +10,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 LABELS = ("official", "proxy", "synthetic")
-"""Where a rate comes from, the best first: a rate replaces those of a later label."""
+"""Origins of a rate, best first: a rate replaces rates of a later label."""
 
 
 class CurveFile(models.Model):
-    """One load of closing quotes: where they came from, when, and who let an unusual file in."""
+    """One load of closing quotes: source, time, and who approved an unusual file."""
 
     publisher = models.CharField(max_length=64)
     name = models.CharField(max_length=200, help_text="name of the file")

@@ -1,4 +1,4 @@
-"""State the proxies of curves that have no history of their own: another curve plus a spread."""
+"""Proxies of curves without their own history: another curve plus a spread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOFR_TENORS = frozenset(("1M", "3M", "6M", "1Y", "2Y", "3Y", "5Y", "7Y", "10Y", 
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """A curve that stands in: the quotes of ``of`` plus a spread in bp.
+    """A proxy curve: the quotes of ``of`` plus a spread in bp.
 
     ``tenors`` are those that are taken over; all of at least ``from_years`` where it is empty.
     """
@@ -71,7 +71,7 @@ STATED: Mapping[str, Proxy] = MappingProxyType(
         ),
     }
 )
-"""Proxies with a spread of their own. Those of other curves have none."""
+"""Proxies with a spread; those of other curves have none."""
 
 
 def proxy_of(curve: str) -> Proxy | None:

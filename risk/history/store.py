@@ -1,4 +1,4 @@
-"""Add closing quotes to the history: compare them with what is stored, then copy what is new."""
+"""Add closing quotes to the history: compare them with stored ones, then copy new ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DECIMALS = 10
 """Decimal places of a stored rate."""
 
 LOADING = 0x68697374
-"""Number of the lock that lets one load run at a time, so that two never interleave."""
+"""Key of the advisory lock that lets only one load run at a time."""
 
 _STORED = """
     SELECT q.id, q.date, q.curve, q.quote_id, q.rate::float8, f.publisher, f.label
@@ -38,7 +38,7 @@ _SUPERSEDE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where quotes come from. ``forced_reason`` lets in what is refused otherwise."""
+    """The source of quotes. ``forced_reason`` overrides checks that would refuse them."""
 
     publisher: str
     name: str
@@ -50,7 +50,7 @@ class Origin:
 
 
 class Difference(NamedTuple):
-    """A stored quote that a file changes; ``after`` is None for one that is withdrawn."""
+    """A stored quote and its new value in a file; ``after`` is None for one that is withdrawn."""
 
     date: dt.date
     curve: str
@@ -78,7 +78,7 @@ class Stored:
 
 
 class _Current(NamedTuple):
-    """A stored quote that counts today."""
+    """A stored quote that is current today."""
 
     id: int
     date: dt.date
@@ -91,7 +91,7 @@ class _Current(NamedTuple):
 
 @dataclass
 class _Plan:
-    """What is to be written."""
+    """The rows to be written."""
 
     add: list[Quote] = field(default_factory=list)
     supersede: list[int] = field(default_factory=list)

@@ -1,1 +1,1 @@
-"""Evaluate limits on every published result, in order and exactly once by effect."""
+"""Evaluate limits on every published result, in order and with exactly one effect each."""

@@ -1,4 +1,4 @@
-"""The admin's page where a person judges a breach; the dashboard links to it."""
+"""The admin page for reviewing a breach; the dashboard links to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A judgement; the rule of four eyes is checked before it is saved."""
+    """The form of a review; it checks the four-eyes rule before saving."""
 
     classification = forms.ChoiceField(choices=_choices(CLASSIFICATIONS))
     resolution = forms.ChoiceField(choices=_choices(RESOLUTIONS))
@@ -36,7 +36,7 @@ class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("breach", "classification", "resolution", "comment")
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a person who trades for the desk, where four eyes are needed."""
+        """Refuse a reviewer who trades for the desk if the limit has ``four_eyes``."""
         cleaned = super().clean()
         breach = self.cleaned_data.get("breach")
         if breach is not None:
@@ -49,7 +49,7 @@ class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LimitReview)
 class LimitReviewAdmin(ListAdmin):
-    """Reviews: they are added, and stay."""
+    """Reviews of breaches; they can be added but not changed or deleted."""
 
     form = ReviewForm
     list_display = ("breach", "by", "at", "classification", "resolution", "comment")
@@ -57,19 +57,19 @@ class LimitReviewAdmin(ListAdmin):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LimitReview]:
-        """Reviews of breaches that the user may know of."""
+        """Return the reviews of breaches that the user may see."""
         rows: QuerySet[LimitReview] = super().get_queryset(request)
         desks = access.desks_seen(request.user)
         return rows if desks is None else rows.filter(breach__desk__in=[d for d in desks if d])
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        """The form, which knows who fills it in."""
+        """Return the form class with the current user."""
         form = super().get_form(request, obj, **kwargs)
         form.user = request.user
         return form
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only breaches that the user may know of."""
+        """Offer only breaches that the user may see."""
         rows = LimitBreach.objects.select_related("limit")
         desks = access.desks_seen(request.user)
         kwargs["queryset"] = (
@@ -78,26 +78,26 @@ class LimitReviewAdmin(ListAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Who judges signs."""
+        """Record the current user as the reviewer."""
         obj.user, obj.by = request.user, request.user.get_username()
         super().save_model(request, obj, form, change)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Who may see limits."""
+        """Allow users who may see limits."""
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Who may see limits."""
+        """Allow users who may see limits."""
         return bool(request.user.has_perm("instruments.view_limit"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Who may judge breaches."""
+        """Allow users who may review breaches."""
         return bool(request.user.has_perm(reviews.MAY_ACKNOWLEDGE))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """What was said stays."""
+        """Never: a review cannot be changed or deleted."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """What was said stays."""
+        """Never: a review cannot be changed or deleted."""
         return False

@@ -1,9 +1,9 @@
 """The states of all limits as they are now, in Redis: for screens, REST and the event stream.
 
-    risk:{limits}:board    the newest board; derived from the database, and made anew every second
+    risk:{limits}:board    the newest board; derived from the database, rebuilt every second
     risk:{limits}:event    the number of the last event
 
-What counts is in the database: states, events, breaches and gaps. The board has numbers besides.
+The database is authoritative for states, events, breaches and gaps; the board adds current numbers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import msgspec
 BOARD_KEY = "risk:{limits}:board"
 EVENT_KEY = "risk:{limits}:event"
 CHANNEL = "risk:limits"
-"""Pub/sub: the number of the last event when there are new ones. Lossy: only a hint to look."""
+"""Pub/sub channel with the number of the newest event. Messages can be lost: only a hint."""
 
 STALE_S = 10.0
-"""An older board is of an evaluator that does not run."""
+"""A board older than this means that no evaluator is running."""
 
 
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One limit. ``value`` None: it is not known, and ``reason`` says why."""
+    """One limit. If ``value`` is None, ``reason`` says why it is unknown."""
 
     code: str
     name: str
@@ -47,7 +47,7 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the newest breaches, or one that nobody has acknowledged."""
+    """A recent breach, or one that has not been acknowledged."""
 
     id: int
     limit: str
@@ -68,7 +68,7 @@ class BreachRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """All limits. ``clock_ns`` is the time that they are judged at, ns since 1970."""
+    """All limits; ``clock_ns`` is the time of their evaluation, ns since 1970."""
 
     made_ns: int
     clock_ns: int
@@ -78,7 +78,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[str]
 
     def of_desks(self, desks: Collection[str] | None) -> Board:
-        """What a user with these desks may see; limits of all desks need all of them."""
+        """Return what a user of these desks may see; limits on all desks need access to all."""
         if desks is None:
             return self
         return msgspec.structs.replace(
@@ -98,13 +98,13 @@ def write(client: Any, board: Board) -> None:
 
 
 def tell(client: Any, event: int) -> None:
-    """Say what the last event is."""
+    """Publish the number of the newest event."""
     client.set(EVENT_KEY, event)
     client.publish(CHANNEL, str(event))
 
 
 def read(client: Any) -> Board | None:
-    """The newest board; None where there is none of this release's form."""
+    """Return the newest board; None if there is none that this release can read."""
     raw = client.get(BOARD_KEY)
     try:
         return _decode(raw) if raw else None

@@ -1,4 +1,4 @@
-"""Make the board of what an evaluator holds and what the database has of breaches."""
+"""Build the board from the state of an evaluator and the breaches in the database."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from risk.limits.standing import limit_row
 from risk.models import LimitBreach, LimitGap, LimitReview
 
 BREACHES, GAPS = 100, 5
-"""So many of the newest are shown; breaches that nobody has acknowledged come first."""
+"""Number of recent breaches shown; unacknowledged ones come first."""
 
 
 def make_board(evaluator: Evaluator, behind: int) -> Board:
     """The board now.
 
     Args:
-        evaluator: One that has made a step.
-        behind: Entries of the log that wait.
+        evaluator: An evaluator that has completed a step.
+        behind: Number of log entries not yet evaluated.
     """
     return Board(
         made_ns=time.time_ns(),

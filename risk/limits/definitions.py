@@ -1,4 +1,4 @@
-"""Read the limits of the security master, and notice when they have changed."""
+"""Load the limits from the security master and detect changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Defined(NamedTuple):
 
 
 def version() -> Version:
-    """Changes with every change of a limit or a temporary limit, and of the desks of books."""
+    """Return a value that changes with the limits, temporary limits and desks of books."""
     newest = [
         int(model.history.aggregate(found=Max("history_id"))["found"] or 0)
         for model in (Limit, TemporaryLimit, Book)

@@ -1,9 +1,9 @@
 """Evaluate all limits on each published result, in the order of publication.
 
-One step reads entries of the log, judges all limits after each, and writes position, states, events
-and breaches in one transaction. What is killed in between has written nothing: the next process
-starts from the stored position and finds the same. A second evaluator is harmless: the position is
-locked, and whoever finds that it has moved reads everything anew.
+One step reads entries of the log, evaluates all limits after each, and writes position, states,
+events and breaches in one transaction. A process that is killed during a step has written nothing:
+the next one starts from the stored position and gets the same results. A second evaluator is
+harmless: the position is locked, and an evaluator that finds it moved reloads everything.
 """
 
 from __future__ import annotations
@@ -61,21 +61,21 @@ from risk.store.result_log import (
 log = logging.getLogger(__name__)
 
 CLOCK = "clock"
-"""What changes a state without a new result: time, or a change of a limit."""
+"""Changes of state without a new result: the clock, or a change of a limit."""
 
 LOOK_S = 1.0
-"""Between two looks at whether limits have changed, and at the clock."""
+"""Seconds between two checks of the clock and of changes of limits."""
 
 REASON_LENGTH = 400
 
 
 class Moved(Exception):
-    """Another evaluator has written since the position was read."""
+    """Raised when another evaluator has written since the position was read."""
 
 
 @dataclass
 class Effects:
-    """What the entries of a step have led to, and is to be written."""
+    """The changes made by the entries of one step, to be written to the database."""
 
     events: list[LimitEvent] = field(default_factory=list)
     opened: list[LimitBreach] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Effects:
 
 
 class Evaluator:
-    """What one process holds to evaluate limits; not for threads."""
+    """Evaluate limits in one process; not thread-safe."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Evaluator:
         Args:
             results: The log of published results.
             expected: Currencies that have trades.
-            market: The market that the results are of.
+            market: The market of the results: live, or the name of a replay.
             now_ns: The wall clock.
             webhook: Whether events are to be sent.
         """
@@ -137,7 +137,7 @@ class Evaluator:
             raise
 
     def _look(self) -> None:
-        """Load what is stored, and judge anew when limits or the time have changed something."""
+        """Load the stored state, and evaluate again if limits or the time have changed."""
         if self._loaded and time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
@@ -201,7 +201,7 @@ class Evaluator:
         )
 
     def _check_for_loss(self, effects: Effects) -> None:
-        """Notice streams that are gone, or that have begun anew before the position."""
+        """Detect streams that are gone or have restarted below the stored position."""
         newest = self.results.newest()
         for name, entry_id in list(self.entries.items()):
             if name in newest and parsed_id(newest[name]) >= parsed_id(entry_id):
@@ -239,7 +239,7 @@ class Evaluator:
         self._loaded = True
 
     def _define(self) -> None:
-        """Read the limits and their states, and put the last results to them."""
+        """Load the limits and their states, and apply the last results to them."""
         self._version = definitions.version()
         self.limits: Sequence[Defined] = definitions.load()
         self.numbers = Numbers([one.terms for one in self.limits])
@@ -280,7 +280,7 @@ class Evaluator:
     # --- Judging -----------------------------------------------------------------------------
 
     def _bounds_now(self) -> Levels:
-        """The bounds in force; made anew only when the clock passes a moment that changes one."""
+        """Return the bounds in force, recomputed when the clock passes the next change of one."""
         kept = self._levels
         if kept is not None and kept[0] <= self.clock_ns < kept[1]:
             return kept[2]
@@ -308,7 +308,7 @@ class Evaluator:
         return list(zip(self.limits, self._now, strict=True))
 
     def _judge(self, effects: Effects, logged: Logged | None) -> None:
-        """Judge all limits on what is known now, and note what has changed."""
+        """Evaluate all limits on the current results and record the changes."""
         if not self.limits:
             return
         levels, before = self._bounds_now(), self.judged
@@ -415,7 +415,7 @@ class Evaluator:
         return breach
 
     def _frame_of(self, place: int, logged: Logged | None) -> tuple[int, str]:
-        """The frame that a change is of, and its currency; of scenarios the number of the run."""
+        """Return the frame and currency of a change; for scenarios the number of the run."""
         if isinstance(logged, LoggedScenarios):
             return logged.number, self._largest(place)
         if logged is not None:
@@ -440,7 +440,7 @@ class Evaluator:
         return max(trades, key=lambda name: trades[name], default="")
 
     def _logged_of(self, currency: str, logged: Logged | None) -> Logged | None:
-        """The result that a breach takes its market time from."""
+        """Return the logged result that gives a breach its market time."""
         if logged is None or isinstance(logged, LoggedScenarios):
             return self.inputs.get(Stream(currency, "sums"))
         return logged
@@ -456,7 +456,7 @@ class Evaluator:
                 effects.touched[id(breach)] = breach
 
     def _note_reasons(self, effects: Effects) -> None:
-        """A limit that stays unknown for another reason says so."""
+        """Record a new reason for a limit that stays unknown."""
         for place in np.flatnonzero(self.judged.state == UNKNOWN).tolist():
             reason = self.numbers.reason(place, self.clock_ns)[:REASON_LENGTH]
             if reason != self.reasons[place]:
@@ -468,7 +468,7 @@ class Evaluator:
     def _cause_at_once(
         self, place: int, currency: str, logged: Logged | None, bounds_changed: bool
     ) -> dict[str, object] | None:
-        """The cause of a breach where it is known already; None: the explain of its frame tells."""
+        """Return the cause of a breach if known, None until the explain of its frame arrives."""
         if bounds_changed or logged is None:
             return {"cause": "limit changed", "term": None, "to_frame": None}
         terms = self.limits[place].terms
@@ -485,7 +485,7 @@ class Evaluator:
         return found or _no_cause("no explain since the close")
 
     def _find_causes(self, effects: Effects, explain: LoggedExplain) -> None:
-        """Give breaches that wait for an explain of their frame their cause."""
+        """Set the cause of breaches whose frame has now been explained."""
         place_of = {one.pk: place for place, one in enumerate(self.limits)}
         waiting = []
         for breach in self.pending:
@@ -558,7 +558,7 @@ class Evaluator:
         )
 
     def _queue(self, events: Sequence[LimitEvent]) -> None:
-        """Leave events for the webhook; the first state of a limit that is ok is no news."""
+        """Queue events for the webhook, except the initial ``ok`` of a limit."""
         if self.webhook:
             now = _wall_time(self.now_ns())
             LimitDelivery.objects.bulk_create(
@@ -569,7 +569,7 @@ class Evaluator:
 
 
 def _name(direction: str, bounds: Bounds, temporary: str) -> str:
-    """Bounds in a text that changes when they do."""
+    """Return a text that identifies the bounds."""
     warning = "-" if bounds.warning is None else repr(bounds.warning)
     return f"{direction} {bounds.hard!r} {warning} {temporary}".strip()
 

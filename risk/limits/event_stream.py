@@ -1,8 +1,8 @@
-"""Changes of limits as server-sent events, with ids of their own to come back with.
+"""Send changes of limits as server-sent events with ids that a client can resume from.
 
-The id of an event is its number in the database, where every change is kept: who comes back with
-the last id gets all that came since, none left out. Notices in Redis can be lost, so the number of
-the last event is also read every second; the database is asked only when it has moved.
+The id of an event is its number in the database, where every change is kept, so a client that
+reconnects with its last id misses none. Notifications in Redis can be lost, so the number of the
+newest event is also read every second; the database is queried only when it has changed.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _last() -> int:
 
 
 def events_after(number: int, desks: Collection[str] | None) -> tuple[int, list[tuple[int, Any]]]:
-    """The number up to which was looked, and the events that the user may see."""
+    """Return the last event number that was checked, and the events that the user may see."""
     rows = LimitEvent.objects.filter(id__gt=number).select_related(
         "limit__desk", "limit__book__desk", "breach"
     )

@@ -1,4 +1,4 @@
-"""What people say of breaches: acknowledgements, with the rule of four eyes."""
+"""Reviews of breaches (acknowledgements), with the four-eyes rule."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pricing.errors import BadInput
 from risk.models import LimitBreach, LimitReview
 
 MAY_ACKNOWLEDGE = "instruments.change_limit"
-"""Who may change limits judges their breaches: risk administrators."""
+"""The permission to change limits is also the permission to review breaches."""
 
 
 def acknowledge(
     breach: LimitBreach, user: Any, *, classification: str, resolution: str, comment: str
 ) -> LimitReview:
-    """Add a review; the last one of a breach counts, and none is ever changed.
+    """Add a review. The last review of a breach counts; none is ever changed.
 
     Raises:
         BadInput: The limit needs four eyes, and the user trades for the desk of the breach.
@@ -32,7 +32,7 @@ def acknowledge(
 
 
 def check_four_eyes(breach: LimitBreach, user: Any) -> None:
-    """Refuse a judge who trades for the desk; errors as ``acknowledge``."""
+    """Refuse a reviewer who trades for the desk; raises as ``acknowledge``."""
     if breach.limit.four_eyes and trades_for(user, breach.desk):
         whom = breach.desk or "a desk of the firm"
         raise BadInput(
@@ -41,7 +41,7 @@ def check_four_eyes(breach: LimitBreach, user: Any) -> None:
 
 
 def trades_for(user: Any, desk: str) -> bool:
-    """Whether the user is a trader of a desk; of any, where the breach is of all desks."""
+    """Return whether the user trades for the desk, or for any desk if the breach is on all."""
     own = access.own_desks(user)
     rows = own.filter(code=desk) if desk else own
     return bool(rows.exists())

@@ -1,6 +1,6 @@
-"""Judge limits on results beside the log: those of a stored day, or of a what-if.
+"""Evaluate limits on results outside the log: those of a stored day or of a what-if.
 
-There is no memory: a state is that of the number alone, without hysteresis.
+A state depends only on the number; there is no hysteresis.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def standing(
     scenarios: LoggedScenarios | None,
     clock_ns: int,
 ) -> list[LimitRow]:
-    """Each limit with its number, its bounds and its state.
+    """Return each limit with its number, bounds and state.
 
     Args:
         limits: The limits.
         sums: Sums of a frame of each currency that has trades.
         explains: Their P&L since the close.
         scenarios: A run on the same frames.
-        clock_ns: The time at which bounds are in force, and ages are counted; ns since 1970.
+        clock_ns: Time for the bounds in force and for ages, ns since 1970.
     """
     numbers = Numbers([one.terms for one in limits])
     numbers.expect({one.currency for one in sums})
@@ -98,10 +98,10 @@ def limit_row(
     Args:
         defined: The limit.
         bounds: Those in force, and the code of a temporary limit that they are of.
-        number: Its number; what it is in the state unknown does not matter.
+        number: Its number; ignored in the state ``unknown``.
         state: A place in ``STATES``.
         reason: Why it is unknown.
-        frames: The frames that the number is made of.
+        frames: The frames that the number was computed from.
         since: When the state began.
         breach: The open breach.
     """
@@ -130,7 +130,7 @@ def limit_row(
 
 
 def _detail_of(terms: LimitTerms) -> str:
-    """Curve and tenor, level, or scenario: what a measure is of."""
+    """Return what the measure refers to: curve and tenor, level, or scenario."""
     if terms.measure in ("var", "expected_shortfall"):
         return f"{terms.level} %"
     return terms.scenario or f"{terms.curve} {terms.tenor}".strip()

@@ -39,7 +39,7 @@ CAUSES = {
     "residual": "unexplained",
     "fx": "FX",
 }
-"""What a term of an explain means for who has to judge a breach."""
+"""Cause of a breach by term of the explain, in words for the reviewer."""
 
 
 def of_sums(logged: LoggedSums) -> GroupTable:
@@ -133,8 +133,8 @@ def cause_of(
 ) -> dict[str, object] | None:
     """The largest term of an explain in a scope; None where the explain does not have the period.
 
-    For a sensitivity, a changed trade of the scope comes first: a move of quotes changes a DV01 by
-    its gamma alone, and a trade struck at the market has a large DV01 and no P&L.
+    For a sensitivity, a changed trade of the scope takes precedence: a move of quotes changes a
+    DV01 only through gamma, and a new trade at the market has a large DV01 and no P&L.
     """
     found = logged.periods.get(period)
     if found is None:
@@ -170,7 +170,7 @@ def cause_of(
 def _terms(
     numbers: FloatArray, logged: LoggedExplain, period: LoggedPeriod, amounts_in: str
 ) -> dict[str, float]:
-    """Terms in another currency with the effect of exchange rates; what is missing is left out."""
+    """Convert terms to another currency, adding the FX effect; omit what cannot be converted."""
     start = factors(period.start_fx, logged.currency)
     end = factors(logged.fx, logged.currency)
     if amounts_in == logged.currency:

@@ -49,7 +49,7 @@ MAX_ID = 2**63 - 1
 
 
 class NoLimitsYet(APIException):
-    """No evaluator has shown anything."""
+    """No evaluator has published a board yet."""
 
     status_code = 503
     default_code = "no_limits"
@@ -192,7 +192,7 @@ class LimitStatesView(TablesView):
 
 
 def breaches_seen(desks: Collection[str] | None) -> QuerySet[LimitBreach]:
-    """Breaches that a user with these desks may know of."""
+    """Return the breaches that a user of these desks may see."""
     rows = LimitBreach.objects.select_related("limit").prefetch_related("reviews")
     return rows if desks is None else rows.filter(desk__in=[name for name in desks if name])
 
@@ -261,13 +261,13 @@ class LimitBreachView(RiskView):
 
 
 class AcknowledgeView(RiskView):
-    """The judgement of a breach."""
+    """Add a review to a breach."""
 
     @extend_schema(
         operation_id="limit_breach_acknowledge", request=ReviewInput, responses=BreachAnswer
     )
     def post(self, request: Request, number: int) -> Response:
-        """Add a judgement; earlier ones stay. Where four eyes are needed, no trader of the desk."""
+        """Add a review; earlier ones stay. With `four_eyes`, traders of the desk may not review."""
         if not request.user.has_perm(reviews.MAY_ACKNOWLEDGE):
             raise needs((access.RISK_ADMIN,), request)
         breach = _breach(self.desks(request), number)
@@ -288,7 +288,7 @@ def _breach(desks: Collection[str] | None, number: int) -> LimitBreach:
 
 
 def record_of(row: LimitBreach) -> Json:
-    """A breach as answers have it."""
+    """Return a breach as it appears in answers."""
     names = (
         *("id", "scope", "desk", "kind", "currency", "frame", "as_of", "valuation_date", "began"),
         *("value", "worst", "hard_limit", "temporary", "cause", "ended", "end_frame", "end_value"),

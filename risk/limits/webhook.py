@@ -1,13 +1,13 @@
-"""Send changes of limits to a webhook: signed, the oldest first, and again until it is taken.
+"""Send changes of limits to a webhook: signed, oldest first, retried until accepted.
 
-The evaluator writes what is to be sent in the transaction of the event, so nothing is lost and
-nothing is made up. The receiver may hear an event twice, or after a later one, and tells by its
-``id``, which rises. The signature is HMAC-SHA256 of ``<timestamp>.<body>`` in hexadecimal:
+The evaluator queues each message in the transaction of its event, so none is lost or invented. The
+receiver may get an event twice or out of order; the increasing ``id`` identifies it. The signature
+is HMAC-SHA256 of ``<timestamp>.<body>`` in hexadecimal:
 
     X-Risk-Timestamp: 1711990000
     X-Risk-Signature: sha256=...
 
-Only hosts that the settings list are called, over HTTPS but for this machine itself; redirects are
+Only hosts listed in the settings are called, over HTTPS unless they are this machine; redirects are
 not followed.
 """
 
@@ -51,7 +51,7 @@ def target_of(url: str, secret: str, hosts: Collection[str]) -> Target:
     """The webhook of the settings.
 
     Raises:
-        BadInput: A host that is not on the list, no HTTPS, or no secret.
+        BadInput: The host is not on the list, the URL is not HTTPS, or there is no secret.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -75,7 +75,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
-    """What a receiver compares with the header."""
+    """Return the signature that the receiver compares with the header."""
     return hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -102,10 +102,10 @@ def body_of(delivery: LimitDelivery) -> bytes:
 
 
 def send_due(target: Target) -> int:
-    """Send what is due, the oldest first; returns how many were taken.
+    """Send due events, oldest first; return how many were accepted.
 
     Raises:
-        DatabaseError: The database is away.
+        DatabaseError: The database is unavailable.
     """
     sent = 0
     now = timezone.now()
@@ -140,7 +140,7 @@ def _note(delivery: LimitDelivery, error: str) -> None:
 
 
 def _post(target: Target, body: bytes) -> str:
-    """Send one body; returns what went wrong, or nothing."""
+    """Send one body; return the reason of a failure, or an empty string."""
     timestamp = str(int(timezone.now().timestamp()))
     headers = {
         "Content-Type": "application/json",

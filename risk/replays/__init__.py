@@ -1,1 +1,1 @@
-"""Replay stored history into a market of its own, beside the live one and without its servers."""
+"""Replay stored history into a separate market, without the servers of the live one."""

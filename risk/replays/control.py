@@ -1,4 +1,4 @@
-"""Make replays, and ask a running one to pause, go on, go to a day or stop."""
+"""Create replays, and ask a running one to pause, resume, seek or stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from risk.replays.plan import MOST_TICKS, check_name
 
 State = Replay.State
 LOCK = 0x7265706C
-"""First number of the locks that let one process run a replay."""
+"""First key of the advisory locks that let only one process run a replay."""
 
 MOST_SECONDS = 3_600.0
 
@@ -42,10 +42,10 @@ def make(
         start: First day.
         end: Last day.
         currencies: None: those that have active trades.
-        ticks_per_day: 1 for the closes alone.
+        ticks_per_day: 1 for closes only.
         seed: Of the path between two closes.
         interval_s: Seconds between two steps.
-        loop: Begin again after the last day.
+        loop: Start again after the last day.
 
     Raises:
         BadInput: Names the field, its value and what is allowed.
@@ -53,7 +53,9 @@ def make(
     check_name(name)
     if event_name:
         if start or end:
-            raise BadInput("event", event_name, "has its own days: leave the others out")
+            raise BadInput(
+                "event", event_name, "is a named event with its own days: give no others"
+            )
         window = event(event_name)
         start, end = window.start, window.end
     if start is None or end is None:
@@ -85,10 +87,10 @@ def make(
 
 
 def ask(name: str, *, wanted: str | None = None, seek: dt.date | None = None) -> Replay:
-    """Ask a replay to do something: its runner does it before its next step.
+    """Send a command to a replay; its runner executes it before the next step.
 
     Raises:
-        BadInput: There is no such replay, or the day is not one of its own.
+        BadInput: There is no such replay, or the day is outside it.
     """
     replay = Replay.objects.filter(name=name).first()
     if replay is None:
@@ -105,15 +107,17 @@ def ask(name: str, *, wanted: str | None = None, seek: dt.date | None = None) ->
 
 @contextmanager
 def alone(replay: Replay) -> Iterator[None]:
-    """Be the only process that runs a replay; the lock ends with the connection.
+    """Hold the lock that lets one process run a replay; it ends with the connection.
 
     Raises:
-        BadInput: Another one runs it.
+        BadInput: Another process is running it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, replay.pk])
         if not cursor.fetchone()[0]:
-            raise BadInput("name", replay.name, "another process runs it: --pause, --stop or wait")
+            raise BadInput(
+                "name", replay.name, "another process is running it: use --pause or --stop, or wait"
+            )
     try:
         yield
     finally:

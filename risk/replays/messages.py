@@ -1,4 +1,4 @@
-"""What a replay and its pricing processes say to each other: a length, then MessagePack."""
+"""Messages between a replay and its pricing processes: a length, then MessagePack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BookSent(msgspec.Struct, frozen=True):
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What a process needs before the first frame: books by currency, and how curves are made."""
+    """Data that a process needs before the first frame: books by currency, and curve options."""
 
     books: dict[str, BookSent]
     indexed: bool
@@ -55,7 +55,7 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Priced(msgspec.Struct, frozen=True):
-    """A frame that was priced: its roll-up as bytes, or why its quotes price nothing."""
+    """A priced frame: its roll-up as bytes, or the reason why its quotes cannot be priced."""
 
     rollup: bytes = b""
     failure: str = ""

@@ -47,9 +47,9 @@ def check_name(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is replayed; the same plan on the same history has the same steps.
+    """The plan of a replay; the same plan on the same history gives the same steps.
 
-    ``ticks_per_day`` is 1 for the closes alone; the last tick of a day is its close.
+    ``ticks_per_day`` is 1 for closes only; the last tick of a day is its close.
     """
 
     currencies: tuple[str, ...]
@@ -161,7 +161,7 @@ class Plan:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the history and of all that makes the steps of it."""
+        """Return a hash of the history and of everything else that determines the steps."""
         digest = hashlib.sha256(
             msgspec.msgpack.encode((self.start, self.end, self.ticks_per_day, self.seed))
         )

@@ -1,4 +1,4 @@
-"""Run the pricing processes of a replay, and start anew what ends."""
+"""Run the pricing processes of a replay and restart those that end."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from risk.store.messages import FrameHeader
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""Processes that may end at the same frame before the replay is given up."""
+"""Number of processes that may end at the same frame before the replay fails."""
 
 
 class ProcessesEnd(Exception):
-    """Several processes have ended at one frame: it is at fault itself."""
+    """Several processes have ended at the same frame, so the frame is the cause."""
 
 
 class PricingProcess:
@@ -35,10 +35,10 @@ class PricingProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def price(self, header: FrameHeader) -> Priced:
-        """Have a frame priced.
+        """Price a frame in the process.
 
         Raises:
-            ProcessesEnd: As often as it is tried, the process ends.
+            ProcessesEnd: The process ended at every attempt.
         """
         for _ in range(TRIES):
             try:
@@ -49,7 +49,7 @@ class PricingProcess:
                 return decode_priced(raw)
             code = self.stop()
             log.warning(
-                "a pricing process ended with %s at %s %s: the frame is priced again",
+                "a pricing process ended with %s at %s %s: its frame is priced again",
                 code,
                 header.currency,
                 header.as_of,
@@ -86,7 +86,7 @@ class PricingProcess:
 
 
 class Processes:
-    """Several processes; frames go to whichever is free, answers come in the order of frames."""
+    """A pool of processes: frames go to any free one, answers are returned in frame order."""
 
     def __init__(self, setup: Setup, count: int) -> None:
         """Start nothing yet; with a count of 0 this process prices."""

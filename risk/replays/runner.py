@@ -1,7 +1,7 @@
-"""Run a replay: price its steps in processes of its own, and store its closes in its market.
+"""Run a replay: price its steps in separate processes and store its closes in its market.
 
-Nothing of the live market is read or written: frames of a replay go through no queue and no Redis.
-The hash of a replay follows from history, book and seed, whatever the number of processes.
+The live market is neither read nor written: frames of a replay use no queue and no Redis. The hash
+of a replay depends on history, book and seed, not on the number of processes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ State = Replay.State
 LABEL = "newest of the master"
 SOURCE = "replay"
 AHEAD = 4
-"""Frames that are given out for each process; a pause or a seek takes effect after them."""
+"""Frames queued per process; a pause or a seek takes effect after them."""
 
 WAIT_S = 0.2
 
@@ -51,7 +51,7 @@ _decode = msgspec.msgpack.Decoder(Rollup).decode
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run holds: the plan, the books, and what frames carry beside them."""
+    """Data of a run: the plan, the books, and the other contents of frames."""
 
     plan: Plan
     books: Mapping[str, PastBook]
@@ -88,7 +88,7 @@ class Prepared:
 
 
 def prepare(plan: Plan, options: CurveOptions, processes: int) -> Prepared:
-    """Compile the book of now; prices without a spread get theirs on the first day.
+    """Compile the current book; positions with only a price get their spread on the first day.
 
     Raises:
         BadInput: There are no trades in the currencies of the plan.
@@ -124,9 +124,9 @@ def with_spreads(
     fixings: FixingsByIndex,
     options: CurveOptions,
 ) -> list[Terms]:
-    """Trades with the spreads that the first close makes of prices; the others as they are.
+    """Return trades with spreads solved from prices on the first close; others unchanged.
 
-    A price that no spread explains leaves its trade waiting: it fails by name in every frame.
+    A trade whose price no spread can reproduce fails by name in every frame.
     """
     found = list(trades)
     bonds = [as_security(terms) for terms in trades]
@@ -169,7 +169,7 @@ class Runner:
             replay: Its row.
             prepared: What is replayed.
             options: How curves are made.
-            processes: How many price; 0: this one.
+            processes: Number of pricing processes; 0: price in this process.
             say: Called after each batch of steps.
             sleep: Waits between two steps, and while the replay is paused.
         """
@@ -177,10 +177,10 @@ class Runner:
         self.count, self.say, self.sleep = processes, say, sleep
 
     def run(self) -> Replay:
-        """Go on from where the replay is until it ends, is stopped or fails.
+        """Continue the replay until it ends, is stopped or fails.
 
         Raises:
-            ProcessesEnd: A frame ends every process that prices it; the row says so, too.
+            ProcessesEnd: A frame ends every process that prices it; the row records it too.
         """
         self._begin()
         setup = Setup.of(self.prepared.books, self.options)
@@ -217,7 +217,7 @@ class Runner:
         self._save(**fields, is_whole=place == 0)
 
     def _goes_on(self) -> bool:
-        """Do what the row asks for; False when the replay has ended."""
+        """Execute the command in the row; return False when the replay has ended."""
         while True:
             self.replay.refresh_from_db(fields=["wanted", "seek", "loop", "interval_s"])
             replay = self.replay
@@ -288,7 +288,7 @@ class Runner:
         replay.chain = hashlib.sha256(line.encode()).hexdigest()
 
     def _save(self, **changes: Any) -> None:
-        """Write what the runner owns; what others ask for is left as they wrote it."""
+        """Save the fields that the runner owns, leaving commands of others unchanged."""
         for name, value in changes.items():
             setattr(self.replay, name, value)
         asked = {"wanted", "loop", "interval_s"} | ({"seek"} - changes.keys())
@@ -303,7 +303,7 @@ def digest_of_content(rollup: Rollup) -> str:
 
 
 def forget(replay: Replay) -> int:
-    """Delete a replay with its closes; returns how many these were."""
+    """Delete a replay with its closes; return the number of closes."""
     closes, _ = FrameClose.objects.filter(market=replay.name).delete()
     replay.delete()
     return closes

@@ -1,4 +1,4 @@
-"""Replays over REST: how far they are, and what they are asked to do."""
+"""Replays over REST: their progress, and commands to running ones."""
 
 # Fields of a serializer are its documentation here:
 # ruff: noqa: D101
@@ -47,28 +47,28 @@ FIELDS = (
 
 
 class ReplayState(Answer):
-    name = CharField(help_text="Also the name of its market")
+    name = CharField(help_text="Name of the replay and of its market")
     event = CharField(allow_blank=True)
     currencies = ListField(child=CharField())
     start = DateField()
     end = DateField()
-    ticks_per_day = IntegerField(help_text="1: the closes alone")
-    seed = IntegerField(help_text="Of the path between two closes")
+    ticks_per_day = IntegerField(help_text="1: closes only")
+    seed = IntegerField(help_text="Seed of the path between two closes")
     interval_s = FloatField(help_text="Seconds between two steps")
     loop = BooleanField()
-    wanted = CharField(help_text="What it is asked to do: running, paused or stopped")
+    wanted = CharField(help_text="Requested state: running, paused or stopped")
     state = CharField(help_text="waiting, running, paused, stopped, done or failed")
-    message = CharField(allow_blank=True, help_text="Why it has failed")
-    book_version = IntegerField(help_text="Version of the tables that is priced")
+    message = CharField(allow_blank=True, help_text="Reason of a failure")
+    book_version = IntegerField(help_text="Version of the book that is priced")
     history_sha256 = CharField(allow_blank=True, help_text="Hash of quotes and steps")
     book_sha256 = CharField(allow_blank=True, help_text="Hash of the compiled books")
-    steps = IntegerField(help_text="Of the whole replay")
-    place = IntegerField(help_text="Steps done of this pass")
+    steps = IntegerField(help_text="Steps of the whole replay")
+    place = IntegerField(help_text="Steps done in this pass")
     date = DateField(allow_null=True, help_text="Day of the last step")
-    frames = IntegerField(help_text="Priced, of this pass")
-    failed = IntegerField(help_text="Frames without numbers, of this pass")
+    frames = IntegerField(help_text="Frames priced in this pass")
+    failed = IntegerField(help_text="Frames that could not be priced in this pass")
     first_failure = CharField(allow_blank=True)
-    sha256 = CharField(allow_blank=True, help_text="Hash of all frames of the last whole pass")
+    sha256 = CharField(allow_blank=True, help_text="Hash of all frames of the last complete pass")
     created = DateTimeField()
     updated = DateTimeField()
 
@@ -78,13 +78,13 @@ class NamedWindow(Answer):
     title = CharField()
     start = DateField()
     end = DateField()
-    currency = CharField(help_text="Of the market in which it happened")
+    currency = CharField(help_text="Currency of the market in which it happened")
     source = CharField()  # type: ignore[assignment]
 
 
 class ReplayList(Answer):
     replays = ReplayState(many=True)
-    events = NamedWindow(many=True, help_text="Named windows of history, worth a replay")
+    events = NamedWindow(many=True, help_text="Named periods of history to replay")
 
 
 REQUEST = {
@@ -109,7 +109,7 @@ TABLES = {
 
 
 class ReplaysView(TablesView):
-    """All replays; ``manage.py replay_market`` makes and runs them."""
+    """All replays; ``manage.py replay_market`` creates and runs them."""
 
     tables = TABLES
 
@@ -119,7 +119,7 @@ class ReplaysView(TablesView):
         responses=ReplayList,
     )
     def get(self, request: Request) -> Response:
-        """Each with its state, how far it is, and the hash of its frames."""
+        """Return each replay with its state, progress, and the hash of its frames."""
         parameters.known_only(request, *answer_tables.FILE_PARAMETERS)
         return self.answer(
             request,
@@ -135,7 +135,7 @@ class ReplayView(RiskView):
 
     @extend_schema(operation_id="replay", responses=ReplayState)
     def get(self, request: Request, name: str) -> Response:
-        """Its state, how far it is, and the hash of its frames."""
+        """Return the state, progress, and the hash of the frames."""
         parameters.known_only(request)
         return Response(_record(_found(name)))
 
@@ -145,7 +145,7 @@ class ReplayView(RiskView):
         responses=ReplayState,
     )
     def patch(self, request: Request, name: str) -> Response:
-        """Ask a running replay to pause, go on, stop, or go to a day; before its next step."""
+        """Ask a running replay to pause, resume, stop or seek; done before its next step."""
         if not access.rules_all_desks(cast(Any, request.user)):
             raise needs((access.RISK_ADMIN,), request)
         replay = _found(name)

@@ -31,7 +31,7 @@ def price(books: Mapping[str, PastBook], header: FrameHeader, options: CurveOpti
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Price frames until the input ends."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     setup = decode_setup(read(requests))
     books = {currency: sent.book() for currency, sent in setup.books.items()}

@@ -86,9 +86,9 @@ def make_results(
     rows = closes_on(date, CURRENCIES, market)
     made: dict[str, Repriced] = {}
     for currency, row in rows.items():
-        say(f"{currency}: the close of {row.date} is priced again")
+        say(f"{currency}: pricing the close of {row.date} again")
         made[currency] = reprice(row, options, processes=processes)
-    say("profit and loss since the closes before is explained")
+    say("explaining P&L since the previous closes")
     explains: list[Explain] = []
     unexplained: dict[str, str] = {}
     for currency, row in rows.items():
@@ -97,7 +97,7 @@ def make_results(
             unexplained[currency] = found
         else:
             explains.append(found)
-    say("value at risk and stress scenarios are made")
+    say("computing value at risk and stress scenarios")
     rollups = {name: one.stored for name, one in made.items()}
     scenarios = ScenarioMaker(
         StoredFrames({name: as_held(one) for name, one in made.items()}),  # type: ignore[arg-type]

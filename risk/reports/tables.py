@@ -106,7 +106,7 @@ def _unpriced_notes(rollups: Sequence[Rollup], asked: Asked) -> list[str]:
     lost = sum(c.failed for r in rollups for c in r.cells if asked.sees(c.desk))
     if not lost:
         return []
-    return [f"{lost:,} trades have no number and are in no sum."]
+    return [f"{lost:,} trades are unpriced and in no sum."]
 
 
 def _ladder(results: DayResults, asked: Asked) -> Table:
@@ -148,10 +148,10 @@ def _pnl(results: DayResults, asked: Asked) -> Table:
         for one in explain.periods["close"].unpriced
     )
     if lost:
-        notes.append(f"{lost:,} trades have a number at one end only, or at none: in no term.")
+        notes.append(f"{lost:,} trades are unpriced at one end or both, and in no term.")
     return Table(
         "pnl",
-        "P&L explain since the close before",
+        "P&L explain since the previous close",
         (Column("desk", "Desk"), Column("trades", "Trades", "count"), *EXPLAINED),
         [
             (name, row["trades"], *(row["terms"][column.name] for column in EXPLAINED))
@@ -193,8 +193,8 @@ def _var(results: DayResults, asked: Asked) -> Table:
     notes: list[str] = []
     if found is None or found["total"] is None:
         notes.append(
-            "There is no value at risk: closes of curves before the day are needed "
-            "(manage.py load_curves, or seed_curves for those of the demo)."
+            "There is no value at risk, because no closes of curves before the day are stored "
+            "(manage.py load_curves loads some, seed_curves those of the demo)."
         )
     else:
         total = found["total"]
@@ -230,7 +230,7 @@ def _tail(results: DayResults, asked: Asked) -> Table:
         ]
     return Table(
         "tail_days",
-        f"Days of the tail at {VAR_LEVELS[1]} %",
+        f"Tail days at {VAR_LEVELS[1]} %",
         (Column("rank", "", "count"), Column("date", "Moves of"), Column("pnl", "P&L", "money")),
         rows,
         [],
@@ -283,12 +283,13 @@ def _breaches(results: DayResults, asked: Asked) -> Table:
         "Breaches of the day",
         BREACH_COLUMNS,
         [tuple(_plain(getattr(row, c.name)) for c in BREACH_COLUMNS) for row in seen],
-        _market_note(results) or ([] if seen else ["None began or was open at the close."]),
+        _market_note(results)
+        or ([] if seen else ["No breach began on the day or was open at the close."]),
     )
 
 
 def _market_note(results: DayResults) -> list[str]:
-    return [] if results.market == "live" else ["Limits are of the live market alone."]
+    return [] if results.market == "live" else ["Limits exist only in the live market."]
 
 
 def _plain(value: Any) -> Cell:
@@ -322,10 +323,10 @@ def _frames(results: DayResults, asked: Asked) -> Table:
                 1.0 if rollup.currency == "USD" else rollup.fx.get(rollup.currency),
                 rollup.source,
                 "; ".join(f"{label}: {', '.join(names)}" for label, names in labels.items()),
-                "equal in every bit" if same else "differs: manage.py reprice says where",
+                "equal in every bit" if same else "differs: see manage.py reprice",
             )
         )
-    return Table("frames", "Closes that it is made from", FRAME_COLUMNS, rows, [])
+    return Table("frames", "Closes used", FRAME_COLUMNS, rows, [])
 
 
 MAKERS: dict[str, Callable[[DayResults, Asked], Table]] = {

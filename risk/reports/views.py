@@ -46,7 +46,7 @@ class StoredReport(Answer):
 
 class Reports(Answer):
     reports = StoredReport(many=True)
-    hint = CharField(help_text="The command that makes a report; empty when there are some")
+    hint = CharField(help_text="The command that makes a report; empty if there are reports")
 
 
 class ReportTable(Answer):
@@ -55,9 +55,9 @@ class ReportTable(Answer):
     amounts_in = CharField(allow_null=True)
     rows = ListField(
         child=DictField(child=JSONField(allow_null=True)),
-        help_text="An object a row; null: it could not be computed",
+        help_text="One object per row; null: could not be computed",
     )
-    notes = ListField(child=CharField(), help_text="What is not in it, or why it is empty")
+    notes = ListField(child=CharField(), help_text="What is left out, or why the table is empty")
 
 
 class Report(Answer):
@@ -101,13 +101,17 @@ class ReportView(RiskView):
             OpenApiParameter("date", OpenApiTypes.DATE, OpenApiParameter.PATH),
             MARKET,
             parameters.parameter("reporting_currency", "Default: USD", allowed=CURRENCIES),
-            parameters.parameter("table", "Of a CSV; default: risk", allowed=tuple(MAKERS)),
+            parameters.parameter(
+                "table", "Table of a CSV file; default: risk", allowed=tuple(MAKERS)
+            ),
         ],
         responses={
             (200, "application/json"): Report,
-            (200, "text/html"): OpenApiResponse(str, description="A page for mail and printer"),
+            (200, "text/html"): OpenApiResponse(str, description="An HTML page to mail or print"),
             (200, "text/csv"): OpenApiResponse(str, description="One table"),
-            (200, XLSX.media_type): OpenApiResponse(bytes, description="A sheet a table"),
+            (200, XLSX.media_type): OpenApiResponse(
+                bytes, description="A workbook with one sheet per table"
+            ),
         },
         extensions={OWN_PROBLEMS: [404]},
     )

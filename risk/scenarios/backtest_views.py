@@ -33,17 +33,17 @@ LEVEL = "99"
 
 class BacktestDayAnswer(Answer):
     date = DateField()
-    evening = DateField(help_text="Of the value at risk")
+    evening = DateField(help_text="Level of the value at risk, percent")
     pnl = FloatField(help_text="Hypothetical P&L; a loss is negative")
     var = FloatField(help_text="Positive for a loss")
     exception = BooleanField(help_text="The day lost more than the value at risk")
 
 
 class BacktestResult(Answer):
-    days = IntegerField(help_text="Fewer than days_of_the_zones say less")
+    days = IntegerField(help_text="With fewer than days_of_the_zones the zone is less reliable")
     zone = CharField(help_text="green, amber or red (Basel MAR32)")
     exceptions = BacktestDayAnswer(many=True)
-    series = BacktestDayAnswer(many=True, help_text="Every day, with series=true")
+    series = BacktestDayAnswer(many=True, help_text="Every day; only with series=true")
 
 
 class BacktestDesk(BacktestResult):
@@ -56,8 +56,10 @@ class BacktestAnswer(Answer):
     amounts_in = CharField()
     days_of_the_zones = IntegerField()
     desks = BacktestDesk(many=True)
-    firm = BacktestResult(allow_null=True, help_text="null for who does not see all desks")
-    notes = ListField(child=CharField(), help_text="What is left out; for who sees all desks")
+    firm = BacktestResult(allow_null=True, help_text="null for users who may not see all desks")
+    notes = ListField(
+        child=CharField(), help_text="What is left out; only for users who may see all desks"
+    )
 
 
 class BacktestView(RiskView):
@@ -68,7 +70,7 @@ class BacktestView(RiskView):
         parameters=[
             parameters.parameter("level", f"Percent; default: {LEVEL}"),
             parameters.parameter(
-                "series", "true: every day, not the exceptions alone", allowed=("true", "false")
+                "series", "true: every day, not only the exceptions", allowed=("true", "false")
             ),
         ],
         responses=BacktestAnswer,

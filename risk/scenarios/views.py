@@ -55,37 +55,39 @@ class NoScenariosYet(APIException):
     default_code = "no_scenarios"
     wait = RETRY_AFTER_S
     default_detail = (
-        "No scenarios have been published yet: they follow the first frame when a worker of their"
-        " queue runs (celery -A riskproject worker --queues scenarios)"
+        "No scenarios have been published yet: they follow the first frame if a worker of their"
+        " queue is running (celery -A riskproject worker --queues scenarios)"
     )
 
 
 class FrameInput(Answer):
     currency = CharField()
-    frame = IntegerField(help_text="The frame that quotes and book are of")
+    frame = IntegerField(help_text="The frame that gives quotes and book")
     as_of = DateTimeField(help_text="The market's time of that frame")
     valuation_date = DateField()
     book_version = CharField()
     fx_usd = FloatField(allow_null=True, help_text="US dollars per unit; null: unknown")
-    trades = IntegerField(help_text="Of the groups of this answer")
-    failed = IntegerField(help_text="Of them, trades that are in no number")
+    trades = IntegerField(help_text="Trades of the groups in this answer")
+    failed = IntegerField(help_text="Of these, trades that are not included")
 
 
 class ScenarioStamp(Answer):
-    number = IntegerField(help_text="Of the run; only rises")
+    number = IntegerField(help_text="Number of the run; only increases")
     age_s = FloatField(help_text="Seconds since the run ended")
-    stale = BooleanField(help_text="Older than three cadences")
+    stale = BooleanField(help_text="Whether the run is older than three cadences")
     every_s = FloatField(help_text="The cadence of runs")
     took_ms = FloatField()
     inputs = FrameInput(many=True)
-    unavailable = DictField(child=CharField(), help_text="Why a currency is missing, by currency")
+    unavailable = DictField(
+        child=CharField(), help_text="Reason why a currency is missing, by currency"
+    )
 
 
 class HistoryOfCurrency(Answer):
     currency = CharField()
-    holidays = IntegerField(help_text="Days on which it has no close, and moves by 0")
-    interpolated = IntegerField(help_text="Moves that were made of neighbouring tenors")
-    proxies = DictField(child=CharField(), help_text="What stands in for a curve, by curve")
+    holidays = IntegerField(help_text="Days on which it has no close and moves by 0")
+    interpolated = IntegerField(help_text="Moves interpolated between neighbouring tenors")
+    proxies = DictField(child=CharField(), help_text="Proxy of each curve without its own history")
     without_history = ListField(child=CharField(), help_text="Curves that move by 0")
     days_without_curves = DictField(child=CharField(), help_text="Why a day has no P&L")
 
@@ -95,7 +97,7 @@ class HistoryRange(Answer):
     first_day = DateField(allow_null=True)
     last_day = DateField(allow_null=True)
     moves = CharField(help_text="absolute or relative")
-    left_out = DictField(child=CharField(), help_text="Days that are no scenario, and why")
+    left_out = DictField(child=CharField(), help_text="Days left out, with the reason")
     currencies = HistoryOfCurrency(many=True)
     reason = CharField(help_text="Why there are no historical scenarios; empty when there are")
 
@@ -106,7 +108,7 @@ class TailDay(Answer):
     by_curve = DictField(
         child=FloatField(),
         allow_null=True,
-        help_text="With the moves of one curve alone; null when the run did not make it",
+        help_text="P&L of the moves of one curve only; null if the run did not compute it",
     )
 
 
@@ -120,7 +122,7 @@ class TotalLevel(Answer):
 class Total(Answer):
     scenarios = IntegerField(help_text="Days with a P&L in every group of the answer")
     trades = IntegerField()
-    failed = IntegerField(help_text="Trades that are in no number")
+    failed = IntegerField(help_text="Trades that are not included")
     levels = TotalLevel(many=True)
 
 
@@ -166,7 +168,9 @@ class ValueAtRisk(Answer):
 
 class Approximation(Answer):
     delta = FloatField(allow_null=True, help_text="By ladders alone")
-    delta_gamma = FloatField(allow_null=True, help_text="With the second order along the move")
+    delta_gamma = FloatField(
+        allow_null=True, help_text="With the second-order effect along the move"
+    )
 
 
 class StressGroup(Answer):
@@ -189,7 +193,7 @@ class StressScenario(Answer):
     approximation = Approximation()
     groups = StressGroup(many=True)
     reasons = DictField(child=CharField(), help_text="Why there is no P&L, by currency")
-    not_quoted = ListField(child=CharField(), help_text="Key rates that no quote has")
+    not_quoted = ListField(child=CharField(), help_text="Key rates without a quote at their tenor")
 
 
 class Stress(Answer):

@@ -184,7 +184,7 @@ def _from_par(column: str, numbers: TradeNumbers) -> dict[str, float]:
         raise BadInput(column, None, f"it cannot be solved: {numbers.failure.message}")
     par = numbers.values["par_rate"]
     if par is None:
-        raise BadInput(column, None, "the market gives no par rate for it")
+        raise BadInput(column, None, "the market has no par rate for it")
     from_par, digits = SOLVED_FROM_PAR[column]
     return {column: _rounded(from_par(par), digits)}
 

@@ -62,7 +62,7 @@ def scenario_pnl(
     except PricingError as error:
         return None, str(error)
     if list(history.days) != scenarios.days:
-        return None, "the stored closes have changed since the run: the next one has them"
+        return None, "the stored closes have changed since the run; wait for the next run"
     par = history.currencies[currency].moves
     moves = Moves(par, np.zeros_like(par))
     fixings = session.fixings(then)

@@ -26,8 +26,8 @@ from risk.api.schemas import Answer, Failure, Stamp, ladder, measures
 
 
 class TextQuestion(Answer):
-    text = CharField(help_text="A trade a line, such as: rec 50m USD 10Y 3.85")
-    book = CharField(required=False, help_text="Of trades whose line names none")
+    text = CharField(help_text="One trade per line, such as: rec 50m USD 10Y 3.85")
+    book = CharField(required=False, help_text="Book of lines that name none")
 
 
 class EntryProblem(Answer):
@@ -41,19 +41,19 @@ class StoredEntry(Answer):
     action = CharField(help_text="new, amend or terminate")
     kind = CharField(allow_blank=True, help_text="Table of the trade; empty until it is looked up")
     row = DictField(help_text="Columns as in docs/loading.md")
-    solve = CharField(allow_blank=True, help_text="Column that the market is to give")
+    solve = CharField(allow_blank=True, help_text="Column to be solved from the market")
 
 
 class TextLine(Answer):
     line = IntegerField()
     text = CharField()
-    sentence = CharField(allow_blank=True, help_text="What was understood; empty: see problem")
+    sentence = CharField(allow_blank=True, help_text="The line as understood; empty: see problem")
     entry = StoredEntry(allow_null=True)
     problem = EntryProblem(allow_null=True)
 
 
 class TextAnswer(Answer):
-    valuation_dates = DictField(child=DateField(), help_text="That spot dates count from")
+    valuation_dates = DictField(child=DateField(), help_text="Date from which spot dates count")
     lines = TextLine(many=True)
 
 
@@ -64,8 +64,8 @@ class Question(Answer):
         max_length=MAX_ENTRIES,
         help_text='Objects {"text": ...} or {"action": ..., "kind": ..., "row": {...}}',
     )
-    text = CharField(required=False, help_text="More entries: a line of quick text each")
-    book = CharField(required=False, help_text="Of new trades that name none")
+    text = CharField(required=False, help_text="More entries: one line of quick text each")
+    book = CharField(required=False, help_text="Book of new trades that name none")
 
 
 class SideAnswer(Answer):
@@ -88,8 +88,8 @@ class EntryAnswer(Answer):
     sentence = CharField(allow_blank=True)
     row = DictField()
     solve = CharField(allow_blank=True)
-    solved = DictField(child=FloatField(), help_text="What the market gave, by column")
-    version = IntegerField(help_text="Of the row that would change; 0 for a new trade")
+    solved = DictField(child=FloatField(), help_text="Solved numbers, by column")
+    version = IntegerField(help_text="Version of the row that would change; 0 for a new trade")
     changes = DictField(child=ListField(child=CharField(allow_blank=True)))
     warnings = ListField(child=CharField())
     notes = ListField(child=CharField())
@@ -114,7 +114,7 @@ class WhatIfGroup(Answer):
     book = CharField(required=False)
     type = CharField(required=False)
     amounts_in = CharField()
-    before = Sums(allow_null=True, help_text="null: the group has no trade")
+    before = Sums(allow_null=True, help_text="null: the group has no trades")
     after = Sums()
     difference = Sums(allow_null=True, help_text="null: nothing changes in the group")
 
@@ -123,7 +123,7 @@ class WhatIfLevel(Answer):
     level = CharField(help_text="Percent")
     var_before = FloatField(help_text="Positive for a loss")
     var_after = FloatField()
-    incremental_var = FloatField(help_text="After less before: negative for a hedge")
+    incremental_var = FloatField(help_text="After minus before; negative for a hedge")
     expected_shortfall_before = FloatField()
     expected_shortfall_after = FloatField()
     incremental_expected_shortfall = FloatField()
@@ -138,7 +138,7 @@ class WhatIfVarDesk(WhatIfVarTotal):
 
 
 class WhatIfVarEntry(WhatIfVarTotal):
-    entry = IntegerField(help_text="The book with this entry alone")
+    entry = IntegerField(help_text="The book with only this entry")
 
 
 class WhatIfExcluded(Answer):
@@ -147,22 +147,22 @@ class WhatIfExcluded(Answer):
 
 
 class WhatIfVar(Answer):
-    number = IntegerField(help_text="Of the run of the scenarios")
+    number = IntegerField(help_text="Number of the scenario run")
     scenarios = IntegerField()
     amounts_in = CharField()
     frames = DictField(child=IntegerField(), help_text="The frames of the run, by currency")
-    total = WhatIfVarTotal(allow_null=True, help_text="Of the desks that the user may see")
-    desks = WhatIfVarDesk(many=True, help_text="Desks of the entries, each by itself")
+    total = WhatIfVarTotal(allow_null=True, help_text="Covers the desks that the user may see")
+    desks = WhatIfVarDesk(many=True, help_text="Desks of the entries, each alone")
     entries = WhatIfVarEntry(many=True)
-    excluded = WhatIfExcluded(many=True, help_text="Currencies whose entries are in no number")
+    excluded = WhatIfExcluded(many=True, help_text="Currencies whose entries are not included")
     entries_without = ListField(child=IntegerField(), help_text="Entries without a P&L")
-    reason = CharField(allow_blank=True, help_text="Why there is none; empty when there is")
+    reason = CharField(allow_blank=True, help_text="Reason why there is none; empty otherwise")
 
 
 class WhatIfLimitSide(Answer):
     value = FloatField(allow_null=True)
     utilisation = FloatField(allow_null=True)
-    state = CharField(help_text="By the number alone, without hysteresis")
+    state = CharField(help_text="State of the number, without hysteresis")
     reason = CharField(allow_blank=True, help_text="Why it is unknown")
 
 
@@ -189,7 +189,9 @@ class WhatIfPreview(Answer):
     groups = WhatIfGroup(many=True)
     value_at_risk = WhatIfVar(allow_null=True, help_text="null: without var=true")
     limits = WhatIfLimit(
-        many=True, allow_null=True, help_text="That the entries move; null: without limits=true"
+        many=True,
+        allow_null=True,
+        help_text="Limits changed by the entries; null without limits=true",
     )
 
 
@@ -201,7 +203,7 @@ class Booked(Answer):
 
 class HedgeQuestion(Answer):
     currency = CharField(help_text="Of the ladder")
-    book = CharField(help_text="That the trades would be in")
+    book = CharField(help_text="Book of the proposed trades")
     desk = CharField(required=False, help_text="Only this desk's ladder")
     of_book = CharField(required=False, help_text="Only this book's ladder")
     type = CharField(required=False, help_text="Only this product's ladder")
@@ -213,7 +215,7 @@ class HedgeQuestion(Answer):
     tolerance = FloatField(
         required=False,
         min_value=0,
-        help_text="DV01 that may be left in each; default: 1 % of the buckets' absolute sum",
+        help_text="DV01 that may remain in each; default: 1 % of the buckets' absolute sum",
     )
     instruments = ListField(
         child=JSONField(),
@@ -240,14 +242,14 @@ class BucketHedge(Answer):
     bucket = CharField()
     exposure = FloatField()
     instrument = CharField(allow_null=True, help_text="null: none moves the bucket")
-    size = FloatField(help_text="That alone makes the bucket 0")
-    left = FloatField(help_text="Absolute sum of all buckets with it")
+    size = FloatField(help_text="Size that alone brings the bucket to 0")
+    left = FloatField(help_text="Absolute sum of all buckets with this hedge")
 
 
 class HedgeAnswer(Answer):
     frame = Stamp()
     status = CharField(help_text="optimal, time_limit, or nearest: the tolerance is not reached")
-    gap = FloatField(help_text="Share by which a better answer may differ")
+    gap = FloatField(help_text="Relative gap to the best possible answer")
     took_ms = FloatField(help_text="Of the programs")
     objective = CharField()
     tolerance = FloatField()
@@ -257,4 +259,4 @@ class HedgeAnswer(Answer):
     after = ladder()
     trades = HedgeTrade(many=True)
     by_bucket = BucketHedge(many=True, help_text="One instrument for each bucket")
-    unpriced = DictField(child=CharField(), help_text="Why an instrument has no price")
+    unpriced = DictField(child=CharField(), help_text="Reason why an instrument has no price")

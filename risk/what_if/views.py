@@ -68,7 +68,7 @@ GROUPING = [
         "var", "true: incremental value at risk, by full revaluation", allowed=("true", "false")
     ),
     parameters.parameter(
-        "limits", "true: limits that the entries would move", allowed=("true", "false")
+        "limits", "true: limits that the entries would change", allowed=("true", "false")
     ),
 ]
 GROUPING_NAMES = ("group_by", "reporting_currency", "var", "limits")
@@ -218,7 +218,7 @@ class SetBookView(RiskView):
             found = _set(request, code, lock=True)
             check_desk(request, found)
             if found.status == SetStatus.BOOKED:
-                raise Conflict(f"{code} is booked already")
+                raise Conflict(f"{code} has already been booked")
             entries = checked_entries(
                 [what_if.read_entry(entry, {}) for entry in found.entries], user
             )
@@ -227,7 +227,9 @@ class SetBookView(RiskView):
             waiting += [name for name in changing if name not in found.versions]
             if waiting:
                 names = ", ".join(dict.fromkeys(waiting))
-                raise Conflict(f"Preview the set first: prices or versions of {names} are open")
+                raise Conflict(
+                    f"Preview the set first: prices or versions of {names} are not known yet"
+                )
             try:
                 count = what_if.book_entries(
                     [each.entry for each in entries],
@@ -417,7 +419,7 @@ def _scenarios(run: ScenarioFrame, question: WhatIfQuestion) -> VarScenarios:
     return scenarios_of(run, curves)
 
 
-NOT_IN = "the sums before do not have it, and only what it would be is added"
+NOT_IN = "the sums before do not contain it, so only the changed trade is added"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -442,7 +444,9 @@ def _places(rollups: Sequence[Rollup], names: Sequence[str]) -> dict[str, Place]
             lambda rollup=rollup: source.books().manifest(rollup.currency, rollup.book_version)  # type: ignore[misc]
         )
         if manifest is None:
-            raise CannotBePriced(f"book {rollup.book_version} is replaced: try again", BOOK_GONE)
+            raise CannotBePriced(
+                f"book {rollup.book_version} has been replaced: try again", BOOK_GONE
+            )
         failures = {failure.trade_id: failure for failure in rollup.failures}
         lost = {failure.trade_id: failure for failure in manifest.failures}
         for name in names:

@@ -35,17 +35,17 @@ FRED_COLUMN = re.compile(r"^DGS([\d.]+)(MO)?$", re.IGNORECASE)
 ECB_KEY = re.compile(
     r"^(?:YC\.)?B\.U2\.EUR\.4F\.(?P<issuers>G_N_[AC])\.SV_C_YM\.SR_(?:(?P<y>\d+)Y)?(?:(?P<m>\d+)M)?$"
 )
-"""A spot rate of the euro area yield curve: of issuers rated AAA (G_N_A) or of all (G_N_C)."""
+"""A spot rate of the euro area yield curve: AAA issuers (G_N_A) or all issuers (G_N_C)."""
 KEY_IN_LABEL = re.compile(r"\(([A-Z0-9_.]+)\)\s*$")
 GSW_COLUMN = re.compile(r"^SVENPY(\d\d)$")
 GSW_OTHER = re.compile(r"^(SVENP?Y|SVENF|SVEN1F|BETA|TAU)\d+$")
 
 COLUMNS, SERIES = ("column", "columns"), ("series", "series")
-"""What is named in warnings: one, and many."""
+"""Singular and plural used in warnings."""
 
 ATOM_PROPERTIES = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}properties"
 GSW_TENORS = frozenset(("1Y", "2Y", "3Y", "5Y", "7Y", "10Y", "20Y", "30Y"))
-"""Tenors that are read of the fitted curve: those of the Treasury's own yields."""
+"""Tenors read from the fitted curve: those of the Treasury's own yields."""
 
 REAL_YIELD_TENORS = frozenset(("5Y", "7Y", "10Y", "20Y", "30Y"))
 """Columns of the Treasury's "Par Real Yield Curve Rates" (TIPS), which it heads "5 YR" to "30 YR".
@@ -203,13 +203,13 @@ LAYOUTS: tuple[tuple[Callable[[list[str]], bool], Reader], ...] = (
     (lambda names: any(name.startswith("svenpy") for name in names), read_gsw_csv),
     (lambda names: names[0] == "date" and "time period" not in names, read_treasury_csv),
 )
-"""How the lower-case names of a header tell the layout; the first that fits is taken."""
+"""Layouts by the lower-case names in their header; the first match is used."""
 
 NOT_TAKEN = (
     ("dfii", "nominal yields (DGS columns); DFII are real yields (TIPS)"),
     (";", "cells separated by commas and decimal points"),
 )
-"""Parts of a header that no layout fits, and what is allowed instead."""
+"""Parts of headers that are refused, with what is allowed instead."""
 
 
 def _key_of(name: str) -> re.Match[str] | None:

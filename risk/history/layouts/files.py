@@ -72,7 +72,7 @@ def _is_long(raw: bytes) -> bool:
 
 
 def read_long_csv(raw: bytes) -> CurveQuotesFile:
-    """One line a quote: ``date,curve,quote,rate,label`` and, if wanted, ``publisher``.
+    """One line per quote: ``date,curve,quote,rate,label`` and, optionally, ``publisher``.
 
     Dates are ISO, a quote is a tenor such as 10Y, a rate is a decimal per year, and label and
     publisher are the same on every line.

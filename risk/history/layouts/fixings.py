@@ -1,4 +1,4 @@
-"""Read published fixings and reference exchange rates; the content of a file says its layout."""
+"""Read published fixings and exchange rates; the content of a file determines its layout."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FixingsFile:
 
 
 class Series(NamedTuple):
-    """A series of a publisher: the index it is of, and how its file writes dates."""
+    """A series of a publisher: its index and the date format of its file."""
 
     publisher: str
     index_name: str
@@ -80,7 +80,7 @@ ECB_FX = re.compile(r"^(?:EXR\.)?D\.(?P<of>[A-Z]{3})\.EUR\.SP00\.A$")
 SNB_SERIES = {"SARON": "SARON"}
 NY_FED_TYPES = {"SOFR": "SOFR"}
 HEADER_LINES = 60
-"""Lines of a file among which a header is looked for."""
+"""Number of lines in which a header is searched for."""
 
 
 def read_fixings(raw: bytes) -> FixingsFile:

@@ -1,4 +1,4 @@
-"""Read the cells of published files: CSV lines, dates, percentages, and what is refused in them."""
+"""Read and check the cells of published files: CSV lines, dates and percentages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_BYTES = 100 * 2**20
 """Of a file; the longest that is published, of fitted curves since 1961, has 8 MB."""
 
 NAMES_SHOWN = 8
-"""Names of columns or series that are not known, each with a sentence."""
+"""Number of unknown columns or series that get a sentence each."""
 
 MISSING = frozenset({"", ".", "NA", "N/A", "ND", "NAN", "-999.99"})
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y")
@@ -119,7 +119,7 @@ def government_quotes(table: RateTable) -> list[Quote]:
 
 
 def warnings_on(what: tuple[str, str], names: Sequence[str], said: str) -> tuple[str, ...]:
-    """Sentences on names that are not known: the first ones, then how many more there are.
+    """Return sentences on unknown names: the first ones, then the number of others.
 
     Args:
         what: What they are names of: one, and many.
@@ -133,7 +133,7 @@ def warnings_on(what: tuple[str, str], names: Sequence[str], said: str) -> tuple
 
 
 def check_size(size: int) -> None:
-    """Refuse a file that is too long to read.
+    """Refuse a file larger than ``MAX_BYTES``.
 
     Args:
         size: In bytes.

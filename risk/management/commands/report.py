@@ -24,9 +24,9 @@ from risk.scenarios.inputs import closes_before, stress_scenarios
 from risk.store.frames import Frames, connect
 
 HELP = """
-Makes the report of a day from its stored closes: risk, P&L explain since the close before, value at
-risk, limits and breaches by desk. It is stored, so that REST gives it to each user with the desks
-that the user may see, and written as an HTML page, an XLSX workbook and CSV files into --out.
+Makes the report of a day from its stored closes: risk, P&L explain since the previous close, value
+at risk, limits and breaches by desk. The report is stored; REST shows each user the desks that the
+user may see. With --out it is also written as an HTML page, an XLSX workbook and CSV files.
 """
 
 
