@@ -21,10 +21,10 @@ HOPS = {
 
 MEANING = {
     "Transport": "from the feed's clock to the bridge, through Kafka",
-    "Wait for frame": "until the frame before is published and this one opens",
-    "Queue": "until the first worker begins with the sums",
+    "Wait for frame": "until the previous frame is published and this one opens",
+    "Queue": "until the first worker starts on the sums",
     "Pricing": "from the first part's start to the last part's end",
-    "Publish": "adding up the parts and publishing the sums",
+    "Publish": "adding the parts and publishing the sums",
 }
 
 PERCENTS = (50, 95, 99)

@@ -16,7 +16,7 @@ from risk.store.results import HistoryLine, Rollup
 FIRST_OF_DAY = "first frame of the market day"
 OLDEST_KEPT = "oldest frame in the history"
 FIRST_OF_BOOK = "first frame with these trades"
-FIRST_READ = "the first frame this screen could read"
+FIRST_READ = "first frame that this screen could read"
 
 
 @dataclass(frozen=True)

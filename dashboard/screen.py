@@ -28,8 +28,8 @@ MAX_BESIDE = 4
 """More currencies do not fit beside the status line: the filters get a row of their own."""
 
 NO_FRAME = (
-    "**No frame yet.** Start the demo: `make demo`, or, when the bridge and the workers run, "
-    "the feed: `python manage.py replay`. This page updates automatically."
+    "**No frame yet.** Start the demo: `make demo`, or, if the bridge and the workers are "
+    "running, the feed: `python3 manage.py replay`. This page updates automatically."
 )
 NO_URL = (
     "**REDIS_URL is not set.** `make demo` sets it; by hand: "
@@ -212,9 +212,9 @@ def _something(snapshot: Snapshot, markets: Sequence[Market], choice: Choice) ->
     if snapshot.markets and not choice.currencies:
         st.info("Choose at least one currency.")
     elif snapshot.down:
-        st.error(f"{snapshot.down} Start it (`make demo`) or set REDIS_URL; this page waits.")
+        st.error(f"{snapshot.down} Start it (`make demo`) or set REDIS_URL; this page retries.")
     elif snapshot.markets:
-        st.info(f"No frame yet of {', '.join(choice.currencies)}.")
+        st.info(f"No frame of {', '.join(choice.currencies)} yet.")
     else:
         st.info(NO_FRAME)
     return False

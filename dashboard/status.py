@@ -53,17 +53,18 @@ def _feed(snapshot: Snapshot, now_s: float) -> Status:
         return Status("STALE", _silence(snapshot, now_s))
     quiet_s = now_s - newest_ns(snapshot) / 1e9
     if quiet_s <= QUIET_S:
-        return Status("LIVE", "The bridge is alive and frames are moving.")
+        return Status("LIVE", "The bridge sends heartbeats and frames are being published.")
     waiting = [pulse.waiting_for for pulse in alive if pulse.waiting_for]
     if waiting:
-        return Status("STALE", f"The bridge waits for {waiting[0]}.")
+        return Status("STALE", f"The bridge is waiting for {waiting[0]}.")
     open_frames = sum(pulse.open_frames for pulse in alive)
     if open_frames:
         frames = format.count(open_frames, "frame")
         return Status(
-            "STALE", f"{frames} open, none published for {format.age(quiet_s)}: do workers run?"
+            "STALE",
+            f"{frames} open, none published for {format.age(quiet_s)}: are workers running?",
         )
-    return Status("QUIET", f"The bridge is alive; no tick for {format.age(quiet_s)}.")
+    return Status("QUIET", f"The bridge sends heartbeats; no tick for {format.age(quiet_s)}.")
 
 
 def live_bridges(snapshot: Snapshot, now_s: float) -> list[BridgePulse]:

@@ -28,8 +28,8 @@ effect.
 
 **Add conventions of your own.** Put files into a directory and name it in the environment
 variable `MARKETS_DIR`: `pln.toml` adds a currency, `usd.toml` adds rows to USD, and a row whose
-name exists already replaces the whole row. `python manage.py markets --check FILE` checks a file
-before it is in use; `python manage.py markets` lists the loaded rows and the files they come
+name exists already replaces the whole row. `python3 manage.py markets --check FILE` checks a file
+before it is in use; `python3 manage.py markets` lists the loaded rows and the files they come
 from. All processes of a system must have the same files and read them when they start. Each
 published frame carries, as `conventions`, a hash of the rules of its currency; sources and
 comments do not change the hash.

@@ -134,4 +134,4 @@ def own_desks(desks: Sequence[str]) -> str:
     if not desks:
         return "no desk yet: ask an administrator to add you to one"
     noun = "desk" if len(desks) == 1 else "desks"
-    return f"{noun} {', '.join(desks)} only; lines since this screen began"
+    return f"{noun} {', '.join(desks)} only; charts since this screen started"

@@ -125,7 +125,7 @@ def entry_rows(answer: Json) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     entry["trade_id"],
-                    what if sign > 0 or not entry["new"] else "as it is, which goes",
+                    what if sign > 0 or not entry["new"] else "removed, as it is now",
                     number(_signed(sign, measures.get("npv"))),
                     number(_signed(sign, measures.get("dv01_par"))),
                     solved if sign > 0 else "",
@@ -163,8 +163,8 @@ def ladder_sides(group: Json, kind: str) -> tuple[list[str], dict[str, list[floa
 
 STATUSES = {
     "optimal": "Within the tolerance in every bucket.",
-    "time_limit": "Within the tolerance; the time was too short to show that nothing is better.",
-    "nearest": "The instruments do not reach the tolerance: these sizes come nearest.",
+    "time_limit": "Within the tolerance; time limit reached, so a better solution may exist.",
+    "nearest": "The instruments cannot reach the tolerance: these sizes come closest.",
 }
 
 
@@ -194,7 +194,7 @@ def bucket_rows(answer: Json) -> list[tuple[str, ...]]:
         (
             row["bucket"],
             number(row["exposure"]),
-            row["instrument"] or "none of the list",
+            row["instrument"] or "none in the list",
             number(row["size"]),
         )
         for row in answer["by_bucket"]

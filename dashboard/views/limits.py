@@ -53,7 +53,7 @@ def cards(found: Sequence[LimitRow], breaches: Sequence[BreachRow]) -> None:
             (
                 theme.Card("Breaches", str(states.count("breach")), "now"),
                 theme.Card("Warnings", str(states.count("warning")), "beyond the warning bound"),
-                theme.Card("Unknown", str(states.count("unknown")), "the number is not whole"),
+                theme.Card("Unknown", str(states.count("unknown")), "the number is incomplete"),
                 ok,
                 theme.Card("To acknowledge", str(len(unjudged)), "breaches, past ones too"),
                 theme.Card("Most used", share, most.code if most else ""),
@@ -98,7 +98,7 @@ def breaches_panel(breaches: Sequence[BreachRow]) -> None:
     with st.container(key="panel-breaches", border=True, height=height, gap="small"):
         st.html(theme.heading("Breaches", "with the frame that caused each; times in UTC"))
         if not breaches:
-            st.html(theme.note("No limit has been broken.", "Breaches of all days are kept."))
+            st.html(theme.note("No limit has been breached.", "Breaches of all days are listed."))
             return
         table = pd.DataFrame(
             [
@@ -140,7 +140,7 @@ def remarks(board: Board, now_s: float) -> None:
     if age_s > STALE_S:
         said.append(f"These states are {format.age(age_s)} old: no process evaluates limits.")
     if board.behind:
-        said.append(f"{board.behind:,} published results wait to be evaluated.")
+        said.append(f"{board.behind:,} published results have not been evaluated yet.")
     said += [f"Not evaluated: {gap}." for gap in board.gaps]
     if said:
         shown = "".join(theme.warning(text) for text in said)

@@ -101,7 +101,7 @@ def tail_cards(
         row = next((r for r in total["levels"] if r["level"] == level), None) if total else None
         use = limits.of_measure(rows, of_limit, level, choice.desk)
         note = ", ".join(part for part in (use, f"{age} old" if age else "") if part)
-        hint = "Full revaluation of the historical days, in USD. The page Scenarios has its tail."
+        hint = "Full revaluation on the historical days, in USD. The page Scenarios shows the tail."
         value = format.money(row[name]) if row else format.NOTHING
         found.append(theme.Card(title, value, note or "no scenarios yet", hint))
     return found[0], found[1]
@@ -113,7 +113,7 @@ def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> 
     return theme.Card(
         "NPV",
         format.money(risk.total(markets, choice, "npv")),
-        f"{format.money(change.usd)} vs open" if moved else "no open to compare",
+        f"{format.money(change.usd)} vs open" if moved else "no opening to compare with",
         f"In USD at each frame's own FX. {change.note}",
         _tone(change.usd),
         risk.series(markets, choice, "npv"),
@@ -299,8 +299,8 @@ LIMIT_COLUMNS = (
     theme.Column("Hard", "number"),
     theme.Column("Used", "use"),
 )
-NO_BOARD = "No process evaluates limits: `python manage.py runlimits`"
-NO_LIMITS = "None is defined: `python manage.py seed_limits`, or the admin under Control"
+NO_BOARD = "No process evaluates limits: start `python3 manage.py runlimits`"
+NO_LIMITS = "No limits are defined: use the admin under Control, or `python3 manage.py seed_limits`"
 
 
 def desks_panel(markets: Sequence[Market], choice: Choice) -> None:

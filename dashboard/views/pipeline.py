@@ -21,14 +21,14 @@ PANEL_PX, CHART_PX = 356, 290
 BELOW_PX = 450
 DETAIL_PX, ROW_PX = 96, 26
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
-# What it means, by queue, that no worker takes its tasks. (A string here would be shown.)
+# Message by queue if no worker takes its tasks. (Streamlit would show a string literal here.)
 QUEUES = {
-    "sums": "No worker of the sums is alive: nothing is priced. Start one: "
+    "sums": "No sums worker is running: nothing is priced. Start one: "
     "`celery -A riskproject worker --queues sums`",
-    "detail": "No worker of the detail is alive: sums are published without numbers by trade. "
+    "detail": "No detail worker is running: sums are published without numbers by trade. "
     f"Start one: `{detail.START_DETAIL}`",
 }
-SAME_FRAME = ("0s", "behind the sums: of the same frames")
+SAME_FRAME = ("0s", "delay of the detail behind the sums of its frame")
 LINKS = {"FLOWER_URL": "Flower: workers and tasks", "API_URL": "API: documentation"}
 
 
@@ -36,7 +36,7 @@ def cards(snapshot: Snapshot, markets: Sequence[Market], now_s: float) -> None:
     alive = live_bridges(snapshot, now_s)
     latency = risk.latency(markets)
     values = [
-        ("Bridges alive", f"{len(alive)}", f"of {len(snapshot.pulses)} ever seen"),
+        ("Bridges alive", f"{len(alive)}", f"of {len(snapshot.pulses)} seen so far"),
         ("Workers", f"{len(snapshot.workers)}", _by_queue(snapshot.workers)),
         ("Lag", f"{sum(p.lag for p in alive):,}", "ticks waiting in Kafka"),
         ("Open frames", f"{sum(p.open_frames for p in alive):,}", "being priced"),
@@ -147,7 +147,7 @@ def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:
     """Draw all known bridges, newest heartbeat first."""
     table = pd.DataFrame([bridge_row(pulse, now_s) for pulse in pulses])
     with st.container(key="panel-bridges", border=True, height=BELOW_PX, gap="small"):
-        st.html(theme.heading("Bridges", "where their ticks ended, since each started"))
+        st.html(theme.heading("Bridges", "final state of their ticks since each started"))
         if table.empty:
             st.info("No heartbeat from a bridge yet. Start one: `python manage.py runbridge`")
             return
@@ -190,7 +190,9 @@ def detail_panel(markets: Sequence[Market], now_s: float) -> None:
         st.html(theme.table(DETAIL_COLUMNS, [detail_row(market, now_s) for market in markets]))
 
 
-DETAIL_NOTE = "numbers by trade: priced behind the sums, not for every frame when frames are quick"
+DETAIL_NOTE = (
+    "numbers by trade: priced after the sums; some frames are skipped when frames are frequent"
+)
 DETAIL_COLUMNS = (
     theme.Column("Ccy"),
     theme.Column("Sums of frame", "number"),

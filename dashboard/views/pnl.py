@@ -18,8 +18,8 @@ TOP_PX, BOTTOM_PX, CHART_PX = 340, 350, 268
 SHOWN = ("carry", "roll_down", "fixings", "delta", "gamma", "spread", "residual")
 TRADES = ("new", "terminated", "amended", "transfer")
 START = (
-    "**No P&L has been explained yet.** It follows the first frame when a worker of compilations "
-    "runs: `celery -A riskproject worker --queues compile`"
+    "**No P&L has been explained yet.** It follows the first frame if a compiler is "
+    "running: `celery -A riskproject worker --queues compile`"
 )
 GROUP_COLUMNS = (
     theme.Column("Group"),
@@ -151,7 +151,7 @@ def trades_panel(found: Pnl) -> None:
             columns = ["Trade", "Ccy", "Term", "P&L", "Consideration"]
             table = pd.DataFrame(rows, columns=columns).style.format({"P&L": "{:+,.0f}"})
             st.dataframe(table, hide_index=True, height=110, row_height=28, key="changes")
-        heading("Not explained", f"{len(unpriced):,}; without a number at one end or at both")
+        heading("Not explained", f"{len(unpriced):,}; unpriced at one end or both")
         if unpriced:
             lost = [
                 (trade["trade_id"], trade["currency"], trade["at"], trade["message"])
@@ -170,7 +170,7 @@ def notes(found: Pnl, markets: Sequence[Market], now_s: float) -> str:
         for explain in found.explains
     )
     late = [
-        f"{explain.currency} is explained of a frame of {format.age(age)} ago"
+        f"{explain.currency} is explained up to a frame published {format.age(age)} ago"
         for explain in found.explains
         if (age := now_s - explain.frame_published_ns / 1e9) > screen.LATE_S
         and explain.frame != newest.get(explain.currency)

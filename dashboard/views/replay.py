@@ -18,9 +18,9 @@ MOST_DAYS = 130
 MAY_CONTROL = "risk_admin"
 GROUPS = {"Desk": "desk", "Product": "type", "Currency": "currency"}
 NONE_YET = (
-    "**No replay yet.** It prices the present book on stored curves, in a market of its own that "
-    "touches nothing live. Load curves with `python manage.py load_curves FILE` and run "
-    "`python manage.py replay_market NAME --event svb-2023`, or `--from DATE --to DATE`."
+    "**No replay yet.** A replay prices the current book on stored curves, in a separate market "
+    "that does not affect the live one. Load curves with `python3 manage.py load_curves FILE`, "
+    "then run `python3 manage.py replay_market NAME --event svb-2023`, or `--from DATE --to DATE`."
 )
 CONTROLS = {"Pause": "pause", "Resume": "resume", "Stop": "stop"}
 # Session state: the refusal of the last control, and the closes that were read last.
@@ -48,14 +48,14 @@ def closes(replay: Json, group: str) -> dict[str, Any] | str:
 def list_panel(found: Sequence[Json]) -> None:
     """All replays."""
     with st.container(key="panel-replays", border=True, height=LIST_PX, gap="small"):
-        st.html(theme.heading("Replays", "each in a market of its own; run by replay_market"))
+        st.html(theme.heading("Replays", "each in a separate market; run by replay_market"))
         rows = [replays.replay_row(replay) for replay in found]
         st.html(theme.table(replays.REPLAY_COLUMNS, rows, tall=True))
 
 
 def events_panel(events: Sequence[Json]) -> None:
     """Named windows that can be replayed."""
-    with st.expander("Named windows of history"):
+    with st.expander("Named periods of history"):
         st.html(theme.table(replays.EVENT_COLUMNS, [replays.event_row(e) for e in events]))
         st.markdown("`python manage.py replay_market NAME --event WINDOW` replays one.")
 

@@ -24,8 +24,8 @@ PLACEHOLDER = (
     "sell 100 SR3H6\namend IRS-1 notional=5000000\nterminate IRS-1 fee 12500"
 )
 LINES_HELP = (
-    "A trade a line. A rate that is left out is the par rate, a future without a price has the "
-    "model price. docs/what-if.md lists everything."
+    "One trade per line. Without a rate the par rate is used, for a future without a price the "
+    "model price. docs/what-if.md lists all forms."
 )
 LADDERS = {"Par": "ladder_par", "KRD": "krd"}
 OBJECTIVES = {"Least notional": "notional", "Least cost": "cost", "Fewest trades": "trades"}
@@ -108,13 +108,13 @@ def hedge_panel(currencies: list[str]) -> None:
         st.container(key="panel-hedge", border=True, gap="small"),
         st.form("hedge-form", border=False),
     ):
-        st.html(theme.heading("Hedge", "of the book as published, within your desks"))
+        st.html(theme.heading("Hedge", "of the published book, within your desks"))
         first, second, third = st.columns(3)
         currency = first.selectbox("Currency", currencies, key="hedge-currency")
         objective = second.selectbox("Objective", list(OBJECTIVES), key="hedge-objective")
         tolerance = third.number_input(
             "Tolerance per bucket", min_value=0.0, value=None, key="hedge-tolerance",
-            help="DV01 that may be left; empty: 1 % of the ladder's absolute sum",
+            help="DV01 that may remain; empty: 1 % of the ladder's absolute sum",
         )  # fmt: skip
         instruments = st.text_input(
             "Instruments", key="hedge-instruments", placeholder="USD 5Y; USD 10Y; SR3H6",
@@ -211,9 +211,9 @@ def results() -> None:
     """The last preview, and what was booked."""
     booked, answer = st.session_state.get(BOOKED), st.session_state.get(ANSWER)
     if booked is not None and booked.refusal:
-        st.error(f"Set {booked.code} is not booked: {booked.refusal}")
+        st.error(f"Set {booked.code} was not booked: {booked.refusal}")
     elif booked is not None:
-        st.success(f"Set {booked.code} is booked: {', '.join(booked.trade_ids)}")
+        st.success(f"Set {booked.code} was booked: {', '.join(booked.trade_ids)}")
     if isinstance(answer, str):
         st.error(answer)
     elif answer is not None:

@@ -153,7 +153,7 @@ def test_a_queue_without_a_worker_is_named(open_app: Open, redis_client: redis.R
     made.publish_all(redis_client)
     redis_client.hdel("risk:workers", "detail@here")
     said = [box.value for box in clean(open_app("pipeline")).info]
-    assert ["detail is alive" in text for text in said] == [True]
+    assert ["No detail worker" in text for text in said] == [True]
     assert "--queues detail" in said[0]
 
 

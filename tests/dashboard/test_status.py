@@ -30,7 +30,7 @@ def snapshot(*, frame_age_s: float = 1.0, beat_age_s: float = 0.2, **pulse: obje
         (snapshot(frame_age_s=6), "QUIET", "no tick for 6.0s"),
         (snapshot(beat_age_s=2.5), "STALE", "No heartbeat from a bridge for 2.5s"),
         (snapshot(frame_age_s=9, open_frames=2), "STALE", "2 frames open, none published for 9.0s"),
-        (snapshot(frame_age_s=9, waiting_for="redis"), "STALE", "waits for redis"),
+        (snapshot(frame_age_s=9, waiting_for="redis"), "STALE", "waiting for redis"),
         (replace(snapshot(), pulses=[]), "STALE", "No heartbeat from a bridge yet"),
         (replace(snapshot(), down="Redis is away."), "DOWN", "Redis is away."),
     ],

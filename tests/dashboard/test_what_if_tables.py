@@ -45,7 +45,7 @@ def test_what_goes_counts_with_the_other_sign_and_a_missing_number_is_none() -> 
     assert what_if.entry_rows(answer) == [
         ("S1", "Pay", "+1.50k", "-20.0", "rate 3.85000%", ""),
         ("S1", "Amend S1", "n/a", "n/a", "", "a note; no fixing"),
-        ("S1", "as it is, which goes", "-100", "-5.00", "", ""),
+        ("S1", "removed, as it is now", "-100", "-5.00", "", ""),
         ("S1", "Terminate S1", "-100", "-5.00", "", ""),
     ]
     assert what_if.desks_of(answer) == ["RATES"]
@@ -83,7 +83,7 @@ def test_a_refusal_is_its_sentences(answer: Any, sentence: str) -> None:
 def test_the_kind_of_a_hedge_is_said() -> None:
     answer = {"status": "nearest", "gap": 0.125, "took_ms": 3.4, "unpriced": {"X": "no curve"}}
     assert what_if.hedge_note(answer) == (
-        "The instruments do not reach the tolerance: these sizes come nearest. Gap 12.5%. "
+        "The instruments cannot reach the tolerance: these sizes come closest. Gap 12.5%. "
         "Made in 3 ms. X: no curve."
     )
     assert what_if.instruments_of("USD 5Y; USD 10Y\nSR3H6;") == ["USD 5Y", "USD 10Y", "SR3H6"]

@@ -199,7 +199,11 @@ def test_the_page_asks_for_nothing_outside_and_has_the_numbers(made) -> None:
     npv = by_desk(tables(made)["risk"])["Total"]["npv"]
     assert f"{npv:,.0f}" in page.texts
     assert "@media print" in text
-    for title in ("Risk at the close", "P&L explain since the previous close", "Breaches of the day"):
+    for title in (
+        "Risk at the close",
+        "P&L explain since the previous close",
+        "Breaches of the day",
+    ):
         assert title in page.texts
 
 

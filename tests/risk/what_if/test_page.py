@@ -62,7 +62,7 @@ def test_trades_are_previewed_and_booked_as_previewed(page: AppTest) -> None:
     assert not WhatIfSet.objects.exists()
     app.checkbox(key="what-if-sure").check().run()
     app = press(app, "Book")
-    assert "is booked" in app.success[0].value
+    assert "was booked" in app.success[0].value
     assert Swap.objects.filter(notional=50_000_000).count() == 1
     assert WhatIfSet.objects.get().status == "booked"
     assert not html_rows(app, "What")
