@@ -1,4 +1,4 @@
-"""The charge for the delta of general interest rate risk (GIRR) by the sensitivities-based method.
+"""Compute the charge for general interest rate risk (GIRR) delta by the Basel SBM.
 
 A bucket is a currency, a risk factor a tenor of one of its curves. Three scenarios of correlations
 are computed; the charge is the largest of the three.
@@ -40,7 +40,7 @@ CurveSensitivities = Mapping[str, FloatArray]
 
 
 class BucketCharge(NamedTuple):
-    """One currency in one scenario: its charge alone, and the net of its weighted sensitivities."""
+    """One currency in one scenario: its charge K and the net S of its weighted sensitivities."""
 
     charge: float
     net: float
@@ -88,8 +88,8 @@ def girr_delta(sensitivities: Mapping[str, CurveSensitivities], reporting: str) 
     """The charge of a portfolio.
 
     Args:
-        sensitivities: By currency and curve, in the reporting currency: positive where a rise of
-            rates earns, so -10,000 times a DV01.
+        sensitivities: By currency and curve, in the reporting currency: positive if a rise of rates
+            earns; -10,000 times a DV01.
         reporting: The bank's reporting currency.
 
     Returns:

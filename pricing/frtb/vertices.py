@@ -1,7 +1,7 @@
 """Map ladders to the tenors of the general interest rate risk (GIRR) class, linearly in time.
 
-A key between two tenors is shared between them by its distance; one before the first or after the
-last counts there in full. Shares of a key add up to 1, so sums of a ladder are kept exactly up to
+A key between two tenors is split between them by its distance; a key before the first or after the
+last goes there in full. The shares of a key add up to 1, so the sum of a ladder is preserved up to
 rounding.
 
 Source: Basel Committee on Banking Supervision, MAR21.8 and its footnote: the tenors, and the

@@ -1,1 +1,1 @@
-"""Hedges: which trades of a list flatten a ladder."""
+"""Find the trades that flatten a ladder, from a list of instruments."""

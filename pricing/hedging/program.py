@@ -4,9 +4,9 @@ With e the exposure by bucket and L the ladder of one unit of each instrument, s
 
     minimise  sum of w |x|   subject to   |e + L' x| <= tolerance in every bucket,  |x| <= limit,
 
-where w is the notional or the cost of a unit. Instruments with a lot size have whole numbers of
-lots; that, and the fewest trades, is a mixed-integer program with a time limit, and the answer has
-the gap that was left. Where no sizes reach the tolerance, the answer has those that come nearest.
+where w is the notional or the cost of a unit. Instruments with a lot size trade in whole lots; lots
+and the fewest trades need a mixed-integer program with a time limit, and the answer states the
+remaining gap. If no sizes reach the tolerance, the answer has those that come closest.
 
 All amounts are DV01 in money, or money, of one currency. The solver is HiGHS (Huangfu and Hall,
 'Parallelizing the dual revised simplex method', Math. Prog. Comp. 10, 2018), called through SciPy;
@@ -31,18 +31,18 @@ OBJECTIVES: tuple[Objective, ...] = ("notional", "cost", "trades")
 Status = Literal["optimal", "time_limit", "nearest"]
 
 LIMIT_TIMES = 20.0
-"""An instrument without a limit may have so many times the DV01 of all buckets together."""
+"""Limit of an instrument without one: this multiple of the DV01 of all buckets together."""
 
 FEASIBILITY = 1e-9
-"""Of constraints, as a share of the largest exposure or tolerance."""
+"""Tolerance of constraints, as a share of the largest exposure or tolerance."""
 
 SMALLEST = 1e-9
-"""Sizes below this share of an instrument's limit are none."""
+"""Sizes below this share of an instrument's limit count as 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """What may be traded.
+    """An instrument that may be traded.
 
     Attributes:
         name: For answers.
@@ -50,7 +50,7 @@ class Instrument:
         notional: Of one unit.
         cost: Of trading one unit, money.
         lot: Units that can be traded at once; 0: any size.
-        limit: Most units, bought or sold; None: LIMIT_TIMES the exposure.
+        limit: Largest size in units, bought or sold; None: LIMIT_TIMES the exposure.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Hedge:
 
     Attributes:
         status: ``optimal``; ``time_limit``: within the tolerance, perhaps not the best;
-            ``nearest``: no sizes reach the tolerance, and these come nearest.
+            ``nearest``: no sizes reach the tolerance, and these come closest.
         sizes: Units by instrument; positive is bought, or received; shape (instruments,).
         left: Exposure by bucket with the hedge; shape (buckets,).
         notional: Of all trades.
@@ -94,7 +94,7 @@ def hedge(
 
     Args:
         exposure: DV01 by bucket; shape (buckets,).
-        tolerance: What may be left by bucket, not below 0; shape (buckets,).
+        tolerance: DV01 that may remain by bucket, not negative; shape (buckets,).
         instruments: At least one.
         objective: ``notional`` or ``cost`` in all, or the fewest ``trades`` and then the least
             notional.
@@ -130,10 +130,10 @@ class _Solution:
 
 
 class _Problem:
-    """The program in scaled units: every instrument's limit and the largest exposure are of size 1.
+    """The program in scaled units: each instrument's limit and the largest exposure are 1.
 
-    Variables are what is bought and what is sold of each instrument, and where trades are counted,
-    whether there is a trade in it.
+    The variables are the amounts bought and sold of each instrument and, if trades are counted,
+    whether it is traded.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class _Problem:
     def solve(
         self, weights: FloatArray, *, per_trade: float = 0.0, most_trades: int | None = None
     ) -> _Solution | None:
-        """The best sizes within the tolerance; None when there are none.
+        """Return the best sizes within the tolerance; None if there are none.
 
         Args:
             weights: Of a unit of each instrument.
@@ -216,7 +216,7 @@ class _Problem:
         return int((np.abs(x) > SMALLEST * np.maximum(self.most, 1.0)).sum())
 
     def nearest(self) -> Hedge:
-        """The sizes that leave the least above the tolerance, added up over buckets."""
+        """Return the sizes with the smallest total excess over the tolerance."""
         n, buckets = self.size, len(self.exposure)
         rows = np.hstack([self.rows, -self.rows])
         over = np.eye(buckets)
@@ -271,7 +271,7 @@ class OneInstrument:
 
 
 def one_each(exposure: FloatArray, instruments: Sequence[Instrument]) -> list[OneInstrument]:
-    """For each bucket, the instrument whose ladder is most of all in that bucket, and its size.
+    """For each bucket, find the instrument with the ladder most concentrated in it, and its size.
 
     With the par instruments of a curve this is the notional equivalent of each bucket: each has its
     whole par ladder in its own bucket.

@@ -1,7 +1,7 @@
-"""Parse XML into small nodes, without what makes XML dangerous.
+"""Parse XML into small nodes, refusing the features that make XML dangerous.
 
-A document type is refused as such: without one there are no entities, so nothing can grow and
-nothing is fetched. Depth and number of elements are bounded.
+A document type is refused: without one there are no entities, so nothing expands and nothing is
+fetched. Depth and number of elements are bounded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.parsers import expat  # nosec B406 B411
 from instruments.loading.errors import BadFile
 
 MOST_ELEMENTS, MOST_DEPTH = 300_000, 60
-"""The first is some 2,500 swaps; it takes a second and some 100 MB to read."""
+"""The first limit allows about 2,500 swaps, which take a second and 100 MB to read."""
 SEPARATOR = "}"
 
 
@@ -56,7 +56,7 @@ def parse(content: bytes) -> tuple[str, Node]:
     """The namespace of the root, and the root.
 
     Raises:
-        BadFile: It is no XML, or XML that is not read.
+        BadFile: It is not XML, or XML that is not accepted.
     """
     builder = _Builder()
     try:
@@ -66,7 +66,7 @@ def parse(content: bytes) -> tuple[str, Node]:
         raise BadFile(f"line {error.lineno}: the XML is not well-formed: {reason}") from None
     except (LookupError, ValueError) as error:
         raise BadFile(
-            f"The XML is in no encoding that is read: {error}: save it as UTF-8"
+            f"The XML has an unsupported encoding: {error}: save it as UTF-8"
         ) from None
     return builder.namespace, builder.root
 
