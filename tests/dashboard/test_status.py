@@ -26,7 +26,7 @@ def snapshot(*, frame_age_s: float = 1.0, beat_age_s: float = 0.2, **pulse: obje
 @pytest.mark.parametrize(
     ("given", "word", "reason"),
     [
-        (snapshot(), "LIVE", "moving"),
+        (snapshot(), "LIVE", "frames are being published"),
         (snapshot(frame_age_s=6), "QUIET", "no tick for 6.0s"),
         (snapshot(beat_age_s=2.5), "STALE", "No heartbeat from a bridge for 2.5s"),
         (snapshot(frame_age_s=9, open_frames=2), "STALE", "2 frames open, none published for 9.0s"),
