@@ -65,9 +65,7 @@ def parse(content: bytes) -> tuple[str, Node]:
         reason = expat.errors.messages.get(error.code, str(error))
         raise BadFile(f"line {error.lineno}: the XML is not well-formed: {reason}") from None
     except (LookupError, ValueError) as error:
-        raise BadFile(
-            f"The XML has an unsupported encoding: {error}: save it as UTF-8"
-        ) from None
+        raise BadFile(f"The XML has an unsupported encoding: {error}: save it as UTF-8") from None
     return builder.namespace, builder.root
 
 

@@ -260,7 +260,7 @@ def test_two_processes_do_not_run_one_replay(monkeypatch):
     try:
         with control.alone(row):
             monkeypatch.setattr(control, "connection", other)
-            with pytest.raises(BadInput, match="another process runs it"), control.alone(row):
+            with pytest.raises(BadInput, match="another process is running it"), control.alone(row):
                 pass
     finally:
         other.close()

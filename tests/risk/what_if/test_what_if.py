@@ -235,7 +235,7 @@ def test_a_set_is_booked_once_and_only_as_it_was_previewed(client, compile_and_p
     assert Swap.objects.count() == 3
     post(client, f"{SETS}W1/preview/")
     post(client, f"{SETS}W1/book/")
-    assert "booked already" in post(client, f"{SETS}W1/book/", status=409)["detail"]
+    assert "already been booked" in post(client, f"{SETS}W1/book/", status=409)["detail"]
     changed = client.patch(f"{SETS}W1/", {"entries": []}, format="json")
     assert changed.status_code == 409
     assert [line.history_type for line in WhatIfSet.objects.get().history.all()][-1] == "+"
