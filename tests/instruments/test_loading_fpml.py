@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "no trade": (
         lambda: '<dataDocument xmlns="http://www.fpml.org/FpML-5/confirmation"/>',
-        "The FpML document has no trade",
+        "The FpML has no trade",
     ),
     "not well-formed": (lambda: _(VANILLA, "</swap>", ""), "is not well-formed: mismatched tag"),
     "another product": (
