@@ -23,6 +23,7 @@ page = st.navigation(
         st.Page("views/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("views/pnl.py", title="P&L", icon=":material/waterfall_chart:"),
         st.Page("views/trades.py", title="Trades", icon=":material/table_rows:"),
+        st.Page("views/trade.py", title="Trade", icon=":material/receipt:", visibility="hidden"),
         st.Page("views/scenarios.py", title="Scenarios", icon=":material/query_stats:"),
         st.Page("views/curves.py", title="Curves", icon=":material/show_chart:"),
         st.Page("views/what_if.py", title="What-if", icon=":material/alt_route:"),

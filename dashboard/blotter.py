@@ -1,25 +1,26 @@
-"""The trades of a published detail as a table: its rows, their order, and the table as CSV."""
+"""The trades of a published detail as a table, and ladders and measures of one of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from pricing.arrays import FloatArray, IntArray
+from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import Failure
 from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES
-from risk.queries.trade_list import Directory, directory
+from risk.queries.trade_fields import LABELLED, QUOTES, quote_of
+from risk.queries.trade_list import BOOKS_KEPT, Directory, directory
 from risk.queries.trade_numbers import UNSUPPORTED, made_of, numbers
 from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.results import PartColumns, Rollup
 
-TEXTS = ("trade", "currency", "desk", "book", "product", "status", "message")
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
 
@@ -28,35 +29,6 @@ ObjectArray = Any
 
 TradeKey = tuple[str, str]
 """Currency and trade id: what names a row, wherever it stands."""
-
-
-@dataclass(frozen=True)
-class Sort:
-    """The column that rows are ordered by."""
-
-    column: str = "trade"
-    descending: bool = False
-
-    def after_click(self, column: str) -> Sort:
-        """The order after a click on a heading: the same heading again turns it round."""
-        if column == self.column:
-            return Sort(column, not self.descending)
-        return Sort(column, column not in TEXTS)
-
-    def order(self, rows: pd.DataFrame) -> list[TradeKey]:
-        """Keys of the rows in this order; a number that is missing stands last."""
-        by = [self.column, "trade"] if self.column != "trade" else ["trade"]
-        ascending = [not self.descending, True][: len(by)]
-        found = rows.sort_values(by, ascending=ascending, kind="stable", na_position="last")
-        return list(zip(found["currency"], found["trade"], strict=True))
-
-
-def in_order(rows: pd.DataFrame, keys: Sequence[TradeKey]) -> pd.DataFrame:
-    """The rows of these keys, in their order."""
-    places = dict(
-        zip(zip(rows["currency"], rows["trade"], strict=True), range(len(rows)), strict=True)
-    )
-    return rows.iloc[[places[key] for key in keys]].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -108,11 +80,55 @@ class Trades:
     since: dt.datetime | None = None
     moves_bp: FloatArray | None = None
     """Moves of zero rates since then, bp; shape (keys,). None where they do not compare."""
+    book_version: str = ""
+    """Names the compiled book: rows of one version are the same trades in every frame."""
 
     @property
     def frame(self) -> int:
         """Number of the frame."""
         return self.stamp.frame
+
+    def column(self, name: str) -> Any:
+        """A column of the table, or ``why``; shape (trades,)."""
+        return self._why if name == "why" else self.table[name].to_numpy()
+
+    def rows(self, some: IntArray) -> pd.DataFrame:
+        """Some rows of the table, with ``why``."""
+        return self.table.iloc[some].assign(why=self._why[some])
+
+    def having(self, text: str) -> BoolArray:
+        """Which trades have a text in their id, instrument or issuer; shape (trades,)."""
+        words = self.table["searched"].to_numpy().astype(np.str_)
+        found: BoolArray = np.char.find(words, text.lower()) >= 0
+        return found
+
+    @cached_property
+    def _why(self) -> ObjectArray:
+        """The zero rate that moved each trade most, such as ``USD-SOFR 10Y +3.2 bp``.
+
+        To first order: minus the key-rate DV01 times the move. Where what is left of the P&L is
+        larger than the largest of these terms, that is said instead. "" where there is no P&L.
+        """
+        found = np.full(len(self.table), "", dtype=object)
+        if self.moves_bp is None or not len(self.moves_bp):
+            return found
+        names = [
+            f"{curve} {tenor} {move:+.1f} bp"
+            for (curve, tenor), move in zip(self.keys, self.moves_bp, strict=True)
+        ]
+        texts = np.array([*names, TIME_AND_OTHER], dtype=object)
+        block, row = self.table["block"].to_numpy(), self.table["row"].to_numpy()
+        pnl = self.table["pnl"].to_numpy()
+        for number, part in self.parts.items():
+            here = np.flatnonzero((block == number) & np.isfinite(pnl) & (pnl != 0.0))
+            if not len(here):
+                continue
+            terms = -part.ladder("krd")[row[here]] * self.moves_bp
+            most = np.argmax(np.abs(terms), axis=1)
+            largest = np.abs(terms[np.arange(len(here)), most])
+            most[np.abs(pnl[here] - terms.sum(axis=1)) > largest] = len(names)
+            found[here] = texts[most]
+        return found
 
     def ladder(self, place: TradeRow) -> pd.DataFrame:
         """KRD and par ladder of one trade by curve and tenor; trade currency per bp."""
@@ -134,6 +150,8 @@ class Trades:
     def _analytics_of(self, block: int) -> BlockAnalytics | None:
         return self.analytics[block] if block < len(self.analytics) else None
 
+
+TIME_AND_OTHER = "time, curvature"
 
 LADDERS: tuple[Literal["krd", "ladder_par"], ...] = ("krd", "ladder_par")
 
@@ -190,19 +208,18 @@ def trades_of(
     failures = {failure.trade_id: failure for failure in rollup.failures}
     lost = [failure for failure in manifest.failures if failure.trade_id not in failures]
     status, message = _states(names, manifest, parts, [*rollup.failures, *lost])
-    table = pd.DataFrame(
-        {
-            "trade": names.trade_ids.astype(object),
-            "currency": rollup.currency,
-            "book": names.labels["book"].astype(object),
-            "desk": names.labels["desk"].astype(object),
-            "product": names.labels["type"].astype(object),
-            **{measure: _column(names, parts, measure) for measure in MEASURES},
-            "status": status,
-            "message": message,
-            **_places(names),
-            "pnl": np.nan,
-        }
+
+    def measure(name: str) -> FloatArray:
+        return _column(names, analytics if name in ANALYTICS else parts, name)
+
+    products = names.labels["type"]
+    quotes = {field.name: quote_of(field.name, products, measure) for field in QUOTES}
+    table = _of_book(_Book(names, rollup.currency)).assign(
+        **quotes,
+        **{name: measure(name) for name in MEASURES},
+        status=status,
+        message=message,
+        pnl=np.nan,
     )
     unknown = [failure for failure in rollup.failures if failure.trade_id not in names.row_of]
     if unknown:
@@ -210,14 +227,66 @@ def trades_of(
     stamp = Stamp(
         rollup.frame, rollup.as_of, rollup.valuation_date, rollup.published_ns, rollup.labels
     )
-    return Trades(rollup.currency, stamp, rollup.keys, table, dict(parts), analytics)
+    return Trades(
+        rollup.currency,
+        stamp,
+        rollup.keys,
+        table,
+        dict(parts),
+        analytics,
+        book_version=manifest.version,
+    )
 
 
-def _column(names: Directory, parts: Mapping[int, PartColumns], measure: str) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class _Book:
+    """The directory of a book, known by itself: there is one of each version."""
+
+    names: Directory
+    currency: str
+
+    def __hash__(self) -> int:
+        return hash((id(self.names), self.currency))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Book) and self.names is other.names
+
+
+@lru_cache(maxsize=BOOKS_KEPT)
+def _of_book(book: _Book) -> pd.DataFrame:
+    """The columns that the book alone decides."""
+    names = book.names
+    days = names.number("maturity")
+    dates = np.full(len(names), np.datetime64("NaT", "D"))
+    known = np.isfinite(days)
+    dates[known] = days[known].astype(np.int64).astype("datetime64[D]")
+    return pd.DataFrame(
+        {
+            "trade": names.trade_ids.astype(object),
+            "currency": book.currency,
+            "desk": names.labels["desk"].astype(object),
+            "book": names.labels["book"].astype(object),
+            "product": names.labels["type"].astype(object),
+            **{name: names.labels[name].astype(object) for name in LABELLED},
+            **{name: names.number(name) for name in ("quantity", "rate", "spread_bp")},
+            "maturity": dates.astype("datetime64[s]"),
+            "searched": names.searched.astype(object),
+            **_places(names),
+        }
+    )
+
+
+def _column(
+    names: Directory,
+    blocks: Mapping[int, PartColumns] | Sequence[BlockAnalytics | None],
+    measure: str,
+) -> FloatArray:
     """A measure by trade; NaN where there is none; shape (trades,)."""
     column = np.full(len(names), np.nan)
-    for block, part in parts.items():
-        column[names.starts[block] : names.starts[block + 1]] = part.column(measure)
+    found = blocks.items() if isinstance(blocks, Mapping) else enumerate(blocks)
+    for block, part in found:
+        if part is not None:
+            column[names.starts[block] : names.starts[block + 1]] = part.column(measure)
     return column
 
 
@@ -254,8 +323,11 @@ def _in_no_book(failures: Sequence[Failure], currency: str) -> pd.DataFrame:
         {
             "trade": failure.trade_id,
             "currency": currency,
-            **dict.fromkeys(("book", "desk", "product"), ""),
-            **dict.fromkeys(MEASURES, np.nan),
+            **dict.fromkeys(("book", "desk", "product", *LABELLED), ""),
+            **dict.fromkeys((*MEASURES, *(field.name for field in QUOTES)), np.nan),
+            **dict.fromkeys(("quantity", "rate", "spread_bp"), np.nan),
+            "maturity": pd.NaT,
+            "searched": failure.trade_id.lower(),
             "status": f"{FAILED}: {failure.code}",
             "message": failure.message,
             "block": -1,
@@ -265,25 +337,3 @@ def _in_no_book(failures: Sequence[Failure], currency: str) -> pd.DataFrame:
         for failure in failures
     ]
     return pd.DataFrame(rows)
-
-
-def csv_bytes(
-    table: pd.DataFrame, stamps: Mapping[str, Stamp], columns: Sequence[str] = ()
-) -> bytes:
-    """CSV that a spreadsheet reads as text and numbers, never as formulas.
-
-    Each row says of which frame, market time and quotes its numbers are (``stamps`` by currency).
-    ``columns`` are the ones to write, all of them when there are none.
-    """
-    safe = table[list(columns or table.columns)].copy()
-    for column in safe.columns.intersection(list(TEXTS)):
-        safe[column] = safe[column].map(_as_text)
-    made_from = {currency: stamp.row() for currency, stamp in stamps.items()}
-    for name in next(iter(made_from.values()), {}):
-        safe[name] = [made_from[currency][name] for currency in table["currency"]]
-    return str(safe.to_csv(index=False)).encode()
-
-
-def _as_text(value: object) -> str:
-    text = str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

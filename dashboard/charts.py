@@ -208,24 +208,33 @@ def _row(values: Mapping[str, float], tenors: Sequence[str], times: float) -> li
     return [round(times * values[t], 6) if t in values else None for t in tenors]
 
 
-def one_curve_chart(name: str, now: Mapping[str, float], then: Mapping[str, float]) -> Option:
+def one_curve_chart(
+    name: str,
+    now: Mapping[str, float],
+    then: Mapping[str, float],
+    past: tuple[str, Mapping[str, float]] | None = None,
+) -> Option:
     """A curve by tenor: solid now, dotted at the opening, bars of change below.
 
     Args:
         name: What is drawn; ``Discount`` has no unit, all others are rates in percent.
         now: Decimals by tenor, in their order.
         then: The same at the opening.
+        past: Name and decimals of a past day: dashed, and the bars are the change since then.
     """
-    tenors = list(now)
+    before, since = ("Open", then) if past is None else past
+    tenors = sorted({*now, *since}, key=quote_order) if past is not None else list(now)
     factor = name == "Discount"
     scale, unit, change = (1.0, "", 1e4) if factor else (100.0, "%", 1e4)
-    moved = {t: change * (now[t] - then[t]) for t in tenors if t in then}
+    moved = {t: change * (now[t] - since[t]) for t in tenors if t in since and t in now}
+    change_name = f"Change since {before.lower() if past is None else before}"
+    dashed = [] if past is None else [(past[0], past[1])]
     color = theme.palette().accent
     line: Option = {"type": "line", "color": color, "connectNulls": True}
     label = {"rotate": 45} if len(tenors) > MAX_LEVEL else {}
     return _base(
         tooltip=_tooltip(PERCENT),
-        legend=_legend(["Now", "Open"]),
+        legend=_legend(["Now", "Open", *(title for title, _ in dashed)]),
         axisPointer={"link": [{"xAxisIndex": "all"}]},
         grid=[
             {"left": 52, "right": 16, "top": 30, "height": "54%"},
@@ -253,8 +262,19 @@ def one_curve_chart(name: str, now: Mapping[str, float], then: Mapping[str, floa
                 "lineStyle": {"width": 1.5, "type": "dotted"},
                 "data": _row(then, tenors, scale),
             },
+            *(
+                {
+                    **line,
+                    "name": title,
+                    "color": theme.palette().text,
+                    "symbol": "none",
+                    "lineStyle": {"width": 1.5, "type": "dashed"},
+                    "data": _row(values, tenors, scale),
+                }
+                for title, values in dashed
+            ),
             {
-                "name": "Change",
+                "name": change_name,
                 "type": "bar",
                 "color": color,
                 "barMaxWidth": 14,
@@ -546,4 +566,46 @@ def distribution_chart(
         xAxis=_categories(names),
         yAxis=_values(name="days", minInterval=1),
         series=[{"name": "Days", "type": "bar", "barCategoryGap": "8%", "data": bars}],
+    )
+
+
+def backtest_chart(dates: Sequence[str], pnl: Sequence[float], var: Sequence[float]) -> Option:
+    """P&L by day as bars over the line of minus the value at risk; exceptions are red.
+
+    Args:
+        dates: Days, oldest first.
+        pnl: Hypothetical P&L of each; US dollars.
+        var: Value at risk of the evening before each; positive for a loss.
+    """
+    colors = theme.palette()
+    bars = [
+        {
+            "value": round(value, 2),
+            "itemStyle": {"color": colors.down if value < -limit else colors.accent},
+        }
+        for value, limit in zip(pnl, var, strict=True)
+    ]
+    return _base(
+        legend=_legend(["P&L", "Minus VaR"]),
+        grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        xAxis=_categories(dates),
+        yAxis=_values(),
+        series=[
+            {
+                "name": "P&L",
+                "type": "bar",
+                "color": colors.accent,
+                "barCategoryGap": "10%",
+                "data": bars,
+            },
+            {
+                "name": "Minus VaR",
+                "type": "line",
+                "step": "middle",
+                "symbol": "none",
+                "color": colors.text,
+                "lineStyle": {"width": 1.4},
+                "data": [round(-limit, 2) for limit in var],
+            },
+        ],
     )

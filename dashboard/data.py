@@ -21,6 +21,7 @@ import redis
 
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
+from dashboard.trades.value_history import Value, ValueHistory
 from pricing.arrays import FloatArray
 from pricing.markets.conventions import CURRENCIES
 from risk.limits import board
@@ -158,6 +159,7 @@ class Reader:
         self._curves: dict[str, deque[CurveSample]] = {}
         self._trades: dict[str, Trades] = {}
         self._firsts: dict[str, First] = {}
+        self._values: dict[str, ValueHistory] = {}
         self._manifests: dict[str, dict[str, Manifest]] = {}
 
     @property
@@ -190,7 +192,14 @@ class Reader:
                 found = None
             if found is not None:
                 self._trades[market.currency] = found
+                self._values.setdefault(market.currency, ValueHistory()).note(found)
             return found or held
+
+    def values(self, currency: str, trade_id: str) -> list[Value]:
+        """Return the values of a trade in details that were read, oldest first."""
+        with self._trades_lock:
+            kept = self._values.get(currency)
+            return kept.of(trade_id) if kept is not None else []
 
     def scenarios(self) -> ScenarioFrame | None:
         """Return the newest scenario results, or the last ones read, or None; for all desks."""

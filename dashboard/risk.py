@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from dashboard import format
@@ -444,34 +443,7 @@ def movers(
         return pd.DataFrame(columns=columns)
     table = pd.concat(found, ignore_index=True)
     table = table.loc[table[by].abs().nlargest(count).index].reset_index(drop=True)
-    table["why"] = [moved_by(trades[row.currency], row) for row in table.itertuples(index=False)]
     return table[columns]
-
-
-TIME_AND_OTHER = "time, curvature"
-
-
-def moved_by(trades: Trades, row: Any) -> str:
-    """The zero rate whose move made most of a trade's P&L, such as ``USD-SOFR 10Y +3.2 bp``.
-
-    To first order: minus the key-rate DV01 times the move. Where what is left of the P&L is
-    larger than the largest of these terms, that is said instead. "" where there is no P&L.
-
-    Args:
-        trades: The trades of the row's currency.
-        row: Of ``_in_usd``: block, row and local P&L.
-    """
-    part = trades.parts.get(row.block)
-    if trades.moves_bp is None or part is None or not math.isfinite(row.pnl_local):
-        return ""
-    terms = -part.ladder("krd")[row.row] * trades.moves_bp
-    if not row.pnl_local or not len(terms):
-        return ""
-    place = int(np.argmax(np.abs(terms)))
-    if abs(row.pnl_local - terms.sum()) > abs(terms[place]):
-        return TIME_AND_OTHER
-    curve, tenor = trades.keys[place]
-    return f"{curve} {tenor} {trades.moves_bp[place]:+.1f} bp"
 
 
 def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
@@ -488,9 +460,7 @@ def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
             "product": table["product"],
             "dv01": rate * table["dv01_par"],
             "pnl": rate * table["pnl"],
-            "pnl_local": table["pnl"],
-            "block": table["block"],
-            "row": table["row"],
+            "why": trades.column("why")[keep.to_numpy()],
         }
     )
 

@@ -282,7 +282,10 @@ def _cell(column: Column, text: str) -> str:
     return f'<td class="{column.kind}{tone}"{bar} title="{escape(text)}">{escape(text)}</td>'
 
 
-STATES = {"breach": "down", "warning": "warning", "unknown": "warning", "ok": "up"}
+STATES = {
+    **{"breach": "down", "warning": "warning", "unknown": "warning", "ok": "up"},
+    **{"red": "down", "amber": "warning", "green": "up"},
+}
 """Styles of states; each is also written out, so that no colour is needed to read it."""
 
 

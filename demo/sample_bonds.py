@@ -23,6 +23,23 @@ from demo.sample_market import (
 )
 from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
 
+ISSUERS = {
+    "US-TREASURY": ("UST", "United States Treasury", "US"),
+    "DE-BUND": ("DE-GOVT", "Federal Republic of Germany", "DE"),
+    "FR-OAT": ("FR-GOVT", "French Republic", "FR"),
+    "IT-BTP": ("IT-GOVT", "Italian Republic", "IT"),
+    "UK-GILT": ("UK-GOVT", "United Kingdom, HM Treasury", "GB"),
+    "AU-ACGB": ("AU-GOVT", "Commonwealth of Australia", "AU"),
+    "CA-GOVERNMENT": ("CA-GOVT", "Government of Canada", "CA"),
+    "CH-CONFEDERATION": ("CH-GOVT", "Swiss Confederation", "CH"),
+    "DK-DGB": ("DK-GOVT", "Kingdom of Denmark", "DK"),
+    "JP-JGB": ("JP-GOVT", "Government of Japan", "JP"),
+    "NO-NGB": ("NO-GOVT", "Kingdom of Norway", "NO"),
+    "NZ-NZGB": ("NZ-GOVT", "New Zealand", "NZ"),
+    "SE-SGB": ("SE-GOVT", "Kingdom of Sweden", "SE"),
+}
+"""Code, name and country of the government whose bonds follow a convention."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleBond:

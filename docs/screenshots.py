@@ -1,4 +1,4 @@
-"""Take pictures of every page, in both themes and at two widths, of a demo on the real servers.
+"""Take pictures of every page, in both themes and at three widths, of a demo on the real servers.
 
     make screenshots                            200 trades
     make screenshots TRADES=10000               a larger book
@@ -48,7 +48,7 @@ class Size:
     height: int
 
 
-SIZES = (Size("wide", 1600, 1000), Size("phone", 390, 844))
+SIZES = (Size("wide", 1600, 1000), Size("laptop", 1280, 800), Size("phone", 390, 844))
 
 
 # --- What is done on a page before its picture is taken ----------------------------------------
@@ -59,6 +59,13 @@ def pick_a_trade(page: Page) -> None:
     box = page.locator("[data-testid=stDataFrame] >> nth=0").bounding_box()
     if box is not None:
         page.mouse.click(box["x"] + 16, box["y"] + 32 + 14)
+
+
+def open_a_trade(page: Page) -> None:
+    """Open the page of the first trade of the blotter."""
+    pick_a_trade(page)
+    page.get_by_role("link", name="Trade page").click()
+    page.wait_for_selector("text=Cash flows to come", timeout=PATIENCE_MS)
 
 
 def preview_trades(page: Page) -> None:
@@ -83,6 +90,7 @@ PAGES = (
     Shot("overview"),
     Shot("pnl", "/pnl"),
     Shot("trades", "/trades", pick_a_trade),
+    Shot("trade", "/trades", open_a_trade),
     Shot("scenarios", "/scenarios"),
     Shot("curves", "/curves"),
     Shot("what_if", "/what_if", preview_trades),

@@ -28,8 +28,11 @@ from pricing.products.registry import PRODUCTS
 from pricing.products.terms import QUOTE, Terms, decode
 
 POSITION_FIELDS = ("trade_id", "book", "face_amount", *QUOTE, "z_spread_bp")
-STATIC_FIELDS = tuple(f for f in BondTerms.__struct_fields__ if f not in POSITION_FIELDS)
-"""Fields of BondTerms that belong to the bond itself and not to a position."""
+ISSUER = "issuer"
+STATIC_FIELDS = tuple(
+    f for f in BondTerms.__struct_fields__ if f not in POSITION_FIELDS and f != ISSUER
+)
+"""Fields of BondTerms that are columns of the bond; its issuer is a row of another table."""
 
 A_POSITION = {"trade_id": "-", "book": "-", "face_amount": 100.0}
 """Placeholder for a position when only a bond is checked."""

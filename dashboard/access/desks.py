@@ -17,6 +17,7 @@ import msgspec
 from dashboard.blotter import Trades
 from dashboard.data import Market, Reader, Sample, Snapshot
 from dashboard.opening import FIRST_READ, Opening
+from dashboard.trades.value_history import Value
 from risk.limits.board import Board
 from risk.scenarios.answers import narrowed
 from risk.scenarios.messages import ScenarioFrame
@@ -75,6 +76,14 @@ class OwnDesks:
         whole = self._whole.markets.get(market.currency)
         found = self._reader.trades(whole) if whole is not None else None
         return own_trades(found, self._desks) if found is not None else None
+
+    def values(self, currency: str, trade_id: str) -> list[Value]:
+        """The values of a trade over time; none of a trade of another desk."""
+        market = self.snapshot().markets.get(currency)
+        mine = self.trades(market) if market is not None else None
+        if mine is None or not (mine.column("trade") == trade_id).any():
+            return []
+        return self._reader.values(currency, trade_id)
 
     def scenarios(self) -> ScenarioFrame | None:
         """The newest scenario results, of the own desks."""

@@ -15,6 +15,9 @@ TIMEOUT_S = 8.0
 
 AWAY = "The web process does not answer: nothing was read and nothing was written."
 
+ROWS = "rows"
+"""Where an answer is a list of rows, they are under this name."""
+
 Json = Mapping[str, Any]
 
 
@@ -41,6 +44,8 @@ def ask(
         answer = msgspec.json.decode(content)
     except msgspec.DecodeError:
         return f"The web process answered {status}, and its answer cannot be read."
+    if status < 300 and isinstance(answer, list):
+        return {ROWS: answer}
     if status < 300 and isinstance(answer, dict):
         return answer
     return refusal_of(answer, status)

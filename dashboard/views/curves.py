@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import charts, curves, format, screen, theme
+from dashboard.answers import kept, past_curves
+from dashboard.answers.past_curves import Day
 from dashboard.data import Market, Snapshot
 from dashboard.risk import Choice
 
-TOP_PX, CHART_PX, PAST_PX = 380, 310, 330
+TOP_PX, CHART_PX, LINE_PX = 380, 310, 34
+DAYS_EVERY_S = 60.0
 QUOTE_COLUMNS = (
     theme.Column("Quote"),
     theme.Column("Ends"),
@@ -50,8 +53,63 @@ def warnings_panel(markets: Sequence[Market]) -> None:
             st.html(theme.table(WARNING_COLUMNS, rows, tall=True))
 
 
-def curve_panel(market: Market, curve: str, kind: str, now_s: float) -> None:
-    """The curve now and at the opening."""
+def past_day(curve: str) -> Day | None:
+    """The past day that is shown beside the curve; None: the opening alone."""
+    answer = kept.asked(f"curves/{curve}/days/", DAYS_EVERY_S)
+    if isinstance(answer, str):
+        st.html(theme.warning(answer))
+        return None
+    days = past_curves.days_of(answer)
+    if not days:
+        st.html(theme.note("No past day is stored of this curve.", NO_DAYS))
+        return None
+    wanted = st.query_params.get("day", "")
+    if "day" not in st.session_state:
+        st.session_state["day"] = wanted if wanted in days else None
+    elif st.session_state["day"] not in days:
+        st.session_state["day"] = None
+    chosen = st.selectbox(
+        "Day",
+        list(days),
+        format_func=lambda word: days[word],
+        key="day",
+        placeholder="A past day beside it",
+        label_visibility="collapsed",
+        width=330,
+    )
+    if chosen and chosen != wanted:
+        st.query_params["day"] = chosen
+    elif not chosen and wanted:
+        del st.query_params["day"]
+    return Day.read(chosen) if chosen else None
+
+
+NO_DAYS = (
+    "A close is stored when the next day begins; manage.py load_curves loads quotes of publishers."
+)
+
+
+def past_line(curve: str, kind: str, day: Day | None) -> tuple[str, dict[str, float]] | None:
+    """Title and rates of the curve on a past day, after saying where they are from."""
+    if day is None:
+        return None
+    answer = kept.asked(f"curves/{curve}/days/{day.date}/", DAYS_EVERY_S)
+    found = past_curves.curve_on(answer, day) if not isinstance(answer, str) else None
+    if found is None:
+        why = answer if isinstance(answer, str) else f"Nothing is stored of {day.word}."
+        st.html(theme.warning(why))
+        return None
+    said = past_curves.source_of(found)
+    rates = past_curves.rates(found, kind)
+    if not rates:
+        st.html(theme.warning(f"{said}: quotes alone are stored; choose Par."))
+        return None
+    st.html(theme.note(f"Dashed: {said}", "Bars are the change since then."))
+    return f"{day.date} {day.of}", rates
+
+
+def curve_panel(market: Market, curve: str, kind: str, now_s: float, day: Day | None) -> None:
+    """The curve now, at the opening and on a past day."""
     with st.container(key="panel-curve", border=True, height=TOP_PX, gap="small"):
         age = format.age(now_s - market.rollup.published_ns / 1e9)
         label = market.rollup.labels.get(curve, "unlabelled")
@@ -59,12 +117,14 @@ def curve_panel(market: Market, curve: str, kind: str, now_s: float) -> None:
         options = curves.options_of(os.environ)
         opening = market.opening.rollup if market.opening is not None else None
         then = curves.rates(opening, curve, kind, options) if opening is not None else {}
+        past = past_line(curve, kind, day)
+        now = curves.rates(market.rollup, curve, kind, options)
         st.echarts_chart(
-            charts.one_curve_chart(kind, curves.rates(market.rollup, curve, kind, options), then),
+            charts.one_curve_chart(kind, now, then, past),
             theme=None,
-            height=CHART_PX,
+            height=CHART_PX - (LINE_PX if day is not None else 0),
             key="curve-chart",
-            alt=f"{KINDS[kind]} of {curve} by tenor now and at the opening, and the change",
+            alt=f"{KINDS[kind]} of {curve} by tenor now, at the opening and on a past day",
         )
 
 
@@ -166,12 +226,13 @@ def curves_page(choice: Choice, before: Snapshot) -> None:
                 bind="query-params",
                 label_visibility="collapsed",
             )
+            day = past_day(curve)
         warnings_panel(markets)
         for market in markets:
             if curve in curves.curve_names([market]):
                 left, right = st.columns([58, 42], gap="small")
                 with left:
-                    curve_panel(market, curve, kind or "Zero", time.time())
+                    curve_panel(market, curve, kind or "Zero", time.time(), day)
                 with right:
                     quotes_panel(market, curve)
                 past_panels(market, curve)

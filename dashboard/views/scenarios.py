@@ -10,12 +10,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard import charts, format, screen, theme
+from dashboard.answers import backtests, kept
 from dashboard.data import Snapshot
 from dashboard.risk import Choice
 from risk.scenarios import answers
 from risk.scenarios.messages import ScenarioFrame
 
 CHART_PX, TOP_PX = 350, 430
+BACKTEST_EVERY_S = 60.0
 BINS = 40
 Json = Mapping[str, Any]
 
@@ -221,6 +223,59 @@ def stress_panel(found: Json) -> None:
             st.html(theme.warning(f"A scenario without a P&L: {reason}."))
 
 
+# --- Backtest ---------------------------------------------------------------------------------
+
+
+def backtest_panel() -> None:
+    """How often days lost more than the value at risk of the evening before, by desk."""
+    answer = kept.asked("backtest/?level=99&series=true", BACKTEST_EVERY_S)
+    with st.container(key="panel-backtest", border=True, gap="small"):
+        if isinstance(answer, str):
+            st.html(theme.heading("Backtest", "hypothetical P&L against value at risk"))
+            st.html(theme.note(answer, "It is made once a day: docs/scenarios.md."))
+            return
+        found = backtests.results(answer)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(theme.heading("Backtest", backtests.note(answer)))
+            if found:
+                desk = st.selectbox(
+                    "Desk of the backtest",
+                    list(found),
+                    key="backtest",
+                    bind="query-params",
+                    label_visibility="collapsed",
+                    width=220,
+                )
+        for sentence in (backtests.short_series(answer), *answer["notes"]):
+            if sentence:
+                st.html(theme.note(sentence, "Of the last backtest"))
+        if not found:
+            st.html(theme.note("No desk that you may see is in it.", ""))
+            return
+        left, right = st.columns([45, 55], gap="small")
+        with left:
+            st.html(theme.table(backtests.COLUMNS, backtests.rows(answer)))
+            broken = backtests.exception_rows(found[desk])
+            st.html(theme.heading(f"Exceptions of {desk}", "USD; the newest first"))
+            if broken:
+                st.html(theme.table(backtests.EXCEPTION_COLUMNS, broken, tall=True))
+            else:
+                st.html(theme.note("No day has lost more than the value at risk.", ""))
+        with right:
+            series = found[desk]["series"]
+            st.echarts_chart(
+                charts.backtest_chart(
+                    [str(day["date"]) for day in series],
+                    [float(day["pnl"]) for day in series],
+                    [float(day["var"]) for day in series],
+                ),
+                theme=None,
+                height=CHART_PX,
+                key="backtest-chart",
+                alt=f"Hypothetical P&L of {desk} by day against value at risk, US dollars",
+            )
+
+
 # --- The page --------------------------------------------------------------------------------
 
 
@@ -265,6 +320,7 @@ def scenarios_page(choice: Choice, before: Snapshot) -> None:
             tail_panel(risk)
         desks_panel(risk)
         stress_panel(stress)
+        backtest_panel()
 
 
 first = screen.reader().snapshot()

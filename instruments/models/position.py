@@ -172,4 +172,5 @@ class BondPosition(SecurityTrade):
     def terms_columns(cls) -> dict[str, str]:
         """The bond's own fields are columns of the bond."""
         of_the_bond = {name: f"bond__{name}" for name in validation.STATIC_FIELDS}
-        return super().terms_columns() | of_the_bond
+        issuer = {validation.ISSUER: "bond__issuer__code"}
+        return super().terms_columns() | of_the_bond | issuer

@@ -153,11 +153,13 @@ class Trade(PricedRow):
         return {name: self._at(path) for name, path in self.terms_columns().items()}
 
     def _at(self, path: str) -> object:
-        name, _, rest = path.partition("__")
-        if not rest:
-            return getattr(self, name)
-        is_set = getattr(self, f"{name}_id") is not None
-        return getattr(getattr(self, name), rest) if is_set else None
+        found: Any = self
+        *links, column = path.split("__")
+        for link in links:
+            if getattr(found, f"{link}_id") is None:
+                return None
+            found = getattr(found, link)
+        return getattr(found, column)
 
 
 @cache

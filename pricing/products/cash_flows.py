@@ -16,6 +16,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.errors import BadInput
+from pricing.headlines import UNKNOWN, Headline, Headlines
 
 FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK = range(8)
 """What a flow pays.
@@ -107,6 +108,7 @@ class CompiledTrade:
         notional: Present size, for shares of coverage; trade currency, unsigned.
         z_spread: Continuous spread over the discount curve, decimal per year.
         made_from: A name of the terms it was compiled from; empty when nobody asked.
+        headline: What lists of trades say of it.
     """
 
     trade_id: str
@@ -119,6 +121,7 @@ class CompiledTrade:
     indices: tuple[str, ...] = ()
     z_spread: float = 0.0
     made_from: bytes = b""
+    headline: Headline = UNKNOWN
 
     @cached_property
     def last_payment(self) -> int:
@@ -145,6 +148,7 @@ class FlowBlock:
     discount: IntArray
     notional: FloatArray
     z_spread: FloatArray
+    headlines: Headlines
 
     def __len__(self) -> int:
         return len(self.trade_ids)
@@ -184,6 +188,7 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
         discount=np.array([curves.index(t.discount) for t in trades], dtype=np.int32),
         notional=np.array([t.notional for t in trades], dtype=np.float64),
         z_spread=np.array([t.z_spread for t in trades], dtype=np.float64),
+        headlines=Headlines.of([t.headline for t in trades]),
     )
 
 
@@ -232,6 +237,7 @@ def _trade_of(block: FlowBlock, row: int) -> CompiledTrade:
         notional=float(block.notional[row]),
         indices=indices,
         z_spread=float(block.z_spread[row]),
+        headline=block.headlines[row],
     )
 
 
@@ -258,6 +264,7 @@ def only(block: FlowBlock, row: int) -> FlowBlock:
         discount=block.discount[one],
         notional=block.notional[one],
         z_spread=block.z_spread[one],
+        headlines=block.headlines.rows(one),
     )
 
 
@@ -313,6 +320,7 @@ def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[Flow
         z_spread=_joined([b.z_spread[r] for b, r in zip(blocks, rows, strict=True)], np.float64)[
             order
         ],
+        headlines=_headlines(blocks, rows, order),
     )
     return block, order
 
@@ -330,6 +338,14 @@ def _taken(
         for row in some
     ]
     return tuple([found[row] for row in order])
+
+
+def _headlines(blocks: Sequence[FlowBlock], rows: Sequence[IntArray], order: IntArray) -> Headlines:
+    parts = [
+        Headlines(block.headlines.names, block.headlines.records[some])
+        for block, some in zip(blocks, rows, strict=True)
+    ]
+    return Headlines.joined(parts, order)
 
 
 def _places_of_discount(

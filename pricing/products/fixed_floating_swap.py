@@ -13,6 +13,7 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
+from pricing.headlines import Headline
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.swaps.checks import check_imm, check_index, check_length, on_roll_day
@@ -284,6 +285,19 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def currency(self) -> str:
         """Currency of the convention."""
         return conventions.SWAPS[self.convention].currency
+
+    @property
+    def headline(self) -> Headline:
+        """The swap by its convention."""
+        return Headline(
+            instrument=self.convention,
+            side=self.pay_receive,
+            quantity=self.notional,
+            quantity_of="notional",
+            rate=self.fixed_rate,
+            spread_bp=self.spread_bp,
+            maturity=self.termination_date,
+        )
 
     @property
     def size(self) -> float:

@@ -14,11 +14,13 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
+from pricing.headlines import Headline, side_of
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.terms import (
     Days,
     FrozenSteps,
+    Identifier,
     Isin,
     NameCheck,
     Rate,
@@ -86,6 +88,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
     yield_type: YieldType | None = None
     name: SecurityName | None = None
     isin: Isin | None = None
+    issuer: Identifier | None = None
     dated_date: dt.date | None = None
     coupon_schedule: FrozenSteps[CouponStep] | None = None
     face_schedule: FrozenSteps[FaceStep] | None = None
@@ -204,6 +207,19 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
             if isinstance(step, FaceStep) and step.face >= getattr(before, "face", 0.0):
                 where = f"{name}[{place}].face"
                 raise BadInput(where, step.face, "must be less than before: face is repaid")
+
+    @property
+    def headline(self) -> Headline:
+        """A position in the bond, by its name, ISIN or convention."""
+        return Headline(
+            instrument=self.name or self.isin or self.convention or "",
+            issuer=self.issuer or "",
+            side=side_of(self.face_amount),
+            quantity=self.size,
+            quantity_of="face",
+            rate=self.coupon_rate,
+            maturity=self.maturity_date,
+        )
 
     def _row(self) -> conventions.BondConvention | None:
         if self.convention is None:

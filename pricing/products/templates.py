@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from pricing.arrays import FloatArray, RecordArray
+from pricing.headlines import Headlines
 from pricing.markets import conventions
 from pricing.products.cash_flows import FLOW, CompiledTrade, FlowBlock, number_names
 from pricing.products.product import Product
@@ -144,6 +145,7 @@ def scaled(template: Template, by: Scaling, terms: Terms) -> CompiledTrade:
         notional=terms.size,
         indices=template.indices,
         z_spread=by.z_spread,
+        headline=terms.headline,
     )
 
 
@@ -170,6 +172,7 @@ def scaled_block(
         discount=np.array([place[t.discount] for t in templates], dtype=np.int32),
         notional=np.array([t.size for t in terms], dtype=np.float64),
         z_spread=np.array([each.z_spread for each in by], dtype=np.float64),
+        headlines=Headlines.of([t.headline for t in terms]),
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
+from pricing.headlines import Headline
 from pricing.markets import conventions
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -75,6 +76,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def size(self) -> float:
         """Notional or face amount without a sign, in the trade's currency."""
+        raise NotImplementedError
+
+    @property
+    def headline(self) -> Headline:
+        """What a list of trades says of it."""
         raise NotImplementedError
 
 

@@ -39,7 +39,7 @@ class CurvesView(TablesView):
     def get(self, request: Request) -> Response:
         """Quotes, zero rates and discount factors at the nodes of every curve."""
         parameters.known_only(request, "currency", "market", *answer_tables.FILE_PARAMETERS)
-        found = [row for rollup in markets.rollups(request) for row in _curves(rollup)]
+        found = [row for rollup in markets.rollups(request) for row in published_curves(rollup)]
         return self.answer(request, {"curves": found})
 
 
@@ -89,7 +89,7 @@ class CurveView(TablesView):
         tag = f'W/"{rollup.curve_version}"'
         if tag in parse_etags(request.headers.get("If-None-Match", "")):
             return Response(status=304, headers={"ETag": tag})
-        for found in _curves(rollup):
+        for found in published_curves(rollup):
             if found["curve"] == curve:
                 response = self.answer(request, found)
                 response["ETag"] = tag
@@ -97,7 +97,8 @@ class CurveView(TablesView):
         raise NotFound(f"curve: the feed sends no {curve}")
 
 
-def _curves(rollup: Rollup) -> list[Json]:
+def published_curves(rollup: Rollup) -> list[Json]:
+    """The curves of a frame, as answers have them."""
     zeros = by_curve(rollup.keys, rollup.zero_rates)
     options = source.options()
     found = _frame_curves(rollup)

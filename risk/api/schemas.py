@@ -22,6 +22,7 @@ from rest_framework.serializers import (
 )
 
 from pricing.measures.table import BY_NAME, LIVE, LIVE_SUMMED, with_new_names
+from risk.queries.trade_fields import FIELDS, TradeField
 
 
 class Answer(serializers.Serializer):
@@ -79,6 +80,17 @@ def measures(names: Iterable[str]) -> dict[str, Any]:
     return {name: money(text) for name, text in with_new_names(texts).items()}
 
 
+def _field(field: TradeField) -> Any:
+    """A field of the table of trade fields; it may be missing, but for a text that is empty."""
+    kinds = {"text": CharField, "number": FloatField, "date": DateField}
+    return kinds[field.kind](allow_null=True, help_text=field.doc)
+
+
+def trade_fields() -> dict[str, Any]:
+    """What lists say of a trade beside its measures."""
+    return {field.name: _field(field) for field in FIELDS}
+
+
 class _TradeHead(Answer):
     trade_id = CharField()
     currency = CharField()
@@ -102,7 +114,11 @@ class _TradeHead(Answer):
     analytics_as_of = DateTimeField(allow_null=True, help_text="The market's time of that frame")
 
 
-TradeRisk = type("TradeRisk", (_TradeHead,), {**measures(LIVE), "__module__": __name__})
+TradeRisk = type(
+    "TradeRisk",
+    (_TradeHead,),
+    {**trade_fields(), **measures(LIVE), "__module__": __name__},
+)
 
 
 class Trades(Answer):

@@ -19,10 +19,11 @@ from risk.api.answers import markets
 from risk.api.answers.tables import TRADE, TRADES
 from risk.api.views import TablesView
 from risk.models import LIVE
-from risk.queries import cash_flows, trade_detail, trade_list
+from risk.queries import cash_flows, trade_detail, trade_fields, trade_list
 from risk.queries.curves import NoNodes
 from risk.queries.trade_columns import LADDERS, SeveralCurrencies, TradeColumns
 from risk.queries.trade_detail import FrameMoved, FrameView
+from risk.queries.trade_fields import FIELD_OF
 from risk.queries.trade_list import ORDERINGS, Query, Table
 from risk.store import previews
 from risk.store.frames import BOOK_GONE
@@ -60,8 +61,12 @@ class TradesView(TablesView):
             parameters.parameter("book", "Book code"),
             parameters.parameter("desk", "Desk code"),
             parameters.parameter("type", "Product", allowed=PRODUCT_NAMES),
+            *(
+                parameters.parameter(name, f"{FIELD_OF[name].label}, as rows have it")
+                for name in trade_fields.LABELLED
+            ),
             parameters.parameter("status", "priced or failed", allowed=STATES),
-            parameters.parameter("search", "Part of a trade id"),
+            parameters.parameter("search", "Part of a trade id, an instrument or an issuer"),
             parameters.parameter(
                 "ordering", "prefix - for descending order", allowed=ORDERING_WORDS
             ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from risk.api.closes import ClosesView
 from risk.api.curves import CurvesView, CurveView
 from risk.api.explain import ExplainTradeView, ExplainView
 from risk.api.history import HistoryView
+from risk.api.past.closes import ClosesView
+from risk.api.past.curve_days import CurveDaysView, PastCurveView
 from risk.api.portfolio import PortfolioView
 from risk.api.preview import PreviewView
 from risk.api.stream import StreamView
@@ -28,6 +29,8 @@ urlpatterns = [
     path("replays/<str:name>/", ReplayView.as_view()),
     path("curves/", CurvesView.as_view()),
     path("curves/<str:curve>/", CurveView.as_view()),
+    path("curves/<str:curve>/days/", CurveDaysView.as_view()),
+    path("curves/<str:curve>/days/<str:date>/", PastCurveView.as_view()),
     path("pricing/preview/", PreviewView.as_view()),
     path("stream/risk/", StreamView.as_view()),
 ]

@@ -263,6 +263,7 @@ class EditedBook:
             book=terms.book,
             product=terms.product,
             notional=terms.size,
+            headline=terms.headline,
         )
         bond = as_security(terms) if code == SpreadNotSolved.code else None
         if bond is not None:

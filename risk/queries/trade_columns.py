@@ -11,8 +11,11 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from pricing.arrays import FloatArray
+from pricing.arrays import FloatArray, IntArray
+from pricing.headlines import NO_DAY
+from pricing.markets.calendars import date_of
 from pricing.measures.table import BY_NAME, LIVE, with_new_names
+from risk.queries.trade_fields import FIELD_OF
 from risk.queries.trade_list import Query, Table, ordered
 from risk.queries.trade_numbers import NOT_A_NUMBER, reason
 
@@ -41,6 +44,8 @@ class TradeColumns:
         """One field of the rows of ``trade_list``; nested ones by ``failure.code``."""
         if name in MEASURE_OF:
             return self._joined([self._measure(table, name)[rows] for table, rows in self.found])
+        if name in FIELD_OF and FIELD_OF[name].kind == "number":
+            return self._joined([table.numbers(name)[rows] for table, rows in self.found])
         return self._joined([self._other(table, name)[rows] for table, rows in self.found])
 
     def ladder(self, name: str) -> dict[tuple[str, str], FloatArray]:
@@ -78,6 +83,8 @@ class TradeColumns:
             return names.trade_ids
         if name in names.labels:
             return names.labels[name]
+        if name == "maturity":
+            return _dates(names.headlines.records[name])
         if name == "currency":
             return np.full(len(names), rollup.currency)
         if name == "frame":
@@ -95,6 +102,13 @@ class TradeColumns:
         else:
             _put_analytics(table, found, name)
         return found
+
+
+def _dates(days: IntArray) -> Any:
+    """Dates of day numbers; None of none."""
+    known = np.unique(days).tolist()
+    date = {day: None if day == NO_DAY else date_of(day) for day in known}
+    return np.array([date[day] for day in days.tolist()], dtype=object)
 
 
 def _ladders(table: Table, name: str) -> Any:

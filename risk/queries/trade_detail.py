@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pricing.headlines import Headline
 from pricing.markets.conventions import CURRENCIES
+from risk.queries.trade_fields import terms_of
 from risk.queries.trade_numbers import made_of, no_numbers, number, numbers
 from risk.store.block_analytics import AnalyticsStore, BlockAnalytics
 from risk.store.compiled_book import Books, Manifest
@@ -218,6 +220,7 @@ def trade_head(
         "desk": view.manifest.desk_of_book.get(book, ""),
         "book": book,
         "type": product,
+        **terms_of(_headline(view, trade_id, place)),
         **no_numbers(),
         "status": "failed" if failure else "priced",
         "failure": {"code": failure[0], "message": failure[1]} if failure else None,
@@ -232,6 +235,16 @@ def _labels(view: FrameView, trade_id: str, place: Place | None) -> tuple[str, s
         return view.manifest.books[block][row], view.manifest.products[block][row]
     lost = next((f for f in view.manifest.failures if f.trade_id == trade_id), None)
     return (lost.book, lost.product) if lost else ("", "")
+
+
+def _headline(view: FrameView, trade_id: str, place: Place | None) -> Headline | None:
+    """What lists say of the trade; None when not even that could be read."""
+    if place is None:
+        lost = (f for f in view.manifest.failures if f.trade_id == trade_id)
+        return next((each.headline or None for each in lost), None)
+    block, row = place
+    made = view.manifest.headlines[block] if view.manifest.headlines else None
+    return made[row] if made is not None else None
 
 
 def by_curve(keys: Sequence[tuple[str, str]], values: Iterable[float | None]) -> dict[str, Any]:

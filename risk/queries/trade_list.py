@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
+from pricing.headlines import NO_DAY, UNKNOWN, Headlines
 from pricing.measures.table import ANALYTICS, LIVE
 from risk.queries.trade_detail import FrameView, columns_of
+from risk.queries.trade_fields import FIELD_OF, FIELDS, LABELLED, MADE_OF, quote_of, terms_of
 from risk.queries.trade_numbers import made_of, no_numbers, numbers
 from risk.store.block_analytics import AnalyticsStore, BlockAnalytics
 from risk.store.compiled_book import Manifest
 from risk.store.frames import Frames
 from risk.store.results import PartColumns
 
-ORDERINGS = ("trade_id", *LIVE)
-FILTERS = ("book", "desk", "type")
+ORDERINGS = ("trade_id", *(field.name for field in FIELDS), *LIVE)
+FILTERS = ("book", "desk", "type", *LABELLED)
 BOOKS_KEPT = 8
 
 Names = Any
@@ -34,17 +36,29 @@ Names = Any
 
 @dataclass(frozen=True)
 class Directory:
-    """The trades of one book version as columns; those that did not compile are last."""
+    """The trades of one book version as columns; those that did not compile are last.
+
+    ``searched`` are, in lower case, the texts that a search looks into. ``labels`` hold a text of
+    each trade by the name of its column.
+    """
 
     trade_ids: Names
-    lower: Names
+    searched: Names
     labels: dict[str, Names]
+    headlines: Headlines
     row_of: dict[str, int]
     starts: tuple[int, ...]
     rank: IntArray
 
     def __len__(self) -> int:
         return len(self.trade_ids)
+
+    def number(self, name: str) -> FloatArray:
+        """A number of the terms, a date as its day number; NaN where there is none."""
+        found: FloatArray = self.headlines.records[name].astype(np.float64)
+        if FIELD_OF[name].kind == "date":
+            found[found == NO_DAY] = np.nan
+        return found
 
 
 def directory(manifest: Manifest) -> Directory:
@@ -80,18 +94,36 @@ def _directory(named: _Named) -> Directory:
     order = np.argsort(trade_ids, kind="stable")
     rank = np.empty(len(ids), dtype=np.int64)
     rank[order] = np.arange(len(ids))
+    headlines = _headlines(manifest)
+    texts = {name: np.array(headlines.text(name), dtype=np.str_) for name in LABELLED}
+    searched: Any = trade_ids
+    for name in ("instrument", "issuer"):
+        searched = np.char.add(np.char.add(searched, "\n"), texts[name])
     return Directory(
         trade_ids=trade_ids,
-        lower=np.char.lower(trade_ids),
+        searched=np.char.lower(searched),
+        headlines=headlines,
         labels={
             "book": np.array(books, dtype=np.str_),
             "desk": np.array([manifest.desk_of_book.get(b, "") for b in books], dtype=np.str_),
             "type": np.array(products, dtype=np.str_),
+            **texts,
         },
         row_of={name: row for row, name in enumerate(ids)},
         starts=tuple(np.cumsum([0, *map(len, manifest.trade_ids)]).tolist()),
         rank=rank,
     )
+
+
+def _headlines(manifest: Manifest) -> Headlines:
+    """Of all trades; unknown of those of blocks without headlines."""
+    found = manifest.headlines or [None] * len(manifest.trade_ids)
+    parts = [
+        Headlines.of([UNKNOWN] * len(ids)) if part is None else part
+        for ids, part in zip(manifest.trade_ids, found, strict=True)
+    ]
+    lost = [trade.headline or UNKNOWN for trade in manifest.failures]
+    return Headlines.joined([*parts, Headlines.of(lost)])
 
 
 @dataclass(frozen=True)
@@ -150,6 +182,14 @@ class Table:
                 found[start : start + columns.trades] = columns.column(name)
         return found
 
+    def numbers(self, name: str) -> FloatArray:
+        """A measure, a quote, or a number or date of the terms; NaN of none; shape (trades,)."""
+        if name in MADE_OF:
+            found = quote_of(name, self.names.labels["type"], self.column)
+            found[self.failed] = np.nan
+            return found
+        return self.names.number(name) if name in FIELD_OF else self.column(name)
+
     def matching(self, query: Query) -> IntArray:
         """Rows that a query finds."""
         keep = np.ones(len(self.names), dtype=bool)
@@ -160,7 +200,7 @@ class Table:
         if query.desks is not None:
             keep &= np.isin(self.names.labels["desk"], sorted(query.desks))
         if query.search:
-            keep &= np.char.find(self.names.lower, query.search.lower()) >= 0
+            keep &= np.char.find(self.names.searched, query.search.lower()) >= 0
         if query.after:
             keep &= self.names.trade_ids > query.after
         return np.flatnonzero(keep)
@@ -173,6 +213,7 @@ class Table:
             "trade_id": name,
             "currency": self.view.rollup.currency,
             **{label: str(self.names.labels[label][row]) for label in ("desk", "book", "type")},
+            **terms_of(self.names.headlines[row]),
             **self._numbers(row, failed=failure is not None),
             "status": "failed" if failure else "priced",
             "failure": {"code": failure[0], "message": failure[1]} if failure else None,
@@ -215,8 +256,13 @@ def ordered(
     name, downwards = ordering.removeprefix("-"), ordering.startswith("-")
     if name == "trade_id":
         return _by_name(tables, found, downwards, upto)
-    pairs = zip(tables, found, strict=True)
-    keys = np.concatenate([table.column(name)[rows] for table, rows in pairs])
+    pairs = list(zip(tables, found, strict=True))
+    if name in LABELLED:
+        texts = np.concatenate([table.names.labels[name][rows] for table, rows in pairs])
+        keys = np.unique(texts, return_inverse=True)[1].astype(np.float64)
+        keys[texts == ""] = np.nan
+    else:
+        keys = np.concatenate([table.numbers(name)[rows] for table, rows in pairs])
     return np.argsort(-keys if downwards else keys, kind="stable")[:upto]  # NaN sorts last
 
 

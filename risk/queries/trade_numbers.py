@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES, with_new_names
+from risk.queries.trade_fields import MADE_OF, quotes_of
 from risk.store.block_analytics import NOT_MADE_YET, BlockAnalytics
 from risk.store.results import PartColumns
 
@@ -46,6 +47,7 @@ def numbers(
         if value is None
     }
     return {
+        **quotes_of(product, values),
         **with_new_names(values),
         "unavailable": with_new_names(reasons),
         "analytics_frame": None if analytics is None else analytics.frame,
@@ -56,6 +58,7 @@ def numbers(
 def no_numbers() -> dict[str, Any]:
     """The same fields of a trade that is not priced; its failure says why."""
     return {
+        **dict.fromkeys(MADE_OF),
         **with_new_names(dict.fromkeys(LIVE)),
         "unavailable": {},
         "analytics_frame": None,

@@ -79,6 +79,7 @@ class PastBook(CompiledBooks):
             books=list(block.books),
             products=list(block.products),
             notional=block.notional.tolist(),
+            headlines=block.headlines,
         )
 
     def manifest(self, currency: str, version: str) -> Manifest | None:
@@ -176,6 +177,7 @@ def _unpriced(terms: Terms, code: str, message: str) -> UnpricedTrade:
         book=terms.book,
         product=terms.product,
         notional=terms.size,
+        headline=terms.headline,
     )
 
 

@@ -5,7 +5,7 @@ risk:{USD}:book:number   its database version, so that an older one cannot repla
 risk:{USD}:book:V        the head of version V: the names of its blocks and of its fixings
 risk:{USD}:books         hash: the versions that are there, each with the names that it uses
 risk:{USD}:block:N       the compiled block of that name
-risk:{USD}:trades:N      ids, books, products and notionals of the trades of that block
+risk:{USD}:trades:N      ids, books, products, notionals and headlines of the trades of that block
 risk:{USD}:fixings:N     the index histories of that name
 
 The block of a trade follows from its id, so an edit changes one block. Blocks, lists of trades and
@@ -18,12 +18,13 @@ import datetime as dt
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
 import redis
 
+from pricing.headlines import RECORD, Headlines
 from pricing.markets.conventions import CURRENCIES
 from risk.store.frames import key
 from risk.store.results import UnpricedTrade
@@ -112,13 +113,14 @@ class BookHead(msgspec.Struct, frozen=True, kw_only=True):
 class BlockTrades(msgspec.Struct, frozen=True, kw_only=True):
     """The trades of one block, in the order of their ids, which is that of its rows.
 
-    ``notional`` is unsigned, in the trade's currency.
+    ``notional`` is unsigned, in the trade's currency. ``headlines`` is None where nobody made them.
     """
 
     trade_ids: list[str]
     books: list[str]
     products: list[str]
     notional: list[float]
+    headlines: Headlines | None = None
 
     def unpriced(self, code: str, message: str) -> list[UnpricedTrade]:
         """Each trade as one without numbers, with the reason given."""
@@ -140,8 +142,9 @@ class BlockTrades(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a compiled book of one currency holds: its head with the lists of trades joined.
 
-    ``trade_ids``, ``books``, ``products`` and ``notional`` are by block and row. The other fields
-    are those of ``BookHead``; ``fixings`` are the index histories themselves.
+    ``trade_ids``, ``books``, ``products``, ``notional`` and ``headlines`` are by block and row; of
+    a block, ``headlines`` may be None. The other fields are those of ``BookHead``; ``fixings`` are
+    the index histories themselves.
     """
 
     version: str
@@ -155,6 +158,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[UnpricedTrade]
     fixings: FixingsByIndex
     notional: list[list[float]] = []
+    headlines: list[Headlines | None] = []
     fixings_name: str = ""
     content: str = ""
     valid_from: dt.date | None = None
@@ -192,6 +196,29 @@ def is_between(date: dt.date, first: dt.date | None, end: dt.date | None) -> boo
     return (first is None or date >= first) and (end is None or date < end)
 
 
+class HeadlineBytes(msgspec.Struct, frozen=True, kw_only=True):
+    """``Headlines`` as bytes. ``record_bytes`` is the size of a record: releases may differ."""
+
+    names: list[str]
+    records: bytes
+    record_bytes: int
+
+    @classmethod
+    def of(cls, made: Headlines) -> Self:
+        """The bytes of headlines."""
+        records = made.records.tobytes()
+        return cls(names=list(made.names), records=records, record_bytes=RECORD.itemsize)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this release can read them."""
+        return self.record_bytes == RECORD.itemsize
+
+    def decoded(self) -> Headlines:
+        """The headlines of these bytes."""
+        return Headlines(tuple(self.names), np.frombuffer(self.records, dtype=RECORD))
+
+
 class _Piece(msgspec.Struct, frozen=True, kw_only=True):
     """``BlockTrades`` as bytes: each book and product once, and places among them by trade."""
 
@@ -201,6 +228,7 @@ class _Piece(msgspec.Struct, frozen=True, kw_only=True):
     book_of: bytes
     product_of: bytes
     notional: bytes
+    headlines: HeadlineBytes | None = None
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -221,6 +249,7 @@ def encode_block_trades(trades: BlockTrades) -> bytes:
             book_of=_places(trades.books, books),
             product_of=_places(trades.products, products),
             notional=np.array(trades.notional, dtype=np.float64).tobytes(),
+            headlines=HeadlineBytes.of(trades.headlines) if trades.headlines is not None else None,
         )
     )
 
@@ -228,11 +257,13 @@ def encode_block_trades(trades: BlockTrades) -> bytes:
 def decode_block_trades(raw: bytes) -> BlockTrades:
     """The trades of a block of these bytes."""
     piece = _piece.decode(raw)
+    found = piece.headlines
     return BlockTrades(
         trade_ids=piece.trade_ids,
         books=_named(piece.books, piece.book_of),
         products=_named(piece.products, piece.product_of),
         notional=np.frombuffer(piece.notional).tolist(),
+        headlines=found.decoded() if found is not None and found.is_current else None,
     )
 
 
@@ -334,6 +365,7 @@ def join(head: BookHead, trades: Sequence[BlockTrades], fixings: FixingsByIndex)
         failures=head.failures,
         fixings=fixings,
         notional=[each.notional for each in trades],
+        headlines=[each.headlines for each in trades],
         fixings_name=head.fixings_name,
         content=head.content,
         valid_from=head.valid_from,

@@ -35,6 +35,7 @@ from risk.store.compiled_book import (
     BookRef,
     Books,
     FixingsByIndex,
+    HeadlineBytes,
     Manifest,
     block_of,
     blocks_for,
@@ -75,6 +76,7 @@ class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
     discount: bytes
     notional: bytes
     z_spread: bytes
+    headlines: HeadlineBytes
     made_from: bytes
 
 
@@ -96,6 +98,7 @@ def encode_block(block: FlowBlock, made_from: bytes = b"") -> bytes:
             discount=block.discount.astype(np.int32).tobytes(),
             notional=block.notional.tobytes(),
             z_spread=block.z_spread.tobytes(),
+            headlines=HeadlineBytes.of(block.headlines),
             made_from=made_from,
         )
     )
@@ -132,7 +135,7 @@ def _decode_blob(raw: bytes) -> BlockBlob:
         blob = _blob.decode(raw)
     except msgspec.ValidationError as error:
         raise StaleBook(f"it has another release's fields ({error}): compile it again") from None
-    if blob.flow_bytes != FLOW.itemsize:
+    if blob.flow_bytes != FLOW.itemsize or not blob.headlines.is_current:
         raise StaleBook("it has another release's flows: it must be compiled again")
     return blob
 
@@ -153,6 +156,7 @@ def _block_of(blob: BlockBlob) -> FlowBlock:
         discount=np.frombuffer(blob.discount, dtype=np.int32),
         notional=np.frombuffer(blob.notional, dtype=np.float64),
         z_spread=np.frombuffer(blob.z_spread, dtype=np.float64),
+        headlines=blob.headlines.decoded(),
     )
 
 
@@ -194,6 +198,7 @@ class MadeBlock(NamedTuple):
             books=list(block.books),
             products=list(block.products),
             notional=block.notional.tolist(),
+            headlines=block.headlines,
         )
         ends = int(last_payments(block).min()) if len(block) else None
         ref = BlockRef(_name(blob), len(block), ends)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from risk.store.results import PartColumns, Rollup
+from pricing.errors import Failure
+from risk.store.results import PartColumns, Rollup, UnpricedTrade
 
 NOT_NUMBERS = (
     "frame", "sent_ns", "received_ns", "opened_ns", "started_ns", "finished_ns", "published_ns",
@@ -23,7 +24,15 @@ def digest_of(rollup: Rollup) -> str:
     fields = msgspec.structs.asdict(rollup)
     for name in NOT_NUMBERS:
         del fields[name]
+    fields["failures"] = [_without_headline(failure) for failure in rollup.failures]
     return hashlib.sha256(_encode(sorted(fields.items()))).hexdigest()
+
+
+def _without_headline(failure: Failure) -> Failure:
+    """What lists say of a trade is no number, and closes of earlier releases do not have it."""
+    if not isinstance(failure, UnpricedTrade):
+        return failure
+    return msgspec.structs.replace(failure, headline=msgspec.UNSET)
 
 
 def digest_of_detail(columns: Sequence[PartColumns]) -> str:

@@ -19,6 +19,7 @@ from pricing.arrays import FloatArray
 from pricing.curves.quotes import CurveQuotes, Label
 from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
+from pricing.headlines import Headline
 from pricing.measures import ladder_codec
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, MEASURES, total
 from risk.store.messages import FrameHeader, blocks_of_part
@@ -60,12 +61,14 @@ class CellSums(MeasureSums, frozen=True, kw_only=True):  # type: ignore[misc,cal
 class UnpricedTrade(Failure, frozen=True, kw_only=True):
     """A trade that is in no part, with what its book still has to know of it.
 
-    ``book`` is "" and ``notional`` 0 when not even they could be read.
+    ``book`` is "" and ``notional`` 0 when not even they could be read. ``headline`` is what lists
+    of trades say of it, of a trade that is in no block.
     """
 
     book: str = ""
     product: str = ""
     notional: float = 0.0
+    headline: Headline | msgspec.UnsetType = msgspec.UNSET
 
 
 class FrameNodes(msgspec.Struct, frozen=True, kw_only=True):

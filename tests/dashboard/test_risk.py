@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard import risk
+from dashboard.blotter import TIME_AND_OTHER
 from dashboard.data import Market, sample_of
 from dashboard.opening import FIRST_OF_DAY, Opening
 from dashboard.risk import Choice
@@ -171,13 +172,13 @@ def test_movers_are_the_largest_changes_in_dollars() -> None:
 
 def test_a_mover_names_the_zero_rate_that_moved_it_most() -> None:
     found = made.make("USD", 2).trades()
-    moved = replace(found, moves_bp=np.array([1.0, 0.0, 2.0]))
     why = []
     for pnl in (-190.0, 500.0, float("nan")):  # - 10 x 1 - 90 x 2, to first order
-        moved.table["pnl"] = [pnl, 0.0]
+        table = found.table.assign(pnl=[pnl, 0.0])
+        moved = replace(found, table=table, moves_bp=np.array([1.0, 0.0, 2.0]))
         row = risk.movers([market("USD")], {"USD": moved}, BONDS, by="dv01").iloc[0]
         why.append(row["why"])
-    assert why == ["USD-GOVT 10Y +2.0 bp", risk.TIME_AND_OTHER, ""]
+    assert why == ["USD-GOVT 10Y +2.0 bp", TIME_AND_OTHER, ""]
 
 
 def test_no_trade_in_trouble_is_left_out() -> None:

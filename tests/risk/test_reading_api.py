@@ -91,6 +91,13 @@ def test_a_missing_block_is_said_of_each_of_its_trades(client, published):
         ("currency=EUR,EUR", ["E1", "E2"]),
         ("search=e&currency=EUR", ["E1", "E2"]),
         ("search=s1", ["S1"]),
+        ("search=estr-ois", ["E1", "E2"]),
+        ("instrument=USD-SOFR-OIS", ["OLD", "S1"]),
+        ("side=long", ["P1"]),
+        ("issuer=UST", []),
+        ("currency=EUR&ordering=-quantity", ["E2", "E1"]),
+        ("currency=USD&ordering=-maturity&page_size=1", ["P1"]),
+        ("ordering=instrument&status=priced", ["E1", "E2", "P1", "S1"]),
         ("status=failed", ["OLD", "X1"]),
         ("type=bond", ["P1"]),
         ("book=B2", ["P1"]),
@@ -116,7 +123,10 @@ def test_trades_without_a_number_come_last_either_way(client, published):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("risk/trades/?ordering=password", "'password' is not valid; allowed: trade_id, npv"),
+        (
+            "risk/trades/?ordering=password",
+            "'password' is not valid; allowed: trade_id, instrument",
+        ),
         ("risk/trades/?desc=1", "desc: no such query parameter; did you mean desk?"),
         ("risk/trades/?status=late", "'late' is not valid; allowed: priced, failed"),
         ("risk/trades/?search=%00", "search: no NUL characters"),

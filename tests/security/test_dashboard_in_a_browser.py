@@ -19,6 +19,9 @@ from tests.security.screen import running_dashboard
 GRID = "[data-testid=stDataFrame] >> nth=0"
 HEADER_PX, ROW_PX, BOX_PX = 32, 28, 16
 NPV_X, NPV_COLUMN, STEP_PX, MOST_CLICKS = 420, 5, 25, 40
+COLUMNS = "&".join(
+    f"columns={title}" for title in ("Trade", "Ccy", "Desk", "Book", "Product", "NPV", "P%26L")
+)
 REFRESHES = 10
 PATIENCE_MS = 30_000
 """Of a browser on a busy machine, for what a refresh brings."""
@@ -128,7 +131,7 @@ def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
     page: Page, redis_client: redis.Redis
 ) -> None:
     page.set_viewport_size({"width": 1600, "height": 1000})
-    page.goto("/trades")
+    page.goto(f"/trades?{COLUMNS}")
     page.wait_for_function("document.querySelectorAll('[data-testid=stDataFrame] tbody tr').length")
     sort_by_npv(page)
     expect(row(page, 0)).to_contain_text("GBP-bond", timeout=PATIENCE_MS)

@@ -27,6 +27,7 @@ from instruments.models import (
 from risk.models import LimitBreach, Replay
 from risk.reports import results as report
 from risk.scenarios import backtest_runs
+from tests.risk.curve_history import store_usd_closes
 from tests.security.conftest import by_token
 
 READERS = {"viewer", "trader", "both", "risk_admin", "superuser"}
@@ -102,6 +103,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "limit-breaches/<row>/acknowledge/": WRITE,
     "curves/": READ,
     "curves/<row>/": READ,
+    "curves/<row>/days/": READ,
+    "curves/<row>/days/<row>/": READ,
     "pricing/preview/": {"POST": READERS},
     "stream/risk/": READ,
     "stream/limits/": READ,
@@ -143,6 +146,8 @@ NAMES = {
     "reports": "2024-03-05",
     "limit-breaches": "19",
 }
+INNER = {"curves/<row>/days/<row>/": "2024-03-05"}
+"""Of addresses with two names, the second."""
 
 
 def routes(resolver: Any = None, prefix: str = "") -> list[tuple[str, Any]]:
@@ -200,6 +205,7 @@ def rows(users: dict[str, Any], bond_position: Any) -> None:
         name="svb", currencies=["USD"], start=dt.date(2023, 3, 8), end=dt.date(2023, 3, 24)
     )
     backtest_runs.keep("99", {}, [], [])
+    store_usd_closes(dt.date(2024, 3, 6))
     report.keep(
         report.DayResults(
             **{"date": dt.date(2024, 3, 5), "market": "live", "made": timezone.now()},
@@ -232,6 +238,12 @@ class Undo(Exception):
     """Roll back what a call has written."""
 
 
+def named(path: str) -> str:
+    """The address of a row that is there."""
+    first = path.replace("<row>", NAMES.get(path.split("/")[0], ""), 1)
+    return first.replace("<row>", INNER.get(path, ""))
+
+
 def status(client: Any, method: str, path: str) -> int:
     try:
         with transaction.atomic():
@@ -251,7 +263,7 @@ def test_each_role_gets_what_it_may_and_a_refusal_else(
     for role, user in users.items():
         client = by_token(user)
         for method, allowed in EXPECTED[path].items():
-            found = status(client, method, path.replace("<row>", name))
+            found = status(client, method, named(path))
             if role in allowed:
                 assert found not in (401, 403, 404, 405) or name == "S1", (role, method, found)
                 assert found not in (401, 403, 405), (role, method, found)
@@ -263,8 +275,7 @@ def test_methods_that_an_address_does_not_have_are_405(users: dict[str, Any], ro
     client = by_token(users["superuser"])
     for path, methods in EXPECTED.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(methods):
-            where = path.replace("<row>", NAMES.get(path.split("/")[0], ""))
-            assert status(client, method, where) == 405, (method, path)
+            assert status(client, method, named(path)) == 405, (method, path)
 
 
 def test_the_admin_shows_nothing_without_a_login(client: Any, users: dict[str, Any]) -> None:

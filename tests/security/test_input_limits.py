@@ -33,6 +33,7 @@ from instruments.api.urls import router
 from instruments.loading import KINDS, SENTENCES
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import MAX_STEPS
+from risk.queries.trade_fields import LABELLED
 from riskproject.web.input_limits import QUERY_VALUE_CHARACTERS
 from riskproject.web.login_form import MAX_PASSWORD_CHARACTERS
 
@@ -51,6 +52,7 @@ RISK = {
     "risk/trades": (
         *LABELS,
         "market",
+        *LABELLED,
         "status",
         "search",
         "ordering",
@@ -63,6 +65,7 @@ RISK = {
     "risk/history": ("currency", "from", "to", "interval", *FILES[:2]),
     "curves": ("currency", "market", *FILES),
     "curves/T1": ("market", *FILES),
+    "curves/USD-SOFR/days": ("days",),
     "explain": ("currency", "market", "period", "group_by", "reporting_currency", *FILES),
     "explain/trades/T1": ("period", *FILES),
     "var": (*SCENARIOS, "level", *FILES),
@@ -93,7 +96,7 @@ BODIES = {
     "what-if/text": ("text", "book"),
 }
 """Addresses of live risk, with the fields of what is sent to them."""
-NAMED = ("risk/trades", "explain/trades", "curves")
+NAMED = ("risk/trades", "explain/trades", "curves", "curves/USD-SOFR/days")
 """Addresses that a name of a trade or a curve ends."""
 SAMPLES: dict[str, dict[str, Any]] = {
     terms.product: msgspec.to_builtins(terms)

@@ -15,7 +15,16 @@ from simple_history.utils import bulk_create_with_history
 
 from demo import sample, sample_bonds, sample_currencies, sample_products
 from instruments import trade_repository
-from instruments.models import Bond, BondPosition, Book, Deliverable, Desk, Trade, trade_models
+from instruments.models import (
+    Bond,
+    BondPosition,
+    Book,
+    Deliverable,
+    Desk,
+    Issuer,
+    Trade,
+    trade_models,
+)
 from instruments.models.book_version import book_changed, bulk_change
 from pricing.markets.conventions import CURRENCIES
 from pricing.products.terms import Terms
@@ -158,16 +167,31 @@ def _books(currencies: Sequence[str]) -> dict[str, int]:
 def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
     """Primary keys by name."""
     have = set(Bond.objects.values_list("code", flat=True))
+    issuers = _issuers(universe)
     rows = [
         trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
         for bond in universe
         if bond.code not in have
     ]
+    for row in rows:
+        row.issuer_id = issuers.get(row.convention)
     bulk_create_with_history(rows, Bond, default_change_reason=REASON)
     if rows:
         book_changed()
     keys = dict(Bond.objects.values_list("code", "pk"))
     return {bond.static["name"]: keys[bond.code] for bond in universe}
+
+
+def _issuers(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
+    """Primary keys of the governments whose bonds these are, by convention."""
+    used = {str(bond.static.get("convention", "")) for bond in universe}
+    return {
+        convention: Issuer.objects.get_or_create(
+            code=code, defaults={"name": name, "country": country}
+        )[0].pk
+        for convention, (code, name, country) in sample_bonds.ISSUERS.items()
+        if convention in used
+    }
 
 
 def _baskets(bonds: dict[str, int]) -> None:

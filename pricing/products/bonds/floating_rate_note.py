@@ -12,6 +12,7 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
+from pricing.headlines import Headline, side_of
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import IndexConvention
 from pricing.products.product import Product
@@ -137,6 +138,18 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
             return vocabulary.frequency(str(self.payment_frequency))
         index = conventions.INDICES[self.floating_index]
         return OVERNIGHT_FREQUENCY if index.kind == "overnight" else index.tenor
+
+    @property
+    def headline(self) -> Headline:
+        """A position in the note, by its name, ISIN or index."""
+        return Headline(
+            instrument=self.name or self.isin or self.floating_index,
+            side=side_of(self.face_amount),
+            quantity=self.size,
+            quantity_of="face",
+            spread_bp=self.spread_bp,
+            maturity=self.maturity_date,
+        )
 
     @property
     def currency(self) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from pricing import limits
 from pricing.errors import BadInput
+from pricing.headlines import Headline, side_of
 from pricing.products.fixed_rate_bond import BondTerms, CouponStep
 from pricing.products.futures.bond_contract import (
     BondContract,
@@ -162,6 +163,17 @@ class BondFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def point_money(self) -> float:
         """What 1.00 of price is worth, positive for a long position; trade currency."""
         return self.contracts * self.made.row.point_value
+
+    @property
+    def headline(self) -> Headline:
+        """A position in the contract, by its code."""
+        return Headline(
+            instrument=self.contract,
+            side=side_of(self.contracts),
+            quantity=abs(self.contracts),
+            quantity_of="contracts",
+            maturity=self.dates.delivery,
+        )
 
     @property
     def size(self) -> float:

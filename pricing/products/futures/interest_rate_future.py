@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from pricing.errors import BadInput
+from pricing.headlines import Headline, side_of
 from pricing.markets import conventions
 from pricing.products.futures.contract import (
     Contract,
@@ -91,6 +92,17 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
     def convexity(self) -> float:
         """The rate of the future less the forward rate; decimal per year."""
         return self.convexity_bp * 1e-4
+
+    @property
+    def headline(self) -> Headline:
+        """A position in the contract, by its code."""
+        return Headline(
+            instrument=self.contract,
+            side=side_of(self.contracts),
+            quantity=abs(self.contracts),
+            quantity_of="contracts",
+            maturity=self.dates.settlement,
+        )
 
     @property
     def size(self) -> float:

@@ -9,6 +9,7 @@ import datetime as dt
 from typing import ClassVar, Literal
 
 from pricing.errors import BadInput
+from pricing.headlines import Headline
 from pricing.markets import conventions, vocabulary
 from pricing.markets.conventions import SwapConvention
 from pricing.products.product import Product
@@ -115,6 +116,18 @@ class BasisSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def currency(self) -> str:
         """Currency of the first index, and of the second."""
         return conventions.INDICES[self.first_index].currency
+
+    @property
+    def headline(self) -> Headline:
+        """The swap by its two indices; side and spread are of the first leg."""
+        return Headline(
+            instrument=f"{self.first_index} / {self.second_index}",
+            side=self.pay_receive,
+            quantity=self.notional,
+            quantity_of="notional",
+            spread_bp=self.first_spread_bp,
+            maturity=self.termination_date,
+        )
 
     @property
     def size(self) -> float:

@@ -9,6 +9,7 @@ import datetime as dt
 from typing import ClassVar, Literal
 
 from pricing.errors import BadInput
+from pricing.headlines import Headline
 from pricing.markets import calendars, conventions
 from pricing.products.product import Product
 from pricing.products.swaps.checks import check_index
@@ -51,6 +52,18 @@ class FraTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def currency(self) -> str:
         """Currency of the index."""
         return conventions.INDICES[self.index].currency
+
+    @property
+    def headline(self) -> Headline:
+        """The agreement by its index; it ends when it is settled."""
+        return Headline(
+            instrument=self.index,
+            side=self.pay_receive,
+            quantity=self.notional,
+            quantity_of="notional",
+            rate=self.fixed_rate,
+            maturity=self.effective_date,
+        )
 
     @property
     def size(self) -> float:

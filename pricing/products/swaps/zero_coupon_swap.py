@@ -9,6 +9,7 @@ import datetime as dt
 from typing import ClassVar, Literal
 
 from pricing.errors import BadInput
+from pricing.headlines import Headline
 from pricing.markets import conventions, vocabulary
 from pricing.products.product import Product
 from pricing.products.swaps.checks import check_index, check_length
@@ -71,6 +72,18 @@ class ZeroCouponSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_field
     def currency(self) -> str:
         """Currency of the convention."""
         return conventions.SWAPS[self.convention].currency
+
+    @property
+    def headline(self) -> Headline:
+        """The swap by its convention."""
+        return Headline(
+            instrument=self.convention,
+            side=self.pay_receive,
+            quantity=self.notional,
+            quantity_of="notional",
+            rate=self.fixed_rate,
+            maturity=self.termination_date,
+        )
 
     @property
     def size(self) -> float:

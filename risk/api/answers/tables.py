@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
 from risk.api import schemas
 from risk.queries.explain import MEMO_NAMES, TERM_NAMES
 from risk.queries.portfolio import GROUPINGS
+from risk.queries.trade_fields import FIELD_OF
 from riskproject.web.tables.answers import AnswerTable, Column, columns_of, without_units
 
 Json = dict[str, Any]
@@ -74,19 +76,28 @@ def _ladder(kind: str) -> Rows:
     return rows
 
 
+def _with_units(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Columns of a trade, its fields with their units."""
+    return tuple(
+        replace(column, unit=FIELD_OF[column.name].unit) if column.name in FIELD_OF else column
+        for column in columns
+    )
+
+
+OF_TRADES = _with_units(columns_of(schemas.TradeRisk))
 _LADDERS = (Column("ladder_par", MONEY_PER_BP), Column("krd", MONEY_PER_BP))
 TRADES = {
     "trades": AnswerTable(
-        (*columns_of(schemas.TradeRisk), *_LADDERS),
+        (*OF_TRADES, *_LADDERS),
         itemgetter("results"),
-        shown=[column.title for column in columns_of(schemas.TradeRisk)],
+        shown=[column.title for column in OF_TRADES],
     )
 }
 """Ladders, a column a quote, are there when they are asked for."""
 
 OF_TRADE = (Column("trade_id"), Column("currency"))
 TRADE = {
-    "trade": AnswerTable(columns_of(schemas.TradeRisk), _alone),
+    "trade": AnswerTable(OF_TRADES, _alone),
     **{
         kind: AnswerTable((*OF_TRADE, *BUCKET, Column(kind, MONEY_PER_BP)), _ladder(kind))
         for kind in ("ladder_par", "krd")

@@ -1,0 +1,1 @@
+"""The blotter and the page of one trade as view models."""
