@@ -89,7 +89,7 @@ def test_old_states_and_gaps_are_said(open_app: Open, redis_client: redis.Redis)
     said = texts(clean(open_app("limits")))
     assert "no process evaluates limits" in said
     assert "USD:sums: 7 results" in said
-    assert "12 published results wait" in said
+    assert "12 published results have not been evaluated yet" in said
 
 
 def test_a_trader_sees_limits_of_the_own_desks_and_none_of_the_firm(

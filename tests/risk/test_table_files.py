@@ -183,8 +183,8 @@ def test_what_a_file_cannot_be_is_refused_by_a_sentence(client, published):
     )
     assert "allowed: json" in refusal(client, "session/?format=csv")
     assert "allowed: json" in refusal(client, "limit-breaches/1/?format=xlsx")
-    sentence = refusal(client, "risk/trades/?format=csv&fields=trade_id,price")
-    assert "'price' is not valid; allowed: trade_id, currency" in sentence
+    sentence = refusal(client, "risk/trades/?format=csv&fields=trade_id,prices")
+    assert "'prices' is not valid; allowed: trade_id, currency" in sentence
     assert "allowed: groups, ladder_par, krd, frames" in refusal(
         client, "risk/portfolio/?format=csv&table=trades"
     )
