@@ -257,7 +257,7 @@ def page() -> None:
         return
     market = snapshot.markets[key[0]]
     shown = found[key[0]]
-    assert shown is not None  # noqa: S101 - the key is of its table
+    assert shown is not None  # nosec B101  # noqa: S101 - the key is of its table
     notes = screen.detail_notes([market], {key[0]: shown})
     if notes:
         st.html(notes)

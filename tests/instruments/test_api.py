@@ -286,7 +286,7 @@ def test_pages_end_at_500_rows(api: APIClient, book: Book) -> None:
     [
         ("desks", 2),
         ("books", 2),
-        ("issuers", 1),
+        ("issuers", 2),
         ("counterparties", 1),
         ("bonds", 2),
         ("bond-positions", 2),

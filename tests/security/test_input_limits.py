@@ -65,7 +65,7 @@ RISK = {
     "risk/history": ("currency", "from", "to", "interval", *FILES[:2]),
     "curves": ("currency", "market", *FILES),
     "curves/T1": ("market", *FILES),
-    "curves/USD-SOFR/days": ("days",),
+    "curves/T1/days": ("days",),
     "explain": ("currency", "market", "period", "group_by", "reporting_currency", *FILES),
     "explain/trades/T1": ("period", *FILES),
     "var": (*SCENARIOS, "level", *FILES),
