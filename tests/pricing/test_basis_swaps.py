@@ -42,7 +42,7 @@ def basis(**changes) -> BasisSwapTerms:
 @pytest.fixture
 def memorial_days() -> Iterator[None]:
     """Strata's calendar closes on two days, of all that matter, on which TARGET is open."""
-    calendar, kept = ql.TARGET(), (period_rows.payment_day, period_rows._ibor_days)
+    calendar, kept = ql.TARGET(), (period_rows.payment_day, period_rows.ibor_days)
     for each in kept:
         each.cache_clear()
     for day in (ql.Date(30, 5, 2016), ql.Date(29, 5, 2017)):
