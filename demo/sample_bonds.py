@@ -45,6 +45,7 @@ ISSUERS = {
 class SampleBond:
     """A bond of the sample book: ``static`` holds the fields of BondTerms.
 
+    The issuer of a government's bond is that of its convention in ``ISSUERS``.
     ``z_spread_bp`` and ``conversion_factor`` are those of its place in the basket of a future; a
     factor is stated where the exchange's formula is not known.
     """
@@ -54,6 +55,12 @@ class SampleBond:
     static: dict[str, Any]
     z_spread_bp: float = 0.0
     conversion_factor: float | None = None
+
+    def __post_init__(self) -> None:
+        """Add the issuer."""
+        issuer = ISSUERS.get(self.static.get("convention", ""))
+        if issuer is not None:
+            object.__setattr__(self, "static", {**self.static, "issuer": issuer[0]})
 
     @property
     def is_sample(self) -> bool:

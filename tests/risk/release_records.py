@@ -68,8 +68,13 @@ def _form(record: type[msgspec.Struct]) -> Form:
 
 
 def _type(of: Any) -> str:
-    """The JSON schema of a type as one text; records are named, as each is compared by itself."""
-    (schema,), _ = msgspec.json.schema_components((of,), ref_template="{name}")
+    """The JSON schema of a type as one text; records are named, as each is compared by itself.
+
+    So are types that msgspec encodes by a hook, such as arrays.
+    """
+    (schema,), _ = msgspec.json.schema_components(
+        (of,), ref_template="{name}", schema_hook=lambda own: {"own type": own.__name__}
+    )
     return json.dumps(schema, sort_keys=True)
 
 

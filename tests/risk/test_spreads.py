@@ -14,6 +14,8 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Unpriceable
 from pricing.measures.bond_analytics import price_security
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
+from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.terms import QUOTE
 from risk.compiler.spreads import OF_POSITION, solve_spreads
 from tests.risk.made import DATE, QUOTES, bond
 
@@ -66,5 +68,6 @@ def test_prices_solved_at_once_are_those_solved_one_by_one():
 
 def test_what_a_position_may_have_of_its_own_is_none_of_its_instrument_s():
     """A field that changes the flows, as the spreads of a note do, must not be among these."""
-    assert set(FloatingRateNoteTerms.__struct_fields__) > OF_POSITION
+    assert set(BondTerms.__struct_fields__) > OF_POSITION
+    assert set(FloatingRateNoteTerms.__struct_fields__) > OF_POSITION - set(QUOTE)
     assert "spread_schedule" not in OF_POSITION

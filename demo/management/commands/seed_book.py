@@ -168,13 +168,11 @@ def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
     """Primary keys by name."""
     have = set(Bond.objects.values_list("code", flat=True))
     issuers = _issuers(universe)
-    rows = [
-        trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
-        for bond in universe
-        if bond.code not in have
-    ]
-    for row in rows:
-        row.issuer_id = issuers.get(row.convention)
+    rows = []
+    for bond in (each for each in universe if each.code not in have):
+        row = trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
+        row.issuer_id = issuers.get(bond.static.get("issuer"))
+        rows.append(row)
     bulk_create_with_history(rows, Bond, default_change_reason=REASON)
     if rows:
         book_changed()
@@ -183,14 +181,14 @@ def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
 
 
 def _issuers(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
-    """Primary keys of the governments whose bonds these are, by convention."""
-    used = {str(bond.static.get("convention", "")) for bond in universe}
+    """Primary keys of the governments whose bonds these are, by code."""
+    used = {bond.static.get("issuer") for bond in universe}
     return {
-        convention: Issuer.objects.get_or_create(
-            code=code, defaults={"name": name, "country": country}
-        )[0].pk
-        for convention, (code, name, country) in sample_bonds.ISSUERS.items()
-        if convention in used
+        code: Issuer.objects.get_or_create(code=code, defaults={"name": name, "country": country})[
+            0
+        ].pk
+        for code, name, country in sample_bonds.ISSUERS.values()
+        if code in used
     }
 
 
