@@ -14,7 +14,7 @@ IMAGE_BASE ?=
 SIZES := 1000,10000,100000
 VAR_SIZES := 10000,100000
 
-.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-decide clients replay-all
+.PHONY: help venv dev env lock demo test faults soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-live-var bench-decide clients replay-all
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,12 @@ bench-decide: dev ## Measure what-if and hedges, and a flood of one user (TRADES
 
 bench-var: dev ## Measure 500 scenarios by full revaluation beside QuantLib's rebuilds (TRADES=10000,100000)
 	@env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.var --trades $(or $(TRADES),$(VAR_SIZES))
+
+bench-live-var: dev ## Measure tick to published sums beside VaR every 5 s, and without it (TRADES=10000, SECONDS)
+	@$(BIN)/python -m devstack stop --base .local/bench >/dev/null && rm -rf .local/bench
+	@$(BIN)/python -m devstack run --base .local/bench -- env DJANGO_SETTINGS_MODULE=riskproject.settings \
+		RISK_LOCAL_DIR=.local/bench $(BIN)/python -m benchmarks.live_var \
+		--trades $(or $(TRADES),10000) --seconds $(or $(SECONDS),60)
 
 screenshots: dev ## Start a demo, take pictures of each page in both themes and two widths (TRADES=10000; needs Chromium)
 	@$(BIN)/python docs/screenshots.py --trades $(or $(TRADES),200) $(ARGS)

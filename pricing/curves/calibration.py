@@ -15,6 +15,7 @@ import QuantLib as ql
 
 from pricing import kernel
 from pricing.arrays import FloatArray, IntArray, RecordArray
+from pricing.curves import fit_kernel
 from pricing.curves.discount_points import Points
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, Grid
@@ -77,6 +78,7 @@ class FlatInstruments(NamedTuple):
         linear: Places of the quotes that are linear in the node values otherwise.
         weights: What they are of the node values; shape (linear, nodes).
         years: What they are of their quotes; shape (linear,).
+        zero_years: Time to the node of each zero rate, years; shape (zero,).
     """
 
     flows: Flows
@@ -85,6 +87,7 @@ class FlatInstruments(NamedTuple):
     linear: IntArray
     weights: FloatArray
     years: FloatArray
+    zero_years: FloatArray
 
 
 class Instruments:
@@ -192,73 +195,81 @@ class Instruments:
 
     def par_rates(self, x: FloatArray) -> ParRates:
         """The quotes that the instruments would have at log node values ``x``."""
-        none = np.zeros(self._count)
         discount = self._grid.discount(self._tables, x)
-        found = kernel.value_and_gradients(
-            self._quoted(none), discount, self._tables, self._grid.size
+        value, by_quote = np.empty(self._count), np.empty(self._count)
+        value_slope = np.empty((self._count, self._grid.size))
+        annuity_slope = np.empty_like(value_slope)
+        fit_kernel.slopes(self.flat, discount, value, by_quote, value_slope, annuity_slope)
+        made = Residuals(value, value_slope, by_quote)
+        self._fill_zero_rates(made, x, np.zeros(self._count))
+        slope = annuity_slope * (value / by_quote**2)[:, None] - value_slope / by_quote[:, None]
+        return ParRates(
+            -value / by_quote, slope, value, by_quote, annuity_slope, value_slope, discount
         )
-        made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity)
-        self._fill_zero_rates(made, x, none)
-        annuity = kernel.value_and_gradients(
-            self._annuities(), discount, self._tables, self._grid.size
-        ).node
-        value, by_quote = made.value, made.by_quote
-        slope = -made.slope / by_quote[:, None] + annuity * (value / by_quote**2)[:, None]
-        return ParRates(-value / by_quote, slope, value, by_quote, annuity, made.slope, discount)
 
     def curvature(self, par: ParRates, weights: FloatArray) -> FloatArray:
-        """Second derivatives of the par rates at ``par``, added up with weights; (nodes, nodes)."""
+        """Second derivatives of the par rates at ``par``, added up with weights.
+
+        Returns:
+            By the places that a solution determines; shape (unknown, unknown).
+        """
         flows = self._flows
         of_value, of_annuity = -weights / par.by_quote, weights * par.value / par.by_quote**2
         of_value[self._zero] = of_value[self._linear] = 0.0
         of_annuity[self._zero] = of_annuity[self._linear] = 0.0
-        points, grows = self._slopes
-        money = np.zeros(len(points))
+        points, (grows, growth, which) = self._slopes
         amount = of_value[self._owner] * self._amount + of_annuity[self._owner] * flows.fixed_unit
-        np.add.at(money, flows.fixed_pay, amount)
+        money = np.bincount(flows.fixed_pay, amount, len(points))
         scale = of_value[self._float_owner]
-        np.add.at(money, flows.float_pay, scale * flows.float_beta)
+        money += np.bincount(flows.float_pay, scale * flows.float_beta, len(points))
         total = points.T @ (points * (money * par.discount)[:, None])
-        grown = par.discount[flows.float_start] / par.discount[flows.float_end]
-        grown = scale * flows.float_alpha * grown * par.discount[flows.float_pay]
+        pay, start, end = growth
+        grown = par.discount[start] / par.discount[end] * par.discount[pay]
+        grown *= np.bincount(which, scale * flows.float_alpha, len(grown))
         total += grows.T @ (grows * grown[:, None])
         # Of the quotient -value / annuity: what is left of the product rule.
-        mixed = (par.value_slope * (weights / par.by_quote**2)[:, None]).T @ par.by_quote_slope
-        squares = (
-            par.by_quote_slope * (-2.0 * weights * par.value / par.by_quote**3)[:, None]
-        ).T @ par.by_quote_slope
+        annuity_slope = par.by_quote_slope[:, self._grid.unknown]
+        by_annuity = (weights / par.by_quote**2)[:, None] * annuity_slope
+        mixed = par.value_slope[:, self._grid.unknown].T @ by_annuity
+        squares = annuity_slope.T @ (by_annuity * (-2.0 * par.value / par.by_quote)[:, None])
         return np.asarray(total + mixed + mixed.T + squares)
 
     @cached_property
-    def _slopes(self) -> tuple[FloatArray, FloatArray]:
-        """Slopes of log discount factors to node values, by point and by flow that grows."""
+    def _slopes(self) -> tuple[FloatArray, tuple[FloatArray, IntArray, IntArray]]:
+        """Slopes of log discount factors to what a solution determines: of points, and of growth.
+
+        Swaps share their periods, so flows that grow are told apart by their three points: the
+        slopes of each such triple, its points (payment, start, end), and the triple of each flow.
+        """
         flows, tables = self._flows, self._tables
         points = np.zeros((len(tables.node), self._grid.size))
         np.add.at(points, (np.arange(len(points))[:, None], tables.node), tables.node_weight)
-        start, end = points[flows.float_start], points[flows.float_end]
-        return points, points[flows.float_pay] + start - end
-
-    def _annuities(self) -> Flows:
-        """Flows that pay what each instrument pays per unit of its quote alone."""
-        return self._flows._replace(
-            fixed_amount=self._flows.fixed_unit,
-            float_alpha=np.zeros_like(self._flows.float_alpha),
-            float_beta=np.zeros_like(self._flows.float_beta),
-        )
+        points = points[:, self._grid.unknown]
+        triples = np.stack((flows.float_pay, flows.float_start, flows.float_end))
+        growth, which = np.unique(triples, axis=1, return_inverse=True)
+        pay, start, end = growth
+        return points, (points[pay] + points[start] - points[end], growth, which.ravel())
 
     def value(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
         """Their PV alone, as in ``at``."""
         found = kernel.value(self._quoted(quotes), self._grid.discount(self._tables, x))
         zero = self._zero
-        found[zero] = x[zero] + quotes[zero] * self._grid.node_years()[zero]
+        found[zero] = x[zero] + quotes[zero] * self._grid.node_years[zero]
         if len(self._linear):
             found[self._linear] = self._weights @ x + quotes[self._linear] * self._years
         return found
 
+    @cached_property
     def flat(self) -> FlatInstruments:
         """The instruments as arrays, for loops over many node and quote vectors."""
         return FlatInstruments(
-            self._flows, self._tables, self._zero, self._linear, self._weights, self._years
+            self._flows,
+            self._tables,
+            self._zero,
+            self._linear,
+            self._weights,
+            self._years,
+            self._grid.node_years[self._zero],
         )
 
     def _quoted(self, quotes: FloatArray) -> Flows:
@@ -269,7 +280,7 @@ class Instruments:
     def _fill_zero_rates(self, made: Residuals, x: FloatArray, quotes: FloatArray) -> None:
         """Node and quote of a zero rate have the same number."""
         zero = self._zero
-        years = self._grid.node_years()[zero]
+        years = self._grid.node_years[zero]
         made.value[zero] = x[zero] + quotes[zero] * years
         made.slope[zero, zero] = 1.0
         made.by_quote[zero] = years

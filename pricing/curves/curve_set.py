@@ -24,6 +24,7 @@ import numpy as np
 import QuantLib as ql
 
 from pricing.arrays import FloatArray
+from pricing.curves import fit_kernel
 from pricing.curves.calibration import Instruments, Residuals
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, CurveNodes, Grid, Layout
@@ -44,11 +45,11 @@ REPRICING_TOLERANCE = 1e-10
 """Largest rate error of a calibrating instrument; docs/definitions.md, check 1."""
 
 MOST_STEPS = 12
-NEAR = 1e-6
-"""Gauss-Newton steps shorter than this leave the rest to Newton's method on the gradient."""
+NEAR = 1e-4
+"""A Gauss-Newton step shorter than this leaves the rest to chord steps on the gradient."""
 
-POLISHING_STEPS = 2
-"""Of Newton's method, each of which squares the error that Gauss-Newton has left."""
+FIT_CHORD_STEPS = 4
+"""Each takes off at least four digits: the slopes are those of nodes that are off by 1e-7."""
 
 CLOSE = 1e-8
 """A Newton step shorter than this has squared its error below rounding."""
@@ -263,8 +264,9 @@ class CurveSet:
         x = self._by_gauss_newton(self._start(quotes), quotes)
         if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
             raise self._refused(x, quotes, "the least squares have no minimum near the quotes")
-        for _ in range(POLISHING_STEPS):
-            x = x + self._fit_step(x, quotes)
+        _, inverse, _ = self._at_fit(x, quotes)
+        for _ in range(FIT_CHORD_STEPS):
+            x = x + self.correction(inverse, x, quotes)
         slope, inverse, residuals = self._at_fit(x, quotes)
         jacobian = np.zeros((self.grid.size, len(self.keys)))
         jacobian[self.grid.unknown] = inverse @ (slope * self.weights[:, None]).T
@@ -278,21 +280,22 @@ class CurveSet:
     def _by_gauss_newton(self, x: FloatArray, quotes: FloatArray) -> FloatArray | None:
         """Nodes close to the least sum of squares; None where that does not converge."""
         places, root = self.grid.unknown, np.sqrt(self.weights)
-        size = self.grid.node_years()[places]  # columns of about the same length
-        for _ in range(MOST_STEPS):
+        size = self.grid.node_years[places]  # columns of about the same length
+        for number in range(MOST_STEPS):
             par = self.instruments.par_rates(x)
             table = par.slope[:, places] * root[:, None] * size
             if not np.isfinite(table).all():
                 return None
-            step, _, rank, _ = np.linalg.lstsq(table, root * (quotes - par.rate), rcond=1e-12)
-            if rank < len(places):
+            if number == 0 and np.linalg.matrix_rank(table, rtol=1e-12) < len(places):
                 raise self._undetermined(table)
-            moved = np.zeros_like(x)
-            moved[places] = step * size
-            x = x + moved
-            length = np.abs(moved).max()
+            try:
+                step = np.linalg.solve(table.T @ table, table.T @ (root * (quotes - par.rate)))
+            except np.linalg.LinAlgError:
+                return None
+            x[places] += step * size
+            length = np.abs(step * size).max()
             if length < NEAR:
-                return np.asarray(x)
+                return x
             if not length < LONGEST_STEP:
                 return None
         return None
@@ -313,18 +316,11 @@ class CurveSet:
         places = self.grid.unknown
         par = self.instruments.par_rates(x)
         residuals, slope = quotes - par.rate, par.slope[:, places]
-        bend = self.instruments.curvature(par, self.weights * residuals)[np.ix_(places, places)]
+        bend = self.instruments.curvature(par, self.weights * residuals)
         made = slope.T @ (slope * self.weights[:, None]) - bend
-        size = self.grid.node_years()[places]
+        size = self.grid.node_years[places]
         inverse = np.linalg.inv(made * size * size[:, None]) * size * size[:, None]
         return slope, inverse, residuals
-
-    def _fit_step(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
-        """A step of Newton's method on the gradient of the sum of squares."""
-        slope, inverse, residuals = self._at_fit(x, quotes)
-        step = np.zeros_like(x)
-        step[self.grid.unknown] = inverse @ (slope.T @ (self.weights * residuals))
-        return step
 
     def correction(self, inverse: FloatArray, x: FloatArray, quotes: FloatArray) -> FloatArray:
         """A chord step from node values towards the solution, with slopes of another one.
@@ -336,17 +332,16 @@ class CurveSet:
         """
         if not self.fitted:
             return np.asarray(-(inverse @ self.instruments.value(x, quotes)))
-        par, places = self.instruments.par_rates(x), self.grid.unknown
-        step = np.zeros_like(x)
-        gradient = par.slope[:, places].T @ (self.weights * (quotes - par.rate))
-        step[places] = inverse @ gradient
+        gradient, step, places = np.empty_like(x), np.zeros_like(x), self.grid.unknown
+        fit_kernel.gradient(self.instruments.flat, self.weights, x, quotes, gradient)
+        step[places] = inverse @ gradient[places]
         return step
 
     def _start(self, quotes: FloatArray) -> FloatArray:
         """Each quote as if it were an annual zero rate."""
         if self.grid.has_layouts:
             return np.concatenate([self._start_of(nodes, quotes) for nodes in self.grid.curves])
-        return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years())
+        return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years)
 
     def _start_of(self, nodes: CurveNodes, quotes: FloatArray) -> FloatArray:
         """The same of one curve; between the days on which quotes end, linear in the rate."""

@@ -113,6 +113,7 @@ class Grid:
         """Number of nodes."""
         return self.offsets[-1]
 
+    @cached_property
     def node_years(self) -> FloatArray:
         """Time of every node from today, Act/365F; shape (nodes,)."""
         return np.asarray((self.node_days() - self.today) / YEAR)
@@ -152,7 +153,7 @@ class Grid:
     def zero_rates(self, x: FloatArray) -> FloatArray:
         """Continuous zero rate on the day on which every quote ends, at log node values ``x``."""
         if not self.has_layouts:
-            return np.asarray(-x / self.node_years())
+            return np.asarray(-x / self.node_years)
         curve = np.repeat(np.arange(len(self.curves)), [len(nodes) for nodes in self.curves])
         return np.asarray(
             -np.log(self.discount(self.tables(curve, self.key_days()), x)) / self.key_years()
@@ -171,7 +172,7 @@ class Grid:
                 ]
             )
         starts = self.offsets[:-1]
-        years, before, value = self.node_years(), np.zeros(self.size), np.zeros(self.size)
+        years, before, value = self.node_years, np.zeros(self.size), np.zeros(self.size)
         before[1:], value[1:] = years[:-1], x[:-1]
         before[starts] = value[starts] = 0.0
         return np.asarray((value - x) / (years - before))

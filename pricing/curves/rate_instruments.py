@@ -87,7 +87,7 @@ def compounded_convexity(volatility: float, start: float, end: float) -> float:
     ``s^2 (t^2 d / 2 + t d^2 + d^3 / 3)``, with ``t`` the start, ``d`` the length of the period in
     years and ``s`` the volatility. Source: T. S. Y. Ho and S.-B. Lee, 'Term Structure Movements
     and Pricing Interest Rate Contingent Claims', Journal of Finance 41 (1986); the integral is
-    checked against its sum over days in tests/pricing/test_curves_of_futures.py.
+    checked against its sum over days in tests/pricing/test_quotes_by_id.py.
     """
     length = end - start
     terms = start**2 * length / 2.0 + start * length**2 + length**3 / 3.0

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray
+from pricing.curves import fit_kernel
 from pricing.curves.curve_set import (
     LONGEST_STEP,
     MOST_STEPS,
@@ -85,37 +86,27 @@ def _fitted_columns(
     curves: CurveSet, solved: Solved, x: FloatArray, quotes: FloatArray
 ) -> SolvedColumns:
     """Least squares at many quote vectors, from nodes that are close to them; changes ``x``."""
+    rows = np.ascontiguousarray(x.T)
+    done = fit_kernel.chord(
+        curves.instruments.flat,
+        curves.weights,
+        solved.inverse,
+        curves.grid.unknown,
+        rows,
+        np.ascontiguousarray(quotes.T),
+        (BELOW_ROUNDING, AT_REST, SLOW, MOST_CHORD_STEPS),
+    )
     failures: dict[int, PricingError] = {}
-    for column in range(x.shape[1]):
-        wanted = np.ascontiguousarray(quotes[:, column])
-        found = _fitted_column(curves, solved, np.ascontiguousarray(x[:, column]), wanted)
-        if found is None:
-            try:
-                found = curves.solve(wanted).x
-            except PricingError as error:
-                failures[column] = error
-                found = np.full(len(x), np.nan)
-        x[:, column] = found
+    for column in np.flatnonzero(~done).tolist():
+        try:
+            rows[column] = curves.solve(np.ascontiguousarray(quotes[:, column])).x
+        except PricingError as error:
+            failures[column] = error
+            rows[column] = np.nan
+    x[:] = rows.T
     failures |= _wild(curves, x, quotes)
     x[:, list(failures)] = np.nan
     return SolvedColumns(x, failures)
-
-
-def _fitted_column(
-    curves: CurveSet, solved: Solved, x: FloatArray, quotes: FloatArray
-) -> FloatArray | None:
-    """Nodes at which the gradient of the sum of squares is 0; None where that does not converge."""
-    before = np.inf
-    for _ in range(MOST_CHORD_STEPS):
-        step = curves.correction(solved.inverse, x, quotes)
-        length = np.abs(step).max()
-        if not (length < BELOW_ROUNDING or length < SLOW * before):
-            return x if length < AT_REST and before < AT_REST else None
-        x = x + step
-        if length < BELOW_ROUNDING:
-            return x
-        before = length
-    return None
 
 
 def _by_chord(
@@ -195,7 +186,7 @@ def _forwards(grid: Grid, x: FloatArray) -> FloatArray:
     """Continuous forward rates from each node's predecessor to it; shape as ``x``."""
     if grid.has_layouts:
         return np.stack([grid.forwards(column) for column in x.T], axis=1)
-    years, starts = grid.node_years(), grid.offsets[:-1]
+    years, starts = grid.node_years, grid.offsets[:-1]
     since, before = np.zeros(len(years)), np.zeros_like(x)
     since[1:], before[1:] = years[:-1], x[:-1]
     since[starts], before[starts] = 0.0, 0.0
@@ -208,10 +199,10 @@ def values_at(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> tuple[Floa
     Returns:
         Per unit of notional, as ``Instruments.at``; shape (quotes, n) each.
     """
-    flat = curves.instruments.flat()
+    flat = curves.instruments.flat
     factor = discount_factors(flat.tables, x, None)
     value, by_quote = instrument_values(flat.flows, factor, quotes)
-    zero, years = flat.zero, curves.grid.node_years()
+    zero, years = flat.zero, curves.grid.node_years
     value[zero] = x[zero] + quotes[zero] * years[zero, None]
     by_quote[zero] = years[zero, None]
     if len(flat.linear):

@@ -114,7 +114,7 @@ def curves_of(rollup: Rollup, options: CurveOptions) -> FrameCurves:
         tenors.append(own)
         start += len(own)
     grid = Grid(today, tuple(nodes))
-    x = -np.array(rollup.zero_rates) * grid.node_years()
+    x = -np.array(rollup.zero_rates) * grid.node_years
     for node, offset in zip(nodes, grid.offsets, strict=False):
         if node.name in other:
             x[offset : offset + len(node)] = other[node.name].log_discount

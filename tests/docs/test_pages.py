@@ -20,6 +20,14 @@ CALL = re.compile(r"""env_\w+\(\s*["'](\w+)["'](?:, ([^,)]+))?""")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*?) \|", re.MULTILINE)
 
 
+PACKAGES = (
+    *("benchmarks", "client", "dashboard", "demo", "deploy", "devstack", "docs", "feedbridge"),
+    *("instruments", "ops", "pricing", "risk", "riskproject", "tests"),
+)
+NAMED = re.compile(rf"(?<![\w/.-])((?:{'|'.join(PACKAGES)})/[\w/.-]*\w\.(?:py|md|toml|lua|yaml))")
+CODE = sorted(file for name in PACKAGES for file in (ROOT / name).rglob("*.py"))
+
+
 def prose(page: Path) -> str:
     """The page without its blocks of code, in which a # begins a comment."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -44,6 +52,17 @@ def test_every_link_of_a_page_leads_to_a_file_and_heading(page):
         assert file.exists(), target
         if anchor:
             assert anchor[1:] in anchors(file), f"{target}{anchor}"
+
+
+def test_every_file_that_code_or_a_page_names_exists():
+    """CONTRIBUTING.md is left out: its recipes name files that are yet to be written."""
+    missing = {
+        (str(file.relative_to(ROOT)), name)
+        for file in (*CODE, *DOCUMENTS)
+        for name in NAMED.findall(file.read_text())
+        if not (ROOT / name).exists()
+    }
+    assert not missing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -69,7 +69,7 @@ def test_each_curve_reads_its_own_nodes() -> None:
     assert both.offsets == [0, 3, 6]
     assert factor(both, int(DAYS[1]), x, curve=0) == pytest.approx(np.exp(-0.07))
     assert factor(both, int(DAYS[1]), x, curve=1) == pytest.approx(np.exp(-0.14))
-    assert both.node_years().tolist() == [1.0, 2.0, 10.0] * 2
+    assert both.node_years.tolist() == [1.0, 2.0, 10.0] * 2
 
 
 def test_forwards_run_from_node_to_node_of_the_same_curve() -> None:

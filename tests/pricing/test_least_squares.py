@@ -256,6 +256,20 @@ def test_scenarios_solve_the_same_problem(moves, twist):
         assert np.abs(batch.x[:, place] - alone.x).max() < 1e-10
 
 
+def test_a_scenario_too_far_for_chord_steps_is_fitted_by_itself():
+    curves = curve_set()
+    found = curves.solve(curves.vector(QUOTES))
+    tilt = np.linspace(0.25, -0.2, len(found.quotes))
+    far = np.stack((found.quotes + tilt, found.quotes + ONE_BP), axis=1)
+    batch = solve_columns(curves, found, far)
+    assert not batch.failures
+    start = found.x + found.jacobian @ tilt
+    stepped = curves.shifted(found, tilt)
+    alone = curves.solve(np.ascontiguousarray(far[:, 0])).x
+    assert np.abs(stepped - alone).max() > 1e-6 < np.abs(start - alone).max()  # far indeed
+    assert np.abs(batch.x[:, 0] - alone).max() < 1e-10
+
+
 def test_small_moves_of_a_fit_are_those_of_fitting_again():
     curves = curve_set()
     quotes = curves.vector(QUOTES)

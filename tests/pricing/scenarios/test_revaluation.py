@@ -92,7 +92,7 @@ def test_zero_scenarios_equal_discount_factors_moved_by_hand(made):
             KeyRate(key.tenor, bp, "EUR", "EUR-GOVT") for key, bp in zip(keys, move_bp, strict=True)
         ),
     )
-    moves = moves_of([shock], "EUR", made.curves.keys, grid.node_years())
+    moves = moves_of([shock], "EUR", made.curves.keys, grid.node_years)
     found = revalue(made.ready, made.curves, made.solved, moves)
     log = -np.array(list(govt.values())) * times
 
@@ -125,7 +125,7 @@ def test_groups_are_the_sums_of_their_trades(made):
 def test_errors_of_delta_and_of_delta_gamma_have_slopes_two_and_three(made, space):
     sums = made.sums()
     shape = Scenario("s", space, (Points(("1Y", "30Y"), (10.0, 14.0)),))
-    unit = moves_of([shape], "EUR", made.curves.keys, made.curves.grid.node_years())
+    unit = moves_of([shape], "EUR", made.curves.keys, made.curves.grid.node_years)
     sizes = np.array([4.0, 8.0, 16.0, 32.0])
     moves = Moves(sizes[:, None] * unit.par, sizes[:, None] * unit.zero)
     truth = revalue(made.ready, made.curves, made.solved, moves).pnl
@@ -138,7 +138,7 @@ def test_errors_of_delta_and_of_delta_gamma_have_slopes_two_and_three(made, spac
 
 def test_the_supervisory_shocks_by_hand(made):
     """EU 2024/856, Annex, Part A: EUR 200, 250 and 100 bp."""
-    keys, years = made.curves.keys, made.curves.grid.node_years()
+    keys, years = made.curves.keys, made.curves.grid.node_years
     t = years[keys.index(("EUR-ESTR", "5Y"))]
     short, long = 250.0 * math.exp(-t / 4.0), 100.0 * (1.0 - math.exp(-t / 4.0))
     expected = {
@@ -160,7 +160,7 @@ def test_the_supervisory_shocks_by_hand(made):
 
 
 def test_every_plain_scenario_moves_the_book(made):
-    moves = moves_of(plain(), "EUR", made.curves.keys, made.curves.grid.node_years())
+    moves = moves_of(plain(), "EUR", made.curves.keys, made.curves.grid.node_years)
     found = revalue(made.ready, made.curves, made.solved, moves)
     assert np.isfinite(found.pnl).all()
     ten_years = np.abs(found.pnl[made.place("ois")])
@@ -190,6 +190,6 @@ def test_a_scenario_without_a_curve_is_missing_with_its_reason(made):
 
 
 def test_a_scenario_of_one_currency_leaves_the_others_as_they_are(made):
-    years = made.curves.grid.node_years()
+    years = made.curves.grid.node_years
     scenario = Scenario("usd", "par", (parallel(50.0, "USD"),))
     assert not moves_of([scenario], "EUR", made.curves.keys, years).par.any()

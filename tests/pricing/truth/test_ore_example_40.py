@@ -98,7 +98,7 @@ def expected(table: dict, name: str) -> list[float]:
 
 def zero_bumped(curves: CurveSet, solved: Solved) -> list[np.ndarray]:
     """Nodes with each key's zero rate 1 bp up, as ORE bumps."""
-    years = curves.grid.node_years()
+    years = curves.grid.node_years
     return [solved.x - t * ONE_BP * e for t, e in zip(years, np.eye(32), strict=True)]
 
 
