@@ -269,9 +269,31 @@ if not DEBUG and "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS='*' accepts every host name: list the hosts you serve"
     )
-CSRF_TRUSTED_ORIGINS = [
-    origin.strip() for origin in env_text("CSRF_TRUSTED_ORIGINS", "").split(",") if origin.strip()
-]
+
+
+def _origins(name: str, example: str) -> list[str]:
+    origins = [text.strip() for text in env_text(name, "").split(",") if text.strip()]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
+            raise ImproperlyConfigured(
+                f"{name}={origin!r}: write an origin as scheme and host, such as {example}"
+            )
+        if parts.scheme == "http" and not DEBUG and parts.hostname not in LOOPBACK_NAMES:
+            raise ImproperlyConfigured(
+                f"{name}={origin!r}: a page that comes unencrypted can be changed on its way:"
+                " use https in production"
+            )
+    return origins
+
+
+CSRF_TRUSTED_ORIGINS = _origins("CSRF_TRUSTED_ORIGINS", "https://risk.example.com")
+CORS_ALLOWED_ORIGINS = _origins("CORS_ALLOWED_ORIGINS", "https://addin.xlwings.org")
+# Pages of other origins read the API with a token of their own; cookies are not sent to them.
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS")
+CORS_ALLOW_HEADERS = ("accept", "authorization", "last-event-id", "x-request-id")
+CORS_EXPOSE_HEADERS = ("etag", "link", "retry-after", "x-request-id")
 
 
 def _dashboard_url() -> str:
@@ -340,10 +362,12 @@ INSTALLED_APPS = [
     "import_export",
     "simple_history",
     "axes",
+    "corsheaders",
 ]
 MIDDLEWARE = [
     "riskproject.web.request_id.request_id",  # first: every line below has the request's id
     "riskproject.web.input_limits.InputLimits",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

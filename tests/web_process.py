@@ -46,9 +46,12 @@ class Web:
     process: subprocess.Popen[bytes]
 
     def get(self, path: str, timeout_s: float = 20.0, **headers: str) -> Answer:
+        return self.call("GET", path, timeout_s, **headers)
+
+    def call(self, method: str, path: str, timeout_s: float = 20.0, **headers: str) -> Answer:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", path, headers=named)
+        connection.request(method, path, headers=named)
         response = connection.getresponse()
         text = response.read().decode()
         connection.close()

@@ -45,6 +45,13 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"SECRET_KEY_FILE": "no-such-file"}, "cannot be read"),
         ({"DATABASE_APP_PASSWORD_FILE": "none"}, "DATABASE_APP_PASSWORD_FILE='none' cannot be"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "*"}, "list the hosts you serve"),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS='*': write an origin as scheme and"),
+        ({"CSRF_TRUSTED_ORIGINS": "risk.example"}, "such as https://risk.example.com"),
+        ({"CORS_ALLOWED_ORIGINS": "https://x.example/page"}, "write an origin as scheme and host"),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "CORS_ALLOWED_ORIGINS": "http://x.example"},
+            "use https in production",
+        ),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "DATABASE_URL": "postgresql://u@db/x"}, "password"),
         ({"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "redis://redis/0"}, "password"),
         (
