@@ -178,7 +178,7 @@ def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(tr
 
 def send_odd_tasks(url: str) -> None:
     """A field that this release does not know, one that is missing, and a task of no release."""
-    app = Celery(broker=url)
+    app = Celery(broker=url, set_as_current=False)
     queue = Queue("sums", Exchange("sums", type="direct"), routing_key="sums")
     job = {
         "currency": "USD",

@@ -46,6 +46,7 @@ class Watch:
     def __init__(self, url: str, redis_kills: Callable[[], int]) -> None:
         """Start looking; ``redis_kills`` tells how often Redis may have lost its last writes."""
         self._redis_kills = redis_kills
+        self._gone = set[str]()
         self._forgiven = dict.fromkeys(CURRENCIES, redis_kills())
         self.client: Any = connect(url, timeout_s=1.0)
         self.new: deque[Seen] = deque()
@@ -86,7 +87,8 @@ class Watch:
             if number == self._numbers[name]:
                 continue
             self._numbers[name] = number
-            if not number:  # Redis has lost its data; what comes next must be higher all the same
+            if not number:  # Redis has lost its data; what comes next is as high all the same
+                self._gone.add(name)
                 continue
             self._fetch(name, number)
 
@@ -108,11 +110,11 @@ class Watch:
                 self.falls.append(f"{name} pointer {number} has no frame behind it")
             return
         seen = Seen(_rollup(rollup), _header(header), time.time_ns())
-        self._check_order(name, number)
         again = (name, number) in self._known
         digest = _digest(seen.rollup)
         if self._known.setdefault((name, number), digest) != digest:
             self.falls.append(f"{name} frame {number} with other numbers than before")
+        self._check_order(name, number)
         self.restored += again
         self.seen += not again
         if not again:
@@ -122,7 +124,10 @@ class Watch:
     def _check_order(self, name: str, number: int) -> None:
         """The pointer falls once for each time that Redis was killed, and rises from there."""
         before, self._shown[name] = self._shown[name], number
-        if number > before:
+        gone = name in self._gone
+        self._gone.discard(name)
+        # A task that was sent twice may publish its frame again: its numbers are compared above.
+        if number > before or (gone and number == before):
             return
         if self._forgiven[name] == self._redis_kills():
             self.falls.append(

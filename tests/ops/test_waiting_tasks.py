@@ -20,7 +20,7 @@ SUMS = "risk.workers.tasks.price_sums"
 @pytest.fixture
 def app(store_url: str, store: redis.Redis) -> Any:
     """The project's routes, to the store of the test."""
-    made = Celery("test", broker=store_url)
+    made = Celery("test", broker=store_url, set_as_current=False)
     made.config_from_object("django.conf:settings", namespace="CELERY")
     made.conf.broker_url = store_url
     yield made

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
@@ -40,9 +41,8 @@ def queue_left_out(
     for made in CACHES:
         made.cache_clear()
     monkeypatch.setattr(book_version, "ask_to_compile", lambda: None)
-    monkeypatch.setattr(
-        previewer.current_app, "send_task", lambda name, args, **_: TASKS[name](*args)
-    )
+    # Of every application: which one is current depends on the thread.
+    monkeypatch.setattr(Celery, "send_task", lambda _, name, args, **__: TASKS[name](*args))
     yield
     for made in CACHES:
         made.cache_clear()
