@@ -171,7 +171,7 @@ def _bonds(universe: list[sample_bonds.SampleBond]) -> dict[str, int]:
     rows = []
     for bond in (each for each in universe if each.code not in have):
         row = trade_repository.bond_row(bond.terms(), bond.code, is_sample=bond.is_sample)
-        row.issuer_id = issuers.get(bond.static.get("issuer"))
+        row.issuer_id = issuers.get(bond.static.get("issuer", ""))
         rows.append(row)
     bulk_create_with_history(rows, Bond, default_change_reason=REASON)
     if rows:
