@@ -15,6 +15,7 @@ COPY requirements.txt ./
 RUN pip install -r requirements.txt
 
 COPY manage.py flowerconfig.py ./
+COPY connections connections
 COPY riskproject riskproject
 COPY instruments instruments
 COPY pricing pricing

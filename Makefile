@@ -56,7 +56,7 @@ lock: ## Compile requirements*.in into requirements*.txt (UPGRADE=1 takes newer 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.txt -c requirements-servers.txt requirements-dev.in -o requirements-dev.txt
 
 BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
-	riskproject pricing instruments risk feedbridge dashboard ops demo devstack manage.py
+	connections riskproject pricing instruments risk feedbridge dashboard ops demo devstack manage.py
 
 demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself, REPLAY=0 for own ticks)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import redis
 
+from connections.redis_clients import place_of
 from dashboard.blotter import Trades, trades_of
 from dashboard.opening import FIRST_OF_BOOK, Opening, comparable, opening_line
 from dashboard.trades.value_history import Value, ValueHistory
@@ -164,9 +165,8 @@ class Reader:
 
     @property
     def where(self) -> str:
-        """Host and port, without the password."""
-        settings = self.client.connection_pool.connection_kwargs
-        return str(settings.get("path") or f"{settings.get('host')}:{settings.get('port')}")
+        """Where Redis is, without the password."""
+        return place_of(self.client)
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot at most FRESH_S old, or the last good one while Redis is down."""
@@ -233,9 +233,9 @@ class Reader:
         try:
             return self._read()
         except GONE as error:
-            down = f"Redis at {self.where} does not answer ({type(error).__name__})."
+            down = f"Redis ({self.where}) does not answer ({type(error).__name__})."
         except UNREADABLE as error:
-            down = f"Redis at {self.where} holds frames of another release: {error}"
+            down = f"Redis ({self.where}) holds frames of another release: {error}"
         return replace(self._snapshot, down=down)
 
     def _read(self) -> Snapshot:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from connections.redis_clients import FORM
 from dashboard import curves, detail, format, risk, theme
 from dashboard.access import auth
 from dashboard.access.desks import OwnDesks
@@ -35,7 +36,9 @@ NO_URL = (
     "**REDIS_URL is not set.** `make demo` sets it; by hand: "
     "`REDIS_URL=redis://127.0.0.1:6379/0 python -m streamlit run dashboard/app.py`"
 )
-BAD_URL = "**REDIS_URL is not a Redis URL.** It looks like `redis://:password@host:6379/0`."
+BAD_URL = (
+    f"**REDIS_URL is not a Redis URL.** It looks like `redis://:password@host:6379/0`, or `{FORM}`."
+)
 
 
 @st.cache_resource(show_spinner=False)

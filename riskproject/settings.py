@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Exchange, Queue
 
+from connections.redis_clients import FORM, ONE_SERVER, broker_of, read_sentinel
 from pricing.markets.loader import BadMarketFile
 
 try:
@@ -138,32 +139,54 @@ def _refuse_open_server(
         )
 
 
+def _database_hosts(places: str, options: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Return hosts and ports of ``host:5432,host:5432``; a socket's directory is an option."""
+    hosts: list[str] = []
+    ports: list[str] = []
+    for place in places.split(","):
+        found = urlsplit(f"//{place}")
+        try:
+            ports.append(str(found.port or ""))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"DATABASE_URL: the port is not a number from 1 to 65535 in {place!r}"
+            ) from None
+        hosts.append(unquote(found.hostname or ""))
+    if hosts == [""]:
+        return [options.pop("host", "")], ports
+    if not all(hosts):
+        raise ImproperlyConfigured("DATABASE_URL: a host between two commas has no name")
+    return hosts, ports
+
+
 def _database(url: str) -> dict[str, Any]:
     if not url:
         return {"ENGINE": "riskproject.nodatabase"}
     parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        raise ImproperlyConfigured("DATABASE_URL: the port is not a number") from None
     name = unquote(parts.path.lstrip("/"))
     if parts.scheme not in ("postgresql", "postgres") or not name:
         raise ImproperlyConfigured(
             "DATABASE_URL: use postgresql://user:password@host:5432/name (PostgreSQL only)"
         )
     options = dict(parse_qsl(parts.query))
-    host = unquote(parts.hostname or options.pop("host", ""))
+    hosts, ports = _database_hosts(parts.netloc.rpartition("@")[2], options)
     encrypted = options.get("sslmode") in ("require", "verify-ca", "verify-full")
-    _refuse_open_server(
-        "DATABASE_URL", host, parts.password, encrypted=encrypted, encrypt="?sslmode=verify-full"
-    )
+    for host in hosts:
+        _refuse_open_server(
+            *("DATABASE_URL", host, parts.password),
+            encrypted=encrypted,
+            encrypt="?sslmode=verify-full",
+        )
+    if len(hosts) > 1:
+        # A primary and its standbys: a standby answers too, and refuses every write.
+        options.setdefault("target_session_attrs", "read-write")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": host,
-        "PORT": str(port or ""),
+        "HOST": ",".join(hosts),
+        "PORT": ",".join(ports) if any(ports) else "",
         # Kept connections do not go with ASGI: threads come and go, connections would stay.
         "CONN_MAX_AGE": env_int("DATABASE_CONNECTION_MAX_AGE_S", 0),
         "CONN_HEALTH_CHECKS": True,
@@ -177,8 +200,12 @@ def _database(url: str) -> dict[str, Any]:
 
 def _redis_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured("REDIS_URL: use redis://:password@host:6379/0")
+    try:
+        by_sentinel = read_sentinel(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"REDIS_URL: {error}") from None
+    if by_sentinel is None and parts.scheme not in ONE_SERVER:
+        raise ImproperlyConfigured(f"REDIS_URL: use redis://:password@host:6379/0 or {FORM}")
     options = dict(parse_qsl(parts.query))
     blind: dict[str, tuple[str, ...]] = {
         "ssl_cert_reqs": ("none", "CERT_NONE", "optional", "CERT_OPTIONAL"),
@@ -190,6 +217,14 @@ def _redis_url(url: str) -> str:
                 f"REDIS_URL: {name}={options[name]} accepts any certificate: leave it out and "
                 "name the CA by ssl_ca_certs=/path/to/authority.pem"
             )
+    if by_sentinel is not None:
+        for host, _ in by_sentinel.sentinels:
+            _refuse_open_server(
+                *("REDIS_URL", host, by_sentinel.password),
+                encrypted=by_sentinel.tls,
+                encrypt="sentinels://",
+            )
+        return url
     encrypted = parts.scheme == "rediss"
     _refuse_open_server(
         "REDIS_URL", parts.hostname, parts.password, encrypted=encrypted, encrypt="rediss://"
@@ -208,6 +243,7 @@ DATABASE_ROLE_PASSWORDS = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = _redis_url(env_text("REDIS_URL", "redis://127.0.0.1:6379/0"))
+_sentinel = read_sentinel(REDIS_URL)
 KAFKA_BOOTSTRAP_SERVERS = env_text("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
 KAFKA_ACCESS = kafka_access.read(os.environ, production=not DEBUG)
 KAFKA_ACCESS.options_for(KAFKA_BOOTSTRAP_SERVERS)  # a road that is too open stops the start
@@ -482,6 +518,7 @@ LOGGING = logging_settings(
         str(DATABASES["default"].get("PASSWORD", "")),
         *DATABASE_ROLE_PASSWORDS.values(),
         password_of(REDIS_URL),
+        _sentinel.sentinel_login.get("password", "") if _sentinel else "",
         KAFKA_ACCESS.password,
         env_text("FLOWER_BASIC_AUTH", "").partition(":")[2],
     ),
@@ -591,15 +628,11 @@ LIMIT_WEBHOOK_SECRET = env_secret("LIMIT_WEBHOOK_SECRET")
 # correctness: the watchdog sends again what is missing, and every write is safe to run twice.
 
 
-def _broker_url(url: str) -> str:
-    """Redis options for kombu with certificate checks, which kombu 5.7 skips by default."""
-    if not url.startswith("rediss:") or "ssl_cert_reqs=" in url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
-
-
-CELERY_BROKER_URL = _broker_url(REDIS_URL)
+_broker = broker_of(REDIS_URL)
+CELERY_BROKER_URL = _broker.url
+CELERY_BROKER_USE_SSL = _broker.tls or False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_broker.options,
     # A dead worker's tasks are redelivered after this; it must exceed the tasks' time limit.
     "visibility_timeout": 5,
     # How often that is checked. By default it is every 100 s, whatever the timeout.

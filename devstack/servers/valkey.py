@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from connections.redis_clients import connect
 from devstack import redis_accounts
 from devstack.errors import StackError
 from devstack.packages import folder_of
@@ -56,8 +55,7 @@ def ask(url: str) -> str:
     """
     try:
         # redis-py tries ten times by itself; here one answer is wanted now.
-        retry = Retry(NoBackoff(), 0)
-        with redis.Redis.from_url(url, socket_timeout=2, retry=retry) as client:
+        with connect(url, retries=0) as client:
             client.ping()  # refused while it loads its data; INFO is answered
             info = client.info("server")
     except (redis.RedisError, ValueError) as error:

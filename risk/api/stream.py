@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
-import redis.asyncio
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -30,6 +29,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connections.redis_clients import connect_async
 from instruments import access
 from instruments.api.permissions import READS_MASTER
 from pricing.markets.conventions import CURRENCIES
@@ -238,7 +238,7 @@ async def stream(
 
     It ends early when the permission is revoked: a client that reconnects is told why.
     """
-    client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    client = connect_async(url)
     listener = client.pubsub(ignore_subscribe_messages=True)
     try:
         # Here all middleware has run, and this is still the thread in which it has run.

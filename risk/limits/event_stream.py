@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import redis.asyncio
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import StreamingHttpResponse
@@ -27,6 +26,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connections.redis_clients import connect_async
 from risk.api import parameters
 from risk.api.stream import (
     HEARTBEAT_S,
@@ -133,7 +133,7 @@ async def _stream(
     permission: Permission,
 ) -> AsyncIterator[bytes]:
     """Send events until the caller disconnects or ``STREAM_SECONDS`` are over."""
-    client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    client = connect_async(url)
     listener = client.pubsub(ignore_subscribe_messages=True)
     try:
         await in_a_thread(close_database_connections)

@@ -34,9 +34,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from connections.redis_clients import connect as connect
 from risk.store import result_log
 from risk.store.messages import FrameHeader
 from risk.store.result_log import Stream
@@ -104,21 +103,6 @@ class FrameNotice(msgspec.Struct, frozen=True):
 
     currency: str
     frame: int
-
-
-def connect(url: str, *, timeout_s: float = 2.0) -> redis.Redis:
-    """A client that fails fast: one quick retry, since every write is safe to run twice.
-
-    redis-py's own default retries ten times and blocks for seconds.
-    """
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        socket_keepalive=True,
-        health_check_interval=5,
-        retry=Retry(NoBackoff(), 1),
-    )
 
 
 def key(currency: str, *parts: object) -> str:

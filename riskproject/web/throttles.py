@@ -17,10 +17,10 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest
 from redis import RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from connections.redis_clients import connect
 
 log = logging.getLogger(__name__)
 MINUTE_S = 60
@@ -111,9 +111,4 @@ def address(request: HttpRequest | Request) -> str:
 
 @cache
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connect(url, timeout_s=TIMEOUT_S, retries=0)

@@ -77,7 +77,28 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs an account: set KAFKA_USERNAME"),
         ({"DATABASE_URL": "mysql://u:p@db/x"}, "PostgreSQL only"),
         ({"DATABASE_URL": "postgresql://u:p@db:port/x"}, "the port is not a number"),
+        ({"DATABASE_URL": "postgresql://u:p@db:5432,db2:99999/x"}, "to 65535 in 'db2:99999'"),
+        ({"DATABASE_URL": "postgresql://u:p@db,,db2/x"}, "a host between two commas has no name"),
+        (
+            {
+                "DEBUG": "False",
+                "SECRET_KEY": KEY,
+                "DATABASE_URL": "postgresql://u:p@localhost,db2/x",
+            },
+            "DATABASE_URL would send its password to db2 in the clear",
+        ),
         ({"REDIS_URL": "http://x"}, "REDIS_URL: use redis://"),
+        ({"REDIS_URL": "sentinel://s1:26379/0"}, "REDIS_URL: a Sentinel URL names hosts, a datab"),
+        ({"REDIS_URL": "sentinel://s1:x/0?master=m"}, "REDIS_URL: 's1:x' is not a host and a port"),
+        ({"REDIS_URL": "sentinel://s1/0?master=m&retries=9"}, "retries is not an option of a Sent"),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "sentinel://u:p@s1/0?master=m"},
+            "REDIS_URL would send its password to s1 in the clear: use sentinels://",
+        ),
+        (
+            {"DEBUG": "False", "SECRET_KEY": KEY, "REDIS_URL": "sentinels://s1/0?master=m"},
+            "REDIS_URL has no password, and s1 is not this machine",
+        ),
         ({"IBOR_COUPONS": "par"}, "use 'at_par' or 'indexed'"),
         ({"CURVE_INTERPOLATION": "USD-SOFR=cubic"}, "use CURVE=log_linear or"),
         ({"CURVE_INTERPOLATION": "USD-SOFRX=log_linear"}, "no curve 'USD-SOFRX'; curves: USD-GOVT"),
@@ -122,6 +143,30 @@ def test_a_role_s_password_is_read_from_its_variable_or_its_file(
         "risk_app": "from-the-file",
         "risk_readonly": "from-the-variable",
     }
+
+
+def test_a_database_of_several_hosts_is_the_one_of_them_that_takes_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISK_LOCAL_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@db1:5432,db2:5433/risk")
+    found = runpy.run_path(str(ROOT / "riskproject" / "settings.py"))["DATABASES"]["default"]
+    assert (found["HOST"], found["PORT"]) == ("db1,db2", "5432,5433")
+    assert found["OPTIONS"]["target_session_attrs"] == "read-write"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@db1/risk")
+    found = runpy.run_path(str(ROOT / "riskproject" / "settings.py"))["DATABASES"]["default"]
+    assert (found["HOST"], found["PORT"]) == ("db1", "")
+    assert "target_session_attrs" not in found["OPTIONS"]
+
+
+def test_the_passwords_of_redis_and_of_sentinel_are_kept_out_of_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISK_LOCAL_DIR", str(tmp_path))
+    url = "sentinel://u:of-redis@s1,s2/0?master=m&sentinel_password=of-sentinel"
+    monkeypatch.setenv("REDIS_URL", url)
+    found = runpy.run_path(str(ROOT / "riskproject" / "settings.py"))["LOGGING"]
+    assert {"of-redis", "of-sentinel"} <= set(found["formatters"]["ours"]["secrets"])
 
 
 def test_a_refusal_ends_a_command_with_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Make clients of servers from their URLs; imports nothing of the project."""
