@@ -78,17 +78,18 @@ class System:
             self.environment["DATABASE_URL"] = url_as(url, APP, password)
 
     def start(
-        self, name: str, *command: str, kind: str = "", **variables: str
+        self, name: str, *command: str, kind: str = "", cwd: Path = ROOT, **variables: str
     ) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own; it ends with the thread that started it.
 
-        ``kind`` is its name in the Procfile: with the servers' accounts of that process.
+        ``kind`` is its name in the Procfile: with the servers' accounts of that process. ``cwd`` is
+        another checkout of the project, for another release.
         """
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 through_launcher(list(command), signal.SIGTERM),
                 env=own_urls(kind or name, self.environment) | variables,
-                cwd=ROOT,
+                cwd=cwd,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -103,6 +104,7 @@ class System:
         processes: int,
         app: str = "riskproject",
         runner: str = "celery",
+        cwd: Path = ROOT,
         **variables: str,
     ) -> None:
         self.start(
@@ -112,15 +114,22 @@ class System:
             *("--queues", queue, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("-O", "fair", "--without-mingle", "--without-gossip", "--loglevel", "INFO"),
             kind={"compile": "compiler", "preview": "previewer"}.get(queue, "sums"),
+            cwd=cwd,
             **variables,
         )
 
     def start_bridge(
-        self, name: str = "bridge", *options: str, start: str = "latest", **variables: str
+        self,
+        name: str = "bridge",
+        *options: str,
+        start: str = "latest",
+        cwd: Path = ROOT,
+        **variables: str,
     ) -> None:
         group = self.environment["E2E_GROUP"]
         command = (sys.executable, "manage.py", "runbridge", "--group", group, "--start", start)
-        self.start(name, *command, "--instance", name, *options, kind="bridge", **variables)
+        command = (*command, "--instance", name, *options)
+        self.start(name, *command, kind="bridge", cwd=cwd, **variables)
 
     def start_web(self) -> None:
         command = (sys.executable, "-m", "riskproject.web_server")

@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 from feedbridge.kafka.topics import FX_TICKS, YIELD_CURVE_TICKS
 from risk.store.frames import Frames, connect
 from risk.store.heartbeats import BridgePulse, alive, alive_workers
-from tests.e2e.system import System, _free_port
+from tests.e2e.system import ROOT, System, _free_port
 from tests.faults.orders import ORDERS, RUNNING
 from tests.faults.servers import Servers
 
@@ -41,12 +41,14 @@ TAMPERED = "tests.faults.tampered"
 class Plant:
     """The system under fire. All processes end with the thread that made it."""
 
-    def __init__(self, base: Path, trades: int = TRADES) -> None:
+    def __init__(
+        self, base: Path, trades: int = TRADES, servers: Callable[[Path], Servers] = Servers
+    ) -> None:
         """Start everything and wait until ticks will be priced."""
         began = time.monotonic()
         self.started_ns: dict[str, int] = {}
         self.behind_proxy: dict[str, dict[str, str]] = {}
-        self.servers = Servers(base)
+        self.servers = servers(base)
         self.system: System
         try:
             self._start(trades)
@@ -96,9 +98,11 @@ class Plant:
         queue = QUEUES[name]
         self.system.start_worker(name, queue, 1, app=TAMPERED, FAULT_WORKER=name, **variables)
 
-    def start_bridge(self, name: str = "bridge", *options: str, **variables: str) -> None:
+    def start_bridge(
+        self, name: str = "bridge", *options: str, cwd: Path = ROOT, **variables: str
+    ) -> None:
         """A bridge that reads on from what the group has committed."""
-        self.system.start_bridge(name, *options, start="earliest", **variables)
+        self.system.start_bridge(name, *options, start="earliest", cwd=cwd, **variables)
 
     def heal(self) -> None:
         """Thaw what is frozen, start what is dead; end what is of one fault alone."""
