@@ -16,13 +16,16 @@ PAGE = Path(__file__).with_name("reliability.md")
 REPORT = Path(".local/test-faults.json")
 SOAKS = Path(".local/soak")
 EDGES_MS = (250, 500, 1000, 2000, 5000, 15_000)
+OTHERS = {"failover": ("F29", "F30", "F31")}
+"""Faults with a table of their own, by its mark: planned work and servers that fail over."""
+
 HEAD = ("fault", "done", "recovery ms: median / worst", "aim ms", "held", "verdict")
 
 
-def rows(report: dict[str, Any]) -> list[str]:
-    """The table, a row for each fault that was tried."""
+def rows(faults: list[dict[str, Any]]) -> list[str]:
+    """A table with a row for each fault that was tried."""
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
-    for fault in report["faults"]:
+    for fault in faults:
         aim = fault["budget_ms"]
         notes = "".join(f"<br>{note}" for note in fault["notes"])
         cells = [
@@ -44,8 +47,14 @@ def _taken(recovery_ms: list[float]) -> str:
 
 
 def faults(report: dict[str, Any]) -> str:
-    """The table, and where it was made."""
-    return "\n".join([f"Seed {report['seed']}, {report['broker']}.", "", *rows(report)])
+    """The table of the faults of single servers, and where it was made."""
+    first = _left_over(report)
+    return "\n".join([f"Seed {report['seed']}, {report['broker']}.", "", *rows(first)])
+
+
+def _left_over(report: dict[str, Any]) -> list[dict[str, Any]]:
+    others = {name for names in OTHERS.values() for name in names}
+    return [fault for fault in report["faults"] if fault["fault"] not in others]
 
 
 def soak(report: dict[str, Any]) -> str:
@@ -100,11 +109,20 @@ def put(page: str, mark: str, text: str) -> str:
 
 
 def main(words: list[str]) -> None:
-    """Write the page from both reports: those named, or the newest."""
+    """Write the tables for which the two reports have something: those named, or the newest.
+
+    A report of `make faults FAULT=F31` changes the table with F31, and no other.
+    """
     found = [*words, *map(str, [REPORT, *sorted(SOAKS.glob("soak-*.json"))[-1:]][len(words) :])]
+    report = json.loads(Path(found[0]).read_text())
     page = PAGE.read_text()
-    for mark, made, file in zip(("measured", "soak"), (faults, soak), found, strict=False):
-        page = put(page, mark, made(json.loads(Path(file).read_text())))
+    if _left_over(report):
+        page = put(page, "measured", faults(report))
+    for mark, names in OTHERS.items():
+        if found_rows := [fault for fault in report["faults"] if fault["fault"] in names]:
+            page = put(page, mark, "\n".join(rows(found_rows)))
+    for file in found[1:]:
+        page = put(page, "soak", soak(json.loads(Path(file).read_text())))
     PAGE.write_text(page)
 
 

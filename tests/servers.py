@@ -29,7 +29,10 @@ PROCESS = os.environ.get("PYTEST_XDIST_WORKER")
 if PROCESS:
     BASE = BASE.with_name(f"{BASE.name}-{PROCESS}")
 
-NEED_NO_SERVERS = ("tests/pricing", "tests/benchmarks", "tests/deploy", "tests/connections")
+NEED_NO_SERVERS = (
+    *("tests/pricing", "tests/benchmarks", "tests/deploy", "tests/connections"),
+    "tests/faults/test_failover.py",
+)
 TOGETHER = ("tests/faults/", "tests/risk/api/")
 """Folders whose tests share what takes long to start, so one process of a run has them all."""
 

@@ -20,6 +20,7 @@ from devstack.servers.kafka_libs import kafka_libs
 from devstack.servers.tansu import Tansu
 from devstack.stack import Stack, say_on_stderr
 from tests.faults.proxy import Proxy
+from tests.sentinels import ReplicatedRedis
 
 
 class TwoDoorKafka(Kafka):
@@ -124,3 +125,28 @@ class Servers:
         if (proxy := getattr(self, "kafka", None)) and isinstance(proxy, TwoDoorKafka):
             proxy.proxy.close()
         self.stack.stop()
+
+
+class SentinelServers(Servers):
+    """Servers whose Redis has a replica and three Sentinels; all URLs are Sentinel's."""
+
+    replicated: ReplicatedRedis
+
+    def start(self) -> dict[str, str]:
+        """Start all; returns the variables, with URLs of Sentinel in place of Redis's."""
+        urls = super().start()
+        self.replicated = ReplicatedRedis(self.stack, urls["REDIS_URL"])
+        self.replicated.start()
+        by_sentinel = self.replicated.by_sentinel
+        return {n: by_sentinel(u) if u.startswith("redis:") else u for n, u in urls.items()}
+
+    def kill_primary(self) -> int:
+        """SIGKILL the primary of Redis, and with it what its replica has not got; its port."""
+        self.redis_kills += 1
+        return self.replicated.kill_primary()
+
+    def stop(self) -> None:
+        """Stop all."""
+        if hasattr(self, "replicated"):
+            self.replicated.stop()
+        super().stop()
