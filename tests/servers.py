@@ -31,7 +31,7 @@ if PROCESS:
 
 NEED_NO_SERVERS = (
     *("tests/pricing", "tests/benchmarks", "tests/deploy", "tests/connections"),
-    "tests/faults/test_failover.py",
+    *("tests/faults/test_failover.py", "tests/faults/test_releases.py"),
 )
 TOGETHER = ("tests/faults/", "tests/risk/api/")
 """Folders whose tests share what takes long to start, so one process of a run has them all."""

@@ -162,7 +162,7 @@ def test_a_rolling_update_from_the_release_before(restored: Trial, checkout: Pat
 @pytest.mark.fault("F30", budget_ms=3000)
 @pytest.mark.faults_long
 def test_a_worker_that_is_told_to_stop_finishes_its_task_and_another_joins(trial: Trial):
-    """SIGTERM to a worker in the middle of a task: the task is finished, and nothing sent again."""
+    """SIGTERM to the only worker of the sums in its task: the task is finished before it ends."""
     plant, (leaving, other) = trial.plant, WORKERS
     with trial.stream(every_s=0.3):
         plant.end(other)  # one worker left: what follows is nobody else's work
