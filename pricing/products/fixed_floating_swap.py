@@ -176,11 +176,10 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
             reason = "leave it empty: an average does not compound"
             raise BadInput("compounding_method", method, reason)
         if index.kind == "overnight":
-            moved = self.lockout_days or (self.lookback_days and not self.observation_shift)
-            if method == "flat" and moved:
+            if method == "flat" and self.lookback_days and not self.observation_shift:
                 reason = (
-                    "a flat spread on fixings that count for days that are not their own is not "
-                    "priced; allowed: straight, spread_exclusive, or lookback_days with "
+                    "a flat spread on fixings of a lookback that count for days that are not their "
+                    "own is not priced; allowed: straight, spread_exclusive, or lookback_days with "
                     "observation_shift"
                 )
                 raise BadInput("compounding_method", method, reason)

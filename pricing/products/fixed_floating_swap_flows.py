@@ -398,9 +398,11 @@ def _floating_rows(
         return compounded_rows(*coupon)
     rows = compounded_rows(*coupon, spread if method == "straight" else 0.0)
     rows = [row._replace(amount=0.0) for row in rows]
-    if method == "flat":
+    if method == "flat" and spread:
         rows += [
-            row._replace(scale=row.scale * spread, amount=row.amount * spread)
+            row._replace(
+                scale=row.scale * spread, accrued=row.accrued * spread, amount=row.amount * spread
+            )
             for row in flat_spread_rows(*coupon)
         ]
     return rows

@@ -335,7 +335,7 @@ def variants(draw, currency: str, today: dt.date, number: int) -> SwapTerms:
                 [
                     *(averaged, shifted, late, locked, straight, flat, late | locked),
                     *(averaged | late, averaged | locked, shifted | locked, shifted | straight),
-                    *(shifted | flat, late | locked | straight),
+                    *(shifted | flat, late | locked | straight, locked | flat),
                 ]
             )
         )

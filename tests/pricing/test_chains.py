@@ -26,6 +26,7 @@ KINDS = {
     "lookback": {"lookback_days": 2},
     "lockout": {"lockout_days": 3, "spread_bp": 9.0},
     "straight": {"compounding_method": "straight", "spread_bp": 60.0},
+    "flat": {"compounding_method": "flat", "spread_bp": 60.0, "lockout_days": 3},
     "both": {"lookback_days": 5, "lockout_days": 2, "notional_schedule": [8e5, 0.0, 3e5]},
 }
 
@@ -69,10 +70,10 @@ def test_days_that_telescope_are_one_link():
 
 
 def test_trades_and_groups_share_their_factors():
-    """Eight trades of four kinds in three books: factors are those of one trade of each kind."""
+    """Ten trades of five kinds in three books: factors are those of one trade of each kind."""
     made = market(all_kinds())
     netted = merge([net(dated, made.curves.names) for dated in made.blocks])
-    alone = market(all_kinds()[:4])
+    alone = market(all_kinds()[: len(KINDS)])
     own = merge([net(dated, alone.curves.names) for dated in alone.blocks])
     assert netted.chains.name.tolist() == own.chains.name.tolist()
     assert len(netted.chains.group) > len(own.chains.group)

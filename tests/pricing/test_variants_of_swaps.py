@@ -86,6 +86,14 @@ CHAINS = {
         **{"spread_bp": -45.0, "compounding_method": "flat"},
         **{"lookback_days": 5, "observation_shift": True},
     },
+    "flat lockout": {
+        **{"spread_bp": 85.0, "compounding_method": "flat"},
+        "lockout_days": 3,
+    },
+    "flat shift and lockout": {
+        **{"spread_bp": -45.0, "compounding_method": "flat", "lockout_days": 2},
+        **{"lookback_days": 3, "observation_shift": True, "notional_schedule": [9e5, 0.0, 3e5]},
+    },
     "late average": {"overnight_method": "averaged", "lookback_days": 5, "spread_bp": 3.0},
     "locked average": {"overnight_method": "averaged", "lockout_days": 3, "spread_bp": 3.0},
     "stepped lookback": {"lookback_days": 2, "notional_schedule": [9e5, 8e5, 3e5]},

@@ -208,16 +208,20 @@ def flat_spread_rows(
     """A spread of one that is paid on each day and grows to the end without the spread itself.
 
     ISDA, 2006 Definitions, section 6.3 (flat compounding), with days as compounding periods. The
-    growth from a day to the end telescopes. Arguments as ``compounded_rows``.
+    growth from a day to the end telescopes, or is a chain where fixings of a lockout are left in
+    it. Arguments as ``compounded_rows``.
     """
-    start, end = observed_period(index, period, observing)
-    days = _fixing_days(index.name, (start, end))
-    scale = accrued / years(index.day_count, start, end)
+    scale = accrued / years(index.day_count, *observed_period(index, period, observing))
+    observed, year = observations(index, period, observing), vocabulary.YEAR_DAYS[index.day_count]
     rows: list[Row] = []
-    for first, last in itertools.pairwise(days):
-        paid = scale * years(index.day_count, first, last)
-        # The last one has nothing to grow: its growth runs from the end to itself.
-        rows.append(Row(OVERNIGHT, 1, 0, 0, pay, last, end, last, scale=paid, amount=paid))
+    for number, each in enumerate(observed, start=1):
+        paid, rest = scale * each.days / year, observed[number:]
+        if observing.telescopes or not rest:
+            # The last one has nothing to grow: its growth runs from the end to itself.
+            first, end = each.end, observed[-1].end
+            rows.append(Row(OVERNIGHT, 1, 0, 0, pay, first, end, first, scale=paid, amount=paid))
+        else:
+            rows += chain_rows(index, rest, paid, paid, pay)
     return rows
 
 

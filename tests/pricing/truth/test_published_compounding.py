@@ -162,3 +162,50 @@ def test_a_flat_spread_by_hand():
         / 31
     )
     assert found < straight
+
+
+@pytest.mark.parametrize("today", ["2021-11-19", "2021-11-15"])
+def test_a_flat_spread_with_a_lockout_by_hand(today):
+    """The last three days repeat the fixing of 12 November, also in what each spread grows by."""
+    known = fixings(2021, OCTOBER_2021)
+    days = [*known["SOFR"], dt.date(2021, 11, 18)]
+    rates = [known["SOFR"][day] for day in days[:-1]]
+    rates[-3:] = [rates[-4]] * 3
+    spread, flat, grown = 0.0085, 0.0, 1.0
+    for (first, last), fixing in reversed(list(zip(itertools.pairwise(days), rates, strict=True))):
+        years = (last - first).days / 360
+        flat += spread * years * grown
+        grown *= 1.0 + fixing * years
+    # On 15 November nothing is left to be forecast: later fixings do not count.
+    found = rate(
+        *("2021-10-18", "2021-11-18"),
+        today=today,
+        known={"SOFR": {day: r for day, r in known["SOFR"].items() if day < days[-4]}},
+        spread_bp=85.0,
+        compounding_method="flat",
+        lockout_days=3,
+    )
+    assert found == pytest.approx((grown - 1.0 + flat) * 360 / 31, abs=1e-14)
+
+
+def test_a_flat_spread_with_a_lockout_on_forecasts_by_hand():
+    """The spread of each day grows on the curve to 11 July, then as the lockout says."""
+    days = [dt.date(2019, 7, day) for day in (1, 2, 3, 5, 8, 9, 10, 11, 12, 15)]
+    spread, fixing = 0.0085, (math.exp(0.025 / 360) - 1.0) * 360
+    last = (1 + fixing / 360) * (1 + fixing * 3 / 360)  # 11 and 12 July repeat 10 July
+
+    def grows(day: dt.date) -> float:
+        if day >= dt.date(2019, 7, 12):
+            return 1.0 if day.day == 15 else 1 + fixing * 3 / 360
+        return math.exp(0.025 * (11 - day.day) / 360) * last
+
+    paid = sum(spread * (b - a).days / 360 * grows(b) for a, b in itertools.pairwise(days))
+    found = rate(
+        *("2019-07-01", "2019-07-15"),
+        today="2019-03-12",
+        flat=0.025,
+        lockout_days=2,
+        spread_bp=85.0,
+        compounding_method="flat",
+    )
+    assert found == pytest.approx((grows(days[0]) - 1.0 + paid) * 360 / 14, abs=1e-13)
