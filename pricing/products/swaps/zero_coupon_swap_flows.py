@@ -16,6 +16,7 @@ from pricing.products.cash_flows import COMPOUNDED, FLOW, OVERNIGHT, Row
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
 from pricing.products.period_rows import payment_day, years
 from pricing.products.schedules import given_or, known_curve, ql_of_day, roll, to_ql
+from pricing.products.swaps.compounding import Compounding, ibor_chain_rows
 from pricing.products.swaps.legs import FloatingLeg, make_schedule, off_fixing_days
 from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms, check_zero_coupon_swap
 from pricing.products.templates import Scaling, Template, as_bytes
@@ -118,9 +119,17 @@ def fixed_payment(swap: ZeroCouponSwap) -> FixedPayment:
     return FixedPayment(factor - 1.0, slope, spans)
 
 
-def _floating_rows(swap: ZeroCouponSwap) -> list[Row]:
-    """The floating leg of one unit of notional."""
+def _floating_rows(swap: ZeroCouponSwap, *, indexed: bool) -> list[Row]:
+    """The floating leg of one unit of notional.
+
+    Coupons at par each grow over their own period, so that they telescope. Indexed ones grow over
+    the index's own, which leaves gaps: they are a chain.
+    """
     leg, terms = swap.floating, swap.terms
+    if indexed and leg.index.kind == "ibor":
+        pay = payment_day(leg.rules, leg.schedule(terms).days[-1])
+        plain = Compounding("spread_exclusive", 0.0)
+        return ibor_chain_rows(leg.index, leg.periods(terms), pay, plain, indexed=True)
     coupons = leg.rows(terms, place=0, leg=1, indexed=False)
     first, last = coupons[0], coupons[-1]
     whole = Row(
@@ -145,12 +154,11 @@ def _floating_rows(swap: ZeroCouponSwap) -> list[Row]:
 def make_template(terms: ZeroCouponSwapTerms, *, indexed: bool) -> Template:
     """Make both payments of one unit of notional, received; see ``flows.ProductFlows``.
 
-    Coupons that compound are at par: each grows over its own period, so that they telescope. In
-    ``accrued`` of fixed flows are the years of ``FixedPayment.spans``, which the par rate needs: of
-    the payment, or where the rate compounds of a flow of no amount for each period.
+    In ``accrued`` of fixed flows are the years of ``FixedPayment.spans``, which the par rate needs:
+    of the payment, or where the rate compounds of a flow of no amount for each period.
     """
     swap = resolve_zero_coupon_swap(terms)
-    fixed, floating = fixed_payment(swap), _floating_rows(swap)
+    fixed, floating = fixed_payment(swap), _floating_rows(swap, indexed=indexed)
     pay, whole = floating[0].pay, Row(amount=fixed.amount, unit=fixed.slope)
     if terms.fixed_frequency is None:
         rows = [whole._replace(pay=pay, accrued=fixed.spans[0]), *floating]
@@ -177,7 +185,7 @@ def instrument(terms: ZeroCouponSwapTerms, market: InstrumentMarket) -> Instrume
     swap = resolve_zero_coupon_swap(terms)
     discount = market.handle(swap.discount_curve)
     forecast = market.handle(swap.floating.forecast_curve)
-    leg = swap.floating.by_quantlib(terms, 1.0, 0.0, forecast, indexed=False)
+    leg = swap.floating.by_quantlib(terms, 1.0, 0.0, forecast, indexed=market.indexed)
     coupons = [ql.as_floating_rate_coupon(flow) for flow in leg]
     paid = ql_of_day(payment_day(swap.floating.rules, swap.floating.schedule(terms).days[-1]))
     (fixed, slope, _), size = fixed_payment(swap), swap.sign * terms.notional

@@ -13,6 +13,7 @@ import QuantLib as ql
 
 from pricing import kernel
 from pricing.markets.calendars import day_of
+from pricing.measures.delivery.choice import flows_to_price
 from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_trade
@@ -90,4 +91,6 @@ def value(terms: Terms, *, indexed: bool = True) -> float:
         factor(names[curve], day)
         for curve, day in zip(made.point_curve, made.point_day, strict=True)
     ]
-    return float(kernel.value(made.flows, np.array(discount))[0])
+    factors = np.array(discount)
+    flows = flows_to_price(made.flows, made.deliveries, made.chains, factors)
+    return float(kernel.value(flows, factors)[0])
