@@ -167,16 +167,20 @@ def _futures() -> list[Terms]:
             contract=contract,
             contracts=contracts,
             trade_price=price,
-            convexity_bp=convexity_bp,
+            **convexity,
         )
-        for number, book, contract, contracts, price, convexity_bp in (
-            (1, "USD-SWAPS", "SR3H26", 500, 96.215, 0.0),
-            (2, "USD-SWAPS", "SR3Z26", -750, 96.48, 0.4),
-            (3, "USD-CLIENTS", "SR1J26", 120, 96.115, 0.0),
-            (4, "EUR-SWAPS", "ER3M26", -400, 98.135, 0.1),
-            (5, "GBP-SWAPS", "SO3U26", 300, 96.36, 0.3),
+        for number, book, contract, contracts, price, convexity in (
+            (1, "USD-SWAPS", "SR3H26", 500, 96.215, {}),
+            (2, "USD-SWAPS", "SR3Z26", -750, 96.48, _MODEL),
+            (3, "USD-CLIENTS", "SR1J26", 120, 96.115, _MODEL),
+            (4, "EUR-SWAPS", "ER3M26", -400, 98.135, {"convexity_bp": 0.1}),
+            (5, "GBP-SWAPS", "SO3U26", 300, 96.36, {"convexity_bp": 0.3}),
         )
     ]
+
+
+_MODEL = {"volatility_bp": 95.0, "mean_reversion": 0.03}
+"""Of the short rate of the dollar: the convexity of two futures."""
 
 
 _BASKETS = {

@@ -185,7 +185,10 @@ class InterestRateFutureAdmin(TradeAdmin):
     )
     fieldsets = (
         (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
-        ("Terms", {"fields": (("contracts", "trade_price"), ("convexity_bp", "forecast_curve"))}),
+        ("Terms", {"fields": (
+            ("contracts", "trade_price"), ("convexity_bp", "forecast_curve"),
+            ("volatility_bp", "mean_reversion"),
+        )}),
         FEES,
         ("Contract", {"fields": (("tick_value", "last_trading_date", "settlement_date"),)}),
         ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),

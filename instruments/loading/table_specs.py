@@ -307,7 +307,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 key=("trade_id",),
                 fields=(
                     *("trade_id", "contract", "contracts", "trade_price", "book", "status"),
-                    *("convexity_bp", "forecast_curve", *FEES),
+                    *("convexity_bp", "volatility_bp", "mean_reversion", "forecast_curve", *FEES),
                 ),
                 meanings={
                     **TRADE,

@@ -30,6 +30,7 @@ from pricing.measures.compounding.chains import (
     place_chains,
 )
 from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, deliveries_of
+from pricing.measures.hull_white import compounded_exponent, growth_exponent
 from pricing.products.cash_flows import (
     CHAINED,
     COMPOUNDED,
@@ -38,6 +39,7 @@ from pricing.products.cash_flows import (
     FIXED,
     IBOR,
     LINK,
+    MODEL,
     NEVER,
     NO_CURVE,
     OVERNIGHT,
@@ -223,6 +225,7 @@ def paid_between(block: FlowBlock, after: int, fixings: Histories) -> PaidFlows:
     flows, trade = block.flows, block.trade_of_flow
     last = last_days(flows)
     rows: IntArray = np.flatnonzero((last > after) & (last <= fixings.today))
+    rows = rows[flows["kind"][rows] != MODEL]
     delivered = rows[flows["kind"][rows] == DELIVERED]
     for row in delivered:
         date = date_of(flows["end"][row]).isoformat()
@@ -348,7 +351,7 @@ def _columns(
     flows = block.flows
     # Field by field: numpy copies whole records four times slower.
     kind = flows["kind"][rows]
-    pays = (kind != COMPOUNDED) | (flows["scale"][rows] != 0.0)
+    pays = ((kind != COMPOUNDED) | (flows["scale"][rows] != 0.0)) & (kind != MODEL)
     fixed, floating = rows[kind == FIXED], rows[(kind != FIXED) & pays]
     fixed_trade, float_trade = trade[fixed], trade[floating]
     paid, float_paid = (_pay_days(flows, some, today) for some in (fixed, floating))
@@ -371,6 +374,7 @@ def _columns(
         alpha[chains.flow] = alpha[chains.link] = beta[chains.link] = 0.0
         start[chains.flow] = end[chains.flow] = float_paid[chains.flow]
     _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
+    alpha *= _convexity(block, floating, float_trade, today, start, end)
     delivered = np.flatnonzero(flows["kind"][floating] == DELIVERED)
     of_bonds = floating[delivered]
     beta[delivered] = 0.0
@@ -392,6 +396,47 @@ def _columns(
         deliveries_of(delivered, float_trade[delivered], flows["fixing"][of_bonds]),
         chains,
     )
+
+
+def _convexity(
+    block: FlowBlock,
+    floating: IntArray,
+    float_trade: IntArray,
+    today: int,
+    start: IntArray,
+    end: IntArray,
+) -> FloatArray | float:
+    """What the models of futures make of the growth of floating flows; 1 where there is none.
+
+    Args:
+        block: Compiled trades.
+        floating: Rows of the flows.
+        float_trade: The trade of each.
+        today: Day number of the valuation date.
+        start: Day number of the start of what is not known of each growth.
+        end: Day number of its end.
+    """
+    flows = block.flows
+    models = np.flatnonzero(flows["kind"] == MODEL)
+    if not len(models):
+        return 1.0
+    mean_reversion, volatility = np.zeros(len(block)), np.zeros(len(block))
+    of_trade = np.searchsorted(block.ptr, models, side="right") - 1
+    mean_reversion[of_trade] = flows["accrued"][models] / flows["scale"][models]
+    volatility[of_trade] = flows["unit"][models] / flows["scale"][models]
+    found = np.zeros(len(floating))
+    kind = flows["kind"][floating]
+    for some, exponent in ((IBOR, growth_exponent), (OVERNIGHT, compounded_exponent)):
+        mine = np.flatnonzero((kind == some) & (volatility[float_trade] != 0.0))
+        days = [start[mine], end[mine]]
+        if some == IBOR:
+            days.insert(0, np.maximum(flows["fixing"][floating[mine]].astype(np.int64), today))
+        found[mine] = exponent(
+            *((each - today) / YEAR for each in days),
+            mean_reversion=mean_reversion[float_trade[mine]],
+            volatility=volatility[float_trade[mine]],
+        )
+    return np.asarray(np.exp(found))
 
 
 def _pay_days(flows: RecordArray, rows: IntArray, today: int) -> IntArray:
@@ -460,7 +505,7 @@ def _running(
 ) -> _Running:
     """The floating flows among the rows whose fixing has begun; trades that lack one fail."""
     fields = block.flows
-    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED, CHAINED, LINK))
+    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED, CHAINED, LINK, MODEL))
     begun = rows[(fields["fixing"][rows] <= fixings.today) & fixes]
     flows, owner = fields[begun], trade[begun]
     found = _Running(

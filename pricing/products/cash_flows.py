@@ -18,7 +18,7 @@ from pricing.arrays import FloatArray, IntArray, RecordArray
 from pricing.errors import BadInput
 from pricing.headlines import UNKNOWN, Headline, Headlines
 
-FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK = range(8)
+FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK, MODEL = range(9)
 """What a flow pays.
 
 - FIXED: ``amount``. ``accrued`` may have years times notional, from which par rates are made.
@@ -39,6 +39,9 @@ FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK =
   the chain, ``scale`` is N w, ``unit`` N a, and ``accrued`` N w t, t being the years of the index's
   own period: a fixing L makes it 1 + w t L + a. Where ``accrued`` is 0, w is 1 and the link
   telescopes over all overnight fixings from ``start`` to ``end``.
+- MODEL: nothing. It says the model of the convexity of the trade's flows of kind IBOR and
+  OVERNIGHT (``measures/hull_white.py``): ``accrued`` is ``scale`` times the mean reversion, and
+  ``unit`` is ``scale`` times the volatility of the short rate.
 """
 
 NO_INDEX = NO_CURVE = 255

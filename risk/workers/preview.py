@@ -16,6 +16,7 @@ from pricing.products.cash_flows import (
     DELIVERED,
     FIXED,
     LINK,
+    MODEL,
     CompiledTrade,
     last_days,
     only,
@@ -116,7 +117,7 @@ def _flows(trade: CompiledTrade) -> list[Json]:
     days = last_days(trade.flows).tolist()
     rows = sorted(zip(days, trade.flows, strict=True), key=lambda row: (row[0], int(row[1]["leg"])))
     # What a price of a bond future, or a compounded rate, is made of is paid to nobody.
-    rows = [(day, flow) for day, flow in rows if flow["kind"] not in (DELIVERED, LINK)]
+    rows = [(day, flow) for day, flow in rows if flow["kind"] not in (DELIVERED, LINK, MODEL)]
     return [
         {
             "pay_date": date_of(day),

@@ -52,6 +52,19 @@ def test_a_bad_term_in_a_file_is_a_sentence(
     assert not InterestRateFuture.objects.exists()
 
 
+def test_a_model_of_convexity_is_read_and_half_of_one_is_a_sentence(book: Book) -> None:
+    model = {"volatility_bp": "95.5", "mean_reversion": "0.03"}
+    for field in model:
+        (sentence,) = load(KINDS[TABLE], [{**ROW, field: model[field]}]).sentences()
+        assert "mean_reversion" in sentence
+        assert "volatility_bp" in sentence
+    (sentence,) = load(KINDS[TABLE], [{**ROW, **model, "convexity_bp": 1}]).sentences()
+    assert "either given or made by the model" in sentence
+    assert load(KINDS[TABLE], [{**ROW, **model}]).sentences() == []
+    (trade,) = trade_repository.load_trades().trades
+    assert (trade.terms.volatility_bp, trade.terms.mean_reversion) == (95.5, 0.03)
+
+
 def test_part_of_a_contract_is_refused_in_a_file(book: Book) -> None:
     (sentence,) = load(KINDS[TABLE], [{**ROW, "contracts": "2.5"}]).sentences()
     assert "contracts" in sentence

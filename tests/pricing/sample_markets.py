@@ -305,7 +305,16 @@ def futures(draw, currency: str, today: dt.date, number: int) -> InterestRateFut
         contract=f"{name}{MONTH_LETTERS[month % 12]}{month // 12 % 100:02d}",
         contracts=draw(st.sampled_from([-1.0, 1.0])),
         trade_price=draw(st.floats(93.0, 101.0)),
-        convexity_bp=draw(st.sampled_from([0.0, 0.0, 1.25])),
+        **draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"convexity_bp": 1.25},
+                    {"volatility_bp": 120.0, "mean_reversion": 0.03},
+                    {"volatility_bp": 90.0, "mean_reversion": 0.0},
+                ]
+            )
+        ),
     )
 
 

@@ -13,6 +13,9 @@ from instruments.models.trade import Status, Trade
 from pricing.errors import BadInput
 from pricing.products.futures.contract import Contract, contract_dates, read_contract
 
+MAX_VOLATILITY_BP = 1_000
+"""As the terms have it."""
+
 
 class InterestRateFuture(Trade):
     """A number of contracts of an interest-rate future; less than zero is short."""
@@ -35,7 +38,23 @@ class InterestRateFuture(Trade):
         max_digits=12,
         decimal_places=6,
         default=0,
-        help_text="rate of the future less the forward rate; 0: none",
+        help_text="rate of the future less the forward rate; 0: none, or by volatility_bp",
+    )
+    volatility_bp = models.DecimalField(
+        "volatility (bp)",
+        max_digits=10,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="of the short rate of Hull and White, per square root of a year: makes the "
+        "convexity in place of convexity_bp; empty: none",
+    )
+    mean_reversion = models.DecimalField(
+        max_digits=10,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="of the short rate, per year, beside volatility_bp; 0: none",
     )
     forecast_curve = models.CharField(
         max_length=32, blank=True, help_text="empty: the curve of the contract's index"
@@ -53,6 +72,19 @@ class InterestRateFuture(Trade):
                     convexity_bp__gte=-validation.MOST_BP, convexity_bp__lte=validation.MOST_BP
                 ),
                 name="ir_future_convexity_is_in_bp",
+            ),
+            models.CheckConstraint(
+                condition=Q(volatility_bp__isnull=True, mean_reversion__isnull=True)
+                | Q(
+                    volatility_bp__gt=0,
+                    volatility_bp__lte=MAX_VOLATILITY_BP,
+                    mean_reversion__gte=-1,
+                    mean_reversion__lte=5,
+                    convexity_bp=0,
+                ),
+                name="ir_future_model_is_whole",
+                violation_error_message="volatility_bp: above 0 and at most 1,000, with a "
+                "mean_reversion of -1 to 5, and a convexity_bp of 0; or leave both empty",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=Status.values), name="ir_future_status_is_known"

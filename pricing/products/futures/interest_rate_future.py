@@ -26,6 +26,8 @@ PRICE_MIN, PRICE_MAX = 50.0, 120.0
 """Of a price quote: rates from -20 % to 50 %."""
 
 Contracts = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+Volatility = Annotated[float, msgspec.Meta(gt=0, le=1_000)]
+MeanReversion = Annotated[float, msgspec.Meta(ge=-1, le=5)]
 
 
 class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +38,10 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
     The model price is 100 less the forward rate and the convexity, in percent. ``contracts`` is
     negative for a short position.
 
-    ``convexity_bp`` is the rate of the future less the forward rate, an input: no volatility is
-    modelled, and the default is 0. Source: M. P. A. Henrard, 'Interest Rate Modelling in the
+    The convexity, the rate of the future less the forward rate, is an input: ``convexity_bp``, 0 by
+    default, or made by the model of Hull and White of ``volatility_bp``, that of the short rate in
+    basis points per square root of a year, and ``mean_reversion`` per year
+    (``measures/hull_white.py``). Source: M. P. A. Henrard, 'Interest Rate Modelling in the
     Multi-Curve Framework' (2014), s. 6.
     """
 
@@ -47,6 +51,8 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
     contracts: Contracts
     trade_price: float
     convexity_bp: Bp = 0.0
+    volatility_bp: Volatility | None = None
+    mean_reversion: MeanReversion | None = None
     forecast_curve: str | None = None
 
     def __post_init__(self) -> None:
@@ -61,7 +67,25 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
                 "a rate of 4.5 % is 95.5"
             )
             raise BadInput("trade_price", self.trade_price, allowed)
+        self._check_model()
         check_curves(self, ("forecast_curve",))
+
+    def _check_model(self) -> None:
+        """Refuse half a model, and a convexity beside that of a model."""
+        if self.volatility_bp is None and self.mean_reversion is not None:
+            allowed = "leave it empty: it belongs to volatility_bp, which is not given"
+            raise BadInput("mean_reversion", self.mean_reversion, allowed)
+        if self.volatility_bp is None:
+            return
+        if self.mean_reversion is None:
+            allowed = (
+                "this field is required beside volatility_bp: per year, such as 0.03; 0 is the "
+                "model of Ho and Lee"
+            )
+            raise BadInput("mean_reversion", None, allowed)
+        if self.convexity_bp != 0.0:
+            allowed = "0, or no volatility_bp: the convexity is either given or made by the model"
+            raise BadInput("convexity_bp", self.convexity_bp, allowed)
 
     @property
     def made(self) -> Contract:

@@ -5,6 +5,8 @@ All flows are margin: paid at the valuation date, until the day of final settlem
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ import QuantLib as ql
 from pricing.markets import vocabulary
 from pricing.markets.calendars import adjust, business_days, day_of
 from pricing.markets.conventions import IndexConvention
-from pricing.products.cash_flows import DAILY, FLOW, IBOR, OVERNIGHT, Row
+from pricing.products.cash_flows import DAILY, FLOW, IBOR, MODEL, OVERNIGHT, Row
 from pricing.products.flows import Instrument, InstrumentMarket, InstrumentValues
 from pricing.products.futures.contract import ContractDates
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms, known_index
@@ -98,6 +100,9 @@ def make_template(terms: InterestRateFutureTerms, *, indexed: bool) -> Template:
         Row(leg=1, end=over, amount=1.0, **paid),
         *(row._replace(leg=1, index_place=0, curve_place=0, **paid) for row in rates),
     ]
+    if terms.volatility_bp is not None:
+        model = {"accrued": terms.mean_reversion or 0.0, "unit": terms.volatility_bp * 1e-4}
+        rows.append(Row(MODEL, leg=1, end=over, scale=1.0, **model, **paid))
     forecast = known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve)
     return Template(
         flows=np.array(rows, dtype=FLOW).tobytes(),
@@ -111,6 +116,47 @@ def make_template(terms: InterestRateFutureTerms, *, indexed: bool) -> Template:
 def scaling(terms: InterestRateFutureTerms) -> Scaling:
     """Return what a rate of 100 % is worth, and the rates; see ``flows.ProductFlows``."""
     return Scaling([terms.money], rates=(terms.traded_rate, -terms.convexity))
+
+
+# --- By QuantLib, for the reference ----------------------------------------------------------
+
+
+class _Convexity:
+    """What the model of Hull and White makes of the growth of a period, by integration.
+
+    ``measures/hull_white.py`` has the same in closed form.
+    """
+
+    def __init__(self, terms: InterestRateFutureTerms, today: ql.Date) -> None:
+        self.a, self.volatility = terms.mean_reversion or 0.0, (terms.volatility_bp or 0.0) * 1e-4
+        self.today = today
+        self._integral = ql.SimpsonIntegral(1e-14, 10_000)
+
+    def factor(self, until: ql.Date, start: ql.Date, end: ql.Date) -> float:
+        """Of growth from one date to another whose rate is random until a third."""
+        last, first, stop = ((day - self.today) / 365.0 for day in (end, start, until))
+        if not self.volatility or stop <= 0.0:
+            return 1.0
+
+        def grown(u: float) -> float:
+            to_end = self._b(last - u)
+            return float(to_end * (to_end - self._b(max(first - u, 0.0))))
+
+        # Two smooth parts: the start of the period, if it is random after that, is a kink.
+        bends = sorted({0.0, min(max(first, 0.0), stop), stop})
+        area = sum(self._integral(grown, a, b) for a, b in itertools.pairwise(bends))
+        return math.exp(self.volatility**2 * area)
+
+    def of_rate(
+        self, index: IndexConvention, period: tuple[int, int], fixing: ql.Date
+    ) -> Callable[[float], float]:
+        """What makes the rate of the future of the forward rate of a period."""
+        time = years(index.day_count, *period)
+        factor = self.factor(fixing, *(ql_of_day(day) for day in period))
+        return lambda rate: ((1.0 + rate * time) * factor - 1.0) / time
+
+    def _b(self, time: float) -> float:
+        return (1.0 - math.exp(-self.a * time)) / self.a if self.a else time
 
 
 class _Known(NamedTuple):
@@ -137,36 +183,45 @@ def _known_growth(
 
 
 def _compounded_rate(
-    index: IndexConvention, dates: ContractDates, forecast: Handle, today: ql.Date
+    index: IndexConvention, dates: ContractDates, forecast: Handle, convexity: _Convexity
 ) -> Callable[[], float]:
-    known = _known_growth(make_index(index, forecast), index, dates, today)
+    known = _known_growth(make_index(index, forecast), index, dates, convexity.today)
     end = to_ql(dates.end)
     period = years(index.day_count, day_of(dates.start), day_of(dates.end))
+    growth = known.growth * convexity.factor(end, known.until, end)
 
     def rate() -> float:
         grown = float(forecast.discount(known.until) / forecast.discount(end))
-        return (known.growth * grown - 1.0) / period
+        return (growth * grown - 1.0) / period
 
     return rate
 
 
 def _averaged_rate(
-    index: IndexConvention, dates: ContractDates, forecast: Handle, today: ql.Date
+    index: IndexConvention, dates: ContractDates, forecast: Handle, convexity: _Convexity
 ) -> Callable[[], float]:
     made, total = make_index(index, forecast), (dates.end - dates.start).days
-    days = [(ql_of_day(day), count) for day, _, count in _overnight(index, dates)]
-    return lambda: sum(float(made.fixing(day)) * count for day, count in days) / total
+    days = [
+        (ql_of_day(day), count, convexity.of_rate(index, (day, after), ql_of_day(day)))
+        for day, after, count in _overnight(index, dates)
+    ]
+    return lambda: (
+        sum(raised(float(made.fixing(day))) * count for day, count, raised in days) / total
+    )
 
 
 def _term_rate(
-    index: IndexConvention, dates: ContractDates, forecast: Handle, today: ql.Date
+    index: IndexConvention, dates: ContractDates, forecast: Handle, convexity: _Convexity
 ) -> Callable[[], float]:
     made, fixing = make_index(index, forecast), to_ql(dates.last_trading)
-    return lambda: float(made.fixing(fixing))
+    start = made.valueDate(fixing)
+    period = (day_number(start), day_number(made.maturityDate(start)))
+    raised = convexity.of_rate(index, period, fixing)
+    return lambda: raised(float(made.fixing(fixing)))
 
 
 QUANTLIB_RATES: dict[
-    str, Callable[[IndexConvention, ContractDates, Handle, ql.Date], Callable[[], float]]
+    str, Callable[[IndexConvention, ContractDates, Handle, _Convexity], Callable[[], float]]
 ] = {"compounded": _compounded_rate, "averaged": _averaged_rate, "term": _term_rate}
 """The rate that a contract settles to by QuantLib's indices, which do not use the flows."""
 
@@ -177,7 +232,8 @@ def instrument(terms: InterestRateFutureTerms, market: InstrumentMarket) -> Inst
     name = known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve)
     forecast, over = market.handle(name), to_ql(dates.settlement)
     make = QUANTLIB_RATES[terms.made.row.final_rate]
-    rate = make(index, dates, forecast, today) if today < over else None
+    convexity = _Convexity(terms, today)
+    rate = make(index, dates, forecast, convexity) if today < over else None
 
     def legs() -> tuple[float, float]:
         if rate is None:

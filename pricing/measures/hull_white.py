@@ -1,0 +1,74 @@
+"""Convexity of interest-rate futures in the one-factor model of Hull and White.
+
+The short rate has mean reversion ``a`` and volatility ``s``. A future settles daily, so its price
+is the mean of what it settles to under the measure of the money market account. With
+B(u, T) = (1 - exp(-a (T - u))) / a and the growth g = P(S) / P(E) of the curve, the mean of the
+growth from S to E is ``g exp(z)``:
+
+    a rate that fixes at t     z = s^2 integral from 0 to t of B(u, E) (B(u, E) - B(u, S)) du
+    one that compounds daily   the same with t = S, and s^2 integral from S to E of B(u, E)^2 du
+
+An average of daily fixings is the average of rates that fix, each on its own day. Fixings that
+compound are taken as if they did so continuously, which differs by less than 0.001 bp a quarter.
+
+Sources: M. Henrard, 'Interest Rate Modelling in the Multi-Curve Framework' (2014), s. 6 (a rate
+that fixes); G. Kirikos and D. Novak, 'Convexity conundrums', Risk, March 1997 (the same with t = S,
+as QuantLib's ``HullWhite::convexityBias`` has it); M. Henrard, 'Overnight Futures: Convexity
+Adjustment' (2018), SSRN 3134346 (compounded); J. Rosen, 'Averaged Overnight Rate Futures: Convexity
+Adjustment' (2019), SSRN 3350745 (averaged).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pricing.arrays import FloatArray
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+"""Of Gauss and Legendre from -1 to 1: exact to rounding for what is integrated here."""
+
+
+def growth_exponent(
+    fixing: FloatArray,
+    start: FloatArray,
+    end: FloatArray,
+    *,
+    mean_reversion: FloatArray,
+    volatility: FloatArray,
+) -> FloatArray:
+    """The exponent z of growths whose rate fixes once; arrays of one shape.
+
+    Args:
+        fixing: Years from the valuation date to the fixing, 0 or more.
+        start: Years to the start of the growth, ``fixing`` or more.
+        end: Years to its end.
+        mean_reversion: Per year; 0 is the model of Ho and Lee.
+        volatility: Of the short rate, decimal per square root of a year.
+    """
+    a = mean_reversion
+    of_period = np.exp(-a * (start - fixing)) * _b(a, end - start)
+    until = _b(a, fixing) ** 2 / 2.0 + _b(a, end - fixing) * _b(2.0 * a, fixing)
+    return np.asarray(volatility**2 * of_period * until)
+
+
+def compounded_exponent(
+    start: FloatArray, end: FloatArray, *, mean_reversion: FloatArray, volatility: FloatArray
+) -> FloatArray:
+    """The exponent z of growths that compound daily; arguments as ``growth_exponent``.
+
+    ``start`` is 0 or more: growth that is known is no part of the period.
+    """
+    model = {"mean_reversion": mean_reversion, "volatility": volatility}
+    half = (end - start) / 2.0
+    inside = sum(
+        weight * _b(mean_reversion, half * (1.0 + node)) ** 2
+        for node, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True)
+    )
+    return np.asarray(growth_exponent(start, start, end, **model) + volatility**2 * half * inside)
+
+
+def _b(a: FloatArray, time: FloatArray) -> FloatArray:
+    """(1 - exp(-a time)) / a, which is ``time`` where a is 0."""
+    flat = np.abs(a * time) < 1e-12
+    rate = np.where(flat, 1.0, a)
+    return np.asarray(np.where(flat, time, -np.expm1(-rate * time) / rate))
