@@ -24,12 +24,13 @@ from pricing.explain.market import Period
 from pricing.kernel_arrays import Flows
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.compounding.netted import NumberedChains, number_chains
+from pricing.measures.dated.paid import paid_between
 from pricing.measures.delivery.choice import Choices, flows_to_price, fold_values
 from pricing.measures.groups import ReadyGroups, gradients, make_ready_groups
 from pricing.measures.netted_terms import NumberedTerms, number_terms, point_of
 from pricing.measures.netting import NettedBlock, group_trades, join_groups, merge, net, rows_of
 from pricing.measures.next_day import PAID
-from pricing.measures.value_date import DatedBlock, paid_between, roll_to
+from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.netting_kernel import group_values
 from pricing.products.cash_flows import FlowBlock
 

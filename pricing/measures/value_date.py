@@ -16,12 +16,10 @@ import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray, RecordArray
 from pricing.curves.discount_points import Points
-from pricing.curves.fixings import Fixings, Histories, IndexHistory
+from pricing.curves.fixings import Fixings, Histories
 from pricing.curves.interpolation import YEAR
-from pricing.errors import Failure, MissingCurve, MissingFixing, PricingError, Unpriceable
+from pricing.errors import Failure, MissingCurve, PricingError
 from pricing.kernel_arrays import Flows
-from pricing.markets import conventions
-from pricing.markets.calendars import date_of
 from pricing.measures.compounding.chains import (
     NO_CHAINS,
     Chains,
@@ -29,20 +27,17 @@ from pricing.measures.compounding.chains import (
     chains_on,
     place_chains,
 )
+from pricing.measures.dated.hull_white import convexity_factors
+from pricing.measures.dated.running import Running, of_rows, running_coupons
 from pricing.measures.delivery.choice import NO_DELIVERIES, Deliveries, deliveries_of
-from pricing.measures.hull_white import compounded_exponent, growth_exponent
 from pricing.products.cash_flows import (
-    CHAINED,
     COMPOUNDED,
     DAILY,
     DELIVERED,
     FIXED,
-    IBOR,
-    LINK,
     MODEL,
     NEVER,
     NO_CURVE,
-    OVERNIGHT,
     SETTLED_AT_START,
     FlowBlock,
     last_days,
@@ -114,16 +109,6 @@ def settlement_weight(rate: FloatArray, years: FloatArray) -> FloatArray:
     return np.asarray(rate * (1.0 + years) / (1.0 + rate * years))
 
 
-class _Running(NamedTuple):
-    """Coupons whose fixing has begun, ascending by row; columns as in ``Flows``."""
-
-    row: IntArray
-    start: IntArray
-    end: IntArray
-    alpha: FloatArray
-    beta: FloatArray
-
-
 def roll_to(
     block: FlowBlock,
     today: int,
@@ -148,11 +133,11 @@ def roll_to(
     failures: dict[int, PricingError] = {}
     place, trade = _curve_places(block, curves, failures), block.trade_of_flow
     rows = _alive(block.flows, today, of_record=of_record)
-    running = _running(block, rows, trade, fixings, failures)
+    running = running_coupons(block, rows, trade, fixings, failures)
     chains = chains_on(block, rows, trade, fixings, failures)
     rows = _of_good_trades(_without_known(rows, chains), trade, failures)
     columns = _columns(block, rows, trade, today, place, running, chains)
-    return _lay_out(block, today, len(curves), columns, tuple(_named(block, failures)))
+    return _lay_out(block, today, len(curves), columns, tuple(named_failures(block, failures)))
 
 
 def roll_to_next_day(
@@ -169,10 +154,11 @@ def roll_to_next_day(
     day, failures = fixings.today, dict[int, PricingError]()
     place, trade = _curve_places(block, curves, failures), block.trade_of_flow
     rows = _alive(block.flows, day)
-    zero, one = (_running(block, rows, trade, known, failures) for known in (fixings, at_one))
-    chains, moved = (chains_on(block, rows, trade, known, failures) for known in (fixings, at_one))
+    both = (fixings, at_one)
+    zero, one = (running_coupons(block, rows, trade, known, failures) for known in both)
+    chains, moved = (chains_on(block, rows, trade, known, failures) for known in both)
     rows = _of_good_trades(_without_known(rows, chains), trade, failures)
-    named = tuple(_named(block, failures))
+    named = tuple(named_failures(block, failures))
     columns = _columns(block, rows, trade, day, place, zero, chains, moved)
     base = _lay_out(block, day, len(curves), columns, named)
     open_rows = (zero.alpha != one.alpha) | (zero.beta != one.beta)
@@ -184,7 +170,7 @@ def roll_to_next_day(
         for into, mine in ((found, of_index & ~at_start), (settled, of_index & at_start)):
             if not mine.any():
                 continue
-            slope = _Running(
+            slope = Running(
                 zero.row[mine],
                 zero.start[mine],
                 zero.end[mine],
@@ -195,79 +181,6 @@ def roll_to_next_day(
             columns = _columns(block, some, trade, day, place, slope)
             into[name] = _lay_out(block, day, len(curves), columns, named)
     return NextDayBlock(base, found, settled)
-
-
-class PaidFlows(NamedTuple):
-    """What the trades of a block have been paid in a period, trade currency.
-
-    Attributes:
-        amount: By trade, received is positive; shape (n,).
-        failures: Trades of which a fixing is missing.
-    """
-
-    amount: FloatArray
-    failures: tuple[Failure, ...]
-
-
-def paid_between(block: FlowBlock, after: int, fixings: Histories) -> PaidFlows:
-    """Add up the flows that are paid after one day and not after another.
-
-    A flow that has gone ex is paid to the holder of record, and counts. The margin of a future
-    counts on the day of its final settlement. That of a bond future is not known: trades that are
-    delivered fail.
-
-    Args:
-        block: Compiled trades.
-        after: Day number before the first day.
-        fixings: What is known on the last day, ``fixings.today``.
-    """
-    failures: dict[int, PricingError] = {}
-    flows, trade = block.flows, block.trade_of_flow
-    last = last_days(flows)
-    rows: IntArray = np.flatnonzero((last > after) & (last <= fixings.today))
-    rows = rows[flows["kind"][rows] != MODEL]
-    delivered = rows[flows["kind"][rows] == DELIVERED]
-    for row in delivered:
-        date = date_of(flows["end"][row]).isoformat()
-        failures.setdefault(int(trade[row]), Unpriceable(NOT_SETTLED.format(date)))
-    rows = np.setdiff1d(rows, delivered)
-    amount = np.zeros(len(block))
-    rows = _add_paid_chains(block, rows, trade, fixings, failures, amount)
-    known = _running(block, rows, trade, fixings, failures)
-    paying = (flows["kind"][known.row] != COMPOUNDED) | (flows["scale"][known.row] != 0.0)
-    still_open = known.row[paying & (known.start != known.end)]
-    for row in (*still_open, *np.setdiff1d(rows[flows["kind"][rows] != FIXED], known.row)):
-        date = date_of(flows["fixing"][row]).isoformat()
-        index = block.indices[flows["index"][row]]
-        failures.setdefault(int(trade[row]), MissingFixing(index, date))
-    fixed = rows[flows["kind"][rows] == FIXED]
-    np.add.at(amount, trade[fixed], flows["amount"][fixed])
-    np.add.at(amount, trade[known.row[paying]], (known.alpha + known.beta)[paying])
-    return PaidFlows(amount, tuple(_named(block, failures)))
-
-
-def _add_paid_chains(
-    block: FlowBlock,
-    rows: IntArray,
-    trade: IntArray,
-    fixings: Histories,
-    failures: dict[int, PricingError],
-    amount: FloatArray,
-) -> IntArray:
-    """Add what chains have paid to the amounts of their trades; returns the rows of other flows."""
-    found, flows = chains_on(block, rows, trade, fixings, failures), block.flows
-    if found is None:
-        return rows
-    for link in found.link:
-        date = date_of(flows["fixing"][link]).isoformat()
-        index = block.indices[flows["index"][link]]
-        failures.setdefault(int(trade[link]), MissingFixing(index, date))
-    paid = flows["scale"][found.head] * (found.growth - 1.0) + flows["amount"][found.head]
-    np.add.at(amount, trade[found.head], paid)
-    return rows[~np.isin(flows["kind"][rows], (CHAINED, LINK))]
-
-
-NOT_SETTLED = "the contract was delivered on {}: its final settlement price is not known here"
 
 
 def _alive(flows: RecordArray, today: int, *, of_record: bool = False) -> IntArray:
@@ -288,7 +201,8 @@ def _without_known(rows: IntArray, chains: OpenChains | None) -> IntArray:
     return rows if chains is None else np.setdiff1d(rows, chains.closed)
 
 
-def _named(block: FlowBlock, failures: Mapping[int, PricingError]) -> list[Failure]:
+def named_failures(block: FlowBlock, failures: Mapping[int, PricingError]) -> list[Failure]:
+    """Failures by the row of their trade, as failures of the trades."""
     return [
         Failure(trade_id=block.trade_ids[row], code=error.code, message=str(error))
         for row, error in sorted(failures.items())
@@ -343,7 +257,7 @@ def _columns(
     trade: IntArray,
     today: int,
     place: IntArray,
-    known: _Running,
+    known: Running,
     open_chains: OpenChains | None = None,
     at_one: OpenChains | None = None,
 ) -> _Columns:
@@ -359,7 +273,7 @@ def _columns(
     _spread_out((amount, unit), block.z_spread[fixed_trade], paid - today)
     start, alpha = flows["start"][floating].astype(np.int64), flows["scale"][floating]
     beta = flows["amount"][floating] - alpha
-    good = known if len(known.row) == 0 else _only(known, floating)
+    good = known if len(known.row) == 0 else of_rows(known, floating)
     at = np.searchsorted(floating, good.row)
     end = flows["end"][floating].astype(np.int64)
     start[at], end[at], alpha[at], beta[at] = good.start, good.end, good.alpha, good.beta
@@ -374,7 +288,7 @@ def _columns(
         alpha[chains.flow] = alpha[chains.link] = beta[chains.link] = 0.0
         start[chains.flow] = end[chains.flow] = float_paid[chains.flow]
     _spread_out((alpha, beta), block.z_spread[float_trade], float_paid - today)
-    alpha *= _convexity(block, floating, float_trade, today, start, end)
+    alpha *= convexity_factors(block, floating, float_trade, today, start, end)
     delivered = np.flatnonzero(flows["kind"][floating] == DELIVERED)
     of_bonds = floating[delivered]
     beta[delivered] = 0.0
@@ -398,47 +312,6 @@ def _columns(
     )
 
 
-def _convexity(
-    block: FlowBlock,
-    floating: IntArray,
-    float_trade: IntArray,
-    today: int,
-    start: IntArray,
-    end: IntArray,
-) -> FloatArray | float:
-    """What the models of futures make of the growth of floating flows; 1 where there is none.
-
-    Args:
-        block: Compiled trades.
-        floating: Rows of the flows.
-        float_trade: The trade of each.
-        today: Day number of the valuation date.
-        start: Day number of the start of what is not known of each growth.
-        end: Day number of its end.
-    """
-    flows = block.flows
-    models = np.flatnonzero(flows["kind"] == MODEL)
-    if not len(models):
-        return 1.0
-    mean_reversion, volatility = np.zeros(len(block)), np.zeros(len(block))
-    of_trade = np.searchsorted(block.ptr, models, side="right") - 1
-    mean_reversion[of_trade] = flows["accrued"][models] / flows["scale"][models]
-    volatility[of_trade] = flows["unit"][models] / flows["scale"][models]
-    found = np.zeros(len(floating))
-    kind = flows["kind"][floating]
-    for some, exponent in ((IBOR, growth_exponent), (OVERNIGHT, compounded_exponent)):
-        mine = np.flatnonzero((kind == some) & (volatility[float_trade] != 0.0))
-        days = [start[mine], end[mine]]
-        if some == IBOR:
-            days.insert(0, np.maximum(flows["fixing"][floating[mine]].astype(np.int64), today))
-        found[mine] = exponent(
-            *((each - today) / YEAR for each in days),
-            mean_reversion=mean_reversion[float_trade[mine]],
-            volatility=volatility[float_trade[mine]],
-        )
-    return np.asarray(np.exp(found))
-
-
 def _pay_days(flows: RecordArray, rows: IntArray, today: int) -> IntArray:
     """Days of payment of some flows; those that pay daily pay today."""
     days = flows["pay"][rows]
@@ -453,16 +326,6 @@ def _spread_out(money: tuple[FloatArray, ...], z_spread: FloatArray, days: IntAr
         factor = np.exp(-z_spread[rows] * days[rows] / YEAR)
         for column in money:
             column[rows] *= factor
-
-
-def _only(known: _Running, floating: IntArray) -> _Running:
-    """Those of some coupons that are among the rows; coupons of failed trades are not."""
-    kept = np.isin(known.row, floating, assume_unique=True)
-    if kept.all():
-        return known
-    return _Running(
-        known.row[kept], known.start[kept], known.end[kept], known.alpha[kept], known.beta[kept]
-    )
 
 
 def _lay_out(
@@ -494,145 +357,3 @@ def _pointer(leg: IntArray, trades: int) -> IntArray:
     ptr = np.zeros(2 * trades + 1, dtype=np.int64)
     np.cumsum(np.bincount(leg, minlength=2 * trades), out=ptr[1:])
     return ptr
-
-
-def _running(
-    block: FlowBlock,
-    rows: IntArray,
-    trade: IntArray,
-    fixings: Histories,
-    failures: dict[int, PricingError],
-) -> _Running:
-    """The floating flows among the rows whose fixing has begun; trades that lack one fail."""
-    fields = block.flows
-    fixes = ~np.isin(fields["kind"][rows], (FIXED, DELIVERED, CHAINED, LINK, MODEL))
-    begun = rows[(fields["fixing"][rows] <= fixings.today) & fixes]
-    flows, owner = fields[begun], trade[begun]
-    found = _Running(
-        begun,
-        flows["start"].astype(np.int64),
-        flows["end"].astype(np.int64),
-        flows["scale"].copy(),
-        flows["amount"] - flows["scale"],
-    )
-    for number in np.unique(flows["index"]):
-        of_index = flows["index"] == number
-        row = conventions.INDICES[block.indices[number]]
-        history = fixings.of(row, int(flows["fixing"][of_index].min()))
-        for kind in np.unique(flows["kind"][of_index]):
-            mine = np.flatnonzero(of_index & (flows["kind"] == kind))
-            _FIX[int(kind)](flows, mine, fixings.today, history, found, owner, failures)
-    return found
-
-
-def _known_rates(
-    flows: RecordArray,
-    mine: IntArray,
-    today: int,
-    history: IndexHistory,
-    trade: IntArray,
-    failures: dict[int, PricingError],
-) -> FloatArray:
-    """The fixings of coupons that fix once; NaN: today's is still to come, or the trade fails."""
-    day = flows["fixing"][mine]
-    rate = history.rates[np.searchsorted(history.days, day)]
-    for i in mine[np.isnan(rate) & (day < today)]:
-        date = date_of(flows["fixing"][i]).isoformat()
-        failures.setdefault(int(trade[i]), MissingFixing(history.row.name, date))
-    return np.asarray(rate)
-
-
-def _fix_ibor(
-    flows: RecordArray,
-    mine: IntArray,
-    today: int,
-    history: IndexHistory,
-    found: _Running,
-    trade: IntArray,
-    failures: dict[int, PricingError],
-) -> None:
-    """A coupon that has fixed pays a known amount; today's may still be to come."""
-    rate = _known_rates(flows, mine, today, history, trade, failures)
-    known, rate = mine[~np.isnan(rate)], rate[~np.isnan(rate)]
-    found.beta[known] = flows["accrued"][known] * rate + flows["amount"][known]
-    _stop_growth(flows, known, today, found)
-
-
-def _stop_growth(flows: RecordArray, known: IntArray, today: int, found: _Running) -> None:
-    """All of these is known: no growth is left, from a point to itself."""
-    found.alpha[known] = 0.0
-    last = np.maximum(flows["pay"][known], flows["end"][known])
-    found.start[known] = found.end[known] = np.maximum(last, today)
-
-
-def _fix_settled_at_start(
-    flows: RecordArray,
-    mine: IntArray,
-    today: int,
-    history: IndexHistory,
-    found: _Running,
-    trade: IntArray,
-    failures: dict[int, PricingError],
-) -> None:
-    """A settlement that has fixed is discounted at its fixing: no linear function of that."""
-    rate = _known_rates(flows, mine, today, history, trade, failures)
-    known, rate = mine[~np.isnan(rate)], rate[~np.isnan(rate)]
-    scale, notional = flows["scale"][known], flows["amount"][known] - flows["scale"][known]
-    found.beta[known] = notional + scale / (1.0 + rate * flows["accrued"][known] / notional)
-    _stop_growth(flows, known, today, found)
-
-
-def _fix_compounded(
-    flows: RecordArray,
-    mine: IntArray,
-    today: int,
-    history: IndexHistory,
-    found: _Running,
-    trade: IntArray,
-    failures: dict[int, PricingError],
-) -> None:
-    """What has fixed of a compounding leg multiplies the growth of the rest."""
-    rate = _known_rates(flows, mine, today, history, trade, failures)
-    scale, known = flows["scale"][mine], ~np.isnan(rate)
-    heads = np.flatnonzero(scale)  # the flow that pays stands before those of its periods
-    notional = scale[heads][np.cumsum(scale != 0.0) - 1]
-    factor = 1.0 + np.where(known, rate, 0.0) * flows["accrued"][mine] / notional
-    until = np.where(known, flows["end"][mine], 0)
-    until[heads] = flows["start"][mine[heads]]
-    if len(heads):
-        found.alpha[mine[heads]] *= np.multiply.reduceat(factor, heads)
-        head = mine[heads]
-        found.start[head] = np.maximum(np.maximum.reduceat(until, heads), today)
-        found.end[head] = np.maximum(found.end[head], found.start[head])
-
-
-def _fix_overnight(
-    flows: RecordArray,
-    mine: IntArray,
-    today: int,
-    history: IndexHistory,
-    found: _Running,
-    trade: IntArray,
-    failures: dict[int, PricingError],
-) -> None:
-    """A coupon in progress keeps what it has compounded; the rest still telescopes."""
-    first, last = flows["start"][mine], flows["end"][mine]
-    until = np.minimum(history.first_unknown(today), last)
-    a, b = history.fixing_of(first), np.searchsorted(history.days, until)
-    lacking = history.gaps[b] > history.gaps[a]
-    for i, u in zip(mine[lacking], until[lacking], strict=True):
-        date = date_of(history.first_gap(int(flows["start"][i]), int(u))).isoformat()
-        failures.setdefault(int(trade[i]), MissingFixing(history.row.name, date))
-    found.alpha[mine] *= history.growth_to(until) / history.growth_from(first)
-    # All of it known, payment still to come: growth from a point to itself is 1.
-    found.start[mine] = np.maximum(until, today)
-    found.end[mine] = np.maximum(found.end[mine], found.start[mine])
-
-
-_FIX = {
-    IBOR: _fix_ibor,
-    OVERNIGHT: _fix_overnight,
-    SETTLED_AT_START: _fix_settled_at_start,
-    COMPOUNDED: _fix_compounded,
-}
-"""What makes of each kind of floating flow what is known of it on a date."""

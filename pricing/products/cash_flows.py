@@ -40,7 +40,7 @@ FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK, 
   own period: a fixing L makes it 1 + w t L + a. Where ``accrued`` is 0, w is 1 and the link
   telescopes over all overnight fixings from ``start`` to ``end``.
 - MODEL: nothing. It says the model of the convexity of the trade's flows of kind IBOR and
-  OVERNIGHT (``measures/hull_white.py``): ``accrued`` is ``scale`` times the mean reversion, and
+  OVERNIGHT (``measures/dated/hull_white.py``): ``accrued`` is ``scale`` times the mean reversion,
   ``unit`` is ``scale`` times the volatility of the short rate.
 """
 

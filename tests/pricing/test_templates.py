@@ -14,10 +14,11 @@ from demo import sample
 from pricing.errors import PricingError
 from pricing.products.cash_flows import FLOW, make_block
 from pricing.products.fixed_floating_swap import NotionalStep, SwapTerms
-from pricing.products.fixed_floating_swap_flows import resolve_swap, swap_legs
 from pricing.products.fixed_rate_bond_flows import make_bond, resolve_bond
 from pricing.products.flows import compile_block, compile_trade, make_template, scaling_of
 from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
+from pricing.products.swaps.fixed_floating_legs import resolve_swap
+from pricing.products.swaps.fixed_floating_reference import swap_legs
 from pricing.products.templates import Templates, template_key
 from tests.pricing import sample_markets
 from tests.risk.made import bond, swap

@@ -41,7 +41,7 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
     The convexity, the rate of the future less the forward rate, is an input: ``convexity_bp``, 0 by
     default, or made by the model of Hull and White of ``volatility_bp``, that of the short rate in
     basis points per square root of a year, and ``mean_reversion`` per year
-    (``measures/hull_white.py``). Source: M. P. A. Henrard, 'Interest Rate Modelling in the
+    (``measures/dated/hull_white.py``). Source: M. P. A. Henrard, 'Interest Rate Modelling in the
     Multi-Curve Framework' (2014), s. 6.
     """
 

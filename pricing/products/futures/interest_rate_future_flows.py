@@ -124,7 +124,7 @@ def scaling(terms: InterestRateFutureTerms) -> Scaling:
 class _Convexity:
     """What the model of Hull and White makes of the growth of a period, by integration.
 
-    ``measures/hull_white.py`` has the same in closed form.
+    ``measures/dated/hull_white.py`` has the same in closed form.
     """
 
     def __init__(self, terms: InterestRateFutureTerms, today: ql.Date) -> None:

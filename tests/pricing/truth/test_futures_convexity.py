@@ -10,7 +10,7 @@ import pytest
 import QuantLib as ql
 from hypothesis import given, settings
 
-from pricing.measures.hull_white import compounded_exponent, growth_exponent
+from pricing.measures.dated.hull_white import compounded_exponent, growth_exponent
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.reference import Reference
 from tests.pricing import sample_markets

@@ -34,10 +34,11 @@ from pricing.markets import conventions
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.value_date import roll_to
-from pricing.products import fixed_floating_swap_flows, schedules
+from pricing.products import schedules
 from pricing.products.cash_flows import make_block
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.flows import compile_trade
+from pricing.products.swaps import fixed_floating_legs
 from pricing.products.terms import Terms
 from tests import not_run
 from tests.pricing import sample_markets
@@ -148,7 +149,7 @@ def _begins_without_a_fixing(terms: Terms) -> bool:
     """Whether an overnight coupon begins or ends on a day on which its index has no fixing."""
     if isinstance(terms, BondTerms):
         return False
-    index = fixed_floating_swap_flows.resolve_swap(terms).index
+    index = fixed_floating_legs.resolve_swap(terms).index
     if index.kind != "overnight":
         return False
     calendar = schedules.calendar(index.calendar)

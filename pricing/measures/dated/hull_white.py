@@ -22,10 +22,53 @@ from __future__ import annotations
 
 import numpy as np
 
-from pricing.arrays import FloatArray
+from pricing.arrays import FloatArray, IntArray
+from pricing.curves.interpolation import YEAR
+from pricing.products.cash_flows import IBOR, MODEL, OVERNIGHT, FlowBlock
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 """Of Gauss and Legendre from -1 to 1: exact to rounding for what is integrated here."""
+
+
+def convexity_factors(
+    block: FlowBlock,
+    floating: IntArray,
+    float_trade: IntArray,
+    today: int,
+    start: IntArray,
+    end: IntArray,
+) -> FloatArray | float:
+    """What the models of futures make of the growth of floating flows; 1 where there is none.
+
+    Args:
+        block: Compiled trades.
+        floating: Rows of the flows.
+        float_trade: The trade of each.
+        today: Day number of the valuation date.
+        start: Day number of the start of what is not known of each growth.
+        end: Day number of its end.
+    """
+    flows = block.flows
+    models = np.flatnonzero(flows["kind"] == MODEL)
+    if not len(models):
+        return 1.0
+    mean_reversion, volatility = np.zeros(len(block)), np.zeros(len(block))
+    of_trade = np.searchsorted(block.ptr, models, side="right") - 1
+    mean_reversion[of_trade] = flows["accrued"][models] / flows["scale"][models]
+    volatility[of_trade] = flows["unit"][models] / flows["scale"][models]
+    found = np.zeros(len(floating))
+    kind = flows["kind"][floating]
+    for some, exponent in ((IBOR, growth_exponent), (OVERNIGHT, compounded_exponent)):
+        mine = np.flatnonzero((kind == some) & (volatility[float_trade] != 0.0))
+        days = [start[mine], end[mine]]
+        if some == IBOR:
+            days.insert(0, np.maximum(flows["fixing"][floating[mine]].astype(np.int64), today))
+        found[mine] = exponent(
+            *((each - today) / YEAR for each in days),
+            mean_reversion=mean_reversion[float_trade[mine]],
+            volatility=volatility[float_trade[mine]],
+        )
+    return np.asarray(np.exp(found))
 
 
 def growth_exponent(
