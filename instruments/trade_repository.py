@@ -23,7 +23,7 @@ from instruments.models import (
     Fixing,
     FxRate,
     Quarantine,
-    SecurityTrade,
+    QuotedTrade,
     Status,
     Trade,
     trade_models,
@@ -40,9 +40,9 @@ ROWS_AT_ONCE = 2_000
 ROWS_UPDATED_AT_ONCE = 200
 """Django writes a comparison for each of them, which PostgreSQL makes for each of them."""
 
-SOLVED = "z-spread made from the clean price"
-SPREAD_DIGITS = 6
-"""Decimal places of a basis point in the database column."""
+SOLVED = "made from the quote on a market"
+SOLVED_DIGITS = {"z_spread_bp": 6, "option_value": 8}
+"""Decimal places of the columns of numbers that quotes make."""
 
 
 class BookTrade(NamedTuple):
@@ -252,32 +252,33 @@ def release(trade_id: str) -> bool:
     return True
 
 
-def store_spreads(spreads_bp: Mapping[str, float]) -> int:
-    """Keep the z-spreads that quotes have made; returns how many positions took theirs.
+def store_spreads(numbers: Mapping[str, float]) -> int:
+    """Keep the z-spreads and option values that quotes made; returns how many trades took theirs.
 
-    A position that got a spread or another quote meanwhile is left as it is.
+    A trade that got a number or another quote meanwhile is left as it is.
     """
-    rounded = {name: round(Decimal(repr(bp)), SPREAD_DIGITS) for name, bp in spreads_bp.items()}
     stored = 0
     with bulk_change():
         for model in trade_models():
-            if issubclass(model, SecurityTrade):
-                stored += _store_spreads_of(model, rounded)
+            if issubclass(model, QuotedTrade):
+                stored += _store_numbers_of(model, numbers)
         if stored:
             book_changed()
     return stored
 
 
-def _store_spreads_of(model: type[SecurityTrade], spreads_bp: Mapping[str, Decimal]) -> int:
+def _store_numbers_of(model: type[QuotedTrade], numbers: Mapping[str, float]) -> int:
     """The same for the positions of one table."""
+    column, digits = model.solves, SOLVED_DIGITS[model.solves]
     waiting = model._default_manager.select_for_update().filter(
-        model.waiting(), trade_id__in=_one_of(spreads_bp)
+        model.waiting(), trade_id__in=_one_of(numbers)
     )
     stored = list(waiting)
     for position in stored:
-        position.z_spread_bp = spreads_bp[position.trade_id]
+        number = numbers[position.trade_id]
+        setattr(position, column, round(Decimal(repr(number)), digits))
         position.version = F("version") + 1
-    model._default_manager.bulk_update(stored, ["z_spread_bp", "version"], ROWS_UPDATED_AT_ONCE)
+    model._default_manager.bulk_update(stored, [column, "version"], ROWS_UPDATED_AT_ONCE)
     if stored:
         names = [position.trade_id for position in stored]
         note_history(model._default_manager.filter(trade_id__in=_one_of(names)), SOLVED)

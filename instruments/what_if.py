@@ -17,7 +17,7 @@ from instruments import loading, validation
 from instruments.loading.check import Checker
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.tables import Table
-from instruments.models import SecurityTrade, Status, Trade
+from instruments.models import QuotedTrade, Status, Trade
 from instruments.models.book_version import bulk_change
 from pricing import quick_text
 from pricing.errors import BadInput
@@ -289,7 +289,7 @@ class BookingRefused(Exception):
 
 
 def unsolved(entries: Iterable[Entry], solved: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Trades whose par rate, model price or z-spread no preview has solved yet."""
+    """Trades whose par rate, model price, z-spread or option value no preview has solved yet."""
     return [
         entry.trade_id
         for entry in entries
@@ -299,10 +299,11 @@ def unsolved(entries: Iterable[Entry], solved: Mapping[str, Mapping[str, float]]
 
 def _waits(entry: Entry) -> bool:
     model = TRADE_KINDS[entry.kind]
-    quotes = model.quotes if issubclass(model, SecurityTrade) else ()
-    quoted = any(entry.row.get(name) not in (None, "") for name in quotes)
-    spread = entry.row.get("z_spread_bp") not in (None, "")
-    return bool(entry.solve) or (quoted and not spread)
+    if not issubclass(model, QuotedTrade):
+        return bool(entry.solve)
+    quoted = any(entry.row.get(name) not in (None, "") for name in model.quotes)
+    given = entry.row.get(model.solves) not in (None, "")
+    return bool(entry.solve) or (quoted and not given)
 
 
 def book_entries(

@@ -136,16 +136,16 @@ class NothingAfterSettlement(Unpriceable):
 
 
 class SpreadNotSolved(PricingError):
-    """A bond came with a quote and no spread: it waits for the first market of its curve."""
+    """A trade came with a quote that no market has made a number of yet: it waits for the first."""
 
     code = "SPREAD_NOT_SOLVED"
 
-    def __init__(self, quote: str) -> None:
-        super().__init__(quote)
-        self.quote = quote
+    def __init__(self, quote: str, number: str = "z-spread") -> None:
+        super().__init__(quote, number)
+        self.quote, self.number = quote, number
 
     def __str__(self) -> str:
-        return f"{self.quote}: its z-spread is solved on the next market"
+        return f"{self.quote}: its {self.number} is solved on the next market"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

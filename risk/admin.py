@@ -148,8 +148,9 @@ def contract(kind: str, terms: Mapping[str, object], *, title: str) -> Panel:
 
 
 def _unpriced(kind: str, terms: Mapping[str, object]) -> dict[str, Any]:
-    """The given fields as JSON has them; flows do not depend on a bond's quote."""
-    made = validation.terms_of(kind, {**terms, **dict.fromkeys((*QUOTE, "z_spread_bp"))})
+    """The given fields as JSON has them; flows do not depend on a quote."""
+    no_quote = dict.fromkeys((*QUOTE, "z_spread_bp", "market_price"))
+    made = validation.terms_of(kind, {**terms, **no_quote})
     given = msgspec.to_builtins(made)
     return {name: value for name, value in given.items() if value is not None}
 

@@ -185,10 +185,16 @@ class InterestRateFutureAdmin(TradeAdmin):
     )
     fieldsets = (
         (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
-        ("Terms", {"fields": (
-            ("contracts", "trade_price"), ("convexity_bp", "forecast_curve"),
-            ("volatility_bp", "mean_reversion"),
-        )}),
+        (
+            "Terms",
+            {
+                "fields": (
+                    ("contracts", "trade_price"),
+                    ("convexity_bp", "forecast_curve"),
+                    ("volatility_bp", "mean_reversion"),
+                )
+            },
+        ),
         FEES,
         ("Contract", {"fields": (("tick_value", "last_trading_date", "settlement_date"),)}),
         ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),
@@ -222,7 +228,7 @@ class BondFutureAdmin(TradeAdmin):
     )
     fieldsets = (
         (None, {"fields": (("trade_id", "status"), ("book", "contract"), "seen_version")}),
-        ("Terms", {"fields": (("contracts", "trade_price"), "option_value")}),
+        ("Terms", {"fields": (("contracts", "trade_price"), ("market_price", "option_value"))}),
         FEES,
         ("Contract", {"fields": (("tick_value", "last_trading_date", "delivery_date"),)}),
         ("Record", {"classes": ("collapse",), "fields": (("version", "created", "updated"),)}),

@@ -15,7 +15,7 @@ from instruments.loading.references import References
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.table_spec import VERSION, TableSpec
 from instruments.loading.tables import Table, unknown_column
-from instruments.models import Row, SecurityTrade, Trade, trade_models
+from instruments.models import QuotedTrade, Row, Trade, trade_models
 from instruments.models.row import StaleRow
 from instruments.models.trade import taken
 
@@ -198,8 +198,8 @@ class Checker:
                 return
 
     def _compare(self, row: Any, stored: Any, version: object, result: RowResult) -> None:
-        if stored is not None and isinstance(row, SecurityTrade):
-            row.forget_spread_of(stored)
+        if stored is not None and isinstance(row, QuotedTrade):
+            row.forget_solved(stored)
         for column in self.kind.stored:
             new, old = column.text(row), "" if stored is None else column.text(stored)
             if new != old:

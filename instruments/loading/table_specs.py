@@ -345,7 +345,7 @@ KINDS: Mapping[str, TableSpec] = MappingProxyType(
                 key=("trade_id",),
                 fields=(
                     *("trade_id", "contract", "contracts", "trade_price", "book", "status"),
-                    *("option_value", *FEES),
+                    *("market_price", "option_value", *FEES),
                 ),
                 meanings={
                     **TRADE,

@@ -19,6 +19,7 @@ from instruments.models.idempotent_response import Reply
 from instruments.models.issuer import Issuer
 from instruments.models.position import BondPosition, SecurityTrade
 from instruments.models.quarantine import Quarantine
+from instruments.models.quoted import QuotedTrade
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
 from instruments.models.swaps import BasisSwap, ForwardRateAgreement, ZeroCouponSwap
@@ -43,6 +44,7 @@ __all__ = (
     "Limit",
     "PricedRow",
     "Quarantine",
+    "QuotedTrade",
     "Reply",
     "Row",
     "ScenarioShock",

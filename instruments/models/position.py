@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache, reduce
+from functools import cache
 from typing import Any, ClassVar
 
 from django.db import models
@@ -13,6 +12,7 @@ from django.db.models import Q
 
 from instruments import validation
 from instruments.models.bond import Bond
+from instruments.models.quoted import QuotedTrade
 from instruments.models.trade import Status, Trade
 from pricing import limits
 
@@ -35,15 +35,11 @@ class YieldKind(models.TextChoices):
     BOND_EQUIVALENT_YIELD = "bond_equivalent_yield", "bond equivalent yield"
 
 
-class SecurityTrade(Trade):
-    """Base of positions in securities, which are quoted by price; less than zero is short.
-
-    ``quotes`` are the columns that make the z-spread, of which one may be given, and
-    ``quote_types`` those that say what it is.
-    """
+class SecurityTrade(QuotedTrade):
+    """Base of positions in securities, which are quoted by price; less than zero is short."""
 
     quotes: ClassVar[tuple[str, ...]] = ("clean_price",)
-    quote_types: ClassVar[tuple[str, ...]] = ()
+    solves = "z_spread_bp"
 
     clean_price = models.DecimalField(
         max_digits=14,
@@ -70,7 +66,7 @@ class SecurityTrade(Trade):
         "at; for the explain of P&L",
     )
 
-    class Meta(Trade.Meta):
+    class Meta(QuotedTrade.Meta):
         abstract = True
 
     @classmethod
@@ -80,32 +76,6 @@ class SecurityTrade(Trade):
         if price is None:
             return fee
         return Decimal(values["face_amount"] * price / 100 + (fee or 0))
-
-    def save(self, **kwargs: Any) -> None:
-        """Save; a new quote drops the spread that the old one has made."""
-        if not self._state.adding and self.is_quoted:
-            stored = type(self)._base_manager.filter(pk=self.pk).first()
-            if stored is not None:
-                self.forget_spread_of(stored)
-        super().save(**kwargs)
-
-    @property
-    def is_quoted(self) -> bool:
-        """Whether a quote makes its z-spread."""
-        return any(getattr(self, name) is not None for name in self.quotes)
-
-    @classmethod
-    def waiting(cls) -> Q:
-        """The positions with a quote that has made no z-spread yet."""
-        quoted = [Q((f"{name}__isnull", False)) for name in cls.quotes]
-        return Q(reduce(operator.or_, quoted), z_spread_bp__isnull=True)
-
-    def forget_spread_of(self, stored: SecurityTrade) -> None:
-        """Clear a spread that was solved from an earlier quote; keep one that a user entered."""
-        names = (*self.quotes, *self.quote_types)
-        quoted_anew = any(getattr(self, name) != getattr(stored, name) for name in names)
-        if self.is_quoted and quoted_anew and stored.z_spread_bp == self.z_spread_bp:
-            self.z_spread_bp = None
 
     def doubts(self) -> dict[str, str]:
         """Sentences by field on values that are allowed and may be mistakes."""

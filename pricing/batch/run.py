@@ -27,13 +27,14 @@ from pricing.measures.block import make_ready, price_block
 from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
 from pricing.measures.delivery.basis import FUTURE_BASIS, basis_of, prepare_future
 from pricing.measures.formulas import rate_of_legs
+from pricing.measures.solved_quotes import solve_quote
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
 from pricing.measures.table import total as added
 from pricing.measures.theta import theta, with_forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import CompiledTrade, FlowBlock, make_block
 from pricing.products.flows import compile_block, compile_book
-from pricing.products.registry import PRODUCTS, as_security
+from pricing.products.registry import PRODUCTS, as_quoted, as_security
 from pricing.products.swaps.par_terms import par_rates, par_terms
 from pricing.products.terms import Terms
 from pricing.reference import Reference, TradeRisk
@@ -147,7 +148,7 @@ def _price_currency(
 
 
 def _with_spreads(trades: Sequence[Terms], market: _Market) -> tuple[list[Terms], list[Failure]]:
-    """Turn prices into spreads on this market; after that a bond is its terms and a spread."""
+    """Turn quotes into numbers on this market; after that a bond is its terms and a spread."""
     settled: list[Terms] = []
     lost: list[Failure] = []
     for terms in trades:
@@ -159,14 +160,11 @@ def _with_spreads(trades: Sequence[Terms], market: _Market) -> tuple[list[Terms]
 
 
 def _with_spread(terms: Terms, market: _Market) -> Terms:
-    bond = as_security(terms)
-    if bond is None or not bond.waits_for_spread:
+    quoted = as_quoted(terms)
+    if quoted is None or not quoted.waits_for_market:
         return terms
-    try:
-        spread = price_security(bond, market.curves, market.solved).z_spread()
-    except NothingAfterSettlement:
-        spread = 0.0  # a buyer of today gets nothing, but the holder is still paid
-    return msgspec.structs.replace(bond, z_spread_bp=spread / ONE_BP)
+    number = solve_quote(quoted, market.curves, market.solved)
+    return msgspec.structs.replace(quoted, **{quoted.solves: number})
 
 
 # --- Engines ---------------------------------------------------------------------------------

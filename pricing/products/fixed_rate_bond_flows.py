@@ -275,7 +275,7 @@ def scaling(terms: BondTerms) -> Scaling:
     Raises:
         SpreadNotSolved: It has a quote whose spread no market has solved yet.
     """
-    if terms.quote is not None and terms.waits_for_spread:
+    if terms.quote is not None and terms.waits_for_market:
         raise SpreadNotSolved(terms.quote)
     return Scaling([terms.face_amount / 100.0], z_spread=(terms.z_spread_bp or 0.0) * 1e-4)
 

@@ -13,7 +13,7 @@ from pricing.products.bonds import floating_rate_note
 from pricing.products.futures import bond_future, interest_rate_future
 from pricing.products.product import Product
 from pricing.products.swaps import basis_swap, forward_rate_agreement, zero_coupon_swap
-from pricing.products.terms import Security, Terms
+from pricing.products.terms import Quoted, Security, Terms
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType(
     {
@@ -39,3 +39,8 @@ PRODUCT_NAMES = tuple(sorted(PRODUCTS))
 def as_security(terms: Terms) -> Security | None:
     """The terms where the product has a price and a z-spread, as bonds do; otherwise None."""
     return terms if isinstance(terms, Security) else None
+
+
+def as_quoted(terms: Terms) -> Quoted | None:
+    """The terms where a quote makes a number of the trade; otherwise None."""
+    return terms if isinstance(terms, Quoted) else None

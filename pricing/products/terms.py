@@ -43,7 +43,7 @@ YieldType = Literal["ytm", "discount_yield", "money_market_yield", "bond_equival
 
 YIELD_TYPES: tuple[str, ...] = get_args(YieldType)
 QUOTE = ("clean_price", "quoted_yield", "yield_type")
-"""Fields of a position that make its z-spread."""
+"""Fields of a position in a bond that make its z-spread."""
 
 NOT_PRICED = {
     "lockout_days": "a lockout repeats one fixing at the end of a period, which is not priced; "
@@ -84,11 +84,32 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         raise NotImplementedError
 
 
-class Security(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Quoted(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of trades of which a quote makes one number, on the first market that has its curve.
+
+    ``solves`` is the field of that number. It is held while the curves move.
+    """
+
+    solves: ClassVar[str]
+
+    @property
+    def quote(self) -> str | None:
+        """The market quote, in words; None without one."""
+        raise NotImplementedError
+
+    @property
+    def waits_for_market(self) -> bool:
+        """True with a quote whose number has not been solved on a market yet."""
+        return self.quote is not None and getattr(self, self.solves) is None
+
+
+class Security(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of positions in securities, which are quoted by price; a short one has negative face.
 
     A ``clean_price`` (per 100) makes the z-spread; ``z_spread_bp`` states it.
     """
+
+    solves: ClassVar[str] = "z_spread_bp"
 
     face_amount: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
     clean_price: Price | None = None
@@ -103,11 +124,6 @@ class Security(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def quote(self) -> str | None:
         """The market quote that makes the z-spread, in words; None without one."""
         return None if self.clean_price is None else f"clean price {self.clean_price:g}"
-
-    @property
-    def waits_for_spread(self) -> bool:
-        """True with a quote whose z-spread has not been solved on a market yet."""
-        return self.quote is not None and self.z_spread_bp is None
 
 
 AnyTerms = TypeVar("AnyTerms", bound=Terms)

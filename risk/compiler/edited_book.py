@@ -17,8 +17,8 @@ import numpy as np
 from pricing.arrays import IntArray
 from pricing.errors import Failure, SpreadNotSolved
 from pricing.products.cash_flows import FlowBlock, last_payments, rows_of
-from pricing.products.registry import as_security
-from pricing.products.terms import Security, Terms
+from pricing.products.registry import as_quoted
+from pricing.products.terms import Quoted, Terms
 from risk.store.compiled_book import block_of, blocks_for
 from risk.store.compiled_book_store import (
     BlockRef,
@@ -78,7 +78,7 @@ class EditedBook:
         known: Names of the blocks of the newest book, for the first edit.
         blocks: Its blocks in Redis; empty before the first edit.
         failures: The trades that do not compile or are quarantined, by id.
-        waiting: The bonds among them whose price no market has made a spread of yet.
+        waiting: Those among them whose quote no market has made a number of yet.
         matured: The trades that are left out because they have made their last payment.
     """
 
@@ -88,7 +88,7 @@ class EditedBook:
     known: list[str] = field(default_factory=list)
     blocks: list[HeldBlock] = field(default_factory=list)
     failures: dict[str, UnpricedTrade] = field(default_factory=dict)
-    waiting: dict[str, Security] = field(default_factory=dict)
+    waiting: dict[str, Quoted] = field(default_factory=dict)
     matured: dict[str, Matured] = field(default_factory=dict)
 
     def held(self, names: Collection[str]) -> set[str]:
@@ -265,12 +265,12 @@ class EditedBook:
             notional=terms.size,
             headline=terms.headline,
         )
-        bond = as_security(terms) if code == SpreadNotSolved.code else None
-        if bond is not None:
-            self.waiting[terms.trade_id] = bond
+        quoted = as_quoted(terms) if code == SpreadNotSolved.code else None
+        if quoted is not None:
+            self.waiting[terms.trade_id] = quoted
 
     def no_spread(self, failures: Iterable[Failure]) -> None:
-        """Say why the prices of these waiting bonds make no spread."""
+        """Say why the quotes of these waiting trades make no number."""
         for each in failures:
             if each.trade_id in self.waiting:
                 bond = self.waiting.pop(each.trade_id)  # behind those that have not been tried

@@ -1,7 +1,7 @@
-"""Solve the z-spreads of bonds that were entered with a quote, on a published market.
+"""Solve what quotes of trades make, on a published market: z-spreads and option values.
 
 A quote, which is a price or a yield, is used once, on the first market after it was entered; the
-resulting spread is stored with the position and held while the curve moves.
+resulting number is stored with the position and held while the curve moves.
 """
 
 from __future__ import annotations
@@ -19,26 +19,32 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
 from pricing.markets.conventions import INDICES
 from pricing.measures.bond_analytics import no_spread, price_security
-from pricing.products.terms import QUOTE, Security
+from pricing.measures.solved_quotes import solve_quote
+from pricing.products.terms import QUOTE, Quoted, Security
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
 """What the position's column holds: a wrong price of a bond's last days would need more."""
 
 OF_POSITION = frozenset({"trade_id", "book", "face_amount", *QUOTE, "z_spread_bp"})
-"""Fields in which positions in one instrument may differ."""
+"""Fields in which positions in one security may differ."""
+
+OF_FUTURE = frozenset(
+    {"trade_id", "book", "contracts", "trade_price", "market_price", "option_value"}
+)
+"""The same of positions in one future."""
 
 
 def solve_spreads(
-    bonds: Iterable[Security],
+    quoted: Iterable[Quoted],
     market: Rollup,
     options: CurveOptions,
     fixings: Fixings | None = None,
 ) -> tuple[dict[str, float], list[Failure]]:
-    """Spreads in bp by trade, and the trades whose quote no spread explains.
+    """Numbers by trade, in the unit of their field, and the trades whose quote makes none.
 
     Args:
-        bonds: Securities that came with a quote and wait for its spread.
+        quoted: Trades that came with a quote and wait for its number.
         market: The published market.
         options: How its curves are made.
         fixings: All known fixings; those that are not public on its date are not used.
@@ -47,17 +53,21 @@ def solve_spreads(
     known = (fixings or {}).items()
     public = {name: public_on(INDICES[name], rates, date) for name, rates in known}
     curves = CurveSet(date, shape_of(market.curves), public, options)
-    return spreads_on(bonds, curves, curves.solve(curves.vector(market.curves)))
+    return spreads_on(quoted, curves, curves.solve(curves.vector(market.curves)))
 
 
 def spreads_on(
-    bonds: Iterable[Security], curves: CurveSet, solved: Solved
+    quoted: Iterable[Quoted], curves: CurveSet, solved: Solved
 ) -> tuple[dict[str, float], list[Failure]]:
     """The same as ``solve_spreads`` on curves that are solved."""
     spreads: dict[str, float] = {}
     failures: list[Failure] = []
-    for positions in _by_instrument(bonds):
-        names = [terms.trade_id for terms in positions]
+    for group in _by_instrument(quoted):
+        names = [terms.trade_id for terms in group]
+        positions = [terms for terms in group if isinstance(terms, Security)]
+        if not positions:
+            spreads |= _each(group, curves, solved, failures)
+            continue
         try:
             security = price_security(positions[0], curves, solved)
         except NothingAfterSettlement:  # no price explains it any more, but the holder is paid
@@ -82,18 +92,36 @@ def spreads_on(
     return spreads, failures
 
 
-def _by_instrument(bonds: Iterable[Security]) -> Iterable[list[Security]]:
+def _each(
+    group: list[Quoted], curves: CurveSet, solved: Solved, failures: list[Failure]
+) -> dict[str, float]:
+    """Numbers of the quotes of positions in one future; failures are added to those given."""
+    found: dict[str, float] = {}
+    of_price: dict[str, float] = {}
+    for terms in group:
+        try:
+            quote = str(terms.quote)
+            if quote not in of_price:  # its bonds are laid out once
+                of_price[quote] = solve_quote(terms, curves, solved)
+            found[terms.trade_id] = of_price[quote]
+        except PricingError as error:
+            failures.append(_failure(terms.trade_id, error))
+    return found
+
+
+def _by_instrument(quoted: Iterable[Quoted]) -> Iterable[list[Quoted]]:
     """Positions in the same instrument side by side: its flows are laid out once."""
-    found: dict[Hashable, list[Security]] = {}
-    for terms in bonds:
+    found: dict[Hashable, list[Quoted]] = {}
+    for terms in quoted:
         found.setdefault((terms.product, _instrument(type(terms))(terms)), []).append(terms)
     return found.values()
 
 
 @cache
-def _instrument(terms: type[Security]) -> Callable[[Security], Hashable]:
+def _instrument(terms: type[Quoted]) -> Callable[[Quoted], Hashable]:
     """Reads all that positions in one instrument have in common."""
-    names = [name for name in terms.__struct_fields__ if name not in OF_POSITION]
+    own = OF_POSITION if issubclass(terms, Security) else OF_FUTURE
+    names = [name for name in terms.__struct_fields__ if name not in own]
     return operator.attrgetter(*names)
 
 

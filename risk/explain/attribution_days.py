@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from pricing.curves.curve_set import ONE_BP, CurveSet
+from pricing.curves.curve_set import CurveSet
 from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
 from pricing.errors import PricingError
@@ -20,11 +20,11 @@ from pricing.explain.flows import PeriodFixings, net_period, roll_period, rows_b
 from pricing.explain.market import MarketState, Period
 from pricing.explain.pla import Attribution, attribution
 from pricing.markets import conventions
-from pricing.measures.bond_analytics import price_security
+from pricing.measures.solved_quotes import solve_quote
 from pricing.products.cash_flows import FlowBlock, make_block
 from pricing.products.flows import compile_book
-from pricing.products.registry import as_security
-from pricing.products.terms import Terms
+from pricing.products.registry import as_quoted
+from pricing.products.terms import Quoted, Terms
 
 LONGEST_GAP = dt.timedelta(days=7)
 """Closes further apart are not consecutive days."""
@@ -58,11 +58,10 @@ def blocks_of(
     settled: list[Terms] = []
     lost: list[str] = []
     for terms in trades:
-        bond = as_security(terms)
+        quoted = as_quoted(terms)
         try:
-            if bond is not None and bond.waits_for_spread:
-                spread_bp = price_security(bond, curves, solved).z_spread() / ONE_BP
-                settled.append(_with_spread(bond, spread_bp))
+            if quoted is not None and quoted.waits_for_market:
+                settled.append(_with_number(quoted, solve_quote(quoted, curves, solved)))
             else:
                 settled.append(terms)
         except PricingError as error:
@@ -73,8 +72,8 @@ def blocks_of(
     return [make_block(good[i : i + BLOCK]) for i in range(0, len(good), BLOCK)], lost
 
 
-def _with_spread(bond: Terms, spread_bp: float) -> Terms:
-    changed: Terms = msgspec.structs.replace(bond, **{"z_spread_bp": spread_bp})
+def _with_number(quoted: Quoted, number: float) -> Terms:
+    changed: Terms = msgspec.structs.replace(quoted, **{quoted.solves: number})
     return changed
 
 

@@ -17,13 +17,13 @@ import msgspec
 from instruments import trade_repository as master
 from instruments.models.book_version import BookVersion
 from instruments.row_changes import one_snapshot
-from pricing.curves.curve_set import ONE_BP, CurveSet
+from pricing.curves.curve_set import CurveSet
 from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import BadInput, PricingError
 from pricing.markets import conventions
-from pricing.measures.bond_analytics import price_security
-from pricing.products.registry import as_security
+from pricing.measures.solved_quotes import solve_quote
+from pricing.products.registry import as_quoted
 from pricing.products.terms import Terms
 from risk.explain.frame_closes import keep_close
 from risk.history.closes import Close
@@ -129,8 +129,8 @@ def with_spreads(
     A trade whose price no spread can reproduce fails by name in every frame.
     """
     found = list(trades)
-    bonds = [as_security(terms) for terms in trades]
-    if not table or not any(bond is not None and bond.waits_for_spread for bond in bonds):
+    all_quoted = [as_quoted(terms) for terms in trades]
+    if not table or not any(each is not None and each.waits_for_market for each in all_quoted):
         return found
     first = table[0]
     known = {
@@ -139,14 +139,14 @@ def with_spreads(
     }
     curves = CurveSet(first.date, shape_of(first.curves), known, options)
     solved = curves.solve(curves.vector(first.curves))
-    for place, bond in enumerate(bonds):
-        if bond is None or not bond.waits_for_spread:
+    for place, quoted in enumerate(all_quoted):
+        if quoted is None or not quoted.waits_for_market:
             continue
         try:
-            spread_bp = price_security(bond, curves, solved).z_spread() / ONE_BP
+            number = solve_quote(quoted, curves, solved)
         except PricingError:
             continue
-        found[place] = msgspec.structs.replace(bond, **{"z_spread_bp": spread_bp})
+        found[place] = msgspec.structs.replace(quoted, **{quoted.solves: number})
     return found
 
 

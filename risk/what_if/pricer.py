@@ -15,7 +15,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from instruments.trade_repository import SPREAD_DIGITS
+from instruments.trade_repository import SOLVED_DIGITS
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings
@@ -27,7 +27,7 @@ from pricing.measures.theta import theta
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock, last_payments, rows_of
 from pricing.products.flows import compile_block
-from pricing.products.registry import PRODUCTS, as_security
+from pricing.products.registry import PRODUCTS, as_quoted
 from pricing.products.terms import Terms, decode
 from risk.compiler.spreads import spreads_on
 from risk.store.compiled_book_store import StaleBook
@@ -155,11 +155,12 @@ def _new(trades: Sequence[NewTrade], market: _Market, session: Session) -> list[
             terms[name] = decode(trade.terms, PRODUCTS[trade.product].terms)
         except PricingError as error:
             found[name] = _failed(name, error)
-    securities = [bond for bond in map(as_security, terms.values()) if bond is not None]
-    unpriced = [bond for bond in securities if bond.waits_for_spread]
-    spreads, failures = spreads_on(unpriced, market.curves, market.solved)
-    for name, spread_bp in spreads.items():
-        solved[name] = {"z_spread_bp": _rounded(spread_bp, SPREAD_DIGITS)}
+    quoted = [each for each in map(as_quoted, terms.values()) if each is not None]
+    unpriced = {each.trade_id: each for each in quoted if each.waits_for_market}
+    numbers_of, failures = spreads_on(unpriced.values(), market.curves, market.solved)
+    for name, number in numbers_of.items():
+        column = unpriced[name].solves
+        solved[name] = {column: _rounded(number, SOLVED_DIGITS[column])}
     for failure in failures:
         found[failure.trade_id] = TradeNumbers(trade_id=failure.trade_id, failure=failure)
         del terms[failure.trade_id]

@@ -39,7 +39,8 @@ BAD = (
     ("contract", "SR3H26", "futures: ZT, Z3N"),
     ("contract", "ZNM26", "the bonds that may be delivered into ZNM26"),
     ("contracts", "0", "a whole number of contracts, not 0"),
-    ("option_value", "-1", "points of price, 0 to 100"),
+    ("option_value", "-101", "points of price, -100 to 100"),
+    ("market_price", "0.5", "a price per 100 of face"),
 )
 """Field, value and what the sentence says is allowed."""
 
@@ -86,6 +87,22 @@ def test_rows_of_files_become_a_trade_that_compiles(basket: None) -> None:
     ]
     assert len(compile_trade(terms).flows) > 2 * 14
     assert BondFuture.objects.get().terms_values()["deliverables"]
+
+
+def test_a_market_price_waits_for_its_option_value_and_a_new_one_drops_it(basket: None) -> None:
+    row = {**ROW, "market_price": "111.5"}
+    assert load(KINDS[TABLE], [row]).sentences() == []
+    (trade,) = trade_repository.load_trades().trades
+    terms: Any = trade.terms
+    assert terms.waits_for_market
+    assert trade_repository.store_spreads({"FUT-1": 0.123456789}) == 1
+    assert trade_repository.store_spreads({"FUT-1": 0.2}) == 0
+    assert BondFuture.objects.get().option_value == Decimal("0.12345679")
+    assert load(KINDS[TABLE], [{"trade_id": "FUT-1", "market_price": "111.75"}]).sentences() == []
+    assert BondFuture.objects.get().option_value is None
+    changed = {"trade_id": "FUT-1", "market_price": "112", "option_value": "0.25"}
+    assert load(KINDS[TABLE], [changed]).sentences() == []
+    assert BondFuture.objects.get().option_value == Decimal("0.25")
 
 
 @pytest.mark.parametrize(("field", "value", "allowed"), BAD)

@@ -107,7 +107,7 @@ def test_a_solved_spread_is_a_line_of_the_history(position: BondPosition) -> Non
     assert master.store_spreads({"P1": 12.5}) == 1
     line = BondPosition.history.first()
     assert (line.z_spread_bp, line.version) == (Decimal("12.5"), 2)
-    assert line.history_change_reason == "z-spread made from the clean price"
+    assert line.history_change_reason == "made from the quote on a market"
 
 
 def test_a_release_from_quarantine_names_who_did_it(

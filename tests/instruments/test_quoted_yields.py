@@ -64,7 +64,7 @@ def test_a_file_s_position_waits_for_its_spread_and_gets_it_once(made: Any) -> N
     assert load(POSITIONS, read_table(made(ROW), POSITIONS)).sentences() == []
     (trade,) = trade_repository.load_trades().trades
     terms: Any = trade.terms
-    assert terms.waits_for_spread
+    assert terms.waits_for_market
     assert terms.quote == "discount_yield 0.0525"
     assert trade_repository.store_spreads({"P1": 12.5}) == 1
     assert trade_repository.store_spreads({"P1": 13.5}) == 0

@@ -13,9 +13,11 @@ from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
-from pricing.errors import Matured
+from pricing.errors import Matured, SpreadNotSolved
 from pricing.markets import conventions
 from pricing.measures.delivery.basis import FutureBasis, basis_of, prepare_future
+from pricing.measures.solved_quotes import solve_quote
+from pricing.products.flows import compile_trade
 from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.reference import Reference
 from tests.pricing import sample_markets
@@ -132,3 +134,43 @@ def test_a_contract_that_was_delivered_has_no_basis():
     last = basis(bond_future(), dt.date(2025, 6, 9))
     assert np.isnan(last.implied_repo)  # a trade of that day settles after delivery
     assert last.future_price > 50.0
+
+
+@pytest.mark.parametrize("currency", QUOTES)
+@pytest.mark.parametrize("engine", ["compiled", "quantlib"])
+def test_a_market_price_makes_the_option_value_and_is_the_price(currency: str, engine: str):
+    """Above the model's and below it: net basis is the option value times the factor."""
+    model = basis(bond_future(currency))
+    market = MarketFile(
+        valuation_date=TODAY,
+        markets=[MarketOfCurrency(currency=currency, curves=QUOTES[currency], fixings={})],
+    )
+    for off in (0.35, -0.2):
+        quoted = model.future_price - off
+        terms = bond_future(currency, market_price=quoted)
+        found = price_files(Book([terms], []), market, engine)
+        assert found["failed"] == []
+        (row,) = found["trades"]
+        assert row["future_price"] == pytest.approx(quoted, abs=1e-10)
+        assert row["npv"] == pytest.approx((quoted - 110.0) * terms.point_money, abs=1e-5)
+        assert row["net_basis"] == pytest.approx(off * model.conversion_factor, abs=1e-9)
+        stated = price_files(Book([bond_future(currency, option_value=off)], []), market, engine)
+        assert row["implied_repo"] == pytest.approx(stated["trades"][0]["implied_repo"], abs=1e-10)
+        assert row["dv01_par"] == pytest.approx(stated["trades"][0]["dv01_par"], rel=1e-9)
+
+
+def test_the_option_value_is_held_while_the_curve_moves_and_a_stated_one_counts():
+    quoted = bond_future("EUR", market_price=basis(bond_future("EUR")).future_price - 0.35)
+    curves = CurveSet(TODAY, shape_of(QUOTES["EUR"]), {})
+    solved = curves.solve(curves.vector(QUOTES["EUR"]))
+    held = msgspec.structs.replace(quoted, option_value=solve_quote(quoted, curves, solved))
+    assert held.option_value == pytest.approx(0.35, abs=1e-12)
+    moved = curves.solve(solved.quotes + 0.01)
+    price, free = (
+        basis_of(prepare_future(terms, curves, moved), curves, moved).future_price
+        for terms in (held, bond_future("EUR"))
+    )
+    assert free - price == pytest.approx(0.35, abs=1e-12)
+    with pytest.raises(SpreadNotSolved, match="its option value is solved on the next market"):
+        compile_trade(quoted)
+    assert not msgspec.structs.replace(quoted, option_value=0.1).waits_for_market

@@ -64,7 +64,7 @@ def assert_same(flows, expected, notional):
 def test_the_sample_book_compiles_as_each_trade_by_itself():
     keys, names = set(), set()
     for terms in sample.trades(600):
-        if getattr(terms, "waits_for_spread", False):
+        if getattr(terms, "waits_for_market", False):
             terms = msgspec.structs.replace(terms, z_spread_bp=12.5)
         assert_same(compile_trade(terms).flows, by_itself(terms), terms.size)
         if terms.product == "bond":

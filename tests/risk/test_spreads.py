@@ -15,8 +15,10 @@ from pricing.errors import Unpriceable
 from pricing.measures.bond_analytics import price_security
 from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
 from pricing.products.fixed_rate_bond import BondTerms
+from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.products.terms import QUOTE
-from risk.compiler.spreads import OF_POSITION, solve_spreads
+from risk.compiler.spreads import OF_FUTURE, OF_POSITION, solve_spreads
+from tests.pricing.sample_baskets import basket, bond_future
 from tests.risk.made import DATE, QUOTES, bond
 
 CURVES = CurveSet(DATE, shape_of(QUOTES["USD"]))
@@ -71,3 +73,31 @@ def test_what_a_position_may_have_of_its_own_is_none_of_its_instrument_s():
     assert set(BondTerms.__struct_fields__) > OF_POSITION
     assert set(FloatingRateNoteTerms.__struct_fields__) > OF_POSITION - set(QUOTE)
     assert "spread_schedule" not in OF_POSITION
+    assert set(BondFutureTerms.__struct_fields__) > OF_FUTURE
+    assert "deliverables" not in OF_FUTURE
+
+
+def test_positions_in_one_future_have_the_option_value_of_their_own_price():
+    """Beside a bond, and a price that is none: each is solved or refused by itself."""
+    prices = {"A": 110.0, "B": 111.5, "C": 110.0, "D": 990.0}
+    bonds = tuple(
+        msgspec.structs.replace(each, discount_curve="USD-SOFR") for each in basket("USD")
+    )
+    positions = [
+        bond_future(
+            "USD",
+            trade_id=name,
+            contract="ZNM24",
+            contracts=-5.0 - number,
+            market_price=price,
+            deliverables=bonds,
+        )
+        for number, (name, price) in enumerate(prices.items())
+    ]
+    found, failures = solve_spreads([*positions, priced("P", 99.0)], MARKET, CurveOptions())
+    assert sorted(found) == ["A", "B", "C", "P"]
+    assert found["A"] == found["C"]
+    assert found["A"] - found["B"] == pytest.approx(1.5, abs=1e-11)
+    assert [failure.trade_id for failure in failures] == ["D"]
+    assert "market_price: 990" in failures[0].message
+    assert "at most 100 points" in failures[0].message

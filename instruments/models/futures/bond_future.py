@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from instruments import validation
 from instruments.models.bond import Bond
 from instruments.models.futures.deliverable import Deliverable
+from instruments.models.quoted import QuotedTrade
 from instruments.models.trade import Status, Trade, Written
 from pricing.errors import BadInput
 from pricing.products.futures.bond_contract import (
@@ -22,17 +23,22 @@ from pricing.products.futures.bond_contract import (
     read_bond_contract,
 )
 
+MAX_OPTION_VALUE = 100
+"""Points of price, as the terms have it."""
+
 BASKET = "basket"
 """The annotation with the bonds of a contract."""
 
 
-class BondFuture(Trade):
+class BondFuture(QuotedTrade):
     """A number of contracts of a bond future; less than zero is short.
 
     The bonds that may be delivered are rows of ``Deliverable``, the same for all positions.
     """
 
     product = "bond_future"
+    quotes = ("market_price",)
+    solves = "option_value"
 
     contract = models.CharField(
         max_length=16,
@@ -45,12 +51,20 @@ class BondFuture(Trade):
     trade_price = models.DecimalField(
         max_digits=14, decimal_places=8, help_text="clean price per 100 of face, as quoted"
     )
+    market_price = models.DecimalField(
+        max_digits=14,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="clean price of the future per 100 of face; determines the option value",
+    )
     option_value = models.DecimalField(
         max_digits=12,
         decimal_places=8,
-        default=0,
+        null=True,
+        blank=True,
         help_text="per 100 of face: what the seller's choice of bond and day takes off the price; "
-        "0: none",
+        "empty: none, or if a market price is given: solved from it once",
     )
 
     class Meta(Trade.Meta):
@@ -61,7 +75,13 @@ class BondFuture(Trade):
                 name="bond_future_trade_price_is_per_100",
             ),
             models.CheckConstraint(
-                condition=Q(option_value__gte=0, option_value__lte=100),
+                condition=Q(market_price__isnull=True)
+                | Q(market_price__gt=0, market_price__lte=1000),
+                name="bond_future_market_price_is_per_100",
+            ),
+            models.CheckConstraint(
+                condition=Q(option_value__isnull=True)
+                | Q(option_value__gte=-MAX_OPTION_VALUE, option_value__lte=MAX_OPTION_VALUE),
                 name="bond_future_option_value_is_in_points",
             ),
             models.CheckConstraint(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +25,14 @@ import numpy as np
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import YEAR
-from pricing.errors import Matured
+from pricing.errors import Matured, Unpriceable
 from pricing.markets import conventions, vocabulary
 from pricing.markets.calendars import day_of
 from pricing.measures.bond_analytics import price_security
 from pricing.measures.bond_block import BondFlows, payments_of
 from pricing.products.cash_flows import NEVER
 from pricing.products.fixed_rate_bond_flows import accrued_per_100, make_bond, resolve_bond
-from pricing.products.futures.bond_future import BondFutureTerms
+from pricing.products.futures.bond_future import MAX_OPTION_VALUE, BondFutureTerms
 from pricing.products.leg_rows import fixed_leg_rows
 from pricing.products.schedules import ql_of_day
 
@@ -126,7 +126,7 @@ def prepare_future(terms: BondFutureTerms, curves: CurveSet, solved: Solved) -> 
         repo_spread=np.array([each.repo_spread_bp for each in terms.deliverables]) * ONE_BP,
         factors=np.array([each.conversion_factor or math.nan for each in terms.deliverables]),
         delivery=delivery,
-        option_value=terms.option_value,
+        option_value=terms.worth_of_options,
         year_days=vocabulary.YEAR_DAYS[index.day_count],
     )
 
@@ -193,6 +193,26 @@ def _implied_repo(flows: FutureFlows, number: int, dirty: float, invoice: float)
     if years <= 0.0 or invested <= 0.0:
         return math.nan
     return (invoice + float(coupons.sum()) - dirty) / invested
+
+
+def option_value_of(terms: BondFutureTerms, curves: CurveSet, solved: Solved) -> float:
+    """What the model price without options is above the market price; points of price.
+
+    Raises:
+        Unpriceable: There is no market price, or it is too far from the model's to be one.
+        PricingError: As ``prepare_future``.
+    """
+    if terms.market_price is None:
+        raise Unpriceable(f"{terms.trade_id} has no market price")
+    flows = replace(prepare_future(terms, curves, solved), option_value=0.0)
+    model = basis_of(flows, curves, solved).future_price
+    found = model - terms.market_price
+    if not abs(found) <= MAX_OPTION_VALUE:
+        raise Unpriceable(
+            f"market_price: {terms.market_price:g} is {-found:+,.2f} beside the model price "
+            f"{model:,.4f}; at most {MAX_OPTION_VALUE:g} points: check the price"
+        )
+    return found
 
 
 def basis_columns(

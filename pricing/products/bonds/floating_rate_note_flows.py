@@ -433,7 +433,7 @@ def scaling(terms: FloatingRateNoteTerms) -> Scaling:
     Raises:
         SpreadNotSolved: It has a quote whose spread no market has solved yet.
     """
-    if terms.quote is not None and terms.waits_for_spread:
+    if terms.quote is not None and terms.waits_for_market:
         raise SpreadNotSolved(terms.quote)
     return Scaling([terms.face_amount], z_spread=(terms.z_spread_bp or 0.0) * 1e-4)
 

@@ -23,9 +23,10 @@ from pricing.products.futures.bond_contract import (
 )
 from pricing.products.futures.interest_rate_future import Contracts
 from pricing.products.product import Product
-from pricing.products.terms import Bp, Rate, Terms
+from pricing.products.terms import Bp, Quoted, Rate
 
 MOST_DELIVERABLES = 100
+MAX_OPTION_VALUE = 100.0
 Factor = Annotated[float, msgspec.Meta(gt=0, le=10)]
 
 
@@ -84,7 +85,7 @@ OF_THE_BOND = tuple(
 """Fields of a deliverable that are those of the bond itself."""
 
 
-class BondFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BondFutureTerms(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A number of contracts that was traded at a price.
 
     The position is worth contracts x point value x (model price - trade price): what the daily
@@ -94,17 +95,22 @@ class BondFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     a short position.
 
     ``option_value`` is what the choice of bond and day by the seller is worth beyond that, per 100
-    of face of the future. It is an input, 0 by default: no volatility is modelled. Source: G.
-    Burghardt and T. Belton, 'The Treasury Bond Basis', 3rd ed. (2005), ch. 1-3.
+    of face of the future. It is an input, 0 by default: no volatility is modelled. A
+    ``market_price`` makes it, on the first market after it was entered: what the least forward
+    price over its factor is above the market's, less than 0 where it is below. It is held while the
+    curves move. Source: G. Burghardt and T. Belton, 'The Treasury Bond Basis', 3rd ed. (2005),
+    ch. 1-3.
     """
 
     product: ClassVar[str] = "bond_future"
+    solves: ClassVar[str] = "option_value"
 
     contract: str
     contracts: Contracts
     trade_price: float
     deliverables: tuple[Deliverable, ...]
-    option_value: float = 0.0
+    market_price: float | None = None
+    option_value: float | None = None
 
     def __post_init__(self) -> None:
         """Check what types cannot, and fill the conversion factors."""
@@ -112,11 +118,14 @@ class BondFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.contracts == 0.0 or self.contracts != int(self.contracts):
             allowed = "a whole number of contracts, not 0; negative is short"
             raise BadInput("contracts", self.contracts, allowed)
-        if not limits.PRICE_MIN <= self.trade_price <= limits.PRICE_MAX:
-            allowed = f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g}"
-            raise BadInput("trade_price", self.trade_price, allowed)
-        if not 0.0 <= self.option_value <= 100.0:
-            raise BadInput("option_value", self.option_value, "points of price, 0 to 100")
+        for field in ("trade_price", "market_price"):
+            price = getattr(self, field)
+            if price is not None and not limits.PRICE_MIN <= price <= limits.PRICE_MAX:
+                allowed = f"a price per 100 of face, {limits.PRICE_MIN:g} to {limits.PRICE_MAX:g}"
+                raise BadInput(field, price, allowed)
+        if abs(self.worth_of_options) > MAX_OPTION_VALUE:
+            allowed = f"points of price, -{MAX_OPTION_VALUE:g} to {MAX_OPTION_VALUE:g}"
+            raise BadInput("option_value", self.option_value, allowed)
         count = len(self.deliverables)
         if not 1 <= count <= MOST_DELIVERABLES:
             allowed = f"the bonds that may be delivered into {self.contract}: 1 to"
@@ -143,6 +152,16 @@ class BondFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if deliverable.conversion_factor is not None:
             return deliverable.conversion_factor
         return conversion_factor(made, coupon=bond.coupon_rate, maturity=bond.maturity_date)
+
+    @property
+    def quote(self) -> str | None:
+        """The market price, which makes the option value, in words; None without one."""
+        return None if self.market_price is None else f"market price {self.market_price:g}"
+
+    @property
+    def worth_of_options(self) -> float:
+        """The option value; 0 where none is stated or made yet."""
+        return self.option_value or 0.0
 
     @property
     def made(self) -> BondContract:
@@ -187,6 +206,6 @@ PRODUCT = Product(
     terms=BondFutureTerms,
     legs=("traded_price", "model_price"),
     flows="pricing.products.futures.bond_future_flows",
-    scaled=("contracts", "trade_price", "option_value"),
+    scaled=("contracts", "trade_price", "market_price", "option_value"),
     measures=("future_price", "conversion_factor", "gross_basis", "net_basis", "implied_repo"),
 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import QuantLib as ql
 
-from pricing.errors import Unpriceable
+from pricing.errors import SpreadNotSolved, Unpriceable
 from pricing.markets.calendars import day_of
 from pricing.products.cash_flows import DAILY, DELIVERED, FLOW, NEVER, Row
 from pricing.products.fixed_rate_bond_flows import (
@@ -84,8 +84,14 @@ def make_template(terms: BondFutureTerms, *, indexed: bool) -> Template:
 
 
 def scaling(terms: BondFutureTerms) -> Scaling:
-    """Return what 1.00 of price is worth, and the prices; see ``flows.ProductFlows``."""
-    return Scaling([terms.point_money], rates=(-terms.trade_price, -terms.option_value))
+    """Return what 1.00 of price is worth, and the prices; see ``flows.ProductFlows``.
+
+    Raises:
+        SpreadNotSolved: It has a market price that has made no option value yet.
+    """
+    if terms.quote is not None and terms.waits_for_market:
+        raise SpreadNotSolved(terms.quote, "option value")
+    return Scaling([terms.point_money], rates=(-terms.trade_price, -terms.worth_of_options))
 
 
 def forward_prices(terms: BondFutureTerms, market: InstrumentMarket) -> list[Callable[[], float]]:
@@ -126,6 +132,6 @@ def instrument(terms: BondFutureTerms, market: InstrumentMarket) -> Instrument:
         if not alive:
             return 0.0, 0.0
         cheapest = min(price() for price in prices)
-        return -money * terms.trade_price, money * (cheapest - terms.option_value)
+        return -money * terms.trade_price, money * (cheapest - terms.worth_of_options)
 
     return Instrument(lambda: sum(legs()), lambda: InstrumentValues(sum(legs()), legs(), 0.0), over)

@@ -101,8 +101,10 @@ def make_template(terms: InterestRateFutureTerms, *, indexed: bool) -> Template:
         *(row._replace(leg=1, index_place=0, curve_place=0, **paid) for row in rates),
     ]
     if terms.volatility_bp is not None:
-        model = {"accrued": terms.mean_reversion or 0.0, "unit": terms.volatility_bp * 1e-4}
-        rows.append(Row(MODEL, leg=1, end=over, scale=1.0, **model, **paid))
+        model = Row(MODEL, leg=1, end=over, scale=1.0, **paid)
+        rows.append(
+            model._replace(accrued=terms.mean_reversion or 0.0, unit=terms.volatility_bp * 1e-4)
+        )
     forecast = known_curve("forecast_curve", terms.forecast_curve, index.forecast_curve)
     return Template(
         flows=np.array(rows, dtype=FLOW).tobytes(),

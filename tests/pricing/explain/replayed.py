@@ -84,7 +84,7 @@ def settled(book: list[Terms], state: MarketState) -> list[Terms]:
     made: list[Terms] = []
     for terms in book:
         bond = as_security(terms)
-        if bond is not None and bond.waits_for_spread:
+        if bond is not None and bond.waits_for_market:
             spread = price_security(bond, curves, solved).z_spread() / ONE_BP
             made.append(msgspec.structs.replace(bond, z_spread_bp=spread))
         else:

@@ -140,7 +140,7 @@ class TestQuotes:
         spreads, failures = spreads_on([terms], curves, solved)
         assert not failures
         kept = msgspec.structs.replace(terms, z_spread_bp=spreads["bill"])
-        assert not kept.waits_for_spread
+        assert not kept.waits_for_market
         made = PricedBond(kept, curves, solved).analytics()
         assert made.discount_yield == pytest.approx(0.0761, abs=1e-14)
 
