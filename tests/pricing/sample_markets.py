@@ -14,6 +14,8 @@ from pricing.curves.quotes import CurveQuotes, tenor_days
 from pricing.markets import calendars, conventions, vocabulary
 from pricing.products.fixed_floating_swap import NotionalStep, RateStep, SwapTerms
 from pricing.products.fixed_rate_bond import BondTerms, CouponStep, FaceStep
+from pricing.products.futures.bond_contract import bond_contract_dates, read_bond_contract
+from pricing.products.futures.bond_future import BondFutureTerms, Deliverable
 from pricing.products.futures.contract import MONTH_LETTERS
 from pricing.products.futures.interest_rate_future import InterestRateFutureTerms
 from pricing.products.swaps.basis_swap import BasisSwapTerms
@@ -62,6 +64,10 @@ INDICES_OF = {
 IBORS_OF = {
     currency: [name for name in names if conventions.INDICES[name].kind == "ibor"]
     for currency, names in INDICES_OF.items()
+}
+BOND_FUTURES_OF = {
+    currency: [name for name, row in conventions.BOND_FUTURES.items() if row.currency == currency]
+    for currency in conventions.CURRENCIES
 }
 FUTURES_OF = {
     currency: [name for name, row in conventions.FUTURES.items() if row.currency == currency]
@@ -318,6 +324,37 @@ def futures(draw, currency: str, today: dt.date, number: int) -> InterestRateFut
     )
 
 
+@st.composite
+def bond_futures(draw, currency: str, today: dt.date, number: int) -> BondFutureTerms:
+    """Up to three bonds with factors that make any of them the cheapest."""
+    row = conventions.BOND_FUTURES[draw(st.sampled_from(BOND_FUTURES_OF[currency]))]
+    month = today.year * 12 + today.month - 1 + draw(st.integers(4, 12))
+    code = f"{row.name}{MONTH_LETTERS[month % 12]}{month // 12 % 100:02d}"
+    delivery = bond_contract_dates(read_bond_contract(code)).delivery
+    bonds = tuple(
+        Deliverable(
+            convention=draw(st.sampled_from(BONDS_OF[currency])),
+            currency=currency,
+            issue_date=today - dt.timedelta(days=draw(st.integers(3, 3000))),
+            maturity_date=delivery + dt.timedelta(days=draw(st.integers(200, 365 * 30))),
+            coupon_rate=draw(st.floats(0.0, 0.09)),
+            conversion_factor=draw(st.floats(0.5, 1.3)),
+            z_spread_bp=draw(st.sampled_from([0.0, 25.0])),
+            repo_spread_bp=draw(st.sampled_from([0.0, -15.0])),
+        )
+        for _ in range(draw(st.integers(1, 3)))
+    )
+    return BondFutureTerms(
+        trade_id=f"D{number}",
+        book="book",
+        contract=code,
+        contracts=draw(st.sampled_from([-1, 1])) * max(round(NOTIONAL / row.contract_size), 1),
+        trade_price=draw(st.floats(70.0, 150.0)),
+        deliverables=bonds,
+        option_value=draw(st.sampled_from([None, 0.125, -0.05])),
+    )
+
+
 def in_whole_years(start: dt.date, years: int, today: dt.date) -> dt.date:
     """A day after today on which no period is odd: a lockout must be shorter than each period."""
     year = max(start.year + years, today.year + 1)
@@ -381,6 +418,8 @@ def books(draw, currency: str, today: dt.date) -> list[Terms]:
         others.append(fras)
     if FUTURES_OF[currency]:
         others += [futures, futures]
+    if BOND_FUTURES_OF[currency]:
+        others.append(bond_futures)
     kinds = [swaps, bonds, swaps, bonds, notes, *others]
     makers = draw(st.lists(st.sampled_from(kinds), min_size=4, max_size=8))
     return [draw(make(currency, today, number)) for number, make in enumerate(makers)]
