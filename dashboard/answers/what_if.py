@@ -98,7 +98,12 @@ def number(value: float | None, *, signed: bool = True) -> str:
     return f"{sign}{format.short(abs(value))}"
 
 
-SOLVED = {"fixed_rate": "rate", "clean_price": "price", "spread_bp": "spread"}
+SOLVED = {
+    "fixed_rate": "rate",
+    "clean_price": "price",
+    "spread_bp": "spread",
+    "option_value": "option value",
+}
 
 
 def solved_number(name: str, value: float) -> str:
