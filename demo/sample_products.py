@@ -170,16 +170,20 @@ def _futures() -> list[Terms]:
             **convexity,
         )
         for number, book, contract, contracts, price, convexity in (
-            (1, "USD-SWAPS", "SR3H26", 500, 96.215, {}),
+            (1, "USD-SWAPS", "SR3H26", 500, 96.215, _stated(0.0)),
             (2, "USD-SWAPS", "SR3Z26", -750, 96.48, _MODEL),
             (3, "USD-CLIENTS", "SR1J26", 120, 96.115, _MODEL),
-            (4, "EUR-SWAPS", "ER3M26", -400, 98.135, {"convexity_bp": 0.1}),
-            (5, "GBP-SWAPS", "SO3U26", 300, 96.36, {"convexity_bp": 0.3}),
+            (4, "EUR-SWAPS", "ER3M26", -400, 98.135, _stated(0.1)),
+            (5, "GBP-SWAPS", "SO3U26", 300, 96.36, _stated(0.3)),
         )
     ]
 
 
-_MODEL = {"volatility_bp": 95.0, "mean_reversion": 0.03}
+def _stated(convexity_bp: float) -> dict[str, Any]:
+    return {"convexity_bp": convexity_bp}
+
+
+_MODEL: dict[str, Any] = {"volatility_bp": 95.0, "mean_reversion": 0.03}
 """Of the short rate of the dollar: the convexity of two futures."""
 
 

@@ -19,11 +19,10 @@ from instruments.models.idempotent_response import Reply
 from instruments.models.issuer import Issuer
 from instruments.models.position import BondPosition, SecurityTrade
 from instruments.models.quarantine import Quarantine
-from instruments.models.quoted import QuotedTrade
 from instruments.models.row import PricedRow, Row, StaleRow
 from instruments.models.swap import Swap
 from instruments.models.swaps import BasisSwap, ForwardRateAgreement, ZeroCouponSwap
-from instruments.models.trade import Status, Trade, trade_models
+from instruments.models.trade import QuotedTrade, Status, Trade, trade_models
 
 __all__ = (
     "BasisSwap",

@@ -12,8 +12,7 @@ from django.db.models import Q
 
 from instruments import validation
 from instruments.models.bond import Bond
-from instruments.models.quoted import QuotedTrade
-from instruments.models.trade import Status, Trade
+from instruments.models.trade import QuotedTrade, Status, Trade
 from pricing import limits
 
 

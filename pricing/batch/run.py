@@ -25,9 +25,9 @@ from pricing.errors import Failure, Matured, MissingCurve, NothingAfterSettlemen
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
+from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.measures.delivery.basis import FUTURE_BASIS, basis_of, prepare_future
 from pricing.measures.formulas import rate_of_legs
-from pricing.measures.solved_quotes import solve_quote
 from pricing.measures.table import BY_NAME, LIVE_SUMMED, REQUIRED, with_new_names
 from pricing.measures.table import total as added
 from pricing.measures.theta import theta, with_forecast_of_today

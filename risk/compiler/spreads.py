@@ -19,7 +19,7 @@ from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import Failure, NothingAfterSettlement, PricingError, Unpriceable
 from pricing.markets.conventions import INDICES
 from pricing.measures.bond_analytics import no_spread, price_security
-from pricing.measures.solved_quotes import solve_quote
+from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.products.terms import QUOTE, Quoted, Security
 from risk.store.results import Rollup
 

@@ -20,7 +20,7 @@ from pricing.explain.flows import PeriodFixings, net_period, roll_period, rows_b
 from pricing.explain.market import MarketState, Period
 from pricing.explain.pla import Attribution, attribution
 from pricing.markets import conventions
-from pricing.measures.solved_quotes import solve_quote
+from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.products.cash_flows import FlowBlock, make_block
 from pricing.products.flows import compile_book
 from pricing.products.registry import as_quoted

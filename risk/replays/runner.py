@@ -22,7 +22,7 @@ from pricing.curves.fixings import public_on
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import BadInput, PricingError
 from pricing.markets import conventions
-from pricing.measures.solved_quotes import solve_quote
+from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.products.registry import as_quoted
 from pricing.products.terms import Terms
 from risk.explain.frame_closes import keep_close

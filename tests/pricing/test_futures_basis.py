@@ -15,8 +15,8 @@ from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import shape_of
 from pricing.errors import Matured, SpreadNotSolved
 from pricing.markets import conventions
+from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.measures.delivery.basis import FutureBasis, basis_of, prepare_future
-from pricing.measures.solved_quotes import solve_quote
 from pricing.products.flows import compile_trade
 from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.reference import Reference

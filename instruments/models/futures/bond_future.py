@@ -14,8 +14,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from instruments import validation
 from instruments.models.bond import Bond
 from instruments.models.futures.deliverable import Deliverable
-from instruments.models.quoted import QuotedTrade
-from instruments.models.trade import Status, Trade, Written
+from instruments.models.trade import QuotedTrade, Status, Trade, Written
 from pricing.errors import BadInput
 from pricing.products.futures.bond_contract import (
     BondContract,

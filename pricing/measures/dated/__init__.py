@@ -1,1 +1,1 @@
-"""What a valuation date makes of flows: fixings in progress, convexity of futures, payments."""
+"""What a date makes of trades: fixings in progress, convexity of futures, payments, quotes."""
