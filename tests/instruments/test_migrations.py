@@ -40,12 +40,8 @@ def all_tables(transactional_db: None) -> Iterator[None]:
     assert connection.introspection.table_names() == tables
 
 
-@pytest.fixture
-def old() -> Any:
-    return migrate(BEFORE)
-
-
-def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) -> None:
+def give_rows(old: Any) -> Any:
+    """A row of each table; returns the swap."""
     desk = old.get_model("instruments", "Desk").objects.create(code="D", name="Desk", version=3)
     book = old.get_model("instruments", "Book").objects.create(code="B", name="Book", desk=desk)
     swap = old.get_model("instruments", "Swap").objects.create(**SWAP, book=book, version=7)
@@ -56,7 +52,35 @@ def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) ->
     old.get_model("instruments", "Quarantine").objects.create(
         trade_id="S9", currency="USD", frame=1, reason="killed its worker"
     )
+    return swap
+
+
+def give_token(key: str) -> Any:
+    """A token as it was kept then, in the clear; returns its user."""
+    user = get_user_model().objects.create_superuser("client", "client@example.com")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, created timestamptz NOT"
+            " NULL, user_id integer NOT NULL UNIQUE REFERENCES auth_user (id) DEFERRABLE INITIALLY"
+            " DEFERRED)"
+        )
+        cursor.execute(
+            "INSERT INTO authtoken_token VALUES (%s, '2024-03-01T00:00:00Z', %s)", [key, user.pk]
+        )
+    return user
+
+
+def test_an_older_database_keeps_rows_and_tokens_and_begins_its_history() -> None:
+    """One round through all migrations: it takes longer than all that is looked at here."""
+    swap = give_rows(migrate(BEFORE))
+    key = "0123456789abcdef0123456789abcdef01234567"
+    user = give_token(key)
     migrate(newest())
+    rows_are_kept(swap)
+    tokens_are_hashed_where_they_are(user, key)
+
+
+def rows_are_kept(swap: Any) -> None:
     row = Swap.objects.get()
     assert (row.version, row.counterparty, row.clearing_house) == (7, None, "")
     line = row.history.get()
@@ -68,20 +92,8 @@ def test_rows_of_an_older_database_are_kept_and_begin_their_history(old: Any) ->
     assert row.history.count() == 2
 
 
-def test_tokens_are_hashed_where_they_are_and_clients_keep_them() -> None:
-    migrate([("instruments", "0006_see_all_desks")])
-    user = get_user_model().objects.create_superuser("client", "client@example.com")
-    key = "0123456789abcdef0123456789abcdef01234567"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, created timestamptz NOT"
-            " NULL, user_id integer NOT NULL UNIQUE REFERENCES auth_user (id) DEFERRABLE INITIALLY"
-            " DEFERRED)"
-        )
-        cursor.execute(
-            "INSERT INTO authtoken_token VALUES (%s, '2024-03-01T00:00:00Z', %s)", [key, user.pk]
-        )
-    migrate(newest())
+def tokens_are_hashed_where_they_are(user: Any, key: str) -> None:
+    """Nobody can read them, and programs that have one keep it."""
     stored = AuthToken.objects.get()
     assert (stored.user, stored.created.year, stored.expiry) == (user, 2024, None)
     assert key not in str(vars(stored))
