@@ -87,10 +87,11 @@ audit: dev ## Run bandit, and look the packages up in a database of known vulner
 	@$(BANDIT)
 	@$(BIN)/python -m devstack.audit requirements.txt requirements-servers.txt
 
-bench: dev ## Measure pricing beside QuantLib bump and reprice, step by step (TRADES=1000,10000)
+bench: dev ## Measure pricing and curves beside QuantLib, step by step (TRADES=1000,10000)
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		$(BIN)/python -m benchmarks.kernel --trades $(or $(TRADES),$(SIZES))
 	@env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.products
+	@env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.curves
 	@$(BIN)/python -m devstack run --base .local/bench -- env OPENBLAS_NUM_THREADS=1 \
 		DJANGO_SETTINGS_MODULE=riskproject.settings $(BIN)/python -m benchmarks.tasks
 

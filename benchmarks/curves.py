@@ -1,25 +1,31 @@
 """Time curves by the number and kind of their quotes: ``python -m benchmarks.curves``.
 
-Of each market: the solution with its Jacobian, and the solution of 500 scenarios in one batch.
+Of each market: the solution with its Jacobian, beside QuantLib's own bootstrap of the same quotes
+without derivatives where it has one, and the solution of 500 scenarios in one batch. The output is
+a table and ``benchmarks/results/curves.json``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from benchmarks.machine import machine
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.quotes import CurveQuotes, shape_of, tenor_days
 from pricing.markets import conventions
 from pricing.scenarios.curve_batch import solve_columns
 
+RESULT = Path(__file__).resolve().parent / "results" / "curves.json"
 DAY = dt.date(2025, 11, 27)
 ROUNDS, SCENARIOS = 30, 500
 TENORS = (
@@ -68,30 +74,49 @@ def milliseconds(work: Callable[[], object]) -> float:
     return statistics.median(taken)
 
 
-def main() -> None:
-    """Print a row for each market."""
+def measured(name: str) -> dict[str, Any]:
+    """One market: our solution with its Jacobian, QuantLib's bootstrap, a scenario of a batch."""
+    quotes, fields = MARKETS[name]
     plain = conventions.CURVES
-    print("| quotes of USD-SOFR | nodes | solution and Jacobian ms | a scenario of 500 ms |")
-    print("|---|--:|--:|--:|")
-    for name, (quotes, fields) in MARKETS.items():
-        row = msgspec.structs.replace(plain["USD-SOFR"], **fields)
-        conventions.CURVES = MappingProxyType({**plain, "USD-SOFR": row})
+    row = msgspec.structs.replace(plain["USD-SOFR"], **fields)
+    conventions.CURVES = MappingProxyType({**plain, "USD-SOFR": row})
+    try:
         curves = CurveSet(DAY, shape_of(quotes))
         vector = curves.vector(quotes)
         solved = curves.solve(vector)
         moves = np.random.default_rng(1).normal(0.0, 5e-4, (1, SCENARIOS))
         noise = np.random.default_rng(2).normal(0.0, 1e-4, (len(vector), SCENARIOS))
         columns = vector[:, None] + moves + noise
-        alone = milliseconds(lambda c=curves, v=vector: c.solve(v))
-        start = time.perf_counter()
         batch = solve_columns(curves, solved, columns)
-        start = time.perf_counter()
-        batch = solve_columns(curves, solved, columns)
-        each = (time.perf_counter() - start) * 1e3 / SCENARIOS
         assert not batch.failures, batch.failures
-        nodes = len(curves.grid.unknown)
-        print(f"| {name} | {nodes} | {alone:.2f} | {each:.3f} |")
-    conventions.CURVES = plain
+        by_quantlib = None
+        if not curves.grid.has_layouts:
+            by_quantlib = milliseconds(lambda: curves.bootstrap(vector))
+        return {
+            "market": name,
+            "quotes": len(vector),
+            "nodes": len(curves.grid.unknown),
+            "solution_ms": milliseconds(lambda: curves.solve(vector)),
+            "quantlib_bootstrap_ms": by_quantlib,
+            "scenario_ms": milliseconds(lambda: solve_columns(curves, solved, columns)) / SCENARIOS,
+        }
+    finally:
+        conventions.CURVES = plain
+
+
+def main() -> None:
+    """Print a row for each market, and keep them as JSON."""
+    rows = [measured(name) for name in MARKETS]
+    result = {"machine": machine(), "scenarios": SCENARIOS, "rounds": ROUNDS, "markets": rows}
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print("| quotes of USD-SOFR | nodes | solution ms | QuantLib's bootstrap ms | a scenario ms |")
+    print("|---|--:|--:|--:|--:|")
+    for row in rows:
+        theirs = row["quantlib_bootstrap_ms"]
+        print(
+            f"| {row['market']} | {row['nodes']} | {row['solution_ms']:.2f} |"
+            f" {'' if theirs is None else f'{theirs:.2f}'} | {row['scenario_ms']:.3f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ class Snapshot:
 
 
 class Reader:
-    """Reads frames, and remembers the day's openings and the last good snapshot."""
+    """Reads frames, and keeps the day's openings and the last good snapshot."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         """Nothing is sent yet.

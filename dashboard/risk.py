@@ -38,7 +38,7 @@ RECENT_FRAMES = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """What the filters let through."""
+    """What passes the filters."""
 
     currencies: tuple[str, ...]
     products: tuple[str, ...] = PRODUCT_NAMES
@@ -55,7 +55,7 @@ class Choice:
         return self.desk is None and self.all_products
 
     def takes(self, desk: str, product: str) -> bool:
-        """A cell or trade passes."""
+        """Return whether a cell or trade passes the filters."""
         return product in self.products and self.desk in (None, desk or NO_DESK)
 
     def cells(self, rollup: Rollup) -> list[BookProductTotals]:

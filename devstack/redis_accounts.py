@@ -43,7 +43,7 @@ def rules(secret: str) -> list[str]:
 
 
 def password(secret: str, account: str) -> str:
-    """An account's own; none tells another, nor the secret."""
+    """Derive an account's password, which reveals neither another one nor the secret."""
     return hashlib.blake2b(account.encode(), key=secret.encode(), digest_size=16).hexdigest()
 
 

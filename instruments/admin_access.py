@@ -71,7 +71,7 @@ class RoleUserAdmin(UserAdmin):  # type: ignore[type-arg]  # its parameter is fo
         return users if _is_superuser(request) else users.filter(is_superuser=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Whoever could give these could give everything to themselves."""
+        """Make fields read-only with which users could give themselves every right."""
         fields = super().get_readonly_fields(request, obj)
         return fields if _is_superuser(request) else (*fields, "is_superuser", "user_permissions")
 

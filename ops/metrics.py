@@ -75,7 +75,7 @@ class SystemCollector:
         self._frames = frames
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: a start must not wait for Redis."""
+        """Describe no metrics in advance: the start must not wait for Redis."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -184,7 +184,7 @@ BRIDGE_TABLES = {
 
 
 def bridges(pulses: list[BridgePulse]) -> Iterator[Metric]:
-    """What each bridge has counted since it started; one that is silent keeps its last word."""
+    """Counts of each bridge since its start; a silent bridge keeps its last values."""
     for field, (name, text) in BRIDGE_GAUGES.items():
         gauge = GaugeMetricFamily(name, text, labels=["bridge"])
         for pulse in pulses:

@@ -42,7 +42,7 @@ class KafkaAccess:
 
     @property
     def encrypts(self) -> bool:
-        """Whether the road is TLS."""
+        """Return whether the connection uses TLS."""
         return self.protocol.endswith("SSL")
 
     def options_for(self, bootstrap_servers: str) -> dict[str, object]:

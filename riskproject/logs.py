@@ -77,7 +77,7 @@ def _log_uncaught(
 
 
 def formatter(log_format: str, secrets: tuple[str, ...]) -> ProcessorFormatter:
-    """The one formatter.
+    """Return the formatter that all handlers share.
 
     Args:
         log_format: One of FORMATS.

@@ -137,7 +137,7 @@ def understood(status: int, body: bytes) -> Answer:
 
 @dataclass(frozen=True)
 class Held:
-    """The last answer about a session, when it was asked for, and when the last question was."""
+    """The last answer about a session, its time, and the time of the last question."""
 
     answer: Answer
     answered_s: float

@@ -102,7 +102,7 @@ def history_panel(markets: Sequence[Market]) -> None:
 
 
 def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: float) -> None:
-    """Percentiles by hop, and who lives."""
+    """Percentiles by hop, and the processes that are alive."""
     rows = [
         (
             row.hop,

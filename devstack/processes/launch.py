@@ -30,7 +30,7 @@ def die_with(parent: int, death_signal: int) -> None:
 
 
 def ordinary_signals() -> None:
-    """Undo what Python and a supervisor changed and exec would hand on."""
+    """Restore the signal handling that Python or a supervisor changed: exec would pass it on."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -85,7 +85,7 @@ def is_child(pid: int, parent: int) -> bool:
 
 
 def end_orphans(servers: set[int]) -> None:
-    """End what the command left behind: politely, then for sure. More may surface as we go."""
+    """End processes that the command left behind: SIGTERM, then SIGKILL, until none is left."""
     deadline = time.monotonic() + ORPHAN_GRACE_S
     told: set[int] = set()
     while orphans := [pid for pid in children_of(os.getpid()) if pid not in servers]:

@@ -108,5 +108,5 @@ def first_error(log: Path) -> str:
 
 
 def fingerprint() -> str:
-    """Changes when the pom does."""
+    """Return a hash that changes with the pom."""
     return hashlib.sha256(POM.read_bytes()).hexdigest()

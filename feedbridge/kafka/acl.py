@@ -74,7 +74,7 @@ def rights_of(role: str, account: str, group: str = GROUP) -> list[Right]:
 
 
 def all_acls_of(account: str) -> ACLFilter:
-    """Finds whatever an account has been granted by name."""
+    """Return the filter that matches all rights granted to an account by name."""
     return ACLFilter(
         principal=principal(account),
         host=None,
@@ -85,7 +85,7 @@ def all_acls_of(account: str) -> ACLFilter:
 
 
 def exactly(acl: ACL) -> ACLFilter:
-    """Finds this one."""
+    """Return the filter that matches this right only."""
     pattern = acl.resource_pattern
     return ACLFilter(
         principal=acl.principal,

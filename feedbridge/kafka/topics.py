@@ -99,7 +99,7 @@ def demand_rights(
 
 
 def connect_admin(bootstrap_servers: str, options: Options | None = None) -> KafkaAdminClient:
-    """An admin client that is in.
+    """Return an admin client that has logged in.
 
     Raises:
         BrokerUnreachable: Nothing answers within five seconds.

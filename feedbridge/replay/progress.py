@@ -33,7 +33,7 @@ class Output(Protocol):
 
 
 class Progress:
-    """Counts a playback and says how it goes; ``show`` and ``say`` are the ways to say it."""
+    """Counts a playback and reports its progress by ``show`` and ``say``."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ NOT_FILTERS = (
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """Refuses what no filter of the view is called: it would list everything."""
+    """Refuses unknown parameters: ignoring one would list everything."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:
         """Check the names, then filter."""
@@ -90,7 +90,7 @@ class BoundedSearchFilter(SearchFilter):
 
 
 class StrictOrderingFilter(OrderingFilter):
-    """Refuses an ordering that is not offered: it would be ignored."""
+    """Refuses an unknown ordering, which would be ignored."""
 
     def remove_invalid_fields(
         self, queryset: Any, fields: Any, view: Any, request: Request

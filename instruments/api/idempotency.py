@@ -35,7 +35,7 @@ Handler = Callable[..., Response]
 
 
 class Mismatch(APIException):
-    """The key has answered another request."""
+    """The key was used for another request."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_code = "idempotency_mismatch"
@@ -45,7 +45,7 @@ class Mismatch(APIException):
 
 
 class UnderWay(Conflict):
-    """The same key is being answered right now."""
+    """A request with the same key is in progress."""
 
     default_code = "idempotency_under_way"
     default_detail = f"A request with this {HEADER} is in progress: repeat the request in a moment"

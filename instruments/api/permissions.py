@@ -73,7 +73,7 @@ def check_desk(request: Request, row: Model) -> None:
 
 
 def needs(roles: tuple[str, ...], request: Request) -> PermissionDenied:
-    """The refusal of who has none of these roles."""
+    """The refusal for users with none of these roles."""
     have = ", ".join(sorted(group.name for group in request.user.groups.all())) or "none"
     wanted = " or ".join(roles)
     return PermissionDenied(

@@ -29,7 +29,7 @@ class Coded(Row):
 
 
 class PricedCode(Coded, PricedRow):
-    """The same, where it decides under which heading a number is added up."""
+    """A code by which numbers are grouped in sums."""
 
     class Meta(Coded.Meta):
         abstract = True

@@ -19,7 +19,7 @@ class Points:
         self.used = np.zeros(curves * self.span, dtype=bool)
 
     def mark(self, curve: IntArray, day: IntArray) -> IntArray:
-        """Note pairs; returns keys to ask ``number`` with."""
+        """Record pairs of curve and day; return keys for ``number``."""
         key = np.asarray(curve * self.span + (day - self.today))
         self.used[key] = True
         return key

@@ -45,7 +45,7 @@ SOURCES = ("markets/vocabulary", *sorted(_modules(resources.files("pricing.produ
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What one process is asked for."""
+    """The request to one process."""
 
     trades: dict[str, list[msgspec.Raw]]
     """Terms by the name of their product."""

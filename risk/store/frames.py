@@ -99,7 +99,7 @@ _line = msgspec.msgpack.Decoder(HistoryLine)
 
 
 class FrameNotice(msgspec.Struct, frozen=True):
-    """What subscribers hear."""
+    """The message that subscribers receive."""
 
     currency: str
     frame: int

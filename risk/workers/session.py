@@ -47,7 +47,7 @@ class BookGone(Exception):
 
 
 class Kept:
-    """The last few things made for each place: what it holds grows with places, not with time."""
+    """The last few objects made for each key: memory grows with the keys, not with time."""
 
     def __init__(self, size: int) -> None:
         self.size = size

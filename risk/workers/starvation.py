@@ -34,7 +34,7 @@ class StarvationDetector:
         self._unheard_since: float | None = None
 
     def heard(self) -> None:
-        """A task was taken."""
+        """Record that a worker took a task."""
         self._unheard_since = None
 
     def is_deaf(self, waiting: int) -> bool:

@@ -9,7 +9,7 @@ from django.db.backends.dummy import base as dummy
 
 
 def complain(*_args: object, **_kwargs: object) -> NoReturn:
-    """Say what to do."""
+    """Raise the sentence that says what to do."""
     raise ImproperlyConfigured(
         "No database is configured: run `make demo`, which starts one, or set "
         "DATABASE_URL=postgresql://user:password@host:5432/name."

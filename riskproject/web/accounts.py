@@ -31,7 +31,7 @@ class SignIn(LoginView):
     extra_context = {"design": css_variables()}
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
-        """Browsers hold the whole way of a form to the page's policy, redirects and all."""
+        """Allow the redirects of the form: browsers apply the page's policy to all of them."""
         response = super().dispatch(request, *args, **options)
         parts = urlsplit(dashboard_url(request))
         policy = policy_with_forms_to(f"{parts.scheme}://{parts.netloc}")

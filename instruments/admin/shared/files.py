@@ -36,7 +36,7 @@ SHEET_NAME_CHARACTERS = 31
 
 
 class AnyTable(Format):  # type: ignore[misc]
-    """CSV or XLSX: what it is, its content says."""
+    """CSV or XLSX; the content decides which."""
 
     def __init__(self, encoding: str | None = None) -> None:
         """The encoding is UTF-8, always."""

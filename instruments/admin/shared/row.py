@@ -133,7 +133,7 @@ class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
 
 
 class KeptRows:
-    """Rows that numbers of the past refer to: only a superuser deletes them."""
+    """Rows that past numbers refer to: only a superuser may delete them."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Everyone else changes the status, or leaves the row where it is."""
