@@ -81,7 +81,7 @@ def test_without_redis_url_a_sentence_says_so(
 def test_a_redis_that_never_answered(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1/0")
     app = clean(open_app())
-    assert "127.0.0.1:1 does not answer" in app.error[0].value
+    assert "Redis (127.0.0.1:1) does not answer" in app.error[0].value
     assert ">DOWN<" in texts(app)
     assert "secret" not in texts(app)
 
