@@ -23,7 +23,7 @@ PASSWORD_IN_URL = re.compile(r"\w+://[^/@:\s\"'<>]*:([^/@\s\"'<>{$(][^/@\s\"'<>]
 PLACEHOLDERS = {
     *("***", "...", "secret", "password", "old", "n0t-shown", "hunter", "hunter22"),
     *("secretoperator", "secretdashboard"),
-    *("a", "b", "p", "x", "p%2Fw", "n%40%2Fw"),
+    *("a", "b", "p", "x", "p%2Fw", "n%40%2Fw", "p%40ss", "p%40s%3Bs", "one", "of-redis"),
 }
 GENERATED = {".env", "secrets.json", "secret_key", "admin_password", "flower_password"}
 
