@@ -17,9 +17,7 @@ import openpyxl
 import pytest
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.templatetags.admin_list import date_hierarchy
 from django.db import connection, transaction
-from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.serializers import DecimalField, IntegerField, JSONField
@@ -494,30 +492,16 @@ def days_out_of_range(pages: ModelAdmin[Any]) -> Iterator[dict[str, str]]:
             yield dict(list(parts.items())[:count])
 
 
-def asked(answer: SimpleTemplateResponse) -> str:
-    """Ask the database all that drawing a list page would: drawing takes most of its time."""
-    found = (answer.context_data or {}).get("cl")
-    if found is not None:
-        list(found.result_list)
-        for filters in found.filter_specs:
-            list(filters.choices(found))
-        if found.model_admin.date_hierarchy:
-            date_hierarchy(found)
-    return ""
-
-
 @pytest.mark.parametrize(
     "pages", admin.site._registry.values(), ids=lambda pages: pages.model._meta.model_name
 )
 def test_no_filter_of_an_admin_page_is_an_error_of_the_server(
-    users: dict[str, Any], pages: Any, monkeypatch: pytest.MonkeyPatch
+    users: dict[str, Any], pages: Any
 ) -> None:
     assert isinstance(pages, ListAdmin)
     client = Client(raise_request_exception=False)
     client.force_login(users["superuser"], "django.contrib.auth.backends.ModelBackend")
     address = f"/admin/{pages.model._meta.app_label}/{pages.model._meta.model_name}/"
-    assert client.get(address).status_code == 200  # as people see it; below, only what is asked
-    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", property(asked))
     questions = [{name: value} for name in set(lookups(pages)) for value in OUT_OF_RANGE]
     if pages.date_hierarchy:
         questions += days_out_of_range(pages)
@@ -529,6 +513,7 @@ def test_no_filter_of_an_admin_page_is_an_error_of_the_server(
             connection.needs_rollback = False  # PostgreSQL may have refused a value
             transaction.savepoint_rollback(point)
             assert answer.status_code in (200, 302, 400), (question, answer.status_code)
+            assert len(answer.content) < PAGE_BYTES
     finally:
         logging.disable(logging.NOTSET)
 
