@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ from riskproject.celery import app
 PORTS = {"WEB_PORT": 8000, "DASHBOARD_PORT": 8501, "FLOWER_PORT": 5555}
 LINE_EVERY_S, LIVE_EVERY_S = 5.0, 1.0
 LAST_LINES = 15
+FIRST_FRAME_S = 300.0
+"""Longest wait for the first frame: a fresh installation compiles its loops first."""
 KEEPER = "keep: "
 NO_REPLAY = "start `python manage.py replay`, or send ticks to Kafka (docs/architecture.md)"
 
@@ -240,11 +242,16 @@ class Run:
         console: Console,
         left_out: Collection[str] = (),
     ) -> None:
-        """Nothing is started yet; ``seconds`` 0 runs until Ctrl-C, ``left_out`` are not run."""
+        """Nothing is started yet; ``left_out`` are not run.
+
+        ``seconds`` count from the first frame, or from the start where no replay sends ticks; 0
+        runs until Ctrl-C.
+        """
         self.log = Path(settings.LOCAL_DIR) / "demo" / "log" / "processes.log"
         self._printer = LogPrinter(self.log, console)
         self._manager = Manager(self._printer)
         self._seconds, self._console = seconds, console
+        self._waits_for_frame = "replay" not in left_out
         self._stop = threading.Event()
         procfile = parse_procfile((settings.BASE_DIR / "Procfile").read_text())
         for name, command in procfile.processes.items():
@@ -269,29 +276,42 @@ class Run:
 
     def _show(self) -> None:
         """Show published risk until the time is over: a table on a terminal, otherwise lines."""
-        end = time.monotonic() + self._seconds if self._seconds else float("inf")
         frames = _frames()
         if self._console.is_terminal and not self._seconds:
             with Live(console=self._console, auto_refresh=False) as live:
                 self._repeat(
-                    end, LIVE_EVERY_S, lambda: live.update(live_table(frames), refresh=True)
+                    float("inf"),
+                    LIVE_EVERY_S,
+                    lambda: live.update(live_table(frames), refresh=True),
                 )
         else:
-            self._repeat(
-                end,
-                LINE_EVERY_S,
-                lambda: self._console.print(plain_line(frames), highlight=False, soft_wrap=True),
-            )
+            since_ns, end = time.time_ns(), time.monotonic() + FIRST_FRAME_S
+
+            def line() -> None:
+                self._console.print(plain_line(frames), highlight=False, soft_wrap=True)
+
+            def has_frame() -> bool:
+                return any(summarise(frames, since_ns).frames.values())
+
+            if self._seconds and self._waits_for_frame:
+                self._repeat(end, LINE_EVERY_S, line, has_frame)
+            whole = time.monotonic() + self._seconds if self._seconds else float("inf")
+            self._repeat(whole, LINE_EVERY_S, line)
         if not self._stop.is_set():
             self._stop.set()
             self._manager.terminate()
 
-    def _repeat(self, end: float, every_s: float, show: Any) -> None:
+    def _repeat(
+        self, end: float, every_s: float, show: Any, done: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Show again and again, until a time, or until ``done``."""
         while not self._stop.wait(min(every_s, max(0.0, end - time.monotonic()))):
             if time.monotonic() >= end:
                 return
             try:
                 show()
+                if done():
+                    return
             except RedisError as error:
                 self._console.print(
                     f"Redis does not answer: {error}", highlight=False, soft_wrap=True
