@@ -27,13 +27,14 @@ from benchmarks.machine import load_average, machine
 from benchmarks.phases import Run
 from benchmarks.recorder import Recorder
 from benchmarks.system import running
+from benchmarks.ticks import send_on_time
 from feedbridge.kafka.producer import TickProducer, connector
 from risk.scenarios.messages import ScenarioFrame
 from risk.scenarios.store import ScenarioStore
 from risk.store.results import HistoryLine
 
 RESULT = Path(__file__).resolve().parent / "results" / "live-var.json"
-ROUNDS, COMPILE_LIMIT_S, FIRST_RUN_S = 3, 1800.0, 120.0
+ROUNDS, PIECE_S, COMPILE_LIMIT_S, FIRST_RUN_S = 3, 5, 1800.0, 120.0
 WITHOUT, WITH = "without VaR", "with VaR"
 
 
@@ -73,7 +74,7 @@ def measure(run: Run, trades: int) -> dict[str, Any]:
     run.warm()
     lines: dict[str, list[HistoryLine]] = {WITHOUT: [], WITH: []}
     runs: list[ScenarioFrame] = []
-    load: list[str] = []
+    load: list[Any] = []
     for _ in range(ROUNDS):
         lines[WITHOUT] += steady(run)
         system.start("scenarios")
@@ -82,7 +83,7 @@ def measure(run: Run, trades: int) -> dict[str, Any]:
         lines[WITH] += steady(run, watch)
         runs += watch.seen
         system.stop("scenarios")
-        load.append(str(load_average()))
+        load.append(load_average())
     found = {name: summary(of_kind) for name, of_kind in lines.items()}
     return {**found, "runs_of_var": of_runs(runs), "load_average": load}
 
@@ -106,17 +107,12 @@ class Watch:
 
 def steady(run: Run, watch: Watch | None = None) -> list[HistoryLine]:
     """The sums of a phase of one tick a second and currency, in pieces of five seconds."""
-    system, end = run.system, time.monotonic() + run.seconds
+    system = run.system
     before = system.frames.pointers(system.currencies)
-    whole = run.seconds
-    try:
-        while time.monotonic() < end:
-            run.seconds = min(5.0, max(1.0, end - time.monotonic()))
-            run.steady()
-            if watch is not None:
-                watch.look()
-    finally:
-        run.seconds = whole
+    for _ in range(max(1, round(run.seconds / PIECE_S))):
+        run.phase(lambda: send_on_time(run.producer, run.market, PIECE_S, 1.0))
+        if watch is not None:
+            watch.look()
     return run.recorder.published.lines_after(before)
 
 

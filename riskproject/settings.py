@@ -12,7 +12,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from kombu.entity import Exchange, Queue
@@ -139,12 +139,22 @@ def _refuse_open_server(
         )
 
 
+def _parts(name: str, url: str) -> SplitResult:
+    """The parts of a URL; no message repeats it, because it may have a password."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is not a URL: check its host, which needs [ and ] if it is an IPv6 address"
+        ) from None
+
+
 def _database_hosts(places: str, options: dict[str, str]) -> tuple[list[str], list[str]]:
     """Return hosts and ports of ``host:5432,host:5432``; a socket's directory is an option."""
     hosts: list[str] = []
     ports: list[str] = []
     for place in places.split(","):
-        found = urlsplit(f"//{place}")
+        found = _parts("DATABASE_URL", f"//{place}")
         try:
             ports.append(str(found.port or ""))
         except ValueError:
@@ -162,7 +172,7 @@ def _database_hosts(places: str, options: dict[str, str]) -> tuple[list[str], li
 def _database(url: str) -> dict[str, Any]:
     if not url:
         return {"ENGINE": "riskproject.nodatabase"}
-    parts = urlsplit(url)
+    parts = _parts("DATABASE_URL", url)
     name = unquote(parts.path.lstrip("/"))
     if parts.scheme not in ("postgresql", "postgres") or not name:
         raise ImproperlyConfigured(
@@ -199,7 +209,7 @@ def _database(url: str) -> dict[str, Any]:
 
 
 def _redis_url(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _parts("REDIS_URL", url)
     try:
         by_sentinel = read_sentinel(url)
     except ValueError as error:
@@ -310,7 +320,7 @@ if not DEBUG and "*" in ALLOWED_HOSTS:
 def _origins(name: str, example: str) -> list[str]:
     origins = [text.strip() for text in env_text(name, "").split(",") if text.strip()]
     for origin in origins:
-        parts = urlsplit(origin)
+        parts = _parts(name, origin)
         if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
             raise ImproperlyConfigured(
                 f"{name}={origin!r}: write an origin as scheme and host, such as {example}"
@@ -334,7 +344,7 @@ CORS_EXPOSE_HEADERS = ("etag", "link", "retry-after", "x-request-id")
 
 def _dashboard_url() -> str:
     url = env_text("DASHBOARD_URL", "http://127.0.0.1:8501")
-    parts = urlsplit(url)
+    parts = _parts("DASHBOARD_URL", url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ImproperlyConfigured(f"DASHBOARD_URL={url!r}: use https://risk.example.com/screen")
     return url

@@ -266,7 +266,7 @@ class CurveSet:
             raise self._refused(x, quotes, "the least squares have no minimum near the quotes")
         _, inverse, _ = self._at_fit(x, quotes)
         for _ in range(FIT_CHORD_STEPS):
-            x = x + self.correction(inverse, x, quotes)
+            x = x + self._correction(inverse, x, quotes)
         slope, inverse, residuals = self._at_fit(x, quotes)
         jacobian = np.zeros((self.grid.size, len(self.keys)))
         jacobian[self.grid.unknown] = inverse @ (slope * self.weights[:, None]).T
@@ -322,7 +322,7 @@ class CurveSet:
         inverse = np.linalg.inv(made * size * size[:, None]) * size * size[:, None]
         return slope, inverse, residuals
 
-    def correction(self, inverse: FloatArray, x: FloatArray, quotes: FloatArray) -> FloatArray:
+    def _correction(self, inverse: FloatArray, x: FloatArray, quotes: FloatArray) -> FloatArray:
         """A chord step from node values towards the solution, with slopes of another one.
 
         Args:
@@ -381,10 +381,7 @@ class CurveSet:
         quotes = solved.quotes + shift
         x = solved.x + solved.jacobian @ shift
         for _ in range(CHORD_STEPS):
-            if self.fitted:
-                x = x + self.correction(solved.inverse, x, quotes)
-            else:
-                x = x - solved.inverse @ self.instruments.value(x, quotes)
+            x = x + self._correction(solved.inverse, x, quotes)
         return np.asarray(x)
 
     def bootstrap(self, quotes: FloatArray) -> FloatArray:

@@ -35,14 +35,14 @@ NOTHING_STORED = "NOTHING_STORED"
 def reprice_close(payload: dict[str, Any]) -> str:
     """Reprice a close, and put the answer where its asker waits."""
     question = msgspec.convert(payload, RepriceQuestion)
-    return _put(question.answer_key, lambda: _answer(question))
+    return _put(question, lambda: _answer(question))
 
 
 @shared_task(name=MARKET_TASK, max_retries=0)
 def ask_market(payload: dict[str, Any]) -> str:
     """Answer for trades or the explain of a replay's current closes."""
     question = msgspec.convert(payload, MarketQuestion)
-    return _put(question.answer_key, lambda: _market().answer(question, _frames()))
+    return _put(question, lambda: _market().answer(question, _frames()))
 
 
 @cache
@@ -59,7 +59,7 @@ def _options() -> CurveOptions:
     return CurveOptions(settings.IBOR_COUPONS == "indexed", settings.CURVE_INTERPOLATION)
 
 
-def _put(answer_key: str, make: Callable[[], dict[str, Any]]) -> str:
+def _put(question: RepriceQuestion | MarketQuestion, make: Callable[[], dict[str, Any]]) -> str:
     """Put an answer where its asker waits, or why there is none."""
     try:
         answer = make()
@@ -68,11 +68,11 @@ def _put(answer_key: str, make: Callable[[], dict[str, Any]]) -> str:
     except PricingError as error:
         answer = _failure(error.code, str(error))
     except EXPECTED as error:
-        log.exception("a stored close is not priced again")
+        log.exception("no answer to %s", question)
         answer = _failure("CRASHED", str(error) or type(error).__name__)
     client = connect(settings.REDIS_URL)
     try:
-        put_answer(client, answer_key, answer)
+        put_answer(client, question.answer_key, answer)
     finally:
         client.close()
     return "FAILED" if "failure" in answer else "ANSWERED"

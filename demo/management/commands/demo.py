@@ -293,29 +293,30 @@ class Run:
             def has_frame() -> bool:
                 return any(summarise(frames, since_ns).frames.values())
 
-            if self._seconds and self._waits_for_frame:
-                self._repeat(end, LINE_EVERY_S, line, has_frame)
-            whole = time.monotonic() + self._seconds if self._seconds else float("inf")
-            self._repeat(whole, LINE_EVERY_S, line)
+            waits = self._seconds and self._waits_for_frame
+            if not waits or self._repeat(end, LINE_EVERY_S, line, has_frame):
+                whole = time.monotonic() + self._seconds if self._seconds else float("inf")
+                self._repeat(whole, LINE_EVERY_S, line)
         if not self._stop.is_set():
             self._stop.set()
             self._manager.terminate()
 
     def _repeat(
         self, end: float, every_s: float, show: Any, done: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Show again and again, until a time, or until ``done``."""
+    ) -> bool:
+        """Show again and again until a time, or until ``done``, and return whether it was done."""
         while not self._stop.wait(min(every_s, max(0.0, end - time.monotonic()))):
             if time.monotonic() >= end:
-                return
+                return False
             try:
                 show()
                 if done():
-                    return
+                    return True
             except RedisError as error:
                 self._console.print(
                     f"Redis does not answer: {error}", highlight=False, soft_wrap=True
                 )
+        return False
 
     def _explain(self) -> None:
         """The last words of the process that ended first."""

@@ -35,9 +35,9 @@ DAYS, MOST_DAYS = 400, 5_000
 CLOSE, HISTORY = "close", "history"
 
 _DAYS = """
-    SELECT q.date, f.label, f.publisher FROM market_history_curvequote q
-    JOIN market_history_curvefile f ON f.id = q.file_id
-    WHERE q.curve = %s AND q.superseded_by_id IS NULL GROUP BY 1, 2, 3 ORDER BY 1 DESC LIMIT %s
+    SELECT q.date, string_agg(DISTINCT f.label, ', '), string_agg(DISTINCT f.publisher, ', ')
+    FROM market_history_curvequote q JOIN market_history_curvefile f ON f.id = q.file_id
+    WHERE q.curve = %s AND q.superseded_by_id IS NULL GROUP BY 1 ORDER BY 1 DESC LIMIT %s
 """
 _QUOTES = """
     SELECT q.quote_id, q.rate::float8, f.label, f.publisher FROM market_history_curvequote q
@@ -50,7 +50,7 @@ class CurveDay(schemas.Answer):
     date = DateField()
     of = CharField(help_text="close: a stored frame; history: closing quotes of a publisher")
     # A field's own attribute is called so too, but a declared field is not on the class:
-    label = CharField(help_text="official, proxy or synthetic")  # type: ignore[assignment]
+    label = CharField(help_text="official, proxy or synthetic; all of them where files differ")  # type: ignore[assignment]
     source = CharField(allow_blank=True)  # type: ignore[assignment]
     as_of = DateTimeField(allow_null=True, help_text="The market's time of a close; else null")
 
@@ -192,7 +192,7 @@ def _history(curve: str, day: dt.date) -> list[Json]:
     if not rows:
         return []
     rates = {tenor: rate for tenor, rate, _, _ in rows}
-    _, _, label, publisher = rows[0]
+    label, publisher = (", ".join(sorted({row[place] for row in rows})) for place in (2, 3))
     nothing = dict.fromkeys(("date", "zero_rate", "discount_factor"))
     return [
         {

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from risk.explain.frame_closes import keep_close
+from risk.history.models import CurveFile, CurveQuote
 from risk.models import FrameClose
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import Frames
@@ -61,6 +62,26 @@ def test_a_close_has_its_curve_and_the_history_its_quotes(client, stored):
     assert {n["tenor"]: n["quote"] for n in history["nodes"]} == pytest.approx(expected)
     assert [n["tenor"] for n in history["nodes"]] == TENORS
     assert {n["zero_rate"] for n in history["nodes"]} == {None}
+
+
+def test_quotes_of_two_publishers_on_a_day_have_the_labels_of_both(client, stored):
+    other = CurveFile.objects.create(
+        publisher="another", name="b.csv", label="synthetic", retrieved_at=dt.datetime.now(dt.UTC)
+    )
+    CurveQuote.objects.create(
+        date=DATE, curve="USD-SOFR", quote_id="40Y", rate="0.04", quote_kind="ois", file=other
+    )
+    (day,) = [
+        each
+        for each in client.get(DAYS).json()["days"]
+        if (each["date"], each["of"]) == (DATE.isoformat(), "history")
+    ]
+    (found,) = [
+        each for each in client.get(f"{DAYS}{DATE}/").json()["found"] if each["of"] == "history"
+    ]
+    for each in (day, found):
+        assert (each["label"], each["source"]) == ("official, synthetic", "another, test")
+    assert [node["tenor"] for node in found["nodes"]][-1] == "40Y"
 
 
 def test_a_close_of_another_release_is_left_out(client, stored):
