@@ -16,8 +16,13 @@ PAGE = Path(__file__).with_name("reliability.md")
 REPORT = Path(".local/test-faults.json")
 SOAKS = Path(".local/soak")
 EDGES_MS = (250, 500, 1000, 2000, 5000, 15_000)
-OTHERS = {"failover": ("F29", "F30", "F31")}
-"""Faults with a table of their own, by its mark: planned work and servers that fail over."""
+OTHERS = {
+    "failover": ("F29", "F30", "F31"),
+    "brokers": ("F32",),
+    "standby": ("F33",),
+    "hosts": ("F34",),
+}
+"""Faults with a table of their own, by its mark: planned work, servers that fail over, hosts."""
 
 HEAD = ("fault", "done", "recovery ms: median / worst", "aim ms", "held", "verdict")
 

@@ -31,7 +31,12 @@ if PROCESS:
 
 NEED_NO_SERVERS = (
     *("tests/pricing", "tests/benchmarks", "tests/deploy", "tests/connections"),
-    *("tests/faults/test_failover.py", "tests/faults/test_releases.py"),
+    *(
+        "tests/faults/test_hosts.py",
+        "tests/faults/test_brokers.py",
+        "tests/faults/test_releases.py",
+    ),
+    *("tests/faults/test_failover.py", "tests/faults/test_standby.py"),
 )
 TOGETHER = ("tests/faults/", "tests/risk/api/")
 """Folders whose tests share what takes long to start, so one process of a run has them all."""

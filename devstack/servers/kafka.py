@@ -186,12 +186,17 @@ class Kafka:
     def _format(self) -> None:
         # meta.properties comes last: what lies there without it is half a format.
         shutil.rmtree(self._data, ignore_errors=True)
-        cluster_id = new_cluster_id()
-        arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties_file)]
-        arguments += self._door.format_arguments
+        arguments = ["format", "-t", self._new_cluster_id(), "-c", str(self._properties_file)]
+        arguments += [*self._format_options(), *self._door.format_arguments]
         command = self._java_command("kafka.tools.StorageTool", *arguments)
         program = Program("kafka format", command, signal.SIGTERM, None, environment())
         run_to_end(program, self._base / "log" / "kafka-format.log", FORMAT_TIMEOUT_S)
+
+    def _new_cluster_id(self) -> str:
+        return new_cluster_id()
+
+    def _format_options(self) -> list[str]:
+        return ["--standalone"]
 
     def _java_command(self, main_class: str, *arguments: str) -> list[str]:
         jars = os.pathsep.join(str(jar) for jar in sorted(self._libs.resolve().glob("*.jar")))

@@ -60,7 +60,8 @@ def ensure_topics(
         The names that were made.
 
     Raises:
-        BrokerUnreachable: Nothing answers within five seconds.
+        BrokerUnreachable: Nothing answers within five seconds, or brokers that have just started or
+            lost one of their number are not ready to create topics: it may be tried again.
         AccessRefused: The login is, or a right is missing.
         KafkaError: The broker refuses something else.
     """
@@ -72,6 +73,10 @@ def ensure_topics(
     except AuthorizationError:
         said = f"missing, and this account may not make them: {', '.join(missing)}"
         raise AccessRefused(bootstrap_servers, f"topics are {said}; {GRANT}") from None
+    except KafkaError as error:
+        if error.retriable:
+            raise BrokerUnreachable(bootstrap_servers, type(error).__name__) from error
+        raise
     finally:
         admin.close()
     return made

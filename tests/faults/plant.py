@@ -71,7 +71,7 @@ class Plant:
             "PYTHONUNBUFFERED": "1",
             "FAULT_ORDERS_AT": urls["REDIS_URL"],
         }
-        self.system = System(environment, self.servers.base / "system.log")
+        self.system = self.make_system(environment, self.servers.base / "system.log")
         self.system.migrate()
         self.system.manage("seed_book", "--trades", str(trades))
         self.system.manage("seed_fixings")
@@ -79,6 +79,10 @@ class Plant:
         self.frames = Frames(self.client)
         self.heal()  # the seeded book has asked for its compilation by itself
         self.wait_ready()
+
+    def make_system(self, environment: dict[str, str], log: Path) -> System:
+        """The processes; the servers run."""
+        return System(environment, log)
 
     @property
     def redis_url(self) -> str:

@@ -19,7 +19,9 @@ from devstack.servers.kafka import LABEL, Kafka
 from devstack.servers.kafka_libs import kafka_libs
 from devstack.servers.tansu import Tansu
 from devstack.stack import Stack, say_on_stderr
+from tests.faults.brokers import Brokers
 from tests.faults.proxy import Proxy
+from tests.faults.standby import Standby
 from tests.sentinels import ReplicatedRedis
 
 
@@ -128,14 +130,14 @@ class Servers:
 
 
 class SentinelServers(Servers):
-    """Servers whose Redis has a replica and three Sentinels; all URLs are Sentinel's."""
+    """Servers whose Redis has two replicas and three Sentinels; all URLs are Sentinel's."""
 
     replicated: ReplicatedRedis
 
     def start(self) -> dict[str, str]:
         """Start all; returns the variables, with URLs of Sentinel in place of Redis's."""
         urls = super().start()
-        self.replicated = ReplicatedRedis(self.stack, urls["REDIS_URL"])
+        self.replicated = ReplicatedRedis(self.stack, urls["REDIS_URL"], replicas=2)
         self.replicated.start()
         by_sentinel = self.replicated.by_sentinel
         return {n: by_sentinel(u) if u.startswith("redis:") else u for n, u in urls.items()}
@@ -149,4 +151,49 @@ class SentinelServers(Servers):
         """Stop all."""
         if hasattr(self, "replicated"):
             self.replicated.stop()
+        super().stop()
+
+
+class ThreeBrokers(Servers):
+    """Servers whose Kafka is three brokers; a machine without Java has none of them."""
+
+    brokers: Brokers
+
+    def start(self) -> dict[str, str]:
+        """Start all; returns the variables.
+
+        Raises:
+            StackError: Java or Kafka's jars are missing.
+        """
+        urls = self.stack.start()
+        self.brokers = Brokers(self.base, java=find_java(), libs=kafka_libs(say_on_stderr))
+        self.brokers.start()
+        return urls.environment() | {
+            "KAFKA_BOOTSTRAP_SERVERS": self.brokers.bootstrap,
+            "KAFKA_BROKER_NAME": self.brokers.name,
+        }
+
+    def stop(self) -> None:
+        """Stop all."""
+        if hasattr(self, "brokers"):
+            self.brokers.stop()
+        super().stop()
+
+
+class StandbyServers(Servers):
+    """Servers whose PostgreSQL has a standby; the URL names both."""
+
+    standby: Standby
+
+    def start(self) -> dict[str, str]:
+        """Start all; returns the variables."""
+        urls = super().start()
+        self.standby = Standby(self.stack)
+        self.standby.start()
+        return urls | {"DATABASE_URL": self.standby.both}
+
+    def stop(self) -> None:
+        """Stop all."""
+        if hasattr(self, "standby"):
+            self.standby.stop()
         super().stop()

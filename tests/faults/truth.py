@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from feedbridge.kafka.end_offsets import ends_of
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ
@@ -62,27 +63,47 @@ class Truth:
         self._dead = self._reader(YIELD_CURVE_TICKS_DLQ)
 
     def _reader(self, topic: str) -> Any:
-        reader = KafkaConsumer(
+        reader = self._connect()
+        places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]
+        reader.assign(places)
+        _seek(reader, ends_of(reader, places))
+        return reader
+
+    def _connect(self) -> Any:
+        return KafkaConsumer(
             bootstrap_servers=self.servers,
             group_id=None,
             reconnect_backoff_max_ms=500,
             auto_offset_reset="earliest",  # what is deleted is nobody's tick any more
         )
-        places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]
-        reader.assign(places)
-        for place, end in ends_of(reader, places).items():
-            reader.seek(place, end)
-        return reader
 
     def advance(self, bad: Mapping[bytes, str]) -> None:
         """Read both topics up to where they end now; ``bad`` are the values that are no ticks."""
-        for record in _read_up(self._ticks):
+        self._ticks, ticks = self._read_up(self._ticks)
+        for record in ticks:
             self._judge(record, bad)
-        for record in _read_up(self._dead):
+        self._dead, dead = self._read_up(self._dead)
+        for record in dead:
             headers = dict(record.headers)
             place = int(headers["original_partition"]), int(headers["original_offset"])
             if headers["original_topic"] == YIELD_CURVE_TICKS.encode():
                 self.letters.append(Letter(*place, headers["reason"].decode(), record.value))
+
+    def _read_up(self, reader: Any) -> tuple[Any, list[Any]]:
+        """All records up to the end, and the reader to go on with.
+
+        A reader that has polled nothing while each of several brokers was killed does not learn
+        the leaders again (kafka-python 3.0.12): another one reads on from the same places.
+        """
+        stands = {place: reader.position(place) for place in reader.assignment()}
+        try:
+            return reader, _read_up(reader)
+        except KafkaTimeoutError:
+            reader.close()
+        reader = self._connect()
+        reader.assign(list(stands))
+        _seek(reader, stands)
+        return reader, _read_up(reader)
 
     def close(self) -> None:
         """The end of it."""
@@ -161,6 +182,11 @@ class Truth:
 def _date(tick: MarketTick) -> dt.date:
     """The business date; the feeds of these trials send at noon UTC, the same date everywhere."""
     return tick.as_of.date()
+
+
+def _seek(reader: Any, offsets: Mapping[TopicPartition, int]) -> None:
+    for place, offset in offsets.items():
+        reader.seek(place, offset)
 
 
 def _read_up(reader: Any) -> list[Any]:

@@ -17,7 +17,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaError, TopicAuthorizationFailedError
+from kafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaError,
+    NotControllerError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
 
 from feedbridge.kafka import topics
 from feedbridge.kafka.acl import TOPIC_RIGHTS, rights_of
@@ -243,8 +249,13 @@ ALL_RIGHTS = ["READ", "WRITE", "DESCRIBE"]
 class FakeAdmin:
     """An admin client of an account that may make no topics."""
 
-    def __init__(self, seen: dict[str, list[str]], hidden: tuple[str, ...] = ()) -> None:
-        self.seen, self.hidden, self.asked_to_make = seen, hidden, 0
+    def __init__(
+        self,
+        seen: dict[str, list[str]],
+        hidden: tuple[str, ...] = (),
+        refusal: type[KafkaError] = TopicAuthorizationFailedError,
+    ) -> None:
+        self.seen, self.hidden, self.refusal, self.asked_to_make = seen, hidden, refusal, 0
 
     def list_topics(self) -> list[str]:
         return list(self.seen)
@@ -261,7 +272,7 @@ class FakeAdmin:
 
     def create_topics(self, *_: Any, **__: Any) -> None:
         self.asked_to_make += 1
-        raise TopicAuthorizationFailedError
+        raise self.refusal
 
     def close(self) -> None:
         return
@@ -275,6 +286,21 @@ def admin_that(monkeypatch: pytest.MonkeyPatch) -> Any:
         return made
 
     return make
+
+
+@pytest.mark.parametrize("refusal", [RequestTimedOutError, NotControllerError])
+def test_brokers_that_cannot_make_topics_yet_are_waited_for(
+    admin_that: Any, refusal: type[KafkaError]
+) -> None:
+    admin_that(seen={}, refusal=refusal)
+    with pytest.raises(BrokerUnreachable, match=refusal.__name__):
+        topics.ensure_topics(HERE)
+
+
+def test_a_refusal_that_does_not_pass_by_itself_is_not_waited_for(admin_that: Any) -> None:
+    admin_that(seen={}, refusal=InvalidReplicationFactorError)
+    with pytest.raises(InvalidReplicationFactorError):
+        topics.ensure_topics(HERE)
 
 
 def test_an_account_that_may_make_no_topic_is_not_asked_to_when_all_are_there(
