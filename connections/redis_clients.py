@@ -23,6 +23,8 @@ import redis.sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from connections.sentinel_connections import PrimaryConnection, PrimaryTlsConnection
+
 ONE_SERVER = ("redis", "rediss", "unix")
 SENTINEL = {"sentinel": False, "sentinels": True}
 """Schemes, and whether they mean TLS."""
@@ -144,7 +146,12 @@ def connect(url: str, *, timeout_s: float = 2.0, retries: int = 1) -> redis.Redi
     once = {**options, **ASK_ONCE, **address.sentinel_options()}
     sentinel = redis.sentinel.Sentinel(address.sentinels, sentinel_kwargs=once)  # type: ignore[no-untyped-call]
     made: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
-        address.master, redis.Redis, **options, retry=retry, **address.redis_options()
+        address.master,
+        redis.Redis,
+        **options,
+        retry=retry,
+        connection_class=PrimaryTlsConnection if address.tls else PrimaryConnection,
+        **address.redis_options(),
     )
     return made
 

@@ -1,4 +1,4 @@
-"""Run a replica of Redis and three Sentinels beside the Redis of a stack, and make it fail over.
+"""Run replicas of Redis and three Sentinels beside the Redis of a stack, and make it fail over.
 
 Sentinel and the replicas log in with the accounts that docs/deployment.md gives to them.
 """
@@ -48,29 +48,33 @@ REPLICATION = {
 
 
 class ReplicatedRedis:
-    """The Redis of a stack, a replica of it, and three Sentinels that promote either."""
+    """The Redis of a stack, replicas of it, and three Sentinels that promote any of them."""
 
-    def __init__(self, stack: Stack, url: str) -> None:
+    def __init__(self, stack: Stack, url: str, replicas: int = 1) -> None:
         """Nothing is started yet.
 
         Args:
             stack: Has started its Redis.
             url: The operator's, of that Redis.
+            replicas: How many.
         """
         self._stack, self._base = stack, stack.base
         parts = urlsplit(url)
-        self.first, self.second = parts.port or 0, free_port()
+        self.first = parts.port or 0
+        self._replicas = {free_port(): f"replica-{n}" for n in range(1, replicas + 1)}
         self._login = {"username": parts.username, "password": parts.password}
         self._sentinels = [free_port() for _ in range(3)]
         self._children: dict[str, Child] = {}
 
     def start(self) -> None:
-        """Start all, and wait until Sentinel knows primary and replica."""
+        """Start all, and wait until Sentinel knows primary and replicas."""
         self._let_in(self.first)
-        self._start_replica()
+        for port, name in self._replicas.items():
+            self._start_replica(name, port)
         for place, port in enumerate(self._sentinels):
             self._start_sentinel(f"sentinel-{place}", port)
-        self.await_replica(self.second)
+        for port in self._replicas:
+            self.await_replica(port)
 
     def stop(self) -> None:
         """Stop what was started here."""
@@ -86,17 +90,27 @@ class ReplicatedRedis:
 
     # --- Servers -------------------------------------------------------------------------------
 
-    def _start_replica(self) -> None:
-        home = self._base / "replica"
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Of all servers, the first one's first."""
+        return (self.first, *self._replicas)
+
+    def others(self) -> tuple[int, ...]:
+        """Ports of all but the primary."""
+        primary = self.primary()
+        return tuple(port for port in self.ports if port != primary)
+
+    def _start_replica(self, name: str, port: int) -> None:
+        home = self._base / name
         home.mkdir(mode=0o700, exist_ok=True)
         # The accounts are those of the first server: its configuration, at another port.
         text = (self._base / "valkey" / "valkey.conf").read_text()
         lines = [line for line in text.splitlines() if not line.startswith(("port ", "dir "))]
-        lines += [f"port {self.second}", f'dir "{home}"', f"replicaof {LOOPBACK} {self.first}"]
+        lines += [f"port {port}", f'dir "{home}"', f"replicaof {LOOPBACK} {self.first}"]
         lines += [f"{name} {value}" for name, value in REPLICATION.items()]
         lines += [f"user {name} on >{PASSWORDS[name]} {ACCOUNTS[name]}" for name in ACCOUNTS]
-        self._launch("replica", home / "valkey.conf", lines)
-        until(lambda: self._answers(self.second), 30)
+        self._launch(name, home / "valkey.conf", lines)
+        until(lambda: self._answers(port), 30)
 
     def _start_sentinel(self, name: str, port: int) -> None:
         home = self._base / name
@@ -163,7 +177,7 @@ class ReplicatedRedis:
 
     def await_another(self, than: int) -> None:
         """Wait until all Sentinels name another primary: a server that comes back earlier wins."""
-        until(lambda: self._primaries() == {self.first, self.second} - {than}, 60)
+        until(lambda: len(self._primaries() - {than}) == len(self._primaries()) == 1, 60)
 
     def _primaries(self) -> set[int]:
         found = set()
@@ -178,7 +192,7 @@ class ReplicatedRedis:
         if port == self.first:
             self._stack.kill("redis")
         else:
-            self._children["replica"].kill()
+            self._children[self._replicas[port]].kill()
         return port
 
     def bring_back(self, port: int) -> None:
@@ -188,40 +202,73 @@ class ReplicatedRedis:
             self._stack.revive("redis")
             self._let_in(port)
         else:
-            self._children.pop("replica").stop()
-            self._launch_again("replica", self._base / "replica" / "valkey.conf")
+            name = self._replicas[port]
+            self._children.pop(name).stop()
+            self._launch_again(name, self._base / name / "valkey.conf")
         self.await_replica(port)
 
     @contextmanager
     def frozen_primary(self) -> Iterator[int]:
         """Let the primary be out of reach of everybody, though it lives; yield its port."""
         port = self.primary()
-        own = port == self.second
-        pid = self._children["replica"].pid if own else self._stack.pid("redis")
+        own = self._replicas.get(port)
+        pid = self._children[own].pid if own else self._stack.pid("redis")
         os.kill(pid, signal.SIGSTOP)
         try:
             yield port
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    @contextmanager
+    def cut_off_primary(self) -> Iterator[int]:
+        """Let the primary be out of reach of Sentinels and replicas alone; yield its port.
+
+        Clients that are connected to it go on writing there. It stands in for a partition of the
+        network with the primary and some clients on the smaller side.
+        """
+        port = self.primary()
+        with self.client(port) as primary:
+            for name in ACCOUNTS:
+                primary.execute_command("ACL SETUSER", name, "off")
+                primary.execute_command("CLIENT", "KILL", "USER", name)
+        try:
+            yield port
+        finally:
+            with self.client(port) as primary:
+                for name in ACCOUNTS:
+                    primary.execute_command("ACL SETUSER", name, "on")
+
+    def demand_replicas(self, least: int, lag_s: int = 2) -> None:
+        """Let every server, as a primary, refuse writes with fewer replicas than that."""
+        for port in self.ports:
+            with self.client(port) as client:
+                client.config_set("min-replicas-to-write", least)
+                client.config_set("min-replicas-max-lag", lag_s)
+
     def cut_replication(self) -> None:
-        """Let the replica get nothing more: it cannot log in, and its connection is ended."""
-        other = self.second if self.primary() == self.first else self.first
-        with self.client(other) as replica, self.client(self.primary()) as primary:
-            replica.config_set("masterauth", "not-the-password")
+        """Let the replicas get nothing more: they cannot log in, and their connections end."""
+        for port in self.others():
+            with self.client(port) as replica:
+                replica.config_set("masterauth", "not-the-password")
+        with self.client(self.primary()) as primary:
             primary.execute_command("CLIENT", "KILL", "TYPE", "replica")
-            until(lambda: replica.info("replication")["master_link_status"] == "down", 10)
+        for port in self.others():
+            until(lambda port=port: self._link_of(port) == "down", 10)
+
+    def _link_of(self, port: int) -> str:
+        with self.client(port) as replica:
+            return str(replica.info("replication")["master_link_status"])
 
     def mend_replication(self) -> None:
-        """Give both servers the login again."""
-        for port in (self.first, self.second):
+        """Give all servers the login again."""
+        for port in self.ports:
             with self.client(port) as client:
                 client.config_set("masterauth", PASSWORDS["replica"])
 
     def await_replica(self, port: int) -> None:
         """Wait until a server is a replica that has all data, and Sentinel knows it."""
         until(lambda: self._is_replica(port), 60)
-        until(lambda: self._replicas_known() == 1, 60)
+        until(lambda: self._replicas_known() == len(self._replicas), 60)
 
     def _is_replica(self, port: int) -> bool:
         try:

@@ -10,6 +10,8 @@ from typing import Any
 import kombu.transport.redis as redis_transport
 from kombu.transport import virtual
 
+from connections.sentinel_connections import PrimaryConnection, PrimaryTlsConnection
+
 _connection_parameters = redis_transport.Channel._connparams
 
 
@@ -50,3 +52,5 @@ def install() -> None:
     """Let all channels from now on be guarded."""
     redis_transport.Channel._connparams = _guarded_parameters  # type: ignore[method-assign]
     redis_transport.Channel.QoS = FreeingQoS
+    redis_transport.SentinelChannel.connection_class = PrimaryConnection
+    redis_transport.SentinelChannel.connection_class_ssl = PrimaryTlsConnection  # type: ignore[assignment]

@@ -63,6 +63,19 @@ def test_a_client_made_before_writes_to_the_new_primary_and_back(servers):
     assert replicated.primary() == replicated.first
 
 
+def test_a_primary_that_hangs_is_left_after_one_timeout_in_all(servers):
+    replicated, urls = servers
+    client: Any = connect(urls["REDIS_URL"], timeout_s=1.0)
+    patient: Any = connect(urls["REDIS_URL"], timeout_s=5.0, retries=0)
+    assert client.ping()
+    assert patient.ping()
+    with replicated.frozen_primary() as frozen:
+        replicated.await_another(frozen)
+        assert client.role()[0] == b"master", "the retry is not at the primary that hangs"
+        assert patient.role()[0] == b"master", "another pool has learnt it, and so has this one"
+    replicated.await_replica(frozen)
+
+
 def test_a_subscription_ends_with_its_primary_and_a_new_client_leaves_no_connection(servers):
     replicated, urls = servers
 
@@ -127,6 +140,6 @@ def test_a_sentinel_that_is_down_does_not_hold_up_the_others(servers):
 
 def test_sentinels_and_replicas_do_no_more_than_their_accounts_allow(servers):
     replicated, _ = servers
-    for port in (replicated.first, replicated.second):
+    for port in replicated.ports:
         with replicated.client(port) as client:
             assert client.acl_log() == []
