@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -47,6 +48,8 @@ class System:
     log: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = ""
+    tls: ssl.SSLContext | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def frames(self) -> Frames:
@@ -131,6 +134,11 @@ class System:
         command = (*command, "--instance", name, *options)
         self.start(name, *command, kind="bridge", cwd=cwd, **variables)
 
+    @property
+    def web_url(self) -> str:
+        """Where the web process answers."""
+        return f"http://127.0.0.1:{self.environment['WEB_PORT']}"
+
     def start_web(self) -> None:
         command = (sys.executable, "-m", "riskproject.web_server")
         self.start("web", *command, "--port", self.environment["WEB_PORT"])
@@ -153,9 +161,11 @@ class System:
         return self._call("PATCH", path, msgspec.json.encode(change))
 
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        url = f"http://127.0.0.1:{self.environment['WEB_PORT']}/api/v1/{path}"
-        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
-        with urlopen(Request(url, body, headers, method=method)) as answer:
+        url = f"{self.web_url}/api/v1/{path}"
+        login = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        with urlopen(
+            Request(url, body, self.headers | login, method=method), context=self.tls
+        ) as answer:
             return msgspec.json.decode(answer.read())
 
     def get_all(self, path: str) -> list[dict[str, Any]]:

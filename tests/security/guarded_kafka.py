@@ -26,14 +26,16 @@ def password_of(account: str) -> str:
 def guarded_kafka(base: Path, java: Java, libs: Path) -> Kafka:
     """Not started yet; the certificate is at ``base/broker.pem``, signed by itself."""
     make_certificate(base, java)
-    return Kafka(base, java=java, libs=libs, door=_door(base))
+    return Kafka(base, java=java, libs=libs, door=door_of(base))
 
 
-def make_certificate(base: Path, java: Java, name: str = "broker") -> Path:
-    """A key in ``name.p12`` and its certificate for 127.0.0.1 in ``name.pem``; returns that."""
+def make_certificate(
+    base: Path, java: Java, name: str = "broker", address: str = "127.0.0.1"
+) -> Path:
+    """A key in ``name.p12`` and its certificate for an address in ``name.pem``; returns that."""
     store, certificate = base / f"{name}.p12", base / f"{name}.pem"
     keep = ["-alias", name, "-keystore", str(store), "-storepass", STORE_PASSWORD]
-    make = ["-genkeypair", "-keyalg", "EC", "-dname", f"CN={name}", "-ext", "san=ip:127.0.0.1"]
+    make = ["-genkeypair", "-keyalg", "EC", "-dname", f"CN={name}", "-ext", f"san=ip:{address}"]
     _keytool(java, *make, "-storetype", "PKCS12", *keep)
     _keytool(java, "-exportcert", "-rfc", "-file", str(certificate), *keep)
     return certificate
@@ -46,7 +48,8 @@ def _keytool(java: Java, *arguments: str) -> None:
     subprocess.run([str(tool), *arguments], check=True, capture_output=True, timeout=60)
 
 
-def _door(base: Path) -> Door:
+def door_of(base: Path) -> Door:
+    """TLS with that certificate, logins, and rights: what docs/operations.md writes."""
     user, password = f'username="{ADMIN}"', f'password="{password_of(ADMIN)}"'
     controllers = f'user_{ADMIN}="{password_of(ADMIN)}"'
     return Door(
