@@ -47,6 +47,7 @@ TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Interest-rate futures", conventions.FUTURES),
     ("Meetings of central banks", conventions.MEETINGS),
     ("Bond futures", conventions.BOND_FUTURES),
+    ("Basis swaps", conventions.BASIS_SWAPS),
 )
 KEYS = conventions.MARKETS.text_keys
 

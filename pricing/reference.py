@@ -182,7 +182,7 @@ class Reference:
         return self.handles[name]
 
     def _parallel(self, alive: Sequence[tuple[TradeRisk, Instrument]]) -> None:
-        ones = np.ones(len(self.quotes))
+        ones = self.set.parallel(1.0)
         up, down = (self._at_quotes(alive, s * ONE_BP * ones) for s in (1.0, -1.0))
         base = np.array([r.npv for r, _ in alive])
         half = self._difference(partial(self._along, alive, ones))

@@ -124,6 +124,11 @@ class Instruments:
                 if isinstance(helper, RateInstrument) and not helper.rows:
                     linear.append((number, place, helper))
                     continue
+                if isinstance(helper, RateInstrument) and helper.indices:
+                    made, grows = _basis_rows(helper, names, today)
+                    rows += made
+                    where += [(number, discount, curve) for curve in grows]
+                    continue
                 made, alone = _rows(row, helper, today, indexed)
                 if isinstance(read(keys[number].tenor), DatedSwap | MeetingSwap):
                     made = _begun(keys[number], made, row, day_number(today), fixings or {})
@@ -305,6 +310,20 @@ def _rows(
     floating = _fixed_today(floating_leg_rows(swap.leg(1), index, indexed), index, today)
     paid = [r._replace(scale=-r.scale, accrued=-r.accrued, amount=-r.amount) for r in floating]
     return [*fixed, *paid], False
+
+
+def _basis_rows(
+    helper: RateInstrument, names: Sequence[str], today: ql.Date
+) -> tuple[list[Row], list[int]]:
+    """Rows of FLOW of a basis swap, and the place of the curve that each grows on."""
+    rows, grows = list[Row](), list[int]()
+    for place, name in enumerate(helper.indices):
+        index = conventions.INDICES[name]
+        mine = [row for row in helper.rows if row.index_place == place]
+        rows += _fixed_today(mine, index, today)
+        grows += [names.index(index.forecast_curve)] * len(mine)
+    quoted = [row for row in helper.rows if row.kind == FIXED]
+    return [*rows, *quoted], [*grows, *[0] * len(quoted)]
 
 
 def _begun(

@@ -25,6 +25,7 @@ import QuantLib as ql
 
 from pricing.arrays import FloatArray
 from pricing.curves import fit_kernel
+from pricing.curves.basis_quotes import as_rates, other_curve, outright, refuse_twins
 from pricing.curves.calibration import Instruments, Residuals
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, CurveNodes, Grid, Layout
@@ -63,6 +64,10 @@ WILD = 0.5
 LEAST_START = -0.9
 """The start of a quote below it; what becomes of such quotes is not the start's business."""
 
+WORST_CONDITION = 1e4
+"""Of the slopes of model rates to zero rates: about 3 where each basis has a quoted level on one
+side, above 20,000 where two curves are quoted against each other alone."""
+
 CHORD_STEPS = 3
 """From a start that is off by 1e-8 each takes off three digits, with slopes from 1 bp away."""
 
@@ -100,7 +105,8 @@ class CurveSet:
     """The curves of one currency on one date, ready for any quotes of the same tenors.
 
     Holds QuantLib helpers, so it belongs to one process. QuantLib's evaluation date and
-    fixings are process-wide: ``solve`` sets them first.
+    fixings are process-wide: ``solve`` sets them first. ``outright`` says which quotes a parallel
+    move of rates moves; shape (quotes,).
     """
 
     def __init__(
@@ -113,14 +119,15 @@ class CurveSet:
         """Build helpers and compile them.
 
         Raises:
-            MissingCurve: A curve lacks the one it is discounted on.
+            MissingCurve: A curve lacks the one it is discounted on, or quoted against.
             BootstrapFailed: Two tenors of a curve end on the same day; both are named.
         """
         self.today, self.options, self.shape = today, options, shape
         self.fixings: Fixings = fixings or {}
         self.names = tuple(name for name, _ in shape)
         self.keys = tuple(QuoteId(name, tenor) for name, tenors in shape for tenor in tenors)
-        self._require_discount_curves()
+        self.outright = outright(self.keys)
+        self._require_other_curves()
         self._todays_fixings = self._fixings_of_today(self.fixings)
         self._handles = {name: ql.RelinkableYieldTermStructureHandle() for name in self.names}
         self._quotes = {key: ql.SimpleQuote(0.01) for key in self.keys}
@@ -140,14 +147,17 @@ class CurveSet:
         self.weights = np.array([self._weight(key) for key in self.keys])
         exact = {nodes.name for nodes in self.grid.curves if nodes.unknowns == len(nodes)}
         self._exact = np.array([key.curve in exact for key in self.keys])
+        self._checked = bool(self.outright.all())
 
     # --- Set-up ------------------------------------------------------------------------------
 
-    def _require_discount_curves(self) -> None:
-        for name in self.names:
-            needed = conventions.CURVES[name].discount_curve
-            if needed is not None and needed not in self.names:
-                raise MissingCurve(needed, ", ".join(self.names))
+    def _require_other_curves(self) -> None:
+        """Those that swaps are discounted on, and the other curve of each basis quote."""
+        needed = [conventions.CURVES[name].discount_curve for name in self.names]
+        for name in (*needed, *map(other_curve, self.keys)):
+            if name is not None and name not in self.names:
+                raise MissingCurve(name, ", ".join(self.names))
+        refuse_twins(self.keys)
 
     def _fixings_of_today(self, fixings: Fixings) -> dict[str, float | None]:
         """Fixings that instruments starting today see, of the indices behind these curves."""
@@ -233,6 +243,7 @@ class CurveSet:
         """
         if self.fitted:
             return self._fit(quotes)
+        self._check_determined(quotes)
         x = self._by_newton(self._start(quotes), quotes)
         if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
             if self.grid.has_layouts:
@@ -300,6 +311,20 @@ class CurveSet:
                 return None
         return None
 
+    def _check_determined(self, quotes: FloatArray) -> None:
+        """Refuse curves that are quoted against each other and by nothing else.
+
+        Raises:
+            BootstrapFailed: With the node that is left open.
+        """
+        if self._checked:
+            return
+        size = self.grid.node_years[self.grid.unknown]
+        table = self.instruments.par_rates(self._start(quotes)).slope[:, self.grid.unknown] * size
+        if not np.linalg.cond(table) < WORST_CONDITION:
+            raise self._undetermined(table)
+        self._checked = True
+
     def _undetermined(self, table: FloatArray) -> BootstrapFailed:
         """Name the node that no quote determines."""
         loose = int(np.argmax(np.abs(np.linalg.svd(table)[2][-1])))
@@ -339,6 +364,8 @@ class CurveSet:
 
     def _start(self, quotes: FloatArray) -> FloatArray:
         """Each quote as if it were an annual zero rate."""
+        if not self.outright.all():
+            quotes = as_rates(self.keys, quotes, self.grid.key_days())
         if self.grid.has_layouts:
             return np.concatenate([self._start_of(nodes, quotes) for nodes in self.grid.curves])
         return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years)
@@ -370,6 +397,10 @@ class CurveSet:
             if not length < LONGEST_STEP:  # also when it is not a number
                 return None
         return None
+
+    def parallel(self, move: float) -> FloatArray:
+        """A parallel move of rates: of all quotes but basis spreads; shape (quotes,)."""
+        return np.where(self.outright, move, 0.0)
 
     def shifted(self, solved: Solved, shift: FloatArray) -> FloatArray:
         """Node values at ``quotes + shift``, from the solved ones and their slopes.

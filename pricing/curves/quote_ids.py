@@ -30,6 +30,7 @@ MAX_TENOR_DAYS = 60.01 * 365.25
 FRA = re.compile(r"([1-9][0-9]?)X([1-9][0-9]?)")
 DEPOSIT = re.compile(r"DEP-(.+)")
 ZERO = re.compile(r"ZERO-(.+)")
+BASIS = re.compile(r"BASIS-([A-Z0-9][A-Z0-9-]{0,31})-([1-9][0-9]{0,3}[DWMY])")
 MEETING = re.compile(r"([A-Z]{1,6})-(\d{4}-\d\d-\d\d)")
 TURN = re.compile(r"TURN-(\d{4}-\d\d-\d\d)")
 DATED_SWAP = re.compile(r"OIS-(\d{4}-\d\d-\d\d)-(\d{4}-\d\d-\d\d)")
@@ -38,6 +39,7 @@ PATTERN = "|".join(
     (
         r"(DEP-|ZERO-)?[1-9][0-9]{0,3}[DWMY]",
         FRA.pattern,
+        BASIS.pattern,
         r"OIS-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d",
         MEETING.pattern,
         rf"[A-Z0-9]+[{MONTH_LETTERS}]\d\d",
@@ -107,11 +109,21 @@ class ZeroRate(NamedTuple):
     tenor: str
 
 
-Quoted = Tenor | Deposit | Fra | Future | DatedSwap | MeetingSwap | Turn | ZeroRate
+class Basis(NamedTuple):
+    """A swap of the curve's index against another: ``BASIS-EURIBOR6M-10Y``, its spread a decimal.
+
+    The row of the two indices among the basis swaps of the market file says which leg pays it.
+    """
+
+    other: str
+    tenor: str
+
+
+Quoted = Tenor | Deposit | Fra | Future | DatedSwap | MeetingSwap | Turn | ZeroRate | Basis
 
 ALLOWED: dict[str, tuple[type[Quoted], ...]] = {
     "ois": (Tenor, Deposit, Future, DatedSwap, MeetingSwap, Turn, ZeroRate),
-    "ibor": (Tenor, Deposit, Fra, Future, ZeroRate),
+    "ibor": (Tenor, Deposit, Fra, Future, ZeroRate, Basis),
     "par_yield": (Tenor, ZeroRate),
     "zero": (Tenor,),
 }
@@ -126,6 +138,7 @@ EXAMPLES: dict[type[Quoted], str] = {
     MeetingSwap: "a swap from a meeting to the next such as MPC-2026-02-05",
     Turn: "a turn such as TURN-2025-12-31",
     ZeroRate: "a zero rate such as ZERO-10Y",
+    Basis: "a basis swap against another index such as BASIS-EURIBOR6M-10Y",
 }
 
 KINDS: dict[type[Quoted], str] = {
@@ -135,6 +148,7 @@ KINDS: dict[type[Quoted], str] = {
     DatedSwap: "OIS",
     Turn: "TURN",
     ZeroRate: "ZERO",
+    Basis: "BASIS",
 }
 """Names of all quotes of a kind; those of futures are the names of their contracts."""
 
@@ -183,6 +197,10 @@ def read(quote: str) -> Quoted:
         if found:
             tenor_days(found[1])
             return kind(found[1])
+    found = BASIS.fullmatch(quote)
+    if found:
+        tenor_days(found[2])
+        return Basis(found[1], found[2])
     found = FRA.fullmatch(quote)
     if found:
         return _fra(quote, int(found[1]), int(found[2]))
@@ -253,6 +271,14 @@ def is_tenor(quote: str) -> bool:
     return TENOR.fullmatch(quote) is not None
 
 
+def tenor_of(quote: str) -> str | None:
+    """The tenor of a plain tenor or of a basis swap; None for all other ids."""
+    found = BASIS.fullmatch(quote)
+    if found:
+        return found[2]
+    return quote if is_tenor(quote) else None
+
+
 def check(row: CurveConvention, quote: str) -> Quoted:
     """What an id means as a quote of a curve.
 
@@ -272,6 +298,15 @@ def check(row: CurveConvention, quote: str) -> Quoted:
         own = [m.name for m in conventions.MEETINGS.values() if m.index == row.index]
         reason = f"meetings of {conventions.MEETINGS[made.bank].index}; of {row.index}: "
         raise BadInput("tenor", quote, reason + (", ".join(own) or "none"))
+    if isinstance(made, Basis) and conventions.basis_swap(str(row.index), made.other) is None:
+        pairs = [
+            {each.first_index, each.second_index} - {row.index}
+            for each in conventions.BASIS_SWAPS.values()
+            if row.index in (each.first_index, each.second_index)
+        ]
+        own = sorted(name for pair in pairs for name in pair)
+        reason = f"no basis swap of {row.index} against {made.other} is in the market file; "
+        raise BadInput("tenor", quote, f"{reason}there are: {', '.join(own) or 'none'}")
     if isinstance(made, Fra):
         months = conventions.INDICES[str(row.index)].tenor
         if tenor_length(f"{made.end - made.start}M") != tenor_length(months):
@@ -289,6 +324,8 @@ def identity(quote: str) -> tuple[str, object]:
     made = read(quote)
     if isinstance(made, Tenor | Deposit | ZeroRate):
         return type(made).__name__, tenor_length(made.tenor)
+    if isinstance(made, Basis):
+        return f"Basis {made.other}", tenor_length(made.tenor)
     return type(made).__name__, quote
 
 
@@ -302,7 +339,7 @@ def order(quote: str) -> float:
         made = read(quote)
     except BadInput:
         return float("inf")
-    if isinstance(made, Tenor | Deposit | ZeroRate):
+    if isinstance(made, Tenor | Deposit | ZeroRate | Basis):
         return tenor_days(made.tenor)
     if isinstance(made, Fra):
         return made.end * DAYS_PER_UNIT["M"]
@@ -324,6 +361,13 @@ def is_over(quote: str, day: dt.date) -> bool:
     if isinstance(made, DatedSwap | MeetingSwap):
         return made.end <= day
     return isinstance(made, Turn) and made.date < day
+
+
+@lru_cache(maxsize=4096)
+def spread_against(quote: str) -> str | None:
+    """The index that a basis quote is a spread against; None for all quotes that are rates."""
+    found = BASIS.fullmatch(quote)
+    return found[1] if found else None
 
 
 def names_of(quote: str) -> tuple[str, ...]:

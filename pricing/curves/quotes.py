@@ -37,6 +37,9 @@ __all__ = [
 QUOTE_MIN, QUOTE_MAX = -0.05, 0.5
 """A rate outside is refused: 4.25 sent as percent is caught here."""
 
+BASIS_MAX = 0.05
+"""Largest spread of a basis quote, up or down: 5.5 sent in basis points is caught here."""
+
 
 Label = Literal["official", "proxy", "synthetic"]
 
@@ -64,7 +67,8 @@ def check_quotes(currency: str, curves: CurveQuotes) -> None:
             raise BadInput("curve", curve, f"curves of {currency}: {', '.join(known)}")
         for tenor, rate in quotes.items():
             made = _check_tenor(row, tenor)
-            if not QUOTE_MIN <= rate <= QUOTE_MAX:
+            most = BASIS_MAX if isinstance(made, quote_ids.Basis) else QUOTE_MAX
+            if not QUOTE_MIN <= rate <= most:
                 allowed = _allowed(made, rate)
                 raise BadInput(f"{curve} {tenor}", rate, allowed)
         check_tenors(curve, quotes)
@@ -79,6 +83,10 @@ def _check_tenor(row: CurveConvention, tenor: str) -> quote_ids.Quoted:
 
 def _allowed(made: quote_ids.Quoted, rate: float) -> str:
     """What is allowed for a rate out of range; the price of a future is written as a rate."""
+    if isinstance(made, quote_ids.Basis):
+        spread = rate * 1e-4 if abs(rate) * 1e-4 <= BASIS_MAX else 0.0005
+        limits_of = f"a decimal spread from {-BASIS_MAX:g} to {BASIS_MAX:g}"
+        return f"{limits_of}: {spread * 1e4:g} bp is {spread:g}"
     implied = 1.0 - rate / 100.0
     if isinstance(made, quote_ids.Future) and QUOTE_MIN <= implied <= QUOTE_MAX:
         return f"a future is quoted as a decimal rate, 1 - price / 100: {rate:g} is {implied:.6g}"
@@ -185,6 +193,8 @@ def curve_version(
         digest.update(_rules(name, options).encode())
         for bank in _banks(conventions.CURVES[name], tenors):
             digest.update(conventions.canonical(conventions.MEETINGS[bank]).encode())
+        for row in _basis_swaps(conventions.CURVES[name], tenors):
+            digest.update(conventions.canonical(row).encode())
         digest.update(";".join(f"{t}={curves[name][t]!r}" for t in tenors).encode())
     return digest.hexdigest()[:16]
 
@@ -194,6 +204,15 @@ def _banks(row: CurveConvention, quotes: Iterable[str]) -> list[str]:
     made = map(quote_ids.read, quotes)
     found = {each.bank for each in made if isinstance(each, quote_ids.MeetingSwap)}
     return sorted(found | ({row.meetings} if row.meetings else set()))
+
+
+def _basis_swaps(
+    row: CurveConvention, quotes: Iterable[str]
+) -> list[conventions.BasisSwapConvention]:
+    """How the basis swaps are quoted that a curve is made of."""
+    others = sorted({index for index in map(quote_ids.spread_against, quotes) if index})
+    found = (conventions.basis_swap(str(row.index), index) for index in others)
+    return [each for each in found if each is not None]
 
 
 def _rules(name: str, options: CurveOptions) -> str:

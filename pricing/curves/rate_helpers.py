@@ -13,13 +13,16 @@ from typing import Any
 import QuantLib as ql
 
 from pricing.curves import quote_ids
+from pricing.curves.basis_instruments import basis_row, make_basis_swap
 from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import QuoteId, tenor_days
 from pricing.curves.rate_instruments import make_fra, make_future, make_turn, make_zero
 from pricing.errors import BootstrapFailed
 from pricing.markets import conventions
+from pricing.markets.calendars import date_of
 from pricing.markets.conventions import CurveConvention, SwapConvention
 from pricing.products import schedules
+from pricing.products.swaps.checks import standard_swap
 
 ONE_YEAR_DAYS = 364.0
 """12M counts as a year: tenors below are simple rates, from there on bonds and swaps."""
@@ -69,6 +72,8 @@ class HelperFactory:
         if isinstance(made, quote_ids.Fra):
             calendar = conventions.INDICES[str(self.row.index)].calendar
             return make_fra(made, self.row, today, self._open_day(schedules.calendar(calendar)))
+        if isinstance(made, quote_ids.Basis):
+            return self._basis_swap(made)
         if isinstance(made, quote_ids.ZeroRate):
             return make_zero(made, schedules.to_ql(self.today))
         if isinstance(made, quote_ids.Turn):
@@ -162,6 +167,14 @@ class HelperFactory:
             swap.end_of_month,
             self.indexed,
         )
+
+    def _basis_swap(self, made: quote_ids.Basis) -> Helper:
+        """From the spot date of the standard swap against the first index."""
+        row = basis_row(self.row, made)
+        start = self._spot(standard_swap(row.first_index))
+        end = start + ql.Period(made.tenor)
+        days = (date_of(schedules.day_number(date)) for date in (start, end))
+        return make_basis_swap(row, *days, indexed=self.indexed)
 
     def _open_day(self, cal: ql.Calendar) -> ql.Date:
         """Today, or the next business day: a holiday's market is that of the day after.

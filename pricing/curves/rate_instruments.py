@@ -32,17 +32,21 @@ YEAR = 365.0
 
 
 class RateInstrument(NamedTuple):
-    """An instrument on one curve alone.
+    """An instrument of flows, or one that is linear in the node values.
 
     Attributes:
         end: Day number on which it ends: its node, where it has one of its own.
-        rows: Flows, paid on the valuation date; none of a zero rate or a turn.
+        rows: Flows; of a future or an FRA paid on the valuation date; none of a zero rate or a
+            turn.
+        indices: Of a basis swap, the indices of its legs, in the order of ``index_place`` in its
+            rows; empty where all flows are on the curve itself.
         turn: Of a turn, the day number on which it begins.
         years: Of a turn, the time over which its size accrues.
     """
 
     end: int
     rows: tuple[Row, ...] = ()
+    indices: tuple[str, ...] = ()
     turn: int | None = None
     years: float = 0.0
 

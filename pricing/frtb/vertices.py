@@ -41,9 +41,9 @@ def years_of(keys: Sequence[QuoteId], node_days: Sequence[int], today: int) -> F
     """
     return np.array(
         [
-            quote_ids.tenor_days(key.tenor) / YEAR_DAYS
-            if quote_ids.is_tenor(key.tenor)
-            else (day - today) / YEAR_DAYS
+            (day - today) / YEAR_DAYS
+            if (tenor := quote_ids.tenor_of(key.tenor)) is None
+            else quote_ids.tenor_days(tenor) / YEAR_DAYS
             for key, day in zip(keys, node_days, strict=True)
         ]
     )

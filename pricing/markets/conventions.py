@@ -19,6 +19,7 @@ from pricing.markets import loader
 from pricing.markets.rows import (
     ALWAYS,
     SINCE,
+    BasisSwapConvention,
     BondConvention,
     BondFutureConvention,
     CurrencyConvention,
@@ -35,6 +36,7 @@ from pricing.markets.rows import (
 
 __all__ = [
     "ALWAYS",
+    "BASIS_SWAPS",
     "BONDS",
     "BOND_FUTURES",
     "CURRENCIES",
@@ -45,6 +47,7 @@ __all__ = [
     "MARKETS",
     "MEETINGS",
     "SWAPS",
+    "BasisSwapConvention",
     "BondConvention",
     "BondFutureConvention",
     "CurrencyConvention",
@@ -57,6 +60,7 @@ __all__ = [
     "SettlementLag",
     "Sources",
     "SwapConvention",
+    "basis_swap",
     "canonical",
     "digest",
     "digest_of",
@@ -77,6 +81,7 @@ BONDS: Mapping[str, BondConvention] = MappingProxyType(MARKETS.bonds)
 FUTURES: Mapping[str, FutureConvention] = MappingProxyType(MARKETS.futures)
 MEETINGS: Mapping[str, MeetingConvention] = MappingProxyType(MARKETS.meetings)
 BOND_FUTURES: Mapping[str, BondFutureConvention] = MappingProxyType(MARKETS.bond_futures)
+BASIS_SWAPS: Mapping[str, BasisSwapConvention] = MappingProxyType(MARKETS.basis_swaps)
 
 T = TypeVar("T")
 
@@ -91,6 +96,14 @@ def pick(table: Mapping[str, T], field: str, name: str) -> T:
         return table[name]
     except KeyError:
         raise BadInput(field, name, f"allowed: {', '.join(table)}") from None
+
+
+def basis_swap(one: str, other: str) -> BasisSwapConvention | None:
+    """How swaps of two indices are quoted, in whichever order; None where no row says."""
+    for row in BASIS_SWAPS.values():
+        if {row.first_index, row.second_index} == {one, other}:
+            return row
+    return None
 
 
 def settlement_calendar(calendar: str) -> str:

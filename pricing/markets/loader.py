@@ -2,7 +2,7 @@
 
 A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]``
 and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]``, ``[bonds.X]``, ``[futures.X]``,
-``[meetings.X]`` and ``[bond_futures.X]``.
+``[meetings.X]``, ``[bond_futures.X]`` and ``[basis_swaps.X]``.
 ``any.toml`` has bond conventions of no single currency. A row names its sources by their keys in
 ``[sources]``.
 
@@ -27,6 +27,7 @@ from pricing.markets import vocabulary
 from pricing.markets.rows import (
     ALWAYS,
     READ_BY_QUOTES,
+    BasisSwapConvention,
     BondConvention,
     BondFutureConvention,
     CurrencyConvention,
@@ -54,6 +55,7 @@ TABLES: Mapping[str, type[Row]] = {
     "futures": FutureConvention,
     "meetings": MeetingConvention,
     "bond_futures": BondFutureConvention,
+    "basis_swaps": BasisSwapConvention,
 }
 CURRENCY_CODE = re.compile(r"[a-z]{3}")
 ROW_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
@@ -102,6 +104,7 @@ class Markets:
     futures: Mapping[str, FutureConvention]
     meetings: Mapping[str, MeetingConvention]
     bond_futures: Mapping[str, BondFutureConvention]
+    basis_swaps: Mapping[str, BasisSwapConvention]
     sources: Mapping[str, str]
     files: Mapping[str, tuple[Path, ...]]
     places: Mapping[tuple[str, str], Place]
@@ -110,7 +113,7 @@ class Markets:
         """All rows that a currency's trades and curves may use."""
         yield self.currencies[currency]
         tables = (self.indices, self.curves, self.swaps, self.bonds, self.futures)
-        for table in (*tables, self.bond_futures):
+        for table in (*tables, self.bond_futures, self.basis_swaps):
             yield from (row for row in table.values() if row.currency in (currency, None))
         # A table of meetings that no curve uses changes no number.
         used = {curve.meetings for curve in self.curves.values()}
@@ -248,6 +251,7 @@ class _Reader:
             futures=self.rows["futures"],
             meetings=self.rows["meetings"],
             bond_futures=self.rows["bond_futures"],
+            basis_swaps=self.rows["basis_swaps"],
             sources={key: text for table in self.sources.values() for key, text in table.items()},
             files=self.files,
             places=self.places,
@@ -525,6 +529,29 @@ def _check_swap(check: _Check, row: SwapConvention, markets: Markets) -> None:
     check.one_of("discount_curve", _names_in(markets.curves, row.currency))
 
 
+def _check_basis_swap(check: _Check, row: BasisSwapConvention, markets: Markets) -> None:
+    """Both legs are made of standard swaps, and discounted on one curve."""
+    standard: dict[str, SwapConvention] = {}
+    for swap in markets.swaps.values():
+        standard.setdefault(swap.index, swap)
+    for field in ("first_index", "second_index"):
+        check.one_of(field, _names_in(markets.indices, row.currency))
+        if getattr(row, field) not in standard:
+            raise check.fail(field, "an index that a row of the table swaps is against")
+    pair = {row.first_index, row.second_index}
+    if len(pair) == 1:
+        raise check.fail("second_index", "another index than the first")
+    for other in markets.basis_swaps.values():
+        if other is row:
+            break
+        if {other.first_index, other.second_index} == pair:
+            raise check.fail("name", f"{other.name} has the same two indices: give one of them")
+    first, second = standard[row.first_index], standard[row.second_index]
+    if first.discount_curve != second.discount_curve:
+        allowed = f"an index whose swaps are discounted on {first.discount_curve}, as the first"
+        raise check.fail("second_index", allowed)
+
+
 def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
     check.one_of("payment_frequency", vocabulary.FREQUENCIES)
     check.one_of("yield_frequency", vocabulary.PERIODIC_FREQUENCIES)
@@ -606,4 +633,5 @@ _CHECKS: Mapping[str, Any] = {
     "futures": _check_future,
     "meetings": _check_meetings,
     "bond_futures": _check_bond_future,
+    "basis_swaps": _check_basis_swap,
 }

@@ -132,6 +132,29 @@ class SwapConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sources: Sources
 
 
+class BasisSwapConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the market quotes swaps of one floating index against another of the same currency.
+
+    The quote is the spread at which the first index plus the spread is worth the second index.
+    Both floating legs are those of the standard swaps against their indices.
+
+    Attributes:
+        first_index: The index that the spread is added to.
+        second_index: The index on the other side.
+        spread_on: What pays the spread: ``first_leg``, with the coupons of the first index;
+            ``second_leg``, as often as the second index pays; ``fixed_leg``, the fixed leg of the
+            standard swap against the first index, so that the quote is the fixed rate of the second
+            standard swap less that of the first.
+    """
+
+    name: str
+    currency: str
+    first_index: str
+    second_index: str
+    spread_on: Literal["first_leg", "second_leg", "fixed_leg"]
+    sources: Sources
+
+
 class SettlementLag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Business days from trade to settlement, for trades on ``valid_from`` and after it."""
 
@@ -317,6 +340,7 @@ Row = (
     IndexConvention
     | CurveConvention
     | SwapConvention
+    | BasisSwapConvention
     | BondConvention
     | FutureConvention
     | MeetingConvention

@@ -128,6 +128,7 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
             leg_npv=found.leg_npv,
             annuity=found.annuity,
             ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+            outright=curves.outright,
             krd=found.tent * -ONE_BP,
             spread_slope=_spread_slope(ready, flows, discount),
             value_up=up,
@@ -177,8 +178,8 @@ def unsupported_rows(measures: Iterable[str], products: Sequence[str]) -> dict[s
 def parallel_values(
     ready: ReadyBlock, curves: CurveSet, solved: Solved
 ) -> tuple[FloatArray, FloatArray]:
-    """Values with all quotes 1 bp up, and 1 bp down; shape (n,) each."""
-    move = np.full(len(solved.quotes), ONE_BP)
+    """Values with all outright quotes 1 bp up, and 1 bp down; shape (n,) each."""
+    move = curves.parallel(ONE_BP)
     up = values_at(ready, curves.shifted(solved, move))
     down = values_at(ready, curves.shifted(solved, -move))
     return up, down

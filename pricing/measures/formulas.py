@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pricing.arrays import FloatArray
+from pricing.arrays import BoolArray, FloatArray
 from pricing.curves.curve_set import ONE_BP
 
 
@@ -23,16 +23,18 @@ class PricedFlows:
         leg_npv: Value of the two legs; shape (n, 2). Of groups: of fixed and of floating flows.
         annuity: Value of 1.0 of coupon rate; shape (n,).
         ladder_par: DV01 to each quote; shape (n, keys).
+        outright: Which quotes are outright rates, not basis spreads; shape (keys,).
         krd: DV01 under each tent on zero rates; shape (n, keys).
         spread_slope: Derivative of the value to a continuous spread over the discount curve, per
             unit; shape (n,).
-        value_up: Value with all quotes 1 bp up; shape (n,).
-        value_down: Value with all quotes 1 bp down; shape (n,).
+        value_up: Value with all outright quotes 1 bp up; shape (n,).
+        value_down: Value with all outright quotes 1 bp down; shape (n,).
     """
 
     leg_npv: FloatArray
     annuity: FloatArray
     ladder_par: FloatArray
+    outright: BoolArray
     krd: FloatArray
     spread_slope: FloatArray
     value_up: FloatArray
@@ -50,8 +52,8 @@ def npv(priced: PricedFlows) -> FloatArray:
 
 
 def dv01_par(priced: PricedFlows) -> FloatArray:
-    """The sum of the par ladder."""
-    return np.asarray(priced.ladder_par.sum(axis=1))
+    """The sum of the par ladder over the outright quotes."""
+    return np.asarray(priced.ladder_par[:, priced.outright].sum(axis=1))
 
 
 def dv01_zero(priced: PricedFlows) -> FloatArray:
@@ -60,7 +62,7 @@ def dv01_zero(priced: PricedFlows) -> FloatArray:
 
 
 def gamma(priced: PricedFlows) -> FloatArray:
-    """Second difference of value for +-1 bp of all quotes."""
+    """Second difference of value for +-1 bp of all outright quotes."""
     return priced.value_up - 2.0 * priced.value + priced.value_down
 
 

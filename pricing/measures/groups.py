@@ -153,7 +153,7 @@ def price_groups(
         solved: Their nodes.
         next_day: The same trades' netted flows of the next day, for ``theta``.
     """
-    move = np.full(len(solved.quotes), ONE_BP)
+    move = curves.parallel(ONE_BP)
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     x = np.stack([solved.x, *moved], axis=1)
     factor, chain_factor = (
@@ -165,6 +165,7 @@ def price_groups(
             leg_npv=found.leg_npv,
             annuity=found.annuity,
             ladder_par=found.node @ (solved.jacobian * -ONE_BP),
+            outright=curves.outright,
             krd=found.tent * -ONE_BP,
             spread_slope=found.spread_slope,
             value_up=found.value_up,

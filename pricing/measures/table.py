@@ -101,8 +101,8 @@ TABLE = (
         unit=MONEY_PER_BP,
         sign=RECEIVED,
         doc=(
-            "What a fall by 1 bp of all calibrating quotes of all curves of the currency earns; the"
-            " sum of `ladder_par`."
+            "What a fall by 1 bp of all outright calibrating quotes of all curves of the currency"
+            " earns, basis spreads held; the sum of `ladder_par` over these quotes."
         ),
         reference=QUANTLIB,
         required=True,
@@ -128,7 +128,7 @@ TABLE = (
         label="Gamma",
         unit="trade currency per bp squared",
         sign="positive for a long bond",
-        doc="`PV(+1bp) - 2 PV + PV(-1bp)` with all calibrating quotes moved together.",
+        doc="`PV(+1bp) - 2 PV + PV(-1bp)` with all outright calibrating quotes moved together.",
         reference=QUANTLIB,
         required=True,
         number_format="%,.3f",

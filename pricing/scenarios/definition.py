@@ -1,8 +1,9 @@
 """Define scenarios as rows: which quotes or zero rates move, by how much, with a source.
 
 A scenario is in one space. In ``par`` its rows move calibrating quotes, and all curves are rebuilt;
-in ``zero`` they move continuous zero rates. Rows without a currency or curve hold for all of them.
-The rows of a scenario add up.
+in ``zero`` they move continuous zero rates. Parallel moves and moves at tenors are moves of rates,
+which leave basis spreads where they are; a key rate may name a basis quote. Rows without a
+currency or curve hold for all of them. The rows of a scenario add up.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray
 from pricing.curves import quote_ids
+from pricing.curves.quote_ids import spread_against
 from pricing.curves.quotes import QuoteId, tenor_days, tenor_length
 from pricing.errors import BadInput
 from pricing.markets import conventions
@@ -94,7 +96,9 @@ class KeyRate:
 def lengths_in_days(keys: Sequence[QuoteId], years: FloatArray) -> list[float]:
     """Return the approximate length of each quote in days, from its tenor or its end date."""
     return [
-        tenor_days(key.tenor) if quote_ids.is_tenor(key.tenor) else float(time) * YEAR_DAYS
+        float(time) * YEAR_DAYS
+        if (tenor := quote_ids.tenor_of(key.tenor)) is None
+        else tenor_days(tenor)
         for key, time in zip(keys, years, strict=True)
     ]
 
@@ -139,7 +143,12 @@ class Scenario:
         for shock in self.shocks:
             if shock.currency not in ("", currency):
                 continue
-            mine = [i for i, key in enumerate(keys) if shock.curve in ("", key.curve)]
+            by_name = self.space == "zero" or isinstance(shock, KeyRate)
+            mine = [
+                i
+                for i, key in enumerate(keys)
+                if shock.curve in ("", key.curve) and (by_name or not spread_against(key.tenor))
+            ]
             total[mine] += shock.at([keys[i] for i in mine], years[mine])
         return total
 
@@ -248,7 +257,8 @@ def _add_row(
             raise BadInput("tenor", row["tenor"], "empty for a parallel move")
         mine.append(parallel(move, currency, curve))
         return
-    tenor_days(row["tenor"])  # refuses what is no tenor
+    if spread_against(row["tenor"]) is None or shape != "key_rate":
+        tenor_days(row["tenor"])  # refuses what is no tenor
     if shape == "key_rate":
         mine.append(KeyRate(row["tenor"], move, currency, curve))
         return

@@ -2,7 +2,9 @@
 
 A move is the difference of the closes of two consecutive days of a currency; a pair more than a
 week apart is left out. The move of a tenor that is missing on either day is interpolated between
-its neighbours and counted. A curve without its own history uses the moves of a stated proxy. All
+its neighbours and counted. A curve without its own history uses the moves of a stated proxy. A
+basis spread moves as the stored spreads against the same index do, always by differences; without
+any it does not move, and its curve and index are named among ``without``. All
 currencies share the same days: a currency on holiday moves by 0 and is counted.
 """
 
@@ -169,18 +171,27 @@ def _moves(
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             differences = np.where(np.abs(before) > 0.0, after / before - 1.0, np.nan)
+    spreads = [i for i, key in enumerate(one.keys) if quote_ids.spread_against(key.tenor)]
+    differences[:, spreads] = after[:, spreads] - before[:, spreads]
     differences[~open_days] = 0.0
     moves = np.zeros((len(days), len(keys)))
     interpolated, named, without = 0, dict[str, str](), list[str]()
-    for curve in dict.fromkeys(key.curve for key in keys):
-        source = _source(curve, one.keys, differences, proxies)
-        mine = [i for i, key in enumerate(keys) if key.curve == curve]
+    stored, kinds = list(map(_kind, one.keys)), list(map(_kind, keys))
+    for kind in dict.fromkeys(kinds):
+        curve, index = kind
+        mine = [i for i, of in enumerate(kinds) if of == kind]
+        of_rates = [i for i, of in enumerate(stored) if of[1] is None]
+        source = (
+            _source(curve, [one.keys[i] for i in of_rates], differences[:, of_rates], proxies)
+            if index is None
+            else (curve if kind in stored else None)
+        )
         if source is None:
-            without.append(curve)
+            without.append(curve if index is None else f"{curve} against {index}")
             continue
         if source != curve:
             named[curve] = source
-        columns = [i for i, key in enumerate(one.keys) if key.curve == source]
+        columns = [i for i, of in enumerate(stored) if of == (source, index)]
         lengths = lengths_in_days([keys[i] for i in mine], years[mine])
         known = _lengths_known(
             [one.keys[i].tenor for i in columns],
@@ -192,11 +203,16 @@ def _moves(
         moves[:, mine] = made
         interpolated += count
     if now is not None:
-        moves *= now
+        moves *= np.where([index is None for _, index in kinds], now, 1.0)
     curves = {key.curve for key in keys}
     stated = {curve: of for curve, of in one.proxies.items() if curve in curves}
     proxied = {**stated, **named}
     return CurrencyMoves(moves, int((~open_days).sum()), interpolated, proxied, tuple(without))
+
+
+def _kind(key: QuoteId) -> tuple[str, str | None]:
+    """The curve of a quote, and the index that it is a spread against where it is a spread."""
+    return key.curve, quote_ids.spread_against(key.tenor)
 
 
 def _source(
@@ -220,7 +236,9 @@ def _lengths_known(known: Sequence[str], wanted: Mapping[str, float]) -> FloatAr
     """About how many days each stored quote is long; NaN for a dated one that is not wanted."""
     return np.array(
         [
-            tenor_days(quote) if quote_ids.is_tenor(quote) else wanted.get(quote, np.nan)
+            wanted.get(quote, np.nan)
+            if (tenor := quote_ids.tenor_of(quote)) is None
+            else tenor_days(tenor)
             for quote in known
         ]
     )

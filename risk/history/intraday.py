@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Protocol
 
-from pricing.curves.quote_ids import is_tenor
+from pricing.curves.quote_ids import is_tenor, spread_against
 from pricing.curves.quotes import CurveQuotes
 from risk.history.terms import years_of
 
@@ -58,7 +58,7 @@ def intraday_curves(
     key = f"{seed}/{close.currency}/{close.date}/{ticks}"
     levels = bridge(f"{key}/level", ticks, LEVEL_VOL_BP)
     slopes = bridge(f"{key}/slope", ticks, SLOPE_VOL_BP)
-    # A quote of given dates, such as a future, moves with the level alone.
+    # A quote of given dates, such as a future, moves with the level alone; a spread with neither.
     loads = {
         quote: slope_load(years_of(quote)) if is_tenor(quote) else 0.0
         for quotes in close.curves.values()
@@ -66,7 +66,10 @@ def intraday_curves(
     }
     for k in range(1, ticks):
         level, slope, share = levels[k], slopes[k], k / ticks
-        noise = {tenor: (level + slope * load) * 1e-4 for tenor, load in loads.items()}
+        noise = {
+            quote: 0.0 if spread_against(quote) else (level + slope * load) * 1e-4
+            for quote, load in loads.items()
+        }
         yield {
             name: _between(previous.get(name, {}), quotes, share, noise)
             for name, quotes in close.curves.items()

@@ -2,7 +2,9 @@
 
 A row is the sensitivity of a desk or book to one tenor of one curve, (V(+1 bp) - V) / 0.0001, in
 the currency of the curve. It is -10,000 times the DV01 of the frame's ladder, which is mapped to
-the tenors of ``pricing.frtb.vertices``; sums of rows are -10,000 times sums of the ladder.
+the tenors of ``pricing.frtb.vertices``; sums of rows are -10,000 times sums of the ladder. Basis
+spreads are no rates of a curve: entries of the par ladder to them are left out, as DV01 leaves them
+out. The ladder of zero rates has the risk of each curve by itself.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pricing.arrays import FloatArray
+from pricing.curves.basis_quotes import outright
 from pricing.curves.quotes import QuoteId
 from pricing.frtb.girr_delta import GirrDelta, girr_delta
 from pricing.frtb.vertices import PER_DV01, VERTICES, shares, years_of
@@ -66,6 +69,8 @@ def sensitivities(
         days = rollup.node_days or [0] * len(keys)
         share = shares(years_of(keys, days, day_of(rollup.valuation_date)))
         curves = np.array([key.curve for key in keys])
+        if ladder == "par":
+            share[~outright(keys)] = 0.0
         for cell in rollup.cells:
             if desks is not None and cell.desk not in desks:
                 continue

@@ -45,6 +45,12 @@ def test_a_file_makes_a_scenario_of_the_next_run(tmp_path):
     assert ScenarioShock.objects.get(code="A-1").history.count() == 1
 
 
+def test_a_row_may_move_the_spread_of_a_basis_quote(tmp_path):
+    load(tmp_path, "B-1,Basis,par,EUR,EUR-EURIBOR3M,key_rate,BASIS-EURIBOR6M-10Y,5\n")
+    made = next(one for one in stress_scenarios() if one.name == "Basis")
+    assert [shock.tenor for shock in made.shocks] == ["BASIS-EURIBOR6M-10Y"]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

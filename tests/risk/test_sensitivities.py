@@ -80,6 +80,28 @@ def test_rows_add_up_to_minus_10000_times_the_ladder_that_they_name(
     assert of_usd == pytest.approx(total, rel=1e-6)
 
 
+def test_basis_spreads_are_left_out_of_the_par_ladder_as_dv01_leaves_them_out(
+    client, redis_client
+) -> None:
+    books = CompiledBooks(redis_client)
+    made = store(books, swap("E1", convention="EUR-EURIBOR-3M"), currency="EUR")
+    six = {"6M": 0.0262, "5Y": 0.0237, "10Y": 0.0251}
+    three = {"3M": 0.0259, "BASIS-EURIBOR6M-5Y": 0.0006, "BASIS-EURIBOR6M-10Y": 0.0007}
+    curves = {"EUR-ESTR": six, "EUR-EURIBOR6M": six, "EUR-EURIBOR3M": three}
+    publish(redis_client, books, made, 1, detail=False, curves=curves)
+    (group,) = get(client, "risk/portfolio/")["groups"]
+    to_spreads = [
+        value
+        for name, value in group["ladder_par"]["EUR-EURIBOR3M"].items()
+        if name.startswith("BASIS")
+    ]
+    assert abs(sum(to_spreads)) > 0.5 * abs(group["dv01_par"])
+    for ladder, dv01 in (("par", "dv01_par"), ("zero", "dv01_zero")):
+        rows = get(client, f"crif/?ladder={ladder}")["rows"]
+        total = sum(row["Amount"] for row in rows)
+        assert total == pytest.approx(-10_000.0 * group[dv01], rel=1e-6)
+
+
 def test_a_receiver_swap_has_negative_sensitivities_and_dollars_by_the_frames_rate(
     client, frames
 ) -> None:

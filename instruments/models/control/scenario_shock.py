@@ -30,7 +30,7 @@ class ScenarioShock(Row):
         choices=[(name, name) for name in definition.SHAPES],
         help_text="points are joined by lines and flat outside; a key rate is one tenor alone",
     )
-    tenor = models.CharField(max_length=8, blank=True, help_text="empty for a parallel move")
+    tenor = models.CharField(max_length=32, blank=True, help_text="empty for a parallel move")
     move_bp = models.DecimalField("move in bp", max_digits=9, decimal_places=4)
 
     class Meta:

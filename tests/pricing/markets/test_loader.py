@@ -217,3 +217,28 @@ def test_every_source_is_used():
         text = file.read_text()
         for key in msgspec.toml.decode(text)["sources"]:
             assert text.count(f'"{key}"') > 0, (file.name, key)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "spread_on", "sentence"),
+    [
+        (
+            "EURIBOR6M",
+            "EURIBOR3M",
+            "first_leg",
+            "name = 'OURS': EUR-3M-6M has the same two indices",
+        ),
+        ("EURIBOR3M", "EURIBOR3M", "first_leg", "second_index = 'EURIBOR3M': another index than"),
+        ("SOFR", "EURIBOR3M", "first_leg", "first_index = 'SOFR': allowed: ESTR, EURIBOR3M"),
+        ("ESTR", "EURIBOR3M", "third_leg", "spread_on = 'third_leg': allowed: first_leg, second"),
+    ],
+)
+def test_a_row_of_basis_swaps_that_says_nothing_of_use_is_refused(
+    tmp_path, first, second, spread_on, sentence
+):
+    fields = {"first_index": first, "second_index": second, "spread_on": spread_on}
+    given = "".join(f'{name} = "{value}"\n' for name, value in fields.items())
+    keys = "".join(f'{name} = "MADE"\n' for name in fields)
+    text = f"[basis_swaps.OURS]\n{given}\n[basis_swaps.OURS.sources]\n{keys}"
+    text = f'[sources]\nMADE = "Invented for a test"\n\n{text}'
+    assert refused(tmp_path, text, "eur.toml").startswith(f"[basis_swaps.OURS] {sentence}")
