@@ -3,7 +3,8 @@
     make bench-decide                       TRADES=10000
 
 Calls go through all of Django in this process, without a network; the preview worker is a process
-of its own behind Celery and Redis, as in production. The output is milliseconds, as JSON in
+of its own behind Celery and Redis, as in production. During the flood the web server and the user
+who floods are processes too. The output is milliseconds, as JSON in
 ``benchmarks/results/decide.json``.
 """
 
@@ -11,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,11 +22,13 @@ from typing import Any
 
 import django
 
+from benchmarks import flood
+from benchmarks.numbers import spread
 from benchmarks.rest import servers
 from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 
 RESULT = Path(__file__).parent / "results" / "decide.json"
-CALLS, READS, FLOOD_S, FLOOD_PER_S = 200, 30, 20.0, 50.0
+CALLS, READS = 200, 30
 READY_S = 180.0
 HEDGED = [f"USD-SOFR:{year}Y" for year in range(1, 21)]
 
@@ -73,7 +74,7 @@ def main() -> None:
             wait(client)
             rows = [measured(client, name, *question) for name, question in QUESTIONS.items()]
             rows += [read(client, name, paths) for name, paths in FILES.items()]
-            flooded = flood(client)
+            flooded = flood.measure(QUESTIONS["one new swap"], QUESTIONS["ten entries"])
     result = {
         "trades": options.trades,
         "calls": CALLS,
@@ -138,56 +139,6 @@ def timed(call: Callable[[], None]) -> float:
     start = time.perf_counter()
     call()
     return (time.perf_counter() - start) * 1e3
-
-
-def spread(times: list[float]) -> dict[str, float]:
-    """Median and high percentiles."""
-    cuts = statistics.quantiles(times, n=100)
-    return {"p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98]}
-
-
-def flood(client: Any) -> dict[str, Any]:
-    """One user's questions while another sends fifty a second; who floods is refused with 429."""
-    from django.contrib.auth import get_user_model
-    from rest_framework.test import APIClient
-
-    other = get_user_model().objects.create_superuser(f"flood-{time.time_ns()}")
-    path, body = QUESTIONS["ten entries"]
-    end = time.monotonic() + FLOOD_S
-    statuses: list[int] = []
-
-    def send() -> None:
-        caller = APIClient(HTTP_HOST="localhost")
-        caller.force_authenticate(other)
-        statuses.append(caller.post(f"/api/v1/{path}", body, format="json").status_code)
-
-    def sender() -> None:
-        while time.monotonic() < end:
-            threading.Thread(target=send, daemon=True).start()
-            time.sleep(1.0 / FLOOD_PER_S)
-
-    flooding = threading.Thread(target=sender)
-    flooding.start()
-    own_path, own = QUESTIONS["one new swap"]
-    times: list[float] = []
-    refused = 0
-    while time.monotonic() < end:
-        start = time.perf_counter()
-        if client.post(f"/api/v1/{own_path}", own, format="json").status_code != 200:
-            refused += 1
-        times.append((time.perf_counter() - start) * 1e3)
-        time.sleep(0.1)
-    flooding.join()
-    answered, asked = statuses.count(200), len(statuses)
-    name = f"one new swap of another user, beside {FLOOD_PER_S:g} questions a second of one"
-    return {
-        "name": name,
-        **spread(times),
-        "calls": len(times),
-        "refused": refused,
-        "flood_asked": asked,
-        "flood_answered": answered,
-    }
 
 
 if __name__ == "__main__":

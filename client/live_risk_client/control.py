@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +63,15 @@ class Control:
     def scenarios(self, *, group_by: str | None = None, **scope: Any) -> Table:
         """P&L by scenario, with its approximations; ``about`` has the groups."""
         answer = self._api.get("scenarios/", group_by=group_by, **scope)
-        money = answer["amounts_in"].lower()
-        rows = (
-            {
-                "scenario": each["scenario"],
-                "title": each["title"],
-                "set": each["set"],
-                "space": each["space"],
-                f"pnl_{money}": each["pnl"],
-                f"delta_approximation_{money}": each["approximation"]["delta"],
-                f"delta_gamma_approximation_{money}": each["approximation"]["delta_gamma"],
-            }
-            for each in answer["scenarios"]
-        )
-        return Table(rows, answer)
+        return Table(_stress_rows(answer["scenarios"], answer["amounts_in"]), answer)
+
+    def trade_scenarios(self, trade_id: str) -> Table:
+        """P&L of one trade by scenario in its currency, computed on request.
+
+        ``about`` has the frame, and ``failure`` when the trade has no number.
+        """
+        answer = self._api.get(f"scenarios/trades/{trade_id}/")
+        return Table(_stress_rows(answer["scenarios"], answer["currency"]), answer)
 
     def backtest(self, *, level: str | None = None) -> Table:
         """The last backtest, a row for the firm and each desk: days, exceptions and zone.
@@ -224,3 +219,14 @@ class Control:
         parameters = {"format": file.suffix[1:], "reporting_currency": reporting_currency}
         file.write_bytes(self._api.content(f"reports/{date}/", **parameters))
         return file
+
+
+def _stress_rows(scenarios: Sequence[Json], amounts_in: str) -> Iterator[Json]:
+    money = amounts_in.lower()
+    for each in scenarios:
+        yield {
+            **{name: each[name] for name in ("scenario", "title", "set", "space")},
+            f"pnl_{money}": each["pnl"],
+            f"delta_approximation_{money}": each["approximation"]["delta"],
+            f"delta_gamma_approximation_{money}": each["approximation"]["delta_gamma"],
+        }

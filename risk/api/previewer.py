@@ -21,7 +21,7 @@ from risk.store.previews import (
     wait_for_answer,
 )
 from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
-from riskproject.web.slots import Slots
+from riskproject.web.slots import NoTurn, Slots, Turns
 
 ANSWER_S = 5.0
 """How long a caller waits: previews of others may come first."""
@@ -34,6 +34,9 @@ slots = Slots(
     retry_after_s=1,
 )
 """Of previews and of trades that are priced on demand."""
+
+turns = Turns()
+"""A user who asks much waits for himself: one question of each is with the previewer at a time."""
 
 
 class PreviewerBusy(APIException):
@@ -50,14 +53,18 @@ class PreviewerBusy(APIException):
 
 @contextmanager
 def slot_of(user: object) -> Iterator[None]:
-    """Count one open question of a user.
+    """Count one open question of a user, and wait until the user's earlier one is answered.
 
     Raises:
         TooMany: The user or this web process has as many open as allowed.
+        PreviewerBusy: The earlier one was not answered in time.
     """
     slot = slots.take(user, settings.PREVIEWS_PER_USER, settings.PREVIEWS_PER_PROCESS)
     try:
-        yield
+        with turns.of(user, ANSWER_S):
+            yield
+    except NoTurn:
+        raise PreviewerBusy from None
     finally:
         slots.release(slot)
 

@@ -262,20 +262,10 @@ def _priced_now(trade_id: str, desks: Collection[str] | None) -> Json | None:
     if found is None or not seen(head(*found), desks):
         return None
     view, _, place = found
-    failure = view.reasons().get(trade_id)
-    if place is None or (failure is not None and failure != trade_detail.LATE):
-        return trade_detail.without_numbers(view, trade_id, place, failure) | NO_FLOWS
-    rollup = view.rollup
-    question = previews.TradeQuestion(
-        answer_key=previews.answer_key(uuid.uuid4().hex),
-        currency=rollup.currency,
-        valuation_date=rollup.valuation_date,
-        curves=rollup.curves,
-        book_version=rollup.book_version,
-        block=place[0],
-        row=place[1],
-    )
-    answer = previewer.ask(previews.TRADE_TASK, question)
+    reason = without_number(*found)
+    if place is None or reason is not None:
+        return trade_detail.without_numbers(view, trade_id, place, reason) | NO_FLOWS
+    answer = previewer.ask(previews.TRADE_TASK, trade_question(view, place))
     if "failure" in answer:
         code, message = answer["failure"]["code"], answer["failure"]["message"]
         if code == BOOK_GONE:
@@ -301,6 +291,28 @@ def in_sums(trade_id: str) -> tuple[FrameView, str, trade_detail.Place | None] |
 def head(view: FrameView, trade_id: str, place: trade_detail.Place | None) -> Json:
     """What identifies a trade: its book, desk and product."""
     return trade_detail.trade_head(view, trade_id, place, None)
+
+
+def without_number(
+    view: FrameView, trade_id: str, place: trade_detail.Place | None
+) -> tuple[str, str] | None:
+    """Code and reason why the newest sums have no number of a trade; None where they have one."""
+    failure = view.reasons().get(trade_id)
+    return failure if place is None or failure != trade_detail.LATE else None
+
+
+def trade_question(view: FrameView, place: trade_detail.Place) -> previews.TradeQuestion:
+    """What to ask the previewer of a trade of the newest sums."""
+    rollup = view.rollup
+    return previews.TradeQuestion(
+        answer_key=previews.answer_key(uuid.uuid4().hex),
+        currency=rollup.currency,
+        valuation_date=rollup.valuation_date,
+        curves=rollup.curves,
+        book_version=rollup.book_version,
+        block=place[0],
+        row=place[1],
+    )
 
 
 def seen(record: Json, desks: Collection[str] | None) -> bool:

@@ -24,18 +24,13 @@ from pricing.errors import PricingError
 from pricing.markets.conventions import CURRENCIES
 from pricing.measures.groups import GroupSums
 from pricing.measures.netting import NettedBlock
-from pricing.scenarios.definition import Scenario, moves_of
+from pricing.scenarios.definition import Scenario
 from pricing.scenarios.historical import SCENARIOS, Closes, HistoricalMoves, historical_moves
 from pricing.scenarios.moves import Moves
-from pricing.scenarios.revaluation import (
-    ReadyRevaluation,
-    approximate,
-    delta_pnl,
-    ready_groups,
-    revalue,
-)
+from pricing.scenarios.revaluation import ReadyRevaluation, ready_groups, revalue
 from pricing.scenarios.tail import LEVELS, tail_of
 from risk.scenarios.messages import CurrencyScenarios, GroupHead, ScenarioFrame, ScenarioHead
+from risk.scenarios.stress import stress_pnl
 from risk.store.frames import Frames
 from risk.store.messages import SumsJob
 from risk.store.results import Rollup
@@ -212,26 +207,19 @@ class ScenarioMaker:
 
     def _stress(self, one: Ready, scenarios: Sequence[Scenario]) -> dict[str, Any]:
         """P&Ls of the stress scenarios beside their approximations."""
-        currency, keys = one.rollup.currency, one.keys
-        moves = moves_of(scenarios, currency, keys, one.curves.grid.key_years())
-        found = revalue(one.flows, one.curves, one.solved, moves)
-        delta = delta_pnl(one.sums.ladder_par, one.sums.krd, moves)
-        second = approximate(one.flows, one.curves, one.solved, moves, delta).delta_gamma
-        reasons = {place: str(error) for place, error in found.failures.items()}
-        for place, scenario in enumerate(scenarios):
-            refusal = scenario.refusal(currency)
-            if refusal:
-                reasons[place] = refusal
-        for place in reasons:
-            for table in (found.pnl, delta, second):
-                table[:, place] = np.nan
-        unmatched = {s.name: s.unmatched(currency, keys) for s in scenarios}
+        found = stress_pnl(
+            *(one.flows, one.curves, one.solved),
+            ladder_par=one.sums.ladder_par,
+            krd=one.sums.krd,
+            scenarios=scenarios,
+            currency=one.rollup.currency,
+        )
         return {
             "stress": found.pnl.tobytes(),
-            "delta": delta.tobytes(),
-            "delta_gamma": second.tobytes(),
-            "stress_reasons": reasons,
-            "unmatched": {name: which for name, which in unmatched.items() if which},
+            "delta": found.delta.tobytes(),
+            "delta_gamma": found.delta_gamma.tobytes(),
+            "stress_reasons": found.reasons,
+            "unmatched": found.unmatched,
         }
 
     def _historical(

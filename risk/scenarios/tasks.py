@@ -1,18 +1,22 @@
-"""The Celery task of the queue ``scenarios``: make the results of the newest frames."""
+"""Celery tasks of scenarios: all results of the newest frames, and those of one trade."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
+import msgspec
 from celery import shared_task
 from celery.utils.log import get_task_logger
 from django.conf import settings
 
 from risk.scenarios.inputs import closes_before, stress_scenarios
 from risk.scenarios.maker import ScenarioMaker
+from risk.scenarios.one_trade import stress_of_trade
 from risk.scenarios.store import TASK, ScenarioStore
 from risk.store.frames import Frames, connect
-from risk.workers.tasks import EXPECTED, make_netter
+from risk.store.previews import STRESS_TASK, TradeQuestion
+from risk.workers.tasks import EXPECTED, answer_with, make_netter, shared_session
 
 log = get_task_logger(__name__)
 REDIS_S = 10.0
@@ -48,3 +52,13 @@ def refresh() -> str:
     if frame is None:
         return "NOTHING"
     return "PUBLISHED" if _store().publish(frame) else "OLD"
+
+
+@shared_task(name=STRESS_TASK, max_retries=0)
+def stress_trade(payload: dict[str, Any]) -> str:
+    """Revalue one trade in the stress scenarios, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, TradeQuestion)
+    return answer_with(
+        question.answer_key,
+        lambda: stress_of_trade(question, shared_session(), stress_scenarios()),
+    )

@@ -23,6 +23,7 @@ TRADE_TASK = "risk.workers.tasks.price_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
 EXPLAIN_TASK = "risk.workers.tasks.explain_trade"
 REPRICE_TASK = "risk.reprice.tasks.reprice_close"
+STRESS_TASK = "risk.scenarios.tasks.stress_trade"
 MARKET_TASK = "risk.reprice.tasks.ask_market"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30

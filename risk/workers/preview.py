@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import msgspec
 
 from pricing.batch.files import Book, MarketFile, MarketOfCurrency
 from pricing.batch.run import price_files
+from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, Failure, PricingError
 from pricing.markets.calendars import date_of, day_of
-from pricing.measures.block import make_ready, price_block
-from pricing.measures.value_date import roll_to
+from pricing.measures.block import BlockRisk, make_ready, price_block
+from pricing.measures.value_date import DatedBlock, roll_to
 from pricing.products.cash_flows import (
     DAILY,
     DELIVERED,
@@ -62,13 +66,20 @@ def price_preview(question: PreviewQuestion, books: Books, options: CurveOptions
     return {"measures": found["trades"][0]}
 
 
-def price_trade(question: TradeQuestion, session: Session) -> Json:
-    """Price one trade of a compiled book.
+class TradeNow(NamedTuple):
+    """One trade of a compiled book, rolled to its date, with solved curves."""
 
-    Returns:
-        ``measures`` of every frame by name (None where one could not be made), ``ladder_par`` and
-        ``krd`` in the order of the frame's keys; or ``failure``, with the code BOOK_GONE when the
-        book version is no longer there.
+    dated: DatedBlock
+    curves: CurveSet
+    solved: Solved
+
+
+def trade_now(question: TradeQuestion, session: Session) -> TradeNow:
+    """Fetch one trade of a compiled book and solve the curves of its market.
+
+    Raises:
+        BookGone, StaleBook: The book version is no longer there.
+        PricingError: The market has no curves, or a fixing is missing.
     """
     job = PriceJob(
         currency=question.currency,
@@ -79,23 +90,49 @@ def price_trade(question: TradeQuestion, session: Session) -> Json:
         valuation_date=question.valuation_date,
         curves=question.curves,
     )
+    block = only(session.fetch_block(job, question.block), question.row)
+    curves = session.curves(job)
+    solved = session.solve(job, curves)
+    fixings = session.fixings(job)
+    dated = roll_to(block, day_of(question.valuation_date), fixings, curves.names)
+    return TradeNow(dated, curves, solved)
+
+
+def with_trade(
+    question: TradeQuestion, session: Session, make: Callable[[TradeNow, BlockRisk], Json]
+) -> Json:
+    """What is made of one priced trade; or ``failure`` when it has no number.
+
+    The failure's code is BOOK_GONE when the book version is no longer there.
+    """
     try:
-        block = only(session.fetch_block(job, question.block), question.row)
-        curves = session.curves(job)
-        solved = session.solve(job, curves)
-        dated = roll_to(block, day_of(question.valuation_date), session.fixings(job), curves.names)
+        trade = trade_now(question, session)
+        risk = price_block(make_ready(trade.dated, trade.curves.grid), trade.curves, trade.solved)
+        if risk.failures:
+            return {"failure": msgspec.to_builtins(risk.failures[0])}
+        return make(trade, risk)
     except (BookGone, StaleBook) as error:
         return {"failure": {"code": BOOK_GONE, "message": str(error)}}
     except PricingError as error:
         return _failure(error)
-    risk = price_block(make_ready(dated, curves.grid), curves, solved)
-    if risk.failures:
-        return {"failure": msgspec.to_builtins(risk.failures[0])}
-    return {
-        "measures": {name: float(column[0]) for name, column in risk.values.items()},
-        "ladder_par": risk.ladder_par[0].tolist(),
-        "krd": risk.krd[0].tolist(),
-    }
+
+
+def price_trade(question: TradeQuestion, session: Session) -> Json:
+    """Price one trade of a compiled book.
+
+    Returns:
+        ``measures`` of every frame by name (None where one could not be made), ``ladder_par`` and
+        ``krd`` in the order of the frame's keys; or ``failure``.
+    """
+    return with_trade(
+        question,
+        session,
+        lambda _, risk: {
+            "measures": {name: float(column[0]) for name, column in risk.values.items()},
+            "ladder_par": risk.ladder_par[0].tolist(),
+            "krd": risk.krd[0].tolist(),
+        },
+    )
 
 
 def contract_flows(question: ContractQuestion) -> Json:

@@ -1,8 +1,11 @@
-"""Limit the requests that each caller may have in progress in this web process."""
+"""Limit the requests that each caller may have in progress in this web process, and order them."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rest_framework.exceptions import APIException
 
@@ -66,3 +69,30 @@ class Slots:
 
     def _refusal(self, sentence: str) -> TooMany:
         return TooMany(sentence, self._what, self._retry_after_s)
+
+
+class NoTurn(Exception):
+    """The earlier request of the user has not ended in time."""
+
+
+class Turns:
+    """Let one request of each user work at a time, so that nobody waits for two of another's."""
+
+    def __init__(self) -> None:
+        """Start with nobody at work."""
+        self._locks: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def of(self, user: object, timeout_s: float) -> Iterator[None]:
+        """Wait until the user's earlier request has ended.
+
+        Raises:
+            NoTurn: It has not ended in time.
+        """
+        lock = self._locks[user]
+        if not lock.acquire(timeout=timeout_s):
+            raise NoTurn
+        try:
+            yield
+        finally:
+            lock.release()

@@ -77,6 +77,8 @@ def test_value_at_risk_and_scenarios_are_tables(risk: Client, live: Live) -> Non
     assert {row["group"] for row in table} == {"total", *(g["desk"] for g in answer["groups"])}
     stress = live.get("scenarios/").json()["scenarios"]
     assert risk.scenarios().column("pnl_usd") == [each["pnl"] for each in stress]
+    of_trade = live.get("scenarios/trades/S1/").json()["scenarios"]
+    assert risk.trade_scenarios("S1").column("pnl_usd") == [each["pnl"] for each in of_trade]
 
 
 def test_sensitivities_limits_and_stored_days(risk: Client, live: Live, tmp_path: Path) -> None:
