@@ -25,7 +25,6 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from pricing.errors import shortened
 from pricing.explain.terms import MEMOS, TERMS
 from pricing.markets.conventions import CURRENCIES
 from risk.api import parameters, previewer, source, trades
@@ -245,11 +244,7 @@ class ExplainTradeView(TablesView):
         self.asked(request)
         period = cast(PeriodName, parameters.text(request, "period", PERIODS) or "close")
         desks = self.desks(request)
-        with previewer.slot_of(request.user.pk):
-            record = source.read(lambda: _of_trade(trade_id, desks, period))
-        if record is None:
-            shown = shortened(repr(trade_id))
-            raise NotFound(f"trade_id: no trade {shown} in the current frames")
+        record = trades.on_request(request, trade_id, lambda: _of_trade(trade_id, desks, period))
         return self.answer(request, record, record["currency"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -218,14 +218,34 @@ class TradeView(TablesView):
         if market != LIVE:
             record = markets.trade(request, market, trade_id, desks)
         elif parameters.flag(request, "now"):
-            with previewer.slot_of(request.user.pk):
-                record = source.read(lambda: _priced_now(trade_id, desks))
+            record = on_request(request, trade_id, lambda: _priced_now(trade_id, desks))
         else:
             record = source.read(lambda: _published(trade_id, desks))
-        if record is None:
-            shown = shortened(repr(trade_id))
-            raise NotFound(f"trade_id: no trade {shown} in the current frames")
+        record = known(record, trade_id)
         return self.answer(request, record, record["currency"])
+
+
+def known(record: Json | None, trade_id: str) -> Json:
+    """The record of a trade.
+
+    Raises:
+        NotFound: There is none that the user may see.
+    """
+    if record is None:
+        shown = shortened(repr(trade_id))
+        raise NotFound(f"trade_id: no trade {shown} in the current frames")
+    return record
+
+
+def on_request(request: Request, trade_id: str, look: Callable[[], Json | None]) -> Json:
+    """What the previewer makes of a trade while its user waits.
+
+    Raises:
+        TooMany: The user has as many questions open as allowed.
+        NotFound: There is no such trade that the user may see.
+    """
+    with previewer.slot_of(request.user.pk):
+        return known(source.read(look), trade_id)
 
 
 def _published(trade_id: str, desks: Collection[str] | None) -> Json | None:

@@ -10,25 +10,21 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import (
     CharField,
     DateField,
     DateTimeField,
-    FloatField,
     IntegerField,
-    ListField,
 )
 
-from pricing.errors import shortened
-from risk.api import parameters, previewer, source, trades
+from risk.api import parameters, previewer, trades
 from risk.api.answers.tables import OF_TRADE
 from risk.api.schemas import Answer, Failure
 from risk.api.views import TablesView
 from risk.queries.trade_detail import FrameMoved
-from risk.scenarios.views import APPROXIMATIONS, MONEY, Approximation
+from risk.scenarios.views import APPROXIMATIONS, MONEY, ScenarioRow
 from risk.store import previews
 from risk.store.frames import BOOK_GONE
 from riskproject.web.tables import answers as answer_tables
@@ -38,17 +34,8 @@ Json = dict[str, Any]
 HEAD = ("trade_id", "currency", "desk", "book", "type")
 
 
-class TradeScenario(Answer):
-    scenario = CharField()
-    title = CharField()
-    set = CharField(help_text="With its version")
-    space = CharField(help_text="par or zero")
-    # A field's own attribute is called so too, but a declared field is not on the class:
-    source = CharField()  # type: ignore[assignment]
-    pnl = FloatField(allow_null=True, help_text="Trade currency, by full revaluation")
-    approximation = Approximation()
+class TradeScenario(ScenarioRow):
     reason = CharField(allow_null=True, help_text="Why there is no P&L; else null")
-    not_quoted = ListField(child=CharField(), help_text="Key rates without a quote at their tenor")
 
 
 class TradeStress(Answer):
@@ -98,11 +85,7 @@ class StressTradeView(TablesView):
         parameters.known_only(request, *answer_tables.FILE_PARAMETERS)
         self.asked(request)
         desks = self.desks(request)
-        with previewer.slot_of(request.user.pk):
-            record = source.read(lambda: _of_trade(trade_id, desks))
-        if record is None:
-            shown = shortened(repr(trade_id))
-            raise NotFound(f"trade_id: no trade {shown} in the current frames")
+        record = trades.on_request(request, trade_id, lambda: _of_trade(trade_id, desks))
         return self.answer(request, record, record["currency"])
 
 

@@ -182,7 +182,7 @@ class StressGroup(Answer):
     approximation = Approximation()
 
 
-class StressScenario(Answer):
+class ScenarioRow(Answer):
     scenario = CharField()
     title = CharField()
     set = CharField(help_text="With its version")
@@ -191,9 +191,12 @@ class StressScenario(Answer):
     source = CharField()  # type: ignore[assignment]
     pnl = FloatField(allow_null=True, help_text="By full revaluation")
     approximation = Approximation()
+    not_quoted = ListField(child=CharField(), help_text="Key rates without a quote at their tenor")
+
+
+class StressScenario(ScenarioRow):
     groups = StressGroup(many=True)
     reasons = DictField(child=CharField(), help_text="Why there is no P&L, by currency")
-    not_quoted = ListField(child=CharField(), help_text="Key rates without a quote at their tenor")
 
 
 class Stress(Answer):
