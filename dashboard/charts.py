@@ -14,6 +14,7 @@ import pandas as pd
 from dashboard import format, theme
 from dashboard.risk import Breakdown, CurveLine, Ladder, tenor_name
 from pricing.curves.quotes import quote_order
+from pricing.markets.conventions import CURRENCIES
 
 Option = dict[str, Any]
 
@@ -57,6 +58,21 @@ def _legend(names: Sequence[str] | None = None) -> Option:
         "type": "scroll",
     }
     return legend if names is None else {**legend, "data": list(names)}
+
+
+LEGEND_ROW_PX, CHARACTER_PX, MARK_PX = 18, 6.2, 30
+"""Of a legend at 11 pixels: a row, a letter on average, and a name's mark with its margin."""
+
+
+def _legend_rows(names: Sequence[str], width_px: float) -> int:
+    """Rows that a legend of these names takes in a panel of that width."""
+    rows, used = 1, 0.0
+    for name in names:
+        width = MARK_PX + CHARACTER_PX * len(name)
+        if used and used + width > width_px:
+            rows, used = rows + 1, 0.0
+        used += width
+    return rows
 
 
 def _categories(names: Sequence[str], **more: Any) -> Option:
@@ -145,16 +161,18 @@ def trade_ladder_chart(ladder: pd.DataFrame, column: str) -> Option:
 def curves_chart(lines: Sequence[CurveLine]) -> Option:
     """Zero rates in percent: solid now, dotted at the opening; bars of change in bp below."""
     tenors = sorted({tenor for line in lines for tenor in line.now}, key=quote_order)
+    one_each = len({line.currency for line in lines}) == len(lines)
+    names = [line.currency if one_each else line.curve for line in lines]
     series: list[Option] = []
-    for place, line in enumerate(lines):
-        series += _curve_series(line, tenors, second=_seen_before(lines, place))
+    for place, (line, name) in enumerate(zip(lines, names, strict=True)):
+        series += _curve_series(line, name, tenors, second=_seen_before(lines, place))
     return _base(
         tooltip=_tooltip(PERCENT),
-        legend=_legend([line.curve for line in lines]),
+        legend={**_legend(names), "itemGap": 7},
         axisPointer={"link": [{"xAxisIndex": "all"}]},
         grid=[
-            {"left": 44, "right": 16, "top": 30, "height": "52%"},
-            {"left": 44, "right": 16, "bottom": 22, "height": "20%"},
+            {"left": 46, "right": 16, "top": 30, "height": "52%"},
+            {"left": 46, "right": 16, "bottom": 22, "height": "22%"},
         ],
         xAxis=[
             _categories(tenors, axisLabel={"show": False}),
@@ -162,37 +180,43 @@ def curves_chart(lines: Sequence[CurveLine]) -> Option:
         ],
         yAxis=[
             _values(scale=True, axisLabel={"formatter": "{value}%"}),
-            _values(gridIndex=1, name="Δbp", nameGap=6, splitNumber=2),
+            _values(gridIndex=1, name="Δbp", **BESIDE, splitNumber=2),
         ],
         series=series,
     )
+
+
+BESIDE: Option = {"nameLocation": "middle", "nameGap": 30, "nameRotate": 90}
+"""The name of an axis beside its middle: above it, it would lie on the largest number."""
 
 
 def _seen_before(lines: Sequence[CurveLine], place: int) -> bool:
     return any(line.currency == lines[place].currency for line in lines[:place])
 
 
-def _curve_series(line: CurveLine, tenors: Sequence[str], *, second: bool) -> list[Option]:
+def _curve_series(
+    line: CurveLine, name: str, tenors: Sequence[str], *, second: bool
+) -> list[Option]:
     color = theme.currency_color(line.currency)
     shape: Option = {"type": "line", "color": color, "connectNulls": True}
     opacity = 0.55 if second else 1.0  # a second curve of the same currency
     return [
         {
             **shape,
-            "name": line.curve,
-            "symbolSize": 5,
+            "name": name,
+            "symbolSize": 4,
             "lineStyle": {"width": 2, "opacity": opacity},
             "data": _row(line.now, tenors, 100.0),
         },
         {
             **shape,
-            "name": f"{line.curve} open",
+            "name": f"{name} open",
             "symbol": "none",
             "lineStyle": {"width": 1.5, "type": "dotted", "opacity": opacity},
             "data": _row(line.open, tenors, 100.0),
         },
         {
-            "name": f"{line.curve} Δbp",
+            "name": f"{name} Δbp",
             "type": "bar",
             "color": color,
             "barMaxWidth": 12,
@@ -251,7 +275,7 @@ def one_curve_chart(
         ],
         yAxis=[
             _values(scale=True, axisLabel={"formatter": f"{{value}}{unit}"}),
-            _values(gridIndex=1, name="1e-4" if factor else "Δbp", nameGap=6, splitNumber=2),
+            _values(gridIndex=1, name="1e-4" if factor else "Δbp", **BESIDE, splitNumber=2),
         ],
         series=[
             {**line, "name": "Now", "symbolSize": 5, "data": _row(now, tenors, scale)},
@@ -348,8 +372,17 @@ def spreads_chart(times: Sequence[str], lines: Mapping[str, Sequence[float]]) ->
 # --- Groups ----------------------------------------------------------------------------------
 
 
+BREAKDOWN_PX = 310.0
+"""The least width of its panel."""
+
+
 def breakdown_chart(found: Breakdown) -> Option:
-    """Bars across, one per group, stacked by product; US dollars per bp."""
+    """Bars across, one per group, stacked by product; US dollars per bp.
+
+    All products are named: a legend that scrolls hides some of them.
+    """
+    names = [format.product(product) for product in found.by_product]
+    top = 10 + LEGEND_ROW_PX * _legend_rows(names, BREAKDOWN_PX)
     series = [
         {
             "name": format.product(product),
@@ -362,8 +395,8 @@ def breakdown_chart(found: Breakdown) -> Option:
         for product, values in found.by_product.items()
     ]
     return _base(
-        legend=_legend(),
-        grid={"left": 8, "right": 24, "top": 28, "bottom": 4, "containLabel": True},
+        legend={**_legend(), "type": "plain", "itemGap": 8},
+        grid={"left": 8, "right": 24, "top": top, "bottom": 4, "containLabel": True},
         xAxis=_values(splitNumber=3),
         yAxis=_categories(found.groups, inverse=True),
         series=series,
@@ -402,26 +435,35 @@ def waterfall_chart(steps: Sequence[tuple[str, str, float]]) -> Option:
     }
     names = [f"{name}\n{text}" for name, text, _ in steps]
     label = {"color": theme.palette().text, "fontSize": 11, "lineHeight": 15, "interval": 0}
+    upright = {"rotate": 90}
     return _base(
         tooltip={"show": False},
         grid={"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
         xAxis=_categories(names, axisLabel=label),
         yAxis=_values(scale=True),
         series=[series],
+        media=[
+            {"query": {"maxWidth": PHONE_PX}, "option": {"xAxis": {"axisLabel": upright}}},
+            {"option": {"xAxis": {"axisLabel": {"rotate": 0}}}},
+        ],
     )
 
 
+PHONE_PX = 430
+
+
 def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> Option:
-    """The term delta by tenor, stacked by curve; US dollars."""
+    """The term delta by tenor, stacked by curve or currency; US dollars."""
     series = [
         {
-            "name": curve,
+            "name": name,
             "type": "bar",
             "stack": "delta",
             "barMaxWidth": 44,
+            **({"color": theme.currency_color(name)} if name in CURRENCIES else {}),
             "data": _cents(values),
         }
-        for curve, values in rows.items()
+        for name, values in rows.items()
     ]
     return _base(
         color=list(theme.palette().series),
@@ -433,14 +475,28 @@ def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> O
     )
 
 
-def _slanted(names: Sequence[str]) -> Option:
-    """All names of an axis, slanted where there are too many to stand side by side."""
-    label = {"color": theme.palette().muted, "fontSize": 11}
-    return {**label, "rotate": 55, "interval": 0} if len(names) > MAX_LEVEL else label
+def _bucket_labels(buckets: Sequence[tuple[str, str]]) -> list[str]:
+    """Tenors, and below the middle one of each curve the curve's name, where there are several."""
+    curves = [curve for curve, _ in buckets]
+    if len(set(curves)) < 2:
+        return [tenor for _, tenor in buckets]
+    middles = {curve: curves.index(curve) + curves.count(curve) // 2 for curve in curves}
+    return [
+        f"{tenor}\n{curve}" if middles[curve] == place else tenor
+        for place, (curve, tenor) in enumerate(buckets)
+    ]
 
 
-def sides_chart(buckets: Sequence[str], sides: Mapping[str, Sequence[float | None]]) -> Option:
-    """DV01 by bucket, a bar for each side such as before and after; money per bp."""
+def sides_chart(
+    buckets: Sequence[tuple[str, str]], sides: Mapping[str, Sequence[float | None]]
+) -> Option:
+    """DV01 by bucket, a bar for each side such as before and after; money per bp.
+
+    Args:
+        buckets: Curve and tenor of each.
+        sides: Amounts by bucket of each side; None: not known.
+    """
+    label = {"color": theme.palette().muted, "fontSize": 11, "lineHeight": 16, "interval": 0}
     series = [
         {
             "name": side,
@@ -454,7 +510,7 @@ def sides_chart(buckets: Sequence[str], sides: Mapping[str, Sequence[float | Non
         color=list(theme.palette().series),
         legend=_legend(),
         grid={"left": 8, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
-        xAxis=_categories(buckets, axisLabel=_slanted(buckets)),
+        xAxis=_categories(_bucket_labels(buckets), axisLabel=label),
         yAxis=_values(),
         series=series,
     )

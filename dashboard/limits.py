@@ -48,8 +48,10 @@ def chosen(board: Board, choice: Choice) -> tuple[list[LimitRow], list[BreachRow
     )
 
 
-def of_measure(rows: Sequence[LimitRow], name: str, level: str, desk: str | None) -> str:
-    """The use of the limit on a number of the whole scope, such as ``78% of limit``; "" for none.
+def of_measure(
+    rows: Sequence[LimitRow], name: str, level: str, desk: str | None
+) -> LimitRow | None:
+    """Return the limit on a number of the whole scope, or None.
 
     Args:
         rows: All limits.
@@ -57,8 +59,10 @@ def of_measure(rows: Sequence[LimitRow], name: str, level: str, desk: str | None
         level: Its level, as the detail of the limit begins.
         desk: The scope; None: the firm.
     """
-    for row in rows:
-        whole = row.scope == "firm" if desk is None else row.scope == f"desk {desk}"
-        if row.measure == name and row.detail.startswith(level) and whole:
-            return f"{used(row)} of limit"
-    return ""
+    whole = "firm" if desk is None else f"desk {desk}"
+    found = (
+        row
+        for row in rows
+        if row.measure == name and row.detail.startswith(level) and row.scope == whole
+    )
+    return next(found, None)

@@ -15,6 +15,7 @@ from dashboard.risk import NO_DESK, Choice, tenor_name
 from pricing.curves.quotes import quote_order
 from pricing.errors import BadInput
 from pricing.explain.terms import TERMS
+from pricing.markets.conventions import CURVES
 from risk.queries import explain as query
 from risk.queries.explain import FX, NoRate
 from risk.store.explains import Explain, PeriodName
@@ -22,6 +23,9 @@ from risk.store.explains import Explain, PeriodName
 USD = "USD"
 PERIODS: Mapping[str, PeriodName] = {"Since close": "close", "Since frame before": "frame"}
 GROUPS = {"Desk": "desk", "Book": "book", "Type": "type", "Ccy": "currency"}
+MAX_CURVES = 8
+"""Curves whose colours a reader tells apart."""
+
 TITLES = {**{term.name: term.title for term in TERMS}, FX: "FX"}
 """Titles of the terms that add up to the total, by name."""
 
@@ -58,14 +62,17 @@ class Pnl:
         return [*((title, amount) for title, amount in known if amount), ("Total", _total(terms))]
 
     def delta(self) -> tuple[list[str], dict[str, list[float]]]:
-        """Tenors, and the term delta by curve and tenor."""
+        """Tenors, and the term delta by curve and tenor; by currency where curves are many."""
         rows = query.explained(self.explains, self.period, [], USD)
+        found = rows[0]["delta"] if rows else {}
+        many = len(found) > MAX_CURVES
         by_curve: dict[str, dict[str, float]] = {}
-        for curve, amounts in (rows[0]["delta"] if rows else {}).items():
-            of_curve = by_curve.setdefault(curve, {})
+        for curve, amounts in found.items():
+            name = CURVES[curve].currency if many and curve in CURVES else curve
+            of_curve = by_curve.setdefault(name, {})
             for tenor, amount in amounts.items():
-                name = _name(tenor)
-                of_curve[name] = of_curve.get(name, 0.0) + amount
+                at = _name(tenor)
+                of_curve[at] = of_curve.get(at, 0.0) + amount
         tenors = sorted({t for some in by_curve.values() for t in some}, key=quote_order)
         return tenors, {
             curve: [some.get(tenor, 0.0) for tenor in tenors] for curve, some in by_curve.items()

@@ -442,7 +442,10 @@ def movers(
     if not found:
         return pd.DataFrame(columns=columns)
     table = pd.concat(found, ignore_index=True)
-    table = table.loc[table[by].abs().nlargest(count).index].reset_index(drop=True)
+    known = table.dropna(subset=[by])
+    sizes = known.assign(first=known[by].abs(), second=known["dv01"].abs())
+    order = sizes.nlargest(count, ["first", "second"]).index  # before any move: by DV01
+    table = table.loc[order].reset_index(drop=True)
     return table[columns]
 
 

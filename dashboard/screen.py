@@ -25,8 +25,11 @@ REFRESH_S = 2
 LATE_S = 5.0
 DESK_SETS_KEPT = 64
 ALL_DESKS = "All desks"
-MAX_BESIDE = 4
-"""More currencies do not fit beside the status line: the filters get a row of their own."""
+MAX_BESIDE, MAX_WIDE = 4, 8
+"""Currencies whose filters fit beside the status line, on any desktop and on a wide one."""
+
+MAX_TAGS = 10
+"""Labels that fit in a line; more of them are counted by quality."""
 
 NO_FRAME = (
     "**No frame yet.** Start the demo: `make demo`, or, if the bridge and the workers are "
@@ -79,7 +82,8 @@ def filters(snapshot: Snapshot) -> Choice:
     asked = st.session_state["desk"]
     if asked not in desks:
         desks.append(asked)
-    place = "filters" if len(offered) <= MAX_BESIDE else "filters-row"
+    few = len(offered) <= MAX_BESIDE
+    place = "filters" if few else "filters-wide" if len(offered) <= MAX_WIDE else "filters-row"
     with st.container(key=place, horizontal=True):
         chosen = st.segmented_control(
             "Currency",
@@ -96,14 +100,14 @@ def filters(snapshot: Snapshot) -> Choice:
             placeholder="All products",
             key="product",
             label_visibility="collapsed",
-            width=220,
+            width=220 if few else 170,
         )
         desk = st.selectbox(
             "Desk",
             desks,
             key="desk",
             label_visibility="collapsed",
-            width=190,
+            width=190 if few else 150,
         )
     st.session_state[KEPT] = {"currency": list(chosen), "product": products, "desk": desk}
     whole = currencies == offered
@@ -255,8 +259,25 @@ def _facts(
     return [
         (f"market {format.market_time(newest)}", "Market time of the newest frame, UTC", False),
         (_counts(snapshot, markets, now_s), frames, False),
-        *(_age(market, now_s) for market in markets),
+        *_ages(markets, now_s),
     ]
+
+
+def _ages(markets: Sequence[Market], now_s: float) -> list[tuple[str, str, bool]]:
+    """The age of each frame; of many currencies the range, and each late one as far as they fit."""
+    each = [_age(market, now_s) for market in markets]
+    if len(markets) <= MAX_BESIDE:
+        return each
+    late = [age for age in each if age[2]]
+    hint = "Since the frame was published: " + ", ".join(text for text, _, _ in each)
+    seconds = [now_s - market.rollup.published_ns / 1e9 for market in markets]
+    span = (f"age {format.age(min(seconds))} to {format.age(max(seconds))}", hint, False)
+    if len(late) > MAX_LATE:
+        return [(f"{span[0]}, {len(late)} of {len(markets)} late", hint, True)]
+    return [span, *late]
+
+
+MAX_LATE = 2
 
 
 def _age(market: Market, now_s: float) -> tuple[str, str, bool]:
@@ -280,19 +301,43 @@ def _reason(status: Status) -> str:
 
 def _labels(markets: Sequence[Market]) -> str:
     """How real each curve is, and the exchange rates used."""
-    found: list[tuple[str, str, str]] = [
+    quotes = [
         (curve, label, f"{curve}: quotes are {label}")
         for market in markets
         for curve, label in market.rollup.labels.items()
     ]
-    foreign = [market for market in markets if market.currency != "USD"]
-    for market in foreign:
-        if market.usd is not None:
-            name = f"{market.currency}/USD {market.usd:.5g}"
-            found.append((name, market.rollup.fx_label or "unlabelled", "Used to convert"))
-    text = theme.tags(found)
+    rates = [
+        (
+            f"{market.currency}/USD {market.usd:.5g}",
+            market.rollup.fx_label or "unlabelled",
+            "Used to convert",
+        )
+        for market in markets
+        if market.currency != "USD" and market.usd is not None
+    ]
+    if len(quotes) + len(rates) > MAX_TAGS:
+        quotes, rates = counted(quotes, "curves"), counted(rates, "FX rates")
+    text = theme.tags([*quotes, *rates])
     lost = risk.excluded(markets)
     return text + theme.warning(excluded_sentence(lost)) if lost else text
+
+
+def counted(tags: Sequence[tuple[str, str, str]], nouns: str) -> list[tuple[str, str, str]]:
+    """Labels of one quality as one that counts them, and names them for hovering.
+
+    Args:
+        tags: Name, quality and hint of each.
+        nouns: What more than one of them are called.
+    """
+    by_quality: dict[str, list[tuple[str, str, str]]] = {}
+    for tag in tags:
+        by_quality.setdefault(tag[1], []).append(tag)
+    return [
+        same[0]
+        if len(same) == 1
+        else (f"{len(same)} {nouns}", quality, ", ".join(name for name, _, _ in same))
+        for quality, same in by_quality.items()
+    ]
 
 
 def _doubts(markets: Sequence[Market]) -> str:

@@ -26,7 +26,7 @@ STYLES, ICON = HERE / "theme.css", HERE / "icon.svg"
 DESIGN = tomllib.loads((HERE.parent / "riskproject" / "design" / "tokens.toml").read_text())
 """The design tokens; what they mean is written in the file."""
 
-CURRENCIES_WITH_A_COLOR = ("USD", "EUR", "GBP")
+CURRENCIES_WITH_A_COLOR = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK")
 PRODUCTS_WITH_A_COLOR = (
     "bond",
     "basis_swap",
@@ -106,7 +106,8 @@ class Card:
     """One number with its label, a note below it, a hint for hovering, and its recent past.
 
     The sparkline has one colour whatever the numbers do: green and red belong to the note,
-    whose sign they show (``tone``).
+    whose sign they show (``tone``), and to the value where it is a P&L (``signed``). A limit's use
+    in percent (``use``) is a bar in the place of the sparkline.
     """
 
     label: str
@@ -116,6 +117,8 @@ class Card:
     tone: Tone = ""
     points: Sequence[float] = ()
     bars: bool = False
+    signed: bool = False
+    use: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,13 +220,31 @@ def cards(items: Iterable[Card]) -> str:
 
 def _card(card: Card) -> str:
     arrow = {"up": "▲ ", "down": "▼ "}.get(card.tone, "")
+    sign = _sign(card.value) if card.signed else ""
+    gauge = "" if card.use is None else _gauge(card.use)
     return (
         f'<div class="card" title="{escape(card.hint)}">'
         f'<span class="label">{escape(card.label)}</span>'
-        f'<span class="value">{escape(card.value)}</span>'
+        f'<span class="value{sign}">{escape(card.value)}</span>'
         f'<span class="delta {card.tone}">{arrow}{escape(card.note)}</span>'
-        f"{sparkline(card.points, bars=card.bars)}</div>"
+        f"{gauge or sparkline(card.points, bars=card.bars)}</div>"
     )
+
+
+def _sign(text: str) -> str:
+    """The style of a signed number; none of 0 or of a number that is missing."""
+    return {"+": " up", "-": " down"}.get(text[:1], "")
+
+
+NEAR_PERCENT, FULL_PERCENT = 80.0, 100.0
+"""Use of a limit from which its bar has the colour of a warning, and of a breach."""
+
+
+def _gauge(percent: float) -> str:
+    """How much of a limit is used, as a bar; more than all of it is a full bar."""
+    near = " over" if percent >= FULL_PERCENT else " near" if percent >= NEAR_PERCENT else ""
+    filled = min(FULL_PERCENT, max(0.0, percent))
+    return f'<span class="gauge{near}" style="--use: {filled:.0f}%"></span>'
 
 
 def sparkline(points: Sequence[float], *, bars: bool = False) -> str:
@@ -276,10 +297,12 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, tall: boo
 
 
 def _cell(column: Column, text: str) -> str:
-    tone = {"+": " up", "-": " down"}.get(text[:1], "") if column.kind == "signed" else ""
+    tone = _sign(text) if column.kind == "signed" else ""
     tone = f" {STATES.get(text, '')}" if column.kind == "state" else tone
-    bar = f' style="--use: {_filled(text):.0f}%"' if column.kind == "use" else ""
-    return f'<td class="{column.kind}{tone}"{bar} title="{escape(text)}">{escape(text)}</td>'
+    percent = _percent(text) if column.kind == "use" else None
+    bar = "" if percent is None else _gauge(percent)
+    title = escape(text)
+    return f'<td class="{column.kind}{tone}" title="{title}">{bar}{title}</td>'
 
 
 STATES = {
@@ -289,7 +312,7 @@ STATES = {
 """Styles of states; each is also written out, so that no colour is needed to read it."""
 
 
-def _filled(text: str) -> float:
-    """How full the bar of a use is, in percent; 0 for what is not a percentage."""
-    number = text.rstrip("%")
-    return min(100.0, max(0.0, float(number))) if number.isdecimal() else 0.0
+def _percent(text: str) -> float | None:
+    """The number of a percentage; None of what is not one."""
+    number = text.rstrip("%").replace(",", "")
+    return float(number) if number.isdecimal() else None

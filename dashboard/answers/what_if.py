@@ -20,15 +20,15 @@ ENTRY_COLUMNS = (
     theme.Column("Trade"),
     theme.Column("What", "long"),
     theme.Column("NPV", "signed"),
-    theme.Column("DV01", "signed"),
+    theme.Column("DV01", "number"),
     theme.Column("Solved", "number"),
     theme.Column("Remark", "long"),
 )
 SUM_COLUMNS = (
     theme.Column("Sum"),
-    theme.Column("Before", "signed"),
-    theme.Column("After", "signed"),
-    theme.Column("Difference", "signed"),
+    theme.Column("Before", "number"),
+    theme.Column("After", "number"),
+    theme.Column("Difference", "number"),
 )
 HEDGE_COLUMNS = (
     theme.Column("Instrument"),
@@ -38,9 +38,9 @@ HEDGE_COLUMNS = (
 )
 BUCKET_COLUMNS = (
     theme.Column("Bucket"),
-    theme.Column("DV01", "signed"),
+    theme.Column("DV01", "number"),
     theme.Column("Instrument"),
-    theme.Column("Size", "signed"),
+    theme.Column("Size", "number"),
 )
 SMALLEST = 0.005
 """Amounts below half a cent are 0 on the screen."""
@@ -153,14 +153,14 @@ def sum_rows(group: Json) -> list[tuple[str, ...]]:
     ]
 
 
-def ladder_sides(group: Json, kind: str) -> tuple[list[str], dict[str, list[float | None]]]:
-    """Buckets of a group's ladder, and its DV01 before and after in each; None: not known."""
+def ladder_sides(
+    group: Json, kind: str
+) -> tuple[list[tuple[str, str]], dict[str, list[float | None]]]:
+    """Curve and tenor of a ladder's buckets, and its DV01 before and after; None: not known."""
     after = group["after"][kind]
-    several = len(after) > 1
     keys = [(curve, tenor) for curve, tenors in after.items() for tenor in tenors]
     before = (group["before"] or {}).get(kind, {})
-    names = [f"{curve} {tenor}" if several else tenor for curve, tenor in keys]
-    return names, {
+    return keys, {
         "Before": [before.get(curve, {}).get(tenor, 0.0) for curve, tenor in keys],
         "After": [after[curve][tenor] for curve, tenor in keys],
     }

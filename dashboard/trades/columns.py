@@ -47,7 +47,14 @@ def _text(name: str, title: str, width: int | None = None) -> ShownColumn:
 
 FORMATS = {"quantity": "%,.0f", "spread_bp": "%.2f", "price": "%.4f"}
 FILE_NAMES = {"price": "price_per_100"}
-WIDTHS = {"instrument": 190, "issuer": 80, "side": 65, "quantity": 100, "quantity_of": 75}
+WIDTHS = {
+    "instrument": 205,
+    "issuer": 80,
+    "side": 60,
+    "quantity": 95,
+    "quantity_of": 75,
+    "rate": 110,
+}
 
 
 def _fields() -> list[ShownColumn]:
@@ -70,7 +77,7 @@ def _fields() -> list[ShownColumn]:
 
 
 COLUMNS = (
-    _text("trade", "Trade", 130),
+    _text("trade", "Trade", 115),
     _text("currency", "Ccy", 50),
     _text("desk", "Desk", 95),
     _text("book", "Book", 120),
@@ -81,7 +88,7 @@ COLUMNS = (
         for row in TABLE
         if row.in_blotter
     ),
-    ShownColumn("pnl", "P&L", "number", "%,.0f", width=85),
+    ShownColumn("pnl", "P&L today", "number", "%,.0f", width=85),
     _text("why", "Moved by", 165),
     _text("status", "Status", 80),
     _text("message", "Message"),
@@ -90,13 +97,13 @@ BY_NAME: Mapping[str, ShownColumn] = MappingProxyType({c.name: c for c in COLUMN
 BY_TITLE: Mapping[str, ShownColumn] = MappingProxyType({c.title: c for c in COLUMNS})
 TEXTS = tuple(column.name for column in COLUMNS if column.kind == "text")
 USUAL = (
-    *("trade", "currency", "instrument", "issuer", "side", "quantity", "rate", "maturity"),
-    *("price", "market_rate", "npv", "pnl", "why", "dv01_par", "book", "status"),
+    *("trade", "currency", "instrument", "side", "quantity", "maturity", "npv", "pnl", "why"),
+    *("dv01_par", "price", "market_rate", "rate", "issuer", "book", "status"),
 )
-"""Shown unless the user chooses others."""
+"""Shown unless the user chooses others, in this order: what moved stands where it is seen first."""
 
 
 def chosen(titles: list[str]) -> list[ShownColumn]:
     """The columns of these titles, in the order of the table; the usual ones where none is."""
     found = [column for column in COLUMNS if column.title in titles]
-    return found or [column for column in COLUMNS if column.name in USUAL]
+    return found or [BY_NAME[name] for name in USUAL]

@@ -19,10 +19,10 @@ TERM_COLUMNS = (theme.Column("Field"), theme.Column("Value"))
 FLOW_COLUMNS = (
     theme.Column("Paid"),
     theme.Column("Leg"),
-    theme.Column("Amount", "signed"),
+    theme.Column("Amount", "number"),
     theme.Column("Made of"),
     theme.Column("Discount factor", "number"),
-    theme.Column("Present value", "signed"),
+    theme.Column("Present value", "number"),
 )
 CHANGE_COLUMNS = (
     theme.Column("When (UTC)"),
@@ -67,13 +67,24 @@ def admin_address(web: str, product: str, trade_id: str) -> str:
 def term_rows(row: Json) -> list[tuple[str, str]]:
     """The fields of a trade's row that have a value, as rows of ``TERM_COLUMNS``."""
     return [
-        (name.replace("_", " "), _shown(value))
+        (name.replace("_", " "), _of_field(name, value))
         for name, value in row.items()
         if name not in HIDDEN and value not in (None, "", [], {})
     ]
 
 
+def _of_field(name: str, value: object) -> str:
+    """A value of a field: a rate, which is a decimal, in percent."""
+    if name.endswith("_rate") and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{100 * value:.8g} %"
+    return _shown(value)
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.10g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
     if isinstance(value, list):

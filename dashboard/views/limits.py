@@ -14,7 +14,7 @@ from dashboard.data import Snapshot
 from dashboard.risk import Choice
 from risk.limits.board import STALE_S, Board, BreachRow, LimitRow
 
-TOP_PX, BOTTOM_PX, TABLE_PX, EMPTY_PX, ROW_PX, HEAD_PX = 180, 330, 262, 90, 28, 92
+TOP_PX, BOTTOM_PX, TABLE_PX, EMPTY_PX, ROW_PX, LIMIT_PX, HEAD_PX = 180, 330, 262, 90, 28, 23, 92
 NONE_YET = (
     "**No limits have been evaluated yet.** They are defined in the admin under Control, and "
     "`python manage.py runlimits` evaluates them on every published frame. `make demo` starts it."
@@ -65,7 +65,7 @@ def cards(found: Sequence[LimitRow], breaches: Sequence[BreachRow]) -> None:
 def limits_panel(found: Sequence[LimitRow]) -> None:
     """Every limit, the worst state first, then the most used."""
     rows = limits.in_order(found)
-    height = max(TOP_PX, ROW_PX * len(rows) + HEAD_PX)
+    height = max(TOP_PX, LIMIT_PX * len(rows) + HEAD_PX)
     with st.container(key="panel-limits", border=True, height=height, gap="small"):
         st.html(theme.heading("Limits", "on every published frame; bounds in force now"))
         st.html(
@@ -94,7 +94,7 @@ def limits_panel(found: Sequence[LimitRow]) -> None:
 
 def breaches_panel(breaches: Sequence[BreachRow]) -> None:
     """Breaches that nobody has judged, then the newest."""
-    height = BOTTOM_PX if breaches else EMPTY_PX
+    height = min(BOTTOM_PX, EMPTY_PX + ROW_PX * (len(breaches) + 1)) if breaches else EMPTY_PX
     with st.container(key="panel-breaches", border=True, height=height, gap="small"):
         st.html(theme.heading("Breaches", "with the frame that caused each; times in UTC"))
         if not breaches:
@@ -126,8 +126,8 @@ def breaches_panel(breaches: Sequence[BreachRow]) -> None:
         st.dataframe(
             table,
             hide_index=True,
-            height=TABLE_PX,
-            row_height=28,
+            height=min(TABLE_PX, ROW_PX * (len(breaches) + 1) + 8),
+            row_height=ROW_PX,
             key="breaches",
             column_config={"Acknowledge": st.column_config.LinkColumn(display_text="acknowledge")},
         )

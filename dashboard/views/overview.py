@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -14,13 +14,14 @@ from dashboard.blotter import Trades
 from dashboard.data import Market, Snapshot
 from dashboard.pnl import Pnl, pnl
 from dashboard.risk import Choice
-from risk.limits.board import STALE_S, Board
+from risk.limits.board import STALE_S, Board, LimitRow
 from risk.scenarios import answers
 from risk.scenarios.messages import ScenarioFrame
 
-CHART_PX, TABLE_ROW_PX = 268, 28
-TOP_PX, BOTTOM_PX = 340, 368
-DESKS_PX, LIMITS_PX = 156, 202
+CHART_PX, TABLE_ROW_PX = 262, 28
+TOP_PX, BOTTOM_PX = 332, 396
+DESKS_PX, LIMITS_PX = 178, 208
+MOVERS = 12  # rows that fill the panel
 LADDERS: dict[str, risk.LadderName] = {"KRD": "krd", "Par": "ladder_par"}
 CURVE_FAMILIES = (risk.OIS, risk.GOVT, risk.PROJECTION)
 GROUPS = ("Ccy", "Desk", "Type", "Book")
@@ -57,7 +58,7 @@ def cards(
     change = risk.change(markets, choice)
     found = (
         npv_card(markets, choice, change),
-        close_card(explained),
+        close_card(explained, choice, board),
         pnl_card(markets, choice, change),
         dv01_card(markets, choice),
         key_rate_card(markets, choice),
@@ -67,20 +68,35 @@ def cards(
     st.html(theme.cards(found))
 
 
-def close_card(explained: Pnl) -> theme.Card:
-    """P&L since the close, and its largest term."""
+def close_card(explained: Pnl, choice: Choice, board: Board | None) -> theme.Card:
+    """P&L since the close, its largest term, and how much of the loss limit is used."""
     terms = explained.total()
     steps = explained.steps()[:-1]
     title, amount = max(steps, key=lambda step: abs(step[1]), default=("", None))
     frames = "; ".join(
         f"{e.currency} since {e.periods[explained.period].start_date}" for e in explained.explains
     )
+    most = f"mostly {title} {format.money(amount, signed=True)}" if title else "not explained yet"
+    limit = limits.of_measure(_limits(board, choice), "pnl_close", "", choice.desk)
+    of_limit = f" Loss limit: {limits.used(limit)} used." if limit is not None else ""
+    hint = " ".join((frames, *explained.reasons)) or "Explained after the first frame of a day."
     return theme.Card(
         "P&L since close",
         format.money(terms.get("total"), signed=True),
-        f"{title} {format.money(amount, signed=True)}" if title else "not explained yet",
-        " ".join((frames, *explained.reasons)) or "Explained after the first frame of a day.",
+        most,
+        f"{hint}{of_limit}",
+        signed=True,
+        use=_percent(limit),
     )
+
+
+def _limits(board: Board | None, choice: Choice) -> Sequence[LimitRow]:
+    """Limits that what is shown can be held against: of all products."""
+    return board.limits if board is not None and choice.all_products else []
+
+
+def _percent(limit: LimitRow | None) -> float | None:
+    return None if limit is None or limit.utilisation is None else 100 * limit.utilisation
 
 
 def tail_cards(
@@ -92,18 +108,19 @@ def tail_cards(
     answer = None if scenarios is None else answers.value_at_risk(scenarios, scope, now_s=now_s)
     total = answer["total"] if answer else None
     age = format.age(answer["stamp"]["age_s"]) if answer and total else ""
-    rows = board.limits if board is not None and choice.all_products else []
     found = []
     for title, level, name, of_limit in (
         ("VaR 99 %, 1 day", "99", "var", "var"),
         ("ES 97.5 %, 1 day", "97.5", "expected_shortfall", "expected_shortfall"),
     ):
         row = next((r for r in total["levels"] if r["level"] == level), None) if total else None
-        use = limits.of_measure(rows, of_limit, level, choice.desk)
+        limit = limits.of_measure(_limits(board, choice), of_limit, level, choice.desk)
+        use = f"{limits.used(limit)} of limit" if _percent(limit) is not None and limit else ""
         note = ", ".join(part for part in (use, f"{age} old" if age else "") if part)
         hint = "Full revaluation on the historical days, in USD. The page Scenarios shows the tail."
         value = format.money(row[name]) if row else format.NOTHING
-        found.append(theme.Card(title, value, note or "no scenarios yet", hint))
+        used = _percent(limit) if row else None
+        found.append(theme.Card(title, value, note or "no scenarios yet", hint, use=used))
     return found[0], found[1]
 
 
@@ -137,6 +154,7 @@ def pnl_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> 
         "Sum of NPV changes of the trades shown, at the current FX: without FX moves, "
         f"paid coupons and new trades. {change.note}",
         points=risk.series(markets, choice, "npv", day=True) if known else (),
+        signed=True,
     )
 
 
@@ -192,7 +210,7 @@ def ladder_panel(markets: Sequence[Market], choice: Choice) -> None:
             head("Key-rate DV01", "USD per bp")
             name = switch("Ladder", tuple(LADDERS), "ladder")
             family = switch("Curves", (risk.ALL, *CURVE_FAMILIES), "ladder-family")
-            with st.popover("Exact", key="switch-exact"):
+            with st.popover("Table", key="switch-exact"):
                 ladder = risk.ladder(markets, choice, LADDERS[name], family)
                 st.dataframe(
                     ladder.table().style.format("{:,.2f}"),
@@ -263,7 +281,7 @@ def breakdown_panel(markets: Sequence[Market], choice: Choice) -> None:
         st.echarts_chart(
             charts.breakdown_chart(risk.breakdown(markets, choice, by)),
             theme=None,
-            height=CHART_PX + 30,
+            height=CHART_PX + 56,
             key="breakdown",
             alt="DV01 in US dollars per basis point by group, bonds and swaps",
         )
@@ -296,7 +314,7 @@ LIMIT_COLUMNS = (
     theme.Column("State", "state"),
     theme.Column("Limit"),
     theme.Column("Now", "number"),
-    theme.Column("Hard", "number"),
+    theme.Column("Hard limit", "number"),
     theme.Column("Used", "use"),
 )
 NO_BOARD = "No process evaluates limits: start `python3 manage.py runlimits`"
@@ -381,7 +399,9 @@ def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice
             st.html(notes)
         if not trades:
             return
-        found = risk.movers(markets, trades, choice, by="pnl" if by == "P&L" else "dv01")
+        found = risk.movers(
+            markets, trades, choice, by="pnl" if by == "P&L" else "dv01", count=MOVERS
+        )
         rows = [
             (r.trade, r.book, dollars(r.dv01), dollars(r.pnl, signed=True), r.why)
             for r in found.itertuples(index=False)

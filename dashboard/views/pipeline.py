@@ -18,7 +18,7 @@ from risk.store.heartbeats import STALE_S, BridgePulse, ProcessPulse, WorkerPuls
 
 FRAMES_SHOWN, FRAMES_COUNTED = 60, 300
 PANEL_PX, CHART_PX = 356, 290
-BELOW_PX = 450
+BELOW_PX = 520
 DETAIL_PX, ROW_PX = 96, 26
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
 # Message by queue if no worker takes its tasks. (Streamlit would show a string literal here.)
@@ -101,6 +101,15 @@ def history_panel(markets: Sequence[Market]) -> None:
         )
 
 
+HOP_COLUMNS = (
+    theme.Column("Hop"),
+    theme.Column("p50", "number"),
+    theme.Column("p95", "number"),
+    theme.Column("p99", "number"),
+    theme.Column("From and to", "long"),
+)
+
+
 def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: float) -> None:
     """Percentiles by hop, and the processes that are alive."""
     rows = [
@@ -111,11 +120,10 @@ def percentiles_panel(samples: Sequence[Sample], snapshot: Snapshot, now_s: floa
         )
         for row in hops.hop_rows(samples)
     ]
-    table = pd.DataFrame(rows, columns=["Hop", "p50", "p95", "p99", "What"])
     with st.container(key="panel-percentiles", border=True, height=BELOW_PX, gap="small"):
         note = f"of {format.count(len(samples), 'frame')}; percentiles do not add up"
         st.html(theme.heading("Hops", note))
-        st.dataframe(table, hide_index=True, height=180, row_height=28, key="hop-table")
+        st.html(theme.table(HOP_COLUMNS, rows))
         processes_table(snapshot, now_s)
         links()
 
@@ -154,7 +162,7 @@ def bridges_panel(pulses: Sequence[BridgePulse], now_s: float) -> None:
         st.dataframe(
             table.set_index("Bridge").T.rename_axis("").reset_index(),
             hide_index=True,
-            height=390,
+            height=452,
             row_height=22,
             key="bridges",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,7 @@ from dashboard import charts, detail, format, screen, theme
 from dashboard.data import Market, Snapshot
 from dashboard.pnl import GROUPS, PERIODS, TITLES, Pnl, pnl
 from dashboard.risk import Choice
+from pricing.markets.conventions import CURRENCIES
 from risk.store.explains import Explain
 
 TOP_PX, BOTTOM_PX, CHART_PX = 340, 350, 268
@@ -58,7 +59,7 @@ def cards(found: Pnl) -> None:
     ]
     st.html(
         theme.cards(
-            theme.Card(label, format.money(value, signed=True), note)
+            theme.Card(label, format.money(value, signed=True), note, signed=True)
             for label, value, note in values
         )
     )
@@ -81,9 +82,13 @@ def waterfall_panel(found: Pnl) -> None:
 def delta_panel(found: Pnl) -> None:
     """The moves of quotes: by tenor, and each quote on demand."""
     tenors, rows = found.delta()
+    kind = "currency" if set(rows) <= set(CURRENCIES) else "curve"
     with st.container(key="panel-delta", border=True, height=TOP_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            heading("Delta", "USD by tenor and curve")
+            heading(
+                "Delta",
+                f"USD by tenor and {kind}",
+            )
             with st.popover("Quotes", key="switch-quotes"):
                 columns = ["Curve", "Tenor", "Move bp", "Delta USD"]
                 st.dataframe(
@@ -104,11 +109,11 @@ def delta_panel(found: Pnl) -> None:
         )
 
 
-def groups_panel(found: Pnl) -> None:
-    """Terms by desk, book, type or currency."""
+def groups_panel(found: Pnl, more: str = "") -> None:
+    """Terms by desk, book, type or currency; ``more`` is said beside the title."""
     with st.container(key="panel-groups", border=True, height=BOTTOM_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            heading("By group", "USD; carry includes the cash paid")
+            heading("By group", f"USD; carry includes the cash paid{more}")
             group = st.segmented_control(
                 "Group",
                 tuple(GROUPS),
@@ -165,18 +170,40 @@ def trades_panel(found: Pnl) -> None:
 def notes(found: Pnl, markets: Sequence[Market], now_s: float) -> str:
     """Of which frames the numbers are, how old they are, and what is missing, as HTML."""
     newest = {market.currency: market.rollup.frame for market in markets}
-    said = "".join(
-        theme.note(_frames(explain, found, newest), f"Explained in {explain.seconds:.2f} s")
+    frames = [_frames(explain, found, newest) for explain in found.explains]
+    ages = {
+        explain.currency: now_s - explain.frame_published_ns / 1e9
         for explain in found.explains
-    )
-    late = [
-        f"{explain.currency} is explained up to a frame published {format.age(age)} ago"
-        for explain in found.explains
-        if (age := now_s - explain.frame_published_ns / 1e9) > screen.LATE_S
-        and explain.frame != newest.get(explain.currency)
-    ]
-    said += "".join(theme.warning(sentence) for sentence in (*late, *found.reasons))
+        if explain.frame != newest.get(explain.currency)
+    }
+    late = {name: age for name, age in ages.items() if age > screen.LATE_S}
+    if len(frames) > screen.MAX_NOTES:
+        dates = sorted({str(e.periods[found.period].start_date) for e in found.explains})
+        since = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        said = theme.note(f"Since the frames of {since}", "; ".join(frames))
+    else:
+        said = "".join(
+            theme.note(text, f"Explained in {explain.seconds:.2f} s")
+            for text, explain in zip(frames, found.explains, strict=True)
+        )
+    said += _lateness(late) + "".join(theme.warning(sentence) for sentence in found.reasons)
     return f'<div class="tags">{said}</div>' if said else ""
+
+
+def _lateness(late: Mapping[str, float]) -> str:
+    """Which currencies are explained up to an earlier frame than the newest, as HTML."""
+    if not late:
+        return ""
+    if len(late) > screen.MAX_NOTES:
+        oldest = max(late, key=lambda name: late[name])
+        return theme.warning(
+            f"{len(late)} currencies are explained up to an earlier frame, {oldest} up to one "
+            f"published {format.age(late[oldest])} ago"
+        )
+    return "".join(
+        theme.warning(f"{name} is explained up to a frame published {format.age(age)} ago")
+        for name, age in late.items()
+    )
 
 
 def _frames(explain: Explain, found: Pnl, newest: dict[str, int]) -> str:
@@ -218,6 +245,9 @@ def page(choice: Choice, before: Snapshot) -> None:
             waterfall_panel(found)
         with right:
             delta_panel(found)
+        if not found.changes() and not found.unpriced():  # then the terms have the whole width
+            groups_panel(found, "; no trade changed, and all trades are explained")
+            return
         left, right = st.columns([62, 38], gap="small")
         with left:
             groups_panel(found)

@@ -36,7 +36,7 @@ GROUP_COLUMNS = (
     theme.Column("Desk"),
     theme.Column("VaR 99 %", "number"),
     theme.Column("ES 97.5 %", "number"),
-    theme.Column("Component ES 97.5 %", "signed"),
+    theme.Column("Component ES 97.5 %", "number"),
     theme.Column("Trades", "number"),
     theme.Column("Failed", "number"),
 )

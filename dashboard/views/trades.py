@@ -196,6 +196,7 @@ def blotter_table(rows: pd.DataFrame, question: int, shown: Sequence[ShownColumn
         height=TABLE_PX,
         key=widget,
         row_height=28,
+        placeholder=format.NOTHING,
         column_config=column_config(shown, sort),
         on_select=partial(on_click, widget, keys),
         # With columns to select, the grid does not sort by itself: its order would be its own.
@@ -289,7 +290,7 @@ def trades_page(choice: Choice, search: Search, before: Snapshot, *, live: bool)
         return
     stack = Stack(trades.values())
     with st.container(key="body"):
-        left, right = st.columns([70, 30], gap="small")
+        left, right = st.columns([73, 27], gap="small")
         with left:
             question = hash((search, choice))
             order = held_order(stack, search, choice)

@@ -105,8 +105,12 @@ def wait_until_it_answers(client: redis.Redis) -> None:
 
 CARD = re.compile(
     r'<div class="card" title="([^"]*)"><span class="label">(.*?)</span>'
-    r'<span class="value">(.*?)</span><span class="delta (\w*)">(.*?)</span>'
+    r'<span class="value(?: \w+)?">(.*?)</span><span class="delta (\w*)">(.*?)</span>'
 )
+
+
+CELL = r"<td [^>]*>(?:<span[^>]*></span>)?(.*?)</td>"
+"""A cell of a small table; a bar may stand before its text."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def html_rows(app: AppTest, column: str) -> list[dict[str, str]]:
         titles = [unescape(title) for title in re.findall(r"<th [^>]*>(.*?)</th>", table)]
         if column in titles:
             rows = re.findall(r"<tr>(<td.*?)</tr>", table)
-            cells = [re.findall(r"<td [^>]*>(.*?)</td>", row) for row in rows]
+            cells = [
+                re.findall(r"<td [^>]*>(?:<span[^>]*></span>)?(.*?)</td>", row) for row in rows
+            ]
             return [dict(zip(titles, map(unescape, row), strict=True)) for row in cells]
     return []

@@ -12,7 +12,7 @@ import pytest
 import redis
 from streamlit.testing.v1 import AppTest
 
-from dashboard.trades.columns import COLUMNS, USUAL
+from dashboard.trades.columns import BY_NAME, COLUMNS, USUAL
 from dashboard.trades.rows import Sort
 from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
@@ -220,9 +220,9 @@ def test_charts_carry_the_numbers(open_app: Open, redis_client: redis.Redis) -> 
         "Net": [55, 165, 20],
     }
     curves = data(chart(app, "curves"))
-    assert curves["USD-SOFR"] == [4.02, 4.21, None]
-    assert curves["USD-SOFR open"] == [4.0, 4.2, None]
-    assert curves["USD-SOFR Δbp"] == [2, 1, None]
+    assert curves["USD"] == [4.02, 4.21, None]
+    assert curves["USD open"] == [4.0, 4.2, None]
+    assert curves["USD Δbp"] == [2, 1, None]
     assert data(chart(app, "breakdown")) == {"Bond": [60, 100, 20], "Swap": [80, -20, 0]}
 
 
@@ -344,14 +344,15 @@ def test_columns_are_chosen_and_kept_in_the_url_with_the_search(
     made.publish_all(redis_client)
     open_app()
     app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
-    app.query_params["columns"] = ["P&L", "Trade", "NPV"]
+    app.query_params["columns"] = ["P&L today", "Trade", "NPV"]
     app.query_params["text"] = "eur-"
     app.run().switch_page("views/trades.py")
     shown = table(clean(app.run()), "NPV")
-    assert list(shown.columns) == ["Trade", "NPV", "P&L"]  # in the order of the table
+    assert list(shown.columns) == ["Trade", "NPV", "P&L today"]  # in the order of the table
     assert shown["Trade"].tolist() == ["EUR-bond", "EUR-swap"]
     app.get_by_key("columns").set_value([]).run()
-    assert len(table(clean(app), "NPV").columns) == len(USUAL)
+    usual = [BY_NAME[name].title for name in USUAL]
+    assert list(table(clean(app), "NPV").columns) == usual
 
 
 def test_a_stopped_table_stands_still(open_app: Open, redis_client: redis.Redis) -> None:

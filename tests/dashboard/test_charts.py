@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboard import charts, theme
 from dashboard.risk import Breakdown, CurveLine, Ladder
+from pricing.products.registry import PRODUCT_NAMES
 
 
 def test_ladder_bars_stack_by_currency_under_a_net_diamond() -> None:
@@ -48,6 +49,45 @@ def test_breakdown_has_a_bar_per_group_and_product() -> None:
     option = charts.breakdown_chart(Breakdown(["EUR", "USD"], {"bond": [1, 2], "swap": [3, -4]}))
     assert [s["data"] for s in option["series"]] == [[1, 2], [3, -4]]
     assert option["yAxis"]["data"] == ["EUR", "USD"]
+
+
+def test_all_products_of_the_breakdown_are_named_above_its_bars() -> None:
+    """A legend that scrolls hides products; one of two rows needs the room of two."""
+    few = charts.breakdown_chart(Breakdown(["EUR"], {"bond": [1]}))
+    many = charts.breakdown_chart(Breakdown(["EUR"], {name: [1] for name in PRODUCT_NAMES}))
+    assert many["legend"]["type"] == "plain"
+    assert many["grid"]["top"] >= few["grid"]["top"] + charts.LEGEND_ROW_PX
+
+
+def test_curves_are_named_by_currency_where_each_has_one() -> None:
+    usd, eur = (CurveLine(f"{c}-X", c, {"2Y": 0.04}, {}) for c in ("USD", "EUR"))
+    second = CurveLine("EUR-Y", "EUR", {"2Y": 0.03}, {})
+    assert charts.curves_chart([usd, eur])["legend"]["data"] == ["USD", "EUR"]
+    names = charts.curves_chart([usd, eur, second])["legend"]["data"]
+    assert names == ["USD-X", "EUR-X", "EUR-Y"]
+
+
+def test_names_of_the_waterfall_stand_upright_on_a_phone_alone() -> None:
+    option = charts.waterfall_chart([("Carry", "+$5", 5.0), ("Total", "+$5", 5.0)])
+    narrow, other = option["media"]
+    assert narrow["query"]["maxWidth"] < 640  # the style sheet's phone
+    assert narrow["option"]["xAxis"]["axisLabel"]["rotate"] == 90
+    assert other["option"]["xAxis"]["axisLabel"]["rotate"] == 0
+
+
+def test_buckets_of_several_curves_name_each_curve_once() -> None:
+    buckets = [("A", "1Y"), ("A", "2Y"), ("B", "1Y")]
+    option = charts.sides_chart(buckets, {"Before": [1.0, None, 3.0]})
+    assert option["xAxis"]["data"] == ["1Y", "2Y\nA", "1Y\nB"]
+    assert option["series"][0]["data"] == [1.0, None, 3.0]
+    alone = charts.sides_chart(buckets[:2], {"Before": [1.0, 2.0]})
+    assert alone["xAxis"]["data"] == ["1Y", "2Y"]
+
+
+def test_the_delta_of_a_currency_has_its_colour() -> None:
+    eur, curve = charts.delta_chart(["2Y"], {"EUR": [1.0], "EUR-ESTR": [2.0]})["series"]
+    assert eur["color"] == theme.currency_color("EUR")
+    assert "color" not in curve
 
 
 def test_a_trades_ladder_adds_tenors_of_the_same_length() -> None:

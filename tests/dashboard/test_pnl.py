@@ -151,3 +151,27 @@ def test_groups_are_sorted_by_what_they_earned() -> None:
         ("D1", 300.0),
     ]
     assert found.quotes()[0] == ("USD-SOFR", "2Y", 5.0, -1000.0)
+
+
+def test_the_delta_of_many_curves_is_by_currency_and_loses_nothing() -> None:
+    """More curves than colours would be drawn in the same colour twice."""
+    found = pnl({"USD": explain("USD")}, Choice(("USD",)), "close")
+    tenors, by_curve = found.delta()
+    assert "USD-SOFR" in by_curve
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dashboard.pnl.MAX_CURVES", 0)
+        same, by_currency = found.delta()
+    assert (same, list(by_currency)) == (tenors, ["USD"])
+    sums = [sum(column) for column in zip(*by_curve.values(), strict=True)]
+    assert by_currency["USD"] == pytest.approx(sums)
+
+
+@pytest.mark.usefixtures("published")
+def test_frames_of_many_currencies_are_said_in_one_sentence(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "USD frame" in texts(clean(open_app("pnl")))
+    monkeypatch.setattr("dashboard.screen.MAX_NOTES", 1)
+    shown = texts(clean(open_app("pnl")))
+    assert "Since the frames of" in shown
+    assert 'title="USD frame' in shown  # for hovering

@@ -165,6 +165,10 @@ def test_movers_are_the_largest_changes_in_dollars() -> None:
     by_change = risk.movers(markets, trades, ALL, by="pnl", count=2)
     assert by_change["trade"].tolist() == ["EUR-bond", "USD-bond"]
     assert by_change["pnl"].tolist() == [-12, 10]
+    trades["EUR"].table["pnl"] = float("nan")  # no number is no mover; of equal ones DV01 decides
+    trades["USD"].table["pnl"] = 0.0
+    unmoved = risk.movers(markets, trades, ALL, by="pnl")
+    assert unmoved["trade"].tolist() == ["USD-bond", "USD-swap"]
     by_dv01 = risk.movers(markets, trades, ALL, by="dv01", count=1)
     assert by_dv01[["trade", "dv01"]].to_numpy().tolist() == [["USD-bond", 100]]
     assert set(risk.movers(markets, trades, BONDS, by="dv01")["product"]) == {"bond"}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from dashboard import theme
+from dashboard import screen, theme
 from dashboard.data import Market, Snapshot
 from dashboard.status import Status, status_of
 from tests.dashboard import made
@@ -78,3 +78,11 @@ def test_a_sum_over_two_dates_is_not_live() -> None:
     assert f"EUR {other.valuation_date}, USD {rollup.valuation_date}" in found.reason
     assert status_of(both, NOW_S, [usd.markets["USD"]]).word == "LIVE"
     assert status_of(replace(both, pulses=[]), NOW_S).word == "STALE"
+
+
+def test_labels_of_one_quality_are_counted_and_named_for_hovering() -> None:
+    tags = [("A", "official", "a"), ("B", "synthetic", "b"), ("C", "synthetic", "c")]
+    assert screen.counted(tags, "curves") == [
+        ("A", "official", "a"),
+        ("2 curves", "synthetic", "B, C"),
+    ]

@@ -50,6 +50,30 @@ def test_signed_money_is_coloured_by_its_sign() -> None:
     assert "P&amp;L" in html
 
 
+def test_a_profit_has_the_colour_of_its_sign_and_a_level_has_none() -> None:
+    values = ("+$5", "-$5", "$0", "n/a")
+    html = theme.cards(theme.Card("P&L", value, signed=True) for value in values)
+    styles = re.findall(r'class="(value[^"]*)"', html)
+    assert styles == ["value up", "value down", "value", "value"]
+    assert 'class="value"' in theme.cards([theme.Card("NPV", "-$5")])
+
+
+def test_the_bar_of_a_use_warns_before_it_is_full_and_ends_there() -> None:
+    column = (theme.Column("Used", "use"),)
+    html = theme.table(column, [("79%",), ("80%",), ("1,349%",), ("n/a",)])
+    bars = re.findall(r'<span class="(gauge[^"]*)" style="--use: ([^"]*)">', html)
+    assert bars == [("gauge", "79%"), ("gauge near", "80%"), ("gauge over", "100%")]
+    assert "</span>1,349%</td>" in html
+    card = theme.cards([theme.Card("VaR", "$7m", use=62.0, points=[1.0, 2.0])])
+    assert "--use: 62%" in card
+    assert "<img" not in card  # one picture a card
+
+
+def test_every_currency_of_the_sample_has_a_colour_of_its_own() -> None:
+    names = theme.CURRENCIES_WITH_A_COLOR
+    assert [theme.currency_color(name) for name in names] == list(theme.palette().series)
+
+
 def test_what_stands_in_a_card_or_table_is_text_and_no_markup() -> None:
     hostile = "<img src=x onerror=alert(1)>"
     html = theme.cards([theme.Card(hostile, hostile, hostile, hostile)])

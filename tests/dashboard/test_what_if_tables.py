@@ -63,7 +63,7 @@ def test_sums_and_ladders_of_a_group_that_is_new_have_nothing_before() -> None:
     }
     assert what_if.sum_rows(group)[0] == ("NPV, USD", "n/a", "+2.00k", "+2.00k")
     buckets, sides = what_if.ladder_sides(group, "ladder_par")
-    assert buckets == ["A 1Y", "B 1Y"]
+    assert buckets == [("A", "1Y"), ("B", "1Y")]
     assert sides == {"Before": [0.0, 0.0], "After": [1.0, None]}
 
 
