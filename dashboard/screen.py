@@ -259,11 +259,11 @@ def _facts(
     return [
         (f"market {format.market_time(newest)}", "Market time of the newest frame, UTC", False),
         (_counts(snapshot, markets, now_s), frames, False),
-        *_ages(markets, now_s),
+        *ages(markets, now_s),
     ]
 
 
-def _ages(markets: Sequence[Market], now_s: float) -> list[tuple[str, str, bool]]:
+def ages(markets: Sequence[Market], now_s: float) -> list[tuple[str, str, bool]]:
     """The age of each frame; of many currencies the range, and each late one as far as they fit."""
     each = [_age(market, now_s) for market in markets]
     if len(markets) <= MAX_BESIDE:
@@ -301,12 +301,12 @@ def _reason(status: Status) -> str:
 
 def _labels(markets: Sequence[Market]) -> str:
     """How real each curve is, and the exchange rates used."""
-    quotes = [
+    quotes: list[tuple[str, str, str]] = [
         (curve, label, f"{curve}: quotes are {label}")
         for market in markets
         for curve, label in market.rollup.labels.items()
     ]
-    rates = [
+    rates: list[tuple[str, str, str]] = [
         (
             f"{market.currency}/USD {market.usd:.5g}",
             market.rollup.fx_label or "unlabelled",

@@ -86,3 +86,23 @@ def test_labels_of_one_quality_are_counted_and_named_for_hovering() -> None:
         ("A", "official", "a"),
         ("2 curves", "synthetic", "B, C"),
     ]
+
+
+def aged(currency: str, seconds: float) -> Market:
+    published = int((NOW_S - seconds) * 1e9)
+    return Market(msgspec.structs.replace(made.make(currency).rollup, published_ns=published))
+
+
+def test_of_many_currencies_the_ages_are_a_range_and_the_late_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = [aged("USD", 0.5), aged("EUR", 7.0), aged("GBP", 2.0)]
+    assert [text for text, _, _ in screen.ages(few, NOW_S)] == ["USD 0.5s", "EUR 7.0s", "GBP 2.0s"]
+    monkeypatch.setattr(screen, "MAX_BESIDE", 2)
+    span, late = screen.ages(few, NOW_S)
+    assert (span[0], span[2]) == ("age 0.5s to 7.0s", False)
+    assert "GBP 2.0s" in span[1]  # for hovering
+    assert (late[0], late[2]) == ("EUR 7.0s", True)
+    monkeypatch.setattr(screen, "MAX_LATE", 0)
+    (only,) = screen.ages(few, NOW_S)
+    assert (only[0], only[2]) == ("age 0.5s to 7.0s, 1 of 3 late", True)

@@ -19,10 +19,8 @@ from tests.security.screen import running_dashboard
 GRID = "[data-testid=stDataFrame] >> nth=0"
 HEADER_PX, ROW_PX, BOX_PX = 32, 28, 16
 NPV_X, NPV_COLUMN, STEP_PX, MOST_CLICKS = 420, 5, 25, 40
-COLUMNS = "&".join(
-    f"columns={title}"
-    for title in ("Trade", "Ccy", "Desk", "Book", "Product", "NPV", "P%26L+today")
-)
+TITLES = ("Trade", "Ccy", "Desk", "Book", "Product", "NPV", "P%26L+today")
+COLUMNS = "&".join(f"columns={title}" for title in TITLES)
 REFRESHES = 10
 PATIENCE_MS = 30_000
 """Of a browser on a busy machine, for what a refresh brings."""
