@@ -6,11 +6,12 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 
+from pricing.products.registry import PRODUCTS
+
 NOTHING = "n/a"
 """A number that could not be made: never 0, never the last one."""
 
 UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
-PRODUCT_TITLES = {"fra": "FRA", "ir_future": "Rate future", "floating_rate_note": "Floater"}
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
@@ -79,7 +80,8 @@ def count(number: int, noun: str, nouns: str = "") -> str:
 
 def product(name: str) -> str:
     """The title of a product: Bond, Basis swap, FRA."""
-    return PRODUCT_TITLES.get(name) or name.replace("_", " ").capitalize()
+    row = PRODUCTS.get(name)
+    return row.label if row else name.replace("_", " ").capitalize()
 
 
 def sentence_list(names: Sequence[str], word: str = "and") -> str:

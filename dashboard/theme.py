@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.status import Status
+from pricing.products.registry import PRODUCTS
 
 HERE = Path(__file__).parent
 STYLES, ICON = HERE / "theme.css", HERE / "icon.svg"
@@ -27,16 +28,6 @@ DESIGN = tomllib.loads((HERE.parent / "riskproject" / "design" / "tokens.toml").
 """The design tokens; what they mean is written in the file."""
 
 CURRENCIES_WITH_A_COLOR = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK")
-PRODUCTS_WITH_A_COLOR = (
-    "bond",
-    "basis_swap",
-    "bond_future",
-    "swap",
-    "fra",
-    "floating_rate_note",
-    "ir_future",
-    "zero_coupon_swap",
-)
 HOPS = 5
 
 
@@ -135,11 +126,9 @@ class Column:
 
 def currency_color(currency: str) -> str:
     """The same colour for the same currency everywhere."""
-    return _fixed(CURRENCIES_WITH_A_COLOR, currency) or _color_of_code(currency)
-
-
-def _fixed(names: Sequence[str], name: str) -> str:
-    return palette().series[names.index(name)] if name in names else ""
+    if currency in CURRENCIES_WITH_A_COLOR:
+        return palette().series[CURRENCIES_WITH_A_COLOR.index(currency)]
+    return _color_of_code(currency)
 
 
 def _color_of_code(code: str) -> str:
@@ -164,7 +153,10 @@ def pill(status: Status, beat: int) -> str:
 
 def product_color(product: str) -> str:
     """The same colour for the same product everywhere."""
-    return _fixed(PRODUCTS_WITH_A_COLOR, product) or _color_of_code(product)
+    row = PRODUCTS.get(product)
+    if row is None or row.color is None:
+        return _color_of_code(product)
+    return palette().series[row.color]
 
 
 def heading(title: str, note: str = "") -> str:

@@ -34,34 +34,18 @@ CHANGE_COLUMNS = (
     theme.Column("Reason"),
 )
 
-KINDS = {"bond": "bond-positions"}
-"""Addresses of trades that are not called as the lists of a book file."""
-
-MODELS = {
-    "bond": "bondposition",
-    "swap": "swap",
-    "basis_swap": "basisswap",
-    "zero_coupon_swap": "zerocouponswap",
-    "fra": "forwardrateagreement",
-    "ir_future": "interestratefuture",
-    "bond_future": "bondfuture",
-    "floating_rate_note": "floatingratenote",
-}
-"""Names of the pages of the admin by product."""
-
 HIDDEN = ("id", "version", "created", "updated")
 
 
 def address(product: str, trade_id: str) -> str:
     """The address of a trade's row in the security master, below /api/v1/."""
-    kind = KINDS.get(product) or PRODUCTS[product].plural
-    return f"{kind}/{trade_id}/"
+    return f"{PRODUCTS[product].address}/{trade_id}/"
 
 
 def admin_address(web: str, product: str, trade_id: str) -> str:
     """The list of the admin that has this trade alone; "" where there is none."""
-    model = MODELS.get(product)
-    return f"{web}/admin/instruments/{model}/?q={trade_id}" if web and model else ""
+    row = PRODUCTS.get(product)
+    return f"{web}/admin/instruments/{row.model}/?q={trade_id}" if web and row else ""
 
 
 def term_rows(row: Json) -> list[tuple[str, str]]:

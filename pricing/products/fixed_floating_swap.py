@@ -360,4 +360,6 @@ PRODUCT = Product(
     ),
     shape=shape_of_schedule,
     measures=("par_rate",),
+    quotes={"market_rate": "par_rate"},
+    color=3,
 )

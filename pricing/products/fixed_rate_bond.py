@@ -256,5 +256,9 @@ PRODUCT = Product(
         "cs01",
         "krd_duration",
     ),
+    quotes={"price": "clean_per_100", "market_rate": "ytm"},
+    color=0,
+    address="bond-positions",
+    model="bondposition",
     fails_when_matured=True,
 )

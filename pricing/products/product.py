@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pricing.products.terms import Terms
@@ -26,6 +26,14 @@ class Product:
         shape: What the template depends on of the fields in ``scaled``, such as the dates of a
             schedule of notionals.
         measures: Names of the measures that it has beside those of every product.
+        quotes: The measure behind each quote of a list of trades that it has: ``price`` per 100,
+            ``market_rate`` as a decimal per year.
+        label: Its name on screens; without one, its name in words.
+        color: Place of its colour in ``series`` of the design tokens; None derives a colour from
+            its name.
+        address: The list of its trades in REST, below /api/v1/; without one, ``plural``.
+        model: Name of its table's class in lower case, which the addresses of the admin have;
+            without one, its name in one word.
         fails_when_matured: True when a trade that has made its last payment fails with MATURED;
             otherwise its value is zero.
     """
@@ -38,4 +46,19 @@ class Product:
     scaled: tuple[str, ...] = ()
     shape: Callable[[Any], Hashable] | None = None
     measures: tuple[str, ...] = ()
+    quotes: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    color: int | None = None
+    address: str = ""
+    model: str = ""
     fails_when_matured: bool = False
+
+    def __post_init__(self) -> None:
+        """Derive the names that are not given."""
+        derived = {
+            "label": self.name.replace("_", " ").capitalize(),
+            "address": self.plural,
+            "model": self.name.replace("_", ""),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, getattr(self, name) or value)

@@ -16,6 +16,7 @@ import numpy as np
 from pricing.arrays import FloatArray
 from pricing.headlines import Headline
 from pricing.measures.table import BY_NAME
+from pricing.products.registry import PRODUCTS
 
 Kind = Literal["text", "number", "date"]
 
@@ -135,22 +136,24 @@ def _price_of_rate(values: FloatArray) -> FloatArray:
 
 Make = Callable[[FloatArray], FloatArray]
 
+MAKES: Mapping[tuple[str, str], Make] = MappingProxyType({("price", "par_rate"): _price_of_rate})
+"""By quote and measure: how the quote is made of the measure, where they differ."""
+
+
+def _made_of(quote: str) -> tuple[tuple[str, frozenset[str], Make], ...]:
+    """The measures that a quote is made of, each with the products that have it so."""
+    products: dict[str, set[str]] = {}
+    for row in PRODUCTS.values():
+        if quote in row.quotes:
+            products.setdefault(row.quotes[quote], set()).add(row.name)
+    return tuple(
+        (measure, frozenset(having), MAKES.get((quote, measure), _as_it_is))
+        for measure, having in products.items()
+    )
+
+
 MADE_OF: Mapping[str, tuple[tuple[str, frozenset[str], Make], ...]] = MappingProxyType(
-    {
-        "price": (
-            ("clean_per_100", frozenset({"bond", "floating_rate_note"}), _as_it_is),
-            ("future_price", frozenset({"bond_future"}), _as_it_is),
-            ("par_rate", frozenset({"ir_future"}), _price_of_rate),
-        ),
-        "market_rate": (
-            ("ytm", frozenset({"bond"}), _as_it_is),
-            (
-                "par_rate",
-                frozenset({"swap", "zero_coupon_swap", "fra", "ir_future"}),
-                _as_it_is,
-            ),
-        ),
-    }
+    {quote.name: _made_of(quote.name) for quote in QUOTES}
 )
 """By quote: the measure that it is made of, and of which products."""
 
@@ -194,7 +197,7 @@ def terms_of(headline: Headline | None) -> dict[str, object]:
     return {field.name: getattr(headline, field.name) for field in TERMS}
 
 
-for _rows in MADE_OF.values():
-    for _measure, _products, _ in _rows:
-        if not all(BY_NAME[_measure].supports(product) for product in _products):
-            raise TypeError(f"{_measure} is not a measure of all of {sorted(_products)}")
+for _row in PRODUCTS.values():
+    for _quote, _measure in _row.quotes.items():
+        if _quote not in MADE_OF or not BY_NAME[_measure].supports(_row.name):
+            raise TypeError(f"{_row.name}: {_quote} of {_measure} is no quote of this product")

@@ -18,6 +18,7 @@ from dashboard.trades.value_history import EVERY_S, ValueHistory
 from instruments import loading
 from instruments.api.urls import router
 from instruments.models import trade_models
+from pricing.products.registry import PRODUCTS
 from tests.dashboard import made
 from tests.dashboard.conftest import APP, TIMEOUT_S, LogIn, Open, html_rows, metrics
 from tests.dashboard.test_app import BAD, clean, texts
@@ -146,7 +147,7 @@ def test_every_product_has_an_address_and_a_page_of_the_admin() -> None:
         kind, _, _ = one_trade.address(model.product, "T").partition("/")
         assert kind in paths, model
         assert loading.kind_of(model).model is model
-        assert one_trade.MODELS[model.product] == model._meta.model_name
+        assert PRODUCTS[model.product].model == model._meta.model_name
     assert one_trade.admin_address("", "swap", "T") == ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from docs import make_conventions, make_figures, make_glossary, make_schemas
+from docs import make_conventions, make_figures, make_glossary, make_products, make_schemas
 from pricing.markets import conventions, loader
 
 DOCS = Path(make_figures.__file__).parent
@@ -58,6 +58,13 @@ def test_a_rule_of_0_or_1_days_is_not_shown_as_no_or_yes():
 def test_the_measures_of_the_glossary_are_those_of_the_table():
     text = make_glossary.PAGE.read_text()
     assert text == make_glossary.with_measures(text), "run: python -m docs.make_glossary"
+
+
+@pytest.mark.parametrize("name", make_products.PAGES)
+def test_pages_name_the_products_of_the_table(name):
+    text = (DOCS / name).read_text()
+    assert make_products.MARKED.search(text)
+    assert text == make_products.with_products(text), "run: python -m docs.make_products"
 
 
 @pytest.mark.parametrize("name", make_schemas.FILES)

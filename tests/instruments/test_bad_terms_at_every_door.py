@@ -34,7 +34,9 @@ SWAP = {
     "fixed_rate": "0.035",
 }
 POSITION = {"trade_id": "P1", "book": "B1", "bond": "T-4.125-2032", "face_amount": "5000000"}
+TRADES = {name: kind for name, kind in KINDS.items() if issubclass(kind.model, Trade)}
 ROWS: Mapping[str, Mapping[str, Any]] = {
+    **{name: {**kind.example, "book": "B1"} for name, kind in TRADES.items()},
     "swaps": SWAP,
     "positions": POSITION,
     **OTHER_SWAPS,
@@ -42,9 +44,10 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "bond_futures": test_bond_futures.ROW,
     "floating_rate_notes": test_floating_rate_notes.ROW,
 }
-"""A good row of the table of each product."""
+"""A good row of the table of each product: the example of its file, or one of its tests."""
 
 BAD = (
+    *((name, "trade_id", "S 1/x", "letters, digits") for name in TRADES),
     ("swaps", "convention", "USD-LIBOR-3M", "allowed: USD-SOFR-OIS"),
     ("swaps", "notional", "-5", "greater than 0"),
     ("swaps", "termination_date", "2023-03-14", "must be after effective_date 2023-03-15"),

@@ -8,11 +8,18 @@ import pytest
 from pricing.measures.block import make_ready, price_block
 from pricing.measures.compounding.netted import NettedChains
 from pricing.measures.delivery.choice import flows_to_price
-from pricing.measures.netting import net
-from pricing.measures.next_day import NextDayFixings, net_next_day
-from pricing.measures.theta import forecast_of_today
+from pricing.measures.groups import make_ready_groups, price_groups
+from pricing.measures.netting import merge, net
+from pricing.measures.next_day import (
+    NextDayFixings,
+    make_ready_next_day,
+    merge_next_day,
+    net_next_day,
+)
+from pricing.measures.theta import curves_of_next_day, forecast_of_today, with_forecast_of_today
 from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import only
+from pricing.reference import Reference
 from risk.queries.cash_flows import _rows
 from risk.workers.block_result import Groups
 from risk.workers.prepared_block import (
@@ -23,7 +30,10 @@ from risk.workers.prepared_block import (
     unpack_netted,
     unpack_prepared,
 )
+from tests.pricing import sample_markets
 from tests.pricing.test_chains import all_kinds, market
+
+NOTIONAL = 1e6
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +62,40 @@ def test_shared_netted_flows_have_their_chains(made):
         assert len(ours.chains.group)
         for name in NettedChains._fields:
             assert np.array_equal(getattr(ours.chains, name), getattr(theirs.chains, name)), name
+
+
+def test_shared_netted_flows_are_worth_what_quantlib_says(made):
+    """Value, DV01 and theta of each book, of flows that went through a process's shared memory."""
+    forecast = forecast_of_today(made.curves, made.fixings)
+    fixings = NextDayFixings.of(made.fixings, made.today, forecast.indices)
+    names = made.curves.names
+    pairs = [
+        unpack_netted(pack_netted(NettedPair(net(d, names), net_next_day(d, fixings, names))))
+        for d in made.blocks
+    ]
+    later = merge_next_day([pair.next_day for pair in pairs])
+    found = price_groups(
+        make_ready_groups(merge([pair.today for pair in pairs]), made.curves.grid),
+        made.curves,
+        made.solved,
+        make_ready_next_day(later, forecast, curves_of_next_day(made.curves)),
+    )
+    book, quotes = all_kinds(), sample_markets.curves_of("USD", 0.031, 0.009, -0.004)
+    options = made.curves.options
+    now = {row.trade_id: row for row in Reference(made.today, quotes, made.fixings).price(book)}
+    known = with_forecast_of_today(made.curves, made.solved, made.fixings)
+    then = Reference.on_next_day(made.today, quotes, known, options).values(book)
+    value_then = dict(zip((terms.trade_id for terms in book), then, strict=True))
+    for place, group in enumerate(found.groups):
+        mine = [now[each.trade_id] for each in made.trades if (each.book, each.product) == group]
+        expected = {
+            "npv": sum(row.npv for row in mine),
+            "dv01_par": sum(row.dv01_par for row in mine),
+            "theta": sum(value_then[row.trade_id] - row.npv for row in mine),
+        }
+        assert abs(expected["npv"]) > 100.0
+        for name, number in expected.items():
+            assert found.values[name][place] == pytest.approx(number, abs=1e-8 * NOTIONAL), name
 
 
 def test_the_flows_of_a_trade_are_its_payments_and_add_up_to_its_value(made):

@@ -24,6 +24,7 @@ from instruments.models import (
     TemporaryLimit,
     WhatIfSet,
 )
+from pricing.products.registry import PRODUCTS
 from risk.models import LimitBreach, Replay
 from risk.reports import results as report
 from risk.scenarios import backtest_runs
@@ -43,12 +44,9 @@ TRADES = {"GET": READERS, "POST": TRADERS}
 TRADE = {"GET": READERS, "PUT": TRADERS, "PATCH": TRADERS, "DELETE": ADMINS}
 READ, WRITE = {"GET": READERS}, {"POST": ADMINS}
 
-OTHER_TRADES = (
-    *("basis_swaps", "bond_futures", "floating_rate_notes", "fras"),
-    *("ir_futures", "zero_coupon_swaps"),
-)
+TABLES = tuple(product.address for product in PRODUCTS.values())
+OTHER_TRADES = tuple(name for name in TABLES if name not in ("swaps", "bond-positions"))
 """Tables of trades without a trade here: S1 is not found in them."""
-TABLES = ("swaps", "bond-positions", *OTHER_TRADES)
 
 CONTROL = ("scenario-shocks", "limits", "temporary-limits")
 

@@ -9,9 +9,6 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.errors import NothingAfterSettlement
 from pricing.measures.bond_analytics import price_security
 from pricing.measures.delivery.basis import option_value_of
-from pricing.products.bonds.floating_rate_note import FloatingRateNoteTerms
-from pricing.products.fixed_rate_bond import BondTerms
-from pricing.products.futures.bond_future import BondFutureTerms
 from pricing.products.terms import Quoted, Security
 
 
@@ -23,11 +20,10 @@ def _z_spread_bp(terms: Security, curves: CurveSet, solved: Solved) -> float:
 
 
 SOLVED: Mapping[str, Callable[[Any, CurveSet, Solved], float]] = {
-    BondTerms.product: _z_spread_bp,
-    FloatingRateNoteTerms.product: _z_spread_bp,
-    BondFutureTerms.product: option_value_of,
+    "z_spread_bp": _z_spread_bp,
+    "option_value": option_value_of,
 }
-"""How the number is made, by product."""
+"""How the number is made, by the field of the terms that holds it."""
 
 
 def solve_quote(terms: Quoted, curves: CurveSet, solved: Solved) -> float:
@@ -36,4 +32,4 @@ def solve_quote(terms: Quoted, curves: CurveSet, solved: Solved) -> float:
     Raises:
         PricingError: No market makes it, with the reason.
     """
-    return SOLVED[terms.product](terms, curves, solved)
+    return SOLVED[terms.solves](terms, curves, solved)

@@ -179,5 +179,8 @@ PRODUCT = Product(
         "cs01",
         "krd_duration",
     ),
+    quotes={"price": "clean_per_100"},
+    label="Floater",
+    color=5,
     fails_when_matured=True,
 )

@@ -208,4 +208,6 @@ PRODUCT = Product(
     flows="pricing.products.futures.bond_future_flows",
     scaled=("contracts", "trade_price", "market_price", "option_value"),
     measures=("future_price", "conversion_factor", "gross_basis", "net_basis", "implied_repo"),
+    quotes={"price": "future_price"},
+    color=2,
 )

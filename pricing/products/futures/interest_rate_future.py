@@ -147,4 +147,8 @@ PRODUCT = Product(
     flows="pricing.products.futures.interest_rate_future_flows",
     scaled=("contracts", "trade_price", "convexity_bp"),
     measures=("par_rate",),
+    quotes={"price": "par_rate", "market_rate": "par_rate"},
+    label="Rate future",
+    color=6,
+    model="interestratefuture",
 )

@@ -154,4 +154,5 @@ PRODUCT = Product(
     flows="pricing.products.swaps.basis_swap_flows",
     scaled=("pay_receive", "notional", "first_spread_bp", "second_spread_bp"),
     measures=("par_rate",),
+    color=1,
 )

@@ -79,4 +79,8 @@ PRODUCT = Product(
     flows="pricing.products.swaps.forward_rate_agreement_flows",
     scaled=("pay_receive", "notional"),
     measures=("par_rate",),
+    quotes={"market_rate": "par_rate"},
+    label="FRA",
+    color=4,
+    model="forwardrateagreement",
 )

@@ -125,4 +125,6 @@ PRODUCT = Product(
     flows="pricing.products.swaps.zero_coupon_swap_flows",
     scaled=("pay_receive", "notional"),
     measures=("par_rate",),
+    quotes={"market_rate": "par_rate"},
+    color=7,
 )
