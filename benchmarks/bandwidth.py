@@ -34,7 +34,7 @@ def _triad(a: Any, b: Any, c: Any, s: float) -> None:
 
 
 def bytes_a_tick(ready: ReadyBlock) -> int:
-    """What pricing a block reads and writes at least, if nothing stayed in a cache.
+    """Return the least bytes that pricing a block moves if nothing stays in a cache.
 
     Flows once for values and gradients and twice for gamma; of each trade both gradients
     written, both ladders made of them, and those read for sums and for packing.

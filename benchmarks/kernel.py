@@ -198,7 +198,7 @@ def part_bytes(one: Priced) -> int:
 
 
 def redis_parts(one: Priced) -> dict[str, float]:
-    """What Redis takes of a frame; nothing when there is none."""
+    """Return the parts of a frame that go to Redis; nothing without Redis."""
     url = os.environ.get("REDIS_URL")
     if not url:
         return {}
@@ -241,7 +241,7 @@ def column(reference: Reference, alive: list[Any], number: int) -> tuple[np.ndar
 
 
 def repeated(work: Callable[[], Any], times: int) -> list[float]:
-    """Seconds of each run, after one that warms."""
+    """Return the seconds of each run, after a first one that is not counted."""
     work()
     taken = []
     for _ in range(times):

@@ -32,5 +32,5 @@ def processor() -> str:
 
 
 def load_average() -> float:
-    """Of the last minute: above the number of cores, somebody waits."""
+    """Return the load of the last minute; above the number of cores, processes wait."""
     return round(os.getloadavg()[0], 2)

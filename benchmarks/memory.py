@@ -30,7 +30,7 @@ class Peak:
 
 @contextmanager
 def peak_of(pids: Iterable[int]) -> Iterator[Peak]:
-    """Watch these processes and all below them meanwhile, twice a second."""
+    """Measure the memory of these processes and their descendants twice a second."""
     peak, stop, watched = Peak(), threading.Event(), tuple(pids)
 
     def watch() -> None:

@@ -60,7 +60,7 @@ class Run:
         }
 
     def warm(self) -> None:
-        """First frames compile nothing, but fetch the book and bring it to its day."""
+        """Price first frames: they fetch the book and bring it to its date."""
         before = self.system.frames.pointers(self.system.currencies)
         send_on_time(self.producer, self.market, WARM_ROUNDS, 0.5)
         wait_until_priced(self.system.frames, before)

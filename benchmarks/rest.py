@@ -88,7 +88,7 @@ def servers() -> Iterator[None]:
 
 
 def bare_select() -> None:
-    """What the database alone takes for a page."""
+    """Measure the database's share of a page."""
     from django.db import connection  # as above
 
     with connection.cursor() as cursor:

@@ -210,7 +210,7 @@ def edits(system: System) -> dict[str, Any]:
 
 
 def used_bytes(system: System) -> int:
-    """Memory of this process, of all that it started, and of Redis; PostgreSQL's is left out."""
+    """Return the memory of this process, its descendants and Redis, without PostgreSQL."""
     return tree_bytes([os.getpid()]) + int(system.client.info("memory")["used_memory_rss"])
 
 

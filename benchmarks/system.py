@@ -110,7 +110,7 @@ class System:
         return time.perf_counter() - began
 
     def spreads_solved(self, limit_s: float) -> None:
-        """Until no bond waits for a market any more."""
+        """Wait until no bond waits for a market."""
         self._until(lambda: not self._waiting(), limit_s, "z-spreads are not solved")
 
     def cpu_seconds(self) -> dict[str, float]:

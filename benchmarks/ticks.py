@@ -62,7 +62,7 @@ class Market:
 
 
 def send_on_time(producer: TickProducer, market: Market, rounds: int, interval_s: float) -> None:
-    """A round each interval, its ticks spread evenly over it."""
+    """Send one round per interval, its ticks spread evenly."""
     began = time.perf_counter()
     for number in range(rounds):
         for place, tick in enumerate(market.next()):
@@ -76,7 +76,7 @@ def send_on_time(producer: TickProducer, market: Market, rounds: int, interval_s
 def send_when_priced(
     producer: TickProducer, market: Market, frames: Frames, seconds: float
 ) -> None:
-    """The next tick of a currency as soon as its frame is out: one in flight of each.
+    """Send a currency's next tick when its frame is published: one in flight per currency.
 
     Raises:
         TimeoutError: No frame came out for some seconds.
@@ -107,7 +107,7 @@ def send_when_priced(
 
 
 def wait_until_priced(frames: Frames, market_after: dict[str, int]) -> None:
-    """Until every currency has a frame above these, and no more come.
+    """Wait until every currency has a newer frame than these, and no more come.
 
     Raises:
         TimeoutError: It takes too long.

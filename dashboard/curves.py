@@ -58,7 +58,7 @@ def curve_names(markets: Sequence[Market]) -> list[str]:
 
 
 def quote_rows(rollup: Rollup, curve: str) -> list[QuoteRow]:
-    """The quotes of a curve in the order in which they end."""
+    """Return the quotes of a curve, ordered by maturity."""
     fitted = {nodes.curve for nodes in rollup.nodes if nodes.unknowns < len(nodes.ends)}
     rows = []
     for place, (name, quote) in enumerate(rollup.keys):

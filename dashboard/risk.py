@@ -38,7 +38,7 @@ RECENT_FRAMES = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """What passes the filters."""
+    """The currencies, desks and products that the filters select."""
 
     currencies: tuple[str, ...]
     products: tuple[str, ...] = PRODUCT_NAMES
@@ -111,7 +111,7 @@ def npv_change(market: Market, choice: Choice) -> float | None:
 
 @dataclass(frozen=True)
 class Change:
-    """NPV change in US dollars since the opening; None with the reason when it cannot be."""
+    """NPV change in US dollars since the opening; None, with a reason, if it cannot be computed."""
 
     usd: float | None
     note: str
@@ -180,7 +180,7 @@ def _remembered(line: HistoryLine | Sample, choice: Choice, measure: Remembered)
 
 
 def summed_over_time(lines: Mapping[str, Sequence[tuple[int, float]]]) -> list[float]:
-    """The sum of step functions, from when all have begun."""
+    """Return the sum of step functions, from the time when all have begun."""
     events = sorted((t, name, value) for name, points in lines.items() for t, value in points)
     last: dict[str, float] = {}
     sums = []
@@ -470,7 +470,7 @@ def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is not in the numbers: a trade that failed, or a block that is missing."""
+    """What the numbers lack: a trade that failed, or a missing block."""
 
     currency: str
     what: str

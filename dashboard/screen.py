@@ -194,7 +194,7 @@ def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
 
 
 def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:
-    """Title, pill, times, labels. Returns the markets to draw; [] after saying why not."""
+    """Show title, state, times and labels; return the markets to draw, or [] after a reason."""
     now_s = time.time()
     markets = choice.markets(snapshot.markets)
     status = status_of(snapshot, now_s, markets)

@@ -24,7 +24,7 @@ class Status:
 
     @property
     def old(self) -> bool:
-        """Numbers are not of now."""
+        """Return the state of numbers that are not current."""
         return self.word in ("STALE", "DOWN")
 
 

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def add_verb(
     verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, meaning: str
 ) -> argparse.ArgumentParser:
-    """One verb with the option that all share."""
+    """Add one command, with the option that all commands share."""
     verb = verbs.add_parser(name, help=meaning)
     verb.add_argument("--base", type=Path, default=DEFAULT_BASE, help="where servers keep data")
     return verb
@@ -77,7 +77,7 @@ def doctor(base: Path) -> int:
 
 
 def env(base: Path) -> int:
-    """Print what ``eval "$(python -m devstack env)"`` wants."""
+    """Print the variables for ``eval "$(python -m devstack env)"``."""
     urls = read_running(base)
     if urls is None:
         raise StackError(f"nothing runs in {base}: make demo starts it")
@@ -98,7 +98,7 @@ def stop(base: Path) -> int:
 
 
 def await_release(base: Path) -> None:
-    """Wait until the launcher has given its directory back."""
+    """Wait until the launcher has released its directory."""
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while holder(base) is not None:
         if time.monotonic() > deadline:

@@ -18,7 +18,7 @@ class Account:
     gid: int
 
     def reaches(self, path: Path, mode: str = "-x") -> bool:
-        """Ask the kernel, as that user, whether `path` passes ``test MODE``."""
+        """Return whether `path` passes ``test MODE`` for that user."""
         test = shutil.which("test") or "/usr/bin/test"
         asked = subprocess.run(
             [test, mode, str(path)],
@@ -31,7 +31,7 @@ class Account:
         return asked.returncode == 0
 
     def own(self, path: Path) -> None:
-        """Give one file or directory to that user."""
+        """Make that user the owner of one file or directory."""
         os.chown(path, self.uid, self.gid)
 
 

@@ -66,7 +66,7 @@ def local(name: str, environ: Mapping[str, str], running: ServerURLs | None) -> 
 
 
 def which_broker(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The broker of the next start, and what to do for a better one."""
+    """Return the broker that the next start uses, and how to get a better one."""
     if environ.get("KAFKA_BROKER") == "packaged":
         return tansu.binary_version(tansu.find_binary()) + " (KAFKA_BROKER=packaged)", ""
     try:

@@ -2,4 +2,4 @@
 
 
 class StackError(Exception):
-    """A server cannot be had; the message is one sentence that says what to do."""
+    """A server cannot be started or reached; the message says what to do."""

@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class FeedbridgeConfig(AppConfig):
-    """Its one table counts the bridge's starts."""
+    """The application, whose only table counts the starts of bridges."""
 
     name = "feedbridge"

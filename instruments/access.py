@@ -91,7 +91,7 @@ def visible_by_trade_id(user: Reader, rows: QuerySet[Row]) -> QuerySet[Row]:
 
 
 def may_write(user: Reader, row: Model) -> bool:
-    """True when the row is in the user's hands: of an own desk, or of no desk.
+    """Return whether the user may change the row: it is of an own desk, or of no desk.
 
     Whether the user may write such rows at all is for the permissions of the role.
     """
@@ -101,7 +101,7 @@ def may_write(user: Reader, row: Model) -> bool:
 
 
 def books_written(user: Reader) -> frozenset[str] | None:
-    """Codes of the books whose trades are in the user's hands; None for all of them."""
+    """Return codes of the books whose trades the user may change; None for all."""
     if rules_all_desks(user):
         return None
     books = Book.objects.filter(desk__in=own_desks(user))
@@ -116,7 +116,7 @@ def books_seen(user: Reader) -> frozenset[str] | None:
 
 
 def rules_all_desks(user: Reader) -> bool:
-    """True for who may change desks themselves: risk administrators and superusers."""
+    """Return whether the user may change desks: risk administrators and superusers."""
     return user.has_perm("instruments.change_desk")
 
 

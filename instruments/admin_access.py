@@ -63,7 +63,7 @@ class SeenRowsFilter(RelatedFieldListFilter):
 
 
 class RoleUserAdmin(UserAdmin):  # type: ignore[type-arg]  # its parameter is for types only
-    """Users and their roles. Only a superuser may touch one, or give single permissions."""
+    """Users and their roles. Only superusers may change superusers or give single permissions."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Superusers are hidden from others."""
@@ -76,7 +76,7 @@ class RoleUserAdmin(UserAdmin):  # type: ignore[type-arg]  # its parameter is fo
         return fields if _is_superuser(request) else (*fields, "is_superuser", "user_permissions")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only the project's own roles: another group may hold more than the giver has."""
+        """Offer the project's own roles only: another group may have more rights than the user."""
         if db_field.name == "groups" and not _is_superuser(request):
             kwargs["queryset"] = Group.objects.filter(name__in=access.ROLES)
         return super().formfield_for_manytomany(db_field, request, **kwargs)

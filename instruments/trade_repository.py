@@ -187,7 +187,7 @@ def load_fixings() -> dict[str, dict[dt.date, float]]:
 
 
 def load_fx() -> dict[str, float]:
-    """US dollars per unit of each currency, of its newest date in the master."""
+    """Return US dollars per unit of each currency on its newest date in the security master."""
     newest = FxRate.objects.order_by("currency", "-date").distinct("currency")
     return {currency: float(usd) for currency, usd in newest.values_list("currency", "usd")}
 

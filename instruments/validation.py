@@ -169,7 +169,7 @@ def swaps_in(currency: str) -> list[str]:
 
 @contextmanager
 def as_form_errors(fields: Collection[str]) -> Iterator[None]:
-    """Turn a BadInput into Django's ValidationError on its field, or on the whole row."""
+    """Convert a BadInput to Django's ValidationError on its field, or on the whole row."""
     try:
         yield
     except BadInput as error:

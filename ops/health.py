@@ -16,7 +16,7 @@ from ops.readiness import details, look
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; nothing else is asked."""
+    """Answer that this process is running, without checking anything else."""
     return JsonResponse({"status": "ok"})
 
 

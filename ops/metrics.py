@@ -51,7 +51,7 @@ UNREADABLE = (redis.RedisError, MsgspecError)
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All metrics as text; 403 for who may not see inside."""
+    """Return all metrics as text; 403 for callers without access."""
     if not may_see_inside(request, database_is_up=look_at_database().well):
         text = "Send 'Authorization: Bearer METRICS_TOKEN' or a user's token.\n"
         return HttpResponse(text, status=403, content_type="text/plain; charset=utf-8")

@@ -33,7 +33,7 @@ class Answer:
 
 
 class Probe:
-    """One question."""
+    """One check."""
 
     def __init__(self, ask: Callable[[], object], fails_with: tuple[type[Exception], ...]) -> None:
         """Nothing is asked yet; ``ask`` raises one of ``fails_with`` when the server is unwell."""
@@ -72,7 +72,7 @@ class Probe:
 
 
 def ask_all(probes: dict[str, Probe]) -> dict[str, Answer]:
-    """All answers by name, after PATIENCE_S at the latest."""
+    """Return all answers by name, after at most PATIENCE_S."""
     for probe in probes.values():
         probe.begin()
     until = time.monotonic() + PATIENCE_S

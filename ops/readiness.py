@@ -49,7 +49,7 @@ def look_at_database() -> Answer:
 
 
 def look() -> Readiness:
-    """Ask everything; takes PATIENCE_S at the longest."""
+    """Run all checks; takes at most PATIENCE_S."""
     answers = ask_all(PROBES)
     state = _system.last_state if answers["redis"].well else None
     system = replace(_system, last_state=state, now_s=time.time())

@@ -46,7 +46,7 @@ class BadInput(PricingError):
 
 
 class MissingFixing(PricingError):
-    """A coupon has fixed, but the fixing is not in the store: the trade fails until it is."""
+    """A coupon has fixed, but its fixing is not stored; the trade fails until it is."""
 
     code = "MISSING_FIXING"
 
@@ -62,7 +62,7 @@ class MissingFixing(PricingError):
 
 
 class MissingCurve(PricingError):
-    """The market carries no such curve: the trade fails until it does."""
+    """The market has no such curve; the trade fails until it has."""
 
     code = "MISSING_CURVE"
 
@@ -130,7 +130,7 @@ class Matured(Unpriceable):
 
 
 class NothingAfterSettlement(Unpriceable):
-    """A bond still has a value, but no price: whoever buys it now receives nothing."""
+    """The bond has a value but no price: a buyer of today would receive nothing."""
 
     code = "NOTHING_AFTER_SETTLEMENT"
 

@@ -12,7 +12,7 @@ KEY = re.compile(rb'"\s*:')
 
 
 def doubled_key(raw: bytes) -> str | None:
-    """A key that stands twice in one JSON object: the last would win, unseen."""
+    """Return a key that occurs twice in one JSON object, of which the last would win unseen."""
     if _every_key_is_kept(raw):
         return None
     found: list[str] = []

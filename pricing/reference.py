@@ -113,7 +113,7 @@ class Reference:
         return made
 
     def link(self, curves: Curves) -> None:
-        """Let every trade see these curves."""
+        """Link every trade to these curves."""
         for name, curve in curves.items():
             self.handles[name].linkTo(curve)
 

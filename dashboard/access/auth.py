@@ -118,7 +118,7 @@ def login_address(page: str = "") -> str:
 
 
 def who(found: Viewer) -> str:
-    """The user's name, and the desks when they are not all."""
+    """Return the user's name, with the desks unless all are visible."""
     note = "" if found.desks is None else own_desks(sorted(found.desks))
     return theme.account(found.user, login_address()) + (theme.note(note, NARROW) if note else "")
 

@@ -28,7 +28,7 @@ from risk.store.results import HistoryLine, Rollup, history_line
 
 @dataclass(frozen=True)
 class Own:
-    """The desks, and what of one book version is theirs; ``blocks`` None: not known."""
+    """Desks, and their part of one book version; ``blocks`` is None if unknown."""
 
     desks: frozenset[str]
     trades: frozenset[str] = frozenset()

@@ -57,7 +57,7 @@ REFUSED = {401: Refusal.NO_LOGIN, 403: Refusal.NO_ROLE, 429: Refusal.NO_LOGIN}
 
 
 class Web:
-    """The web process, asked with the cookie that the browser sent."""
+    """A client of the web process that sends the browser's cookie."""
 
     def __init__(self, url: str) -> None:
         """Nothing is sent yet.

@@ -174,7 +174,7 @@ STATUSES = {
 
 
 def hedge_note(answer: Json) -> str:
-    """What kind of answer it is, in a sentence."""
+    """Say how the solver ended, with its gap, its time and the trades without a price."""
     gap = f" Gap {answer['gap']:.1%}." if answer["gap"] else ""
     unpriced = "".join(f" {name}: {why}." for name, why in answer["unpriced"].items())
     return f"{STATUSES[answer['status']]}{gap} Made in {answer['took_ms']:.0f} ms.{unpriced}"

@@ -28,7 +28,7 @@ GROUPS = ("Ccy", "Desk", "Type", "Book")
 
 
 def switch(label: str, options: Sequence[str], key: str, hint: str | None = None) -> Any:
-    """A small choice in the head of a panel, always with one option chosen."""
+    """Show a choice in the head of a panel, which always has one option selected."""
     return st.segmented_control(
         label,
         options,
@@ -125,7 +125,7 @@ def tail_cards(
 
 
 def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> theme.Card:
-    """Value, and how it moved since the opening."""
+    """Show the value and its change since the opening."""
     moved = change.usd is not None
     return theme.Card(
         "NPV",

@@ -141,7 +141,7 @@ def processes_table(snapshot: Snapshot, now_s: float) -> None:
 
 
 def by_importance(pulses: Sequence[ProcessPulse]) -> list[ProcessPulse]:
-    """Those that price, then all others."""
+    """Return processes, the ones that price first."""
     return sorted(pulses, key=lambda pulse: pulse.kind not in QUEUES)
 
 

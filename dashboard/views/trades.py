@@ -65,7 +65,7 @@ __KEPT: dict[str, Any] = {**BARE, "bind": "query-params"}
 
 
 def held_or_new(markets: Sequence[Market], *, live: bool) -> dict[str, Trades]:
-    """The trades to show: the newest, or those of when the table was stopped."""
+    """Return the newest trades, or those of the moment at which the table was stopped."""
     held: dict[str, Trades] = st.session_state.get("held_trades", {})
     reader = screen.reader()
     found = {}

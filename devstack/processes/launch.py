@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def drop_to(uid: int, gid: int) -> None:
-    """Become an ordinary user, for good; -1 keeps the present one."""
+    """Become an ordinary user permanently; -1 keeps the present one."""
     if uid < 0:
         return
     os.setgroups([])

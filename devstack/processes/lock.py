@@ -21,7 +21,7 @@ def holder(base: Path) -> int | None:
 
 
 class BaseLock:
-    """Keeps two launchers out of one directory. The kernel frees it when the holder dies."""
+    """Allows one launcher per directory. The kernel releases the lock when its holder dies."""
 
     def __init__(self, base: Path) -> None:
         """Nothing is taken yet; `base` is the directory to hold."""

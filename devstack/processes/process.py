@@ -21,7 +21,7 @@ TAIL_LINES = 5
 
 @dataclass(frozen=True)
 class Program:
-    """What to run and how it likes to be stopped."""
+    """A command, and the signal that stops it."""
 
     label: str
     command: list[str]

@@ -67,7 +67,7 @@ def adopt_orphans() -> None:
 
 
 def children_of(parent: int) -> list[int]:
-    """Process ids of the direct children."""
+    """Return the process ids of the direct children."""
     return [
         int(entry.name)
         for entry in Path("/proc").glob("[0-9]*")

@@ -104,7 +104,7 @@ def ask(bootstrap: str) -> str:
 
 
 def reach(bootstrap: str) -> str:
-    """Look whether a broker listens, where its login is not known to us.
+    """Check that a broker listens whose login is not known.
 
     Raises:
         StackError: None does.
@@ -127,7 +127,7 @@ def first_address(bootstrap: str) -> tuple[str, int]:
 
 
 def new_cluster_id() -> str:
-    """A random id as Kafka makes them: never with a dash in front, which would be an option."""
+    """Return a random id as Kafka makes them, never with a leading dash: it would be an option."""
     while True:
         made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not made.startswith("-"):

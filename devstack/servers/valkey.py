@@ -85,7 +85,7 @@ class Valkey:
 
     @property
     def accounts(self) -> dict[str, str]:
-        """A URL for each process of ours, which may do what it needs."""
+        """Return a URL for each of our processes, with the rights that it needs."""
         return redis_accounts.urls(self._password, self._address)
 
     @property

@@ -67,7 +67,7 @@ class Ledger:
             self._next[place[:2]] = self._reached[place[:2]] = reached
 
     def resume_at(self, partition: tuple[str, int]) -> int | None:
-        """Where reading would go on: the first record that has not ended, or the one after all.
+        """Return the offset to resume at: the first open record, or the one after all.
 
         None where nothing has been read.
         """
@@ -87,7 +87,7 @@ class Ledger:
             self._next[partition] = max(offsets[partition], self._next.get(partition, 0))
 
     def revoke(self, partitions: set[tuple[str, int]]) -> None:
-        """Other bridges read these now: what is open there will be read again by them."""
+        """Give up partitions to other bridges, which read the open records again."""
         for partition in partitions:
             records = self._open.pop(partition, OrderedDict())
             self.consumed -= sum(not ended for ended in records.values())

@@ -48,7 +48,7 @@ class Right(NamedTuple):
         return f"{self.account}: {self.operation} {self.kind.lower()} {self.name}"
 
     def acl(self) -> ACL:
-        """For the broker: from any host, as addresses are a firewall's matter."""
+        """Return the broker's form of it: from any host, because firewalls restrict addresses."""
         return ACL(
             principal=principal(self.account),
             host="*",

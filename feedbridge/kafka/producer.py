@@ -98,7 +98,7 @@ class TickProducer:
         self._queue(self._topic, tick.currency.encode(), msgspec.json.encode(stamped))
 
     def send_fx(self, tick: FxTick) -> None:
-        """Stamp and hand over exchange rates; they are not counted among the ticks."""
+        """Stamp and send exchange rates, which are not counted as ticks."""
         stamped = msgspec.structs.replace(tick, sent_ns=self._wall_ns())
         self._queue(FX_TICKS, b"FX", msgspec.json.encode(stamped))
 

@@ -43,7 +43,7 @@ def ensure_topics(
     options: Options | None = None,
     rights: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Make the topics that do not exist; what exists is left as it is.
+    """Create the topics that do not exist, and leave the others unchanged.
 
     Nothing is asked to be made when nothing is missing, so an account need not have that right.
     What an account may not see is not its own to make.
@@ -85,7 +85,7 @@ def ensure_topics(
 def demand_rights(
     bootstrap_servers: str, rights: Mapping[str, str], *, options: Options | None = None
 ) -> None:
-    """Refuse before the work begins; else a consumer would wait for what it may not read.
+    """Refuse missing rights at the start; otherwise a consumer would wait for a topic forever.
 
     Args:
         bootstrap_servers: ``host:port``, several by comma.

@@ -83,7 +83,7 @@ class Progress:
 
 
 class BarProgress(Progress):
-    """The same on a terminal: one bar with market date, ticks per second and time left."""
+    """Shows one bar on a terminal, with market date, ticks per second and time left."""
 
     def __init__(self, total: int | None, console: Console | None = None) -> None:
         self._bar = RichProgress(
@@ -117,7 +117,7 @@ class BarProgress(Progress):
 
 
 def progress_for(output: Output, total: int | None) -> Progress:
-    """A bar where a person watches, plain lines where a file or a pipe does."""
+    """Return a bar for a terminal, or plain lines for a file or a pipe."""
     if output.isatty() and sys.stdout.isatty():
         return BarProgress(total)
     return Progress(output.write, total)

@@ -17,7 +17,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 
 
 class ReadsMaster(BasePermission):
-    """Any of the roles: who may read trades may read risk."""
+    """Allows any of the roles: users who may read trades may read risk."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Refuse users without a role.
@@ -31,7 +31,7 @@ class ReadsMaster(BasePermission):
 
 
 class RolePermissions(DjangoModelPermissions):
-    """Django's permissions of the table, reading too; then the row's desk."""
+    """Checks Django's permissions of the table, including reading, then the row's desk."""
 
     perms_map = {**DjangoModelPermissions.perms_map, "GET": ["%(app_label)s.view_%(model_name)s"]}
 

@@ -146,7 +146,7 @@ class RowViewSet(
     lookup_value_regex = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        """Save, where the row stays in the user's hands."""
+        """Save, if the user may still change the row."""
         self._check_book(serializer)
         serializer.save()
 

@@ -184,7 +184,7 @@ def choice(words: Mapping[str, str] | tuple[str, ...]) -> Parse:
 
 
 def json_list(cell: object) -> object:
-    """A list: of JSON, or JSON text in a cell."""
+    """Return a list, given as JSON or as JSON text in a cell."""
     value = cell
     if isinstance(cell, str):
         try:
@@ -197,7 +197,7 @@ def json_list(cell: object) -> object:
 
 
 def as_text(value: object) -> str:
-    """A value as files and differences show it; what is empty is an empty text."""
+    """Return a value as files and differences show it; an empty value is an empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):

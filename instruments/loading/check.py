@@ -27,7 +27,7 @@ COLUMNS_NAMED = 8
 
 @dataclass(slots=True)
 class Checked:
-    """One row: what became of it, and the row of the table to write, if any."""
+    """The result for one row, and the row of the table to write, if any."""
 
     result: RowResult
     row: Any = None

@@ -20,7 +20,7 @@ ONLY = 1
 
 
 class BookVersion(models.Model):
-    """One row: a number that rises with every change that pricing can see."""
+    """A single row with a number that rises with every change that affects pricing."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
     number = models.PositiveBigIntegerField(default=0, editable=False)

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Reply(models.Model):
-    """The first answer to a user's key: the same request gets it again, another is refused."""
+    """The first answer to a user's key; the same request gets it again, another is refused."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)

@@ -83,7 +83,7 @@ class SecurityTrade(QuotedTrade):
 
 
 class BondPosition(SecurityTrade):
-    """So much face of a bond in a book; less than zero is short."""
+    """A face amount of a bond in a book; a negative one is short."""
 
     product = "bond"
     end_date = "bond__maturity_date"

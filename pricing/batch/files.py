@@ -40,7 +40,7 @@ class MarketOfCurrency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class MarketFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that values depend on besides the trades."""
+    """All that values depend on, except the trades."""
 
     valuation_date: dt.date
     markets: list[MarketOfCurrency]

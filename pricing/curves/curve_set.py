@@ -165,7 +165,7 @@ class CurveSet:
         return {name: fixings.get(name, {}).get(self.today) for name in names if name}
 
     def enter(self) -> None:
-        """Make QuantLib's process-wide date and fixings those of this set."""
+        """Set QuantLib's process-wide date and fixings to those of this set."""
         set_date(self.today)
         for name, rate in self._todays_fixings.items():
             set_fixing(schedules.make_index(conventions.INDICES[name]), self.today, rate)

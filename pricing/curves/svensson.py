@@ -120,7 +120,7 @@ def fit_zero_rates(years: FloatArray, rates: FloatArray, model: str = "svensson"
 
 
 def fit_bonds(bonds: Sequence[Payments], model: str = "svensson") -> Fit:
-    """The curve whose prices are closest to those of bonds, in yield.
+    """Fit the curve whose prices of the bonds differ least from theirs, measured in yield.
 
     The difference of two prices counts by the price's slope to the bond's own yield, so that a bond
     of thirty years does not outweigh one of two.

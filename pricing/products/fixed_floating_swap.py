@@ -47,7 +47,7 @@ NAMES: dict[str, NameCheck] = {
 
 
 class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From this date on (an accrual start) the notional is this."""
+    """The notional that applies from this date on, which is the start of an accrual period."""
 
     date: dt.date
     notional: Notional
@@ -335,7 +335,7 @@ def check_swap(terms: SwapTerms) -> None:
 
 
 def shape_of_schedule(terms: SwapTerms) -> tuple[Hashable, ...]:
-    """The dates of a schedule of notionals, None for a step without one; None without a schedule.
+    """Return the dates of a schedule of notionals; None for a step without one or no schedule.
 
     They decide which step a period is on; the notionals only scale. The first rate of a schedule of
     rates is ``fixed_rate``, which scales where there is none; so does a spread that does not

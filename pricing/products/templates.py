@@ -100,7 +100,7 @@ class Templates:
             self._kept.popitem(last=False)
 
     def resize(self, size: int = TEMPLATES_KEPT) -> None:
-        """Keep so many from now on, and at least those that are kept by default."""
+        """Set how many templates are kept; never fewer than TEMPLATES_KEPT."""
         self._size = max(size, TEMPLATES_KEPT)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)

@@ -56,7 +56,7 @@ class NoDetailYet(APIException):
 
 
 class KeptBooks(CompiledBooks):
-    """Keeps the manifests it has read: a version never changes, and decoding it takes time."""
+    """Caches the manifests it has read: a version never changes, and decoding takes time."""
 
     def __init__(self, client: redis.Redis) -> None:
         super().__init__(client)

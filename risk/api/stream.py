@@ -65,7 +65,7 @@ slots = Slots(
 
 
 class EventStream(BaseRenderer):
-    """For the Accept header; the stream renders itself."""
+    """Names the media type for the Accept header; the stream renders itself."""
 
     media_type, format, charset = "text/event-stream", "event-stream", "utf-8"
 

@@ -95,7 +95,7 @@ def _rows(dated: DatedBlock, curves: FrameCurves) -> list[Json]:
     floating = _payments(dated, flows.float_ptr, flows.float_pay, amount, factors)
     for row, alpha in zip(floating, flows.float_alpha, strict=True):
         row["projected"] = bool(alpha)
-    _add_links(floating, dated.chains)
+    _mark_chains(floating, dated.chains)
     apart = {*dated.deliveries.flow.tolist(), *dated.chains.link.tolist()}
     return fixed + _with_one_price(floating, dated.deliveries.flow, apart)
 
@@ -122,13 +122,10 @@ def _deliverables(dated: DatedBlock, curves: FrameCurves) -> list[Json] | None:
     ]
 
 
-def _add_links(floating: list[Json], chains: Chains) -> None:
-    """Add what the links of chains count for to the payments that they are factors of."""
-    for place, owner in zip(chains.link.tolist(), chains.owner.tolist(), strict=True):
-        payment = floating[int(chains.flow[owner])]
-        for name in ("amount", "present_value"):
-            payment[name] += floating[place][name]
-        payment["projected"] = True
+def _mark_chains(floating: list[Json], chains: Chains) -> None:
+    """Mark payments as projected of which a link is not known; links are worth nothing."""
+    for owner in chains.owner.tolist():
+        floating[int(chains.flow[owner])]["projected"] = True
 
 
 def _with_one_price(

@@ -141,7 +141,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of a page, and how many trades the query has found."""
+    """The rows of a page, and the number of trades that the query found."""
 
     count: int
     rows: list[dict[str, Any]]

@@ -58,7 +58,7 @@ def write_fx(client: redis.Redis, newer: FxTick | Fx) -> None:
 
 
 def stand_in(client: redis.Redis, usd: Mapping[str, float]) -> None:
-    """Lay the master's rates under those of ticks: for currencies that no tick has brought."""
+    """Use the security master's rates for currencies of which no tick has come."""
 
     def write(pipe: Any) -> None:
         raw = pipe.get(FX_KEY)

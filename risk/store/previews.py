@@ -132,7 +132,7 @@ def terms_of(kind: str, terms: Json) -> Terms:
 
 
 def put_answer(client: redis.Redis, key: str, answer: Json) -> None:
-    """Put the answer where the asker waits."""
+    """Store the answer where the caller waits for it."""
     with client.pipeline(transaction=True) as pipe:
         pipe.rpush(key, msgspec.json.encode(answer))
         pipe.expire(key, ANSWER_KEPT_S)

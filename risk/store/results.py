@@ -305,7 +305,7 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a sample of a frame's trades lay from plain QuantLib.
+    """How far a sample of a frame's trades differed from plain QuantLib.
 
     ``npv_error`` is the largest of the sample as a share of notional, ``ladder_error`` as a
     share of gross DV01; ``worst`` is the trade with the former. ``breach`` is an alarm.

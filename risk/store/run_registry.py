@@ -104,7 +104,7 @@ class RunRegistry:
             self.client.hdel(name, *map(block_unit, job.work), f"at:{_task(job)}")
 
     def run_died(self, job: SumsJob | DetailJob) -> None:
-        """A run has ended with its process, and will not be run again by itself."""
+        """Record that a run ended with its process; Celery does not repeat it."""
         name = _starts(job.currency, job.frame)
         if isinstance(job, SumsJob):
             self.client.hset(name, f"died:{part_unit(job.part)}", 1)

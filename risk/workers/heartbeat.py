@@ -52,7 +52,7 @@ def _speaker(kind: str, name: str) -> HeartbeatWriter:
 
 
 def pricing_queues(worker: Any) -> list[str]:
-    """The queues of pricing tasks that it consumes."""
+    """Return the queues of pricing tasks that the worker consumes."""
     return [name for name in PRICING_QUEUES if name in worker.app.amqp.queues.consume_from]
 
 

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class BookGone(Exception):
-    """The book version of a job is no longer in Redis: the bridge opens the next frame anew."""
+    """The book version of a job is no longer in Redis; the bridge starts the next frame again."""
 
 
 class Kept:
@@ -329,5 +329,5 @@ class Session:
 
 
 def next_weekday(date: dt.date) -> dt.date:
-    """The next day that is no Saturday or Sunday; whether it is a holiday matters little here."""
+    """Return the next weekday; holidays do not matter here."""
     return date + dt.timedelta(days={4: 3, 5: 2}.get(date.weekday(), 1))

@@ -478,7 +478,7 @@ def explain_frame(currency: str) -> str:
 
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)
 def preview_trade(payload: dict[str, Any]) -> str:
-    """Price a trade that is not saved, and put the answer where its asker waits."""
+    """Price a trade that is not saved, and store the answer where the caller waits for it."""
     question = msgspec.convert(payload, PreviewQuestion)
     return answer_with(
         question.answer_key, lambda: preview.price_preview(question, _books(), _options())

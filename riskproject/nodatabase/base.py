@@ -17,7 +17,7 @@ def complain(*_args: object, **_kwargs: object) -> NoReturn:
 
 
 class DatabaseOperations(dummy.DatabaseOperations):
-    """Quoting a name is the first thing that some queries need."""
+    """Refuses to quote names, which is what some queries do first."""
 
     quote_name = complain
 

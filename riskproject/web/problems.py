@@ -176,7 +176,7 @@ def no_such_address(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Project-wide 400: a host that is not served, a header that is no header."""
+    """Answer 400 for any address: an unknown host, or a malformed header."""
     if request.path_info.startswith("/api/"):
         return _answer(400, "The request cannot be read: check its address, host and headers")
     return defaults.bad_request(request, exception)
@@ -189,7 +189,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Project-wide 500: it tells nothing, the log tells everything."""
+    """Answer 500 for any address, without details, which are in the log."""
     if request.path_info.startswith("/api/"):
         return _answer(500, "The server failed; its log has the reason")
     return defaults.server_error(request)

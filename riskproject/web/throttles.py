@@ -37,7 +37,7 @@ class PerMinute(BaseThrottle):
     kind = ""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the call, unless this limit is not about this caller."""
+        """Count the call if this limit applies to its caller."""
         caller = self.caller(request)
         return caller is None or taken(self.kind, caller)
 

@@ -263,7 +263,7 @@ class Run:
             )
 
     def until_stopped(self) -> int:
-        """Run; returns the exit status of a process that ended by itself, else 0."""
+        """Run until stopped; return the exit status of a process that ended, otherwise 0."""
         watcher = threading.Thread(target=self._show, daemon=True)
         watcher.start()
         self._manager.loop()

@@ -64,7 +64,7 @@ class CurveHistory:
         return self.dates[bisect_left(self.dates, start) : bisect_right(self.dates, end)]
 
     def on_or_before(self, day: dt.date) -> dt.date:
-        """The last market day up to that day.
+        """Return the last market day on or before a day.
 
         Raises:
             BadInput: The history begins later.
@@ -75,7 +75,7 @@ class CurveHistory:
         return self.dates[found - 1]
 
     def covers(self) -> str:
-        """The range as a sentence for people."""
+        """Return the range of dates as a sentence."""
         return f"the history covers {self.first} to {self.last}"
 
     def day(self, currency: str, day: dt.date) -> DailyCurves:

@@ -230,7 +230,7 @@ def step(factor: Factor, value: float, shock: float) -> float:
 
 
 def draws(seed: str) -> Iterator[float]:
-    """Standard normal numbers without end, the same ones for a seed on every machine."""
+    """Yield standard normal numbers, the same for a seed on every machine."""
     # Random.random() from a string seed is the one stream Python promises never to change;
     # gauss() and numpy's generators carry no such promise.
     draw = random.Random(seed).random  # nosec B311  # noqa: S311 - invented rates, not secrets

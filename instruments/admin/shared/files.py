@@ -82,7 +82,7 @@ class Xlsx(_Written):
 
 
 class UploadForm(ImportForm):  # type: ignore[misc]
-    """Refuses what is too long before it is read."""
+    """Refuses a file that is too long before reading it."""
 
     sheet = forms.CharField(
         required=False,
@@ -108,7 +108,7 @@ class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]
 
 @dataclass
 class Preview:
-    """What django-import-export's views ask of a result, and what the page shows."""
+    """The attributes of a result that django-import-export's views and the page use."""
 
     loaded: LoadResult = field(default_factory=LoadResult)
     refused: list[str] = field(default_factory=list)
@@ -263,7 +263,7 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
         return {**options, "sheet": sheet}
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Write what was confirmed; everything is checked again."""
+        """Write the confirmed rows, after checking all of them again."""
         try:
             answer: HttpResponse = super().process_import(request, **kwargs)
         except UploadGone as error:

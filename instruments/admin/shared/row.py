@@ -38,7 +38,7 @@ NAMES = {
 
 
 class RowForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Remembers the version it was filled from; an older state, too, is saved on the newest."""
+    """Carries the version it was filled from; an older state is also saved over the newest."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -80,7 +80,7 @@ class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
-        """A list to pick from; the model still decides what is right."""
+        """Offer a list of choices; the model still validates."""
         names = self.conventions if db_field.name == "convention" else NAMES.get(db_field.name)
         if names:
             choices = [("", "---------"), *((name, name) for name in names)]

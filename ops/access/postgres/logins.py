@@ -18,7 +18,7 @@ KIND = """
 
 
 class RoleRefused(Exception):
-    """The role would have rights that the table of rights does not know of."""
+    """The role would have rights that are not in the table of rights."""
 
 
 def ensure_login(connection: psycopg.Connection[Any], role: str, password: str) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 
 def url_as(url: str, user: str, password: str) -> str:
-    """Host, port, database and options stay."""
+    """Replace user and password of a URL; keep host, port, database and options."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     account = f"{quote(user, safe='')}:{quote(password, safe='')}"

@@ -113,7 +113,7 @@ def fold(rows: FloatArray, picked: IntArray, choices: Choices) -> FloatArray:
 
 
 def fold_values(values: FloatArray, choices: Choices) -> FloatArray:
-    """Add the cheapest alternative of each choice to its owner, in each column by itself.
+    """Add the cheapest alternative of each choice to its owner, column by column.
 
     Args:
         values: Of owners, then of alternatives; shape (owners + alternatives, ...).

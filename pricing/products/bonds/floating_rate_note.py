@@ -44,7 +44,7 @@ _OPTION = "coupons with a {} are options and are not priced; leave the field out
 
 
 class SpreadStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From this date on (an accrual start) the quoted spread is this."""
+    """The quoted spread that applies from this date on, the start of an accrual period."""
 
     date: dt.date
     spread_bp: Bp

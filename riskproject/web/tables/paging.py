@@ -75,7 +75,7 @@ class Pages(PageNumberPagination):
     _by_cursor = False
 
     def get_page_size(self, request: Request) -> int | None:
-        """The size asked for; one that is no number would else be ignored."""
+        """Return the requested size; refuse what is not a number."""
         text = request.query_params.get("page_size") or "1"
         if not NUMBER.fullmatch(text) or not int(text):
             raise ValidationError({"page_size": [f"{text!r} is not a number from 1 on"]})
