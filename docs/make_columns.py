@@ -18,7 +18,7 @@ HEAD = """# Columns of files
 
 Look up here what a column of a file of trades or static data means, whether it is required, and
 which values it takes. [loading.md](loading.md) explains how files are loaded. Every file may also
-have the column `version`, which exports contain: a row that somebody else has changed since the
+have the column `version`, which exports contain: a row that another user has changed since the
 export is then refused.
 
 `python -m docs.make_columns` writes this page from the importer's own tables; do not edit it.

@@ -81,7 +81,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         required=False,
         min_value=1,
         help_text="Rises with every save. Send it with a change, and the change is refused "
-        "(409) if somebody else saved in between.",
+        "(409) if another user has saved it since.",
     )
 
     def to_internal_value(self, data: object) -> Any:

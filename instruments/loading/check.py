@@ -249,7 +249,7 @@ class Checker:
             if value in owner and owner[value] != getattr(checked.row, self.kind.key[0]):
                 checked.result.refuse(name, f"{value!r} belongs to {owner[value]} already")
             elif first != checked.result.row:
-                checked.result.refuse(name, f"{value!r} stands in row {first} already")
+                checked.result.refuse(name, f"{value!r} is already in row {first}")
 
 
 def _given(cell: object) -> object:

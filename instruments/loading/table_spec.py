@@ -22,7 +22,7 @@ VERSION = Column(
     parse=cells.whole(2**31 - 1),
     required=False,
     virtual=True,
-    meaning="of the row that was exported: a change is refused when somebody saved in between",
+    meaning="of the row that was exported: a change is refused if the row was saved since",
     allowed="a whole number",
 )
 TENOR = Column(

@@ -118,7 +118,7 @@ def test_an_identifier_that_stands_twice_is_refused_in_both_rows(book: Book) -> 
     result = load(SWAPS, rows({}, {"fixed_rate": "0.04"}), partial=True)
     assert result.sentences() == [
         "row 1: column trade_id: 'S1' stands further down again",
-        "row 2: column trade_id: 'S1' stands in row 1 already",
+        "row 2: column trade_id: 'S1' is already in row 1",
     ]
 
 
@@ -272,9 +272,7 @@ def test_a_misspelt_lei_is_refused_and_two_issuers_cannot_share_one(db: None) ->
     result = load(issuers, [{**good, "lei": "254900HROIFWPRGM1V78", "country": "us"}])
     assert "column lei: '254900HROIFWPRGM1V78' is not valid" in result.sentences()[0]
     result = load(issuers, [good, {**good, "code": "UST2"}])
-    assert result.sentences() == [
-        "row 2: column lei: '254900HROIFWPRGM1V77' stands in row 1 already"
-    ]
+    assert result.sentences() == ["row 2: column lei: '254900HROIFWPRGM1V77' is already in row 1"]
     assert load(issuers, [good]).written
     assert Issuer.objects.get().country == "US"
 

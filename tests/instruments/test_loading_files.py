@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_sentence(
         (LINE.replace("10000000", '"1.000.000,00"'), "row 2: column notional: '1.000.000,00' is"),
         (LINE.replace("S1", "=cmd()"), "row 2: column trade_id: '=cmd()' begins like a formula"),
         (LINE.replace("S1", "@SUM(A1)"), "begins like a formula; if it is meant as text"),
-        (f"{LINE}\n{LINE}", "row 3: column trade_id: 'S1' stands in row 2 already"),
+        (f"{LINE}\n{LINE}", "row 3: column trade_id: 'S1' is already in row 2"),
         (LINE.replace(",B1", ",B9"), "row 2: column book: 'B9' does not exist"),
         (LINE.replace("S1,", ","), "row 2: column trade_id: is empty"),
     ],
