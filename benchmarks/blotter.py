@@ -74,7 +74,7 @@ def refresh(stack: Stack, order: np.ndarray) -> object:
 
 
 def median_ms(step: Callable[[], object]) -> float:
-    """Of several runs, milliseconds."""
+    """Return the milliseconds of several runs."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()

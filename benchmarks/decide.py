@@ -102,7 +102,7 @@ def previewer() -> Iterator[None]:
 
 
 def wait(client: Any) -> None:
-    """Until the worker answers."""
+    """Wait until the worker answers."""
     path, body = QUESTIONS["one new swap"]
     end = time.monotonic() + READY_S
     answer = client.post(f"/api/v1/{path}", body, format="json")
@@ -112,7 +112,7 @@ def wait(client: Any) -> None:
 
 
 def measured(client: Any, name: str, path: str, body: Any) -> dict[str, Any]:
-    """The same question again and again."""
+    """Ask the same question repeatedly."""
 
     def call() -> None:
         answer = client.post(f"/api/v1/{path}", body, format="json")
@@ -123,7 +123,7 @@ def measured(client: Any, name: str, path: str, body: Any) -> dict[str, Any]:
 
 
 def read(client: Any, name: str, paths: list[str]) -> dict[str, Any]:
-    """The same files again and again; the time is that of all of them."""
+    """Load the same files repeatedly; the time is that of all of them."""
 
     def call() -> None:
         for path in paths:

@@ -34,7 +34,7 @@ def percentiles(values: Any) -> dict[str, float]:
 
 
 def summary(lines: Sequence[HistoryLine]) -> dict[str, Any]:
-    """Of the sums of one phase: percentiles by hop, and of each third of it (noise)."""
+    """Return percentiles by hop of a phase's sums, and of each third of it (the noise)."""
     found = latencies_ms(lines)
     thirds = [percentiles(part) for part in np.array_split(found[WHOLE], THIRDS) if len(part)]
     return {
@@ -48,7 +48,7 @@ def summary(lines: Sequence[HistoryLine]) -> dict[str, Any]:
 
 
 def detail_summary(details: Sequence[Detail], frames: int) -> dict[str, Any]:
-    """Of the details of one phase: latencies from the tick, and frames that got none.
+    """Return latencies of a phase's details from the tick, and the frames without a detail.
 
     ``work_ms`` is from the first block that a worker began to the last one that was finished.
     """

@@ -143,7 +143,7 @@ def bonds(trades: int) -> list[LargeBond]:
 
 
 def trades(count: int) -> Iterator[tuple[Terms, str | None]]:
-    """So many trades, each position with the code of its bond."""
+    """Yield this number of trades, each position with the code of its bond."""
     rng = random.Random(SEED)  # nosec B311
     universe: dict[str, list[LargeBond]] = {name: [] for name in CURRENCIES}
     for bond in bonds(count):

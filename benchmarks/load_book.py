@@ -142,7 +142,7 @@ def _listed(columns: Iterable[str]) -> str:
 
 
 def _analyze() -> None:
-    """As PostgreSQL's own autovacuum would do it within a minute."""
+    """Analyse the tables, as PostgreSQL's autovacuum would within a minute."""
     with connection.cursor() as cursor:
         for model in (Swap, BondPosition):
             cursor.execute(f"ANALYZE {model._meta.db_table}")

@@ -135,7 +135,7 @@ def _bytes(netted: NettedBlock) -> int:
 def _differences(
     sums: GroupSums, dated: Sequence[DatedBlock], risks: Sequence[BlockRisk]
 ) -> dict[str, float]:
-    """By measure, the largest difference from the sum of the trades as a share of its gross.
+    """Return by measure the largest difference from the sum of the trades, relative to its gross.
 
     Gamma is a second difference of values, so its share is of gross value.
     """

@@ -72,7 +72,7 @@ class Run:
         return self.phase(lambda: send_on_time(self.producer, self.market, rounds, 1.0))
 
     def saturated(self) -> dict[str, Any]:
-        """As many ticks as sums are published: the next one when the sums of the last are there."""
+        """Send the next tick when the sums of the last one are published."""
         frames, seconds = self.system.frames, self.seconds / 4
         return self.phase(lambda: send_when_priced(self.producer, self.market, frames, seconds))
 

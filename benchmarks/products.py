@@ -83,7 +83,7 @@ def samples() -> dict[tuple[str, str], list[Terms]]:
 
 
 def copies(some: list[Terms], count: int) -> Iterator[Terms]:
-    """So many trades of one book, each of another size."""
+    """Return this number of trades in one book, each of a different size."""
     for number, terms in enumerate(islice(cycle(some), count)):
         (name,) = [field for field in SIZES if hasattr(terms, field)]
         size = getattr(terms, name) * (1 + number // len(some))

@@ -23,7 +23,7 @@ _detail = msgspec.msgpack.Decoder(Detail).decode
 
 @dataclass
 class Published:
-    """By currency and frame."""
+    """Keyed by currency and frame."""
 
     lines: dict[tuple[str, int], HistoryLine] = field(default_factory=dict)
     details: dict[tuple[str, int], Detail] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Recorder:
         listener.close()
 
     def _read_new_lines(self) -> None:
-        """As many lines as there can be new ones: reading all would load Redis."""
+        """Read only as many lines as can be new: reading all would load Redis."""
         with self._lock:
             for name in self._currencies:
                 lines = self._frames.history(name, 100)

@@ -195,7 +195,7 @@ def load(trades: int, limits: Limits) -> dict[str, Any]:
 
 
 def compile_cold(system: System, limits: Limits) -> dict[str, Any]:
-    """From the end of the load to the newest book of each currency."""
+    """Measure from the end of the load to the newest book of each currency."""
     began = time.perf_counter()
     with peak_of([system.children["compiler"].pid]) as peak:
         system.compiled(limits.seconds)

@@ -100,7 +100,7 @@ class System:
                 child.wait()
 
     def wait(self) -> None:
-        """Until ticks that are sent will be priced."""
+        """Wait until ticks will be priced."""
         self._until(lambda: system_is_up(self.client), READY_S, "the system is not up")
 
     def compiled(self, limit_s: float) -> float:

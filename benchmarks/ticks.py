@@ -124,7 +124,7 @@ def wait_until_priced(frames: Frames, market_after: dict[str, int]) -> None:
 
 
 def wait_until_detailed(frames: Frames, currencies: Sequence[str]) -> bool:
-    """Until the detail of each published frame is published; False if that takes too long."""
+    """Wait until each published frame has its detail; return False if that takes too long."""
     end = time.monotonic() + DETAIL_LIMIT_S
     while any(frames.detail_pointer(name) < frames.pointer(name) for name in currencies):
         if time.monotonic() > end:

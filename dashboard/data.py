@@ -51,7 +51,7 @@ SAMPLES_KEPT = 300
 CURVES_KEPT, CURVES_EVERY_S = 240, 5
 """Quotes of 20 minutes, one frame every five seconds."""
 BOOKS_KEPT = 2
-"""Of each currency: those of the newest sums and of the detail behind them."""
+"""Frames kept per currency: those of the newest sums and of the detail behind them."""
 
 GONE = (redis.RedisError, OSError)
 UNREADABLE = (msgspec.DecodeError,)
@@ -118,7 +118,7 @@ class Market:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a page draws. ``down`` says why Redis cannot be read; then the rest is old.
+    """The data of a page. ``down`` says why Redis cannot be read; the rest is then old.
 
     ``currencies`` are those that have trades or frames.
     """

@@ -58,7 +58,7 @@ def frame_name(number: int, *others: int) -> str:
 
 
 def which_frames(markets: Sequence[Market], trades: Mapping[str, Trades]) -> list[str]:
-    """Of which frames trades and sums are, by currency, where they are not of the same."""
+    """Name, by currency, the frames of trades and of sums where they differ."""
     said = [
         _frames_of(market, trades[market.currency])
         for market in markets

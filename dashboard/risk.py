@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def all_products(self) -> bool:
-        """No product is left out."""
+        """Whether all products are selected."""
         return set(self.products) == set(PRODUCT_NAMES)
 
     @property
@@ -299,7 +299,7 @@ class LargestKeyRate:
 
 
 def largest_key_rate(found: Ladder) -> LargestKeyRate | None:
-    """None when there is no key rate."""
+    """Return the largest key rate; None if there is none."""
     if not found.rows or not found.tenors:
         return None
     sizes = [abs(value) for value in found.net]

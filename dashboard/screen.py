@@ -126,7 +126,7 @@ def filters(snapshot: Snapshot) -> Choice:
 
 
 NONE = "none"
-"""In the URL: no currency is chosen."""
+"""Value in the URL for no chosen currency."""
 
 KEPT = "filters"
 """Session state: the choice, which Streamlit forgets with the page that its widgets are on."""
@@ -178,7 +178,7 @@ def _currencies(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def currencies_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """Those that have trades or frames; all that are known as long as there are none."""
+    """Return currencies with trades or frames; all known ones if there are none."""
     return tuple(name for name in CURRENCIES if name in snapshot.currencies) or CURRENCIES
 
 
@@ -362,7 +362,7 @@ def _troubles_badge(markets: Sequence[Market]) -> None:
 
 
 def detail_notes(markets: Sequence[Market], trades: Mapping[str, Trades]) -> str:
-    """Of which frames the trades shown are, and of which currencies there are none, as HTML."""
+    """Return HTML that names the frames of the trades shown, and currencies without trades."""
     which, without = detail.which_frames(markets, trades), detail.without(markets, trades)
     if len(which) > MAX_NOTES:
         count = format.count(len(which), "currency", "currencies")

@@ -68,7 +68,7 @@ STARTS = {
 
 
 def trades(count: int = SAMPLE_SIZE, seed: int = SEED) -> Iterator[SwapTerms | BondTerms]:
-    """That many trades; a larger count only adds some.
+    """Yield this number of trades; a larger count only adds some.
 
     Args:
         count: How many; the first 200 are the sample book.

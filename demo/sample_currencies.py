@@ -27,7 +27,7 @@ from pricing.products.swaps.zero_coupon_swap import ZeroCouponSwapTerms
 from pricing.products.terms import Terms
 
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK")
-"""Those of ``seed_book --every-product``; others that have conventions may be added."""
+"""The currencies of ``seed_book --every-product``; others with conventions may be added."""
 
 QUOTED_IN = {"JPY": 100.0, "SEK": 10.0}
 """What is traded where a currency's unit is small: amounts are so many times those of others."""

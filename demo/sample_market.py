@@ -13,7 +13,7 @@ MARKET_DATE = dt.date(2024, 1, 2)
 
 FIRST_MATURITY = dt.date(2026, 1, 1)
 LAST_YEAR = {"USD": 2053, "EUR": 2053, "GBP": 2048}
-"""Nothing matures later: the curves end at 30 years, the gilt curve of most days at 25."""
+"""The last maturity year: curves end at 30 years, the gilt curve of most days at 25."""
 
 HOLIDAYS = frozenset(
     {(1, 1), (1, 2), (5, 1), (6, 19), (7, 4), (7, 5), (11, 11)}

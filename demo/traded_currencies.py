@@ -16,7 +16,7 @@ from pricing.markets import conventions
 
 
 def currencies_of_trades() -> list[str]:
-    """Those of the sample book, and all others of trades and bonds in the security master."""
+    """Return the currencies of the sample book, and those of all trades and bonds stored."""
     found = set(Bond.objects.values_list("currency", flat=True).distinct())
     for model, field, table in (
         (Swap, "convention", conventions.SWAPS),

@@ -118,7 +118,7 @@ def tool(name: str, provided_by: str) -> str:
 
 
 def run(*command: str) -> str:
-    """All that a command prints.
+    """Return the output of a command.
 
     Raises:
         NotRun: It cannot reach the registry of its packages.

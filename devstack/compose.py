@@ -92,7 +92,7 @@ def _seconds(text: str) -> float:
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:
-    """The same value with each variable replaced, in every text of it."""
+    """Return a value with each variable replaced in all of its texts."""
     if isinstance(value, dict):
         return {key: _filled(inner, variables) for key, inner in value.items()}
     if isinstance(value, list):

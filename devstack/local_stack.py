@@ -77,6 +77,6 @@ def environment_for(command: str, base: Path, environ: Mapping[str, str]) -> dic
 
 
 def _as_account(url: str, account: str, password: str) -> str:
-    """The same database for another account; the password is hexadecimal."""
+    """Return the URL of the same database for another account; the password is hexadecimal."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{account}:{password}@{rest.rpartition('@')[2]}"

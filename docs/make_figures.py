@@ -35,7 +35,7 @@ SWAP_YEARS = (5, 10, 20, 30, 50)
 
 
 def differences() -> dict[int, float]:
-    """By maturity in years: (PV(-1bp) - PV(+1bp)) / 2 over dv01_par, minus 1, of a par swap."""
+    """Return by years to maturity (PV(-1bp) - PV(+1bp)) / 2 / dv01_par - 1 of a par swap."""
     quotes = {"USD-SOFR": {f"{years}Y": RATE for years in TENORS}}
     curves = CurveSet(TODAY, shape_of(quotes))
     solved = curves.solve(curves.vector(quotes))

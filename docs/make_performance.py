@@ -254,7 +254,7 @@ HEAD_OF_BOOKS = (
 
 
 def large_books() -> str:
-    """The same of the large books, with the load."""
+    """Return the rows of the large books, with their loading time."""
     rows: Rows = []
     for one in (result(f"scale-{size}") for size in LARGE):
         if "compile" in one:

@@ -68,7 +68,7 @@ class Costs:
 
 
 def costs() -> Costs | None:
-    """Of the largest measured book; None before there is one."""
+    """Return the numbers of the largest measured book; None before there is one."""
     size = next((n for n in LARGE if "memory" in result(f"scale-{n}")), 0)
     run, kernel = result(f"scale-{size}"), result("kernel-100000")
     if not run or not kernel:

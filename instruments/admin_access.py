@@ -40,7 +40,7 @@ class OwnDesks(Base):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
-        """Only books that the user may write in, so that no trade moves to another's desk."""
+        """Offer only books that the user may change, so that no trade moves to another desk."""
         if db_field.related_model is Book and not access.rules_all_desks(request.user):
             kwargs["queryset"] = Book.objects.filter(desk__in=access.own_desks(request.user))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

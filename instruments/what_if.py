@@ -87,7 +87,7 @@ class Entry:
         return str(self.row.get("trade_id", ""))
 
     def stored(self) -> Json:
-        """As a set keeps it."""
+        """Return the entry as a set stores it."""
         return {
             "action": self.action,
             "kind": self.kind,
@@ -281,7 +281,7 @@ def _sentence(name: str, sentence: str) -> str:
 
 
 class BookingRefused(Exception):
-    """Nothing was booked; ``sentences`` say why."""
+    """Nothing was booked; ``sentences`` give the reasons."""
 
     def __init__(self, sentences: Sequence[str]) -> None:
         super().__init__(*sentences)

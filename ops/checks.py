@@ -83,7 +83,7 @@ class State:
         return [worker for worker in self.workers if queue in worker.queues]
 
     def lags_s(self) -> dict[str, float]:
-        """By how much the frame of each detail was published before that of the newest sums."""
+        """Return how long each detail's frame was published before that of the newest sums."""
         return {
             name: max(0.0, (line.published_ns - self.details[name].opened_ns) / 1e9)
             if line.frame > self.details[name].frame
@@ -424,7 +424,7 @@ CHECKS = (
     Check("limits", _limits, "python manage.py runlimits", only_warns=True),
     Check("QuantLib check", _against_quantlib, "report it: manage.py price --engine quantlib"),
 )
-"""In the order in which things depend on each other."""
+"""Checks, each after those that it depends on."""
 
 READY = {check.ready_name: check for check in CHECKS if check.ready_name}
 """The checks of ``/readyz`` by their name there."""

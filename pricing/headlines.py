@@ -17,7 +17,7 @@ from pricing.arrays import IntArray, RecordArray
 from pricing.markets.calendars import date_of, day_of
 
 SIDES = ("", "long", "short", "pay", "receive")
-"""Of a position, and of the fixed leg; of a basis swap, of the first leg."""
+"""Sides of a position and of a fixed leg; of a basis swap, of the first leg."""
 
 QUANTITIES = ("", "face", "notional", "contracts")
 """What a quantity counts: money of face or of notional, or contracts."""
@@ -50,7 +50,7 @@ class Headline(NamedTuple):
 
 
 UNKNOWN = Headline()
-"""Of a trade whose terms cannot be read."""
+"""The headline of a trade whose terms cannot be read."""
 
 
 def side_of(amount: float) -> str:
@@ -103,7 +103,7 @@ class Headlines:
 
     @classmethod
     def joined(cls, parts: Sequence[Headlines], order: IntArray | None = None) -> Headlines:
-        """Those of several blocks, in that order of all their rows."""
+        """Return the headlines of several blocks in a given order of all their rows."""
         if not parts:
             return cls.of([])
         texts = {name: np.concatenate([each.text(name) for each in parts]) for name in TEXTS}
@@ -135,7 +135,7 @@ class Headlines:
         return names[self.records[name]] if len(names) else names
 
     def rows(self, some: IntArray | slice) -> Headlines:
-        """Those of some trades."""
+        """Return the headlines of some trades."""
         return Headlines.joined([Headlines(self.names, self.records[some])])
 
     def __getitem__(self, row: int) -> Headline:

@@ -293,7 +293,7 @@ class Client(Control):
         return dict(self._api.post("what-if-sets/", body))
 
     def preview_set(self, code: str, *, group_by: Words = None) -> WhatIf:
-        """As ``what_if``; what was solved is kept for booking."""
+        """Do the same as ``what_if``, and keep the solved values for booking."""
         return WhatIf(self._api.post(f"what-if-sets/{code}/preview/", group_by=group_by))
 
     def book_set(self, code: str) -> Json:

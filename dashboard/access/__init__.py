@@ -1,1 +1,1 @@
-"""Who looks at the dashboard, and which desks are theirs to see."""
+"""Identify the dashboard's user and the desks that the user may see."""

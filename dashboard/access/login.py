@@ -73,7 +73,7 @@ class Web:
         self._prefix = parts.path.rstrip("/")
 
     def ask(self, key: str) -> Answer:
-        """Whose session it is."""
+        """Return the user of the session."""
         answer = self.get(key, PATH, TIMEOUT_S)
         return Refusal.AWAY if answer is None else understood(*answer)
 
@@ -87,7 +87,7 @@ class Web:
     def send(
         self, method: str, key: str, path: str, body: object, timeout_s: float
     ) -> tuple[int, bytes] | None:
-        """The same of a POST or PATCH with a JSON body.
+        """Send a POST or PATCH with a JSON body; otherwise as the method above.
 
         Django wants the same secret in a cookie and in a header, which no other site can send with
         a browser's cookie. Here no browser sends anything: each call makes a secret of its own.
@@ -157,7 +157,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def answer(self, key: str) -> Answer:
-        """Whose session it is, by an answer that is young enough."""
+        """Return the user of the session, from an answer that is recent enough."""
         if not KEY.fullmatch(key):
             return Refusal.NO_LOGIN
         asked_s = self._clock()

@@ -28,7 +28,7 @@ class Day(NamedTuple):
 
     @property
     def word(self) -> str:
-        """As the URL has it."""
+        """The form that the URL uses."""
         return f"{self.date} {self.of}"
 
 

@@ -93,7 +93,7 @@ class Days:
 
     @classmethod
     def of(cls, answer: Json, group_by: str) -> Days:
-        """Those of an answer of ``closes/`` with a reporting currency."""
+        """Read the closes in an answer of ``closes/`` with a reporting currency."""
         closes = answer["closes"]
         groups = list(dict.fromkeys(g[group_by] for day in closes for g in day["groups"]))
         by_day = [{group[group_by]: group for group in day["groups"]} for day in closes]

@@ -66,7 +66,7 @@ def cards(found: Pnl) -> None:
 
 
 def waterfall_panel(found: Pnl) -> None:
-    """From carry to the total."""
+    """Draw the terms from carry to the total."""
     steps = [(title, format.money(x, signed=True), x) for title, x in found.steps()]
     with st.container(key="panel-waterfall", border=True, height=TOP_PX, gap="small"):
         heading("P&L by term", "USD; terms that are 0 are left out")
@@ -168,7 +168,7 @@ def trades_panel(found: Pnl) -> None:
 
 
 def notes(found: Pnl, markets: Sequence[Market], now_s: float) -> str:
-    """Of which frames the numbers are, how old they are, and what is missing, as HTML."""
+    """Return HTML with the frames of the numbers, their age, and what is missing."""
     newest = {market.currency: market.rollup.frame for market in markets}
     frames = [_frames(explain, found, newest) for explain in found.explains]
     ages = {

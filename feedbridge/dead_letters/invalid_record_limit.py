@@ -46,7 +46,7 @@ class InvalidRecordLimit:
 
 
 class NoLimit(InvalidRecordLimit):
-    """No limit, for an operator who has looked at the feed and wants all of it read."""
+    """Return no limit, for an operator who has checked the feed and wants all of it read."""
 
     def exceeded(self) -> str:
         """Never."""

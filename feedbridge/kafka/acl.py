@@ -59,7 +59,7 @@ class Right(NamedTuple):
 
 
 def rights_of(role: str, account: str, group: str = GROUP) -> list[Right]:
-    """All that an account of this role needs.
+    """Return the rights that an account of this role needs.
 
     Args:
         role: A key of TOPIC_RIGHTS.

@@ -42,7 +42,7 @@ class TemporaryLimitAdmin(OwnDesks, HistoryPages, ListAdmin):
     actions = ("approve",)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Who adds a row is its author."""
+        """Set the user who adds a row as its author."""
         if not change:
             obj.requested_by = request.user
         super().save_model(request, obj, form, change)

@@ -321,7 +321,7 @@ class WhatIfSetSerializer(RowSerializer):
         read_only_fields = ("created", "updated", "status", "booked")
 
     def validate_entries(self, given: list[Any]) -> list[Values]:
-        """As a set keeps them: each with the identifier of its trade."""
+        """Return entries as a set stores them, each with the identifier of its trade."""
         found: list[Values] = []
         for number, entry in enumerate(given, 1):
             try:

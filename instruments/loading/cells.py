@@ -31,7 +31,7 @@ YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 def is_empty(cell: object) -> bool:
-    """Nothing was given: not the same as 0."""
+    """Return whether a cell is empty; 0 is not."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 

@@ -15,7 +15,7 @@ from instruments.models import Bond, Book
 CODES_COMPARED = 2_000
 CODES_SHOWN = 8
 CODES_SUGGESTED = 50
-"""So many unknown codes of a batch get a suggestion: each is compared with all that there are."""
+"""Unknown codes of a batch that get a suggestion: each is compared with all known ones."""
 
 
 class References:

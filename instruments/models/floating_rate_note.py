@@ -15,7 +15,7 @@ NONE = "empty: none"
 
 
 class FloatingRateNote(SecurityTrade):
-    """So much face of a floating-rate note in a book, with the terms of the note."""
+    """A face amount of a floating-rate note in a book, with the terms of the note."""
 
     product = "floating_rate_note"
     end_date = "maturity_date"

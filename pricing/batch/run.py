@@ -212,7 +212,7 @@ def _unmatured(
 
 
 def _theta_or_nothing(block: FlowBlock, npv: FloatArray, market: _Market) -> FloatArray:
-    """The same quotes may admit no curve on the next day; the other measures stand."""
+    """Compute theta; NaN where the quotes admit no curve on the next day."""
     try:
         return theta(block, npv, market.curves, market.solved, market.fixings)
     except PricingError:
@@ -268,7 +268,7 @@ def _with_spread_moved(terms: Terms, shift_bp: float) -> Terms:
 
 
 def _par_rates_by_quantlib(trades: Sequence[Terms], risks: Sequence[TradeRisk]) -> list[float]:
-    """Of QuantLib's values and annuities; contract terms are read off the flows."""
+    """Return par rates from QuantLib's values and annuities, and contract terms from the flows."""
     value = np.array([risk.npv for risk in risks])
     floating = np.array([risk.leg_npv[1] for risk in risks])
     annuity = np.array([risk.pv01 / ONE_BP for risk in risks])

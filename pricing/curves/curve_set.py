@@ -56,10 +56,10 @@ CLOSE = 1e-8
 """A Newton step shorter than this has squared its error below rounding."""
 
 LONGEST_STEP = 10.0
-"""Of a log discount factor. A curve that is 10 away from its start is no curve of rates."""
+"""Longest step of a log discount factor: a curve this far from its start is no curve of rates."""
 
 WILD = 0.5
-"""Of a forward rate. QuantLib looks no further than 1, so it says whether this is a curve."""
+"""Largest forward rate of a curve that is accepted; QuantLib searches up to 1 and decides."""
 
 LEAST_START = -0.9
 """The start of a quote below it; what becomes of such quotes is not the start's business."""
@@ -371,7 +371,7 @@ class CurveSet:
         return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years)
 
     def _start_of(self, nodes: CurveNodes, quotes: FloatArray) -> FloatArray:
-        """The same of one curve; between the days on which quotes end, linear in the rate."""
+        """Return the first nodes of one curve, linear in the rate between maturities of quotes."""
         mine = np.array([key.curve == nodes.name for key in self.keys])
         rates = np.log1p(np.maximum(quotes[mine], LEAST_START))
         x = np.zeros(len(nodes))

@@ -99,7 +99,7 @@ def compounded_convexity(volatility: float, start: float, end: float) -> float:
 
 
 def term_convexity(volatility: float, start: float, end: float) -> float:
-    """The same of a future on a term rate, fixed at the start of its period.
+    """Return the helper of a future on a term rate, which fixes at the start of its period.
 
     Source: G. Kirikos and D. Novak, 'Convexity conundrums', Risk (March 1997), without mean
     reversion: ``s^2 t d (t + 2 d) / 2``.

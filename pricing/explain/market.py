@@ -278,7 +278,7 @@ class Move:
 
     @cached_property
     def back(self) -> FloatArray:
-        """The same at the quotes of the start minus the move."""
+        """Return the values at the quotes of the start minus the move."""
         return self._solve(-self.shift)
 
     def _solve(self, shift: FloatArray) -> FloatArray:

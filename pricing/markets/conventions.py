@@ -150,6 +150,6 @@ def digest(currency: str) -> str:
 
 
 def digest_of(markets: loader.Markets, currency: str) -> str:
-    """The same of any markets."""
+    """Return the digest of a currency in any markets."""
     lines = [f"{type(row).__name__};{canonical(row)}" for row in markets.rows_of(currency)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]

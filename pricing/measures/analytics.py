@@ -63,7 +63,7 @@ def make_analytics(priced: PricedBlock) -> dict[str, FloatArray]:
 
 
 def _theta(priced: PricedBlock) -> dict[str, FloatArray]:
-    """The same quotes may admit no curve on the next day; the other measures stand."""
+    """Compute theta; NaN where the quotes admit no curve on the next day."""
     block, npv, solved = priced.block, priced.npv, priced.solved
     try:
         later = priced.next_day()

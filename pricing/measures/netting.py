@@ -245,7 +245,7 @@ def _some_floating(flows: Flows, wanted: BoolArray | IntArray) -> Flows:
 
 
 def delivery_rows(dated: DatedBlock) -> tuple[FlowRows, FlowRows]:
-    """The same of bonds that may be delivered, by alternative and of all trades."""
+    """Return the rows of deliverable bonds, by alternative and for all trades."""
     key, found = point_key(dated.point_curve, dated.point_day), dated.deliveries
     flows = _some_floating(dated.flows, found.flow)
     pay, start, end = (

@@ -373,19 +373,19 @@ MEASURES = _names(row for row in NUMBERS if row.made == "frame")
 """One number a trade, with every frame."""
 
 SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
-"""Those of ``MEASURES`` that have sums."""
+"""Measures of ``MEASURES`` that have sums."""
 
 ANALYTICS = _names(row for row in NUMBERS if row.made == "later")
 """One number a trade, at a lower cadence."""
 
 LIVE = (*MEASURES, *ANALYTICS)
-"""All that answers about published frames have of a trade."""
+"""All measures of a trade in answers about published frames."""
 
 LIVE_SUMMED = _names(row for row in NUMBERS if row.made in ("frame", "later") and row.additive)
-"""Those of ``LIVE`` that have sums by book and product, with every frame."""
+"""Measures of ``LIVE`` with sums by book and product in every frame."""
 
 REQUIRED = _names(row for row in TABLE if row.required)
-"""Those without which a trade has failed."""
+"""Measures without which a trade counts as failed."""
 
 
 def with_new_names(record: dict[str, T]) -> dict[str, T]:

@@ -30,7 +30,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 
 def curves_of_next_day(curves: CurveSet) -> CurveSet:
-    """The same curves one calendar day later. No fixing of that day is known.
+    """Return the same curves one calendar day later. No fixing of that day is known.
 
     Those before it count in instruments whose period has begun.
 

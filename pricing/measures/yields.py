@@ -54,7 +54,7 @@ class YieldFlows:
         return float(self.amounts @ self._discounts(ytm)[0]) - self.more_accrued
 
     def per_100(self, factor: float) -> YieldFlows:
-        """The same flows of another face."""
+        """Return the same flows for another face amount."""
         more = self.more_accrued * factor
         return replace(self, amounts=self.amounts * factor, more_accrued=more)
 

@@ -54,7 +54,7 @@ class NotionalStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RateStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From this date on (an accrual start) the fixed rate is this."""
+    """The fixed rate that applies from this date on, which is the start of an accrual period."""
 
     date: dt.date
     rate: Rate
@@ -273,7 +273,7 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def own_float_frequency(self) -> str | int:
-        """As stated; else an IBOR index brings its period, an overnight one keeps the row's."""
+        """Return the stated frequency; otherwise an IBOR index's own, or the row's if overnight."""
         row = conventions.SWAPS[self.convention]
         if self.float_frequency is not None:
             return self.float_frequency

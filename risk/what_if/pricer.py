@@ -269,7 +269,7 @@ def _number_of(
 
 
 def _theta(block: FlowBlock, risk: BlockRisk, market: _Market) -> FloatArray:
-    """The same quotes may admit no curve on the next day; the other measures stand."""
+    """Compute theta; NaN where the quotes admit no curve on the next day."""
     try:
         return theta(
             block, risk.npv, market.curves, market.solved, market.fixings, market.next_day()

@@ -144,7 +144,7 @@ class System:
         self.start("web", *command, "--port", self.environment["WEB_PORT"])
 
     def wait(self) -> None:
-        """Until ticks that are sent will be priced."""
+        """Wait until ticks will be priced."""
         stop = threading.Event()
         timer = threading.Timer(READY_S, stop.set)
         timer.start()

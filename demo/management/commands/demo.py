@@ -174,7 +174,7 @@ def _environment() -> dict[str, str]:
 
 
 def _databases(password: str) -> dict[str, str]:
-    """Whose account of the database each process has.
+    """Name the database account of each process.
 
     The owner's has served for the tables; with a password of `risk_app` that is everybody's, and
     on a server of the user's own the account is the one that its URL names.

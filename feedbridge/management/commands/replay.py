@@ -186,7 +186,7 @@ def _release_others(
 
 
 def _release(client: Any, plan: ticks.ReplayPlan) -> None:
-    """Nothing more will come from this replay: another source may publish."""
+    """Release the source at the end of the replay, so that another one may publish."""
     with contextlib.suppress(RedisError):
         write_reset(client, plan.source)
 

@@ -117,7 +117,7 @@ PLACE = "deliverables[0]."
 
 
 def _of_the_bond(error: BadInput) -> BadInput:
-    """The same sentence on the field of the row that the user can change."""
+    """Return the error on the field of the row that the user can change."""
     field = error.field.removeprefix(PLACE)
     if field in OWN:
         return BadInput(field, error.value, error.allowed)

@@ -120,7 +120,7 @@ class InterestRateFuture(Trade):
 
     @property
     def settlement_date(self) -> dt.date | None:
-        """Of final settlement: from that day on the position is worth nothing."""
+        """The day of final settlement, from which the position has no value."""
         made = _read(self.contract)
         return contract_dates(made).settlement if made else None
 

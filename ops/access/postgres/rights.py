@@ -23,7 +23,7 @@ class Rights:
     readonly: tuple[str, ...] = ()
 
     def of(self, role: str) -> tuple[str, ...]:
-        """Those of one role; everybody else has none."""
+        """Return the rights of one role; other roles have none."""
         return {APP: self.app, READONLY: self.readonly}.get(role, ())
 
 

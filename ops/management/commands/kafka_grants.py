@@ -103,7 +103,7 @@ class Command(BaseCommand):
 
 
 def _found(servers: str, access: Options, rights: list[Right]) -> set[ACL]:
-    """All that has been granted by name to the accounts of these rights."""
+    """Return all rights granted by name to the accounts of these rights."""
     admin = connect_admin(servers, access)
     try:
         names = {right.account for right in rights}

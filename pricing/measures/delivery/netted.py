@@ -19,7 +19,7 @@ from pricing.measures.netted_terms import NettedTerms, merge_terms
 from pricing.netting_kernel import Added
 
 DIGITS = 12
-"""Of money in the name of a contract, after the largest amount is made 1."""
+"""Digits of amounts in the name of a contract, relative to the largest."""
 
 
 class NettedDeliveries(NamedTuple):

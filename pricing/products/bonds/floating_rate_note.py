@@ -133,7 +133,7 @@ class FloatingRateNoteTerms(Security, frozen=True, kw_only=True, forbid_unknown_
 
     @property
     def own_frequency(self) -> str:
-        """As stated; else that of the index, or quarterly on an overnight index."""
+        """Return the stated frequency; otherwise the index's own, quarterly if overnight."""
         if self.payment_frequency is not None:
             return vocabulary.frequency(str(self.payment_frequency))
         index = conventions.INDICES[self.floating_index]
