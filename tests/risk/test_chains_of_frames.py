@@ -57,6 +57,7 @@ def test_shared_netted_flows_have_their_chains(made):
     fixings = NextDayFixings.of(made.fixings, made.today, forecast.indices)
     dated, names = made.blocks[0], made.curves.names
     pair = NettedPair(net(dated, names), net_next_day(dated, fixings, names))
+    assert not len(pair.today.growth_key)  # a link is no flow of its own
     again = unpack_netted(pack_netted(pair))
     for ours, theirs in ((pair.today, again.today), (pair.next_day, again.next_day)):
         assert len(ours.chains.group)
