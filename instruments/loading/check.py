@@ -119,8 +119,8 @@ class Checker:
 
     def _refuse_repeated(self, result: RowResult, key: Key) -> None:
         first = self._first[key]
-        where = "further down again" if first == result.row else f"in row {first} already"
-        result.refuse(self.kind.key[0], f"{result.id!r} stands {where}")
+        where = "given again further down" if first == result.row else f"already in row {first}"
+        result.refuse(self.kind.key[0], f"{result.id!r} is {where}")
 
     def _parsed(
         self, values: Mapping[str, object], result: RowResult, references: References

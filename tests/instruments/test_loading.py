@@ -117,7 +117,7 @@ def test_a_partial_load_writes_the_good_rows(book: Book) -> None:
 def test_an_identifier_that_stands_twice_is_refused_in_both_rows(book: Book) -> None:
     result = load(SWAPS, rows({}, {"fixed_rate": "0.04"}), partial=True)
     assert result.sentences() == [
-        "row 1: column trade_id: 'S1' stands further down again",
+        "row 1: column trade_id: 'S1' is given again further down",
         "row 2: column trade_id: 'S1' is already in row 1",
     ]
 
