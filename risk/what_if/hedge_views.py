@@ -71,6 +71,10 @@ class HedgeView(RiskView):
     )
     def post(self, request: Request) -> Response:
         """The least notional, the least cost or the fewest trades; stores nothing."""
+        with previewer.slot_of(request.user.pk):
+            return Response(self._hedge(request))
+
+    def _hedge(self, request: Request) -> Json:
         body = _Body(request.data)
         (rollup,) = source.rollups((body.choice("currency", CURRENCIES),))
         exposure = _exposure(rollup, body, self.desks(request))
@@ -101,12 +105,11 @@ class HedgeView(RiskView):
             objective=body.choice("objective", OBJECTIVES, "notional"),
             time_limit_s=body.number("time_limit_s", 1.0, 0.01, MAX_TIME_S),
         )
-        with previewer.slot_of(request.user.pk):
-            found = previewer.ask(HEDGE_TASK, question)
+        found = previewer.ask(HEDGE_TASK, question)
         if "failure" in found:
             raise CannotBePriced(found["failure"]["message"], code=found["failure"]["code"])
         answer = msgspec.convert(found, HedgeAnswer)
-        return Response(_shown(rollup, question, answer, entries))
+        return _shown(rollup, question, answer, entries)
 
 
 class _Body:

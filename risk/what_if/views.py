@@ -167,9 +167,11 @@ class WhatIfView(RiskView):
     def post(self, request: Request) -> Response:
         """Measures of each entry; sums and ladders before and after; stores nothing."""
         parameters.known_only(request, *GROUPING_NAMES, "kind")
-        rollups = source.rollups()
-        entries = _entries(request, dates_of(rollups))
-        return Response(preview(request, self.desks(request), rollups, entries))
+        with previewer.slot_of(request.user.pk):
+            rollups = source.rollups()
+            entries = _entries(request, dates_of(rollups))
+            answer = preview(request, self.desks(request), rollups, entries)
+        return Response(answer)
 
 
 class SetPreviewView(RiskView):
@@ -187,7 +189,8 @@ class SetPreviewView(RiskView):
         found = _set(request, code)
         rollups = source.rollups()
         entries = [what_if.read_entry(entry, {}) for entry in found.entries]
-        answer = preview(request, self.desks(request), rollups, entries)
+        with previewer.slot_of(request.user.pk):
+            answer = preview(request, self.desks(request), rollups, entries)
         user = cast(Any, request.user)
         may_store = user.has_perm("instruments.change_whatifset") and access.may_write(user, found)
         if may_store and found.status == SetStatus.DRAFT:
@@ -347,7 +350,9 @@ def preview(
     rollups: Sequence[Rollup],
     entries: Sequence[Entry],
 ) -> Json:
-    """Price entries on the published frames.
+    """Price entries on the published frames; the caller holds a slot of the previewer.
+
+    Checking entries costs this process more than a refusal, so it too is work of the slot.
 
     Raises:
         ValidationError: An entry is wrong.
@@ -359,11 +364,10 @@ def preview(
     run = scenarios.current() if parameters.flag(request, "var") else None
     checked = checked_entries(entries, request.user)
     places = _places(rollups, [each.entry.trade_id for each in checked if each.version])
-    with previewer.slot_of(request.user.pk):
-        question = _question(rollups, checked, places)
-        if run is not None:
-            question = msgspec.structs.replace(question, scenarios=_scenarios(run, question))
-        priced = ask(question)
+    question = _question(rollups, checked, places)
+    if run is not None:
+        question = msgspec.structs.replace(question, scenarios=_scenarios(run, question))
+    priced = ask(question)
     new = {one.trade_id: one for market in priced for one in market.new}
     old = {one.trade_id: one for market in priced for one in market.old}
     by_currency = {rollup.currency: rollup for rollup in rollups}
