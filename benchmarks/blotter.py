@@ -74,7 +74,7 @@ def refresh(stack: Stack, order: np.ndarray) -> object:
 
 
 def median_ms(step: Callable[[], object]) -> float:
-    """Return the milliseconds of several runs."""
+    """Return the median of several runs, in milliseconds."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()

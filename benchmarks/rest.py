@@ -88,7 +88,7 @@ def servers() -> Iterator[None]:
 
 
 def bare_select() -> None:
-    """Measure the database's share of a page."""
+    """Select the rows of a page from the database alone."""
     from django.db import connection  # as above
 
     with connection.cursor() as cursor:

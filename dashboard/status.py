@@ -24,7 +24,7 @@ class Status:
 
     @property
     def old(self) -> bool:
-        """Return the state of numbers that are not current."""
+        """Whether the numbers are not current."""
         return self.word in ("STALE", "DOWN")
 
 

@@ -87,7 +87,7 @@ class Web:
     def send(
         self, method: str, key: str, path: str, body: object, timeout_s: float
     ) -> tuple[int, bytes] | None:
-        """Send a POST or PATCH with a JSON body; otherwise as the method above.
+        """Send a POST or PATCH with a JSON body; return status and body as ``get`` does.
 
         Django wants the same secret in a cookie and in a header, which no other site can send with
         a browser's cookie. Here no browser sends anything: each call makes a secret of its own.

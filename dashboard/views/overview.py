@@ -115,17 +115,18 @@ def tail_cards(
     ):
         row = next((r for r in total["levels"] if r["level"] == level), None) if total else None
         limit = limits.of_measure(_limits(board, choice), of_limit, level, choice.desk)
-        use = f"{limits.used(limit)} of limit" if _percent(limit) is not None and limit else ""
+        percent = _percent(limit)
+        use = "" if limit is None or percent is None else f"{limits.used(limit)} of limit"
         note = ", ".join(part for part in (use, f"{age} old" if age else "") if part)
         hint = "Full revaluation on the historical days, in USD. The page Scenarios shows the tail."
         value = format.money(row[name]) if row else format.NOTHING
-        used = _percent(limit) if row else None
+        used = percent if row else None
         found.append(theme.Card(title, value, note or "no scenarios yet", hint, use=used))
     return found[0], found[1]
 
 
 def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> theme.Card:
-    """Show the value and its change since the opening."""
+    """NPV, and its change since the opening."""
     moved = change.usd is not None
     return theme.Card(
         "NPV",
@@ -283,7 +284,7 @@ def breakdown_panel(markets: Sequence[Market], choice: Choice) -> None:
             theme=None,
             height=CHART_PX + 56,
             key="breakdown",
-            alt="DV01 in US dollars per basis point by group, bonds and swaps",
+            alt="DV01 in US dollars per basis point by group and product",
         )
 
 

@@ -85,10 +85,7 @@ def delta_panel(found: Pnl) -> None:
     kind = "currency" if set(rows) <= set(CURRENCIES) else "curve"
     with st.container(key="panel-delta", border=True, height=TOP_PX, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            heading(
-                "Delta",
-                f"USD by tenor and {kind}",
-            )
+            heading("Delta", f"USD by tenor and {kind}")
             with st.popover("Quotes", key="switch-quotes"):
                 columns = ["Curve", "Tenor", "Move bp", "Delta USD"]
                 st.dataframe(

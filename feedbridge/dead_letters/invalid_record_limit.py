@@ -46,7 +46,7 @@ class InvalidRecordLimit:
 
 
 class NoLimit(InvalidRecordLimit):
-    """Return no limit, for an operator who has checked the feed and wants all of it read."""
+    """No limit, for an operator who has checked the feed and wants all of it read."""
 
     def exceeded(self) -> str:
         """Never."""

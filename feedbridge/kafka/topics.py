@@ -85,7 +85,7 @@ def ensure_topics(
 def demand_rights(
     bootstrap_servers: str, rights: Mapping[str, str], *, options: Options | None = None
 ) -> None:
-    """Refuse missing rights at the start; otherwise a consumer would wait for a topic forever.
+    """Refuse missing rights at the start; a consumer without them would wait forever.
 
     Args:
         bootstrap_servers: ``host:port``, several by comma.

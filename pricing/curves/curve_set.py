@@ -65,8 +65,9 @@ LEAST_START = -0.9
 """The start of a quote below it; what becomes of such quotes is not the start's business."""
 
 WORST_CONDITION = 1e4
-"""Of the slopes of model rates to zero rates: about 3 where each basis has a quoted level on one
-side, above 20,000 where two curves are quoted against each other alone."""
+"""Largest condition number of the slopes of model rates to zero rates: about 3 where each basis
+has a quoted level on one side, above 20,000 where two curves are quoted against each other alone.
+"""
 
 CHORD_STEPS = 3
 """From a start that is off by 1e-8 each takes off three digits, with slopes from 1 bp away."""
@@ -371,7 +372,7 @@ class CurveSet:
         return np.asarray(-np.log1p(np.maximum(quotes, LEAST_START)) * self.grid.node_years)
 
     def _start_of(self, nodes: CurveNodes, quotes: FloatArray) -> FloatArray:
-        """Return the first nodes of one curve, linear in the rate between maturities of quotes."""
+        """Start values of one curve's nodes; between maturities of quotes, linear in the rate."""
         mine = np.array([key.curve == nodes.name for key in self.keys])
         rates = np.log1p(np.maximum(quotes[mine], LEAST_START))
         x = np.zeros(len(nodes))

@@ -99,7 +99,7 @@ def compounded_convexity(volatility: float, start: float, end: float) -> float:
 
 
 def term_convexity(volatility: float, start: float, end: float) -> float:
-    """Return the helper of a future on a term rate, which fixes at the start of its period.
+    """Log of the growth that a future on a term rate, fixed at its period's start, adds.
 
     Source: G. Kirikos and D. Novak, 'Convexity conundrums', Risk (March 1997), without mean
     reversion: ``s^2 t d (t + 2 d) / 2``.

@@ -53,7 +53,9 @@ def npv(priced: PricedFlows) -> FloatArray:
 
 def dv01_par(priced: PricedFlows) -> FloatArray:
     """The sum of the par ladder over the outright quotes."""
-    return np.asarray(priced.ladder_par[:, priced.outright].sum(axis=1))
+    whole = priced.outright.all()  # then no copy of the ladder is made
+    ladder = priced.ladder_par if whole else priced.ladder_par[:, priced.outright]
+    return np.asarray(ladder.sum(axis=1))
 
 
 def dv01_zero(priced: PricedFlows) -> FloatArray:

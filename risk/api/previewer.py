@@ -35,8 +35,12 @@ slots = Slots(
 )
 """Of previews and of trades that are priced on demand."""
 
+NOT_YOUR_TURN = (
+    f"Your earlier question has not been answered within {ANSWER_S:.0f} s: wait for its answer,"
+    " then send this one again"
+)
 turns = Turns()
-"""A user who asks much waits for himself: one question of each is with the previewer at a time."""
+"""One question of each user is with the previewer at a time: others wait for one at most."""
 
 
 class PreviewerBusy(APIException):
@@ -57,14 +61,14 @@ def slot_of(user: object) -> Iterator[None]:
 
     Raises:
         TooMany: The user or this web process has as many open as allowed.
-        PreviewerBusy: The earlier one was not answered in time.
+        PreviewerBusy: The earlier one was not answered in time; the sentence says so.
     """
     slot = slots.take(user, settings.PREVIEWS_PER_USER, settings.PREVIEWS_PER_PROCESS)
     try:
         with turns.of(user, ANSWER_S):
             yield
     except NoTurn:
-        raise PreviewerBusy from None
+        raise PreviewerBusy(NOT_YOUR_TURN) from None
     finally:
         slots.release(slot)
 

@@ -23,6 +23,7 @@ from risk.api import parameters, previewer, trades
 from risk.api.answers.tables import OF_TRADE
 from risk.api.schemas import Answer, Failure
 from risk.api.views import TablesView
+from risk.queries import trade_detail
 from risk.queries.trade_detail import FrameMoved
 from risk.scenarios.views import APPROXIMATIONS, MONEY, ScenarioRow
 from risk.store import previews
@@ -112,7 +113,7 @@ def _of_trade(trade_id: str, desks: Collection[str] | None) -> Json | None:
     }
     reason = trades.without_number(*found)
     if place is None or reason is not None:
-        code, message = reason or (record["status"], "it is not in the compiled book")
+        code, message = reason or trade_detail.LATE
         return {**answer, "failure": {"code": code, "message": message}}
     asked = previewer.ask(previews.STRESS_TASK, trades.trade_question(view, place))
     failure = asked.get("failure")
