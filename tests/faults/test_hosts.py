@@ -23,7 +23,6 @@ from tests.hosts.network import DATA, WEB, WORKERS, Host
 from tests.hosts.plant import HostsPlant, is_data_host
 from tests.servers import BASE
 
-GENEROUS = 4
 STREAM_S = 15.0
 SEED = int(os.environ.get("SEED", "1"))
 HOSTS = not_run.Need("four hosts of network namespaces", "sudo make hosts")
@@ -126,7 +125,6 @@ def test_a_host_of_workers_leaves_and_joins_while_ticks_flow(trial: Trial, hosts
         hosts.wait_ready()
         trial.recover(time.time_ns())
     trial.check()
-    assert max(trial.row.recovery_ms) < GENEROUS * 2000
 
 
 @pytest.mark.fault("F34", budget_ms=3000)
@@ -175,7 +173,6 @@ def test_a_link_goes_down_and_comes_back(
         until(lambda: hosts.supervise() or speaking(hosts), 90, "all workers speak again")
         trial.recovered(time.time_ns())
     trial.check()
-    assert trial.row.recovery_ms[0] < GENEROUS * 8000
 
 
 def speaking(hosts: HostsPlant) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 
@@ -12,10 +11,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
 from feedbridge.replay.history.daily import SAMPLE_CURRENCIES as CURRENCIES
 from tests.faults.plant import until
-from tests.faults.trial import Trial
+from tests.faults.trial import MEASURES, Trial
 from tests.faults.watch import Seen
-
-GENEROUS = 10.0
 
 
 @pytest.mark.fault("F15", budget_ms=1000)
@@ -36,12 +33,11 @@ def test_a_broker_out_of_reach_is_waited_for_in_silence(trial: Trial):
         said = trial.system.log.read_bytes()[log:]
         assert trial.system.runs("bridge")
         proxy.mend()
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
     trial.row.notes.append(f"lines in the log meanwhile: {said.count(b'kafka')}")
     trial.check()
     plant.replace("bridge", plant.heal)
     assert said.count(b"Traceback") < 10, "kafka-python tells of the cut itself, once a socket"
-    assert taken < GENEROUS * 1000
 
 
 @pytest.mark.fault("F16", budget_ms=5000)
@@ -54,9 +50,8 @@ def test_a_broker_that_is_killed_comes_back_with_every_tick(trial: Trial):
     with trial.stream():
         trial.servers.kill("kafka")
         trial.servers.revive("kafka")
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
     trial.check()
-    assert taken < GENEROUS * 5000
 
 
 @pytest.mark.fault("F17")
@@ -90,8 +85,7 @@ def test_records_that_kafka_has_deleted_unread_are_counted_and_said(trial: Trial
 @pytest.mark.fault("F18")
 def test_rubbish_among_the_ticks_is_buried_and_its_neighbours_are_priced(trial: Trial):
     """One record in twenty is rubbish."""
-    # Of few frames a p99 is noise: long enough in `make faults`, short in `make test`.
-    seconds = 40.0 if os.environ.get("FAULTS") else 8.0
+    seconds = 40.0 if MEASURES else 8.0
     with trial.stream():
         before = trial.plant.pulse()
         assert before is not None
@@ -114,8 +108,7 @@ def test_rubbish_among_the_ticks_is_buried_and_its_neighbours_are_priced(trial: 
     )
     trial.check()
     assert trial.truth.states["dead_lettered"] > 0
-    assert fuzzed / clean < 5.0
-    assert busy < 0.5
+    assert not MEASURES or (fuzzed / clean < 5.0 and busy < 0.5)
 
 
 def p99_ms(frames: list[Seen]) -> float:
@@ -179,4 +172,3 @@ def test_a_flood_of_ticks_is_conflated_in_constant_memory_and_its_last_word_is_p
     trial.check()
     trial.exact_counts(before)
     assert kib[3] - kib[1] < 60_000
-    assert drained < GENEROUS * 2000

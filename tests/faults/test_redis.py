@@ -11,8 +11,6 @@ from dashboard.data import Reader
 from tests.faults.plant import WORKERS, until
 from tests.faults.trial import Trial
 
-GENEROUS = 10.0
-
 
 def pids(trial: Trial) -> dict[str, int]:
     """Process ids of the workers that run."""
@@ -36,8 +34,7 @@ def test_redis_killed_while_nothing_happens_is_not_noticed_afterwards(trial: Tri
     for _ in range(5):
         moment = restart_redis(trial)
         trial.feed.send_all()
-        taken = trial.recover(moment)
-        assert taken < GENEROUS * 3000
+        trial.recover(moment)
     trial.check()
     assert pids(trial) == before
 
@@ -52,8 +49,7 @@ def test_redis_killed_while_a_task_runs_does_not_take_the_worker_with_it(trial: 
             trial.plant.await_running("pricing-a", 30)
             moment = restart_redis(trial, away_s)
             trial.plant.order()
-            taken = trial.recover(moment)
-            assert taken < GENEROUS * 3000
+            trial.recover(moment)
             assert pids(trial) == before
     trial.check()
 
@@ -67,15 +63,14 @@ def test_a_minute_without_redis_costs_no_tick_and_no_memory(trial: Trial):
         assert not reader.snapshot().down
         kib = trial.plant.memory_kib("bridge")
         trial.servers.kill("redis")
-        until(lambda: reader.snapshot().down, 2.0 * GENEROUS, "the screen says that Redis is away")
+        until(lambda: reader.snapshot().down, 20, "the screen says that Redis is away")
         time.sleep(60.0)
         grown = trial.plant.memory_kib("bridge") - kib
         trial.servers.revive("redis")
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
     trial.row.notes.append(f"the bridge grew by {grown} KiB")
     trial.check()
     assert grown < 50_000
-    assert taken < 2 * 30_000
 
 
 @pytest.mark.fault("F9", budget_ms=10_000)
@@ -84,10 +79,9 @@ def test_a_redis_that_lost_everything_gets_books_and_higher_frames_again(trial: 
     with trial.stream():
         moment = time.time_ns()
         trial.plant.client.flushall()
-        taken = trial.recover(moment)
+        trial.recover(moment)
         trial.sample()
     trial.check()
-    assert taken < GENEROUS * 10_000
 
 
 @pytest.mark.fault("F9", budget_ms=10_000)
@@ -104,11 +98,10 @@ def test_a_redis_that_lost_its_last_seconds_shows_no_frame_twice_with_other_numb
         shutil.rmtree(data)
         copy.rename(data)
         trial.servers.revive("redis")
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
         trial.sample()
     trial.row.notes.append(f"old frames shown again, unchanged: {trial.watch.restored}")
     trial.check()
-    assert taken < GENEROUS * 10_000
 
 
 @pytest.mark.fault("F10", budget_ms=5000)
@@ -127,11 +120,10 @@ def test_a_half_open_connection_to_redis_is_left_for_a_new_one(trial: Trial, who
     with trial.stream():
         moment = time.time_ns()
         proxy.go_half_open()
-        taken = trial.recover(moment)
+        trial.recover(moment)
     trial.row.done += f" ({who})"
     trial.check()
     plant.replace("pricing-a" if who == "worker" else "bridge", plant.heal)
-    assert taken < GENEROUS * 5000
 
 
 @pytest.mark.fault("F11")
@@ -175,8 +167,7 @@ def test_a_full_redis_stops_frames_loudly_and_ends_nobody(trial: Trial):
         died = [name for name in before if not trial.system.runs(name)]
         trial.row.notes.append(f"workers that ended: {', '.join(died) or 'none'}")
         trial.plant.heal()
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
     trial.check()
     assert b"maxmemory" in said
-    assert taken < GENEROUS * 5000
     assert not died

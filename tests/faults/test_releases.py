@@ -20,7 +20,6 @@ from tests.faults.plant import DETAIL, QUEUES, WORKERS, Plant, until
 from tests.faults.trial import Trial
 
 pytestmark = [pytest.mark.servers]
-GENEROUS = 4
 NEXT = "tests.faults.newer"
 LAST_RELEASE = not_run.Need(
     "the name of the release before", "OLD_RELEASE=v0.1.0 make faults FAULT=F29"

@@ -16,7 +16,6 @@ from tests.faults.servers import StandbyServers
 from tests.faults.trial import Trial
 from tests.servers import BASE
 
-GENEROUS = 4
 SEED = int(os.environ.get("SEED", "1"))
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'risk_app'"
 
@@ -91,7 +90,6 @@ def test_connections_to_the_database_that_are_ended_are_made_again(trial: Trial,
     trial.row.notes.append(f"{len(edits.times_ns)} edits acknowledged, {edits.refused} refused")
     trial.check()
     assert edits.missing() == []
-    assert max(trial.row.recovery_ms) < GENEROUS * 2000
 
 
 @pytest.mark.fault("F33", budget_ms=5000)
@@ -115,4 +113,3 @@ def test_a_standby_is_promoted_and_has_every_edit_that_was_acknowledged(trial: T
     trial.row.notes.append(f"{len(edits.times_ns)} edits acknowledged, {edits.refused} refused")
     trial.check()
     assert edits.missing() == []
-    assert trial.row.recovery_ms[0] < GENEROUS * 5000

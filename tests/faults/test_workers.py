@@ -17,9 +17,6 @@ from kombu import Exchange, Queue
 from tests.faults.plant import QUEUES, WORKERS, until
 from tests.faults.trial import Trial
 
-GENEROUS = 10.0
-"""Times the budget: above it a test fails. A busy machine is slower than the table."""
-
 
 @pytest.mark.fault("F1", budget_ms=400)
 def test_a_pool_process_killed_in_its_task_costs_no_frame(trial: Trial):
@@ -30,11 +27,10 @@ def test_a_pool_process_killed_in_its_task_costs_no_frame(trial: Trial):
         moment = time.time_ns()
         os.kill(pid, signal.SIGKILL)
         trial.plant.order()
-        taken = trial.recover(moment)
+        trial.recover(moment)
         time.sleep(0.5)
     trial.check()
     assert trial.system.runs("pricing-a"), "only its child was killed"
-    assert taken < GENEROUS * 400
 
 
 @pytest.mark.fault("F2", budget_ms=500)
@@ -50,8 +46,7 @@ def test_whole_workers_killed_at_random_lose_nothing_while_one_is_left(trial: Tr
             moment = time.time_ns()
             trial.system.kill(victim)
             trial.plant.order()
-            taken = trial.recover(moment)
-            assert taken < GENEROUS * 500
+            trial.recover(moment)
             trial.sample()
             trial.plant.heal()
             trial.plant.wait_ready()
@@ -65,11 +60,10 @@ def test_a_task_that_a_dying_worker_had_popped_is_sent_again(trial: Trial):
     before = trial.rest()
     moment = next(filter(None, (lose_a_task(trial) for _ in range(20))))
     trial.feed.send_all()
-    taken = trial.recover(moment)
+    trial.recover(moment)
     trial.check()
     after = trial.plant.pulse()
     assert after.resent > before.resent
-    assert taken < GENEROUS * 700
 
 
 def lose_a_task(trial: Trial) -> int | None:
@@ -102,7 +96,6 @@ def test_a_worker_that_hung_puts_its_part_too_late_for_anything(trial: Trial):
         trial.sample()  # frames that were published while late parts came
         trial.invariants.expect("I5", not trial.invariants.broken, "a late part changed a frame")
     trial.check()
-    assert max(trial.row.recovery_ms) < GENEROUS * 700
 
 
 def hang(trial: Trial, seconds: float) -> bool:
@@ -163,7 +156,7 @@ def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(tr
         before = trial.plant.pulse()
         trial.system.start_worker("older", "sums", 1, app="tests.faults.older")
         until(lambda: b"unregistered task" in trial.system.log.read_bytes(), 40, "it drops one")
-        taken = trial.recover(time.time_ns())
+        trial.recover(time.time_ns())
         send_odd_tasks(trial.plant.redis_url)
         time.sleep(3.0)
         trial.sample()
@@ -173,7 +166,6 @@ def test_a_worker_of_a_release_without_our_task_drops_it_and_it_is_sent_again(tr
     assert trial.plant.pulse().resent > before.resent
     assert trial.system.runs("pricing-a")
     assert trial.system.runs("pricing-b")
-    assert taken < GENEROUS * 2000
 
 
 def send_odd_tasks(url: str) -> None:
@@ -202,7 +194,7 @@ def test_garbage_in_the_queue_ends_one_worker_and_no_frame(trial: Trial):
     with trial.stream():
         moment = time.time_ns()
         trial.plant.client.lpush("sums", "x")
-        taken = trial.recover(moment)
+        trial.recover(moment)
         until(lambda: dead(trial), 20, "the worker that took it has ended")
         time.sleep(1.0)
         died = dead(trial)
@@ -212,7 +204,6 @@ def test_garbage_in_the_queue_ends_one_worker_and_no_frame(trial: Trial):
         trial.recovered(time.time_ns())
     trial.check()
     assert len(died) == 1
-    assert taken < GENEROUS * 5000
 
 
 @pytest.mark.fault("F26", budget_ms=30_000)

@@ -93,13 +93,20 @@ def click(page: Page, x: float, y: float) -> None:
     page.mouse.click(box["x"] + x, box["y"] + y)
 
 
-def _changed(texts: Locator, before: list[str]) -> list[str]:
-    """The texts once they are others; the same ones when a click has missed all headings."""
+def _headings(page: Page, before: list[str] | None = None) -> list[str]:
+    """All headings of the table, which is drawn anew while numbers move and has none meanwhile.
+
+    After a click, those it has changed; the same ones when it has missed all headings.
+    """
+    texts = page.locator(f"{GRID} >> table thead th")
+    expect(texts.nth(NPV_COLUMN)).to_contain_text("NPV", timeout=PATIENCE_MS)
+    found: list[str] = []
     for _ in range(50):  # a busy machine draws seconds later
         found = texts.all_inner_texts()
-        if found != before and len(found) == len(before):  # the grid may be drawn anew just now
+        if len(found) > NPV_COLUMN and found != before:
             return found
         time.sleep(0.1)
+    assert before is not None, f"no headings for five seconds: {found}"
     return before
 
 
@@ -108,22 +115,21 @@ def sort_by_npv(page: Page) -> None:
 
     The grid is a canvas: where a column is shows only in which heading a click has marked.
     """
-    headings = page.locator(f"{GRID} >> table thead th")
-    expect(headings.nth(NPV_COLUMN)).to_contain_text("NPV")
     x = NPV_X
     for _ in range(MOST_CLICKS):
-        before = headings.all_inner_texts()
+        before = _headings(page)
         click(page, x, HEADER_PX / 2)
-        texts = _changed(headings, before)
+        texts = _headings(page, before)
         if texts[NPV_COLUMN] == "NPV ▲":  # the next click turns it round
             click(page, x, HEADER_PX / 2)
-            expect(headings.nth(NPV_COLUMN)).to_have_text("NPV ▼", timeout=PATIENCE_MS)
+            heading = page.locator(f"{GRID} >> table thead th").nth(NPV_COLUMN)
+            expect(heading).to_have_text("NPV ▼", timeout=PATIENCE_MS)
             return
         if texts[NPV_COLUMN] == "NPV ▼":
             return
         place = next((place for place, text in enumerate(texts) if text[-1:] in "▲▼"), NPV_COLUMN)
         x += STEP_PX * ((place < NPV_COLUMN) - (place > NPV_COLUMN))
-    pytest.fail(f"no click sorted by NPV: {headings.all_inner_texts()}")
+    pytest.fail(f"no click sorted by NPV: {_headings(page)}")
 
 
 def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
