@@ -169,6 +169,18 @@ def _database_hosts(places: str, options: dict[str, str]) -> tuple[list[str], li
     return hosts, ports
 
 
+def _database_pool() -> dict[str, Any] | None:
+    """Connections that requests take turns with: each has a thread of its own, which ends with it.
+
+    The web server asks for them; a command or a worker has one connection, or few. While the
+    database is away a request waits for ``timeout`` seconds. It is tried again after 1, 2 and 4
+    seconds, then with the next request.
+    """
+    size = env_int("DATABASE_POOL_SIZE", 0)
+    waits_s = {"timeout": 2.0, "reconnect_timeout": 4.0}
+    return {"min_size": 0, "max_size": size, **waits_s} if size else None
+
+
 def _database(url: str) -> dict[str, Any]:
     if not url:
         return {"ENGINE": "riskproject.nodatabase"}
@@ -197,11 +209,10 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": ",".join(hosts),
         "PORT": ",".join(ports) if any(ports) else "",
-        # Kept connections do not go with ASGI: threads come and go, connections would stay.
-        "CONN_MAX_AGE": env_int("DATABASE_CONNECTION_MAX_AGE_S", 0),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": env_int("DATABASE_CONNECT_TIMEOUT_S", 5, least=1),
+            "pool": _database_pool(),
             "options": f"-c statement_timeout={env_int('DATABASE_STATEMENT_TIMEOUT_MS', 60_000)}",
             **options,
         },
@@ -546,7 +557,10 @@ API_RATES = {
 }
 STREAMS_PER_USER = env_int("STREAMS_PER_USER", 30, least=1)  # in each web process
 STREAMS_PER_PROCESS = env_int("STREAMS_PER_PROCESS", 200, least=1)
-PREVIEWS_PER_USER = env_int("PREVIEWS_PER_USER", 2, least=1)  # at once, in each web process
+REQUESTS_PER_CALLER = env_int("REQUESTS_PER_CALLER", 4, least=1)  # at work in each web process
+REQUESTS_IN_LINE = env_int("REQUESTS_IN_LINE", 32)  # beside these; more are refused
+# As many as REQUESTS_PER_CALLER: all that a caller may have at work can wait for the previewer.
+PREVIEWS_PER_USER = env_int("PREVIEWS_PER_USER", 4, least=1)
 PREVIEWS_PER_PROCESS = env_int("PREVIEWS_PER_PROCESS", 20, least=1)
 STREAM_CHECK_SECONDS = env_int("STREAM_CHECK_SECONDS", 60, least=1)  # of its permissions
 STREAM_SECONDS = env_int("STREAM_SECONDS", 600)  # then the client reconnects

@@ -38,6 +38,9 @@ CONNECTIONS_PER_ADDRESS = 300
 """Connections per address and process; at most 200 event streams are open. An address in
 FORWARDED_ALLOW_IPS may have any number, as it is the proxy of all callers."""
 
+POOL_SIZE = "20"
+"""Connections to the database, unless DATABASE_POOL_SIZE is set."""
+
 TOO_MANY = (
     f"There are at most {CONNECTIONS_PER_ADDRESS} connections from one address: close some"
 ).encode()
@@ -152,6 +155,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--log-level", default="info")
     options = parser.parse_args(argv)
+    os.environ.setdefault("DATABASE_POOL_SIZE", POOL_SIZE)
     config = uvicorn.Config(
         "riskproject.asgi:application",
         host=options.host,

@@ -6,17 +6,14 @@ The middleware also records when the caller has disconnected.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from riskproject.web.disconnects import watch_caller
+from riskproject.web.refusals import Message, Receive, Send, refuse
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+CLOSE = (b"connection", b"close")
 
 BODY_S, BYTES_A_SECOND = 20.0, 50_000
 """Seconds that a body may take, plus one for each BYTES_A_SECOND received bytes."""
@@ -42,7 +39,7 @@ class BodyLimit:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.limit:
-            await _refuse(send, 413, self._too_long())
+            await refuse(send, 413, self._too_long(), CLOSE)
             return
         gone = watch_caller()
         body = _Body(receive, send, self, gone)
@@ -96,23 +93,6 @@ class _Body:
 
     async def _refusal(self, status: int, detail: str) -> Message:
         if not self._answered:
-            await _refuse(self._send, status, detail)
+            await refuse(self._send, status, detail, CLOSE)
         self._refused = self._complete = True
         return {"type": "http.disconnect"}
-
-
-TITLES = {408: ("Request Timeout", "REQUEST_TIMEOUT"), 413: ("Content Too Large", "TOO_LARGE")}
-
-
-async def _refuse(send: Send, status: int, detail: str) -> None:
-    title, code = TITLES[status]
-    body = json.dumps(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-    ).encode()
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

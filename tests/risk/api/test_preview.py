@@ -124,15 +124,22 @@ def test_a_previewer_that_does_not_answer_is_named(live: Live) -> None:
 def test_a_viewer_s_flood_is_refused_and_neither_edits_nor_others_wait_behind_it(
     live: Live,
 ) -> None:
+    """Of one user by two logins, as each login waits in its own line."""
     until(lambda: ready(ask(live, "swap", SWAP)))
-    token = live.system.manage("create_token", "other", "--role", "viewer").split()[-1]
-    other = {"Authorization": f"Token {token}"}
+    other, *flooding = (
+        {"Authorization": f"Token {live.system.manage('create_token', *words).split()[-1]}"}
+        for words in (("other", "--role", "viewer"), ("flood", "--role", "viewer"), ("flood",))
+    )
     client: Any = connect(live.system.environment["REDIS_URL"])
     process = live.system.processes["preview"]
-    with ThreadPoolExecutor(8) as callers:
+    with ThreadPoolExecutor(16) as callers:
         os.killpg(process.pid, signal.SIGSTOP)
         try:
-            flood = [callers.submit(ask, live, "swap", SWAP) for _ in range(6)]
+            flood = [
+                callers.submit(ask, live, "swap", SWAP, **login)
+                for login in flooding
+                for _ in range(4)
+            ]
             until(lambda: sum(call.done() for call in flood) == 4)
             begun = time.monotonic()
             neighbour = callers.submit(ask, live, "swap", SWAP, **other)
@@ -147,7 +154,7 @@ def test_a_viewer_s_flood_is_refused_and_neither_edits_nor_others_wait_behind_it
             os.killpg(process.pid, signal.SIGCONT)
         assert {answer.status_code for answer in refused} == {429}
         assert refused[0].json()["code"] == "TOO_MANY_PREVIEWS"
-        assert "2 open previews, which is the limit of a user" in refused[0].json()["detail"]
+        assert "4 open previews, which is the limit of a user" in refused[0].json()["detail"]
         assert refused[0].headers["Retry-After"] == "1"
         assert neighbour.result().status_code != 429
     until(lambda: ready(ask(live, "swap", SWAP)))
