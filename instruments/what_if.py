@@ -17,8 +17,9 @@ from instruments import loading, validation
 from instruments.loading.check import Checker
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.tables import Table
-from instruments.models import QuotedTrade, Status, Trade
+from instruments.models import Desk, QuotedTrade, Status, Trade
 from instruments.models.book_version import bulk_change
+from instruments.models.trade import stored_under
 from pricing import quick_text
 from pricing.errors import BadInput
 from pricing.products.terms import Terms
@@ -203,7 +204,12 @@ def check_entries(
         books: Codes of the books that new trades may be in; None for all.
         books_seen: Codes of the books that the user may know of; None for all.
     """
-    kinds = _kinds_of_stored(entries, books_seen)
+    stored = stored_under([entry.trade_id for entry in entries])
+    kinds = {
+        each.trade_id: KIND_OF_PRODUCT[each.model.product]
+        for each in stored
+        if books_seen is None or each.book in books_seen
+    }
     checked = [CheckedEntry(_with_kind(entry, kinds)) for entry in entries]
     by_kind: dict[str, list[CheckedEntry]] = {}
     for each in checked:
@@ -215,10 +221,18 @@ def check_entries(
     for name, some in by_kind.items():
         kind = loading.KINDS[name]
         table = Table.of([each.entry.row for each in some])
-        checker = Checker(kind, table, books=books, books_seen=books_seen, lock=False)
+        checker = Checker(
+            *(kind, table),
+            books=books,
+            books_seen=books_seen,
+            lock=False,
+            taken_ids={each.trade_id for each in stored},
+        )
         found = checker.check(list(zip(table.numbers, table.rows, strict=True)))
+        good = [one.row for one in found if one.row is not None and not one.result.errors]
+        desks = Desk._base_manager.in_bulk({row.book.desk_id for row in good})
         for each, one in zip(some, found, strict=True):
-            _take_over(each, one.result, one.row)
+            _take_over(each, one.result, one.row, desks)
     return checked
 
 
@@ -233,22 +247,6 @@ def _with_kind(entry: Entry, kinds: Mapping[str, str]) -> Entry:
     )
 
 
-def _kinds_of_stored(
-    entries: Iterable[Entry], books_seen: Collection[str] | None
-) -> dict[str, str]:
-    """The table of each trade that is changed, among those that the user may know of."""
-    names = {entry.trade_id for entry in entries if entry.action != "new"}
-    found: dict[str, str] = {}
-    if not names:
-        return found
-    for kind, model in TRADE_KINDS.items():
-        rows = model._base_manager.filter(trade_id__in=names)
-        if books_seen is not None:
-            rows = rows.filter(book__code__in=books_seen)
-        found |= dict.fromkeys(rows.values_list("trade_id", flat=True), kind)
-    return found
-
-
 EXPECTED_STATUS = {
     "new": ("new", "another trade has this identifier; amend it instead"),
     "amend": ("update", "the trade is so already: nothing would change"),
@@ -256,7 +254,7 @@ EXPECTED_STATUS = {
 }
 
 
-def _take_over(each: CheckedEntry, result: RowResult, row: Any) -> None:
+def _take_over(each: CheckedEntry, result: RowResult, row: Any, desks: Mapping[int, Desk]) -> None:
     """Note what the check of an entry's row has found."""
     problems = [
         Problem(name, each.entry.row.get(name), sentence, _sentence(name, sentence))
@@ -271,7 +269,7 @@ def _take_over(each: CheckedEntry, result: RowResult, row: Any) -> None:
         return
     each.changes, each.warnings = result.changes, result.doubts()
     each.version = 0 if each.entry.action == "new" else row.version
-    each.desk = row.book.desk.code
+    each.desk = desks[row.book.desk_id].code
     if row.status == Status.ACTIVE:
         each.terms = validation.terms_of(row.product, row.terms_values())
 

@@ -15,9 +15,9 @@ from instruments.loading.references import References
 from instruments.loading.result import WHOLE_ROW, RowResult
 from instruments.loading.table_spec import VERSION, TableSpec
 from instruments.loading.tables import Table, unknown_column
-from instruments.models import QuotedTrade, Row, Trade, trade_models
+from instruments.models import QuotedTrade, Row, Trade
 from instruments.models.row import StaleRow
-from instruments.models.trade import taken
+from instruments.models.trade import stored_under, taken
 
 Key = tuple[object, ...]
 Numbered = tuple[int, Mapping[str, object]]
@@ -44,8 +44,19 @@ class Checker:
         books: Collection[str] | None,
         books_seen: Collection[str] | None,
         lock: bool,
+        taken_ids: Collection[str] | None = None,
     ) -> None:
-        """Check that no row occurs twice in the file."""
+        """Check that no row occurs twice in the file.
+
+        Args:
+            kind: The table of the rows.
+            table: All rows of the file.
+            books: Codes of the books that a row may be in; None for all.
+            books_seen: Codes of the books that the user may know of; None for all.
+            lock: Whether stored rows are locked until the transaction ends.
+            taken_ids: Which identifiers of new trades are taken; None asks the database.
+        """
+        self.taken_ids = taken_ids
         self.kind, self.books, self.books_seen, self.lock = kind, books, books_seen, lock
         self._first: dict[Key, int] = {}
         self._again: set[Key] = set()
@@ -223,11 +234,9 @@ class Checker:
 
     def _refuse_taken_ids(self, new: list[Checked]) -> None:
         """One identifier names one trade, of any product and of any desk."""
-        ids = [checked.row.trade_id for checked in new]
-        held: set[str] = set()
-        for model in trade_models():
-            found = model._base_manager.filter(trade_id__in=ids)
-            held |= set(found.values_list("trade_id", flat=True))
+        held = self.taken_ids
+        if held is None:
+            held = {found.trade_id for found in stored_under([each.row.trade_id for each in new])}
         for checked in new:
             if checked.row.trade_id in held:
                 sentence = taken(checked.row.trade_id)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache, reduce
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from instruments import validation
 from instruments.models.desk import Book
@@ -84,10 +84,8 @@ class Trade(PricedRow):
         """Refuse what cannot become Terms; one identifier names one trade, of any product."""
         super().clean()
         self.check_terms()
-        for other in trade_models():
-            same = other._base_manager.filter(trade_id=self.trade_id)
-            if other is not type(self) and same.exists():
-                raise ValidationError({"trade_id": taken(self.trade_id)})
+        if any(found.model is not type(self) for found in stored_under([self.trade_id])):
+            raise ValidationError({"trade_id": taken(self.trade_id)})
 
     @property
     def is_over(self) -> bool:
@@ -224,6 +222,29 @@ def _tables_of(models_below: Iterable[type[Trade]]) -> Iterator[type[Trade]]:
             yield from _tables_of(model.__subclasses__())
         else:
             yield model
+
+
+class Stored(NamedTuple):
+    """Where a trade is stored."""
+
+    trade_id: str
+    model: type[Trade]
+    book: str
+
+
+def stored_under(trade_ids: Collection[str]) -> list[Stored]:
+    """Find each stored trade that has one of the identifiers; one query for all tables."""
+    if not trade_ids:
+        return []
+    tables = {model.product: model for model in trade_models()}
+    first, *others = (
+        model._base_manager.filter(trade_id__in=trade_ids)
+        .order_by()
+        .values_list("trade_id", Value(product, models.TextField()), "book__code")
+        for product, model in tables.items()
+    )
+    found = first.union(*others, all=True)
+    return [Stored(trade_id, tables[product], book) for trade_id, product, book in found]
 
 
 def taken(trade_id: str) -> str:
