@@ -52,6 +52,7 @@ MARKETS: dict[str, tuple[CurveQuotes, dict[str, Any]]] = {
     "20 tenors": (rates(TENORS[::2]), {}),
     "40 tenors": (rates(TENORS), {}),
     "40 tenors, natural log-cubic": (rates(TENORS), {"interpolation": "natural_log_cubic"}),
+    "40 tenors, monotone convex": (rates(TENORS), {"interpolation": "monotone_convex"}),
     "32 tenors and 8 futures, fitted": (
         rates((*TENORS[:2], *TENORS[10:], *FUTURES)),
         {"fit": "least_squares", "nodes": (*NODES, "40Y", "50Y")},
@@ -90,7 +91,7 @@ def measured(name: str) -> dict[str, Any]:
         batch = solve_columns(curves, solved, columns)
         assert not batch.failures, batch.failures
         by_quantlib = None
-        if not curves.grid.has_layouts:
+        if curves.has_bootstrap:
             by_quantlib = milliseconds(lambda: curves.bootstrap(vector))
         return {
             "market": name,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from pricing.arrays import FloatArray, IntArray
 
 
@@ -40,20 +42,29 @@ class Flows(NamedTuple):
     float_beta: FloatArray
 
 
+NO_BENT = np.zeros((0, 3), dtype=np.int64)
+
+
 class Tables(NamedTuple):
     """How points depend on curves.
+
+    ``log P(point)`` is the sum of the weighted node values, also where the weights themselves
+    depend on these: they are homogeneous of degree 0 then. ``Grid.tables_at`` fills them in.
 
     Attributes:
         node: Curve nodes a point depends on; shape (points, k).
         node_weight: d log P(point) / d x(node), x the log discount factor; shape as node.
         tent: Keys a point lies under; shape (points, 2). With two nodes a point, those nodes.
         tent_weight: d log P(point) / d z(key), z a continuous zero rate; shape as tent.
+        bent: Points whose ``node_weight`` depends on the node values and is not filled in yet (it
+            is NaN): their row, the place of their curve, and their day; shape (k, 3).
     """
 
     node: IntArray
     node_weight: FloatArray
     tent: IntArray
     tent_weight: FloatArray
+    bent: IntArray = NO_BENT
 
 
 class Gradients(NamedTuple):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import QuantLib as ql
@@ -22,6 +22,7 @@ from pricing.curves.curve_set import ONE_BP, CurveSet, set_date
 from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import CurveOptions, CurveQuotes, shape_of
 from pricing.errors import Failure, Matured, MissingCurve, MissingFixing, PricingError, Unpriceable
+from pricing.kernel_arrays import Tables
 from pricing.markets import conventions
 from pricing.products import schedules
 from pricing.products.flows import Instrument, InstrumentMarket, make_instrument
@@ -79,10 +80,11 @@ class Reference:
     def rebuild(self, quotes: FloatArray) -> Curves:
         """QuantLib's bootstrap at any quotes: real curves, not nodes.
 
-        Curves whose nodes are not where their quotes end have no bootstrap: they are this library's
-        own solution. Instruments and trades are QuantLib's all the same.
+        Curves whose nodes are not where their quotes end have no bootstrap, and monotone convex
+        ones are not QuantLib's: they are this library's own solution. Instruments and trades are
+        QuantLib's all the same.
         """
-        if self.set.grid.has_layouts:
+        if not self.set.has_bootstrap:
             return self._of_nodes(self.set.solve(quotes).x)
         x = self.set.bootstrap(quotes)
         made: dict[str, ql.YieldTermStructure] = {}
@@ -91,15 +93,25 @@ class Reference:
         ):
             days = [self.set.grid.today, *nodes.days.tolist()]
             factors = [1.0, *np.exp(x[offset : offset + len(nodes)]).tolist()]
-            made[name] = _interpolated(days, factors, nodes.interpolation)
+            dates = [schedules.ql_of_day(day) for day in days]
+            made[name] = _interpolated(dates, factors, nodes.interpolation)
         return made
 
     def _of_nodes(self, x: FloatArray) -> Curves:
         """Curves at solved nodes: log-linear between all days on which a forward rate may step.
 
-        A cubic one is given a factor for every day.
+        A curve of another interpolation is given a factor for every day.
         """
-        grid, made = self.set.grid, dict[str, ql.YieldTermStructure]()
+        made: dict[str, ql.YieldTermStructure] = {}
+        for nodes, (dates, tables) in zip(self.set.grid.curves, self._days_of_nodes, strict=True):
+            factors = self.set.grid.discount(tables, x).tolist()
+            made[nodes.name] = _interpolated(dates, factors, "log_linear")
+        return made
+
+    @cached_property
+    def _days_of_nodes(self) -> list[tuple[list[ql.Date], Tables]]:
+        """The days of each curve of ``_of_nodes``, and how their factors depend on the nodes."""
+        grid, made = self.set.grid, list[tuple[list[ql.Date], Tables]]()
         for place, nodes in enumerate(grid.curves):
             days = np.arange(grid.today, int(nodes.days[-1]) + DAYS_AFTER)
             if nodes.interpolation == "log_linear":
@@ -107,9 +119,8 @@ class Reference:
                 last = max(int(turns.max(initial=0)), int(nodes.days[-1])) + DAYS_AFTER
                 steps = np.concatenate(([grid.today], nodes.days, turns, [last]))
                 days = np.unique(steps[steps >= grid.today])
-            tables = grid.tables(np.full(len(days), place), days)
-            factors = grid.discount(tables, x).tolist()
-            made[nodes.name] = _interpolated(days.tolist(), factors, "log_linear")
+            dates = [schedules.ql_of_day(day) for day in days.tolist()]
+            made.append((dates, grid.tables(np.full(len(days), place), days)))
         return made
 
     def link(self, curves: Curves) -> None:
@@ -202,11 +213,13 @@ class Reference:
         """What a fall of 1 bp earns: central differences over 1 and 2 bp, extrapolated.
 
         The third-order term of a central difference, (T x 1 bp)^2 / 6, cancels; see
-        ``measures``.
+        ``measures``. Slopes of curves that are not linear jump: differences over 1 bp would average
+        those of both sides, so they are over a thousandth of it.
         """
-        one = (values(-ONE_BP) - values(ONE_BP)) / 2.0
-        two = (values(-2.0 * ONE_BP) - values(2.0 * ONE_BP)) / 4.0
-        return (4.0 * one - two) / 3.0
+        size = ONE_BP if self.set.grid.is_linear else ONE_BP / 1000.0
+        one = (values(-size) - values(size)) / 2.0
+        two = (values(-2.0 * size) - values(2.0 * size)) / 4.0
+        return (4.0 * one - two) / 3.0 * (ONE_BP / size)
 
     def _along(
         self, alive: Sequence[tuple[TradeRisk, Instrument]], direction: FloatArray, shift: float
@@ -249,8 +262,9 @@ def _fill(index: ql.IborIndex, fixings: Mapping[dt.date, float], today: dt.date)
         index.addFixings([d for d, _ in known], [r for _, r in known], True)
 
 
-def _interpolated(days: list[int], factors: list[float], interpolation: str) -> ql.DiscountCurve:
-    dates = [schedules.ql_of_day(day) for day in days]
+def _interpolated(
+    dates: list[ql.Date], factors: list[float], interpolation: str
+) -> ql.DiscountCurve:
     make = {
         "log_linear": ql.DiscountCurve,
         "natural_log_cubic": ql.NaturalLogCubicDiscountCurve,

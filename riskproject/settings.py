@@ -24,6 +24,7 @@ try:
     from pricing.markets.conventions import CURVES
 except BadMarketFile as error:
     raise ImproperlyConfigured(str(error)) from None
+from pricing.curves.quotes import INTERPOLATIONS, CurveOptions
 from pricing.curves.sanity import SanityLimits, read_limits
 from pricing.errors import BadInput
 from riskproject import kafka_access
@@ -291,15 +292,20 @@ def _curve_interpolation(text: str) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         curve, _, name = pair.partition("=")
-        if name not in ("log_linear", "natural_log_cubic"):
-            raise ImproperlyConfigured(
-                f"CURVE_INTERPOLATION={text!r}: use CURVE=log_linear or CURVE=natural_log_cubic"
-            )
+        if name not in INTERPOLATIONS:
+            use = " or ".join(f"CURVE={allowed}" for allowed in INTERPOLATIONS)
+            raise ImproperlyConfigured(f"CURVE_INTERPOLATION={text!r}: use {use}")
         if curve not in CURVES:
             raise ImproperlyConfigured(
                 f"CURVE_INTERPOLATION={text!r}: no curve {curve!r}; curves: {', '.join(CURVES)}"
             )
         chosen[curve] = name
+    options = CurveOptions(interpolation=chosen)
+    for curve in chosen:
+        try:
+            options.of(CURVES[curve])
+        except BadInput as error:
+            raise ImproperlyConfigured(f"CURVE_INTERPOLATION={text!r}: {error}") from None
     return chosen
 
 

@@ -15,10 +15,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pricing import limits
-from pricing.curves.quotes import INTERPOLATIONS, CurveQuotes, check_numbers, check_quotes
+from pricing.curves.quotes import (
+    INTERPOLATIONS,
+    CurveOptions,
+    CurveQuotes,
+    check_numbers,
+    check_quotes,
+)
 from pricing.errors import BadInput, Failure, shortened
 from pricing.json_objects import doubled_key
 from pricing.markets import conventions
+from pricing.markets.rows import Interpolation
 from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms, decode, value_at
 
@@ -45,7 +52,7 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     valuation_date: dt.date
     markets: list[MarketOfCurrency]
     ibor_coupons: Literal["at_par", "indexed"] = "at_par"
-    interpolation: dict[str, Literal["log_linear", "natural_log_cubic"]] = {}
+    interpolation: dict[str, Interpolation] = {}
     source: str = ""
 
 
@@ -105,6 +112,10 @@ def read_market(path: Path) -> MarketFile:
         if curve not in conventions.CURVES:
             known = ", ".join(conventions.CURVES)
             raise BadFile(str(path), f"interpolation: no curve {curve!r}; curves: {known}")
+        try:
+            CurveOptions(interpolation=market.interpolation).of(conventions.CURVES[curve])
+        except BadInput as error:
+            raise BadFile(str(path), str(error)) from None
     return market
 
 

@@ -75,8 +75,10 @@ class FlatInstruments(NamedTuple):
         flows: Two legs an instrument; fixed flows as they are at quotes of 0.
         tables: Dependence of the flows' points on the nodes.
         zero: Places of the quotes that are zero rates, which have no flows.
-        linear: Places of the quotes that are linear in the node values otherwise.
-        weights: What they are of the node values; shape (linear, nodes).
+        linear: Places of the other quotes that are sums of node values or of the log factor of a
+            day.
+        weights: What they are of the node values; shape (linear, nodes). Of days whose weights
+            depend on these, 0: ``Instruments.sums`` adds them.
         years: What they are of their quotes; shape (linear,).
         zero_years: Time to the node of each zero rate, years; shape (zero,).
     """
@@ -144,6 +146,9 @@ class Instruments:
         self._linear = np.array([number for number, _, _ in linear], dtype=np.int64)
         self._weights = np.zeros((len(linear), grid.size))
         self._years = np.zeros(len(linear))
+        ends = [(curve, made.end if made.turn is None else 0) for _, curve, made in linear]
+        curves, days = np.array(ends, dtype=np.int64).reshape(-1, 2).T
+        tables = self._linear_tables = grid.tables(curves, days)  # on day 0 nothing depends on x
         taken: dict[int, int] = {}  # turns by curve: those with a quote come first in the layout
         for row, (_, curve, made) in enumerate(linear):
             if made.turn is not None:
@@ -152,9 +157,9 @@ class Instruments:
                 self._weights[row, grid.offsets[curve] + len(nodes.days) + number] = 1.0
                 self._years[row] = made.years
                 continue
-            tables = grid.tables(np.array([curve]), np.array([made.end]))
-            np.add.at(self._weights[row], tables.node[0], tables.node_weight[0])
+            np.add.at(self._weights[row], tables.node[row], tables.node_weight[row])
             self._years[row] = (made.end - grid.today) / YEAR
+        self._weights[tables.bent[:, 0]] = 0.0
 
     def _lay_out(
         self, flows: RecordArray, owner: IntArray, paid: IntArray, grown: IntArray
@@ -191,20 +196,22 @@ class Instruments:
 
     def at(self, x: FloatArray, quotes: FloatArray) -> Residuals:
         """All instruments at log node values ``x``."""
-        flows = self._quoted(quotes)
-        discount = self._grid.discount(self._tables, x)
-        found = kernel.value_and_gradients(flows, discount, self._tables, self._grid.size)
+        flows, tables = self._quoted(quotes), self._grid.tables_at(self._tables, x)
+        discount = self._grid.discount(tables, x)
+        found = kernel.value_and_gradients(flows, discount, tables, self._grid.size)
         made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity)
         self._fill_zero_rates(made, x, quotes)
         return made
 
     def par_rates(self, x: FloatArray) -> ParRates:
         """The quotes that the instruments would have at log node values ``x``."""
-        discount = self._grid.discount(self._tables, x)
+        tables = self._grid.tables_at(self._tables, x)
+        discount = self._grid.discount(tables, x)
         value, by_quote = np.empty(self._count), np.empty(self._count)
         value_slope = np.empty((self._count, self._grid.size))
         annuity_slope = np.empty_like(value_slope)
-        fit_kernel.slopes(self.flat, discount, value, by_quote, value_slope, annuity_slope)
+        flat = self.flat._replace(tables=tables)
+        fit_kernel.slopes(flat, discount, value, by_quote, value_slope, annuity_slope)
         made = Residuals(value, value_slope, by_quote)
         self._fill_zero_rates(made, x, np.zeros(self._count))
         slope = annuity_slope * (value / by_quote**2)[:, None] - value_slope / by_quote[:, None]
@@ -214,6 +221,8 @@ class Instruments:
 
     def curvature(self, par: ParRates, weights: FloatArray) -> FloatArray:
         """Second derivatives of the par rates at ``par``, added up with weights.
+
+        Only of curves whose log factors are linear in the node values: others are not fitted.
 
         Returns:
             By the places that a solution determines; shape (unknown, unknown).
@@ -261,8 +270,32 @@ class Instruments:
         zero = self._zero
         found[zero] = x[zero] + quotes[zero] * self._grid.node_years[zero]
         if len(self._linear):
-            found[self._linear] = self._weights @ x + quotes[self._linear] * self._years
+            found[self._linear] = self.sums(x) + quotes[self._linear] * self._years
         return found
+
+    def sums(self, x: FloatArray) -> FloatArray:
+        """What the quotes ``flat.linear`` are of node values.
+
+        Args:
+            x: Log node values; shape (nodes,) or (nodes, columns).
+
+        Returns:
+            Shape (linear,) or (linear, columns).
+        """
+        found, tables = np.asarray(self._weights @ x), self._linear_tables
+        if len(tables.bent):
+            log = self._grid.bent_log_factors(tables, x.reshape(len(x), -1))
+            found[tables.bent[:, 0]] = log.reshape(-1, *x.shape[1:])
+        return found
+
+    def _slopes_of_sums(self, x: FloatArray) -> FloatArray:
+        """Derivatives of ``sums`` at log node values ``x``; shape (linear, nodes)."""
+        rows = self._linear_tables.bent[:, 0]
+        if not len(rows):
+            return self._weights
+        tables, slopes = self._grid.tables_at(self._linear_tables, x), self._weights.copy()
+        np.add.at(slopes, (rows[:, None], tables.node[rows]), tables.node_weight[rows])
+        return slopes
 
     @cached_property
     def flat(self) -> FlatInstruments:
@@ -290,8 +323,8 @@ class Instruments:
         made.slope[zero, zero] = 1.0
         made.by_quote[zero] = years
         if len(self._linear):
-            made.value[self._linear] = self._weights @ x + quotes[self._linear] * self._years
-            made.slope[self._linear] = self._weights
+            made.value[self._linear] = self.sums(x) + quotes[self._linear] * self._years
+            made.slope[self._linear] = self._slopes_of_sums(x)
             made.by_quote[self._linear] = self._years
 
 

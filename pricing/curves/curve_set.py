@@ -28,7 +28,7 @@ from pricing.curves import fit_kernel
 from pricing.curves.basis_quotes import as_rates, other_curve, outright, refuse_twins
 from pricing.curves.calibration import Instruments, Residuals
 from pricing.curves.fixings import Fixings
-from pricing.curves.interpolation import YEAR, CurveNodes, Grid, Layout
+from pricing.curves.interpolation import YEAR, CurveNodes, Grid
 from pricing.curves.node_layout import lay_out
 from pricing.curves.quote_ids import DatedSwap, MeetingSwap, is_tenor, names_of, read
 from pricing.curves.quotes import CurveOptions, CurveQuotes, QuoteId, Shape
@@ -68,6 +68,11 @@ WORST_CONDITION = 1e4
 """Largest condition number of the slopes of model rates to zero rates: about 3 where each basis
 has a quoted level on one side, above 20,000 where two curves are quoted against each other alone.
 """
+
+MOST_HALVINGS = 12
+ROUNDING, NEARLY_ROUNDING = 2e-15, 1e-12
+"""Values of instruments, per unit of notional: below the first nothing is left to be done, below
+the second a step that does not help is not tried at half its length."""
 
 CHORD_STEPS = 3
 """From a start that is off by 1e-8 each takes off three digits, with slopes from 1 bp away."""
@@ -247,11 +252,14 @@ class CurveSet:
         self._check_determined(quotes)
         x = self._by_newton(self._start(quotes), quotes)
         if x is None or np.abs(self.grid.forwards(x)).max() > WILD:
-            if self.grid.has_layouts:
+            if not self.has_bootstrap:
                 raise self._refused(x, quotes, "Newton's method finds no curve of rates")
             x = self.bootstrap(quotes)
             x = _newton(x, self.instruments.at(x, quotes))
         found = self.instruments.at(x, quotes)
+        if not self.grid.is_linear:
+            x = self.settled(x, quotes)
+            found = self.instruments.at(x, quotes)
         errors = np.abs(found.value / found.by_quote)
         worst = int(np.argmax(errors))
         if not errors[worst] < REPRICING_TOLERANCE:
@@ -412,9 +420,49 @@ class CurveSet:
         """
         quotes = solved.quotes + shift
         x = solved.x + solved.jacobian @ shift
+        if not self.grid.is_linear:
+            return self.settled(x, quotes)
         for _ in range(CHORD_STEPS):
             x = x + self._correction(solved.inverse, x, quotes)
         return np.asarray(x)
+
+    def settled(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
+        """Move node values that are close to a solution to it, across jumps of slopes.
+
+        A step of Newton's method that crosses a jump may lead away: it is halved until the largest
+        value of an instrument falls. The end is where none does: at rounding, if there is a
+        solution.
+
+        Args:
+            x: Log node values.
+            quotes: The quotes to be met, exactly.
+        """
+        found = self.instruments.at(x, quotes)
+        error = np.abs(found.value).max()
+        for _ in range(MOST_STEPS):
+            if error < ROUNDING:
+                break
+            try:
+                step = np.linalg.solve(found.slope, found.value)
+            except np.linalg.LinAlgError:
+                break
+            for _ in range(MOST_HALVINGS):
+                nearer = self.instruments.at(x - step, quotes)
+                left = np.abs(nearer.value).max()
+                if left < error:
+                    break
+                if error < NEARLY_ROUNDING:
+                    return x
+                step /= 2.0
+            else:
+                break
+            x, found, error = x - step, nearer, left
+        return x
+
+    @property
+    def has_bootstrap(self) -> bool:
+        """Whether QuantLib's own bootstrap makes the same curves."""
+        return self.grid.is_linear and not self.grid.has_layouts
 
     def bootstrap(self, quotes: FloatArray) -> FloatArray:
         """Log discount factors at the nodes, by QuantLib alone.
@@ -422,20 +470,23 @@ class CurveSet:
         Raises:
             BootstrapFailed: Curve, tenor, quote and QuantLib's own text.
         """
-        if self.grid.has_layouts:
-            key = next(
-                k for k, nodes in zip(self.keys, self._nodes_of_keys(), strict=True) if nodes
-            )
-            raise BootstrapFailed(*key, None, "QuantLib's bootstrap has one node a quote")
+        if not self.has_bootstrap:
+            key, reason = self._why_no_bootstrap()
+            raise BootstrapFailed(*key, None, reason)
         self.enter()
         for key, quote in zip(self.keys, quotes, strict=True):
             self._quotes[key].setValue(float(quote))
         return np.concatenate([self._bootstrap_curve(name) for name in self.names])
 
-    def _nodes_of_keys(self) -> list[Layout | None]:
-        """The layout of each quote's curve."""
-        layouts = {nodes.name: nodes.layout for nodes in self.grid.curves}
-        return [layouts[key.curve] for key in self.keys]
+    def _why_no_bootstrap(self) -> tuple[QuoteId, str]:
+        """The first quote of a curve that QuantLib's bootstrap does not make, and why."""
+        for nodes in self.grid.curves:
+            if nodes.layout is not None:
+                return self.keys_of(nodes.name)[0], "QuantLib's bootstrap has one node a quote"
+            if not nodes.is_linear:
+                reason = f"QuantLib has no curve that is {nodes.interpolation} in the same way"
+                return self.keys_of(nodes.name)[0], reason
+        raise ValueError("QuantLib's bootstrap makes all of these curves")
 
     def _refused(self, x: FloatArray | None, quotes: FloatArray, reason: str) -> BootstrapFailed:
         """Name the quote at which a curve goes wrong, as far as that is known."""

@@ -1,9 +1,11 @@
 """Express the log discount factor of any day as a weighted sum of node values.
 
-``log P(day) = sum_k weight_k x_k`` for the log discount factors ``x`` of a curve's nodes, with
-weights that do not change from tick to tick. Log-linear interpolation has two weights per day; a
-natural cubic spline on log discount factors is linear in all of them. Past the last node both
-continue with the last forward rate, as QuantLib does.
+``log P(day) = sum_k weight_k x_k`` for the log discount factors ``x`` of a curve's nodes. The
+weights of linear interpolations do not change from tick to tick: log-linear interpolation has two
+per day, and a natural cubic spline on log discount factors is linear in all nodes. Past the last
+node both continue with the last forward rate, as QuantLib does. Monotone convex interpolation has
+four weights per day, which are the derivatives at the node values and change with these
+(``monotone_convex.py``): ``Grid.tables_at`` makes them.
 
 A curve whose nodes are not where its quotes end has a ``Layout``: as many places as quotes, of
 which the first belong to its nodes, the next to its turns, and the rest to nothing.
@@ -11,16 +13,21 @@ which the first belong to its nodes, the next to its turns, and the rest to noth
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.kernel_arrays import Tables
+from pricing.curves import monotone_convex
+from pricing.kernel_arrays import NO_BENT, Tables
 
 YEAR = 365.0
 """Curve time is Act/365F."""
+
+NODES_OF_A_POINT = {"log_linear": 2, "monotone_convex": 4}
+"""Interpolations with which the factor of a day depends on few nodes; with others, on all."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,8 @@ class Layout:
         keys: Places of the quotes whose ends are the keys of tents, in order of their days: the
             first quote of each day.
         flat: How many of the first nodes are joined by log-linear interpolation, whatever the
-            curve's interpolation is: its forward rate is constant from each to the next.
+            curve's interpolation is: its forward rate is constant from each to the next. The
+            curve's interpolation begins at the last of them.
         turns: Day numbers between which each turn of the overnight rate accrues; shape (turns, 2).
     """
 
@@ -68,9 +76,19 @@ class CurveNodes:
         return len(self.days) + (0 if self.layout is None else len(self.layout.turns))
 
     @property
+    def is_linear(self) -> bool:
+        """Whether weights do not depend on node values."""
+        return self.interpolation != "monotone_convex"
+
+    @property
+    def node_width(self) -> int:
+        """Nodes that the factor of a day may depend on."""
+        return NODES_OF_A_POINT.get(self.interpolation, len(self.days))
+
+    @property
     def width(self) -> int:
         """Places of ``Grid`` that the factor of a day may depend on."""
-        nodes = 2 if self.interpolation == "log_linear" else len(self.days)
+        nodes = self.node_width
         # Loops for two nodes a point take them for the point's keys too.
         return nodes if self.layout is None else max(3, nodes + len(self.layout.turns))
 
@@ -89,6 +107,11 @@ class Grid:
     def has_layouts(self) -> bool:
         """Whether some curve's nodes are not where its quotes end."""
         return any(curve.layout is not None for curve in self.curves)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether all weights are the same at all node values."""
+        return all(curve.is_linear for curve in self.curves)
 
     @cached_property
     def unknown(self) -> IntArray:
@@ -178,12 +201,13 @@ class Grid:
         return np.asarray((value - x) / (years - before))
 
     def tables(self, curve: IntArray, day: IntArray) -> Tables:
-        """Weights of points.
+        """Weights of points, as far as they do not depend on node values.
 
         Args:
             curve: Place of each point's curve in ``curves``.
             day: Day number of each point; on or before today its factor is 1.
         """
+        bent = [NO_BENT]
         width = max([2] + [nodes.width for nodes in self.curves])
         node = np.zeros((len(day), width), dtype=np.int32)
         node_weight = np.zeros((len(day), width))
@@ -195,28 +219,131 @@ class Grid:
             count = len(nodes.days)
             if nodes.interpolation == "log_linear":
                 node[mine, :2], node_weight[mine, :2] = _log_linear(t, knots)
+            elif nodes.interpolation == "monotone_convex":
+                flat = _flat(nodes)
+                near = (
+                    np.full(len(t), flat == count) if flat in (0, count) else t <= knots[flat - 1]
+                )
+                close, far = mine[near], mine[~near]
+                if len(close):
+                    node[close, :2], node_weight[close, :2] = _log_linear(t[near], knots[:flat])
+                node_weight[far, :4] = np.nan
+                bent.append(np.stack((far, np.full(len(far), place), day[far]), axis=1))
             else:
                 node[mine, :count] = np.arange(count)
-                node_weight[mine, :count] = _cubic(t, knots, nodes.layout)
+                node_weight[mine, :count] = _cubic(t, knots, _flat(nodes))
             if nodes.layout is None:
                 tent[mine], tent_weight[mine] = _tents(t, knots)
             else:
                 keys = nodes.layout.keys
                 near, tent_weight[mine] = _tents(t, (nodes.layout.ends[keys] - self.today) / YEAR)
                 tent[mine] = keys[near]
-                first = 2 if nodes.interpolation == "log_linear" else count
+                first = nodes.node_width
                 for number, (start, end) in enumerate(nodes.layout.turns):
                     node[mine, first + number] = count + number
                     share = np.clip((day[mine] - start) / (end - start), 0.0, 1.0)
                     node_weight[mine, first + number] = share
             tent[mine] += offset
             node[mine] += offset
-        return Tables(node, node_weight, tent, tent_weight)
+        return Tables(node, node_weight, tent, tent_weight, np.concatenate(bent))
+
+    def tables_at(self, tables: Tables, x: FloatArray) -> Tables:
+        """The same tables with all weights: derivatives of log discount factors at ``x``.
+
+        Args:
+            tables: Of this grid's points.
+            x: Log node values; shape (nodes,).
+        """
+        if not len(tables.bent):
+            return tables
+        node, weight = tables.node.copy(), tables.node_weight.copy()
+        for rows, place, t, knots in self._bent_curves(tables):
+            first = self._first_bent(place)
+            nodes, made = monotone_convex.weights(t, knots, self._values(place, x))
+            # The curve's start has no place, and log P is 0 there.
+            made[nodes + first < 0] = 0.0
+            node[rows, :4] = np.maximum(nodes + first, 0) + self.offsets[place]
+            weight[rows, :4] = made
+        return tables._replace(node=node, node_weight=weight, bent=NO_BENT)
+
+    def bent_log_factors(self, tables: Tables, x: FloatArray) -> FloatArray:
+        """Log discount factors of the points of ``tables.bent`` at many vectors of node values.
+
+        Args:
+            tables: Of this grid's points.
+            x: Log node values; shape (nodes, columns).
+
+        Returns:
+            In the order of ``tables.bent``; shape (k, columns).
+        """
+        found, start = np.empty((len(tables.bent), x.shape[1])), 0
+        for rows, place, t, knots in self._bent_curves(tables):
+            log = monotone_convex.log_factors(t, knots, self._values(place, x))
+            turns = slice(4, self.curves[place].width)
+            turn, share = tables.node[rows, turns], tables.node_weight[rows, turns]
+            for number in range(turn.shape[1]):
+                log += share[:, number, None] * x[turn[:, number]]
+            found[start : start + len(rows)] = log
+            start += len(rows)
+        return found
+
+    def _bent_curves(
+        self, tables: Tables
+    ) -> Iterator[tuple[IntArray, int, FloatArray, FloatArray]]:
+        """Of each curve with bent points: their rows, its place, their times, and its knots."""
+        rows, places, days = tables.bent.T
+        ends = np.flatnonzero(np.diff(places, append=-1)) + 1  # they are sorted by curve
+        for start, end in zip((0, *ends[:-1]), ends, strict=True):
+            place = int(places[start])
+            knots = (self.curves[place].days - self.today) / YEAR
+            first = self._first_bent(place)
+            knots = np.concatenate(([0.0], knots)) if first < 0 else knots[first:]
+            yield rows[start:end], place, (days[start:end] - self.today) / YEAR, knots
+
+    def _first_bent(self, place: int) -> int:
+        """Node of a curve at which its interpolation begins; -1 for the valuation date."""
+        return _flat(self.curves[place]) - 1
+
+    def _values(self, place: int, x: FloatArray) -> FloatArray:
+        """Log discount factors of a curve from where its interpolation begins."""
+        first, offset = self._first_bent(place), self.offsets[place]
+        own = x[offset + max(first, 0) : offset + len(self.curves[place].days)]
+        return np.concatenate((np.zeros_like(x[:1]), own)) if first < 0 else own
 
     def discount(self, tables: Tables, x: FloatArray) -> FloatArray:
         """Discount factors of the points of ``tables`` at log node values ``x``."""
+        tables = self.tables_at(tables, x)
         log = np.einsum("pk,pk->p", tables.node_weight, x[tables.node])
         return np.asarray(np.exp(log))
+
+    def with_bent(
+        self,
+        tables: Tables,
+        x: FloatArray,
+        factor: FloatArray,
+        zero_moves: FloatArray | None = None,
+    ) -> FloatArray:
+        """Discount factors of points at many vectors of node values, bent points included.
+
+        Args:
+            tables: Of this grid's points.
+            x: Log node values; shape (nodes, columns).
+            factor: Those of all points that are not bent; filled in; shape (points, columns).
+            zero_moves: Moves of continuous zero rates at the keys; decimal, shape as ``x``.
+        """
+        if not len(tables.bent):
+            return factor
+        rows, log = tables.bent[:, 0], self.bent_log_factors(tables, x)
+        if zero_moves is not None:
+            for key in range(tables.tent.shape[1]):
+                log += tables.tent_weight[rows, key, None] * zero_moves[tables.tent[rows, key]]
+        factor[rows] = np.exp(log)
+        return factor
+
+
+def _flat(curve: CurveNodes) -> int:
+    """How many of a curve's first nodes are joined by lines."""
+    return 0 if curve.layout is None else min(curve.layout.flat, len(curve.days))
 
 
 def _log_linear(t: FloatArray, knots: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -248,13 +375,12 @@ def _forwards(curve: CurveNodes, today: int, x: FloatArray) -> FloatArray:
     return found
 
 
-def _cubic(t: FloatArray, knots: FloatArray, layout: Layout | None) -> FloatArray:
+def _cubic(t: FloatArray, knots: FloatArray, flat: int) -> FloatArray:
     """Weights of a natural cubic spline through (0, 0) and the nodes; shape (times, nodes).
 
-    Before the last of the first nodes that ``layout`` joins by lines the weights are log-linear,
-    and the spline begins there.
+    Before the last of the ``flat`` first nodes, which are joined by lines, the weights are
+    log-linear, and the spline begins there.
     """
-    flat = 0 if layout is None else min(layout.flat, len(knots))
     if flat == 0:
         return _natural_spline(t, np.concatenate(([0.0], knots)))[:, 1:]
     weights = np.zeros((len(t), len(knots)))

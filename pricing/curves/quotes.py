@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pricing import limits
 from pricing.curves import quote_ids
@@ -14,6 +14,7 @@ from pricing.curves.quote_ids import TENOR, tenor_days, tenor_length
 from pricing.errors import BadInput
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention
+from pricing.markets.rows import NOT_FITTED, Interpolation, why_not_beside_fits
 
 __all__ = [
     "TENOR",
@@ -125,7 +126,7 @@ def check_numbers(curves: object) -> None:
                 raise BadInput(f"{curve} {tenor}", rate, reason)
 
 
-INTERPOLATIONS = ("log_linear", "natural_log_cubic")
+INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 
 Shape = tuple[tuple[str, tuple[str, ...]], ...]
 """Tenors by curve: what a set of curves depends on besides the date and the rates."""
@@ -154,12 +155,18 @@ class CurveOptions:
         """Interpolation of a curve.
 
         Raises:
-            BadInput: Not an interpolation there is.
+            BadInput: Not an interpolation there is, or not one of a currency whose curves are
+                fitted.
         """
         name = self.interpolation.get(row.name, row.interpolation)
         if name not in INTERPOLATIONS:
             allowed = f"allowed: {', '.join(INTERPOLATIONS)}"
             raise BadInput(f"interpolation of {row.name}", name, allowed)
+        if name in NOT_FITTED:
+            own = (each for each in conventions.CURVES.values() if each.currency == row.currency)
+            reason = why_not_beside_fits(name, own)
+            if reason is not None:
+                raise BadInput(f"interpolation of {row.name}", name, reason)
         return name
 
 

@@ -83,7 +83,7 @@ def open_period(rows: PeriodRows, period: Period) -> Opened:
     rolled = as_forecast.values(period.rolled_as_forecast.factors(*as_forecast.points))
     value_rolled = at_end.values(period.rolled.factors(*at_end.points))
     solved = Nodes(period.union.grid, period.solved.x)
-    gradient = at_end.node_gradient(solved.factors(*at_end.points), solved.grid)
+    gradient = at_end.node_gradient(solved)
     return Opened(
         rows=rows,
         period=period,

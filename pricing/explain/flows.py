@@ -18,9 +18,8 @@ import numpy as np
 from pricing import kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.fixings import Fixings, Histories
-from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
-from pricing.explain.market import Period
+from pricing.explain.market import Nodes, Period
 from pricing.kernel_arrays import Flows
 from pricing.markets.calendars import date_of, day_of
 from pricing.measures.compounding.netted import NumberedChains, number_chains
@@ -45,7 +44,7 @@ class RowFlows(Protocol):
     def values(self, factors: FloatArray) -> FloatArray:
         """Value of each row at discount factors of the points; shape (rows,)."""
 
-    def node_gradient(self, factors: FloatArray, grid: Grid) -> FloatArray:
+    def node_gradient(self, nodes: Nodes) -> FloatArray:
         """Derivative of each row's value to the log discount factors at nodes; (rows, nodes)."""
 
 
@@ -69,9 +68,10 @@ class TradeFlows:
         flows = self._flows(factors)
         return kernel.value(flows, factors)
 
-    def node_gradient(self, factors: FloatArray, grid: Grid) -> FloatArray:
+    def node_gradient(self, nodes: Nodes) -> FloatArray:
         """Derivatives of each trade's value."""
-        tables = grid.tables(*self.points)
+        grid, factors = nodes.grid, nodes.factors(*self.points)
+        tables = grid.tables_at(grid.tables(*self.points), nodes.x)
         flows = self._flows(factors)
         return kernel.value_and_gradients(flows, factors, tables, grid.size).node
 
@@ -111,13 +111,15 @@ class NettedFlows:
     def _ready(self) -> dict[int, ReadyGroups]:
         return {}
 
-    def node_gradient(self, factors: FloatArray, grid: Grid) -> FloatArray:
+    def node_gradient(self, nodes: Nodes) -> FloatArray:
         """Derivatives of each group's value."""
+        grid, factors = nodes.grid, nodes.factors(*self.points)
         ready = self._ready.get(id(grid))
         if ready is None or ready.grid is not grid:
             ready = self._ready[id(grid)] = make_ready_groups(self.netted, grid)
         three = np.repeat(factors[:, None], 3, axis=1)
-        return gradients(ready, *np.split(three, [len(self._numbered.point)])).node
+        points = np.split(three, [len(self._numbered.point)])
+        return gradients(ready.at(nodes.x), *points).node
 
 
 class PeriodBlock(NamedTuple):

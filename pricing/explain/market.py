@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from pricing import netting_kernel as kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.discount_columns import discount_columns
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import Grid, Layout
 from pricing.curves.quote_ids import identity, is_over
@@ -75,7 +75,7 @@ class Nodes:
 
 
 def _factors(grid: Grid, x: FloatArray, curve: IntArray, day: IntArray) -> FloatArray:
-    return kernel.discount_factors(grid.tables(curve, day), x[:, None])[:, 0]
+    return discount_columns(grid, grid.tables(curve, day), x[:, None])[:, 0]
 
 
 class Period:

@@ -37,6 +37,7 @@ from pricing.markets.rows import (
     MeetingConvention,
     Row,
     SwapConvention,
+    why_not_beside_fits,
 )
 
 PACKAGED = Path(__file__).parent
@@ -452,6 +453,10 @@ def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:
     if row.discount_curve is not None:
         own = _names_in(markets.curves, row.currency)
         check.one_of("discount_curve", own[: own.index(row.name)])  # those that stand before it
+    own_rows = [each for each in markets.curves.values() if each.currency == row.currency]
+    refused = why_not_beside_fits(row.interpolation, own_rows)
+    if refused is not None:
+        raise check.fail("interpolation", refused)
     _check_fit(check, row)
     _check_short_end(check, row, markets)
     if row.index is not None:

@@ -7,7 +7,8 @@ and the name of its file. A field that is not listed here is refused when the fi
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -40,6 +41,16 @@ class IndexConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     publication_lag: Days
     forecast_curve: str
     sources: Sources
+
+
+Interpolation = Literal["log_linear", "natural_log_cubic", "monotone_convex"]
+"""How log discount factors are interpolated between nodes (``curves/interpolation.py``)."""
+
+NOT_FITTED: tuple[Interpolation, ...] = ("monotone_convex",)
+"""Interpolations of curves that no least squares can be made with: a fit needs second derivatives
+of log discount factors to the nodes, which these do not have everywhere. All curves of a currency
+are solved together, so none of them may be fitted.
+"""
 
 
 class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +91,7 @@ class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     settlement_days: Days | None = None
     calendar: str | None = None
     frequency: str | None = None
-    interpolation: Literal["log_linear", "natural_log_cubic"]
+    interpolation: Interpolation
     nodes: tuple[str, ...] | None = None
     fit: Literal["exact", "least_squares"] | None = None
     weights: dict[str, Weight] | None = None
@@ -89,6 +100,17 @@ class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     meetings_until: str | None = None
     turns: tuple[dt.date, ...] | None = None
     sources: Sources
+
+
+def why_not_beside_fits(interpolation: str, curves: Iterable[CurveConvention]) -> str | None:
+    """Why curves of a currency admit no such interpolation of one of them; None where they do."""
+    if interpolation not in NOT_FITTED:
+        return None
+    fitted = next((row.name for row in curves if row.fit == "least_squares"), None)
+    if fitted is None:
+        return None
+    allowed = [name for name in get_args(Interpolation) if name not in NOT_FITTED]
+    return f'allowed: {", ".join(allowed)}: {fitted} has fit = "least_squares"'
 
 
 SINCE: dict[str, tuple[str, ...]] = {

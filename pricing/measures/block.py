@@ -119,9 +119,10 @@ def make_ready(dated: DatedBlock, grid: Grid) -> ReadyBlock:
 
 def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRisk:
     """All measures of all trades of a block at one quote vector."""
-    discount = ready.grid.discount(ready.tables, solved.x)
+    tables = ready.grid.tables_at(ready.tables, solved.x)
+    discount = ready.grid.discount(tables, solved.x)
     flows = flows_to_price(ready.flows, ready.deliveries, ready.chains, discount)
-    found = kernel.value_and_gradients(flows, discount, ready.tables, ready.grid.size)
+    found = kernel.value_and_gradients(flows, discount, tables, ready.grid.size)
     up, down = parallel_values(ready, curves, solved)
     with np.errstate(invalid="ignore", over="ignore"):  # ``_not_numbers`` tells
         priced = PricedFlows(

@@ -6,7 +6,7 @@ Signs and units are those of ``block.py``: a group's numbers are the sums of its
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from pricing import netting_kernel as kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
+from pricing.curves.discount_columns import discount_columns
 from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
@@ -55,6 +56,13 @@ class ReadyGroups:
     years: FloatArray
     choices: Choices
     chains: ReadyChains
+
+    def at(self, x: FloatArray) -> ReadyGroups:
+        """The same with the weights at log node values ``x``, which gradients need."""
+        if self.grid.is_linear:
+            return self
+        tables = self.grid.tables_at(self.tables, x)
+        return replace(self, tables=tables, chains=self.chains.at(self.grid, x))
 
     @cached_property
     def unsupported(self) -> dict[str, IntArray]:
@@ -131,7 +139,7 @@ def gradients(ready: ReadyGroups, factor: FloatArray, chain_factor: FloatArray) 
     The bond that is delivered is chosen at each set.
 
     Args:
-        ready: Netted flows of the date.
+        ready: Netted flows of the date, with the weights at the first (``at``).
         factor: Discount factors; shape (points, 3).
         chain_factor: Those of the points of chains; shape (their points, 3).
     """
@@ -157,9 +165,9 @@ def price_groups(
     moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
     x = np.stack([solved.x, *moved], axis=1)
     factor, chain_factor = (
-        kernel.discount_factors(tables, x) for tables in (ready.tables, ready.chains.tables)
+        discount_columns(ready.grid, tables, x) for tables in (ready.tables, ready.chains.tables)
     )
-    found = gradients(ready, factor, chain_factor)
+    found = gradients(ready.at(solved.x), factor, chain_factor)
     with np.errstate(invalid="ignore", over="ignore"):  # ``not_finite`` tells
         priced = PricedFlows(
             leg_npv=found.leg_npv,

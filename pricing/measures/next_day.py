@@ -18,6 +18,7 @@ import numpy as np
 from pricing import netting_kernel as kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import CurveSet, Solved
+from pricing.curves.discount_columns import discount_columns
 from pricing.curves.fixings import Fixings, Histories
 from pricing.errors import Failure, PricingError
 from pricing.kernel_arrays import Tables
@@ -314,11 +315,12 @@ def theta_of_groups(ready: ReadyNextDay, solved: Solved, npv: FloatArray) -> Flo
     except PricingError:
         return np.full(len(npv), np.nan)
     rates = ready.forecast.rates(solved.x)
-    factor = kernel.discount_factors(ready.tables, later.x[:, None])
+    x = later.x[:, None]
+    factor = discount_columns(ready.curves.grid, ready.tables, x)
     weights = np.concatenate((rates, settlement_weight(rates, ready.forecast.years)))
     found = fold_values(kernel.group_values(ready.flows, factor), ready.choices)
     values = found.reshape(1 + len(weights), len(npv))
-    chain_factor = kernel.discount_factors(ready.chains.tables, later.x[:, None])
+    chain_factor = discount_columns(ready.curves.grid, ready.chains.tables, x)
     chained = ready.chains.chains.values(chain_factor, len(npv), rates)[:, 0]
     theta = np.asarray(values[0] + chained + (weights[:, None] * values[1:]).sum(axis=0) - npv)
     theta[ready.netted.unvalued > 0] = np.nan

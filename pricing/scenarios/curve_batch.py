@@ -137,6 +137,11 @@ def _by_chord(
 def _by_newton(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> FloatArray | None:
     """Nodes at which every instrument is worth 0; None where that does not converge."""
     quotes = np.ascontiguousarray(quotes)
+    if not curves.grid.is_linear:
+        x = curves.settled(np.ascontiguousarray(x), quotes)
+        found = curves.instruments.at(x, quotes)
+        met = np.abs(found.value / found.by_quote).max() < REPRICING_TOLERANCE
+        return x if met else None
     for _ in range(MOST_STEPS):
         found = curves.instruments.at(np.ascontiguousarray(x), quotes)
         try:
@@ -200,12 +205,12 @@ def values_at(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> tuple[Floa
         Per unit of notional, as ``Instruments.at``; shape (quotes, n) each.
     """
     flat = curves.instruments.flat
-    factor = discount_factors(flat.tables, x, None)
+    factor = discount_factors(curves.grid, flat.tables, x, None)
     value, by_quote = instrument_values(flat.flows, factor, quotes)
     zero, years = flat.zero, curves.grid.node_years
     value[zero] = x[zero] + quotes[zero] * years[zero, None]
     by_quote[zero] = years[zero, None]
     if len(flat.linear):
-        value[flat.linear] = flat.weights @ x + quotes[flat.linear] * flat.years[:, None]
+        value[flat.linear] = curves.instruments.sums(x) + quotes[flat.linear] * flat.years[:, None]
         by_quote[flat.linear] = flat.years[:, None]
     return value, by_quote

@@ -12,14 +12,18 @@ import numpy as np
 from numba import njit
 
 from pricing.arrays import FloatArray, IntArray
+from pricing.curves.interpolation import Grid
 from pricing.kernel_arrays import Flows, Tables
 from pricing.netting_kernel import GroupedValues
 
 
-def discount_factors(tables: Tables, x: FloatArray, zero_moves: FloatArray | None) -> FloatArray:
+def discount_factors(
+    grid: Grid, tables: Tables, x: FloatArray, zero_moves: FloatArray | None
+) -> FloatArray:
     """Discount factors of points at several node vectors, with zero rates moved on top.
 
     Args:
+        grid: Nodes of the curves.
         tables: Dependence of points on nodes and on zero rates.
         x: Log node values; shape (nodes, columns).
         zero_moves: Moves of continuous zero rates at the keys, linear between them; decimal, shape
@@ -32,7 +36,7 @@ def discount_factors(tables: Tables, x: FloatArray, zero_moves: FloatArray | Non
     _log_factors(tables.node, tables.node_weight, x, log)
     if zero_moves is not None:
         _add_log_factors(tables.tent, tables.tent_weight, zero_moves, log)
-    return np.asarray(np.exp(log, out=log))
+    return grid.with_bent(tables, x, np.exp(log, out=log), zero_moves)
 
 
 def instrument_values(

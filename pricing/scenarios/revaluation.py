@@ -69,6 +69,7 @@ class ReadyRevaluation:
     numbers name.
     """
 
+    grid: Grid
     flows: GroupedValues
     tables: Tables
     choices: Choices = NO_CHOICES
@@ -131,7 +132,7 @@ def _ready(
         term_point=np.ascontiguousarray(places[cash:].reshape(3, -1).T),
     )
     tables = grid.tables(*point_of(point))
-    return ReadyRevaluation(flows, tables, choices, ready_chains(chains, grid))
+    return ReadyRevaluation(grid, flows, tables, choices, ready_chains(chains, grid))
 
 
 def revalue(
@@ -169,10 +170,12 @@ def revalue(
 
 
 def _values(ready: ReadyRevaluation, x: FloatArray, zero: FloatArray | None) -> FloatArray:
-    factor = kernel.discount_factors(ready.tables, np.ascontiguousarray(x), zero)
+    factor = kernel.discount_factors(ready.grid, ready.tables, np.ascontiguousarray(x), zero)
     values = fold_values(kernel.group_values(ready.flows, factor), ready.choices)
     if not ready.chains.is_empty:
-        factor = kernel.discount_factors(ready.chains.tables, np.ascontiguousarray(x), zero)
+        factor = kernel.discount_factors(
+            ready.grid, ready.chains.tables, np.ascontiguousarray(x), zero
+        )
         values += ready.chains.chains.values(factor, ready.rows)
     for group, other in ready.others:
         values[group] += other.values(x, zero)

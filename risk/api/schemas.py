@@ -256,7 +256,9 @@ class Curve(Answer):
     curve = CharField()
     # A field's own attribute is called so too, but a declared field is not on the class:
     label = CharField()  # type: ignore[assignment]
-    interpolation = CharField(help_text="Of log discount factors: log_linear or natural_log_cubic")
+    interpolation = CharField(
+        help_text="Of log discount factors: log_linear, natural_log_cubic or monotone_convex"
+    )
     fit = CharField(help_text="exact, or least_squares where there are more quotes than nodes")
     nodes = Node(many=True)
     meetings = MeetingForward(many=True)

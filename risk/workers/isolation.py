@@ -52,11 +52,12 @@ def price_each_alone(
 
 
 def _through_the_kernel(ready: ReadyBlock, solved: Solved, say: Callable[[str], None]) -> None:
-    discount = ready.grid.discount(ready.tables, solved.x)
+    whole = ready.grid.tables_at(ready.tables, solved.x)
+    discount = ready.grid.discount(whole, solved.x)
     for row, name in enumerate(ready.trade_ids):
         say(name)
         flows, points = _flows_of(ready.flows, row)
-        tables = _tables_of(ready.tables, points)
+        tables = _tables_of(whole, points)
         kernel.value_and_gradients(flows, discount[points], tables, ready.grid.size)
 
 

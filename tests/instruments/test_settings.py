@@ -104,7 +104,10 @@ def manage(tmp_path: Path, *command: str, **environment: str) -> subprocess.Comp
             "REDIS_URL has no password, and s1 is not this machine",
         ),
         ({"IBOR_COUPONS": "par"}, "use 'at_par' or 'indexed'"),
-        ({"CURVE_INTERPOLATION": "USD-SOFR=cubic"}, "use CURVE=log_linear or"),
+        (
+            {"CURVE_INTERPOLATION": "USD-SOFR=cubic"},
+            "use CURVE=log_linear or CURVE=natural_log_cubic or CURVE=monotone_convex",
+        ),
         ({"CURVE_INTERPOLATION": "USD-SOFRX=log_linear"}, "no curve 'USD-SOFRX'; curves: USD-GOVT"),
         ({"API_USER_CALLS_PER_MINUTE": "0"}, "use a whole number, 1 or more"),
         (

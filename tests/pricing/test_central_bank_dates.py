@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pricing.curves.curve_set import CurveSet
-from pricing.curves.quotes import check_quotes, shape_of
+from pricing.curves.quotes import INTERPOLATIONS, check_quotes, shape_of
 from pricing.errors import BadInput, BootstrapFailed
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
@@ -88,7 +88,7 @@ def steps(forwards: dict[dt.date, float]) -> list[dt.date]:
     ]
 
 
-@pytest.mark.parametrize("interpolation", ["log_linear", "natural_log_cubic"])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_discount_factors_are_those_that_opensourcerisk_publishes(monkeypatch, interpolation):
     with_curve(monkeypatch, "GBP-SONIA", meetings="MPC", interpolation=interpolation)
     curves, found = solved({"GBP-SONIA": MARKET})

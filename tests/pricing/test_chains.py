@@ -9,6 +9,7 @@ import pytest
 
 from pricing.curves.curve_set import ONE_BP
 from pricing.explain.flows import NettedFlows
+from pricing.explain.market import Nodes
 from pricing.measures.groups import make_ready_groups, price_groups
 from pricing.measures.netting import merge, net
 from pricing.products.cash_flows import CHAINED, LINK
@@ -151,7 +152,7 @@ def test_flows_of_an_explain_have_the_values_and_slopes_of_groups():
     grid = made.curves.grid
     factors = grid.discount(grid.tables(*flows.points), made.solved.x)
     assert flows.values(factors) == pytest.approx(found.values["npv"], abs=1e-7)
-    ladder = -ONE_BP * flows.node_gradient(factors, grid) @ made.solved.jacobian
+    ladder = -ONE_BP * flows.node_gradient(Nodes(grid, made.solved.x)) @ made.solved.jacobian
     assert ladder == pytest.approx(found.ladder_par, abs=1e-9)
 
 

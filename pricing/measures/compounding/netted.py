@@ -282,6 +282,10 @@ class ReadyChains:
         """Whether there are none."""
         return not len(self.chains.factor)
 
+    def at(self, grid: Grid, x: FloatArray) -> ReadyChains:
+        """The same with the weights at log node values ``x``, which gradients need."""
+        return ReadyChains(self.chains, grid.tables_at(self.tables, x))
+
     def add_gradients(
         self, found: GroupGradients, discount: FloatArray, today: int
     ) -> GroupGradients:

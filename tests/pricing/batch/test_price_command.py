@@ -292,7 +292,10 @@ def market_with_fixing(index: str, date: str, rate: Any) -> dict[str, Any]:
         ),
         (
             {**MARKET, "interpolation": {"EUR-ESTR": "cubic"}},
-            ["interpolation of EUR-ESTR: 'cubic'", "allowed: log_linear, natural_log_cubic"],
+            [
+                "interpolation of EUR-ESTR: 'cubic'",
+                "allowed: log_linear, natural_log_cubic, monotone_convex",
+            ],
         ),
         (
             {**MARKET, "interpolation": "cubic"},

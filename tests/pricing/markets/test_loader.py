@@ -139,6 +139,11 @@ CHANGES = (
         "ZONIA",
     ),
     (
+        'interpolation = "log_linear"\n',
+        'interpolation = "convex"\n',
+        "[curves.ZZZ-GOVT] interpolation = 'convex': allowed: log_linear, natural_log_cubic, mono",
+    ),
+    (
         'quotes = "zero"\n',
         'quotes = "par_yield"\n',
         "[curves.ZZZ-GOVT] ",
@@ -178,6 +183,23 @@ def test_a_mistake_has_one_sentence(tmp_path, old, new, sentence):
     if old.startswith("[bonds"):
         text = text.replace("[bonds.ZZZ-BOND.", f"{new[:-1]}.")
     assert refused(tmp_path, text).startswith(sentence)
+
+
+def test_monotone_convex_curves_stand_beside_no_fit(tmp_path):
+    """All curves of a currency are solved together, and a fit needs second derivatives."""
+    head, zonia = RURITANIA.split("[curves.ZZZ-ZONIA]\n")
+    fitted = 'fit = "least_squares"\nnodes = ["1Y"]\n'
+    sources = "[curves.ZZZ-ZONIA.sources]\n"
+    zonia = zonia.replace(sources, sources + 'fit = "MADE"\nnodes = "MADE"\n')
+    head = head.replace('interpolation = "log_linear"', 'interpolation = "monotone_convex"')
+    both = f"{head}[curves.ZZZ-ZONIA]\n{fitted}{zonia}"
+    assert refused(tmp_path, both) == (
+        "[curves.ZZZ-GOVT] interpolation = 'monotone_convex': allowed: log_linear, "
+        'natural_log_cubic: ZZZ-ZONIA has fit = "least_squares"'
+    )
+    alone = both.replace('fit = "least_squares"\n', "").replace('fit = "MADE"\n', "")
+    found = loader.read([*PACKAGED, write(tmp_path, alone)])
+    assert found.curves["ZZZ-GOVT"].interpolation == "monotone_convex"
 
 
 def test_a_field_that_nothing_reads_is_refused(tmp_path):
