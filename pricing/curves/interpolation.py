@@ -5,7 +5,7 @@ weights of linear interpolations do not change from tick to tick: log-linear int
 per day, and a natural cubic spline on log discount factors is linear in all nodes. Past the last
 node both continue with the last forward rate, as QuantLib does. Monotone convex interpolation has
 four weights per day, which are the derivatives at the node values and change with these
-(``monotone_convex.py``): ``Grid.tables_at`` makes them.
+(``monotone_convex``): ``Grid.tables_at`` makes them.
 
 A curve whose nodes are not where its quotes end has a ``Layout``: as many places as quotes, of
 which the first belong to its nodes, the next to its turns, and the rest to nothing.
@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
-from pricing.curves import monotone_convex
+from pricing.curves.monotone_convex import hagan_west
 from pricing.kernel_arrays import NO_BENT, Tables
 
 YEAR = 365.0
@@ -259,7 +259,7 @@ class Grid:
         node, weight = tables.node.copy(), tables.node_weight.copy()
         for rows, place, t, knots in self._bent_curves(tables):
             first = self._first_bent(place)
-            nodes, made = monotone_convex.weights(t, knots, self._values(place, x))
+            nodes, made = hagan_west.weights(t, knots, self._values(place, x))
             # The curve's start has no place, and log P is 0 there.
             made[nodes + first < 0] = 0.0
             node[rows, :4] = np.maximum(nodes + first, 0) + self.offsets[place]
@@ -278,7 +278,7 @@ class Grid:
         """
         found, start = np.empty((len(tables.bent), x.shape[1])), 0
         for rows, place, t, knots in self._bent_curves(tables):
-            log = monotone_convex.log_factors(t, knots, self._values(place, x))
+            log = hagan_west.log_factors(t, knots, self._values(place, x))
             turns = slice(4, self.curves[place].width)
             turn, share = tables.node[rows, turns], tables.node_weight[rows, turns]
             for number in range(turn.shape[1]):

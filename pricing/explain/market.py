@@ -16,7 +16,6 @@ import numpy as np
 
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.discount_columns import discount_columns
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import Grid, Layout
 from pricing.curves.quote_ids import identity, is_over
@@ -30,6 +29,7 @@ from pricing.curves.quotes import (
 )
 from pricing.errors import BadInput, BootstrapFailed
 from pricing.markets.calendars import day_of
+from pricing.measures.netted_terms import discount_columns
 from pricing.measures.theta import indices_on
 from pricing.products import schedules
 

@@ -14,7 +14,6 @@ import numpy as np
 from pricing import netting_kernel as kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
-from pricing.curves.discount_columns import discount_columns
 from pricing.curves.interpolation import YEAR, Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Tables
@@ -23,7 +22,7 @@ from pricing.measures.block import make_ready, price_block, unsupported_rows
 from pricing.measures.compounding.netted import ReadyChains, ready_chains
 from pricing.measures.delivery.choice import Choices, fold_all
 from pricing.measures.formulas import PricedFlows
-from pricing.measures.netted_terms import growth_points, point_of
+from pricing.measures.netted_terms import discount_columns, growth_points, point_of
 from pricing.measures.netting import Group, NettedBlock
 from pricing.measures.next_day import ReadyNextDay, theta_of_groups
 from pricing.measures.table import REQUIRED, SUMMED

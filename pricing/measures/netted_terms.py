@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
-from pricing.netting_kernel import Added, GroupedValues, add_up, number_keys
+from pricing.curves.interpolation import Grid
+from pricing.kernel_arrays import Tables
+from pricing.netting_kernel import Added, GroupedValues, add_up, discount_factors, number_keys
 
 DAY_BITS, CURVE_BITS = 17, 6
 FIRST_DAY = -25567
@@ -41,6 +43,20 @@ class MergedTerms(NamedTuple):
     parts: Sequence[NettedTerms]
     places: Sequence[IntArray]
     made: NettedTerms
+
+
+def discount_columns(grid: Grid, tables: Tables, x: FloatArray) -> FloatArray:
+    """Discount factors of points at several vectors of node values, whatever the interpolation.
+
+    Args:
+        grid: Nodes of the curves.
+        tables: Dependence of points on the nodes.
+        x: Log node values; shape (nodes, columns).
+
+    Returns:
+        Shape (points, columns).
+    """
+    return grid.with_bent(tables, x, discount_factors(tables, x))
 
 
 def point_key(curve: IntArray, day: IntArray) -> IntArray:

@@ -18,7 +18,6 @@ import numpy as np
 from pricing import netting_kernel as kernel
 from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.curves.discount_columns import discount_columns
 from pricing.curves.fixings import Fixings, Histories
 from pricing.errors import Failure, PricingError
 from pricing.kernel_arrays import Tables
@@ -40,6 +39,7 @@ from pricing.measures.delivery.netted import (
 )
 from pricing.measures.netted_terms import (
     MergedTerms,
+    discount_columns,
     merge_terms,
     number_terms,
     point_key,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.interpolation import YEAR, CurveNodes, Grid, Layout
-from pricing.curves.monotone_convex import log_factors, weights
+from pricing.curves.monotone_convex.hagan_west import log_factors, weights
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.errors import BootstrapFailed
 from pricing.markets import conventions

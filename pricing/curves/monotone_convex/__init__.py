@@ -1,0 +1,1 @@
+"""The monotone convex interpolation of forward rates."""
