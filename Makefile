@@ -14,7 +14,7 @@ IMAGE_BASE ?=
 SIZES := 1000,10000,100000
 VAR_SIZES := 10000,100000
 
-.PHONY: help venv dev env lock demo test faults hosts soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-live-var bench-decide clients replay-all
+.PHONY: help venv dev env lock demo test faults e2e hosts soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-live-var bench-decide clients replay-all
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ test: dev ## Run all tests in two processes, or some in one (ARGS="-k frames -x"
 
 faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 SEED=1)
 	@FAULTS=$(or $(FAULT),all) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/faults -rN $(ARGS)
+
+e2e: dev ## Use every screen in a browser, on a demo of its own, and print the figures (TRADES=10000; needs Chromium)
+	@E2E=1 E2E_TRADES=$(or $(TRADES),200) $(BIN)/python -m pytest tests/browser -rN $(ARGS)
 
 hosts: dev ## Try four hosts of network namespaces, 15 minutes at most (as root): delay, hosts and links that fail
 	@FAULTS_REPORT=$(or $(FAULTS_REPORT),.local/hosts.json) $(BIN)/python -m tests.hosts $(ARGS)

@@ -14,26 +14,27 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
+
+from devstack.errors import StackError
+from devstack.processes.demo import Demo, running_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 BASE = ROOT / ".local" / "screenshots"
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-START_S, SETTLE_MS, PATIENCE_MS = 300.0, 4000, 60_000
-"""To start everything; for refreshes after the first paint; for one thing to appear."""
+SETTLE_MS, PATIENCE_MS = 4000, 60_000
+"""For refreshes after the first paint; for one thing to appear."""
 
 TALLEST_PX = 4200
 THEMES = ("dark", "light")
@@ -115,13 +116,13 @@ def main() -> None:
     options = arguments()
     pictures = options.pictures
     pictures.mkdir(parents=True, exist_ok=True)
-    with running(options) as addresses, sync_playwright() as tools:
+    with running(options) as demo, sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         for theme in options.themes:
             for size in (size for size in SIZES if size.name in options.sizes):
-                shoot_all(browser, addresses, options, theme, size)
+                shoot_all(browser, demo, options, theme, size)
         if options.docs:
-            shoot_admin(browser, addresses)
+            shoot_admin(browser, demo)
         browser.close()
 
 
@@ -155,73 +156,18 @@ def chromium() -> str:
 # --- The demo ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where a demo is, and its administrator's password."""
-
-    web: str
-    dashboard: str
-    password: str
-
-
 @contextmanager
-def running(options: argparse.Namespace) -> Iterator[Addresses]:
+def running(options: argparse.Namespace) -> Iterator[Demo]:
     """The demo that the options name, or one that ends with the pictures."""
     if options.web:
         password = options.password_file.read_text().strip()
-        yield Addresses(options.web, options.dashboard, password)
+        yield Demo(options.web, options.dashboard, password, BASE, {})
         return
-    environment = {
-        **os.environ,
-        "RISK_LOCAL_DIR": str(BASE),
-        "DEMO_SECONDS": "100000",
-        **{name: str(free_port()) for name in ("WEB_PORT", "DASHBOARD_PORT", "FLOWER_PORT")},
-    }
-    BASE.mkdir(parents=True, exist_ok=True)
-    stack = (sys.executable, "-m", "devstack", "run", "--base", str(BASE / "demo"), "--")
-    with (BASE / "demo.log").open("wb") as log:
-        demo = subprocess.Popen(  # noqa: S603 - our own program
-            (*stack, sys.executable, "manage.py", "demo"),
-            env=environment,
-            cwd=ROOT,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
     try:
-        await_risk(demo)
-        larger_book(options.trades, environment)
-        yield Addresses(
-            f"http://127.0.0.1:{environment['WEB_PORT']}",
-            f"http://127.0.0.1:{environment['DASHBOARD_PORT']}",
-            (BASE / "admin_password").read_text().strip(),
-        )
-    finally:
-        demo.terminate()
-        demo.wait(60)
-
-
-def await_risk(demo: subprocess.Popen[bytes]) -> None:
-    """Wait until the demo has said a number."""
-    end = time.monotonic() + START_S
-    while " NPV " not in (said := (BASE / "demo.log").read_text()):
-        if demo.poll() is not None or time.monotonic() > end:
-            sys.exit(f"the demo did not publish risk:\n{said}")
-        time.sleep(1.0)
-
-
-def larger_book(trades: int, environment: dict[str, str]) -> None:
-    """Add trades to the sample book."""
-    if trades > 200:
-        command = (sys.executable, "manage.py", "seed_book", "--trades", str(trades))
-        subprocess.run(command, env=environment, cwd=ROOT, check=True)  # noqa: S603
-        time.sleep(START_S / 10)  # until the larger book is compiled
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        with running_demo(BASE, options.trades) as demo:
+            yield demo
+    except StackError as error:
+        sys.exit(str(error))
 
 
 # --- Pictures ----------------------------------------------------------------------------------
@@ -229,7 +175,7 @@ def free_port() -> int:
 
 def shoot_all(
     browser: Browser,
-    addresses: Addresses,
+    demo: Demo,
     options: argparse.Namespace,
     theme: str,
     size: Size,
@@ -240,12 +186,12 @@ def shoot_all(
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
     )
-    sign_in(context, addresses)
+    sign_in(context, demo)
     for shot in PAGES:
         if shot.name in options.pages:
             page = context.new_page()
             said = listen(page)
-            shoot(page, f"{addresses.dashboard}{shot.path}", shot.act, size)
+            shoot(page, f"{demo.dashboard}{shot.path}", shot.act, size)
             path = options.pictures / f"{shot.name}-{theme}-{size.name}.png"
             page.screenshot(path=path)
             print(f"{path}  {page.url}", *sorted(set(said)), sep="\n    ", flush=True)
@@ -288,12 +234,12 @@ def shoot(page: Page, url: str, act: Callable[[Page], None] | None, size: Size) 
     page.wait_for_timeout(1500)
 
 
-def sign_in(context: BrowserContext, addresses: Addresses) -> None:
+def sign_in(context: BrowserContext, demo: Demo) -> None:
     """As the demo's administrator; the dashboard asks for the same login."""
     page = context.new_page()
-    page.goto(f"{addresses.web}/accounts/login/")
+    page.goto(f"{demo.web}/accounts/login/")
     page.fill("#id_username", "admin")
-    page.fill("#id_password", addresses.password)
+    page.fill("#id_password", demo.password)
     with page.expect_navigation():
         page.click("[type=submit]")
     page.close()
@@ -302,15 +248,15 @@ def sign_in(context: BrowserContext, addresses: Addresses) -> None:
 # --- Admin -------------------------------------------------------------------------------------
 
 
-def shoot_admin(browser: Browser, addresses: Addresses) -> None:
+def shoot_admin(browser: Browser, demo: Demo) -> None:
     """The list of swaps, one of them, and what a file would change; nothing is confirmed."""
     size = SIZES[0]
     context = browser.new_context(
         viewport={"width": size.width, "height": size.height}, color_scheme="dark"
     )
-    sign_in(context, addresses)
+    sign_in(context, demo)
     page = context.new_page()
-    swaps = f"{addresses.web}/admin/instruments/swap"
+    swaps = f"{demo.web}/admin/instruments/swap"
     page.goto(f"{swaps}/")
     picture(page, "admin")
     page.click("#result_list tbody tr:first-child th a")
@@ -319,12 +265,12 @@ def shoot_admin(browser: Browser, addresses: Addresses) -> None:
     picture(page, "admin-swap")
     page.set_viewport_size({"width": size.width, "height": size.height})
     page.goto(f"{swaps}/import/")
-    file = {"name": "swaps.csv", "mimeType": "text/csv", "buffer": a_file(page, addresses).encode()}
-    page.set_input_files("input[type=file]", files=[file])  # type: ignore[list-item]
+    file: Any = {"name": "swaps.csv", "mimeType": "text/csv", "buffer": a_file(page, demo).encode()}
+    page.set_input_files("input[type=file]", files=[file])
     page.click("text=Check the file")
     page.wait_for_selector("text=Load all")
     picture(page, "admin-import")
-    page.goto(f"{addresses.web}/api/docs/")
+    page.goto(f"{demo.web}/api/docs/")
     page.wait_for_timeout(SETTLE_MS)
     picture(page, "api")
     context.close()
@@ -337,11 +283,11 @@ def picture(page: Page, name: str) -> None:
     print(f"docs/images/{name}.png  {page.url}", flush=True)
 
 
-def a_file(page: Page, addresses: Addresses) -> str:
+def a_file(page: Page, demo: Demo) -> str:
     """Three swaps of the demo, two of them with another rate, and a new one."""
     names = "trade_id convention pay_receive notional effective_date termination_date fixed_rate"
     columns: Sequence[str] = [*names.split(), "book"]
-    stored = page.request.get(f"{addresses.web}/api/v1/swaps/?page_size=3").json()["results"]
+    stored = page.request.get(f"{demo.web}/api/v1/swaps/?page_size=3").json()["results"]
     rows = [{name: row[name] for name in columns} for row in stored]
     rows.append({**rows[0], "trade_id": "IRS-2024-017"})
     for row, rate in zip(rows, (0.0385, 0.0412), strict=False):

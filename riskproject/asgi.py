@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
 
-from riskproject.web.body_limit import BodyLimit
-from riskproject.web.fair_share import FairShare
+from riskproject.web.limits.body_limit import BodyLimit
+from riskproject.web.limits.fair_share import FairShare
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
 

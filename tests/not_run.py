@@ -38,6 +38,7 @@ OWN_DATABASE = Need("a PostgreSQL that the tests start themselves", "unset DATAB
 GIT_CLONE = Need("a git clone of the project", "git clone, and run the tests there")
 SAMPLE_DATA = Need("optional data of publishers", "put the file into ../shared/data")
 REPORTED_CASES = Need("the collected cases of public reports", "put them into ../shared/cases")
+DEMO_IN_A_BROWSER = Need("a demo of its own with a browser in front of it", "make e2e")
 ALL_FAULTS = Need("faults beyond the short core", "make faults, make soak")
 
 _left_out = pytest.StashKey[Counter[str]]()

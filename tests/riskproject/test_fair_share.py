@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from riskproject.web.fair_share import FairShare, caller_of
+from riskproject.web.limits.fair_share import FairShare, caller_of
 
 COOKIE = "risk_session"
 

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from riskproject import web_server
-from riskproject.web.body_limit import BodyLimit
+from riskproject.web.limits.body_limit import BodyLimit
 from tests.web_process import Web, running_web
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"

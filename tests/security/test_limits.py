@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.db import OperationalError
 
 from instruments.models import Desk
-from riskproject.web.body_limit import BodyLimit
+from riskproject.web.limits.body_limit import BodyLimit
 from tests.security.conftest import by_token
 
 SWAPS = "/api/v1/swaps/"

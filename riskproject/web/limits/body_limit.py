@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from riskproject.web.disconnects import watch_caller
-from riskproject.web.refusals import Message, Receive, Send, refuse
+from riskproject.web.limits.refusals import Message, Receive, Send, refuse
 
 CLOSE = (b"connection", b"close")
 

@@ -10,7 +10,7 @@ import asyncio
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from riskproject.web.refusals import Message, Receive, Send, refuse
+from riskproject.web.limits.refusals import Message, Receive, Send, refuse
 
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by what watches this process, and never in line behind anybody."""
