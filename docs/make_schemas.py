@@ -16,6 +16,7 @@ from pricing.batch.files import BookFile, MarketFile
 from pricing.curves.quote_ids import PATTERN
 from pricing.curves.quotes import QUOTE_MAX, QUOTE_MIN
 from pricing.markets import conventions
+from pricing.products.bonds.quoted_bond import PRICE_MAX, PRICE_MIN
 from pricing.products.registry import PRODUCTS
 
 Json = dict[str, Any]
@@ -50,6 +51,14 @@ def market_schema() -> Json:
             "propertyNames": {"pattern": PATTERN},
             "additionalProperties": {"type": "number", "minimum": QUOTE_MIN, "maximum": QUOTE_MAX},
         },
+    }
+    prices = currency["prices"]
+    prices["propertyNames"] = {"enum": list(conventions.CURVES)}
+    prices["additionalProperties"]["propertyNames"] = {"pattern": PATTERN}
+    prices["additionalProperties"]["additionalProperties"] = {
+        "type": "number",
+        "minimum": PRICE_MIN,
+        "maximum": PRICE_MAX,
     }
     fixings = currency["fixings"]
     fixings["propertyNames"] = {"enum": list(conventions.INDICES)}

@@ -24,6 +24,7 @@ QUOTE_COLUMNS = (
     theme.Column("Residual bp", "signed"),
 )
 WEIGHT = theme.Column("Weight", "number")
+RESIDUAL = "residual: quote less the curve's own rate; a bond above 0 is cheap"
 SPREAD_COLUMNS = (
     theme.Column("Spread"),
     theme.Column("Now bp", "number"),
@@ -142,7 +143,7 @@ def quotes_panel(market: Market, curve: str) -> None:
     weighted = any(row[-1] != format.NOTHING for row in rows)
     columns = (*QUOTE_COLUMNS, WEIGHT) if weighted else QUOTE_COLUMNS
     with st.container(key="panel-quotes", border=True, height=TOP_PX, gap="small"):
-        st.html(theme.heading(f"Quotes of {curve}", "residual: quote less the curve's own rate"))
+        st.html(theme.heading(f"Quotes of {curve}", RESIDUAL))
         shown = [row[: len(columns)] for row in rows]
         st.html(theme.table(columns, shown, tall=True))
 

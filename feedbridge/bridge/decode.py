@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from pricing.curves.price_quotes import with_prices
 from pricing.curves.quote_ids import is_id
 from pricing.curves.quotes import CurveQuotes, check_numbers, check_quotes, check_tenors
 from pricing.errors import BadInput, shortened
 from pricing.json_objects import doubled_key
+from pricing.markets.business_dates import business_date
 from pricing.markets.conventions import CURRENCIES, CURVES
 from risk.store.messages import FxTick, MarketTick
 
@@ -107,6 +109,7 @@ def market_tick(
     _check_times(tick.as_of, tick.sent_ns, now, times)
     _check_count(tick)
     try:
+        tick = _in_rates(tick)
         check_quotes(tick.currency, tick.curves)
         _check_labels(tick)
     except BadInput as error:
@@ -116,7 +119,20 @@ def market_tick(
 
 def checked_tick(raw: bytes) -> MarketTick:
     """Decode a tick that ``market_tick`` has accepted before, without checking it again."""
-    return _market.decode(raw)
+    return _in_rates(_market.decode(raw))
+
+
+def _in_rates(tick: MarketTick) -> MarketTick:
+    """The tick with the rates of its prices, so that nothing behind this module sees a price.
+
+    Raises:
+        BadInput: As ``with_prices``.
+    """
+    if not tick.prices:
+        return tick
+    today = business_date(tick.currency, tick.as_of)
+    curves = with_prices(tick.currency, tick.curves, tick.prices, today)
+    return msgspec.structs.replace(tick, curves=curves, prices={})
 
 
 def fx_tick(
@@ -212,10 +228,15 @@ def _check_times(
 
 
 def _check_count(tick: MarketTick) -> None:
-    if not any(tick.curves.values()):
+    if not any(tick.curves.values()) and not any(tick.prices.values()):
         raise BadTick("EMPTY", "curves: carries no quote")
-    check_market(tick.curves)
-    for curve, tenors in tick.curves.items():
+    for quotes in (tick.curves, tick.prices):
+        check_market(quotes)
+        _check_ids(quotes)
+
+
+def _check_ids(curves: CurveQuotes) -> None:
+    for curve, tenors in curves.items():
         for tenor in tenors:
             if not is_id(tenor):
                 shown = f"{shortened(repr(tenor))} is not valid; such as 10Y or SR3H25"
@@ -252,6 +273,7 @@ def _no_number(raw: bytes, error: msgspec.ValidationError) -> str:
         return str(error)
     try:
         check_numbers(content.get("curves"))
+        check_numbers(content.get("prices"))
         check_numbers({"usd": content.get("usd", {})})
     except BadInput as error:
         return str(error)

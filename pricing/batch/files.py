@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pricing import limits
+from pricing.curves.price_quotes import with_prices
 from pricing.curves.quotes import (
     INTERPOLATIONS,
     CurveOptions,
@@ -39,11 +40,16 @@ FIRST_DATE, LAST_DATE = dt.date(1980, 1, 1), dt.date(2100, 12, 31)
 
 
 class MarketOfCurrency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Quotes and fixings of one currency; decimals. The quotes present define the pillars."""
+    """Quotes and fixings of one currency; decimals. The quotes present define the pillars.
+
+    ``prices`` are clean prices of bonds per 100 of face, and prices of futures; ``read_market``
+    turns them into rates of ``curves``.
+    """
 
     currency: str
-    curves: CurveQuotes
+    curves: CurveQuotes = {}
     fixings: dict[str, dict[dt.date, Rate]] = {}
+    prices: CurveQuotes = {}
 
 
 class MarketFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,11 +109,12 @@ def read_market(path: Path) -> MarketFile:
         fault = BadInput("valuation_date", market.valuation_date.isoformat(), allowed)
         raise BadFile(str(path), str(fault))
     seen: set[str] = set()
+    entries: list[MarketOfCurrency] = []
     for entry in market.markets:
         if entry.currency in seen:
             raise BadFile(str(path), f"markets: {entry.currency!r} stands twice")
         seen.add(entry.currency)
-        _check(path, entry)
+        entries.append(_checked(path, entry, market.valuation_date))
     for curve in market.interpolation:
         if curve not in conventions.CURVES:
             known = ", ".join(conventions.CURVES)
@@ -116,22 +123,27 @@ def read_market(path: Path) -> MarketFile:
             CurveOptions(interpolation=market.interpolation).of(conventions.CURVES[curve])
         except BadInput as error:
             raise BadFile(str(path), str(error)) from None
-    return market
+    return msgspec.structs.replace(market, markets=entries)
 
 
-def _check(path: Path, entry: MarketOfCurrency) -> None:
+def _checked(path: Path, entry: MarketOfCurrency, date: dt.date) -> MarketOfCurrency:
+    """The entry, its prices as rates."""
     try:
-        if not entry.curves:
+        if not entry.curves and not entry.prices:
             raise BadInput("curves", {}, "give the quotes of at least one curve")
-        for curve, quotes in entry.curves.items():
+        for curve, quotes in (*entry.curves.items(), *entry.prices.items()):
             if not quotes:
                 raise BadInput(curve, {}, "give at least one quote")
+        if entry.prices:
+            curves = with_prices(entry.currency, entry.curves, entry.prices, date)
+            entry = msgspec.structs.replace(entry, curves=curves, prices={})
         check_quotes(entry.currency, entry.curves)
     except BadInput as error:
         raise BadFile(str(path), f"{entry.currency}: {error}") from None
     fault = _fixing_fault(entry.currency, entry.fixings)
     if fault is not None:
         raise BadFile(str(path), f"{entry.currency}: {fault}")
+    return entry
 
 
 def read_book(path: Path) -> Book:
@@ -229,6 +241,7 @@ def _market_fault(content: object) -> str | None:
         currency = entry.get("currency")
         try:
             check_numbers(entry.get("curves"))
+            check_numbers(entry.get("prices"))
         except BadInput as error:
             return f"{currency or f'markets[{place}]'}: {error}"
         fault = _fixing_fault(currency, entry.get("fixings"))

@@ -1,7 +1,9 @@
 """Represent calibrating instruments as flat cash flows: PV and derivatives at any node values.
 
 An instrument pays ``unit`` times its quote plus ``amount``. A zero rate determines its node
-directly: ``x + q t = 0``; one of a day that is no node, ``log P(day) + q t = 0``.
+directly: ``x + q t = 0``; one of a day that is no node, ``log P(day) + q t = 0``. The quote of a
+bond is its yield, and what it pays is a price: ``yield_kernel`` turns one into the other, and the
+derivatives below are those to the yield.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import QuantLib as ql
 
 from pricing import kernel
 from pricing.arrays import FloatArray, IntArray, RecordArray
-from pricing.curves import fit_kernel
+from pricing.curves import fit_kernel, yield_kernel
 from pricing.curves.discount_points import Points
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, Grid
@@ -23,13 +25,18 @@ from pricing.curves.quote_ids import DatedSwap, MeetingSwap, read
 from pricing.curves.quotes import QuoteId
 from pricing.curves.rate_helpers import Helper, deposit_day_counter
 from pricing.curves.rate_instruments import RateInstrument, known_from
+from pricing.curves.yield_kernel import BondYields, bond_yields
 from pricing.kernel_arrays import Flows, Tables
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules
+from pricing.products.bonds.yield_flows import YieldFlows
 from pricing.products.cash_flows import FIXED, FLOW, IBOR, Row
 from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
 from pricing.products.schedules import day_number
+
+NEAR_YIELD = 0.03
+"""Where the search for the yield of a model price starts."""
 
 
 class Residuals(NamedTuple):
@@ -52,11 +59,13 @@ class ParRates(NamedTuple):
     Attributes:
         rate: Decimal per year; shape (quotes,).
         slope: d rate / dx; shape (quotes, nodes).
-        value: PV of each instrument at a quote of 0; shape (quotes,).
-        by_quote: dPV/dq, its annuity; shape (quotes,).
+        value: PV of each instrument at a quote of 0, of a bond at a price of 0; shape (quotes,).
+        by_quote: dPV/dq, its annuity; of a bond to its price; shape (quotes,).
         by_quote_slope: d by_quote / dx; shape (quotes, nodes).
         value_slope: d value / dx; shape (quotes, nodes).
         discount: Discount factors of the points.
+        by_price: Of a bond, d rate / d price; 1 for all others; shape (quotes,).
+        bend: Of a bond, the second derivative of the rate to the price; else 0; shape (quotes,).
     """
 
     rate: FloatArray
@@ -66,6 +75,8 @@ class ParRates(NamedTuple):
     by_quote_slope: FloatArray
     value_slope: FloatArray
     discount: FloatArray
+    by_price: FloatArray
+    bend: FloatArray
 
 
 class FlatInstruments(NamedTuple):
@@ -81,6 +92,7 @@ class FlatInstruments(NamedTuple):
             depend on these, 0: ``Instruments.sums`` adds them.
         years: What they are of their quotes; shape (linear,).
         zero_years: Time to the node of each zero rate, years; shape (zero,).
+        bonds: The quotes that are yields of bonds.
     """
 
     flows: Flows
@@ -90,6 +102,7 @@ class FlatInstruments(NamedTuple):
     weights: FloatArray
     years: FloatArray
     zero_years: FloatArray
+    bonds: BondYields
 
 
 class Instruments:
@@ -111,9 +124,14 @@ class Instruments:
         """
         self._grid, self._count = grid, len(keys)
         linear: list[tuple[int, int, RateInstrument]] = []  # instrument, curve
+        bonds: dict[int, YieldFlows] = {}
         names = [curve.name for curve in grid.curves]
         self._zero = np.array(
-            [i for i, k in enumerate(keys) if conventions.CURVES[k.curve].quotes == "zero"],
+            [
+                i
+                for i, key in enumerate(keys)
+                if conventions.CURVES[key.curve].quotes == "zero" and not helpers.get(key.curve)
+            ],
             dtype=int,
         )
         rows: list[Row] = []
@@ -131,12 +149,15 @@ class Instruments:
                     rows += made
                     where += [(number, discount, curve) for curve in grows]
                     continue
+                if isinstance(helper, RateInstrument) and helper.yields is not None:
+                    bonds[number] = helper.yields
                 made, alone = _rows(row, helper, today, indexed)
                 if isinstance(read(keys[number].tenor), DatedSwap | MeetingSwap):
                     made = _begun(keys[number], made, row, day_number(today), fixings or {})
                 rows += made
                 where += [(number, place if alone else discount, place)] * len(made)
         self._take_linear(linear)
+        self._bonds = bond_yields(len(keys), bonds)
         place_table = np.array(where, dtype=int).reshape(-1, 3)
         self._lay_out(np.array(rows, dtype=FLOW), *place_table.T)
 
@@ -196,12 +217,31 @@ class Instruments:
 
     def at(self, x: FloatArray, quotes: FloatArray) -> Residuals:
         """All instruments at log node values ``x``."""
-        flows, tables = self._quoted(quotes), self._grid.tables_at(self._tables, x)
+        paid, by_yield = self.in_prices(quotes)
+        flows, tables = self._quoted(paid), self._grid.tables_at(self._tables, x)
         discount = self._grid.discount(tables, x)
         found = kernel.value_and_gradients(flows, discount, tables, self._grid.size)
-        made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity)
+        made = Residuals(found.leg_npv.sum(axis=1), found.node, found.annuity * by_yield)
         self._fill_zero_rates(made, x, quotes)
         return made
+
+    def in_prices(self, quotes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The quotes with the dirty prices of bonds in the place of their yields.
+
+        Args:
+            quotes: Decimal per year; shape (quotes,) or (quotes, columns).
+
+        Returns:
+            What instruments pay, and its slope to the quote (1 where that is the quote itself);
+            each of the shape of ``quotes``.
+        """
+        paid, slope = quotes, np.ones_like(quotes)
+        if len(self._bonds.place):
+            paid, shape = quotes.copy(), (len(quotes), -1)
+            yield_kernel.prices_at(
+                self._bonds, quotes.reshape(shape), paid.reshape(shape), slope.reshape(shape)
+            )
+        return paid, slope
 
     def par_rates(self, x: FloatArray) -> ParRates:
         """The quotes that the instruments would have at log node values ``x``."""
@@ -215,9 +255,13 @@ class Instruments:
         made = Residuals(value, value_slope, by_quote)
         self._fill_zero_rates(made, x, np.zeros(self._count))
         slope = annuity_slope * (value / by_quote**2)[:, None] - value_slope / by_quote[:, None]
-        return ParRates(
-            -value / by_quote, slope, value, by_quote, annuity_slope, value_slope, discount
-        )
+        rate, by_price, bend = -value / by_quote, np.ones(self._count), np.zeros(self._count)
+        if len(self._bonds.place):
+            near = np.full(len(self._bonds.place), NEAR_YIELD)
+            yield_kernel.yields_at(self._bonds, rate, by_price, bend, near)
+            slope *= by_price[:, None]
+        of_prices = value, by_quote, annuity_slope, value_slope, discount
+        return ParRates(rate, slope, *of_prices, by_price, bend)
 
     def curvature(self, par: ParRates, weights: FloatArray) -> FloatArray:
         """Second derivatives of the par rates at ``par``, added up with weights.
@@ -228,6 +272,10 @@ class Instruments:
             By the places that a solution determines; shape (unknown, unknown).
         """
         flows = self._flows
+        # Of the yield as a function of the price: what is left of the chain rule.
+        by_rate = par.slope[:, self._grid.unknown]
+        bent = by_rate.T @ (by_rate * (weights * par.bend / par.by_price**2)[:, None])
+        weights = weights * par.by_price
         of_value, of_annuity = -weights / par.by_quote, weights * par.value / par.by_quote**2
         of_value[self._zero] = of_value[self._linear] = 0.0
         of_annuity[self._zero] = of_annuity[self._linear] = 0.0
@@ -246,7 +294,7 @@ class Instruments:
         by_annuity = (weights / par.by_quote**2)[:, None] * annuity_slope
         mixed = par.value_slope[:, self._grid.unknown].T @ by_annuity
         squares = annuity_slope.T @ (by_annuity * (-2.0 * par.value / par.by_quote)[:, None])
-        return np.asarray(total + mixed + mixed.T + squares)
+        return np.asarray(total + mixed + mixed.T + squares + bent)
 
     @cached_property
     def _slopes(self) -> tuple[FloatArray, tuple[FloatArray, IntArray, IntArray]]:
@@ -266,7 +314,8 @@ class Instruments:
 
     def value(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
         """Their PV alone, as in ``at``."""
-        found = kernel.value(self._quoted(quotes), self._grid.discount(self._tables, x))
+        paid, _ = self.in_prices(quotes)
+        found = kernel.value(self._quoted(paid), self._grid.discount(self._tables, x))
         zero = self._zero
         found[zero] = x[zero] + quotes[zero] * self._grid.node_years[zero]
         if len(self._linear):
@@ -308,6 +357,7 @@ class Instruments:
             self._weights,
             self._years,
             self._grid.node_years[self._zero],
+            self._bonds,
         )
 
     def _quoted(self, quotes: FloatArray) -> Flows:

@@ -182,11 +182,18 @@ class CurveSet:
 
     def _make_helpers(self, name: str) -> list[Helper]:
         row = conventions.CURVES[name]
-        if row.quotes == "zero":
-            return []
+        if row.quotes == "zero" and not self._has_layout(name):
+            return []  # each zero rate is the one of its node
         discount = self._handles[row.discount_curve or name]
         factory = HelperFactory(row, self.today, discount, self.options.indexed, self.fixings)
         return [factory.make(key, self._quotes[key]) for key in self.keys_of(name)]
+
+    def _has_layout(self, name: str) -> bool:
+        """Whether a curve's nodes may be elsewhere than where tenors end."""
+        row = conventions.CURVES[name]
+        if row.nodes or row.fit or row.meetings or row.turns:
+            return True
+        return not all(is_tenor(key.tenor) for key in self.keys_of(name))
 
     def _weight(self, key: QuoteId) -> float:
         """Weight of the square of a quote's residual."""
@@ -197,8 +204,7 @@ class CurveSet:
         keys, today = self.keys_of(name), schedules.to_ql(self.today)
         helpers, row = self._helpers[name], conventions.CURVES[name]
         interpolation = self.options.of(row)
-        own = row.nodes or row.fit or row.meetings or row.turns
-        if own or not all(is_tenor(key.tenor) for key in keys):
+        if self._has_layout(name):
             last = [_last_day(row, *pair) for pair in zip(keys, helpers, strict=True)]
             turns = [_turn(helper) for helper in helpers]
             return lay_out(row, interpolation, keys, last, turns, self.today)

@@ -1,9 +1,9 @@
 """Model rates of calibrating instruments and the gradient of a fit's sum of squares, by numba.
 
-An instrument is worth ``value + quote * annuity``, so its model rate is ``-value / annuity``. With
-residuals ``quote - rate`` and weights ``w``, half the sum of squares has the gradient
-``-sum w (quote - rate) d rate / dx``. It is added up by point before it is spread over the nodes,
-so it costs about two valuations, whatever the number of nodes.
+An instrument is worth ``value + quote * annuity``, so its model rate is ``-value / annuity``; that
+of a bond is the yield of such a price. With residuals ``quote - rate`` and weights ``w``, half the
+sum of squares has the gradient ``-sum w (quote - rate) d rate / dx``. It is added up by point
+before it is spread over the nodes, so it costs about two valuations, whatever the number of nodes.
 
 ``instruments`` are ``calibration.FlatInstruments`` everywhere.
 """
@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
+from pricing.curves.yield_kernel import price_of, yield_of
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -82,6 +83,7 @@ def gradient(
         out: Filled; shape (nodes,).
     """
     flows, node, weight = instruments.flows, instruments.tables.node, instruments.tables.node_weight
+    bonds = instruments.bonds
     points, width = node.shape
     discount, money = np.empty(points), np.zeros(points)
     for p in range(points):
@@ -104,8 +106,11 @@ def gradient(
             p, s, e = flows.float_pay[f], flows.float_start[f], flows.float_end[f]
             growth = discount[s] / discount[e]
             value += (flows.float_alpha[f] * growth + flows.float_beta[f]) * discount[p]
-        rate = -value / annuity
-        of_value = -weights[i] * (quotes[i] - rate) / annuity
+        rate, by_price, bond = -value / annuity, 1.0, bonds.of[i]
+        if bond >= 0:  # what it pays is a price, its quote a yield
+            rate = yield_of(bonds, bond, rate, quotes[i])
+            by_price = 1.0 / price_of(bonds, bond, rate)[1]
+        of_value = -weights[i] * (quotes[i] - rate) * by_price / annuity
         of_annuity = -of_value * value / annuity
         for f in range(first, end):
             p = flows.fixed_pay[f]

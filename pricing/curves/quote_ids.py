@@ -1,4 +1,4 @@
-"""Read the id of a quote: a tenor, or the name of a deposit, FRA, future, swap, turn or zero rate.
+"""Read the id of a quote: a tenor, or the name of a deposit, future, swap, bond, turn or zero rate.
 
 An id is stable: a feed sends the same one for the same instrument every day. What it means is
 decided here without a date and without QuantLib.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from pricing.errors import BadInput
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention
+from pricing.products.bonds.quoted_bond import settlement_of
 from pricing.products.futures.contract import (
     CODE,
     MONTH_LETTERS,
@@ -31,6 +33,7 @@ FRA = re.compile(r"([1-9][0-9]?)X([1-9][0-9]?)")
 DEPOSIT = re.compile(r"DEP-(.+)")
 ZERO = re.compile(r"ZERO-(.+)")
 BASIS = re.compile(r"BASIS-([A-Z0-9][A-Z0-9-]{0,31})-([1-9][0-9]{0,3}[DWMY])")
+BOND = re.compile(r"BOND-([A-Z0-9][A-Z0-9-]{0,26})")
 MEETING = re.compile(r"([A-Z]{1,6})-(\d{4}-\d\d-\d\d)")
 TURN = re.compile(r"TURN-(\d{4}-\d\d-\d\d)")
 DATED_SWAP = re.compile(r"OIS-(\d{4}-\d\d-\d\d)-(\d{4}-\d\d-\d\d)")
@@ -40,6 +43,7 @@ PATTERN = "|".join(
         r"(DEP-|ZERO-)?[1-9][0-9]{0,3}[DWMY]",
         FRA.pattern,
         BASIS.pattern,
+        BOND.pattern,
         r"OIS-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d",
         MEETING.pattern,
         rf"[A-Z0-9]+[{MONTH_LETTERS}]\d\d",
@@ -51,6 +55,9 @@ DATED = 1e6
 """Sort key of the first dated id, behind all tenors; days since 1970 are added."""
 
 EPOCH = dt.date(1970, 1, 1)
+
+MAX_NAMED = 10
+"""Quoted bonds that a sentence lists."""
 
 
 class Tenor(NamedTuple):
@@ -119,13 +126,20 @@ class Basis(NamedTuple):
     tenor: str
 
 
-Quoted = Tenor | Deposit | Fra | Future | DatedSwap | MeetingSwap | Turn | ZeroRate | Basis
+class Bond(NamedTuple):
+    """A bond of the table of quoted bonds: ``BOND-DE0001102580``, its rate the bond's yield."""
+
+    name: str
+    maturity: dt.date
+
+
+Quoted = Tenor | Deposit | Fra | Future | DatedSwap | MeetingSwap | Turn | ZeroRate | Basis | Bond
 
 ALLOWED: dict[str, tuple[type[Quoted], ...]] = {
     "ois": (Tenor, Deposit, Future, DatedSwap, MeetingSwap, Turn, ZeroRate),
     "ibor": (Tenor, Deposit, Fra, Future, ZeroRate, Basis),
-    "par_yield": (Tenor, ZeroRate),
-    "zero": (Tenor,),
+    "par_yield": (Tenor, ZeroRate, Bond),
+    "zero": (Tenor, Bond),
 }
 """What a curve may be made of, by ``CurveConvention.quotes``."""
 
@@ -139,6 +153,7 @@ EXAMPLES: dict[type[Quoted], str] = {
     Turn: "a turn such as TURN-2025-12-31",
     ZeroRate: "a zero rate such as ZERO-10Y",
     Basis: "a basis swap against another index such as BASIS-EURIBOR6M-10Y",
+    Bond: "a bond of the table quoted_bonds such as BOND-DE0001102580",
 }
 
 KINDS: dict[type[Quoted], str] = {
@@ -149,6 +164,7 @@ KINDS: dict[type[Quoted], str] = {
     Turn: "TURN",
     ZeroRate: "ZERO",
     Basis: "BASIS",
+    Bond: "BOND",
 }
 """Names of all quotes of a kind; those of futures are the names of their contracts."""
 
@@ -210,6 +226,9 @@ def read(quote: str) -> Quoted:
     found = TURN.fullmatch(quote)
     if found:
         return Turn(_date(quote, found[1], "TURN-2025-12-31"))
+    found = BOND.fullmatch(quote)
+    if found:
+        return _bond(quote, found[1])
     found = MEETING.fullmatch(quote)
     if found:
         return _meeting(quote, found[1], found[2])
@@ -244,6 +263,20 @@ def _meeting(quote: str, bank: str, text: str) -> MeetingSwap:
     first, last = row.dates[0].announced, row.dates[-1].announced
     reason = f"{bank} announces nothing on {date}, or its next meeting is not known: its table"
     raise BadInput("tenor", quote, f"{reason} has meetings from {first} to {last}")
+
+
+def _bond(quote: str, name: str) -> Bond:
+    row = conventions.QUOTED_BONDS.get(name)
+    if row is None:
+        reason = f"no table quoted_bonds.{name} is in the market files; there are: "
+        raise BadInput("tenor", quote, reason + _some(list(conventions.QUOTED_BONDS)))
+    return Bond(name, row.maturity_date)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of a list that may be long."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return (", ".join(names[:MAX_NAMED]) or "none") + more
 
 
 def _dated_swap(quote: str, start: str, end: str) -> DatedSwap:
@@ -307,6 +340,10 @@ def check(row: CurveConvention, quote: str) -> Quoted:
         own = sorted(name for pair in pairs for name in pair)
         reason = f"no basis swap of {row.index} against {made.other} is in the market file; "
         raise BadInput("tenor", quote, f"{reason}there are: {', '.join(own) or 'none'}")
+    if isinstance(made, Bond) and conventions.QUOTED_BONDS[made.name].curve != row.name:
+        own = [bond.name for bond in conventions.QUOTED_BONDS.values() if bond.curve == row.name]
+        reason = f"it is a quote of {conventions.QUOTED_BONDS[made.name].curve}; of {row.name}: "
+        raise BadInput("tenor", quote, reason + _some(own))
     if isinstance(made, Fra):
         months = conventions.INDICES[str(row.index)].tenor
         if tenor_length(f"{made.end - made.start}M") != tenor_length(months):
@@ -345,6 +382,8 @@ def order(quote: str) -> float:
         return made.end * DAYS_PER_UNIT["M"]
     if isinstance(made, Turn):
         return DATED + (made.date - EPOCH).days
+    if isinstance(made, Bond):
+        return DATED + (made.maturity - EPOCH).days
     end = contract_dates(made.contract).end if isinstance(made, Future) else made.end
     return DATED + (end - EPOCH).days
 
@@ -360,6 +399,8 @@ def is_over(quote: str, day: dt.date) -> bool:
         return bool(contract_dates(made.contract).last_trading < day)
     if isinstance(made, DatedSwap | MeetingSwap):
         return made.end <= day
+    if isinstance(made, Bond):
+        return made.maturity <= settlement_of(made.name, day)
     return isinstance(made, Turn) and made.date < day
 
 

@@ -88,6 +88,9 @@ def _allowed(made: quote_ids.Quoted, rate: float) -> str:
         spread = rate * 1e-4 if abs(rate) * 1e-4 <= BASIS_MAX else 0.0005
         limits_of = f"a decimal spread from {-BASIS_MAX:g} to {BASIS_MAX:g}"
         return f"{limits_of}: {spread * 1e4:g} bp is {spread:g}"
+    if isinstance(made, quote_ids.Bond) and rate > QUOTE_MAX:
+        most = f"from {QUOTE_MIN:g} to {QUOTE_MAX:g}"
+        return f"a bond is quoted by its yield, a decimal {most}; send a clean price under prices"
     implied = 1.0 - rate / 100.0
     if isinstance(made, quote_ids.Future) and QUOTE_MIN <= implied <= QUOTE_MAX:
         return f"a future is quoted as a decimal rate, 1 - price / 100: {rate:g} is {implied:.6g}"
@@ -202,6 +205,12 @@ def curve_version(
             digest.update(conventions.canonical(conventions.MEETINGS[bank]).encode())
         for row in _basis_swaps(conventions.CURVES[name], tenors):
             digest.update(conventions.canonical(row).encode())
+        for each in map(quote_ids.read, tenors):
+            if isinstance(each, quote_ids.Bond):
+                bond = conventions.QUOTED_BONDS[each.name]
+                digest.update(conventions.canonical(bond).encode())
+                market = conventions.BONDS[bond.convention]
+                digest.update(conventions.canonical(market).encode())
         digest.update(";".join(f"{t}={curves[name][t]!r}" for t in tenors).encode())
     return digest.hexdigest()[:16]
 

@@ -14,6 +14,7 @@ import QuantLib as ql
 
 from pricing.curves import quote_ids
 from pricing.curves.basis_instruments import basis_row, make_basis_swap
+from pricing.curves.bond_instruments import make_bond
 from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import QuoteId, tenor_days
 from pricing.curves.rate_instruments import make_fra, make_future, make_turn, make_zero
@@ -53,14 +54,14 @@ class HelperFactory:
     fixings: Fixings = field(default_factory=dict)
 
     def make(self, key: QuoteId, quote: ql.SimpleQuote) -> Helper:
-        """The helper of one quote, or the instrument that stands for it. Zero rates have none.
+        """The helper of one quote, or the instrument that stands for it.
 
         Raises:
             BootstrapFailed: The instrument is over, or ends where it begins.
         """
         made = quote_ids.read(key.tenor)
         makers = {"ois": self._ois, "ibor": self._ibor, "par_yield": self._par_yield}
-        if isinstance(made, quote_ids.Tenor):
+        if isinstance(made, quote_ids.Tenor) and self.row.quotes != "zero":
             return makers[self.row.quotes](key, quote)
         return self._by_id(key, made, quote)
 
@@ -74,7 +75,9 @@ class HelperFactory:
             return make_fra(made, self.row, today, self._open_day(schedules.calendar(calendar)))
         if isinstance(made, quote_ids.Basis):
             return self._basis_swap(made)
-        if isinstance(made, quote_ids.ZeroRate):
+        if isinstance(made, quote_ids.Bond):
+            return make_bond(key, made, self.today)
+        if isinstance(made, quote_ids.ZeroRate | quote_ids.Tenor):
             return make_zero(made, schedules.to_ql(self.today))
         if isinstance(made, quote_ids.Turn):
             index = conventions.INDICES[str(self.row.index)]

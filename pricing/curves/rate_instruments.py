@@ -15,13 +15,14 @@ import numpy as np
 import QuantLib as ql
 
 from pricing.curves.fixings import Fixings, index_history
-from pricing.curves.quote_ids import Fra, Future, ZeroRate
+from pricing.curves.quote_ids import Fra, Future, Tenor, ZeroRate
 from pricing.curves.quotes import QuoteId
 from pricing.errors import BootstrapFailed
 from pricing.markets import calendars, conventions, vocabulary
 from pricing.markets.calendars import date_of, day_of
 from pricing.markets.conventions import CurveConvention, IndexConvention
 from pricing.products import schedules
+from pricing.products.bonds.yield_flows import YieldFlows
 from pricing.products.cash_flows import OVERNIGHT, Row
 from pricing.products.futures.contract import contract_dates
 from pricing.products.futures.interest_rate_future_flows import FINAL_RATES
@@ -42,6 +43,7 @@ class RateInstrument(NamedTuple):
             rows; empty where all flows are on the curve itself.
         turn: Of a turn, the day number on which it begins.
         years: Of a turn, the time over which its size accrues.
+        yields: Of a bond, its payments as its yield discounts them.
     """
 
     end: int
@@ -49,6 +51,7 @@ class RateInstrument(NamedTuple):
     indices: tuple[str, ...] = ()
     turn: int | None = None
     years: float = 0.0
+    yields: YieldFlows | None = None
 
 
 def make_future(
@@ -133,7 +136,7 @@ def make_fra(made: Fra, row: CurveConvention, today: int, open_day: ql.Date) -> 
     return RateInstrument(last, (Row(pay=today, unit=period), rate))
 
 
-def make_zero(made: ZeroRate, today: ql.Date) -> RateInstrument:
+def make_zero(made: ZeroRate | Tenor, today: ql.Date) -> RateInstrument:
     """A zero rate to the day a tenor after the valuation date."""
     return RateInstrument(day_number(today + ql.Period(made.tenor)))
 

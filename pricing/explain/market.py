@@ -34,8 +34,6 @@ from pricing.measures.theta import indices_on
 from pricing.products import schedules
 
 ONE_DAY = dt.timedelta(days=1)
-IMPLIED_STEPS = 3
-"""Newton steps for the quote implied by a curve; instruments are linear in their own quote."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +229,7 @@ class Period:
         if not absent.any():
             return vector
         x = _nodes_on(self.union.grid, implied)
-        vector[absent] = 0.01
-        for _ in range(IMPLIED_STEPS):
-            found = self.union.instruments.at(x, vector)
-            step = found.value / found.by_quote
-            vector[absent] -= step[absent]
+        vector[absent] = self.union.instruments.par_rates(x).rate[absent]
         return vector
 
     def move_to(self, quotes: CurveQuotes) -> Move:

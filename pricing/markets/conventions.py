@@ -28,6 +28,7 @@ from pricing.markets.rows import (
     IndexConvention,
     Meeting,
     MeetingConvention,
+    QuotedBond,
     Row,
     SettlementLag,
     Sources,
@@ -46,6 +47,7 @@ __all__ = [
     "INDICES",
     "MARKETS",
     "MEETINGS",
+    "QUOTED_BONDS",
     "SWAPS",
     "BasisSwapConvention",
     "BondConvention",
@@ -56,6 +58,7 @@ __all__ = [
     "IndexConvention",
     "Meeting",
     "MeetingConvention",
+    "QuotedBond",
     "Row",
     "SettlementLag",
     "Sources",
@@ -82,6 +85,7 @@ FUTURES: Mapping[str, FutureConvention] = MappingProxyType(MARKETS.futures)
 MEETINGS: Mapping[str, MeetingConvention] = MappingProxyType(MARKETS.meetings)
 BOND_FUTURES: Mapping[str, BondFutureConvention] = MappingProxyType(MARKETS.bond_futures)
 BASIS_SWAPS: Mapping[str, BasisSwapConvention] = MappingProxyType(MARKETS.basis_swaps)
+QUOTED_BONDS: Mapping[str, QuotedBond] = MappingProxyType(MARKETS.quoted_bonds)
 
 T = TypeVar("T")
 
@@ -126,7 +130,8 @@ def canonical(row: Row) -> str:
     names = (
         name
         for name in row.__struct_fields__
-        if name not in ("sources", "place") and not (name in later and getattr(row, name) is None)
+        if name not in ("source", "sources", "place")
+        and not (name in later and getattr(row, name) is None)
     )
     return ";".join(f"{name}={_rule(getattr(row, name))}" for name in names)
 

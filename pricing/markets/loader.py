@@ -2,7 +2,7 @@
 
 A file is named after its currency (``usd.toml``) and has the tables ``[currency]``, ``[sources]``
 and, by name, ``[indices.X]``, ``[curves.X]``, ``[swaps.X]``, ``[bonds.X]``, ``[futures.X]``,
-``[meetings.X]``, ``[bond_futures.X]`` and ``[basis_swaps.X]``.
+``[meetings.X]``, ``[bond_futures.X]``, ``[basis_swaps.X]`` and ``[quoted_bonds.X]``.
 ``any.toml`` has bond conventions of no single currency. A row names its sources by their keys in
 ``[sources]``.
 
@@ -12,6 +12,7 @@ the same name takes the place of the whole row, and all other rows stay.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from pricing.markets import vocabulary
+from pricing.markets import calendars, vocabulary
 from pricing.markets.rows import (
     ALWAYS,
     READ_BY_QUOTES,
@@ -35,6 +36,7 @@ from pricing.markets.rows import (
     FutureConvention,
     IndexConvention,
     MeetingConvention,
+    QuotedBond,
     Row,
     SwapConvention,
     why_not_beside_fits,
@@ -57,6 +59,7 @@ TABLES: Mapping[str, type[Row]] = {
     "meetings": MeetingConvention,
     "bond_futures": BondFutureConvention,
     "basis_swaps": BasisSwapConvention,
+    "quoted_bonds": QuotedBond,
 }
 CURRENCY_CODE = re.compile(r"[a-z]{3}")
 ROW_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
@@ -67,6 +70,13 @@ NODE_TENOR = re.compile(r"([1-9]\d{0,3})([DWMY])")
 NODE_UNITS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 INDEX_TENOR = re.compile(r"[1-9]\d?[DWMY]")
 COUPON_EQUIVALENT = "coupon_equivalent"
+QUOTED_BOND_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,26}")
+"""A quote's id is this behind ``BOND-``, and at most 32 characters."""
+
+QUOTED_DAY_COUNTS = ("ACT/ACT ICMA", "30/360", "30E/360")
+LAST_YEAR = 2198
+"""Of a maturity: calendars and QuantLib's dates end with the year after it."""
+
 
 Table = dict[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -77,7 +87,8 @@ class BadMarketFile(Exception):
 
     def __init__(self, place: Place, field: str, value: object, allowed: str) -> None:
         """Compose the sentence."""
-        shown = f"{field} = {value!r}" if field else f"{value!r}"
+        said = value.isoformat() if isinstance(value, dt.date) else repr(value)
+        shown = f"{field} = {said}" if field else said
         table = f"[{place.table}] " if place.table else ""
         super().__init__(f"{place.file}: {table}{shown}: {allowed}")
 
@@ -106,6 +117,7 @@ class Markets:
     meetings: Mapping[str, MeetingConvention]
     bond_futures: Mapping[str, BondFutureConvention]
     basis_swaps: Mapping[str, BasisSwapConvention]
+    quoted_bonds: Mapping[str, QuotedBond]
     sources: Mapping[str, str]
     files: Mapping[str, tuple[Path, ...]]
     places: Mapping[tuple[str, str], Place]
@@ -116,7 +128,8 @@ class Markets:
         tables = (self.indices, self.curves, self.swaps, self.bonds, self.futures)
         for table in (*tables, self.bond_futures, self.basis_swaps):
             yield from (row for row in table.values() if row.currency in (currency, None))
-        # A table of meetings that no curve uses changes no number.
+        # A table of meetings that no curve uses changes no number, and quoted bonds no flow of a
+        # trade: the versions of the curves that they are quotes of name them.
         used = {curve.meetings for curve in self.curves.values()}
         for row in self.meetings.values():
             if row.currency == currency and row.name in used:
@@ -253,6 +266,7 @@ class _Reader:
             meetings=self.rows["meetings"],
             bond_futures=self.rows["bond_futures"],
             basis_swaps=self.rows["basis_swaps"],
+            quoted_bonds=self.rows["quoted_bonds"],
             sources={key: text for table in self.sources.values() for key, text in table.items()},
             files=self.files,
             places=self.places,
@@ -299,6 +313,8 @@ def _row(
     except msgspec.ValidationError as error:
         raise _explained(kind, fields, str(error), place) from None
     sources = values.get("sources", {})
+    if isinstance(row, QuotedBond):  # all its terms are of one document
+        sources = dict.fromkeys(fields, row.source)
     _check_sources(fields, sources, keys, place)
     texts = {name: keys[key] for name, key in sources.items()}
     return msgspec.structs.replace(row, sources=texts)
@@ -466,9 +482,6 @@ def _check_curve(check: _Check, row: CurveConvention, markets: Markets) -> None:
 
 def _check_fit(check: _Check, row: CurveConvention) -> None:
     """How a curve meets its quotes."""
-    for field in ("nodes", "fit", "weights"):
-        if row.quotes == "zero" and getattr(row, field) is not None:
-            raise check.fail(field, "a curve of zero rates has its nodes at its quotes")
     if row.future_volatility_bp is not None and row.index is None:
         raise check.fail("future_volatility_bp", "a curve without an index has no futures")
     if row.weights is not None and row.fit != "least_squares":
@@ -577,6 +590,45 @@ def _check_bond(check: _Check, row: BondConvention, markets: Markets) -> None:
         raise BadMarketFile(check.place, "settlement_lags.valid_from", shown, allowed)
 
 
+def _check_quoted_bond(check: _Check, row: QuotedBond, markets: Markets) -> None:
+    """A bond with level coupons of a market whose days a feed can count without QuantLib."""
+    if not QUOTED_BOND_NAME.fullmatch(row.name):
+        raise check.fail("name", "at most 27 capital letters, digits and hyphens, such as an ISIN")
+    curves = [c.name for c in markets.curves.values() if c.currency == row.currency]
+    check.one_of("curve", [name for name in curves if markets.curves[name].index is None])
+    check.one_of(
+        "convention", (b.name for b in markets.bonds.values() if b.currency in (row.currency, None))
+    )
+    market = markets.bonds[row.convention]
+    if market.payment_frequency not in vocabulary.MONTHS:
+        raise check.fail("convention", "a market whose bonds pay coupons")
+    if market.day_count not in QUOTED_DAY_COUNTS:
+        allowed = f"a market that counts coupons by {', '.join(QUOTED_DAY_COUNTS)}"
+        raise check.fail("convention", f"{allowed}: {market.name} counts by {market.day_count}")
+    if market.accrued_day_count not in (None, *vocabulary.YEAR_DAYS):
+        allowed = f"a market that counts accrued interest by {', '.join(vocabulary.YEAR_DAYS)}"
+        raise check.fail("convention", allowed)
+    if not row.issue_date < row.maturity_date:
+        raise check.fail("maturity_date", f"a date after issue_date = {row.issue_date}")
+    if row.maturity_date.year > LAST_YEAR:
+        raise check.fail("maturity_date", f"a date up to the year {LAST_YEAR}")
+    if row.first_coupon_date is not None:
+        months = vocabulary.MONTHS[market.payment_frequency]
+        _check_first_coupon(check, row, row.first_coupon_date, months)
+
+
+def _check_first_coupon(check: _Check, row: QuotedBond, first: dt.date, months: int) -> None:
+    """It must be one of the dates counted back from maturity."""
+    last = row.maturity_date
+    apart = 12 * (last.year - first.year) + last.month - first.month
+    counted = calendars.later(last, -apart, "M")
+    ends = all((date + dt.timedelta(days=1)).day == 1 for date in (first, last))
+    regular = apart % months == 0 and (first == counted or ends)
+    if not (row.issue_date < first < last and regular):
+        allowed = f"a date after issue_date, a number of {months} months before maturity_date"
+        raise check.fail("first_coupon_date", allowed)
+
+
 def _check_future(check: _Check, row: FutureConvention, markets: Markets) -> None:
     check.one_of("index", _names_in(markets.indices, row.currency))
     _check_contract(check, row)
@@ -639,4 +691,5 @@ _CHECKS: Mapping[str, Any] = {
     "meetings": _check_meetings,
     "bond_futures": _check_bond_future,
     "basis_swaps": _check_basis_swap,
+    "quoted_bonds": _check_quoted_bond,
 }

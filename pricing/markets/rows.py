@@ -70,8 +70,8 @@ class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         fit: ``least_squares`` allows more quotes than nodes: the weighted sum of squares of the
             differences of quoted and model rates is least.
         weights: Weights of the squares by id of a quote, or by the name of a future, by ``DEP``,
-            ``FRA``, ``OIS`` or ``ZERO`` for all of a kind; 1 for what is not named. 0 leaves a
-            quote out of the fit; its residual is made all the same.
+            ``FRA``, ``OIS``, ``ZERO`` or ``BOND`` for all of a kind; 1 for what is not named. 0
+            leaves a quote out of the fit; its residual is made all the same.
         future_volatility_bp: Normal volatility of the short rate in basis points a square root of a
             year, constant (Ho-Lee), from which the convexity of futures is made; 0 without it.
         meetings: Name of a table of meetings: between the days from which its decisions count, the
@@ -236,6 +236,32 @@ class BondConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sources: Sources
 
 
+class QuotedBond(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bond with level coupons whose yield or clean price is a quote of a curve: ``BOND-<name>``.
+
+    Attributes:
+        curve: The curve that is made of it: of par yields or zero rates.
+        convention: Its market, a row of the table ``bonds``: coupon frequency, day count,
+            settlement, and what its yield is.
+        issue_date: Day from which interest accrues.
+        maturity_date: Nominal day of redemption; coupons are counted back from it.
+        coupon_rate: Decimal per year.
+        first_coupon_date: End of an odd first period that is longer than a regular one.
+        source: Where these terms come from, a key of ``[sources]``.
+    """
+
+    name: str
+    currency: str
+    curve: str
+    convention: str
+    issue_date: dt.date
+    maturity_date: dt.date
+    coupon_rate: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)]
+    first_coupon_date: dt.date | None = None
+    source: str
+    sources: Sources
+
+
 class FutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An exchange's interest-rate future, quoted as 100 less a rate in percent.
 
@@ -364,6 +390,7 @@ Row = (
     | SwapConvention
     | BasisSwapConvention
     | BondConvention
+    | QuotedBond
     | FutureConvention
     | MeetingConvention
     | BondFutureConvention

@@ -15,7 +15,8 @@ from pricing.arrays import FloatArray, IntArray
 from pricing.curves.curve_set import ONE_BP, CurveSet, Solved
 from pricing.curves.interpolation import YEAR
 from pricing.measures.discount_margin import MarginFlows
-from pricing.measures.yields import DiscountPaper, YieldFlows, yields_from_dirty
+from pricing.measures.yields import DiscountPaper
+from pricing.products.bonds.yield_flows import YieldFlows, yields_from_dirty
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -206,7 +206,9 @@ def values_at(curves: CurveSet, x: FloatArray, quotes: FloatArray) -> tuple[Floa
     """
     flat = curves.instruments.flat
     factor = discount_factors(curves.grid, flat.tables, x, None)
-    value, by_quote = instrument_values(flat.flows, factor, quotes)
+    paid, by_yield = curves.instruments.in_prices(quotes)
+    value, by_quote = instrument_values(flat.flows, factor, paid)
+    by_quote *= by_yield
     zero, years = flat.zero, curves.grid.node_years
     value[zero] = x[zero] + quotes[zero] * years[zero, None]
     by_quote[zero] = years[zero, None]

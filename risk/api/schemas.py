@@ -229,7 +229,8 @@ class Node(Answer):
     zero_rate = FloatField(allow_null=True, help_text="Continuous, Act/365F; decimal per year")
     discount_factor = FloatField(allow_null=True)
     residual_bp = FloatField(
-        allow_null=True, help_text="Quote less the rate that the curve gives the instrument"
+        allow_null=True,
+        help_text="Quote less the rate of the curve; a bond above 0 is cheap",
     )
     weight = FloatField(
         allow_null=True, help_text="Of the residual's square in a fit; null where all are exact"

@@ -24,6 +24,8 @@ class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``seq`` rises per source and currency; ``epoch`` rises when a source restarts from 0.
     ``as_of`` is the market's time; its date in the currency's own time zone is the valuation date.
     ``sent_ns`` is the sender's wall clock (ns since 1970), for latency and for releases of sources.
+    ``curves`` are rates. ``prices`` are clean prices of bonds per 100 of face, and prices of
+    futures, by curve and quote; whoever decodes a tick turns them into rates of ``curves``.
     """
 
     currency: str
@@ -35,6 +37,7 @@ class MarketTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     sent_ns: int = 0
     whole: bool = False
+    prices: CurveQuotes = {}
 
 
 class FxTick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+import QuantLib as ql
 from hypothesis import given, settings
 
 from feedbridge.bridge.decode import (
@@ -18,10 +19,12 @@ from feedbridge.bridge.decode import (
     TimeLimits,
     check_market,
     check_order,
+    checked_tick,
     fx_tick,
     market_tick,
 )
 from pricing.markets.conventions import CURRENCIES
+from tests.pricing.fitted_markets import quoted_bond, with_bonds
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -72,6 +75,36 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
         "tenor: '12M' is not valid; EUR-GOVT has 1Y too",
     ),
     "a key twice": (put('"10Y": 0.02', '"10Y": 0.02, "10Y": 0.03'), "DUP_KEY", "10Y"),
+    "a price of a tenor": (
+        changed(prices={"EUR-GOVT": {"5Y": 99.0}}),
+        "UNKNOWN_TENOR",
+        "a bond or a future; send rates and spreads under curves",
+    ),
+    "a price of no bond": (
+        changed(prices={"EUR-GOVT": {"BOND-XS1": 99.0}}),
+        "UNKNOWN_TENOR",
+        "'BOND-XS1' is not valid; no table quoted_bonds.XS1 is in the market files",
+    ),
+    "a price of a future that is a rate": (
+        changed(prices={"EUR-ESTR": {"ER3H25": 0.0295}}),
+        "RANGE",
+        "EUR-ESTR ER3H25: 0.0295 is not valid; a price of a future from 50 to 105",
+    ),
+    "a null for a price": (
+        changed(prices={"EUR-ESTR": {"ER3H25": None}}),
+        "TYPE",
+        "EUR-ESTR ER3H25: None is not valid; a number is expected",
+    ),
+    "NaN for a price": (
+        TEXT.replace("}}", '}}, "prices": {"EUR-ESTR": {"ER3H25": NaN}}').encode(),
+        "NON_FINITE",
+        "",
+    ),
+    "a price of an unknown curve": (
+        changed(prices={"EUR-NONE": {"ER3H25": 97.0}}),
+        "UNKNOWN_CURVE",
+        "curves of EUR",
+    ),
     "an unknown currency": (changed(currency="XXX"), "UNKNOWN_CURRENCY", "USD"),
     "an unknown curve": (changed(curves={"EUR-LIBOR": {"1Y": 0.02}}), "UNKNOWN_CURVE", "EUR-ESTR"),
     "another currency's curve": (
@@ -299,3 +332,66 @@ def test_the_age_of_a_tick_can_be_bounded(days, taken):
         return
     with pytest.raises(BadTick, match=r"AS_OF: as_of: .* is not valid; from 2024-03-01 to 2 days"):
         market_tick(raw, None, now, times)
+
+
+# --- Prices ------------------------------------------------------------------------------------
+
+BUND = quoted_bond(
+    "DE000BU2Z023",
+    "DE-BUND",
+    issue_date="2024-01-12",
+    maturity_date="2034-02-15",
+    coupon_rate=0.022,
+    first_coupon_date="2025-02-15",
+)
+BUND_ID = "BOND-DE000BU2Z023"
+
+
+def test_a_bonds_price_is_its_yield_from_here_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The yield on the settlement of the business date, by plain QuantLib."""
+    with_bonds(monkeypatch, BUND)
+    raw = changed(curves={}, prices={"EUR-GOVT": {BUND_ID: 98.42}})
+    for tick in (market_tick(raw, b"EUR"), checked_tick(raw)):
+        assert tick.prices == {}
+        assert tick.curves == {"EUR-GOVT": {BUND_ID: pytest.approx(bund_yield(98.42), abs=1e-10)}}
+
+
+def bund_yield(clean: float) -> float:
+    schedule = ql.Schedule(
+        ql.Date(12, 1, 2024),
+        ql.Date(15, 2, 2034),
+        ql.Period(1, ql.Years),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        ql.Unadjusted,
+        ql.DateGeneration.Backward,
+        False,
+        ql.Date(15, 2, 2025),
+    )
+    count = ql.ActualActual(ql.ActualActual.ISMA, schedule)
+    bond = ql.FixedRateBond(2, 100.0, schedule, [0.022], count)
+    settles = ql.Date(8, 3, 2024)
+    price = ql.BondPrice(clean, ql.BondPrice.Clean)
+    rule = count, ql.Compounded, ql.Annual, settles, 1e-14, 1000
+    return float(ql.BondFunctions.bondYield(bond, price, *rule))
+
+
+@pytest.mark.parametrize(
+    ("price", "day", "code", "reason"),
+    [
+        (0.9842, "2024-03-06", "RANGE", "0.9842 of a face of 1 is 98.42"),
+        (98.42, "2034-02-14", "RANGE", "it matures on 2034-02-15, and a trade settles on"),
+        (5000.0, "2024-03-06", "RANGE", "a clean price per 100 of face, 2 to 1000"),
+    ],
+)
+def test_a_price_that_a_bond_cannot_have_names_it(
+    monkeypatch: pytest.MonkeyPatch, price: float, day: str, code: str, reason: str
+) -> None:
+    with_bonds(monkeypatch, BUND)
+    as_of = f"{day}T17:00:00Z"
+    raw = changed(as_of=as_of, curves={}, prices={"EUR-GOVT": {BUND_ID: price}})
+    with pytest.raises(BadTick) as caught:
+        market_tick(raw, b"EUR", dt.datetime.fromisoformat(as_of))
+    assert caught.value.code == code
+    assert f"EUR-GOVT {BUND_ID}: " in caught.value.reason
+    assert reason in caught.value.reason

@@ -130,11 +130,26 @@ def curve_quotes(times: int) -> dict[str, Any]:
     return {"curves": {"EUR-GOVT": quotes(MAX_CURVE_QUOTES * times)}}
 
 
+def future_price(times: int) -> dict[str, Any]:
+    """A future may be worth 105 at most: a rate of -5 %."""
+    prices = {"USD-SOFR": {"SR3H40": 105.0 * times}}
+    return {"currency": "USD", "curves": {}, "prices": prices}
+
+
+def prices(times: int) -> dict[str, Any]:
+    """Futures of all months and years, by their codes."""
+    codes = [f"SR3{month}{year:02d}" for year in range(100) for month in "HMUZ"]
+    some = dict.fromkeys(codes[: MAX_CURVE_QUOTES * times], 96.0)
+    return {"currency": "USD", "curves": {}, "prices": {"USD-SOFR": some}}
+
+
 CURVE_FIELDS = (
     *BOTH,
     Field("quotes of a curve", "TOO_MANY", f"at most {MAX_CURVE_QUOTES}", curve_quotes),
     Field("quotes of a currency", "TOO_MANY", "at most ", three_curves),
     Field("tenor", "UNKNOWN_TENOR", "at most 60Y", lambda n: curve("EUR-GOVT", f"{60 * n}Y")),
+    Field("price", "RANGE", "USD-SOFR SR3H40: ", future_price),
+    Field("prices of a curve", "TOO_MANY", f"at most {MAX_CURVE_QUOTES}", prices),
     Field("rate", "RANGE", "EUR-GOVT 10Y: ", lambda n: curve("EUR-GOVT", "10Y", QUOTE_MAX * n)),
     *(
         Field(name, code, said, fields, can_be_right=False)

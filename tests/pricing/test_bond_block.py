@@ -13,7 +13,7 @@ from pricing.curves.quotes import shape_of
 from pricing.errors import PricingError
 from pricing.measures.bond_analytics import BOND_ANALYTICS, price_security
 from pricing.measures.bond_block import analytics_of
-from pricing.measures.yields import YieldFlows, yields_from_dirty
+from pricing.products.bonds.yield_flows import YieldFlows, yields_from_dirty
 from tests.pricing import sample_markets as made
 
 

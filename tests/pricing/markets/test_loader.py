@@ -264,3 +264,47 @@ def test_a_row_of_basis_swaps_that_says_nothing_of_use_is_refused(
     text = f"[basis_swaps.OURS]\n{given}\n[basis_swaps.OURS.sources]\n{keys}"
     text = f'[sources]\nMADE = "Invented for a test"\n\n{text}'
     assert refused(tmp_path, text, "eur.toml").startswith(f"[basis_swaps.OURS] {sentence}")
+
+
+QUOTED = {
+    "curve": '"EUR-GOVT"',
+    "convention": '"DE-BUND"',
+    "issue_date": "2024-01-12",
+    "maturity_date": "2034-02-15",
+    "coupon_rate": "0.022",
+    "source": '"MADE"',
+}
+
+
+def quoted_bond_file(name: str = "DE000BU2Z023", **fields: str | None) -> str:
+    given = {key: value for key, value in {**QUOTED, **fields}.items() if value is not None}
+    lines = "".join(f"{key} = {value}\n" for key, value in given.items())
+    return f'[sources]\nMADE = "Invented for a test"\n\n[quoted_bonds.{name}]\n{lines}'
+
+
+def test_a_quoted_bond_is_a_row_with_one_source_for_all_its_terms(tmp_path):
+    file = tmp_path / "eur.toml"
+    file.write_text(quoted_bond_file(first_coupon_date="2025-02-15"))
+    (row,) = loader.read([*PACKAGED, file]).quoted_bonds.values()
+    assert (row.name, row.currency, row.curve) == ("DE000BU2Z023", "EUR", "EUR-GOVT")
+    assert set(row.sources.values()) == {"Invented for a test"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": "A" * 28}, "name = 'AAAA"),
+        ({"curve": '"EUR-ESTR"'}, "curve = 'EUR-ESTR': allowed: EUR-GOVT"),
+        ({"convention": '"UK-GILT"'}, "convention = 'UK-GILT': allowed: DE-BUND, FR-OAT, IT-BTP"),
+        ({"maturity_date": "2024-01-12"}, "a date after issue_date = 2024-01-12"),
+        ({"maturity_date": "2300-01-12"}, "a date up to the year 2198"),
+        ({"coupon_rate": "2.2"}, "coupon_rate = 2.2: a number"),
+        ({"coupon_rate": None}, "coupon_rate = None: this field is required"),
+        ({"first_coupon_date": "2025-02-14"}, "first_coupon_date = 2025-02-14: a date after"),
+        ({"first_coupon_date": "2024-01-10"}, "a number of 12 months before maturity_date"),
+        ({"source": '"OTHER"'}, "'OTHER': a key of the table [sources]"),
+        ({"issuer": '"Bund"'}, "issuer = 'Bund': no such field"),
+    ],
+)
+def test_a_quoted_bond_that_cannot_be_is_refused(tmp_path, fields, sentence):
+    assert sentence in refused(tmp_path, quoted_bond_file(**fields), "eur.toml")
