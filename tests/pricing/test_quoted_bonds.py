@@ -123,16 +123,27 @@ def test_a_quoted_bond_pays_accrues_and_yields_as_quantlib_lays_it_out(monkeypat
         first_coupon_date=first,
     )
     with_bonds(monkeypatch, bond)
-    today = issue + dt.timedelta(days=data.draw(st.integers(-20, (maturity - issue).days), "day"))
-    flat = {f"{currency}-GOVT": {"1Y": 0.03, "30Y": 0.03}}
-    curves, at = solved(flat, today)
+    near = data.draw(st.sampled_from(("issue", "a coupon", "anywhere")), "near")
+    if near == "issue":
+        today = issue + dt.timedelta(days=data.draw(st.integers(-20, 400), "days"))
+    elif near == "a coupon":
+        coupon_date = later(maturity, -data.draw(st.integers(0, 20), "half years") * 6, "M")
+        assert coupon_date is not None
+        today = coupon_date - dt.timedelta(days=data.draw(st.integers(-4, 20), "days"))
+    else:
+        today = issue + dt.timedelta(days=data.draw(st.integers(0, (maturity - issue).days), "day"))
+    same_as_quantlib(bond, max(today, issue - dt.timedelta(days=20)))
+
+
+def same_as_quantlib(bond: QuotedBond, today: dt.date) -> None:
+    curves, at = solved({bond.curve: {"1Y": 0.03, "30Y": 0.03}}, today)
     try:
         truth = PricedBond(terms_of(bond), curves, at)
     except NothingAfterSettlement:
         with pytest.raises(BadInput, match="nothing is left to pay"):
-            quoted_bond_flows("X", today)
+            quoted_bond_flows(bond.name, today)
         return
-    flows, found = truth.flows(), quoted_bond_flows("X", today)
+    flows, found = truth.flows(), quoted_bond_flows(bond.name, today)
     assert found.days.tolist() == flows.days.tolist()
     assert found.amounts == pytest.approx(flows.amounts, abs=1e-12)
     assert found.settled == flows.settled
@@ -143,7 +154,31 @@ def test_a_quoted_bond_pays_accrues_and_yields_as_quantlib_lays_it_out(monkeypat
         )
     clean = found.clean_from_yield(0.04)
     if clean > 2.0:
-        assert yields_from_prices({"X": clean}, today)["X"] == pytest.approx(0.04, abs=1e-12)
+        assert yields_from_prices({bond.name: clean}, today)[bond.name] == pytest.approx(
+            0.04, abs=1e-10
+        )
+
+
+@pytest.mark.parametrize(
+    "market",
+    [row for row in conventions.BONDS.values() if row.ex_coupon_days],
+    ids=lambda r: r.name,
+)
+def test_it_goes_ex_dividend_on_the_day_of_its_market(monkeypatch, market):
+    bond = row("X", market.name, "2019-10-22", "2031-10-22", 0.04)
+    with_bonds(monkeypatch, bond)
+    for day in range(25):
+        same_as_quantlib(bond, dt.date(2024, 10, 24) - dt.timedelta(days=day))
+
+
+@pytest.mark.parametrize("name", ["SE-SGB", "CH-CONFEDERATION", "DE-BUND", "US-TREASURY"])
+@pytest.mark.parametrize("issue", ["2023-03-31", "2023-06-17"])
+@pytest.mark.parametrize("maturity", ["2030-02-28", "2031-08-31"])
+def test_its_odd_first_period_accrues_and_yields_by_its_market(monkeypatch, name, issue, maturity):
+    bond = row("X", name, issue, maturity, 0.04)
+    with_bonds(monkeypatch, bond)
+    for days in range(0, 500, 11):
+        same_as_quantlib(bond, dt.date.fromisoformat(issue) + dt.timedelta(days=days))
 
 
 # --- The curve -------------------------------------------------------------------------------
