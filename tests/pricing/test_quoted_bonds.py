@@ -34,9 +34,12 @@ LIKE_QUANTLIB = 1e-10
 def row(
     name: str, convention: str, issue: str, maturity: str, coupon: float, first: str | None = None
 ) -> QuotedBond:
+    market = conventions.BONDS[convention]
     return quoted_bond(
         name,
         convention,
+        currency=market.currency or "USD",
+        curve=market.discount_curve or "USD-GOVT",
         issue_date=issue,
         maturity_date=maturity,
         coupon_rate=coupon,
@@ -171,14 +174,16 @@ def test_it_goes_ex_dividend_on_the_day_of_its_market(monkeypatch, market):
         same_as_quantlib(bond, dt.date(2024, 10, 24) - dt.timedelta(days=day))
 
 
-@pytest.mark.parametrize("name", ["SE-SGB", "CH-CONFEDERATION", "DE-BUND", "US-TREASURY"])
+@pytest.mark.parametrize("name", ["SE-SGB", "CORP-30-360", "DE-BUND", "US-TREASURY"])
 @pytest.mark.parametrize("issue", ["2023-03-31", "2023-06-17"])
-@pytest.mark.parametrize("maturity", ["2030-02-28", "2031-08-31"])
+@pytest.mark.parametrize("maturity", ["2030-02-28", "2031-08-30", "2031-08-31"])
 def test_its_odd_first_period_accrues_and_yields_by_its_market(monkeypatch, name, issue, maturity):
     bond = row("X", name, issue, maturity, 0.04)
     with_bonds(monkeypatch, bond)
     for days in range(0, 500, 11):
         same_as_quantlib(bond, dt.date.fromisoformat(issue) + dt.timedelta(days=days))
+    for days in range(8):  # from 28 February to 30 August 30/360 counts more than the coupon
+        same_as_quantlib(bond, dt.date(2024, 8, 31) - dt.timedelta(days=days))
 
 
 # --- The curve -------------------------------------------------------------------------------
