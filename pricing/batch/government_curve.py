@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pricing.curves.bonds.svensson import Payments, SvenssonCurve, fit_bonds
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.interpolation import YEAR
 from pricing.curves.quotes import shape_of
-from pricing.curves.svensson import Payments, SvenssonCurve, fit_bonds
 from pricing.errors import BadInput, Failure, PricingError
 from pricing.markets.calendars import day_of
 from pricing.measures.bond_analytics import price_security

@@ -17,7 +17,9 @@ import QuantLib as ql
 
 from pricing import kernel
 from pricing.arrays import FloatArray, IntArray, RecordArray
-from pricing.curves import fit_kernel, yield_kernel
+from pricing.curves import fit_kernel
+from pricing.curves.bonds import yield_kernel
+from pricing.curves.bonds.yield_kernel import BondYields, bond_yields
 from pricing.curves.discount_points import Points
 from pricing.curves.fixings import Fixings
 from pricing.curves.interpolation import YEAR, Grid
@@ -25,7 +27,6 @@ from pricing.curves.quote_ids import DatedSwap, MeetingSwap, read
 from pricing.curves.quotes import QuoteId
 from pricing.curves.rate_helpers import Helper, deposit_day_counter
 from pricing.curves.rate_instruments import RateInstrument, known_from
-from pricing.curves.yield_kernel import BondYields, bond_yields
 from pricing.kernel_arrays import Flows, Tables
 from pricing.markets import conventions
 from pricing.markets.conventions import CurveConvention, IndexConvention

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from pricing.arrays import BoolArray, FloatArray, IntArray
-from pricing.curves.yield_kernel import price_of, yield_of
+from pricing.curves.bonds.yield_kernel import price_of, yield_of
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

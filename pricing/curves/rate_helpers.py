@@ -14,7 +14,7 @@ import QuantLib as ql
 
 from pricing.curves import quote_ids
 from pricing.curves.basis_instruments import basis_row, make_basis_swap
-from pricing.curves.bond_instruments import make_bond
+from pricing.curves.bonds.instruments import make_bond
 from pricing.curves.fixings import Fixings
 from pricing.curves.quotes import QuoteId, tenor_days
 from pricing.curves.rate_instruments import make_fra, make_future, make_turn, make_zero

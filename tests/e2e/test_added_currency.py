@@ -15,6 +15,7 @@ from risk.store.frames import Frames
 from risk.store.results import Rollup
 from tests.e2e.system import running_system
 from tests.pricing.markets.made import RURITANIA
+from tests.pricing.quantlib_bonds import annual_yield
 from tests.redis_databases import RedisDatabase
 from tests.waiting import until
 
@@ -73,25 +74,9 @@ def check_rich_and_cheap(rollup: Rollup) -> None:
     assert nodes.unknowns == 3
     # At the least sum of squares some bonds are rich and others cheap.
     assert min(residuals.values()) < 0.0 < max(residuals.values())
-    assert quotes["BOND-BUND-34"] == pytest.approx(bund_34_yield(), abs=1e-10)
-
-
-def bund_34_yield() -> float:
-    schedule = ql.Schedule(
-        ql.Date(15, 2, 2023),
-        ql.Date(15, 2, 2034),
-        ql.Period(1, ql.Years),
-        ql.NullCalendar(),
-        ql.Unadjusted,
-        ql.Unadjusted,
-        ql.DateGeneration.Backward,
-        False,
-    )
-    count = ql.ActualActual(ql.ActualActual.ISMA, schedule)
-    bond = ql.FixedRateBond(2, 100.0, schedule, [0.022], count)
-    price = ql.BondPrice(CLEAN["BUND-34"], ql.BondPrice.Clean)
-    rule = count, ql.Compounded, ql.Annual, ql.Date(7, 3, 2024), 1e-14, 1000
-    return float(ql.BondFunctions.bondYield(bond, price, *rule))
+    dates = ql.Date(7, 3, 2024), ql.Date(15, 2, 2023), ql.Date(15, 2, 2034)
+    wanted = annual_yield(CLEAN["BUND-34"], *dates, 0.022)
+    assert quotes["BOND-BUND-34"] == pytest.approx(wanted, abs=1e-10)
 
 
 def test_a_trade_of_an_added_currency_and_a_curve_of_bond_prices_are_priced(

@@ -25,6 +25,7 @@ from feedbridge.bridge.decode import (
 )
 from pricing.markets.conventions import CURRENCIES
 from tests.pricing.fitted_markets import quoted_bond, with_bonds
+from tests.pricing.quantlib_bonds import annual_yield
 
 GOOD: dict[str, Any] = {
     "currency": "EUR",
@@ -351,29 +352,11 @@ def test_a_bonds_price_is_its_yield_from_here_on(monkeypatch: pytest.MonkeyPatch
     """The yield on the settlement of the business date, by plain QuantLib."""
     with_bonds(monkeypatch, BUND)
     raw = changed(curves={}, prices={"EUR-GOVT": {BUND_ID: 98.42}})
+    dates = ql.Date(8, 3, 2024), ql.Date(12, 1, 2024), ql.Date(15, 2, 2034)
+    wanted = annual_yield(98.42, *dates, 0.022, first=ql.Date(15, 2, 2025))
     for tick in (market_tick(raw, b"EUR"), checked_tick(raw)):
         assert tick.prices == {}
-        assert tick.curves == {"EUR-GOVT": {BUND_ID: pytest.approx(bund_yield(98.42), abs=1e-10)}}
-
-
-def bund_yield(clean: float) -> float:
-    schedule = ql.Schedule(
-        ql.Date(12, 1, 2024),
-        ql.Date(15, 2, 2034),
-        ql.Period(1, ql.Years),
-        ql.NullCalendar(),
-        ql.Unadjusted,
-        ql.Unadjusted,
-        ql.DateGeneration.Backward,
-        False,
-        ql.Date(15, 2, 2025),
-    )
-    count = ql.ActualActual(ql.ActualActual.ISMA, schedule)
-    bond = ql.FixedRateBond(2, 100.0, schedule, [0.022], count)
-    settles = ql.Date(8, 3, 2024)
-    price = ql.BondPrice(clean, ql.BondPrice.Clean)
-    rule = count, ql.Compounded, ql.Annual, settles, 1e-14, 1000
-    return float(ql.BondFunctions.bondYield(bond, price, *rule))
+        assert tick.curves == {"EUR-GOVT": {BUND_ID: pytest.approx(wanted, abs=1e-10)}}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import QuantLib as ql
 from django.core.management import call_command
 
 from pricing.batch.government_curve import fit_government_curve
-from pricing.curves.svensson import SvenssonCurve, fit_zero_rates
+from pricing.curves.bonds.svensson import SvenssonCurve, fit_zero_rates
 from pricing.errors import BadInput
 from pricing.products.fixed_rate_bond import BondTerms
 

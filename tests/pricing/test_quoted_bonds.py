@@ -23,8 +23,11 @@ from pricing.measures.bond_analytics import PricedBond
 from pricing.products.bonds.quoted_bond import quoted_bond_flows, yields_from_prices
 from pricing.products.fixed_rate_bond import BondTerms
 from pricing.products.schedules import to_ql
+from pricing.reference import Reference
 from pricing.scenarios.curve_batch import solve_columns
+from tests.pricing.explain.periods import by_trade, state
 from tests.pricing.fitted_markets import quoted_bond, with_bonds, with_curve
+from tests.pricing.pricing_of import priced as priced_book
 
 DAY = dt.date(2024, 3, 5)
 GOVT = "EUR-GOVT"
@@ -62,6 +65,9 @@ MORE = (
     row("B20", "FR-OAT", "2014-05-25", "2045-05-25", 0.0325),
 )
 CLEAN_MORE = CLEAN | {"B3": 95.6, "B7": 103.1, "B15": 79.4, "B20": 107.5}
+PRICES_LATER = {"B2": 97.6, "B5": 98.9, "B10": 97.0, "B30": 94.1}
+"""A year later, when B1 is about to mature."""
+
 FEW_NODES = ("1Y", "5Y", "10Y", "30Y")
 
 
@@ -435,3 +441,44 @@ def test_a_bond_of_another_curve_is_refused(bunds, monkeypatch):
 def test_the_price_of_a_future_is_its_rate():
     found = with_prices("USD", {"USD-SOFR": {"2Y": 0.04}}, {"USD-SOFR": {"SR3H25": 95.705}}, DAY)
     assert found == {"USD-SOFR": {"2Y": 0.04, "SR3H25": pytest.approx(0.04295, abs=1e-15)}}
+
+
+# --- What a curve of bonds is used for --------------------------------------------------------
+
+
+def test_positions_on_a_curve_of_bonds_are_priced_as_quantlib_prices_them(fitted):
+    quotes, rows = priced(CLEAN_MORE), conventions.QUOTED_BONDS
+    book = [terms_of(rows[name]) for name in ("B1", "B7", "B30")]
+    curves, found = solved(quotes)
+    for truth, terms in zip(Reference(DAY, quotes).price(book), book, strict=True):
+        assert truth.failure is None
+        made = PricedBond(terms, curves, found)
+        settles = curves.grid.discount(
+            curves.grid.tables(np.array([0]), np.array([made.flows().settled])), found.x
+        )
+        # Nothing is paid before settlement: the value is the price, discounted from there.
+        assert truth.npv == pytest.approx(made.dirty_per_100(0.0) * settles[0], abs=1e-8)
+
+
+def test_an_explain_puts_a_move_of_a_yield_into_the_delta_of_its_bond(fitted):
+    book = [terms_of(conventions.QUOTED_BONDS["B10"])]
+    quotes = priced(CLEAN_MORE)
+    moved = {GOVT: quotes[GOVT] | {"BOND-B10": quotes[GOVT]["BOND-B10"] + ONE_BP}}
+    found = by_trade(book, state(DAY, quotes), state(DAY, moved))["B10"]
+    keys = [key.tenor for key in CurveSet(DAY, shape_of(quotes)).keys]
+    ladder = priced_book(book, DAY, quotes).risk.ladder_par[0]
+    wanted = np.where([key == "BOND-B10" for key in keys], -ladder, 0.0)
+    assert found["by_quote"] == pytest.approx(wanted, abs=1e-9)
+    assert abs(found["residual"]) < 1e-4 * abs(found["delta"])
+
+
+def test_an_explain_over_the_last_day_of_a_bond_takes_its_yield_from_the_other_curve(bunds):
+    """B1 matures in between: what it would be quoted at on either side is the curve's own yield."""
+    day, after = dt.date(2025, 3, 10), dt.date(2025, 3, 12)
+    quotes = {GOVT: {"6M": 0.024} | priced({"B1": 99.99} | PRICES_LATER, day)[GOVT]}
+    later_on = {GOVT: {"6M": 0.0241} | priced(PRICES_LATER, after)[GOVT]}
+    book = [terms_of(conventions.QUOTED_BONDS["B10"])]
+    found = by_trade(book, state(day, quotes), state(after, later_on))["B10"]
+    named = ("carry", "roll_down", "fixings", "delta", "gamma", "residual")
+    assert found["total"] == pytest.approx(sum(found[name] for name in named), abs=1e-9)
+    assert abs(found["residual"]) < 1e-4

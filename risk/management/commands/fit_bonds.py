@@ -17,7 +17,7 @@ from rich.table import Table
 
 from pricing.batch.files import BadFile, read_book
 from pricing.batch.government_curve import GovernmentCurve, fit_government_curve
-from pricing.curves.svensson import MODELS
+from pricing.curves.bonds.svensson import MODELS
 from pricing.errors import PricingError
 from pricing.markets.conventions import CURVES
 from pricing.products.fixed_rate_bond import BondTerms
