@@ -51,6 +51,13 @@ OF_TRADERS = (*TRADES, str(WhatIfSet._meta.model_name))
 """Tables that traders write to."""
 
 
+def roles_of(user: Reader) -> list[str]:
+    """Names of the user's roles, sorted; a superuser may do what every role may."""
+    if user.is_superuser:
+        return sorted(ROLES)
+    return sorted(group.name for group in user.groups.all())
+
+
 def sees_all_desks(user: Reader) -> bool:
     """True for viewers, risk administrators and superusers."""
     return user.has_perm(VIEW_ALL_DESKS)

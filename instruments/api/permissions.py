@@ -74,7 +74,7 @@ def check_desk(request: Request, row: Model) -> None:
 
 def needs(roles: tuple[str, ...], request: Request) -> PermissionDenied:
     """The refusal for users with none of these roles."""
-    have = ", ".join(sorted(group.name for group in request.user.groups.all())) or "none"
+    have = ", ".join(access.roles_of(request.user)) or "none"
     wanted = " or ".join(roles)
     return PermissionDenied(
         f"This needs the role {wanted}; your roles: {have}. An administrator gives roles",

@@ -44,7 +44,7 @@ class SessionView(APIView):
         desks = access.desks_seen(user)
         found = {
             "user": user.get_username(),
-            "roles": sorted(group.name for group in user.groups.all()),
+            "roles": access.roles_of(user),
             "desks": None if desks is None else sorted(desks),
         }
         return Response(found, headers={"Cache-Control": "no-store"})

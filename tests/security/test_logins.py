@@ -155,7 +155,7 @@ def test_a_session_says_who_it_is_and_which_desks_it_reads(users: dict[str, Any]
         "viewer": (["viewer"], None),
         "trader": (["trader"], ["RATES"]),
         "both": (["trader", "viewer"], None),
-        "superuser": ([], None),
+        "superuser": (["risk_admin", "trader", "viewer"], None),  # may do what each of them may
     }
     for name, (roles, desks) in expected.items():
         client = Client()
