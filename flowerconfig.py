@@ -16,7 +16,7 @@ basic_auth = [pair for pair in os.environ.get("FLOWER_BASIC_AUTH", "").split(","
 
 
 def _last(option: str, default: str) -> str:
-    """What the command line says of an option; its last word counts."""
+    """Return what the command line says of an option; its last word counts."""
     said = [word.partition("=")[2] for word in sys.argv if word.startswith(f"--{option}=")]
     return said[-1] if said else default
 

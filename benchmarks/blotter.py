@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def draw(stack: Stack, search: Search, sort: Sort) -> object:
-    """What a new question costs: find, sort, and the first page."""
+    """Return what a new question costs: find, sort, and the first page."""
     return stack.rows(stack.ordered(stack.found(search, ALL), sort)[:PAGE_ROWS])
 
 
 def refresh(stack: Stack, order: np.ndarray) -> object:
-    """What a refresh costs, with an order that is held."""
+    """Return what a refresh costs, with an order that is held."""
     return stack.not_priced(order), stack.rows(order[:PAGE_ROWS])
 
 

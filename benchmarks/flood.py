@@ -81,7 +81,7 @@ def web() -> Iterator[str]:
 
 
 def answers(url: str) -> bool:
-    """Whether the web server answers."""
+    """Return whether the web server answers."""
     try:
         return requests.get(f"{url}/healthz", timeout=5).ok
     except requests.RequestException:

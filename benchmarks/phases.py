@@ -88,7 +88,7 @@ class Run:
         return {"days": days, "p50": statistics.median(typical), "max": max(worst)}
 
     def book(self) -> dict[str, dict[str, int]]:
-        """What the published sums of each currency are made of.
+        """Return what the published sums of each currency are made of.
 
         ``terms`` are netted flows, and ``groups`` pairs of book and product.
         """

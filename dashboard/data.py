@@ -220,7 +220,7 @@ class Reader:
             return self._limits
 
     def manifest(self, rollup: Rollup) -> Manifest | None:
-        """What the frame's book holds; None when it cannot be read now."""
+        """Return what the frame's book holds; None when it cannot be read now."""
         with self._trades_lock:
             try:
                 return self._manifest(rollup)
@@ -341,7 +341,7 @@ class Reader:
         )
 
     def _manifest(self, rollup: Rollup) -> Manifest | None:
-        """What the frame's book holds; read once per book version."""
+        """Return what the frame's book holds; read once per book version."""
         kept = self._manifests.setdefault(rollup.currency, {})
         found = kept.get(rollup.book_version)
         if found is None:
@@ -372,7 +372,7 @@ def zero_moves_bp(then: Rollup, now: Rollup) -> FloatArray | None:
 
 
 def usable(then: Rollup, now: Rollup) -> bool:
-    """Whether numbers of two frames compare: same day, same book, both whole."""
+    """Return whether numbers of two frames compare: same day, same book, both whole."""
     same = (then.valuation_date, then.book_version, then.trades, then.priced) == (
         now.valuation_date,
         now.book_version,

@@ -44,7 +44,7 @@ def behind(market: Market) -> Behind:
 
 
 def is_late(market: Market, trades: Trades) -> bool:
-    """Whether the sums are newer than these numbers by trade by more than LATE_S."""
+    """Return whether the sums are newer than these numbers by trade by more than LATE_S."""
     older_ns = market.rollup.published_ns - trades.stamp.published_ns
     return trades.frame != market.rollup.frame and older_ns > LATE_S * 1e9
 

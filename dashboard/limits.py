@@ -25,7 +25,7 @@ def used(row: LimitRow) -> str:
 
 
 def measure(row: LimitRow) -> str:
-    """What a limit is on, as its label says it, with bucket, level or scenario."""
+    """Return what a limit is on, as its label says it, with bucket, level or scenario."""
     known = MEASURES.get(row.measure)
     label = known.label.partition(":")[0] if known else row.measure
     return f"{label} {row.detail}".strip()

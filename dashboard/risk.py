@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def all_products(self) -> bool:
-        """Whether all products are selected."""
+        """Return whether all products are selected."""
         return set(self.products) == set(PRODUCT_NAMES)
 
     @property

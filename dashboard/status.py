@@ -24,7 +24,7 @@ class Status:
 
     @property
     def old(self) -> bool:
-        """Whether the numbers are not current."""
+        """Return whether the numbers are not current."""
         return self.word in ("STALE", "DOWN")
 
 

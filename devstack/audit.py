@@ -21,7 +21,7 @@ CLEAN, FOUND, BROKEN = 0, 1, 2
 
 
 def ask(requirements: str) -> tuple[str, str]:
-    """What pip-audit prints: its answer, and what it says besides."""
+    """Return what pip-audit prints: its answer, and what it says besides."""
     command = [sys.executable, *COMMAND, requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout, done.stderr

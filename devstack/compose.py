@@ -34,7 +34,7 @@ class Service:
 
     @property
     def runs_once(self) -> bool:
-        """Whether it does its work and ends; what stays up has a health check."""
+        """Return whether it does its work and ends; what stays up has a health check."""
         return not self.health
 
 

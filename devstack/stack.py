@@ -159,7 +159,7 @@ class Stack:
         self._children[name] = self._servers[name].launch()
 
     def keeps_data(self, name: str) -> bool:
-        """Whether a server finds its data again when it is started again."""
+        """Return whether a server finds its data again when it is started again."""
         return not isinstance(self._servers[name], Tansu)
 
     @property

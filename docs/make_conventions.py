@@ -116,7 +116,7 @@ def shown(value: object) -> str:
 
 
 def sources() -> str:
-    """What each key stands for."""
+    """Return what each key stands for."""
     names = sorted((name, text) for text, name in KEYS.items())
     return "".join(f"- **{name}**: {text}.\n" for name, text in names)
 

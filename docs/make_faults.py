@@ -63,7 +63,7 @@ def _left_over(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def soak(report: dict[str, Any]) -> str:
-    """What was done, what held, how long recoveries took: all, and by fault."""
+    """Return what was done, what held, how long recoveries took: all, and by fault."""
     taken = report["recovery_ms"]
     every = [ms for some in taken.values() for ms in some]
     text = (

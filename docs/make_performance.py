@@ -30,7 +30,7 @@ PROCESSES = ("bridge", "sums", "detail", "compiler")
 
 
 def machines() -> str:
-    """What the results were measured on."""
+    """Return what the results were measured on."""
     rows: Rows = []
     kernels, scales = (f"kernel-{n}" for n in SIZES), (f"scale-{n}" for n in LARGE)
     for name in (*kernels, "products", "end-to-end", *scales):
@@ -81,7 +81,7 @@ def parts() -> str:
 
 
 def slopes() -> str:
-    """What one trade more costs, between sizes, and two processes against one."""
+    """Return what one trade more costs, between sizes, and two processes against one."""
     rows: Rows = []
     found = [(size, result(f"kernel-{size}")) for size in SIZES]
     known = [(size, _tick_us(one), one) for size, one in found if "processes" in one]
@@ -125,7 +125,7 @@ def sums() -> str:
 
 
 def products() -> str:
-    """What a trade of each product costs, by trade and netted."""
+    """Return what a trade of each product costs, by trade and netted."""
     rows: Rows = [
         (
             f"{row['product']} {row['currency']}",
@@ -276,7 +276,7 @@ def large_books() -> str:
 
 
 def currencies() -> str:
-    """What the largest large book has in each currency."""
+    """Return what the largest large book has in each currency."""
     made = [one for size in LARGE if (one := result(f"scale-{size}")).get("book")]
     found = made[-1]["book"] if made else {}
     rows: Rows = [

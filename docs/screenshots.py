@@ -209,7 +209,7 @@ def small(picture: Path, copy: Path) -> None:
 
 
 def listen(page: Page) -> list[str]:
-    """What the browser says of the page: warnings and errors of its console."""
+    """Return what the browser says of the page: warnings and errors of its console."""
     said: list[str] = []
     page.on("console", lambda m: said.append(m.text) if m.type in ("warning", "error") else None)
     page.on("pageerror", lambda error: said.append(str(error)))

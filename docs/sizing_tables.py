@@ -97,7 +97,7 @@ def costs() -> Costs | None:
 
 
 def unit_costs() -> str:
-    """What one frame, trade, reader and gigabyte costs."""
+    """Return what one frame, trade, reader and gigabyte costs."""
     found = costs()
     if found is None:
         return table((), [])
@@ -127,7 +127,7 @@ def unit_costs() -> str:
 
 
 def sizing() -> str:
-    """What books need, beside the one that was measured."""
+    """Return what books need, beside the one that was measured."""
     found = costs()
     if found is None:
         return table((), [])

@@ -76,7 +76,7 @@ class Written:
         return self.names.get(model._meta.db_table, frozenset())
 
     def any_of(self, model: type[Model]) -> bool:
-        """Whether any row of a table was written."""
+        """Return whether any row of a table was written."""
         return self.everything or bool(self.of(model))
 
 

@@ -196,7 +196,7 @@ Change = Literal["new", "terminated", "amended"]
 
 
 def considerations(changes: Mapping[str, Change], since: dt.datetime) -> dict[str, float | None]:
-    """What was paid for trades that changed, trade currency; what was received is negative.
+    """Return what was paid for trades that changed, trade currency; what was received is negative.
 
     Args:
         changes: By trade, what became of it: a new trade costs its traded price and upfront fee, a

@@ -169,12 +169,12 @@ class Finding:
 
     @property
     def fails(self) -> bool:
-        """Whether the system does not work."""
+        """Return whether the system does not work."""
         return not self.ok and not self.only_warns
 
     @property
     def warns(self) -> bool:
-        """Whether one part of the system does not work, and the rest does."""
+        """Return whether one part of the system does not work, and the rest does."""
         return not self.ok and self.only_warns
 
 

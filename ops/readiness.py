@@ -44,7 +44,7 @@ class Readiness:
 
 
 def look_at_database() -> Answer:
-    """Whether it answers; takes PATIENCE_S at the longest."""
+    """Return whether it answers; takes PATIENCE_S at the longest."""
     return ask_all({"database": PROBES["database"]})["database"]
 
 
@@ -68,7 +68,7 @@ def _server(check: Check, answer: Answer) -> Finding:
 
 
 def details(readiness: Readiness, now_s: float) -> dict[str, Any]:
-    """What those may see who may see inside."""
+    """Return what those may see who may see inside."""
     state = readiness.state
     return {
         "checks": {

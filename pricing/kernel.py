@@ -72,7 +72,7 @@ def spread_slope(
 
 
 def not_zero(table: FloatArray) -> SingleArray:
-    """What is not 0 in single precision, row after row, as float32."""
+    """Return what is not 0 in single precision, row after row, as float32."""
     flat = table.ravel()
     found = np.empty(len(flat) + 1, dtype=np.float32)
     return found[: _not_zero(flat, found)]

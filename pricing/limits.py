@@ -79,7 +79,7 @@ def check_fixing(index: str, date: dt.date, rate: float) -> None:
 
 
 def decimal_rate(value: object, least: float, most: float) -> str:
-    """What is allowed for a rate; a number that is meant as percent is written out."""
+    """Return what is allowed for a rate; a number that is meant as percent is written out."""
     percent = 4.25
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and least <= float(value) / 100.0 <= most:  # type: ignore[arg-type]

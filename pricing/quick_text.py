@@ -213,7 +213,7 @@ def _convention(word: str, against: str | None) -> SwapConvention:
 
 
 def _index_words(row: SwapConvention) -> tuple[str, ...]:
-    """What a line may call the index of a swap: its name, or the tenor of a term rate."""
+    """Return what a line may call the index of a swap: its name, or the tenor of a term rate."""
     index = conventions.INDICES[row.index]
     return (row.index, index.tenor if index.kind == "ibor" else "OIS")
 

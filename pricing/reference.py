@@ -210,7 +210,7 @@ class Reference:
             risk.dv01_zero = float(risk.krd.sum())
 
     def _difference(self, values: Callable[[float], FloatArray]) -> FloatArray:
-        """What a fall of 1 bp earns: central differences over 1 and 2 bp, extrapolated.
+        """Return what a fall of 1 bp earns: central differences over 1 and 2 bp, extrapolated.
 
         The third-order term of a central difference, (T x 1 bp)^2 / 6, cancels; see
         ``measures``. Slopes of curves that are not linear jump: differences over 1 bp would average

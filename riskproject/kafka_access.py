@@ -37,7 +37,7 @@ class KafkaAccess:
 
     @property
     def logs_in(self) -> bool:
-        """Whether the client logs in."""
+        """Return whether the client logs in."""
         return self.protocol.startswith("SASL_")
 
     @property
@@ -114,7 +114,7 @@ def hosts(bootstrap_servers: str) -> list[str]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether nothing sent there leaves this machine."""
+    """Return whether nothing sent there leaves this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

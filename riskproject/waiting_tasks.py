@@ -53,7 +53,7 @@ def install() -> None:
 
 
 def read_waiting(client: Any, queues: Sequence[str], now_ns: int) -> list[Waiting]:
-    """What waits in each queue, in one round trip.
+    """Return what waits in each queue, in one round trip.
 
     Args:
         client: Of Redis.

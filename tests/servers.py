@@ -72,7 +72,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def _needs_no_servers(paths: list[str]) -> bool:
-    """Whether all paths of the command line lie in folders whose tests use no server."""
+    """Return whether all paths of the command line lie in folders whose tests use no server."""
     files = [Path(path.partition("::")[0]).resolve() for path in paths]
     return bool(files) and all(
         any(file.is_relative_to(ROOT / folder) for folder in NEED_NO_SERVERS) for file in files

@@ -86,7 +86,7 @@ def in_compose(service: Service) -> list[str]:
 
 @cache
 def rendered(folder: str) -> list[dict[str, Any]]:
-    """What `kubectl kustomize deploy/FOLDER` makes; not run where there is no kustomize."""
+    """Return what `kubectl kustomize deploy/FOLDER` makes; not run where there is no kustomize."""
     found = next((words for name, words in _RENDER.items() if shutil.which(name)), None)
     if found is None:
         not_run.stop(KUSTOMIZE)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What the condition returns, once it is true.
+    """Return what the condition returns, once it is true.
 
     Raises:
         AssertionError: It is not true within so many seconds.

@@ -239,7 +239,7 @@ class Client(Control):
     # --- Decisions ----------------------------------------------------------------------------
 
     def quick_text(self, text: str) -> Table:
-        """What lines of quick text mean, or why a line is not understood; prices nothing."""
+        """Return what lines of quick text mean, or why a line is not understood; prices nothing."""
         answer = self._api.post("what-if/text/", {"text": text})
         return Table(
             {

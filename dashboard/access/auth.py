@@ -130,7 +130,7 @@ NARROW = (
 
 
 def own_desks(desks: Sequence[str]) -> str:
-    """What a trader sees, in words."""
+    """Return what a trader sees, in words."""
     if not desks:
         return "no desk yet: ask an administrator to add you to one"
     noun = "desk" if len(desks) == 1 else "desks"

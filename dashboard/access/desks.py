@@ -36,7 +36,7 @@ class Own:
 
 
 def own_of(desks: frozenset[str], manifest: Manifest | None) -> Own:
-    """What of a book belongs to desks; without its manifest, no trade that can be named."""
+    """Return what of a book belongs to desks; without its manifest, no trade that can be named."""
     if manifest is None:
         return Own(desks)
     books = {book for book, desk in manifest.desk_of_book.items() if desk in desks}

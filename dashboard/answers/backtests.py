@@ -65,7 +65,7 @@ def exception_rows(found: Json) -> list[tuple[str, ...]]:
 
 
 def note(answer: Json) -> str:
-    """What the backtest is of, in a few words."""
+    """Return what the backtest is of, in a few words."""
     made = str(answer["made"])[:16].replace("T", " ")
     whole = answer["days_of_the_zones"]
     return f"{answer['level']} %, {answer['amounts_in']}; made {made}; zones are of {whole} days"

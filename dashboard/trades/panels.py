@@ -51,7 +51,7 @@ def why_not(row: pd.Series) -> str:
 
 
 def newer(key: TradeKey, shown: Trades) -> PricedNow | str | None:
-    """What pricing the trade on demand gave, unless the numbers shown have overtaken it."""
+    """Return what pricing the trade on demand gave, unless the numbers shown have overtaken it."""
     asked, found = st.session_state.get(NOW, (None, None))
     if asked != key or (isinstance(found, PricedNow) and found.frame <= shown.frame):
         st.session_state.pop(NOW, None)

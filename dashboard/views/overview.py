@@ -160,7 +160,7 @@ def pnl_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> 
 
 
 def dv01_card(markets: Sequence[Market], choice: Choice) -> theme.Card:
-    """What a 1 bp fall of all quotes earns."""
+    """Return what a 1 bp fall of all quotes earns."""
     trades, failed = risk.trade_counts(markets, choice)
     lost = f", {failed:,} failed" if failed else ""
     return theme.Card(

@@ -50,7 +50,7 @@ class BaseLock:
 
     @property
     def held(self) -> bool:
-        """Whether this object holds the lock."""
+        """Return whether this object holds the lock."""
         return self._fd is not None
 
     def give_back(self) -> None:

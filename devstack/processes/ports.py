@@ -14,7 +14,7 @@ TRIES = 200
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could bind `port` on loopback now."""
+    """Return whether a server could bind `port` on loopback now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

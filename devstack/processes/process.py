@@ -127,7 +127,7 @@ class Child:
         return self._popen.pid
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether it still runs."""
         return self._popen.poll() is None
 
     def wait_ready(self, ask: Callable[[], str], timeout_s: float) -> str:

@@ -76,7 +76,7 @@ def children_of(parent: int) -> list[int]:
 
 
 def is_child(pid: int, parent: int) -> bool:
-    """Whether `parent` is the parent of `pid`."""
+    """Return whether `parent` is the parent of `pid`."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

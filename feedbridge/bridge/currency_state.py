@@ -91,11 +91,11 @@ class CurrencyState:
         return self._partition_is_inferred
 
     def may_open(self, now_s: float) -> bool:
-        """Whether no frame is open, and the wait after an abandoned one is over."""
+        """Return whether no frame is open, and the wait after an abandoned one is over."""
         return self._open_frame is None and now_s >= self._retry_at
 
     def may_reprice(self, now_s: float) -> bool:
-        """Whether the published market may be priced again without a new tick."""
+        """Return whether the published market may be priced again without a new tick."""
         known = self._published is not None and self._partition is not None
         return known and now_s >= self._reprice_at
 

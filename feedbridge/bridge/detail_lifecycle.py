@@ -75,7 +75,7 @@ class DetailLifecycle:
 
     @property
     def waiting_for(self) -> str:
-        """What keeps details from being published; "" when nothing does."""
+        """Return what keeps details from being published; "" when nothing does."""
         untouched = [name for name, detail in self._open.items() if detail.untouched]
         return f"detail workers: nobody begins the blocks of {untouched[0]}" if untouched else ""
 

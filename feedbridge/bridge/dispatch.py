@@ -122,7 +122,7 @@ class OpenFrame(SentTasks):
         return next(part for part, blocks in enumerate(ranges) if block in blocks)
 
     def leaves_out(self, part: int) -> bool:
-        """Whether the frame leaves out every block of a part."""
+        """Return whether the frame leaves out every block of a part."""
         blocks = blocks_of_part(part, self.header.parts, self.header.blocks)
         return all(block in self.excluded for block in blocks)
 
@@ -147,7 +147,7 @@ def new_instruments(before: Market | None, market: Market) -> int:
 
 
 def inputs_of(header: FrameHeader) -> dict[str, Any]:
-    """What a job of a frame carries of its header."""
+    """Return what a job of a frame carries of its header."""
     return {name: getattr(header, name) for name in FrameInputs.__struct_fields__}
 
 

@@ -110,7 +110,7 @@ class FrameLifecycle:
 
     @property
     def waiting_for(self) -> str:
-        """What keeps frames from being published for too long; "" when nothing does."""
+        """Return what keeps frames from being published for too long; "" when nothing does."""
         behind = self.board.waiting_for()
         if behind:
             return behind
@@ -246,7 +246,7 @@ class FrameLifecycle:
         frame.untouched = given_up and not any(run.begun for run in runs.values())
 
     def _is_at_work(self, name: str, frame: OpenFrame, part: int, run: Runs) -> bool:
-        """Whether a worker nets the flows of a new book, or still prices a slow currency.
+        """Return whether a worker nets the flows of a new book, or still prices a slow currency.
 
         A slow one sent again would occupy a second worker for as long. A quick one is sent again:
         pricing it twice costs less than waiting.
@@ -377,7 +377,7 @@ class FrameLifecycle:
         state.open(frame)
 
     def _gives_way(self, name: str, market: Market) -> bool:
-        """Whether the sums of a market are slow, or those of one shortly before were."""
+        """Return whether the sums of a market are slow, or those of one shortly before were."""
         before = self.currencies[name].published
         if new_instruments(before, market) > MANY_INSTRUMENTS:
             self.giving_way[name] = SLOW_FRAMES

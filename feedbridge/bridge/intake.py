@@ -84,7 +84,7 @@ class Intake:
         self._refused.pop((RATES, tick.source), None)
 
     def _take_market(self, place: Place, record: Any) -> bool:
-        """Whether the record is one that a sound feed may send."""
+        """Return whether the record is one that a sound feed may send."""
         tick = decode.market_tick(record.value, record.key, times=self.time_limits)
         try:
             return self._take_curves(place, record, tick)

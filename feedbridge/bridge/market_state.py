@@ -301,7 +301,7 @@ class Board:
         return mark
 
     def _released(self, part: Part, currency: str) -> bool:
-        """Whether an operator has reset the source since its last tick."""
+        """Return whether an operator has reset the source since its last tick."""
         return part.since_ns < reset_ns(self.resets, part.source, currency)
 
     def _lacks_quotes(self, tick: MarketTick) -> bool:

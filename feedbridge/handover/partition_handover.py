@@ -50,7 +50,7 @@ class PartitionHandover:
 
     @property
     def due(self) -> bool:
-        """Whether the newest assignment is still to be taken over."""
+        """Return whether the newest assignment is still to be taken over."""
         return self._due
 
     @property

@@ -180,7 +180,7 @@ class TickProducer:
 def connector(
     bootstrap_servers: str, options: Options | None = None
 ) -> Callable[[], KafkaProducer]:
-    """What makes a producer, and the topics first: a memory-only broker forgets them.
+    """Return what makes a producer, and the topics first: a memory-only broker forgets them.
 
     Args:
         bootstrap_servers: ``host:port``, several by comma.

@@ -29,7 +29,7 @@ class Output(Protocol):
         """Print a line."""
 
     def isatty(self) -> bool:
-        """Whether a person watches."""
+        """Return whether a person watches."""
 
 
 class Progress:

@@ -51,7 +51,7 @@ class BondAdmin(KeptRows, RowAdmin):
         return percent(bond.coupon_rate) if bond.coupon_rate is not None else ""
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
-        """What positions in it are worth, and what 100 face pays."""
+        """Return what positions in it are worth, and what 100 face pays."""
         held = row.positions.order_by("trade_id")
         visible = access.visible(request.user, held)[:POSITIONS_SHOWN]
         hundred = {**validation.A_POSITION, **row.static()}

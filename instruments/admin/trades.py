@@ -61,7 +61,7 @@ class TradeAdmin(KeptRows, RowAdmin):
         self.message_user(request, f"{changed} trades are {status.label} now.")
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
-        """What it is worth, and what it pays."""
+        """Return what it is worth, and what it pays."""
         return [
             live().values([row.trade_id], title="Live values"),
             live().flows(row.trade_id)

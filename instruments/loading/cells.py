@@ -84,7 +84,7 @@ def _plain(value: Decimal) -> Decimal:
 
 
 def _meant(text: str) -> str:
-    """What a person who wrote 1.000.000,00 or 4.25% is to write instead."""
+    """Return what a person who wrote 1.000.000,00 or 4.25% is to write instead."""
     bare = re.sub(r"[\s\u00a0\u202f'_]", "", text)
     percent = bare.endswith("%")
     bare = bare.removesuffix("%")

@@ -72,7 +72,7 @@ class LoadResult:
 
     @property
     def failed(self) -> bool:
-        """Whether any row has an error."""
+        """Return whether any row has an error."""
         return any(row.status == "error" for row in self.rows)
 
     def sentences(self, limit: int = SENTENCES) -> list[str]:

@@ -74,7 +74,7 @@ class TableSpec:
 
     @property
     def _ends_by_tenor(self) -> bool:
-        """Whether a tenor stands for a date, and is no field of the table itself."""
+        """Return whether a tenor stands for a date, and is no field of the table itself."""
         return all(field.name != TENOR.name for field in self.model._meta.fields)
 
     @property

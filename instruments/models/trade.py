@@ -193,7 +193,7 @@ class QuotedTrade(Trade):
 
     @property
     def is_quoted(self) -> bool:
-        """Whether a quote makes the number."""
+        """Return whether a quote makes the number."""
         return any(getattr(self, name) is not None for name in self.quotes)
 
     @classmethod

@@ -65,7 +65,7 @@ def make_basis_swap(
 
 
 def _spread_rows(row: BasisSwapConvention, swap: BasisSwap) -> list[Row]:
-    """What a quote of 1.0 pays."""
+    """Return what a quote of 1.0 pays."""
     payer = swap.legs[1 if row.spread_on == "second_leg" else 0]
     if row.spread_on == "fixed_leg":
         standard = swap.terms.rows[0]

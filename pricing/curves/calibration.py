@@ -324,7 +324,7 @@ class Instruments:
         return found
 
     def sums(self, x: FloatArray) -> FloatArray:
-        """What the quotes ``flat.linear`` are of node values.
+        """Return what the quotes ``flat.linear`` are of node values.
 
         Args:
             x: Log node values; shape (nodes,) or (nodes, columns).

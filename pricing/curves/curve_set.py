@@ -189,7 +189,7 @@ class CurveSet:
         return [factory.make(key, self._quotes[key]) for key in self.keys_of(name)]
 
     def _has_layout(self, name: str) -> bool:
-        """Whether a curve's nodes may be elsewhere than where tenors end."""
+        """Return whether a curve's nodes may be elsewhere than where tenors end."""
         row = conventions.CURVES[name]
         if row.nodes or row.fit or row.meetings or row.turns:
             return True
@@ -467,7 +467,7 @@ class CurveSet:
 
     @property
     def has_bootstrap(self) -> bool:
-        """Whether QuantLib's own bootstrap makes the same curves."""
+        """Return whether QuantLib's own bootstrap makes the same curves."""
         return self.grid.is_linear and not self.grid.has_layouts
 
     def bootstrap(self, quotes: FloatArray) -> FloatArray:

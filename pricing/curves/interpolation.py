@@ -77,7 +77,7 @@ class CurveNodes:
 
     @property
     def is_linear(self) -> bool:
-        """Whether weights do not depend on node values."""
+        """Return whether weights do not depend on node values."""
         return self.interpolation != "monotone_convex"
 
     @property
@@ -105,12 +105,12 @@ class Grid:
 
     @cached_property
     def has_layouts(self) -> bool:
-        """Whether some curve's nodes are not where its quotes end."""
+        """Return whether some curve's nodes are not where its quotes end."""
         return any(curve.layout is not None for curve in self.curves)
 
     @cached_property
     def is_linear(self) -> bool:
-        """Whether all weights are the same at all node values."""
+        """Return whether all weights are the same at all node values."""
         return all(curve.is_linear for curve in self.curves)
 
     @cached_property

@@ -200,7 +200,7 @@ def tenor_length(tenor: str) -> tuple[int, str]:
 
 @lru_cache(maxsize=4096)
 def read(quote: str) -> Quoted:
-    """What an id means, whatever the curve.
+    """Return what an id means, whatever the curve.
 
     Raises:
         BadInput: It means nothing; the message has an example of each kind.
@@ -291,7 +291,7 @@ def _dated_swap(quote: str, start: str, end: str) -> DatedSwap:
 
 @lru_cache(maxsize=4096)
 def is_id(quote: str) -> bool:
-    """Whether an id means something."""
+    """Return whether an id means something."""
     try:
         read(quote)
     except BadInput:
@@ -300,7 +300,7 @@ def is_id(quote: str) -> bool:
 
 
 def is_tenor(quote: str) -> bool:
-    """Whether an id is a plain tenor."""
+    """Return whether an id is a plain tenor."""
     return TENOR.fullmatch(quote) is not None
 
 
@@ -313,7 +313,7 @@ def tenor_of(quote: str) -> str | None:
 
 
 def check(row: CurveConvention, quote: str) -> Quoted:
-    """What an id means as a quote of a curve.
+    """Return what an id means as a quote of a curve.
 
     Raises:
         BadInput: It means nothing, or the curve cannot be made of such quotes.
@@ -353,7 +353,7 @@ def check(row: CurveConvention, quote: str) -> Quoted:
 
 @lru_cache(maxsize=4096)
 def identity(quote: str) -> tuple[str, object]:
-    """What says whether two ids are one instrument: 12M and 1Y are.
+    """Return what says whether two ids are one instrument: 12M and 1Y are.
 
     Raises:
         BadInput: As ``read``.

@@ -66,7 +66,7 @@ class HelperFactory:
         return self._by_id(key, made, quote)
 
     def _by_id(self, key: QuoteId, made: quote_ids.Quoted, quote: ql.SimpleQuote) -> Helper:
-        """What an id that is no tenor stands for."""
+        """Return what an id that is no tenor stands for."""
         today = schedules.day_number(schedules.to_ql(self.today))
         if isinstance(made, quote_ids.Future):
             return make_future(key, made, self.row, today, self.fixings)

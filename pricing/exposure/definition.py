@@ -205,7 +205,7 @@ class LimitTerms(msgspec.Struct, frozen=True, kw_only=True):
     temporaries: tuple[Temporary, ...] = ()
 
     def in_force(self, now_ns: int) -> bool:
-        """Whether the limit judges what is published now."""
+        """Return whether the limit judges what is published now."""
         return self.from_ns <= now_ns and (self.until_ns is None or now_ns < self.until_ns)
 
     def bounds_at(self, now_ns: int) -> tuple[Bounds, str]:

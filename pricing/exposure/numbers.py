@@ -300,7 +300,7 @@ class Numbers:
         return np.asarray(self._shares.sum(axis=1))
 
     def known(self, now_ns: int) -> BoolArray:
-        """Whether each number is whole and no older than its limit allows; shape (n,)."""
+        """Return whether each number is whole and no older than its limit allows; shape (n,)."""
         return ~self._why.any(axis=1) & ~self._too_old(now_ns)
 
     def reason(self, place: int, now_ns: int) -> str:
@@ -343,7 +343,7 @@ class Numbers:
         }
 
     def _too_old(self, now_ns: int) -> BoolArray:
-        """Whether the oldest result that a number is made of is too old."""
+        """Return whether the oldest result that a number is made of is too old."""
         oldest = np.full(len(self.limits), np.inf)
         for (source, name), table in self._put.items():
             places = self._of[source, name]
@@ -433,7 +433,7 @@ def _mask(groups: Sequence[Group], scope: Scope) -> BoolArray:
 
 
 def _in_currency(limit: LimitTerms, currency: str) -> bool:
-    """Whether results of a currency are part of a limit's number."""
+    """Return whether results of a currency are part of a limit's number."""
     if limit.curve and currency_of_curve(limit.curve) != currency:
         return False
     return limit.scope.currency in ("", currency)

@@ -59,7 +59,7 @@ def business_days(name: str, first: int, last: int) -> IntArray:
 
 
 def is_business_day(name: str, date: dt.date) -> bool:
-    """Whether a calendar is open on a date."""
+    """Return whether a calendar is open on a date."""
     if vocabulary.calendar(name) == EVERY_DAY:
         return True
     return date.weekday() < SATURDAY and day_of(date) not in _closed(name)

@@ -371,7 +371,7 @@ WORDS = {bool: "true or false", str: "a text", int: "a whole number, 0 or more",
 
 
 def _allowed(kind: type[AnyRow], field: str) -> str:
-    """What a field may be, from its type; "" where that says little."""
+    """Return what a field may be, from its type; "" where that says little."""
     hint = get_type_hints(kind).get(field)
     if get_origin(hint) is Literal:
         return f"allowed: {', '.join(map(str, get_args(hint)))}"

@@ -86,7 +86,7 @@ class PricedSecurity:
         return float(self._paid.accrued[0])
 
     def flows(self) -> BondFlows:
-        """What depends on the date and on no quote, to price many securities at once."""
+        """Return what depends on the date and on no quote, to price many securities at once."""
         return self._flows
 
     def dirty_per_100(self, z_spread: float) -> float:

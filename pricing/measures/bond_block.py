@@ -64,7 +64,7 @@ class Compounded:
     curve: str
 
     def amounts(self, curves: CurveSet, solved: Solved) -> FloatArray:
-        """What each chain pays on these curves; shape (k,)."""
+        """Return what each chain pays on these curves; shape (k,)."""
         curve = np.full(len(self.start), curves.names.index(self.curve))
         first, last = (_discounts(curves, solved, curve, days) for days in (self.start, self.end))
         paid = self.money.copy()
@@ -133,7 +133,7 @@ class Payments:
 
 
 def payments_of(bonds: Sequence[BondFlows], curves: CurveSet, solved: Solved) -> Payments:
-    """What securities pay on these curves; at least one, all on curves of the set."""
+    """Return what securities pay on these curves; at least one, all on curves of the set."""
     sizes = np.array([len(bond.amounts) for bond in bonds])
     first = np.cumsum(sizes) - sizes
     settled = np.array([bond.settled for bond in bonds])

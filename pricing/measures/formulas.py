@@ -74,7 +74,7 @@ def pv01(priced: PricedFlows) -> FloatArray:
 
 
 def cs01(priced: PricedFlows) -> FloatArray:
-    """What a fall of 1 bp of the z-spread earns."""
+    """Return what a fall of 1 bp of the z-spread earns."""
     return -priced.spread_slope * ONE_BP
 
 

@@ -173,7 +173,7 @@ def failures_of(dated: DatedBlock, exclude: Sequence[Failure]) -> tuple[Failure,
 
 
 def rows_of(block: FlowBlock, failures: Sequence[Failure]) -> BoolArray:
-    """Whether each trade of a block is among the failures."""
+    """Return whether each trade of a block is among the failures."""
     lost = np.zeros(len(block), dtype=bool)
     if failures:
         place = {name: row for row, name in enumerate(block.trade_ids)}

@@ -61,7 +61,7 @@ class Measure:
     in_blotter: bool = False
 
     def supports(self, product: str) -> bool:
-        """Whether trades of a product have this measure."""
+        """Return whether trades of a product have this measure."""
         return self.every_product or (
             product in PRODUCTS and self.name in PRODUCTS[product].measures
         )

@@ -79,7 +79,7 @@ class DiscountPaper:
 
 
 def discount_paper(bond: Bond, settlement: ql.Date) -> DiscountPaper | None:
-    """What yields of discount paper count; None of other bonds."""
+    """Return what yields of discount paper count; None of other bonds."""
     if bond.frequency != "ZERO" or not bond.matures_within_a_year:
         return None
     issue = schedules.to_ql(bond.terms.issue_date)

@@ -70,7 +70,7 @@ class RegularDates:
         return (self.position(end) - self.position(start)) * self.months / 12.0
 
     def are_neighbours(self, start: ql.Date, end: ql.Date) -> bool:
-        """Whether start to end is one regular period."""
+        """Return whether start to end is one regular period."""
         first, last = self.position(start), self.position(end)
         return first == int(first) and last == first + 1.0
 
@@ -90,7 +90,7 @@ class Accrual:
     dates: RegularDates
 
     def of_period(self, start: ql.Date, end: ql.Date) -> float:
-        """What a coupon pays for the whole period from start to end."""
+        """Return what a coupon pays for the whole period from start to end."""
         if self.day_count == "ACT/ACT ICMA":
             return self.dates.years(start, end)
         if self.day_count in THIRTY_360 and self.dates.are_neighbours(start, end):
@@ -104,7 +104,7 @@ class Accrual:
         return float(self.counter.yearFraction(start, end))
 
     def until(self, date: ql.Date, start: ql.Date, end: ql.Date) -> float:
-        """What of the period from start to end has accrued on a date; at most the whole.
+        """Return what of the period from start to end has accrued on a date; at most the whole.
 
         By 30/360 the days from 28 February to 30 August are 182: more than the coupon is for.
         """

@@ -215,12 +215,12 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def compounds_spread(self) -> bool:
-        """Whether the spread is in the template of the flows, because it compounds."""
+        """Return whether the spread is in the template of the flows, because it compounds."""
         return self.compounding_method in ("straight", "flat") or self.compounds_ibor
 
     @property
     def compounds_ibor(self) -> bool:
-        """Whether several IBOR fixings compound to one payment."""
+        """Return whether several IBOR fixings compound to one payment."""
         return self.compounding_method is not None and self._own_index.kind == "ibor"
 
     def _check_roll_day(self) -> None:

@@ -155,7 +155,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def is_discount_paper(self) -> bool:
-        """Whether it pays once, and was issued for a year or less, as bills are."""
+        """Return whether it pays once, and was issued for a year or less, as bills are."""
         days = (self.maturity_date - self.issue_date).days
         return self.own_frequency == "ZERO" and days <= MOST_DAYS_OF_A_BILL
 

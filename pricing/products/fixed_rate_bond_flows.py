@@ -55,7 +55,7 @@ class Bond:
 
     @property
     def matures_within_a_year(self) -> bool:
-        """Whether it was issued for a year or less, as bills are."""
+        """Return whether it was issued for a year or less, as bills are."""
         terms = self.terms
         return (terms.maturity_date - terms.issue_date).days <= MOST_DAYS_OF_A_BILL
 

@@ -106,7 +106,7 @@ class Templates:
             self._kept.popitem(last=False)
 
     def has(self, key: Hashable) -> bool:
-        """Whether it is kept."""
+        """Return whether it is kept."""
         return key in self._kept
 
     @property

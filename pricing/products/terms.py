@@ -80,7 +80,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def headline(self) -> Headline:
-        """What a list of trades says of it."""
+        """Return what a list of trades says of it."""
         raise NotImplementedError
 
 
@@ -332,7 +332,7 @@ def _explained(message: str, data: object, kind: type[Terms]) -> BadInput:
 
 
 def value_at(data: object, path: str) -> object:
-    """What stands at a path such as ``notional_schedule[0].date``."""
+    """Return what stands at a path such as ``notional_schedule[0].date``."""
     for part in path.replace("[", ".").replace("]", "").split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]

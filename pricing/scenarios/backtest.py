@@ -30,7 +30,7 @@ class BacktestDay(NamedTuple):
 
     @property
     def is_exception(self) -> bool:
-        """Whether the day lost more than the value at risk."""
+        """Return whether the day lost more than the value at risk."""
         return self.pnl < -self.var
 
 

@@ -87,7 +87,7 @@ def _field(field: TradeField) -> Any:
 
 
 def trade_fields() -> dict[str, Any]:
-    """What lists say of a trade beside its measures."""
+    """Return what lists say of a trade beside its measures."""
     return {field.name: _field(field) for field in FIELDS}
 
 

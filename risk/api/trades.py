@@ -238,7 +238,7 @@ def known(record: Json | None, trade_id: str) -> Json:
 
 
 def on_request(request: Request, trade_id: str, look: Callable[[], Json | None]) -> Json:
-    """What the previewer makes of a trade while its user waits.
+    """Return what the previewer makes of a trade while its user waits.
 
     Raises:
         TooMany: The user has as many questions open as allowed.
@@ -309,7 +309,7 @@ def in_sums(trade_id: str) -> tuple[FrameView, str, trade_detail.Place | None] |
 
 
 def head(view: FrameView, trade_id: str, place: trade_detail.Place | None) -> Json:
-    """What identifies a trade: its book, desk and product."""
+    """Return what identifies a trade: its book, desk and product."""
     return trade_detail.trade_head(view, trade_id, place, None)
 
 
@@ -322,7 +322,7 @@ def without_number(
 
 
 def trade_question(view: FrameView, place: trade_detail.Place) -> previews.TradeQuestion:
-    """What to ask the previewer of a trade of the newest sums."""
+    """Return what to ask the previewer of a trade of the newest sums."""
     rollup = view.rollup
     return previews.TradeQuestion(
         answer_key=previews.answer_key(uuid.uuid4().hex),
@@ -336,7 +336,7 @@ def trade_question(view: FrameView, place: trade_detail.Place) -> previews.Trade
 
 
 def seen(record: Json, desks: Collection[str] | None) -> bool:
-    """Whether a user of these desks (None: all) may see a trade."""
+    """Return whether a user of these desks (None: all) may see a trade."""
     return desks is None or record["desk"] in desks
 
 

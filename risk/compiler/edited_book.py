@@ -46,11 +46,11 @@ class HeldBlock(NamedTuple):
 
     @classmethod
     def of(cls, made: MadeBlock, block: FlowBlock) -> HeldBlock:
-        """What is to be known of a block that was made."""
+        """Return what is to be known of a block that was made."""
         return cls(made.ref, block.trade_ids, frozenset(block.books))
 
     def has(self, trade_id: str) -> bool:
-        """Whether a trade is in it."""
+        """Return whether a trade is in it."""
         row = bisect_left(self.trade_ids, trade_id)
         return row < len(self.trade_ids) and self.trade_ids[row] == trade_id
 
@@ -279,7 +279,7 @@ class EditedBook:
 
 
 def _has_matured(block: FlowBlock, today: int | None) -> bool:
-    """Whether a trade has made its last payment by a day."""
+    """Return whether a trade has made its last payment by a day."""
     return today is not None and bool((last_payments(block) <= today).any())
 
 

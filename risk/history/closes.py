@@ -180,7 +180,7 @@ def last_close(
 
 
 def coverage() -> list[Coverage]:
-    """What is stored, by curve and publisher."""
+    """Return what is stored, by curve and publisher."""
     with connection.cursor() as cursor:
         cursor.execute(_COVERAGE)
         return [Coverage(*row) for row in cursor.fetchall()]

@@ -47,7 +47,7 @@ class Proxy:
     from_years: float = 0.0
 
     def has(self, tenor: str) -> bool:
-        """Whether the proxy has a quote of that tenor."""
+        """Return whether the proxy has a quote of that tenor."""
         if self.tenors:
             return tenor in self.tenors
         return years_of(tenor) >= self.from_years

@@ -177,7 +177,7 @@ def _desk_of(period: ExplainedPeriod, book: str) -> str:
 
 
 def stamp(explain: Explain, period: PeriodName, sums_frame: int, now_ns: int) -> Json:
-    """What an answer says of the frames that it is from.
+    """Return what an answer says of the frames that it is from.
 
     Args:
         explain: The explain of a currency.

@@ -50,7 +50,7 @@ class FrameView:
     detail_frame: int
 
     def stamp(self) -> dict[str, Any]:
-        """What every answer about trades carries about the frame that it is from.
+        """Return what every answer about trades carries about the frame that it is from.
 
         ``status`` and ``priced`` are those of the numbers by trade, which may lack blocks that the
         frame's sums have.
@@ -80,7 +80,7 @@ class FrameView:
 
 
 def stamp(rollup: Rollup) -> dict[str, Any]:
-    """What every answer of sums carries about the frame that it is from."""
+    """Return what every answer of sums carries about the frame that it is from."""
     age_s = time.time() - rollup.published_ns / 1e9
     return {
         "currency": rollup.currency,
@@ -238,7 +238,7 @@ def _labels(view: FrameView, trade_id: str, place: Place | None) -> tuple[str, s
 
 
 def _headline(view: FrameView, trade_id: str, place: Place | None) -> Headline | None:
-    """What lists say of the trade; None when not even that could be read."""
+    """Return what lists say of the trade; None when not even that could be read."""
     if place is None:
         lost = (f for f in view.manifest.failures if f.trade_id == trade_id)
         return next((each.headline or None for each in lost), None)

@@ -50,7 +50,7 @@ class NoReport(Exception):
 
 
 def command_of(date: dt.date, market: str) -> str:
-    """What makes the report of a day."""
+    """Return what makes the report of a day."""
     more = "" if market == LIVE else f" --market {market}"
     return f"manage.py report --date {date}{more}"
 

@@ -40,7 +40,7 @@ class MarketNow:
         self._explains: dict[tuple[int, str], Explain | str] = {}
 
     def answer(self, question: MarketQuestion, frames: Any) -> Json:
-        """What is asked of some closes.
+        """Return what is asked of some closes.
 
         Args:
             question: The question.

@@ -24,7 +24,7 @@ _decode = msgspec.msgpack.Decoder(Rollup).decode
 
 
 def header_of(frame: Rollup, book: PastBook, parts: int | None = None) -> FrameHeader:
-    """What a frame was opened with, for another book.
+    """Return what a frame was opened with, for another book.
 
     Args:
         frame: The frame whose market is priced on.

@@ -74,7 +74,7 @@ class Repriced:
 
     @property
     def equal(self) -> bool:
-        """Whether every published number came out with the same bits."""
+        """Return whether every published number came out with the same bits."""
         if self.detail_sha256 not in (None, self.frame.detail_digest()):
             return False
         return self.digest == self.sha256
@@ -255,7 +255,7 @@ def _correct(
 
 
 def _differs(book: PastBook, later: PastBook) -> bool:
-    """Whether any trade of two books differs, or one has a number in only one of them."""
+    """Return whether any trade of two books differs, or one has a number in only one of them."""
     mine, other = book.made, later.made
     return (mine.block_names, mine.failures) != (other.block_names, other.failures)
 

@@ -127,7 +127,7 @@ def narrowed(frame: ScenarioFrame, desks: Collection[str]) -> ScenarioFrame:
 
 
 def stamp(frame: ScenarioFrame, members: Sequence[Member], now_s: float | None = None) -> Json:
-    """What every answer carries: number, age, and the frames it is made from."""
+    """Return what every answer carries: number, age, and the frames it is made from."""
     age = (time.time() if now_s is None else now_s) - frame.finished_ns / 1e9
     inputs = {member.found.currency: member.found for member in members}
     return {

@@ -38,7 +38,7 @@ class ScenarioStore:
         self._set_if_newer = script(client, "set_if_newer")
 
     def schedule(self, every_s: float) -> bool:
-        """Whether the caller is to send a run: none was sent for so many seconds."""
+        """Return whether the caller is to send a run: none was sent for so many seconds."""
         name = key(PLACE, "scheduled")
         return bool(self.client.set(name, b"1", nx=True, px=int(every_s * 1000)))
 
@@ -58,7 +58,7 @@ class ScenarioStore:
 
 
 def logged(frame: ScenarioFrame) -> LoggedScenarios:
-    """What limits need of a run."""
+    """Return what limits need of a run."""
     return LoggedScenarios(
         number=frame.number,
         published_ns=frame.finished_ns,

@@ -174,7 +174,7 @@ def _charge(found: GirrDelta) -> Json:
 
 
 def stamp(rollup: Rollup) -> Json:
-    """What an answer says of a frame that it is from."""
+    """Return what an answer says of a frame that it is from."""
     return {
         "currency": rollup.currency,
         "frame": rollup.frame,

@@ -56,7 +56,7 @@ class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):
         return np.frombuffer(self.columns[name], dtype=np.float64)
 
     def is_for(self, rollup: Rollup) -> bool:
-        """Whether they are of the same trades on the same date as a published frame."""
+        """Return whether they are of the same trades on the same date as a published frame."""
         mine = (self.book_version, self.valuation_date)
         return mine == (rollup.book_version, rollup.valuation_date)
 
@@ -74,7 +74,7 @@ class AnalyticsStore:
         self._set_if_newer = script(client, "set_if_newer")
 
     def schedule(self, currency: str) -> bool:
-        """Whether the caller is to send a task: none of the currency is waiting to begin."""
+        """Return whether the caller is to send a task: none of the currency is waiting to begin."""
         name = key(currency, "analytics", "scheduled")
         return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
 

@@ -106,7 +106,7 @@ class BookHead(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.sizes) + len(self.failures)
 
     def is_for(self, valuation_date: dt.date) -> bool:
-        """Whether a book compiled on this valuation date would hold the same trades."""
+        """Return whether a book compiled on this valuation date would hold the same trades."""
         return is_between(valuation_date, self.valid_from, self.valid_until)
 
 
@@ -165,7 +165,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: dt.date | None = None
 
     def is_for(self, valuation_date: dt.date) -> bool:
-        """Whether a book compiled on this valuation date would hold the same trades."""
+        """Return whether a book compiled on this valuation date would hold the same trades."""
         return is_between(valuation_date, self.valid_from, self.valid_until)
 
     @property
@@ -211,7 +211,7 @@ class HeadlineBytes(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_current(self) -> bool:
-        """Whether this release can read them."""
+        """Return whether this release can read them."""
         return self.record_bytes == RECORD.itemsize
 
     def decoded(self) -> Headlines:

@@ -415,7 +415,7 @@ class CompiledBooks(Books):
         return self.block_named(currency, name) if name else None
 
     def has_block(self, currency: str, name: str) -> bool:
-        """Whether a block is there, with the list of its trades."""
+        """Return whether a block is there, with the list of its trades."""
         return int(self.client.exists(*(key(currency, n, name) for n in ("block", "trades")))) == 2
 
     def compiled_block(self, currency: str, name: str) -> CompiledBlock | None:
@@ -469,7 +469,7 @@ def make_head(
 
 
 def name_of_fixings(fixings: FixingsByIndex) -> str:
-    """What index histories are stored under: equal names mean equal content."""
+    """Return what index histories are stored under: equal names mean equal content."""
     return _name(encode(fixings))
 
 

@@ -161,7 +161,7 @@ class ExplainStore:
         self._set_if_newer = script(client, "set_if_newer")
 
     def schedule(self, currency: str) -> bool:
-        """Whether the caller is to send a task: none of the currency is waiting to begin."""
+        """Return whether the caller is to send a task: none of the currency is waiting to begin."""
         name = key(currency, "explain", "scheduled")
         return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
 
@@ -194,7 +194,7 @@ class ExplainStore:
 
 
 def logged(explain: Explain) -> LoggedExplain:
-    """What limits need of an explain."""
+    """Return what limits need of an explain."""
     return LoggedExplain(
         currency=explain.currency,
         frame=explain.frame,

@@ -286,7 +286,7 @@ class Frames:
         }
 
     def header(self, currency: str, frame: int) -> FrameHeader | None:
-        """What a frame was opened with."""
+        """Return what a frame was opened with."""
         raw = self.client.get(key(currency, "frame", frame))
         return decode_header(raw) if raw else None
 
@@ -305,7 +305,7 @@ class Frames:
         return {int(name[7:]) for name in names if name.startswith(b"totals:")}
 
     def totals(self, currency: str, frame: int, blocks: Sequence[int]) -> list[BlockTotals]:
-        """What the stored detail of some blocks adds up to."""
+        """Return what the stored detail of some blocks adds up to."""
         fields = [f"totals:{block}" for block in blocks]
         found = self.client.hmget(key(currency, "detail", frame), fields) if fields else []
         return [_totals.decode(raw) for raw in found if raw]

@@ -195,7 +195,7 @@ class Entry(NamedTuple):
         return milliseconds, RANKS.index(self.stream.kind), self.stream.place, sequence
 
     def decoded(self) -> Logged:
-        """What was published.
+        """Return what was published.
 
         Raises:
             msgspec.MsgspecError: Another release wrote it.
@@ -221,7 +221,7 @@ def parsed_id(entry_id: str) -> tuple[int, int]:
 
 
 def sums_of(rollup: Rollup) -> LoggedSums:
-    """What limits need of a frame's sums."""
+    """Return what limits need of a frame's sums."""
     cells = rollup.cells
     rows = [[_number(cell, name) for name in LIVE_SUMMED] for cell in cells]
     return LoggedSums(

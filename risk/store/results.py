@@ -181,7 +181,7 @@ class PartColumns(msgspec.Struct, frozen=True, kw_only=True):
         return np.frombuffer(self.more[name], dtype=np.float64)
 
     def has(self, name: str) -> bool:
-        """Whether the worker that put this part makes the measure."""
+        """Return whether the worker that put this part makes the measure."""
         return name in REQUIRED_NUMBERS or name in self.more
 
     def ladder(self, name: Literal["ladder_par", "krd"]) -> FloatArray:

@@ -60,7 +60,7 @@ class Side:
 
 
 def cell_of(side: Side) -> BookProductTotals:
-    """What a side adds to the sums of its book and product."""
+    """Return what a side adds to the sums of its book and product."""
     sign, numbers = side.sign, side.numbers
     failed = numbers.failure is not None
     values = {name: _signed(sign, numbers.values.get(name)) for name in LIVE_SUMMED}
@@ -128,7 +128,7 @@ def before_and_after(
 
 
 def cells_of(sides: Sequence[Side], keys: int) -> list[BookProductTotals]:
-    """What sides add to the sums of a frame with so many keys."""
+    """Return what sides add to the sums of a frame with so many keys."""
     zero = {"ladder_par": [0.0] * keys, "krd": [0.0] * keys}
     return [
         cell if cell.ladder_par else msgspec.structs.replace(cell, **zero)

@@ -191,7 +191,7 @@ def _buckets(rollup: Rollup, body: _Body) -> list[int]:
 
 
 def _instruments(rollup: Rollup, body: _Body) -> list[Json]:
-    """What may be traded; the par swaps of the curves' quotes where nothing is named."""
+    """Return what may be traded; the par swaps of the curves' quotes where nothing is named."""
     given = body.list_of("instruments") or par_swaps(rollup.keys)
     if len(given) > MAX_INSTRUMENTS:
         raise ValidationError({"instruments": [f"instruments: at most {MAX_INSTRUMENTS}"]})

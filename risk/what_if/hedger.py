@@ -95,7 +95,7 @@ def _unit_ladder(
 
 
 def _view(ladder: FloatArray, buckets: IntArray, question: HedgeQuestion) -> FloatArray:
-    """What is to be flattened: the buckets, or their sum."""
+    """Return what is to be flattened: the buckets, or their sum."""
     some = ladder[buckets]
     return np.array([some.sum()]) if question.total else some
 

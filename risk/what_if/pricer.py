@@ -180,7 +180,7 @@ def _new(trades: Sequence[NewTrade], market: _Market, session: Session) -> list[
 
 
 def _from_par(column: str, numbers: TradeNumbers) -> dict[str, float]:
-    """What the par rate of a trade makes of a column."""
+    """Return what the par rate of a trade makes of a column."""
     if numbers.failure is not None:
         raise BadInput(column, None, f"it cannot be solved: {numbers.failure.message}")
     par = numbers.values["par_rate"]

@@ -28,7 +28,7 @@ BlockPnl = Callable[[FlowBlock], FloatArray]
 def scenario_pnl(
     job: PriceJob, scenarios: VarScenarios, session: Session, load_closes: LoadCloses
 ) -> tuple[BlockPnl | None, str]:
-    """What revalues the trades of a currency, or why nothing can.
+    """Return what revalues the trades of a currency, or why nothing can.
 
     Curves are rebuilt at the quotes that the run started from, moved as in the run.
 

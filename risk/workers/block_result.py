@@ -54,7 +54,7 @@ is still that of the money. With this share the tolerance is 1e-13 of it.
 
 
 def add_up(groups: Groups, risk: BlockRisk, matured: BoolArray) -> list[CellCheck]:
-    """What the trades of a block add up to by group, to be compared with the frame's sums.
+    """Return what the trades of a block add up to by group, to be compared with the frame's sums.
 
     Args:
         groups: Of the block's trades.

@@ -166,7 +166,7 @@ class BookNetter:
         )
 
     def _warnings(self, job: SumsJob, curves: CurveSet, solved: Solved) -> list[CurveWarning]:
-        """What makes the curves of a job doubtful.
+        """Return what makes the curves of a job doubtful.
 
         Raises:
             CurveRefused: Something does, and the job is strict.
@@ -275,7 +275,7 @@ class BookNetter:
         return roll_to(compiled, day_of(job.valuation_date), known, curves.names)
 
     def _fixings(self, job: SumsJob, curves: CurveSet) -> tuple[Histories, NextDayFixings]:
-        """What is known of fixings on the date of a job, and on the next day."""
+        """Return what is known of fixings on the date of a job, and on the next day."""
 
         def make() -> tuple[Histories, NextDayFixings]:
             fixings = self.session.fixings(job)

@@ -115,7 +115,7 @@ class HostCache:
         self._touched: dict[Path, float] = {}
 
     def get_or(self, kind: str, key: object, make: Callable[[], Content]) -> Content:
-        """What a file of that name holds; where there is none, what is made is written.
+        """Return what a file of that name holds; where there is none, what is made is written.
 
         Args:
             kind: What it is, a part of the file's name.
@@ -132,7 +132,7 @@ class HostCache:
         return self._read(path) or made
 
     def has(self, kind: str, key: object) -> bool:
-        """Whether there is a file of that name."""
+        """Return whether there is a file of that name."""
         return self.path(kind, key).exists()
 
     @contextlib.contextmanager

@@ -101,7 +101,7 @@ def trade_now(question: TradeQuestion, session: Session) -> TradeNow:
 def with_trade(
     question: TradeQuestion, session: Session, make: Callable[[TradeNow, BlockRisk], Json]
 ) -> Json:
-    """What is made of one priced trade; or ``failure`` when it has no number.
+    """Return what is made of one priced trade; or ``failure`` when it has no number.
 
     The failure's code is BOOK_GONE when the book version is no longer there.
     """

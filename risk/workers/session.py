@@ -54,7 +54,7 @@ class Kept:
         self._made: dict[Hashable, OrderedDict[Hashable, Any]] = {}
 
     def get_or(self, place: Hashable, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made for the key, or made now."""
+        """Return what was made for the key, or made now."""
         here = self._made.get(place, OrderedDict())
         if key in here:
             here.move_to_end(key)
@@ -71,11 +71,11 @@ class Kept:
         return made
 
     def get(self, place: Hashable, key: Hashable) -> Any:
-        """What was made for the key; None where nothing was."""
+        """Return what was made for the key; None where nothing was."""
         return self._made.get(place, OrderedDict()).get(key)
 
     def has(self, place: Hashable, key: Hashable) -> bool:
-        """Whether it is there already."""
+        """Return whether it is there already."""
         return key in self._made.get(place, ())
 
 
@@ -237,7 +237,7 @@ class Session:
         )
 
     def head(self, currency: str, version: str) -> BookHead:
-        """What a book version is made of.
+        """Return what a book version is made of.
 
         Raises:
             BookGone: It is no longer there.
@@ -292,7 +292,7 @@ class Session:
         return found
 
     def block_name(self, job: FrameInputs, block: int) -> str:
-        """What a block is kept under: an edit elsewhere leaves it as it is.
+        """Return what a block is kept under: an edit elsewhere leaves it as it is.
 
         Raises:
             BookGone: The book version is no longer there.

@@ -42,7 +42,7 @@ def fail_over(servers: ReplicatedRedis) -> None:
 
 
 def soon(work: Callable[[], Any]) -> Any:
-    """What it returns, once it does not fail for want of a primary."""
+    """Return what it returns, once it does not fail for want of a primary."""
 
     def tried() -> Any:
         with suppress(redis.RedisError):

@@ -282,7 +282,7 @@ AHEAD_NS = 20 * 10**9
 
 
 def pulse(**more: object) -> BridgePulse:
-    """What a healthy bridge says."""
+    """Return what a healthy bridge says."""
     fields: dict[str, object] = {
         "name": "bridge-1",
         "sent_ns": time.time_ns() + AHEAD_NS,

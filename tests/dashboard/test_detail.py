@@ -161,7 +161,7 @@ def test_a_queue_without_a_worker_is_named(open_app: Open, redis_client: redis.R
 
 
 def answer(frame: int) -> dict[str, Any]:
-    """What web answers of USD-bond; tests/risk/api asks a real one."""
+    """Return what web answers of USD-bond; tests/risk/api asks a real one."""
     return {
         "trade_id": "USD-bond",
         "currency": "USD",

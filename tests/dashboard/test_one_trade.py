@@ -64,7 +64,7 @@ ANSWERS: dict[str, Any] = {
 
 @pytest.fixture
 def rest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the web process answers, by address below /api/v1/; 404 of others."""
+    """Return what the web process answers, by address below /api/v1/; 404 of others."""
     answers = dict(ANSWERS)
 
     def get(self: Web, key: str, path: str, timeout_s: float) -> tuple[int, bytes]:

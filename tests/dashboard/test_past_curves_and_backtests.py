@@ -65,7 +65,7 @@ BACKTEST = {
 
 @pytest.fixture
 def rest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the web process answers, by address below /api/v1/; 404 of others."""
+    """Return what the web process answers, by address below /api/v1/; 404 of others."""
     answers: dict[str, Any] = {
         "curves/USD-SOFR/days/": DAYS,
         "curves/USD-SOFR/days/2024-03-04/": PAST,

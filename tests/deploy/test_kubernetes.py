@@ -217,7 +217,7 @@ def _data(objects: Objects, name: str) -> dict[str, str]:
 
 
 def _variables(objects: Objects, workload: dict[str, Any]) -> dict[str, str]:
-    """What a pod's process has in its environment; secrets are made up."""
+    """Return what a pod's process has in its environment; secrets are made up."""
     container = container_of(workload)
     found: dict[str, str] = {}
     for source in container["envFrom"]:

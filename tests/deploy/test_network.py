@@ -32,7 +32,7 @@ def account(url: str) -> str:
 
 
 def expected(service: Service) -> set[str]:
-    """What a process must reach, by the tables of accounts."""
+    """Return what a process must reach, by the tables of accounts."""
     found = set()
     if account(service.environment["DATABASE_URL"]) in (APP, OWNER):
         found.add("to-postgres")

@@ -53,13 +53,13 @@ def test_a_process_is_the_same_program_with_the_same_options(name: str) -> None:
 
 
 def copied() -> set[str]:
-    """What the Dockerfile copies from the checkout."""
+    """Return what the Dockerfile copies from the checkout."""
     lines = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
     return {source for line in lines for source in line.split()}
 
 
 def let_through() -> set[str]:
-    """What .dockerignore does not leave out."""
+    """Return what .dockerignore does not leave out."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert next(line for line in lines if line and not line.startswith("#")) == "*"
     return {line[1:] for line in lines if line.startswith("!")}

@@ -34,7 +34,7 @@ def options(command: BaseCommand) -> set[str]:
 
 
 def unknown(line: str) -> list[str]:
-    """What of a line no command answers to: its name, an option, a variable or a module."""
+    """Return what of a line no command answers to: its name, an option, a variable or a module."""
     found: list[str] = []
     for name, rest in re.findall(r"manage\.py ([a-z_]+)([^|;&]*)", line):
         apps = get_commands()

@@ -180,7 +180,7 @@ class System:
             page += 1
 
     def runs(self, name: str) -> bool:
-        """Whether it was started and has not ended."""
+        """Return whether it was started and has not ended."""
         process = self.processes.get(name)
         return process is not None and process.poll() is None
 

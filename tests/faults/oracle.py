@@ -39,7 +39,7 @@ class Oracle:
         self.largest = 0.0
 
     def differences(self, seen: Seen) -> list[str]:
-        """What is not equal, a sentence each; nothing when all bits are."""
+        """Return what is not equal, a sentence each; nothing when all bits are."""
         rollup, header = seen.rollup, seen.header
         head = self.books.head(rollup.currency, rollup.book_version)
         if head is None:  # Redis has lost it: nobody can say any more

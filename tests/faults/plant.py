@@ -214,7 +214,7 @@ class Plant:
         }
 
     def committed(self) -> dict[TopicPartition, int]:
-        """What the group has committed of both topics."""
+        """Return what the group has committed of both topics."""
         reader = KafkaConsumer(bootstrap_servers=self.kafka, group_id=GROUP)
         try:
             return {

@@ -135,7 +135,7 @@ class Proxy:
         self.refuse()
 
     def takes_reply(self) -> bool:
-        """Whether an answer that has come is one to drop."""
+        """Return whether an answer that has come is one to drop."""
         with self._lock:
             if self._replies_to_drop == 0:
                 return False

@@ -37,7 +37,7 @@ class Row:
             self.verdict = "holds, over budget" if self.exceeds(1) else "holds"
 
     def exceeds(self, times: float) -> bool:
-        """Whether the worst recovery took longer than so many times the budget."""
+        """Return whether the worst recovery took longer than so many times the budget."""
         worst = max(self.recovery_ms, default=0.0)
         return self.budget_ms is not None and worst > times * self.budget_ms
 

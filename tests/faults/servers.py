@@ -78,7 +78,7 @@ class Servers:
 
     @property
     def durable_kafka(self) -> bool:
-        """Whether the broker keeps its log over a restart."""
+        """Return whether the broker keeps its log over a restart."""
         return isinstance(self.kafka, Kafka)
 
     @property

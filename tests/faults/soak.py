@@ -108,7 +108,7 @@ class Soak:
         trial.invariants.equals_oracle(some, trial.oracle)
 
     def broken(self) -> list[str]:
-        """What did not hold."""
+        """Return what did not hold."""
         found = [f"{name}: {said}" for name, said in self.trial.invariants.broken]
         return [*found, *self.stuck, *self.trial.watch.falls]
 
@@ -120,7 +120,7 @@ class Soak:
     # --- The report ----------------------------------------------------------------------------
 
     def report(self) -> dict[str, object]:
-        """What was done and what held."""
+        """Return what was done and what held."""
         states: Counter[str] = Counter()
         for pulse in self.bridges.values():
             states.update(pulse.states)

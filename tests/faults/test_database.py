@@ -66,7 +66,7 @@ def test_a_bridge_that_starts_while_the_database_is_away_waits_for_it(trial: Tri
 
 
 def said(trial: Trial, since: int) -> bytes:
-    """What all processes have written since the log was so long."""
+    """Return what all processes have written since the log was so long."""
     return trial.system.log.read_bytes()[since:]
 
 

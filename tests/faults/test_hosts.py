@@ -104,7 +104,7 @@ def test_a_tick_becomes_risk_over_rest_on_another_host(trial: Trial, hosts: Host
 
 
 def answer_of(hosts: HostsPlant, path: str) -> Any:
-    """What the API answers; None while it does not."""
+    """Return what the API answers; None while it does not."""
     try:
         return hosts.system.get(path)
     except OSError:
@@ -176,5 +176,5 @@ def test_a_link_goes_down_and_comes_back(
 
 
 def speaking(hosts: HostsPlant) -> bool:
-    """Whether all workers have sent a heartbeat lately."""
+    """Return whether all workers have sent a heartbeat lately."""
     return hosts._speak() >= set(QUEUES)

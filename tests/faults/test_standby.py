@@ -52,7 +52,7 @@ def edits(trial: Trial) -> Iterator[Edits]:
 
 
 def reachable(trial: Trial) -> bool:
-    """Whether the API lists swaps."""
+    """Return whether the API lists swaps."""
     try:
         return bool(trial.system.get("swaps/?page_size=1")["count"])
     except OSError:

@@ -137,6 +137,6 @@ class Watch:
 
 
 def _digest(rollup: Rollup) -> bytes:
-    """What a frame says of the market and the book; not when and by whom it was made."""
+    """Return what a frame says of the market and the book; not when and by whom it was made."""
     said = (rollup.curves, rollup.valuation_date, rollup.book_version, rollup.status)
     return hashlib.sha256(msgspec.msgpack.encode((said, rollup.cells, rollup.failures))).digest()

@@ -199,7 +199,7 @@ def record(base: dict[str, Any], fields: dict[str, Any]) -> bytes:
 
 
 def judged(base: dict[str, Any], raw: bytes) -> BadTick | None:
-    """What is wrong with a record, as a bridge that has seen nothing before says it."""
+    """Return what is wrong with a record, as a bridge that has seen nothing before says it."""
     try:
         tick = market_tick(raw, None) if base is TICK else fx_tick(raw)
         check_order(tick, None, time.time_ns())

@@ -199,7 +199,7 @@ class HostsPlant(Plant):
 
 
 def is_data_host() -> bool:
-    """Whether this process runs on the host of the data servers."""
+    """Return whether this process runs on the host of the data servers."""
     found = subprocess.run(
         ["ip", "netns", "identify", str(os.getpid())], capture_output=True, text=True, check=False
     )

@@ -79,7 +79,7 @@ of numbers of the size of its notional."""
 
 
 def rounding(market: Market) -> float:
-    """What sums may differ by."""
+    """Return what sums may differ by."""
     flows = [dated.block.flows for dated in market.blocks]
     moved = [2.0 * np.abs(some["scale"]).sum() + np.abs(some["amount"]).sum() for some in flows]
     return ROUNDING * float(sum(moved))
@@ -99,7 +99,7 @@ def matured(currency: str, today: dt.date) -> SwapTerms:
 
 
 def compiled(book: Sequence[Terms], options: CurveOptions = CurveOptions()) -> list[CompiledTrade]:
-    """What compiles of a book, dealt to three books by turns."""
+    """Return what compiles of a book, dealt to three books by turns."""
     found: list[CompiledTrade] = []
     for number, terms in enumerate(book):
         try:

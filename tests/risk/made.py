@@ -106,7 +106,7 @@ def totals(block: int, *cells: CellSums, share: float = 1.0) -> BlockTotals:
 
 
 def check_of(each: CellSums, share: float) -> CellCheck:
-    """What the trades of a cell add up to, or a share of it."""
+    """Return what the trades of a cell add up to, or a share of it."""
     sums = [share * getattr(each, name) for name in CHECKED_SUMS]
     return CellCheck(
         book=each.book, product=each.product, sums=sums, gross=[abs(number) for number in sums]

@@ -22,7 +22,7 @@ CLOSED = {"risk.store.messages.MarketTick", "risk.store.messages.FxTick"}
 
 
 def broken(before: dict[str, Form], now: dict[str, Form]) -> list[str]:
-    """What a process of one of the two releases could not read of the other's."""
+    """Return what a process of one of the two releases could not read of the other's."""
     found = []
     for name, old in before.items():
         new = now.get(name)

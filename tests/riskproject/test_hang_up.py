@@ -62,7 +62,7 @@ def upload(web: Web, token: str, content: bytes) -> socket.socket:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
+    """Return whether a process is there, and no zombie."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return bool(file.read())

@@ -54,7 +54,7 @@ def source_of(info: pkgutil.ModuleInfo) -> str:
 
 
 def grows_linearly(run: Callable[[str], object], seed: str, end: str = "\x01") -> bool:
-    """Whether ten times the text takes about ten times the time.
+    """Return whether ten times the text takes about ten times the time.
 
     A tenth of the small size goes first: a cubic pattern is found before it can hang the test.
     """

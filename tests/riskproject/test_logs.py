@@ -55,7 +55,7 @@ TROUBLES = {
 
 
 def output_of(tmp_path: Path, *command: str, tells: str = "", **environment: str) -> str:
-    """What a process writes until its end; with ``tells``, until it has written that."""
+    """Return what a process writes until its end; with ``tells``, until it has written that."""
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

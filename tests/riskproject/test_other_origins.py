@@ -21,7 +21,7 @@ def web(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[We
 
 
 def preflight(web: Web, origin: str, method: str = "GET") -> dict[str, str]:
-    """What a browser asks before a page's request with a token."""
+    """Return what a browser asks before a page's request with a token."""
     return web.call(
         "OPTIONS",
         "/api/v1/stream/",

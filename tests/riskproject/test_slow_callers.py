@@ -61,7 +61,7 @@ def test_connections_whose_headers_do_not_end_are_closed(web: Web) -> None:
 
 
 def call(app: Any, chunks: list[tuple[float, bytes]]) -> list[Any]:
-    """What is answered to a body whose chunks come after so many seconds each."""
+    """Return what is answered to a body whose chunks come after so many seconds each."""
     sent: list[Any] = []
     left = list(chunks)
 

@@ -79,7 +79,7 @@ def test_many_rows_at_once_keep_to_the_desks_too(users: dict[str, Any]) -> None:
 
 
 def refusals(answer: Any, trade_id: str) -> str:
-    """What a bulk answer says of its rows, without the trade's own name."""
+    """Return what a bulk answer says of its rows, without the trade's own name."""
     assert answer.status_code == 400
     return str([row["row_errors"] for row in answer.json()["rows"]]).replace(trade_id, "?")
 

@@ -91,7 +91,7 @@ class Broker(NamedTuple):
             yield
 
     def says(self, account: str, command: str, *args: Any, **options: Any) -> str:
-        """What a management command prints for this account."""
+        """Return what a management command prints for this account."""
         out = io.StringIO()
         with self.settings_of(account):
             call_command(command, *args, stdout=out, **options)
@@ -192,7 +192,7 @@ def write(broker: Broker, account: str, topic: str) -> None:
 
 
 def reads(broker: Broker, account: str, topic: str) -> bool:
-    """Whether an account gets at the records that are there, without a group."""
+    """Return whether an account gets at the records that are there, without a group."""
     consumer = KafkaConsumer(
         bootstrap_servers=broker.servers,
         auto_offset_reset="earliest",

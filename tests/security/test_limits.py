@@ -97,7 +97,7 @@ def test_no_table_of_django_is_kept_in_redis() -> None:
 
 
 def send(app: Any, headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> list[Any]:
-    """What an ASGI application answers to a body in chunks."""
+    """Return what an ASGI application answers to a body in chunks."""
     sent: list[Any] = []
     queue = [
         {"type": "http.request", "body": c, "more_body": i < len(chunks) - 1}

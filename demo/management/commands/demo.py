@@ -151,7 +151,7 @@ def _frames() -> Frames:
 
 
 def _environment() -> dict[str, str]:
-    """What every process of the demo sees: servers, free ports, one thread for BLAS."""
+    """Return what every process of the demo sees: servers, free ports, one thread for BLAS."""
     environment = dict(os.environ) | _databases(settings.DATABASE_ROLE_PASSWORDS[APP])
     for name in settings.DATABASE_ROLE_VARIABLES.values():
         environment.pop(name, None)  # what is started has no business with making accounts

@@ -232,7 +232,7 @@ class FilesMixin(ImportExportMixin):  # type: ignore[misc]
         return _file(content, f"{self.kind.name}.{format_name}", format_name)
 
     def columns(self, request: HttpRequest) -> HttpResponse:
-        """What each column means and may hold."""
+        """Return what each column means and may hold."""
         self._must_see(request)
         context = {
             **self.admin_site.each_context(request),

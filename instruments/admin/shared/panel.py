@@ -23,7 +23,7 @@ class LivePanels(Protocol):
     """What an app that knows live risk can show on the pages of trades and bonds."""
 
     def values(self, trade_ids: Sequence[str], *, title: str) -> Panel:
-        """What trades are worth now."""
+        """Return what trades are worth now."""
 
     def flows(self, trade_id: str) -> Panel | None:
         """The cash flows still to come as they are valued now; None when they are not known."""

@@ -113,7 +113,7 @@ class Stream:
 
 
 def is_fpml(content: bytes) -> bool:
-    """Whether a file that begins with markup says that it is FpML."""
+    """Return whether a file that begins with markup says that it is FpML."""
     return b"www.fpml.org/" in content[:4_000]
 
 

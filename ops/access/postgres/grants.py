@@ -89,13 +89,13 @@ def find_place(cursor: Any) -> Place | None:
 
 
 def standing(cursor: Any, place: Place, roles: Collection[str]) -> set[Privilege]:
-    """What these roles, and everybody, may do at present."""
+    """Return what these roles, and everybody, may do at present."""
     names = {"schema": place.schema, "owner": place.owner, "roles": list(roles)}
     return {Privilege(*row) for row in cursor.execute(STANDING, names).fetchall()}
 
 
 def wanted(cursor: Any, place: Place, roles: Collection[str]) -> set[Privilege]:
-    """What they are meant to be allowed."""
+    """Return what they are meant to be allowed."""
     found = {Privilege("DATABASE", place.database, "", EVERYBODY, "CONNECT")}
     objects = cursor.execute(OBJECTS, {"schema": place.schema, "owner": place.owner}).fetchall()
     for role in roles:

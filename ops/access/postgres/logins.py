@@ -64,7 +64,7 @@ def _set_password(connection: psycopg.Connection[Any], role: str, password: str)
 
 
 def _logs_in(connection: psycopg.Connection[Any], role: str, password: str) -> bool:
-    """Whether the server takes this password; one that asks for none proves nothing."""
+    """Return whether the server takes this password; one that asks for none proves nothing."""
     where = connection.info.get_parameters() | {"user": role, "password": password}
     try:
         with psycopg.connect(make_conninfo("", **where)) as other:

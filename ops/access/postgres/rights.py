@@ -84,5 +84,5 @@ NEW_SEQUENCES = Rights(app=("USAGE",))
 
 
 def rights_of(name: str, rules: Sequence[tuple[str, Rights]]) -> Rights:
-    """What the first rule says that fits."""
+    """Return what the first rule says that fits."""
     return next(rights for pattern, rights in rules if fnmatchcase(name, pattern))

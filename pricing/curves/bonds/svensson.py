@@ -96,7 +96,7 @@ class Fit(NamedTuple):
 
 
 def loadings(years: FloatArray, decays: Sequence[float]) -> FloatArray:
-    """What the zero rate at each time is per unit of b0 to b3; shape (years, 4)."""
+    """Return what the zero rate at each time is per unit of b0 to b3; shape (years, 4)."""
     first, second = (years / decay for decay in decays)
     near, far = (-np.expm1(-u) / u for u in (first, second))
     ones = np.ones_like(years)

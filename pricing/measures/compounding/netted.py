@@ -239,7 +239,7 @@ class NumberedChains:
         return found
 
     def _opened(self, rates: FloatArray) -> FloatArray:
-        """What the open fixings make of each factor."""
+        """Return what the open fixings make of each factor."""
         netted = self.netted
         made = np.ones(len(netted.name))
         owner = np.repeat(np.arange(len(made)), np.diff(netted.open_ptr))
@@ -279,7 +279,7 @@ class ReadyChains:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there are none."""
+        """Return whether there are none."""
         return not len(self.chains.factor)
 
     def at(self, grid: Grid, x: FloatArray) -> ReadyChains:

@@ -196,7 +196,7 @@ def _implied_repo(flows: FutureFlows, number: int, dirty: float, invoice: float)
 
 
 def option_value_of(terms: BondFutureTerms, curves: CurveSet, solved: Solved) -> float:
-    """What the model price without options is above the market price; points of price.
+    """Return what the model price without options is above the market price; points of price.
 
     Raises:
         Unpriceable: There is no market price, or it is too far from the model's to be one.

@@ -397,7 +397,7 @@ def _accrued_rows(
 def _part_of_chain(
     note: Note, period: Period, part: tuple[ql.Date, ql.Date], share: float, pay: int
 ) -> list[Row]:
-    """What the fixings that count for the days of a part of a period have made."""
+    """Return what the fixings that count for the days of a part of a period have made."""
     days = (day_number(period.start), day_number(period.end))
     first, last = (day_number(date) for date in part)
     counted = observed_period(note.index, (first, last), note.observing)

@@ -180,7 +180,7 @@ class BondFutureTerms(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def point_money(self) -> float:
-        """What 1.00 of price is worth, positive for a long position; trade currency."""
+        """Return what 1.00 of price is worth, positive for a long position; trade currency."""
         return self.contracts * self.made.row.point_value
 
     @property

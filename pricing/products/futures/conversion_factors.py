@@ -200,7 +200,7 @@ def ice_conversion_factor(
 
 
 def _is_ex(coupon_date: dt.date, day: dt.date) -> bool:
-    """Whether a gilt no longer carries its next coupon on a day."""
+    """Return whether a gilt no longer carries its next coupon on a day."""
     row = conventions.BONDS["UK-GILT"]
     last_with = calendars.business_day_before(
         row.calendar, calendars.day_of(coupon_date), row.ex_coupon_days

@@ -104,7 +104,7 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def money(self) -> float:
-        """What a rate of 100 % is worth, positive for a long position; trade currency."""
+        """Return what a rate of 100 % is worth, positive for a long position; trade currency."""
         return self.contracts * self.made.row.contract_size * 100.0
 
     @property

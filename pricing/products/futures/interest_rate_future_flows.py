@@ -152,7 +152,7 @@ class _Convexity:
     def of_rate(
         self, index: IndexConvention, period: tuple[int, int], fixing: ql.Date
     ) -> Callable[[float], float]:
-        """What makes the rate of the future of the forward rate of a period."""
+        """Return what makes the rate of the future of the forward rate of a period."""
         time = years(index.day_count, *period)
         factor = self.factor(fixing, *(ql_of_day(day) for day in period))
         return lambda rate: ((1.0 + rate * time) * factor - 1.0) / time

@@ -96,7 +96,7 @@ def _chain(links: Sequence[Row], pay: int, scale: float, amount: float) -> list[
 
 
 def compounded(rates: Sequence[float], times: Sequence[float], compounding: Compounding) -> float:
-    """What fixings compound to with their spread, for one unit of notional.
+    """Return what fixings compound to with their spread, for one unit of notional.
 
     Args:
         rates: Fixings, decimal per year.
@@ -135,7 +135,7 @@ def overnight_amount(coupon: ql.CashFlow, make: Amount, compounding: Compounding
 
 
 def ibor_amount(coupons: Sequence[ql.CashFlow], compounding: Compounding) -> float:
-    """What the coupons of one payment, which have no spread, compound to."""
+    """Return what the coupons of one payment, which have no spread, compound to."""
     own = [ql.as_floating_rate_coupon(coupon) for coupon in coupons]
     times = [coupon.accrualPeriod() for coupon in own]
     rates = [coupon.rate() for coupon in own]

@@ -63,13 +63,13 @@ class Swap:
 
     @property
     def rolls_by_imm(self) -> bool:
-        """Whether periods end on third Wednesdays."""
+        """Return whether periods end on third Wednesdays."""
         day = self.terms.roll_day
         return day is not None and vocabulary.roll_day(day) == vocabulary.IMM
 
     @property
     def averages(self) -> bool:
-        """Whether the floating leg averages overnight fixings."""
+        """Return whether the floating leg averages overnight fixings."""
         return self.terms.overnight_method == "averaged"
 
     @property
@@ -88,7 +88,7 @@ class Swap:
 
     @property
     def by_hand(self) -> bool:
-        """Whether QuantLib has no coupons of the floating leg, only its fixings.
+        """Return whether QuantLib has no coupons of the floating leg, only its fixings.
 
         QuantLib 1.44 drops a spread that compounds (``compoundSpreadDaily``) where it telescopes.
         """

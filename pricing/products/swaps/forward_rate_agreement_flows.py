@@ -48,7 +48,7 @@ def _sign(terms: FraTerms) -> float:
 
 
 def _unit(terms: FraTerms, period: float) -> float:
-    """What 1.0 of the fixed rate adds to the settlement at a fixing of that rate."""
+    """Return what 1.0 of the fixed rate adds to the settlement at a fixing of that rate."""
     return period / (1.0 + terms.fixed_rate * period)
 
 

@@ -46,7 +46,7 @@ class Observing(NamedTuple):
 
     @property
     def telescopes(self) -> bool:
-        """Whether each fixing counts for its own days."""
+        """Return whether each fixing counts for its own days."""
         return not self.lockout and (self.shift or not self.lookback)
 
 

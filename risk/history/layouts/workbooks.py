@@ -32,7 +32,7 @@ MOST_MEMBERS, MOST_MEMBER_BYTES = 40, 100 * 2**20
 
 
 def is_archive(raw: bytes) -> bool:
-    """Whether the bytes are a ZIP archive, which a workbook is too."""
+    """Return whether the bytes are a ZIP archive, which a workbook is too."""
     return raw.startswith(ZIP)
 
 

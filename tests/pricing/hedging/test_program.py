@@ -89,7 +89,7 @@ def test_the_fewest_trades_are_those_of_an_exhaustive_search() -> None:
 
 
 def _reaches(exposure: Any, tolerance: Any, ladders: Any) -> bool:
-    """Whether any sizes of all these reach the tolerance: by SciPy's own LP, not by ours."""
+    """Return whether any sizes of all these reach the tolerance: by SciPy's own LP, not by ours."""
     from scipy.optimize import linprog
 
     if not len(ladders):

@@ -127,7 +127,7 @@ FIELDS = (
 
 
 def judged(raw: bytes) -> str:
-    """What is said of a file that is refused, and the warnings of one that is read."""
+    """Return what is said of a file that is refused, and the warnings of one that is read."""
     try:
         return "; ".join(read_curves(raw).warnings)
     except BadInput as error:
