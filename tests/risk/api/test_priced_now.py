@@ -113,14 +113,20 @@ Desk.objects.get_or_create(code="GOVIES", defaults={"name": "Govies"})
 
 
 def test_a_user_has_as_many_open_as_previews(live: Live) -> None:
+    """By two logins, as each waits in its own line."""
     live.publish("USD")
     now(live, "S1")
     process = live.system.processes["preview"]
-    with ThreadPoolExecutor(4) as callers:
+    second = {"Authorization": f"Token {live.system.manage('create_token', 'admin').split()[-1]}"}
+    with ThreadPoolExecutor(8) as callers:
         os.killpg(process.pid, signal.SIGSTOP)
         try:
-            calls = [callers.submit(live.get, "risk/trades/S1/?now=true") for _ in range(4)]
-            until(lambda: sum(call.done() for call in calls) == 2)
+            calls = [
+                callers.submit(live.call, "GET", "risk/trades/S1/?now=true", headers=login)
+                for login in ({}, second)
+                for _ in range(4)
+            ]
+            until(lambda: sum(call.done() for call in calls) == 4)
             refused = [call.result() for call in calls if call.done()]
         finally:
             os.killpg(process.pid, signal.SIGCONT)

