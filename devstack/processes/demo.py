@@ -43,7 +43,7 @@ class Demo:
 
     def manage(self, *words: str) -> str:
         """Run a command of manage.py beside the demo and return what it prints."""
-        done = subprocess.run(  # nosec
+        done = subprocess.run(
             (sys.executable, "manage.py", *words),
             env=dict(self.environment),
             cwd=ROOT,
@@ -56,7 +56,7 @@ class Demo:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start a command of manage.py that runs beside the demo, with the demo's log."""
         with (self.base / "demo.log").open("ab") as log:
-            return subprocess.Popen(  # nosec
+            return subprocess.Popen(
                 (sys.executable, "manage.py", *words),
                 env=dict(self.environment),
                 cwd=ROOT,
@@ -113,7 +113,7 @@ def running_demo(base: Path, trades: int = BOOK) -> Iterator[Demo]:
     base.mkdir(parents=True, exist_ok=True)
     stack = (sys.executable, "-m", "devstack", "run", "--base", str(base / "demo"), "--")
     with (base / "demo.log").open("wb") as log:
-        process = subprocess.Popen(  # nosec
+        process = subprocess.Popen(
             (*stack, sys.executable, "manage.py", "demo"),
             env=environment,
             cwd=ROOT,

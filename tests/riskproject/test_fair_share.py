@@ -86,7 +86,9 @@ def test_an_answer_that_has_begun_holds_no_place() -> None:
         site.may_answer.set()
         tasks = [site.request(f"/{n}") for n in range(5)]
         await settled()
-        assert (len(site.begun), site.ended) == (5, [])
+        tasks += [site.request(f"/more/{n}") for n in range(5)]  # a line of five is full
+        await settled()
+        assert (len(site.begun), site.ended) == (10, [])
         site.may_end.set()
         await asyncio.gather(*tasks)
 

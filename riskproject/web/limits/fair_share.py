@@ -43,11 +43,10 @@ class FairShare:
             return
         caller = caller_of(scope, self.cookie)
         line = self._lines.setdefault(caller, _Line(self.at_work))
-        if line.requests >= self.at_work + self.in_line:
+        if line.waiting >= self.at_work + self.in_line:
             await refuse(send, 429, self._sentence(), (b"retry-after", RETRY_AFTER_S))
             return
         place = _Place(line)
-        line.requests += 1
         try:
             await place.take()
 
@@ -58,9 +57,8 @@ class FairShare:
             await self.app(scope, receive, answer)
         finally:
             place.leave()
-            line.requests -= 1
-            if not line.requests:
-                self._lines.pop(caller, None)
+            if not line.waiting and self._lines.get(caller) is line:
+                del self._lines[caller]
 
     def _sentence(self) -> str:
         return (
@@ -70,26 +68,30 @@ class FairShare:
 
 
 class _Line:
-    """The requests of one caller."""
+    """The requests of one caller whose answers have not begun."""
 
     def __init__(self, at_work: int) -> None:
-        self.requests = 0  # at work, in line, or being sent
+        self.waiting = 0
         self.places = asyncio.Semaphore(at_work)
 
 
 class _Place:
-    """One request's place at work."""
+    """One request's place in line, and then at work; left when its answer begins."""
 
     def __init__(self, line: _Line) -> None:
-        self._line, self._taken = line, False
+        self._line, self._at_work, self._left = line, False, False
+        line.waiting += 1
 
     async def take(self) -> None:
         await self._line.places.acquire()
-        self._taken = True
+        self._at_work = True
 
     def leave(self) -> None:
-        if self._taken:
-            self._taken = False
+        if self._left:
+            return
+        self._left = True
+        self._line.waiting -= 1
+        if self._at_work:
             self._line.places.release()
 
 
