@@ -260,7 +260,12 @@ def test_random_bonds_reprice_where_each_has_a_node(monkeypatch, data):
         rows.append(made)
     with_bonds(monkeypatch, *rows)
     quotes = {GOVT: {f"BOND-{bond.name}": data.draw(st.floats(0.02, 0.035)) for bond in rows}}
-    curves, found = solved(quotes)
+    try:
+        curves, found = solved(quotes)
+    except BootstrapFailed as error:
+        # Bonds that mature a few months apart may be quoted so that no forward rate is possible.
+        assume("its forward rate is" not in str(error))
+        raise
     assert found.rate_error < 1e-10
     for bond in rows:
         made, dirty = model_price(curves, found, bond)
