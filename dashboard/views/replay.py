@@ -66,6 +66,12 @@ def control(replay: Json, body: Json) -> None:
     st.session_state[SAID] = answer if isinstance(answer, str) else ""
 
 
+def seek(replay: Json, key: str) -> None:
+    """Go to the day that the field of this key has now, which the page may not have drawn yet."""
+    day: dt.date | None = st.session_state.get(key)
+    control(replay, {"seek": day.isoformat() if day else replay["start"]})
+
+
 def controls(replay: Json) -> None:
     """Pause, resume, stop and go to a day, for who may."""
     if MAY_CONTROL not in auth.viewer().roles:
@@ -79,10 +85,7 @@ def controls(replay: Json) -> None:
         start, end = (dt.date.fromisoformat(replay[name]) for name in ("start", "end"))
         key = f"replay-day-{replay['name']}"
         st.date_input("Go to", value=start, min_value=start, max_value=end, key=key, width=160)
-        day = st.session_state.get(key) or start
-        st.button(
-            "Go", key="replay-seek", on_click=control, args=(replay, {"seek": day.isoformat()})
-        )
+        st.button("Go", key="replay-seek", on_click=seek, args=(replay, key))
     if said := st.session_state.get(SAID):
         st.error(said)
 

@@ -16,7 +16,7 @@ from dashboard.risk import Choice
 CHART_PX = 280
 # Session state: the last preview or its refusal, the last hedge or its refusal, and the booking.
 ANSWER, HEDGE, BOOKED = "what_if_answer", "what_if_hedge", "what_if_booked"
-TEXT, BOOK = "what_if_text", "what_if_book"
+TEXT, BOOK, DESK = "what_if_text", "what_if_book", "what-if-desk"
 Json = Mapping[str, Any]
 
 PLACEHOLDER = (
@@ -168,15 +168,15 @@ def booking_panel(answer: Json) -> None:
         if not desks:
             st.info("No entry has a desk.")
             return
-        desk = st.selectbox("Desk", desks, key="what-if-desk")
+        st.selectbox("Desk", desks, key=DESK)
         sure = st.checkbox("Write these trades", key="what-if-sure")
-        st.button("Book", key="what-if-book-it", disabled=not sure, on_click=book_it, args=(desk,))
+        st.button("Book", key="what-if-book-it", disabled=not sure, on_click=book_it)
 
 
-def book_it(desk: str) -> None:
-    """Keep, preview and book the entries of the preview, once."""
-    answer = st.session_state.get(ANSWER)
-    if isinstance(answer, Mapping):
+def book_it() -> None:
+    """Keep, preview and book the entries of the preview, once, under the desk chosen now."""
+    answer, desk = st.session_state.get(ANSWER), st.session_state.get(DESK)
+    if isinstance(answer, Mapping) and desk:
         entries = what_if.entries_of(answer)
         st.session_state[BOOKED] = what_if.book(auth.web(), auth.cookie(), entries, desk)
         if not st.session_state[BOOKED].refusal:

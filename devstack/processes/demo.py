@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.processes.ports import free_port
-from devstack.stack import read_running
+from devstack.stack import VARIABLES, read_running
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S, STOP_S, LARGER_BOOK_S = 300.0, 60.0, 30.0
@@ -95,7 +95,7 @@ class Demo:
 
 @contextmanager
 def running_demo(base: Path, trades: int = BOOK) -> Iterator[Demo]:
-    """A demo that has published risk; it ends with the block.
+    """A demo on servers of its own that has published risk; it ends with the block.
 
     Args:
         base: Folder of its data and log, made if missing.
@@ -105,7 +105,7 @@ def running_demo(base: Path, trades: int = BOOK) -> Iterator[Demo]:
         StackError: It has ended, or published nothing in time; with the end of its log.
     """
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in VARIABLES.values()},
         "RISK_LOCAL_DIR": str(base),
         "DEMO_SECONDS": "100000",
         **{name: str(free_port()) for name in PORTS},
@@ -125,8 +125,9 @@ def running_demo(base: Path, trades: int = BOOK) -> Iterator[Demo]:
         web, dashboard, _ = (f"http://127.0.0.1:{environment[name]}" for name in PORTS)
         password = (base / "admin_password").read_text().strip()
         servers = read_running(base / "demo")
-        urls = servers.environment() if servers else {}  # what is configured is there already
-        demo = Demo(web, dashboard, password, base, environment | urls)
+        if servers is None:
+            raise StackError(f"the demo has ended; see {base / 'demo.log'}")
+        demo = Demo(web, dashboard, password, base, environment | servers.environment())
         if trades > BOOK:
             demo.manage("seed_book", "--trades", str(trades))
             time.sleep(LARGER_BOOK_S)  # until the larger book is compiled

@@ -127,8 +127,9 @@ def test_a_replay_is_started_paused_sought_resumed_and_stopped(page: Page, demo:
         for button, word in (("Pause", "paused"), ("Resume", "running")):
             page.get_by_role("button", name=button, exact=True).click()
             expect(state).to_contain_text(word, timeout=PATIENCE_MS)
-        page.get_by_label("Go to").fill("2024/03/15")
-        page.get_by_label("Go to").press("Enter")
+        page.locator("[role=spinbutton][data-type=month]").click()
+        page.keyboard.type("0315")  # the field goes on to the day by itself
+        page.keyboard.press("Enter")
         page.get_by_role("button", name="Go", exact=True).click()
         expect(state).to_contain_text("2024-03-1", timeout=PATIENCE_MS)
         page.get_by_role("button", name="Stop", exact=True).click()
