@@ -115,8 +115,8 @@ def store(quotes: Iterable[Quote], origin: Origin, *, dry_run: bool = False) -> 
     Raises:
         BadInput: A curve that has no conventions, a rate out of range, a quote that stands twice, a
             day after the file was retrieved (invented rates may be of later days), a rate that
-            differs from another publisher's of the same label, or a move from one day to the next
-            above 150 bp; the last two are taken with a ``forced_reason``.
+            differs from another publisher's of the same label, or a move above 150 bp from
+            one day of that label to the next; the last two are taken with a ``forced_reason``.
     """
     incoming = _checked(quotes)
     if not incoming:
@@ -131,7 +131,7 @@ def store(quotes: Iterable[Quote], origin: Origin, *, dry_run: bool = False) -> 
         stored = _stored(cursor, incoming, min(days) - GAP, max(days) + GAP)
         plan = _plan(incoming, stored, origin)
         if not origin.forced_reason:
-            _refuse_moves(plan, stored)
+            _refuse_moves(plan, stored, origin.label)
         file = None
         if not dry_run and (plan.add or plan.supersede):
             file = _file(origin)
@@ -217,12 +217,15 @@ def _compare(plan: _Plan, quote: Quote, before: _Current, origin: Origin) -> Non
     plan.add += [quote] if rate is not None else []
 
 
-def _refuse_moves(plan: _Plan, stored: dict[Place, _Current]) -> None:
-    """Refuse a new rate that is far from the one of the day before or after it."""
+def _refuse_moves(plan: _Plan, stored: dict[Place, _Current], label: Label) -> None:
+    """Refuse a new rate that is far from the one of the day before or after it.
+
+    Stored rates of another label do not count: an invented rate is no level to move from.
+    """
     gone, added = set(plan.supersede), {(q.curve, q.quote_id) for q in plan.add}
     series: dict[tuple[str, str], list[tuple[dt.date, float, bool]]] = {}
     for row in stored.values():
-        if (row.curve, row.quote_id) in added and row.id not in gone:
+        if row.label == label and (row.curve, row.quote_id) in added and row.id not in gone:
             series.setdefault((row.curve, row.quote_id), []).append((row.date, row.rate, False))
     for quote in plan.add:
         if quote.rate is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -74,6 +76,67 @@ def test_the_kind_is_taken_from_a_name_that_is_close(book: Book, file: Path) -> 
     other = file.rename(file.with_name("swap.csv"))
     assert run("load_instruments", other)
     assert Swap.objects.count() == 2
+
+
+BOOKS = [["code", "name", "desk"], ["B7", "Seven", "RATES"]]
+SWAPS = [HEADER.split(","), LINE.replace(",B1", ",B7").split(",")]
+
+
+def workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> Path:
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for name, rows in sheets.items():
+        sheet = made.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    made.save(path)
+    return path
+
+
+def test_a_sheet_names_its_table_whatever_the_file_is_called(book: Book, tmp_path: Path) -> None:
+    swaps = [SWAPS[0], LINE.split(",")]
+    path = workbook(tmp_path / "book.xlsx", {"notes": [["x"]], "Swaps": swaps})
+    run("load_instruments", path, "--sheet", "Swaps")
+    assert Swap.objects.get().trade_id == "S1"
+    with pytest.raises(CommandError, match="not a header of books"):
+        run("load_instruments", path, "--sheet", "notes")
+
+
+def test_sheets_are_loaded_in_the_order_in_which_their_rows_refer(
+    book: Book, tmp_path: Path
+) -> None:
+    path = workbook(tmp_path / "mine.xlsx", {"swaps": SWAPS, "books": BOOKS})
+    words = ("load_instruments", path, "--sheet", "swaps", "--sheet", "books")
+    assert "A dry run: nothing was written." in run(*words, "--dry-run")
+    assert not Swap.objects.exists()
+    assert run(*words).index("books") < run(*words).index("swaps")
+    assert Swap.objects.get().book.code == "B7"
+
+
+def test_one_wrong_sheet_stops_all(book: Book, tmp_path: Path) -> None:
+    wrong = [SWAPS[0], [*SWAPS[1][:3], "much", *SWAPS[1][4:]]]
+    path = workbook(tmp_path / "mine.xlsx", {"books": BOOKS, "swaps": wrong})
+    before = current_version()
+    with pytest.raises(CommandError, match=r"sheet swaps\nrow 2: column notional: 'much'"):
+        run("load_instruments", path, "--sheet", "books", "--sheet", "swaps")
+    assert not Book.objects.filter(code="B7").exists()
+    assert current_version() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--sheet", "x"), "neither sheet x nor mine.xlsx is the name of a table: add --kind"),
+        (("--sheet", "books", "--sheet", "x"), "sheet x is not the name of a table: load it alone"),
+        (("--sheet", "books", "--sheet", "swaps", "--kind", "swaps"), "--kind is for one sheet"),
+    ],
+)
+def test_sheets_without_a_table_are_a_sentence(
+    book: Book, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    path = workbook(tmp_path / "mine.xlsx", {"books": BOOKS, "x": SWAPS})
+    with pytest.raises(CommandError, match=sentence):
+        run("load_instruments", path, *options)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Printed
@@ -30,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--kind",
             choices=sorted(KINDS),
-            help=("which table the rows belong to; default: from the file's name"),
+            help="table of the rows; default: named by the sheet, else by the file",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="show what would change; write nothing"
@@ -38,7 +40,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sheet",
             metavar="NAME",
-            help="sheet of the workbook; default: its only visible sheet with cells",
+            action="append",
+            default=[],
+            help="sheet of the workbook, repeated for several; default: its only one with cells",
         )
         parser.add_argument("--user", help="user that the history records; default: none")
 
@@ -49,21 +53,37 @@ class Command(BaseCommand):
         kind: str | None,
         dry_run: bool,
         user: str | None,
-        sheet: str | None = None,
+        sheet: Sequence[str] = (),
         **options: object,
     ) -> None:
         """Load the file, and exit with a non-zero status if anything is wrong."""
-        what = KINDS[kind] if kind else _kind_of(file)
+        sheets = _sheets(file, kind, sheet)
         by = _user(user)
+        content = _content(file)
+        results = []
         try:
-            table = loading.read_table(_content(file), what, sheet=sheet)
-            result = self._load(what, table, by, file.name, dry_run)
+            with transaction.atomic():
+                for name, what in sheets:
+                    table = loading.read_table(content, what, sheet=name)
+                    # A sheet may refer to rows of the one before, in a dry run too.
+                    alone = dry_run and len(sheets) == 1
+                    result = self._load(what, table, by, file.name, alone)
+                    results.append((name, what, result))
+                    if result.failed:
+                        break
+                if dry_run or results[-1][-1].failed:
+                    transaction.set_rollback(True)
         except (loading.BadFile, loading.Conflict) as error:
             raise CommandError(f"{file}: nothing was loaded.\n{error}") from None
-        self._say(what, result, dry_run)
-        if result.failed:
-            sentences = "\n".join(result.sentences())
-            raise CommandError(f"{file}: nothing was loaded.\n{sentences}")
+        failed = results[-1][-1].failed
+        for _, what, result in results:
+            self._say(what, result, written=result.written and not (dry_run or failed))
+        if failed:
+            where = f"sheet {results[-1][0]}\n" if len(sheets) > 1 else ""
+            sentences = "\n".join(results[-1][-1].sentences())
+            raise CommandError(f"{file}: nothing was loaded.\n{where}{sentences}")
+        if dry_run:
+            self.stdout.write("A dry run: nothing was written.")
 
     def _load(
         self, kind: TableSpec, table: loading.Table, user: Any, reason: str, dry_run: bool
@@ -87,7 +107,7 @@ class Command(BaseCommand):
                 kind, table, user=user, reason=reason, dry_run=dry_run, progress=done
             )
 
-    def _say(self, kind: TableSpec, result: LoadResult, dry_run: bool) -> None:
+    def _say(self, kind: TableSpec, result: LoadResult, *, written: bool) -> None:
         changed = [row for row in result.rows if row.status == "update"]
         for row in changed[:CHANGES_SHOWN]:
             self.stdout.write(_difference(row))
@@ -100,9 +120,7 @@ class Command(BaseCommand):
         with (console := Console(width=80)).capture() as captured:
             console.print(printed)
         self.stdout.write(captured.get())
-        if dry_run:
-            self.stdout.write("A dry run: nothing was written.")
-        elif result.written:
+        if written:
             self.stdout.write(f"Book version {result.book_version}.")
 
 
@@ -114,13 +132,36 @@ def _difference(row: RowResult) -> str:
     return f"row {row.row}: {row.id}: {changes}"
 
 
-def _kind_of(file: Path) -> TableSpec:
-    found = difflib.get_close_matches(file.stem.lower(), KINDS, n=1, cutoff=0.75)
-    if not found:
+def _sheets(
+    file: Path, kind: str | None, names: Sequence[str]
+) -> list[tuple[str | None, TableSpec]]:
+    """Sheets to load with their tables, in the order in which rows may refer to each other."""
+    if len(names) < 2:
+        sheet = names[0] if names else None
+        named = KINDS[kind] if kind else _table_named(sheet or "") or _table_named(file.stem)
+        if named is None:
+            tried = f"neither sheet {sheet} nor {file.name} is" if sheet else f"{file.name} is not"
+            raise CommandError(
+                f"{tried} the name of a table: add --kind, one of {', '.join(KINDS)}"
+            )
+        return [(sheet, named)]
+    if kind is not None:
+        raise CommandError("--kind is for one sheet: several are loaded by their names")
+    found = {name: _table_named(name) for name in names}
+    if other := [name for name, named in found.items() if named is None]:
         raise CommandError(
-            f"{file.name} is not the name of a table: add --kind, one of {', '.join(KINDS)}"
+            f"sheet {other[0]} is not the name of a table: load it alone with --kind, or rename "
+            f"it to one of {', '.join(KINDS)}"
         )
-    return KINDS[found[0]]
+    order = list(KINDS)
+    pairs = [(name, named) for name, named in found.items() if named is not None]
+    return sorted(pairs, key=lambda pair: order.index(pair[1].name))
+
+
+def _table_named(name: str) -> TableSpec | None:
+    """The table that a sheet or a file is named after."""
+    found = difflib.get_close_matches(name.lower(), KINDS, n=1, cutoff=0.75)
+    return KINDS[found[0]] if found else None
 
 
 def _content(file: Path) -> bytes:

@@ -153,6 +153,14 @@ def test_a_move_above_150_bp_beside_a_stored_day_needs_a_reason(stored_day: dt.d
     assert CurveQuote.objects.count() == 2
 
 
+def test_an_invented_day_before_is_no_level_to_move_from() -> None:
+    invented = origin("made", "synthetic")
+    taken(govt(MONDAY, "EUR-GOVT", Y10=0.04), govt(THURSDAY, "EUR-GOVT", Y10=0.04), by=invented)
+    assert taken(govt(TUESDAY, "EUR-GOVT", Y10=0.011), by=origin("ECB")).new == 1
+    with pytest.raises(BadInput, match=r"10Y: '\+290 bp'"):
+        taken(govt(THURSDAY, "EUR-GOVT", Y10=0.04), by=origin("ECB"))
+
+
 @pytest.mark.parametrize(
     ("quotes", "sentence"),
     [
