@@ -1,18 +1,20 @@
 """Build scenarios from stored closes: the moves of all curves between business days.
 
 A move is the difference of the closes of two consecutive days of a currency; a pair more than a
-week apart is left out. The move of a tenor that is missing on either day is interpolated between
-its neighbours and counted. A curve without its own history uses the moves of a stated proxy. A
-basis spread moves as the stored spreads against the same index do, always by differences; without
-any it does not move, and its curve and index are named among ``without``. All
+week apart is left out, and so is a pair whose rates are not equally real (invented ones, then
+published ones): their difference is no move. The move of a tenor that is missing on either day is
+interpolated between its neighbours and counted. A curve without its own history uses the moves of
+a stated proxy. A basis spread moves as the stored spreads against the same index do, always by
+differences; without any it does not move, and its curve and index are named among ``without``. All
 currencies share the same days: a currency on holiday moves by 0 and is counted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,6 +39,8 @@ class Closes:
         keys: Quotes that occur on any of them.
         rates: Decimal per year, NaN where a day has no such quote; shape (d, keys).
         proxies: Curves whose rates stand in for their own, and what they are made of.
+        labels: By day, how real the rates of each curve are, such as ``official``; none where
+            the rates are all of one kind.
     """
 
     currency: str
@@ -44,6 +48,17 @@ class Closes:
     keys: tuple[QuoteId, ...]
     rates: FloatArray
     proxies: Mapping[str, str] = field(default_factory=dict)
+    labels: Sequence[Mapping[str, str]] = ()
+
+    def on(self, wanted: Callable[[dt.date], bool]) -> Closes:
+        """The closes of some of the days."""
+        rows = [row for row, day in enumerate(self.dates) if wanted(day)]
+        return replace(
+            self,
+            dates=tuple(self.dates[row] for row in rows),
+            rates=self.rates[rows],
+            labels=[self.labels[row] for row in rows] if self.labels else (),
+        )
 
 
 @dataclass(frozen=True)
@@ -148,10 +163,24 @@ def _days(stored: Sequence[Closes], count: int) -> tuple[tuple[dt.date, ...], di
                 gaps[day] = f"{one.currency}: the close before is of {before}, {apart} days earlier"
                 inside = {d for other in stored for d in other.dates if before < d < day}
                 gaps |= dict.fromkeys(inside, f"{one.currency} has no close from {before} to {day}")
+        gaps |= _other_labels(one)
     every = sorted({day for one in stored for day in one.dates if first < day <= last})
     good = [day for day in every if day not in gaps][-count:]
     since = good[0] if good else first
     return tuple(good), {day: reason for day, reason in sorted(gaps.items()) if since < day <= last}
+
+
+def _other_labels(one: Closes) -> dict[dt.date, str]:
+    """Days whose rates of some curve are not as real as those of the day before."""
+    found = {}
+    for (before, then), (day, now) in pairwise(zip(one.dates, one.labels, strict=False)):
+        for curve in then.keys() & now.keys():
+            if then[curve] != now[curve]:
+                found[day] = (
+                    f"{curve}: the quotes of {before} are {then[curve]}, "
+                    f"those of {day} are {now[curve]}"
+                )
+    return found
 
 
 def _moves(

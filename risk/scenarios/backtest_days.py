@@ -40,18 +40,6 @@ class Losses(NamedTuple):
     scenarios: int
 
 
-def known_on(closes: Closes, date: dt.date) -> Closes:
-    """The closes that stood on the evening of a date, that of the date included."""
-    rows = [row for row, day in enumerate(closes.dates) if day <= date]
-    return Closes(
-        closes.currency,
-        tuple(closes.dates[row] for row in rows),
-        closes.keys,
-        closes.rates[rows],
-        closes.proxies,
-    )
-
-
 def losses_on(
     date: dt.date,
     books: Mapping[str, CurrencyBook],
@@ -79,7 +67,7 @@ def losses_on(
         curves[currency] = made
         nodes[currency] = made.solve(made.vector(state.quotes))
     history = historical_moves(
-        [known_on(book.closes, date) for book in books.values()],
+        [book.closes.on(lambda day: day <= date) for book in books.values()],
         {name: made.keys for name, made in curves.items()},
         {name: solved.quotes for name, solved in nodes.items()},
         count=count,

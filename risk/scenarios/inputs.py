@@ -14,6 +14,7 @@ from pricing.errors import BadInput
 from pricing.scenarios.definition import Scenario, from_rows
 from pricing.scenarios.historical import Closes
 from pricing.scenarios.standard import plain, supervisory
+from risk.history.closes import Closes as StoredCloses
 from risk.history.closes import closes
 
 log = logging.getLogger(__name__)
@@ -43,24 +44,24 @@ def closes_before(currency: str, date: dt.date) -> Closes | None:
     first, last = date - dt.timedelta(days=BEFORE_DAYS), date - dt.timedelta(days=1)
     if kept is None or not (kept.start <= first and last <= kept.end) or _now() > kept.until:
         kept = _kept[currency] = _read(currency, first, date + dt.timedelta(days=AFTER_DAYS))
-    found = kept.found
-    rows = [row for row, day in enumerate(found.dates) if first <= day < date]
-    if not rows:
-        return None
-    return Closes(
-        currency,
-        tuple(found.dates[row] for row in rows),
-        found.keys,
-        found.rates[rows],
-        found.proxies,
-    )
+    found = kept.found.on(lambda day: first <= day < date)
+    return found if found.dates else None
 
 
 def _read(currency: str, start: dt.date, end: dt.date) -> _Kept:
-    table = closes(currency, start, end)
-    proxies = {curve: str(proxy) for curve, proxy in table.proxies.items()}
-    found = Closes(currency, table.dates, table.quotes, np.asarray(table.rates), proxies)
-    return _Kept(start, end, _now() + KEPT_S, found)
+    return _Kept(start, end, _now() + KEPT_S, for_scenarios(closes(currency, start, end)))
+
+
+def for_scenarios(table: StoredCloses) -> Closes:
+    """Stored closes as scenarios are made from them."""
+    return Closes(
+        table.currency,
+        table.dates,
+        table.quotes,
+        np.asarray(table.rates),
+        {curve: str(proxy) for curve, proxy in table.proxies.items()},
+        table.labels,
+    )
 
 
 def _now() -> float:

@@ -64,6 +64,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 for name, what in sheets:
+                    where = f"sheet {name}\n" if len(sheets) > 1 else ""
                     table = loading.read_table(content, what, sheet=name)
                     # A sheet may refer to rows of the one before, in a dry run too.
                     alone = dry_run and len(sheets) == 1
@@ -74,12 +75,11 @@ class Command(BaseCommand):
                 if dry_run or results[-1][-1].failed:
                     transaction.set_rollback(True)
         except (loading.BadFile, loading.Conflict) as error:
-            raise CommandError(f"{file}: nothing was loaded.\n{error}") from None
+            raise CommandError(f"{file}: nothing was loaded.\n{where}{error}") from None
         failed = results[-1][-1].failed
         for _, what, result in results:
             self._say(what, result, written=result.written and not (dry_run or failed))
         if failed:
-            where = f"sheet {results[-1][0]}\n" if len(sheets) > 1 else ""
             sentences = "\n".join(results[-1][-1].sentences())
             raise CommandError(f"{file}: nothing was loaded.\n{where}{sentences}")
         if dry_run:

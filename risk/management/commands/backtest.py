@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -18,12 +17,12 @@ from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, PricingError
 from pricing.markets.conventions import CURRENCIES
 from pricing.scenarios.backtest import DAYS, BacktestDay, backtest
-from pricing.scenarios.historical import Closes
 from pricing.scenarios.tail import tail_count
 from risk.explain.attribution_days import Day, blocks_of, days, state_of
 from risk.history.closes import closes
 from risk.scenarios.backtest_days import CurrencyBook, losses_on, value_at_risk
 from risk.scenarios.backtest_runs import keep
+from risk.scenarios.inputs import for_scenarios
 
 HELP = """
 Revalues the present book on each stored day: its hypothetical P&L from close to close, as manage.py
@@ -102,10 +101,8 @@ class Command(BaseCommand):
                 self._warn(f"left out: {sentence}")
             if not blocks:
                 continue
-            proxies = {curve: str(proxy) for curve, proxy in table.proxies.items()}
-            stored = Closes(currency, table.dates, table.quotes, np.asarray(table.rates), proxies)
             by_date = {state.date: state for state in states}
-            found[currency] = CurrencyBook(blocks, by_date, stored, fx[currency])
+            found[currency] = CurrencyBook(blocks, by_date, for_scenarios(table), fx[currency])
             pnl[currency] = list(days(blocks, states, choices))
             self._say_failed(currency, pnl[currency])
         return found, pnl, {trade.terms.book: trade.desk for trade in book.trades}

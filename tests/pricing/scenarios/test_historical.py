@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,23 @@ def test_a_pair_more_than_a_week_apart_is_left_out_and_named():
     found = historical_moves([stored], {"USD": USD[:1]})
     assert found.days == days(1, 10)
     assert list(found.left_out) == list(days(9))
+
+
+def test_a_day_whose_rates_are_not_as_real_as_those_before_is_left_out_and_named():
+    kinds = ("synthetic", "synthetic", "official", "official")
+    stored = replace(
+        closes("USD", days(0, 1, 2, 3), keys("USD-SOFR", "1Y"), [[0.02], [0.021], [0.04], [0.041]]),
+        labels=[{"USD-SOFR": kind, "USD-GOVT": "official"} for kind in kinds],
+    )
+    found = historical_moves([stored], {"USD": USD[:1]})
+    assert found.days == days(1, 3)
+    assert found.currencies["USD"].moves[:, 0] == pytest.approx([0.001, 0.001])
+    (sentence,) = found.left_out.values()
+    assert sentence == (
+        "USD-SOFR: the quotes of 2024-03-05 are synthetic, those of 2024-03-06 are official"
+    )
+    later = historical_moves([stored.on(lambda day: day > MONDAY)], {"USD": USD[:1]})
+    assert (later.days, list(later.left_out)) == (days(3), [])
 
 
 def test_a_missing_tenor_moves_between_its_neighbours_and_is_counted():
