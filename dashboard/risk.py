@@ -7,11 +7,11 @@ left out of all sums and listed in ``excluded``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import pandas as pd
+import numpy as np
 
 from dashboard import format
 from dashboard.blotter import Trades
@@ -246,12 +246,11 @@ class Ladder:
         """The sum over currencies."""
         return [math.fsum(column) for column in zip(*self.rows.values(), strict=True)]
 
-    def table(self) -> pd.DataFrame:
-        """Exact numbers: tenors down, currencies across, with the net and the sums."""
-        table = pd.DataFrame(self.rows, index=self.tenors)
-        table["Net"] = self.net
-        table.loc["Sum"] = table.sum()
-        return table
+    def table(self) -> list[tuple[str, list[float]]]:
+        """Exact numbers: tenors down, currencies across and then their net; the sums last."""
+        columns = [*self.rows.values(), self.net]
+        lines = [(tenor, [c[n] for c in columns]) for n, tenor in enumerate(self.tenors)]
+        return [*lines, ("Sum", [math.fsum(column) for column in columns])]
 
 
 def family_of(curve: str) -> str:
@@ -420,6 +419,18 @@ def desk_names(markets: Iterable[Market]) -> list[str]:
 # --- Trades ----------------------------------------------------------------------------------
 
 
+class Mover(NamedTuple):
+    """A trade that matters; money in US dollars, ``pnl`` NaN where nothing compares."""
+
+    trade: str
+    currency: str
+    book: str
+    product: str
+    dv01: float
+    pnl: float
+    why: str
+
+
 def movers(
     markets: Sequence[Market],
     trades: Mapping[str, Trades],
@@ -427,45 +438,41 @@ def movers(
     *,
     by: Literal["pnl", "dv01"],
     count: int = 8,
-) -> pd.DataFrame:
-    """The largest trades by |P&L| or |DV01|; money in US dollars.
+) -> list[Mover]:
+    """The largest trades by |P&L| or |DV01|, largest first; of equal P&L, those of larger DV01.
 
     The P&L of a trade is measured from the first detail that this screen has read, see
     ``Trades.since``.
     """
     found = [
-        _in_usd(rate, trades[market.currency], choice)
+        mover
         for market, rate in convertible(markets)
         if market.currency in trades
+        for mover in _largest(rate, trades[market.currency], choice, by=by, count=count)
     ]
-    columns = ["trade", "currency", "book", "product", "dv01", "pnl", "why"]
-    if not found:
-        return pd.DataFrame(columns=columns)
-    table = pd.concat(found, ignore_index=True)
-    known = table.dropna(subset=[by])
-    sizes = known.assign(first=known[by].abs(), second=known["dv01"].abs())
-    order = sizes.nlargest(count, ["first", "second"]).index  # before any move: by DV01
-    table = table.loc[order].reset_index(drop=True)
-    return table[columns]
+    return sorted(found, key=lambda m: (-abs(getattr(m, by)), -abs(m.dv01)))[:count]
 
 
-def _in_usd(rate: float, trades: Trades, choice: Choice) -> pd.DataFrame:
-    table = trades.table
-    keep = table["product"].isin(choice.products)
+def _largest(
+    rate: float, trades: Trades, choice: Choice, *, by: Literal["pnl", "dv01"], count: int
+) -> Iterator[Mover]:
+    """The movers of one currency; the columns of all trades are only compared."""
+    column = trades.column
+    dv01, pnl = rate * column("dv01_par"), rate * column("pnl")
+    size = np.abs(pnl if by == "pnl" else dv01)
+    keep = np.isfinite(size)
+    if not choice.all_products:
+        keep &= np.isin(column("product"), choice.products)
     if choice.desk is not None:
-        keep &= table["desk"].replace("", NO_DESK) == choice.desk
-    table = table[keep]
-    return pd.DataFrame(
-        {
-            "trade": table["trade"],
-            "currency": table["currency"],
-            "book": table["book"],
-            "product": table["product"],
-            "dv01": rate * table["dv01_par"],
-            "pnl": rate * table["pnl"],
-            "why": trades.column("why")[keep.to_numpy()],
-        }
-    )
+        keep &= column("desk") == ("" if choice.desk == NO_DESK else choice.desk)
+    places = np.flatnonzero(keep)
+    order = places[np.lexsort((-np.abs(dv01[places]), -size[places]))][:count]
+    for place in order:
+        trade, book, product, why = (
+            str(column(name)[place]) for name in ("trade", "book", "product", "why")
+        )
+        money = float(dv01[place]), float(pnl[place])
+        yield Mover(trade, trades.currency, book, product, *money, why)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from risk.limits.board import STALE_S, Board, LimitRow
 from risk.scenarios import answers
 from risk.scenarios.messages import ScenarioFrame
 
-CHART_PX, TABLE_ROW_PX = 262, 28
+CHART_PX = 262
 TOP_PX, BOTTOM_PX = 332, 396
 DESKS_PX, LIMITS_PX = 178, 208
 MOVERS = 12  # rows that fill the panel
@@ -213,13 +213,7 @@ def ladder_panel(markets: Sequence[Market], choice: Choice) -> None:
             family = switch("Curves", (risk.ALL, *CURVE_FAMILIES), "ladder-family")
             with st.popover("Table", key="switch-exact"):
                 ladder = risk.ladder(markets, choice, LADDERS[name], family)
-                st.dataframe(
-                    ladder.table().style.format("{:,.2f}"),
-                    width=520,
-                    height=545,
-                    key="exact",
-                    row_height=TABLE_ROW_PX,
-                )
+                st.html(exact_table(ladder))
         st.echarts_chart(
             charts.ladder_chart(ladder),
             theme=None,
@@ -227,6 +221,13 @@ def ladder_panel(markets: Sequence[Market], choice: Choice) -> None:
             key="ladder",
             alt="Key-rate DV01 in US dollars per basis point by tenor and currency",
         )
+
+
+def exact_table(ladder: risk.Ladder) -> str:
+    """The numbers of a ladder to the cent, as a table."""
+    columns = [theme.Column("Tenor"), *(theme.Column(name, "number") for name in ladder.rows)]
+    rows = [[tenor, *(f"{amount:,.2f}" for amount in line)] for tenor, line in ladder.table()]
+    return theme.table([*columns, theme.Column("Net", "number")], rows, tall=True)
 
 
 def curves_panel(markets: Sequence[Market]) -> None:
@@ -404,8 +405,7 @@ def movers_panel(markets: Sequence[Market], trades: Mapping[str, Trades], choice
             markets, trades, choice, by="pnl" if by == "P&L" else "dv01", count=MOVERS
         )
         rows = [
-            (r.trade, r.book, dollars(r.dv01), dollars(r.pnl, signed=True), r.why)
-            for r in found.itertuples(index=False)
+            (r.trade, r.book, dollars(r.dv01), dollars(r.pnl, signed=True), r.why) for r in found
         ]
         st.html(theme.table(MOVER_COLUMNS, rows))
 

@@ -123,9 +123,12 @@ def test_families_add_up_to_all_curves() -> None:
 
 
 def test_the_exact_table_has_the_net_and_the_sums() -> None:
-    table = risk.ladder(three(), ALL, "krd").table()
-    assert table.loc["10Y", "Net"] == 165
-    assert table.loc["Sum"].tolist() == [80, 140, 20, 240]
+    assert risk.ladder(three(), ALL, "krd").table() == [
+        ("2Y", [15, 40, 0, 55]),
+        ("10Y", [65, 100, 0, 165]),
+        ("30Y", [0, 0, 20, 20]),
+        ("Sum", [80, 140, 20, 240]),
+    ]
 
 
 def test_the_largest_key_rate_is_of_the_net() -> None:
@@ -163,15 +166,17 @@ def test_movers_are_the_largest_changes_in_dollars() -> None:
         found.table["pnl"] = [gain, 0.0]  # bond, swap
         trades[currency] = found
     by_change = risk.movers(markets, trades, ALL, by="pnl", count=2)
-    assert by_change["trade"].tolist() == ["EUR-bond", "USD-bond"]
-    assert by_change["pnl"].tolist() == [-12, 10]
+    assert [(mover.trade, mover.pnl) for mover in by_change] == [
+        ("EUR-bond", -12),
+        ("USD-bond", 10),
+    ]
     trades["EUR"].table["pnl"] = float("nan")  # no number is no mover; of equal ones DV01 decides
     trades["USD"].table["pnl"] = 0.0
     unmoved = risk.movers(markets, trades, ALL, by="pnl")
-    assert unmoved["trade"].tolist() == ["USD-bond", "USD-swap"]
+    assert [mover.trade for mover in unmoved] == ["USD-bond", "USD-swap"]
     by_dv01 = risk.movers(markets, trades, ALL, by="dv01", count=1)
-    assert by_dv01[["trade", "dv01"]].to_numpy().tolist() == [["USD-bond", 100]]
-    assert set(risk.movers(markets, trades, BONDS, by="dv01")["product"]) == {"bond"}
+    assert [(mover.trade, mover.dv01) for mover in by_dv01] == [("USD-bond", 100)]
+    assert {m.product for m in risk.movers(markets, trades, BONDS, by="dv01")} == {"bond"}
 
 
 def test_a_mover_names_the_zero_rate_that_moved_it_most() -> None:
@@ -180,8 +185,8 @@ def test_a_mover_names_the_zero_rate_that_moved_it_most() -> None:
     for pnl in (-190.0, 500.0, float("nan")):  # - 10 x 1 - 90 x 2, to first order
         table = found.table.assign(pnl=[pnl, 0.0])
         moved = replace(found, table=table, moves_bp=np.array([1.0, 0.0, 2.0]))
-        row = risk.movers([market("USD")], {"USD": moved}, BONDS, by="dv01").iloc[0]
-        why.append(row["why"])
+        row = risk.movers([market("USD")], {"USD": moved}, BONDS, by="dv01")[0]
+        why.append(row.why)
     assert why == ["USD-GOVT 10Y +2.0 bp", TIME_AND_OTHER, ""]
 
 
