@@ -44,11 +44,17 @@ class Watchdog:
     The estimate follows RFC 6298, as TCP's retransmission timer does: a few slow frames lengthen
     the timeout at once, and about thirty quick ones shorten it again. A percentile of hundreds of
     frames would stay long after a slow phase, and each lost task would wait for that long.
+
+    A frame whose tasks were sent again says nothing about how long frames take. As in Karn's
+    algorithm the next one is given twice as long, until one comes without: on a machine that is
+    too slow for its ticks, tasks that only wait would else be sent again for each frame, and make
+    it slower still.
     """
 
     patience: Patience = field(default_factory=Patience)
     _mean_s: float | None = None
     _spread_s: float = 0.0
+    _doublings: int = 0
 
     def published(self, frame: SentTasks, now_s: float) -> None:
         """Update the estimate with what was published, unless a task had to be sent again.
@@ -56,7 +62,9 @@ class Watchdog:
         Such a frame took as long as this watchdog waited: its timeouts would lengthen themselves.
         """
         if max(frame.attempts.values(), default=1) > 1:
+            self._doublings = min(self._doublings + 1, DOUBLINGS)
             return
+        self._doublings = 0
         taken = now_s - frame.opened_s
         if self._mean_s is None:
             self._mean_s, self._spread_s = taken, taken / 2
@@ -67,8 +75,15 @@ class Watchdog:
     def resend_after_s(self) -> float:
         """The recent mean plus four mean deviations, s; at least twice the mean, and ``resend_s``.
 
-        At most ``give_up_s``: one slow frame at the start says little about the others.
+        At most ``give_up_s``: one slow frame at the start says little about the others. Doubled
+        for each of the last frames that were sent again, up to half of ``give_up_s``: a task that
+        is lost is sent again before its frame is given up.
         """
+        first = self._expected_s()
+        doubled = min(first * 2**self._doublings, self.patience.give_up_s / 2)
+        return max(first, doubled)
+
+    def _expected_s(self) -> float:
         if self._mean_s is None:
             return max(self.patience.resend_s, self.patience.unknown_s)
         late = self._mean_s + max(self._mean_s, SPREADS * self._spread_s)

@@ -73,13 +73,42 @@ def test_first_frames_have_longer_than_later_ones():
     assert dog.overdue(frame(), 0.21) == [0, 1]
 
 
-def test_frames_that_had_to_be_sent_again_do_not_lengthen_the_patience():
+def sent_again() -> OpenFrame:
+    made = frame()
+    made.attempts = {0: 1, 1: 2}
+    return made
+
+
+def test_frames_that_had_to_be_sent_again_do_not_lengthen_the_estimate():
     """They took as long as the watchdog itself waited."""
-    dog, lost = Watchdog(PATIENCE), frame()
-    lost.attempts = {0: 1, 1: 2}
+    dog = Watchdog(PATIENCE)
     for _ in range(100):
-        dog.published(lost, 2.0)
+        dog.published(sent_again(), 2.0)
+    dog.published(frame(), 0.1)
     assert dog.resend_after_s() == PATIENCE.resend_s
+
+
+def test_each_frame_in_a_row_that_was_sent_again_doubles_the_wait_of_the_next():
+    """Up to half of the time to give up: what is lost is sent again before that."""
+    dog, waits = Watchdog(PATIENCE), []
+    for _ in range(5):
+        dog.published(sent_again(), 2.0)
+        waits.append(dog.resend_after_s())
+    assert waits == [1.0, 1.5, 1.5, 1.5, 1.5]
+
+
+def test_on_a_machine_that_is_too_slow_few_tasks_are_sent_again():
+    """Each frame takes 0.9 s: the estimate comes to know it, though the first are sent again."""
+    dog, again = Watchdog(Patience()), 0
+    for _ in range(30):
+        late = frame()
+        for tenth in range(9):
+            for unit in dog.overdue(late, tenth / 10):
+                late.attempts[unit] += 1
+                late.sent_s[unit] = tenth / 10
+                again += 1
+        dog.published(late, 0.9)
+    assert again <= 4
 
 
 def test_one_slow_frame_at_the_start_does_not_lame_the_watchdog():
