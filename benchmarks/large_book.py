@@ -44,7 +44,7 @@ SWAP_SHARE = 0.6
 MARKET_DATE = dt.date(2024, 3, 5)
 YEARS_BACK = 10
 LAST_MATURITY = dt.date(2053, 12, 31)
-"""The curves end thirty years after the market date."""
+"""Latest maturity of a generated trade: the curves end thirty years after the market date."""
 
 SWAPS = {
     "USD": ("USD-SOFR-OIS",),
@@ -89,13 +89,14 @@ TENORS = {
     25: 1,
     30: 3,
 }
-"""Years of swaps, with their weights."""
+"""Weight of each length of a swap, in years."""
 
 STYLES = {"spot": 75, "imm": 12, "forward": 6, "broken": 5, "amortising": 2}
 IMM_MONTHS = (3, 6, 9, 12)
 NOTIONALS_M = (1, 2, 5, 5, 10, 10, 15, 20, 25, 50, 75, 100)
 UNITS_A_MILLION = {"JPY": 150, "SEK": 10}
-"""Notionals are round in the trade's currency and of like size in all."""
+"""Factors on notionals of currencies with a small unit: amounts stay round, and of
+similar value."""
 
 
 class LargeBond(NamedTuple):
@@ -111,7 +112,7 @@ class LargeBond(NamedTuple):
 
 @dataclass(frozen=True)
 class _Weighted:
-    """A choice among values by cumulative weights."""
+    """Draws values by their weights."""
 
     values: Sequence[Any]
     sums: list[float]

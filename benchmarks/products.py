@@ -39,7 +39,8 @@ from pricing.products.terms import Terms
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SIZES = ("notional", "face_amount", "contracts")
-"""Fields of which a product has one: a copy of a trade has another size."""
+"""Fields that hold the size of a trade; each product has one of them. Copies of a trade differ in
+it."""
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from connections.sentinel_connections import PrimaryConnection, PrimaryTlsConnec
 
 ONE_SERVER = ("redis", "rediss", "unix")
 SENTINEL = {"sentinel": False, "sentinels": True}
-"""Schemes, and whether they mean TLS."""
+"""URL schemes of Redis Sentinel; True for the one that means TLS."""
 
 SENTINEL_PORT = 26379
 MAX_PORT = 65535
@@ -36,8 +36,9 @@ SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 BROKER_TIMEOUT_S = 1.0
 ASK_ONCE: dict[str, Any] = {"retry": None}
-"""A Sentinel that does not answer is not asked again, but the next one; not ten times, the default.
-None serves clients of event loops too, such as Flower's, whose retries are of another class."""
+"""Options of the connections to Sentinels: one that does not answer is not asked ten times, which
+is the default, but the next Sentinel is asked. None also suits clients of event loops, such as
+Flower's, whose retries are of another class."""
 
 
 @dataclass(frozen=True)

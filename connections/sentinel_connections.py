@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError, ResponseError
 Address = tuple[str, int]
 
 _newest: dict[tuple[Any, ...], Address] = {}
-"""Where Sentinel said last that a primary is; by Sentinels and the name of the primary."""
+"""The address of the primary that Sentinel named last, by Sentinels and name of the primary."""
 
 
 def _name_of(pool: Any) -> tuple[Any, ...]:

@@ -28,12 +28,12 @@ ObjectArray = Any
 """An array of text; shape (trades,)."""
 
 TradeKey = tuple[str, str]
-"""Currency and trade id: what names a row, wherever it stands."""
+"""Currency and trade id, which identify a row in any table."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What the numbers of a frame were made from, for a copy that leaves the screen."""
+    """Frame, market and book that the numbers were made from, for a table that is copied or saved."""
 
     frame: int
     market_time: dt.datetime
@@ -55,7 +55,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class TradeRow:
-    """Where a trade's ladders stand, and in which currency."""
+    """The row of a trade's ladders, and their currency."""
 
     trade: str
     currency: str
@@ -79,9 +79,12 @@ class Trades:
     analytics: Sequence[BlockAnalytics | None] = ()
     since: dt.datetime | None = None
     moves_bp: FloatArray | None = None
-    """Moves of zero rates since then, bp; shape (keys,). None where they do not compare."""
+    """Moves of zero rates since ``since``, in bp; shape (keys,).
+
+    None where the two frames do not compare.
+    """
     book_version: str = ""
-    """Names the compiled book: rows of one version are the same trades in every frame."""
+    """Version of the compiled book: within a version the rows are the same trades in every frame."""
 
     @property
     def frame(self) -> int:

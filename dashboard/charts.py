@@ -20,7 +20,7 @@ Option = dict[str, Any]
 
 UPDATE_MS = 250
 MAX_LEVEL = 14
-"""Names of an axis that stand side by side."""
+"""Names that fit side by side on an axis; more of them are turned."""
 FONT = "'Source Sans', system-ui, sans-serif"
 WHOLE, PERCENT, BASIS_POINTS, MILLISECONDS = "%,.0f", "%.3f", "%.2f", "%.1f"
 
@@ -61,7 +61,8 @@ def _legend(names: Sequence[str] | None = None) -> Option:
 
 
 LEGEND_ROW_PX, CHARACTER_PX, MARK_PX = 18, 6.2, 30
-"""Of a legend at 11 pixels: a row, a letter on average, and a name's mark with its margin."""
+"""Sizes in a legend of 11 pixels: the height of a row, the average width of a letter, and the width
+of a name's mark with its margin."""
 
 
 def _legend_rows(names: Sequence[str], width_px: float) -> int:
@@ -187,7 +188,8 @@ def curves_chart(lines: Sequence[CurveLine]) -> Option:
 
 
 BESIDE: Option = {"nameLocation": "middle", "nameGap": 30, "nameRotate": 90}
-"""The name of an axis beside its middle: above it, it would lie on the largest number."""
+"""Options that put the name of an axis beside its middle: above the axis it would cover the largest
+number."""
 
 
 def _seen_before(lines: Sequence[CurveLine], place: int) -> bool:
@@ -373,7 +375,7 @@ def spreads_chart(times: Sequence[str], lines: Mapping[str, Sequence[float]]) ->
 
 
 BREAKDOWN_PX = 310.0
-"""The least width of its panel."""
+"""Least width of the breakdown's panel."""
 
 
 def breakdown_chart(found: Breakdown) -> Option:

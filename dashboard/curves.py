@@ -109,7 +109,8 @@ SPREADS: Mapping[str, Mapping[str, float]] = {
     "5s30s": {"5Y": -1.0, "30Y": 1.0},
     "2s5s10s": {"2Y": -1.0, "5Y": 2.0, "10Y": -1.0},
 }
-"""Weights of quotes: a spread is long less short, a fly twice the belly less its wings."""
+"""Weights of quotes by spread: a spread is the long quote less the short one, a fly twice the belly
+less its wings."""
 
 
 def rates(rollup: Rollup, curve: str, kind: str, options: CurveOptions) -> dict[str, float]:

@@ -44,12 +44,12 @@ from risk.store.heartbeats import (
 from risk.store.results import Detail, HistoryLine, Rollup, history_line
 
 FRESH_S = 1.0
-"""A snapshot younger than this is good enough for another tab."""
+"""Seconds for which other tabs get the snapshot that was read last."""
 
 TIMEOUT_S = 0.5
 SAMPLES_KEPT = 300
 CURVES_KEPT, CURVES_EVERY_S = 240, 5
-"""Quotes of 20 minutes, one frame every five seconds."""
+"""Number of kept quote vectors, and the seconds between two of them: 20 minutes in all."""
 BOOKS_KEPT = 2
 """Frames kept per currency: those of the newest sums and of the detail behind them."""
 

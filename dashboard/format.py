@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pricing.products.registry import PRODUCTS
 
 NOTHING = "n/a"
-"""A number that could not be made: never 0, never the last one."""
+"""Shown for a number that could not be computed, instead of 0 or the previous number."""
 
 UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400

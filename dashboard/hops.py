@@ -17,7 +17,7 @@ HOPS = {
     "Pricing": ("started_ns", "finished_ns"),
     "Publish": ("finished_ns", "published_ns"),
 }
-"""Each from one stamp to the next, in the order of a tick's way."""
+"""Hops of a tick in their order, each with the time stamps at which it begins and ends."""
 
 MEANING = {
     "Transport": "from the feed's clock to the bridge, through Kafka",

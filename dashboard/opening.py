@@ -21,7 +21,7 @@ FIRST_READ = "first frame that this screen could read"
 
 @dataclass(frozen=True)
 class Opening:
-    """What changes of sums are measured from.
+    """The first sums of the day, from which changes are measured.
 
     ``line`` has the totals of the opening frame. ``rollup`` has its sums by book, or those of the
     first later frame that this screen could still read: Redis keeps whole frames for seconds.

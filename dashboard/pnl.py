@@ -32,7 +32,7 @@ TITLES = {**{term.name: term.title for term in TERMS}, FX: "FX"}
 
 @dataclass(frozen=True)
 class Pnl:
-    """The explain of what the filters let through.
+    """The explain of P&L for the trades that the filters select.
 
     Attributes:
         explains: With the period, by currency, and with groups that pass.

@@ -477,7 +477,7 @@ def _largest(
 
 @dataclass(frozen=True)
 class Trouble:
-    """What the numbers lack: a trade that failed, or a missing block."""
+    """A reason why the numbers are incomplete: a trade that failed, or a missing block."""
 
     currency: str
     what: str

@@ -26,10 +26,11 @@ LATE_S = 5.0
 DESK_SETS_KEPT = 64
 ALL_DESKS = "All desks"
 MAX_BESIDE, MAX_WIDE = 4, 8
-"""Currencies whose filters fit beside the status line, on any desktop and on a wide one."""
+"""Numbers of currencies up to which the filters fit beside the status line: on any desktop, and on
+a wide one."""
 
 MAX_TAGS = 10
-"""Labels that fit in a line; more of them are counted by quality."""
+"""Labels of market data that fit in a line; when there are more, they are counted by quality."""
 
 NO_FRAME = (
     "**No frame yet.** Start the demo: `make demo`, or, if the bridge and the workers are "
@@ -129,7 +130,8 @@ NONE = "none"
 """Value in the URL for no chosen currency."""
 
 KEPT = "filters"
-"""Session state: the choice, which Streamlit forgets with the page that its widgets are on."""
+"""Key of the choice in the session state. Streamlit itself forgets a choice when the user leaves
+the page of its widgets."""
 
 
 def _take_choice(offered: Sequence[str]) -> None:

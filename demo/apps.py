@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class DemoConfig(AppConfig):
-    """It has no models."""
+    """The application of the demo's commands; it has no models."""
 
     name = "demo"

@@ -40,7 +40,7 @@ BOOKS = {
     "GBP-SWAPS": ("STERLING", "Sterling swaps"),
     "GBP-GILTS": ("STERLING", "Gilts"),
 }
-"""Desk and name by code."""
+"""Desk and name of each book, by the code of the book."""
 
 BOND_BOOK = {"USD": "USD-TREASURIES", "EUR": "EUR-GOVTS", "GBP": "GBP-GILTS"}
 SWAP_BOOKS = {
@@ -54,7 +54,7 @@ CONVENTIONS = {
     "EUR": ("EUR-EURIBOR-6M", "EUR-EURIBOR-6M", "EUR-ESTR-OIS"),
     "GBP": ("GBP-SONIA-OIS",),
 }
-"""Weighted by repetition."""
+"""Swap conventions to draw from; repeated ones are drawn more often."""
 
 NOTIONALS_M = (1, 2, 5, 5, 10, 10, 15, 20, 25, 50, 75, 100)
 STYLES = ("seasoned",) * 11 + ("new",) * 4 + ("forward",) * 2 + ("amortising",) * 2 + ("stub",)

@@ -159,7 +159,7 @@ MARKETS = {
     ),
 }
 INVENTED = {"US-TREASURY": 26, "DE-BUND": 9, "FR-OAT": 9, "IT-BTP": 9, "UK-GILT": 13}
-"""How many of each market."""
+"""Number of invented bonds by market."""
 
 REAL = (
     _real("US91282CFF32", "US-TREASURY", 0.0275, "2022-08-15", "2032-08-15"),
@@ -171,8 +171,8 @@ REAL = (
     _real("GB00BMV7TC88", "UK-GILT", 0.0325, "2023-01-11", "2033-01-31", "2023-07-31"),
     _real("GB00B6460505", "UK-GILT", 0.0425, "2010-06-30", "2040-12-07"),
 )
-"""Sources: TreasuryDirect auction results; Finanzagentur factsheets (interest calculated from,
-first interest payment); UK DMO gilts in issue."""
+"""Bonds that exist. Sources: TreasuryDirect, auction results; Finanzagentur, factsheets (interest
+calculated from, first interest payment); UK DMO, gilts in issue."""
 
 
 def _invented(convention: str, count: int) -> Iterator[SampleBond]:

@@ -30,7 +30,7 @@ CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK")
 """The currencies of ``seed_book --every-product``; others with conventions may be added."""
 
 QUOTED_IN = {"JPY": 100.0, "SEK": 10.0}
-"""What is traded where a currency's unit is small: amounts are so many times those of others."""
+"""Factors on the amounts of sample trades, for currencies with a small unit."""
 
 _SHIFTED: dict[str, Any] = {"lookback_days": 5, "observation_shift": True}
 BEGAN = dt.date(2022, 6, 15)

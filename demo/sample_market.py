@@ -27,7 +27,8 @@ PERCENT_FROM_2012 = {
     "EUR": (1.9, 1.9, 1.4, 0.8, 0.5, 0.8, 0.9, 0.1, -0.2, 0.0, 1.8, 2.9, 2.5),
     "GBP": (1.9, 2.4, 2.5, 1.9, 1.3, 1.2, 1.4, 0.9, 0.3, 0.6, 2.6, 4.2, 3.7),
 }
-"""About the ten-year swap rate of each year, in percent; later years as the last."""
+"""Approximate ten-year swap rate of each year from 2012 on, in percent; later years have the last
+one."""
 
 
 def level(currency: str, year: int) -> float:

@@ -184,7 +184,8 @@ def _stated(convexity_bp: float) -> dict[str, Any]:
 
 
 _MODEL: dict[str, Any] = {"volatility_bp": 95.0, "mean_reversion": 0.03}
-"""Of the short rate of the dollar: the convexity of two futures."""
+"""Volatility and mean reversion of the dollar's short rate, from which two futures get their
+convexity."""
 
 
 _BASKETS = {

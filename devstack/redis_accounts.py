@@ -26,11 +26,11 @@ ACCOUNT_OF = {
     "dashboard": "dashboard",
     "flower": "flower",
 }
-"""The account of each process of the Procfile."""
+"""Redis account by process of the Procfile."""
 
 DATABASES = range(16)
-"""Celery names its channels by database. Redis compares the patterns of a PSUBSCRIBE with those of
-the rules letter by letter, so that each has to stand there: a wildcard would refuse them all."""
+"""Numbers of Redis databases, each of which the rules name. Celery's channel names contain the
+database, and Redis allows a PSUBSCRIBE only to a pattern that a rule repeats letter by letter."""
 
 
 def rules(secret: str) -> list[str]:

@@ -37,18 +37,19 @@ DESK_PATHS: dict[type[Model], str] = {
     WhatIfSet: "desk",
     **dict.fromkeys(trade_models(), "book__desk"),
 }
-"""Tables whose rows belong to a desk, and the way from a row to it."""
+"""Tables whose rows belong to a desk, each with the query path from a row to its desk."""
 
 OTHER_PATHS: dict[type[Model], tuple[str, ...]] = {
     Limit: ("desk", "book__desk"),
     TemporaryLimit: ("limit__desk", "limit__book__desk"),
 }
-"""Tables whose rows may belong to a desk in one of these ways; a row of none is of all desks, and
-is seen with all desks only. Traders change none of them."""
+"""Tables whose rows belong to a desk by one of several query paths, or to no desk. A row without a
+desk concerns all desks: only users who see all desks see it. Traders change none of these tables.
+"""
 
 TRADES = tuple(str(model._meta.model_name) for model in trade_models())
 OF_TRADERS = (*TRADES, str(WhatIfSet._meta.model_name))
-"""Tables that traders write to."""
+"""Tables that traders may write to."""
 
 
 def roles_of(user: Reader) -> list[str]:

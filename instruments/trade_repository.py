@@ -38,7 +38,8 @@ ROWS_AT_ONCE = 2_000
 """Rows fetched at a time: bounds memory, not time."""
 
 ROWS_UPDATED_AT_ONCE = 200
-"""Django writes a comparison for each of them, which PostgreSQL makes for each of them."""
+"""Rows updated by one statement. Django writes one comparison a row, and PostgreSQL evaluates all
+of them for each row."""
 
 SOLVED = "made from the quote on a market"
 SOLVED_DIGITS = {"z_spread_bp": 6, "option_value": 8}

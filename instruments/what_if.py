@@ -27,10 +27,10 @@ from pricing.products.terms import Terms
 ACTIONS = ("new", "amend", "terminate")
 FIELDS = ("action", "kind", "trade_id", "row", "text", "solve")
 MAX_ENTRIES = 200
-"""Of one what-if."""
+"""Largest number of entries in one what-if."""
 
 PAR = "par"
-"""Value of a column that the market is to give."""
+"""Value of a column that asks for the market's number."""
 
 PLACEHOLDERS: Mapping[str, Mapping[str, str]] = {
     "swaps": {"fixed_rate": "0"},
@@ -39,7 +39,8 @@ PLACEHOLDERS: Mapping[str, Mapping[str, str]] = {
     "fras": {"fixed_rate": "0"},
     "ir_futures": {"trade_price": "100"},
 }
-"""Columns that the market can give, by table, with a value that checks as well as any other."""
+"""Columns that the market can supply, by table, each with a valid value that stands in until the
+market's number is known."""
 
 TRADE_KINDS: Mapping[str, type[Trade]] = {
     kind.name: kind.model for kind in loading.KINDS.values() if issubclass(kind.model, Trade)

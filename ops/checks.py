@@ -427,4 +427,4 @@ CHECKS = (
 """Checks, each after those that it depends on."""
 
 READY = {check.ready_name: check for check in CHECKS if check.ready_name}
-"""The checks of ``/readyz`` by their name there."""
+"""The checks of ``/readyz``, by their name in its answer."""

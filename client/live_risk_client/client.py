@@ -26,7 +26,7 @@ CONTENT_TYPES = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 ADDRESSES = {"positions": "bond-positions"}
-"""Addresses of tables that are not called by their name."""
+"""REST addresses of the tables whose address differs from their name."""
 
 
 class Client(Control):

@@ -17,7 +17,9 @@ FORMATS = (".csv", ".xlsx", ".html")
 
 
 class Control:
-    """Methods of ``Client``."""
+    """Methods of ``Client`` for value at risk, scenarios, limits, sensitivities, closes and
+    reports.
+    """
 
     _api: Connection
 

@@ -17,7 +17,8 @@ from live_risk_client.table import Table, ladder_rows, named, with_units
 MAX_WAIT_S = 30.0
 FIRST_WAIT_S = 0.5
 SILENCE_S = 30.0
-"""The server sends a comment every five seconds: a line so silent is lost."""
+"""Seconds without a byte after which a stream counts as lost; the server sends a comment every five
+seconds."""
 
 TRY_AGAIN = (429, 503)
 

@@ -36,7 +36,8 @@ MONEY: Mapping[str, str] = {
     "amount": "",
     "cost": "",
 }
-"""Measures that are money, and what it is per; the currency stands between."""
+"""Measures that are amounts of money, with the suffix that says what an amount is per. In a
+column's name the currency is put between the two."""
 
 OTHER_UNITS: Mapping[str, str] = {
     "par_rate": "_decimal",
@@ -60,7 +61,8 @@ OTHER_UNITS: Mapping[str, str] = {
     "discount_margin_bp": "",
     "z_spread_bp": "",
 }
-"""Other measures, and what is put behind the name; empty: the name has the unit."""
+"""All other measures, with the suffix of their column names; empty where the name itself contains
+the unit."""
 
 
 class Table(Sequence[Row]):

@@ -30,7 +30,7 @@ TIMEOUT_S = 1.5
 LONGEST_ANSWER = 8_000_000
 SESSIONS_KEPT = 1000
 KEY = re.compile(r"[A-Za-z0-9]{8,64}")
-"""What Django's session keys look like; anything else is not worth a question."""
+"""Pattern of Django's session keys; a cookie of another form is not sent to the web process."""
 
 
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(Enum):
-    """Why nothing may be shown."""
+    """The reason why the user may see nothing."""
 
     NO_LOGIN = "no login"
     NO_ROLE = "no role"

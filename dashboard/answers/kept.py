@@ -13,7 +13,8 @@ from dashboard.answers import rest
 KEPT = "kept_answers"
 MOST = 64
 REFUSED_S = 5.0
-"""A refusal is kept for less: what it waits for may have happened."""
+"""Seconds for which a refusal is kept: shorter than for an answer, because its cause may have
+passed."""
 
 
 def asked(path: str, for_s: float) -> dict[str, Any] | str:

@@ -16,7 +16,7 @@ from dashboard.blotter import LADDERS, ladder_table, measure_table
 
 PATH = "/api/v1/risk/trades/{}/?now=true"
 TIMEOUT_S = 7.0
-"""The previewer has five seconds."""
+"""Seconds until a request is given up; the previewer itself has five."""
 
 AWAY = "The web process does not answer: the trade was not priced."
 

@@ -11,12 +11,13 @@ from dashboard.access.login import Web
 
 PREFIX = "/api/v1/"
 TIMEOUT_S = 8.0
-"""The previewer has five seconds, and a hedge three of its own within them."""
+"""Seconds until a request is given up; the previewer itself has five, of which a hedge may take
+three."""
 
 AWAY = "The web process does not answer: nothing was read and nothing was written."
 
 ROWS = "rows"
-"""Where an answer is a list of rows, they are under this name."""
+"""Key of the rows in an answer that is a list of rows."""
 
 Json = Mapping[str, Any]
 

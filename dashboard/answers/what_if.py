@@ -43,7 +43,7 @@ BUCKET_COLUMNS = (
     theme.Column("Size", "number"),
 )
 SMALLEST = 0.005
-"""Amounts below half a cent are 0 on the screen."""
+"""Amounts below half a cent are shown as 0."""
 
 SUMS = {"npv": "NPV", "dv01_par": "DV01", "gamma": "Gamma", "theta": "Theta"}
 
@@ -62,7 +62,7 @@ def desks_of(answer: Json) -> list[str]:
 
 @dataclass(frozen=True)
 class Booking:
-    """What became of a set: the identifiers of its trades, or why it was not booked."""
+    """The outcome of booking a set: the identifiers of its trades, or why it was not booked."""
 
     code: str
     trade_ids: Sequence[str]

@@ -100,7 +100,8 @@ USUAL = (
     *("trade", "currency", "instrument", "side", "quantity", "maturity", "npv", "pnl", "why"),
     *("dv01_par", "price", "market_rate", "rate", "issuer", "book", "status"),
 )
-"""Shown unless the user chooses others, in this order: what moved stands where it is seen first."""
+"""Columns that are shown unless the user chooses others, in this order: those that change with
+ticks are on the left."""
 
 
 def chosen(titles: list[str]) -> list[ShownColumn]:

@@ -19,7 +19,7 @@ CHART_PX, LADDER_PX = 300, 330
 MEASURES = "Measures"
 LADDERS = {"KRD": "krd", "Par": "ladder_par"}
 NOW = "trade_now"
-"""Session state: the trade that was priced on demand, and the answer."""
+"""Key in the session state of the trade that was priced on demand, with its answer."""
 
 BARE: dict[str, Any] = {"label_visibility": "collapsed"}
 

@@ -50,7 +50,7 @@ class Search:
 
 
 class Stack:
-    """The tables of several currencies, end to end."""
+    """The tables of several currencies, one below the other."""
 
     def __init__(self, trades: Iterable[Trades]) -> None:
         """Keep the tables; nothing is copied."""

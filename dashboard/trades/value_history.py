@@ -17,7 +17,8 @@ from dashboard.blotter import Trades
 from pricing.arrays import FloatArray
 
 KEPT, EVERY_S = 240, 15.0
-"""One hour, where details follow each other quickly."""
+"""Number of kept values, and the least seconds between two of them: one hour when details are
+published often."""
 
 BOOKS_KEPT = 4
 

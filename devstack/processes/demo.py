@@ -25,7 +25,7 @@ BOOK = 200
 
 @dataclass(frozen=True)
 class Demo:
-    """Where a demo is.
+    """The addresses and the files of a running demo.
 
     Attributes:
         web: Address of the web server.

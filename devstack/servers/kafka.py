@@ -59,7 +59,7 @@ PROPERTIES = {
 
 @dataclass(frozen=True)
 class Door:
-    """Whom the broker admits: everyone by default, because it listens on loopback only.
+    """Who may connect to the broker: by default everyone, because it listens on loopback only.
 
     ``protocol`` is the listener's, ``properties`` are the broker's own names, and
     ``format_arguments`` make accounts that are there before the first start.

@@ -15,7 +15,8 @@ STEADY_S = 60.0
 """A server that ran longer than this had started well; its next end starts a new count."""
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-"""Kafka halts when its disk is full, and would do so again: it makes index files of 10 MB."""
+"""Free bytes of disk without which Kafka is not started again: it halts on a full disk, and makes
+index files of 10 MB at its start."""
 
 
 def free_bytes(path: Path) -> int:

@@ -21,18 +21,21 @@ from risk.store.messages import FxTick, MarketTick
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_CURVE_QUOTES, MAX_MARKET_QUOTES = 120, 300
-"""Quotes of one curve, and of all curves of a currency. A task has a time limit, and the cost of a
-solution rises with the cube of the quotes; the longest published curves have about 30."""
+"""Largest number of quotes of one curve, and of all curves of a currency. A task has a time limit,
+and the cost of solving rises with the cube of the quotes; the longest published curves have about
+30."""
 
 FIRST_YEAR = 1950
 
 MAX_RISE = {"epoch": 1_000, "seq": 10**9}
-"""By how much a source may raise a number at once, or by a tenth of it if that is more. Counters
-rise by ones, clocks by the time since the last tick; after a leap later ticks would be stale."""
+"""Largest rise of a source's numbers from one tick to the next; a tenth of the number is allowed
+too, if that is more. Counters rise by one and clocks by the time between ticks: after a mistaken
+leap, all correct ticks would count as stale."""
 
 MAX_NS = 2**63 - 1
 MAX_REASON_CHARACTERS = 1000
-"""A reason may quote the record; the copy on the dead-letter topic holds the record itself."""
+"""Longest reason in a dead letter. A reason may quote the record, which the dead letter contains
+anyway."""
 
 BRACKETS = re.compile(rb"[\[\]{}]")
 
@@ -47,7 +50,8 @@ NAMED = (
     (re.compile(r"Expected `float` [<>]"), "RANGE"),
     (re.compile(r"`\$\.labels"), "LABEL"),
 )
-"""What msgspec says, and the code for it; the first that fits. Anything else is SCHEMA."""
+"""Patterns of msgspec's messages with the code of the refusal; the first match counts. A message
+that matches none has the code SCHEMA."""
 
 _market = msgspec.json.Decoder(MarketTick)
 _fx = msgspec.json.Decoder(FxTick)
@@ -85,7 +89,8 @@ class BadTick(Exception):
 
 
 class SourceRefused(BadTick):
-    """A sound record that its source may not send: a leap of its numbers, or another's quotes.
+    """A valid record that its source may not send: its numbers leap, or the quotes are another
+    source's.
 
     It says nothing against the other records of the topic, which bridges stop reading when too
     many are bad.

@@ -24,18 +24,20 @@ from risk.store.run_registry import Runs, block_unit
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.01
-"""Between looks whether details are published. The bridge's rounds are shorter while sums are
-made, and a large book always has details under way."""
+"""Seconds between two checks whether details are published. The loop turns faster than this while
+sums are made, and with a large book a detail is always in progress."""
 
 CHECK_EVERY_S = 0.05
 RUN_S = 3.0
-"""Longer than Celery lets an ordinary run take: after it a run cannot still be at work."""
+"""Seconds after which a run of blocks has ended: more than Celery's time limit for it."""
 
 DETAIL_PATIENCE = Patience(resend_s=0.5, give_up_s=10.0, unknown_s=2.0)
-"""Blocks wait for those of other currencies, and the first ones of a book are fetched."""
+"""Limits for details. They allow for blocks that wait behind those of other currencies, and for the
+first blocks of a book, which workers have to fetch."""
 
 BLOCKS_PER_TASK = 8
-"""A task prices them in some tens of milliseconds, also where it has to fetch each first."""
+"""Blocks priced by one task: it takes some tens of milliseconds, even when it has to fetch each
+block first."""
 
 
 @dataclass(kw_only=True)

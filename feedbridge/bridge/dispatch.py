@@ -28,7 +28,8 @@ from risk.store.messages import (
 )
 
 EPOCH_SHIFT = 32
-"""S = epoch x 2^32 + counter: rises across restarts, also of a Redis that lost its data."""
+"""Bits of the counter in a frame number, which is epoch x 2^32 + counter. So frame numbers rise
+across restarts, also those of a Redis that lost its data."""
 
 
 @dataclass

@@ -43,18 +43,20 @@ COMPILE_EVERY_S, PARTIAL_AGAIN_S = 30.0, 5.0
 MISSING_EVERY_S = 1.0
 
 SLOW_NS, SLOW_FRAMES = 100_000_000, 10
-"""Sums usually take milliseconds; those that take longer have new instruments or a new book. Their
-currency counts as slow until so many frames in a row were quick."""
+"""Sums that take longer than SLOW_NS make their currency count as slow until SLOW_FRAMES frames in
+a row were quicker. Sums usually take milliseconds; the long ones have new instruments or a new
+book."""
 
 MANY_INSTRUMENTS = 100
-"""New instruments of a frame that cost more than a tenth of a second, as QuantLib makes each. Its
-sums and those of the frames after it, SLOW_FRAMES in all, give way: no other currency waits."""
+"""Number of new instruments from which a frame is slow: QuantLib takes more than a tenth of a
+second to make them. Then SLOW_FRAMES frames of this currency give way, so that no other currency
+waits."""
 
 MAX_BEHIND = 1000
 """Ticks of a currency that are kept while one of its sources has not begun the business date."""
 
 RUN_S = 4.5
-"""Longer than Celery lets a run of sums take: after it a run cannot still be at work."""
+"""Seconds after which a run of sums has ended: more than Celery's time limit for it."""
 
 
 @dataclass(kw_only=True)

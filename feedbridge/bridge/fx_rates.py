@@ -33,7 +33,7 @@ class _Mark:
 
 
 class PendingRates:
-    """FX rates that are kept until Redis has them.
+    """FX rates that are not yet stored in Redis.
 
     A rate stands until a tick carries it again, so the records of all merged ticks stay open
     until the write; then the newest one is published and the others are conflated. A source owns

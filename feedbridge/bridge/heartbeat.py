@@ -23,7 +23,7 @@ EVERY_S = 0.25
 
 
 class Heartbeat:
-    """Writes the heartbeat of one bridge, and reads what operators tell all bridges.
+    """Writes the heartbeat of one bridge, and reads the orders that operators give to all bridges.
 
     ``file`` is touched too, for a supervisor that cannot ask Redis: a bridge that waits for
     Redis is healthy, one that hangs is not. ``halt`` is the record of halted consumption,

@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 
 CONFLICT = "CONFLICT"
 RATES = "exchange rates"
-"""Beside currencies, what a source may publish."""
+"""What a source of exchange rates publishes, where other sources have the name of a currency."""
 
 MIN_REFUSALS, MAX_REFUSED = 10, 100
-"""Consecutive refused ticks after which the heartbeat names a source; sources remembered."""
+"""Number of consecutive refused ticks from which on the heartbeat names a source, and the largest
+number of sources that are remembered."""
 
 REFUSALS = {
     Verdict.STALE: "stale",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 STATES = ("published", "conflated", "duplicate", "stale", "conflict", "dead_lettered", "not_whole")
-"""Every consumed record ends in exactly one of these."""
+"""Final states: every consumed record ends in exactly one of them."""
 
 
 class Place(NamedTuple):

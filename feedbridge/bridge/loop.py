@@ -63,19 +63,20 @@ OUTAGE_ERRORS = (
     msgspec.MsgspecError,  # another release has written what is in Redis
     Overtaken,
 )
-"""A server that frames need does not answer, or another bridge has the currency: try later."""
+"""Errors after which a frame is opened later: a server does not answer, or another bridge has the
+currency."""
 
 IDLE_POLL_MS, DETAIL_POLL_MS, FRAME_POLL_MS = 50, 10, 3
-"""How long a poll may wait for records: shortest while the sums of an open frame may be published
-any moment, short while a detail is being made. A record ends the wait."""
+"""Longest wait of a poll for records when the bridge is idle, while a detail is made, and while the
+sums of an open frame may be published at any moment. A record ends the wait."""
 
 ROUND_S = 0.003
 """Minimum loop interval; does not delay the first tick after an idle period."""
 
 JOIN_POLL_MS = 1000
-"""How long a poll may wait during a rebalance. kafka-python 3.0.12 does not complete a rejoin over
-short polls: with 3 ms none completed within 9 s (Kafka 4.4), with 20 ms all on an idle machine. On
-a busy one even 100 ms were too short: a member joined twice, and the group waited 6 s for it."""
+"""Longest wait of a poll during a rebalance. kafka-python 3.0.12 does not complete a rejoin over
+short polls: with 3 ms none completed within 9 s (Kafka 4.4), with 20 ms all did on an idle machine.
+On a busy one even 100 ms were too short: a member joined twice, and the group waited 6 s for it."""
 
 RETRY_EVERY_S = 0.5
 MAX_RECORDS = 2000

@@ -32,14 +32,15 @@ from risk.store.run_registry import IsolationRun, RunRegistry
 log = logging.getLogger(__name__)
 
 MAX_RUNS = 2
-"""Ordinary runs of a block in a frame; workers refuse a third."""
+"""Number of ordinary runs of a block in a frame; workers refuse a third one."""
 
 POLL_EVERY_S = 0.05
 SEND_AGAIN_S = 5.0
-"""After this an isolation run that no worker has begun is queued again: the task may be lost."""
+"""Seconds after which an isolation run that no worker has begun is queued again, as its task may be
+lost."""
 
 SILENT_S = 15.0
-"""Longer than Celery lets an isolation run take: after it the run cannot still be at work."""
+"""Seconds after which an isolation run has ended: more than Celery's time limit for it."""
 
 RETRY_S = 1.0
 UNNAMED_AGAIN_S = 60.0

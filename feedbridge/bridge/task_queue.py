@@ -9,10 +9,10 @@ from celery import Celery
 PRICE_SUMS = "risk.workers.tasks.price_sums"
 PRICE_DETAIL = "risk.workers.tasks.price_detail"
 PRICE_BLOCK_IN_ISOLATION = "risk.workers.tasks.price_block_carefully"
-"""Tasks are sent by name, so that a bridge starts without loading numba and QuantLib."""
+"""Name of a task. Tasks are sent by name, so that a bridge loads neither numba nor QuantLib."""
 
 DETAIL_QUEUE = "detail"
-"""Its processes run at a lower priority than those of the sums."""
+"""Queue of the details; its workers run at a lower priority than those of the sums."""
 
 
 class PricingQueue:

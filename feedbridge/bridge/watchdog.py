@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from feedbridge.bridge.dispatch import SentTasks
 
 MEAN_GAIN, SPREAD_GAIN, SPREADS = 1 / 8, 1 / 4, 4
-"""RFC 6298: how fast the mean and the mean deviation follow, and how many deviations are late."""
+"""Weights of a new time in the mean and in the mean deviation, and the number of deviations above
+the mean from which a frame is late (RFC 6298)."""
 
 DOUBLINGS = 10
-"""The limit of doublings; more would overflow, and not lengthen a wait."""
+"""Largest number of doublings of a wait; more would overflow."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ NEXT_ABOVE = """
     SELECT max(nextval('feedbridge_epoch'))
     FROM generate_series(1, greatest(1, %s + 2 - (SELECT last_value FROM feedbridge_epoch)))
 """
-"""Draws until the sequence is above a number; no other bridge can draw the same values."""
+"""Query that draws from the sequence of epochs until it is above a number; no other bridge can draw
+the same values."""
 
 
 def next_epoch(above: int = 0) -> int:

@@ -15,7 +15,7 @@ RESETS_KEY = "risk:resets"
 ALL_CURRENCIES = "*"
 
 KEPT_DAYS = 30
-"""Every replay writes a reset; those that are older are deleted when another is written."""
+"""Days after which a reset is deleted, when another is written. Every replay writes one."""
 
 Resets = dict[tuple[str, str], int]
 """Time of the last reset (ns since 1970) by source and currency, or ALL_CURRENCIES."""

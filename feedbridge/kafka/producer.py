@@ -28,13 +28,15 @@ from risk.store.messages import FxTick, MarketTick
 
 NOT_HANDED_OVER = KafkaError("no producer")
 RECORD_IS_BAD = (MessageSizeTooLargeError, RecordListTooLargeError)
-"""Sending these again would fail again; anything else is the broker's or the producer's fault."""
+"""Errors of the record itself: to send it again would fail again. All other errors are of the
+broker or the producer."""
 
 BLOCK_MS = 500
-"""How long ``send`` may hold its caller."""
+"""Longest time for which ``send`` blocks its caller."""
 
 DELIVERY_TIMEOUT_MS = 15_000
-"""The client itself repeats for so long, in order and once; then a new producer takes over."""
+"""Time in which the client itself repeats a record, in order and once; after that a new producer
+sends it."""
 
 REQUEST_TIMEOUT_MS = 5000
 RETRY_S = 1.0

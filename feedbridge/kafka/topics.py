@@ -27,7 +27,8 @@ FX_TICKS = "fx_ticks"
 TOPICS = (YIELD_CURVE_TICKS, YIELD_CURVE_TICKS_DLQ, FX_TICKS)
 
 PARTITIONS = 3
-"""One a currency at best; ticks are keyed by currency, so more would stay empty."""
+"""Default number of partitions. Ticks are keyed by currency, so that more partitions than
+currencies would stay empty."""
 
 BROKER_DEFAULT = -1
 REACH_TIMEOUT_MS = 5000

@@ -31,7 +31,7 @@ OPENS, CLOSES = dt.time(9, tzinfo=dt.UTC), dt.time(17, tzinfo=dt.UTC)
 """Market time of the first and last tick of a day."""
 
 EASTERN_HOURS = dt.timedelta(hours=8)
-"""How much earlier markets tick in whose time zone the next day has begun at ``CLOSES``."""
+"""Time by which markets tick earlier whose time zone is already in the next day at ``CLOSES``."""
 
 
 class Due(NamedTuple):

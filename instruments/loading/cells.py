@@ -16,10 +16,12 @@ Parse = Callable[[object], object]
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 EXACT = 1e15
-"""Spreadsheets keep 15 digits of a number: a longer identifier has lost its last ones."""
+"""Numbers from here on are refused as identifiers: spreadsheets keep 15 digits, and the last ones
+are lost."""
 
 EXPONENT = re.compile(r"[+-]?[0-9](\.[0-9]+)?[eE][+-][0-9]{2,3}\Z")
-"""What a spreadsheet makes of the CUSIP 912828E63: 9.12828E+68."""
+"""Pattern of an identifier that a spreadsheet has turned into a number: the CUSIP 912828E63 becomes
+9.12828E+68."""
 
 SPREADSHEET_ERRORS = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")

@@ -35,7 +35,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "fixed_frequency": vocabulary.PERIODIC_FREQUENCIES,
     **dict.fromkeys(("day_count", "fixed_day_count", "float_day_count"), vocabulary.DAY_COUNTS),
 }
-"""Fields that hold a name of a table; which row may hold which, the model's own check says."""
+"""Allowed values of fields that hold the name of a market row. Which of them a row may have is
+checked by its model."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,13 +42,13 @@ LAST_ROW = 1_048_576
 """Maximum row number of a sheet: ECMA-376 has no limit, Excel's own is 2**20."""
 
 READERS, WAIT_S = 2, 2.0
-"""Children of a process at a time, and how long another one waits for its turn."""
+"""Number of readers that one process may have at a time, and seconds that a further one waits."""
 
 LOOK_S = 0.2
-"""How often a reader looks whether it is still waited for."""
+"""Seconds between two checks of a reader whether its caller still waits."""
 
 PR_SET_PDEATHSIG = 1
-"""From <linux/prctl.h>."""
+"""Option of ``prctl`` that sends a signal when the parent ends, from <linux/prctl.h>."""
 
 _READERS = threading.BoundedSemaphore(READERS)
 
@@ -71,10 +71,12 @@ SUSPECT = re.compile(
     rb"|c\s[^<>]*?\bt\s*=\s*[\"'](?P<error>e)[\"']"
     rb"|row\s[^<>]*?\br\s*=\s*[\"'](?P<row>[0-9]{7,})[\"'])"
 )
-"""What the parser gives no notice of: a formula, an error value, a row behind the last one."""
+"""Parts of a sheet's XML that the parser does not report: a formula, an error value, or a row
+beyond the last allowed one."""
 
 HINTS = (b"<f", b":f", b'"e"', b"'e'")
-"""Without one of these a piece of XML holds no formula and no error; a search for them is quick."""
+"""Texts that are quick to search for. XML that contains none of them has no formula and no error
+value."""
 
 PLACE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 VALUE = re.compile(rb"<(?:[\w.]+:)?v[^<>]*>([^<>]{1,20})<")

@@ -210,7 +210,7 @@ def _free_port(wanted: int) -> int:
 
 
 class LogPrinter:
-    """Honcho's lines in; a log file out, and the last ones of each process kept."""
+    """Writes the lines of honcho to a log file, and keeps the last ones of each process."""
 
     def __init__(self, path: Path, console: Console) -> None:
         """Start a new log file; the death of a process is also printed on the console."""

@@ -26,7 +26,7 @@ from risk.history.terms import Points, interpolate, years_of
 ANCHOR = dt.date(2024, 9, 24)
 FIRST = dt.date(1990, 1, 1)
 LAST = dt.date(2034, 12, 29)
-"""Weekdays that the walk covers."""
+"""First and last weekday of the invented history."""
 
 SEED = 19900102
 COMMON = 0.6

@@ -34,7 +34,8 @@ NAMES = {
     "amounts_in": conventions.CURRENCIES,
     "trade_type": PRODUCT_NAMES,
 }
-"""Fields that hold a name of a table; conventions differ by model."""
+"""Fields that hold the name of a market row, with the rows to choose from. Conventions differ by
+model, and are added there."""
 
 
 class RowForm(forms.ModelForm):  # type: ignore[type-arg]

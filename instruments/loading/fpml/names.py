@@ -22,7 +22,8 @@ OVERNIGHT: Mapping[str, str] = {
     "SWESTR": "SEK-SWESTR",
 }
 ENDINGS = ("-OIS Compound", "-COMPOUND", "-OIS-COMPOUND")
-"""Of names of compounded overnight rates: 2021, and 2006 in two spellings."""
+"""Endings of the names of compounded overnight rates: in the 2021 ISDA Definitions, and two
+spellings in those of 2006."""
 
 TERM: Mapping[str, str] = {
     "EUR-EURIBOR": "EURIBOR",
@@ -30,7 +31,7 @@ TERM: Mapping[str, str] = {
     "AUD-BBSW": "BBSW",
     "AUD-BBR-BBSW": "BBSW",
 }
-"""Of these the tenor follows: EURIBOR6M."""
+"""Names of term rates; the tenor is added to them, as in EURIBOR6M."""
 
 INDICES: Mapping[str, str] = {
     f"{stem}{ending}": name for name, stem in OVERNIGHT.items() for ending in ENDINGS

@@ -13,7 +13,8 @@ from xml.parsers import expat  # nosec B406 B411
 from instruments.loading.errors import BadFile
 
 MOST_ELEMENTS, MOST_DEPTH = 300_000, 60
-"""The first limit allows about 2,500 swaps, which take a second and 100 MB to read."""
+"""Largest number of elements of a file, and of levels. The first allows about 2,500 swaps, which
+take one second and 100 MB to read."""
 SEPARATOR = "}"
 
 

@@ -23,7 +23,7 @@ from pricing.products.futures.bond_contract import (
 )
 
 MAX_OPTION_VALUE = 100
-"""Points of price, as the terms have it."""
+"""Largest value of the delivery options in points of price, as in the terms."""
 
 BASKET = "basket"
 """The annotation with the bonds of a contract."""

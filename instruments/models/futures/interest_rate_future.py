@@ -14,7 +14,7 @@ from pricing.errors import BadInput
 from pricing.products.futures.contract import Contract, contract_dates, read_contract
 
 MAX_VOLATILITY_BP = 1_000
-"""As the terms have it."""
+"""Largest volatility in basis points, as in the terms."""
 
 
 class InterestRateFuture(Trade):

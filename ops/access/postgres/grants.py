@@ -16,7 +16,8 @@ from ops.access.postgres.rights import EVERYBODY, Rights, rights_of
 
 DEFAULTS = {"r": "TABLES", "S": "SEQUENCES"}
 PASSES = 2
-"""Revoking a table's SELECT takes that of its columns along: they are given again at the second."""
+"""Number of passes. Revoking SELECT on a table also revokes it on its columns, which the second
+pass grants again."""
 
 PLACE = """
     SELECT t.relowner::regrole::text, n.nspname, current_database(), current_user,
