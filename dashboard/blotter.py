@@ -33,7 +33,7 @@ TradeKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Stamp:
-    """Frame, market and book that the numbers were made from, for a table that is copied or saved."""
+    """Frame, market and book that numbers were made from, for a table that is copied or saved."""
 
     frame: int
     market_time: dt.datetime
@@ -84,7 +84,7 @@ class Trades:
     None where the two frames do not compare.
     """
     book_version: str = ""
-    """Version of the compiled book: within a version the rows are the same trades in every frame."""
+    """Version of the compiled book, within which the rows are the same trades in every frame."""
 
     @property
     def frame(self) -> int:

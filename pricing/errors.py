@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 MAX_SHOWN = 80
-"""Characters of a value in a sentence; the sender of a value of 200,000 knows which it was."""
+"""Characters of a value that an error message quotes; longer values are cut."""
 
 
 def shortened(text: str, limit: int = MAX_SHOWN) -> str:
@@ -75,7 +75,7 @@ class MissingCurve(PricingError):
 
 
 class BootstrapFailed(PricingError):
-    """The quotes of one curve admit no curve: the whole frame fails, the last one stands.
+    """The quotes of one curve admit no curve: the frame fails, and the previous one stays.
 
     ``quote`` is a decimal per year; None where the tenors alone admit none.
     """
@@ -130,13 +130,13 @@ class Matured(Unpriceable):
 
 
 class NothingAfterSettlement(Unpriceable):
-    """The bond has a value but no price: a buyer of today would receive nothing."""
+    """The bond has a value but no price: a buyer who trades today would receive nothing."""
 
     code = "NOTHING_AFTER_SETTLEMENT"
 
 
 class SpreadNotSolved(PricingError):
-    """A trade came with a quote that no market has made a number of yet: it waits for the first."""
+    """A trade has a quote from which no market has solved a number yet: it waits for the first."""
 
     code = "SPREAD_NOT_SOLVED"
 

@@ -14,7 +14,7 @@ from pricing.arrays import FloatArray, IntArray
 
 
 class Flows(NamedTuple):
-    """Flows to come, trade after trade, as flat columns.
+    """Flows that are still to be paid, trade after trade, as flat columns.
 
     Attributes:
         fixed_ptr: First fixed flow of each of the two legs of each trade, and the end; shape
@@ -68,7 +68,7 @@ class Tables(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """What comes out, by trade.
+    """Results of the loops over flows, by trade.
 
     Attributes:
         leg_npv: Value of the two legs; shape (n, 2).

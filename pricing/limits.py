@@ -15,15 +15,16 @@ FIRST_DATE, LAST_DATE = dt.date(1901, 1, 1), dt.date(2198, 12, 31)
 (ql/time/date.hpp, Date::minDate and Date::maxDate); the year after is for late payments.
 """
 RATE_MIN, RATE_MAX = -0.2, 1.0
-"""Of coupons, fixed rates and fixings, decimals per year: 4.25 sent as percent is refused."""
+"""Bounds of coupons, fixed rates and fixings, decimals per year: 4.25 sent as percent
+is refused."""
 
 PRICE_MIN, PRICE_MAX = 1.0, 1000.0
-"""Of a clean price per 100 of face. 0.99 is 99 % written as a fraction; a bond that trades below
-one percent of its face has a z-spread instead of a price."""
+"""Bounds of a clean price per 100 of face. 0.99 is 99 % written as a fraction; a bond that trades
+below one percent of its face has a z-spread instead of a price."""
 
 PRICE_IN_DOUBT = 3.0
-"""A clean price below is taken and doubted: 1.01 is 101 % as a fraction, or a bond in default at
-one per cent of its face. No bond trades above 300 %, so a fraction is never larger."""
+"""Clean price below which a warning is given. 1.01 may be 101 % written as a fraction, or a bond in
+default at one per cent of its face. No bond trades above 300 %, so that no fraction is larger."""
 
 SATURDAY = 5
 
@@ -88,5 +89,5 @@ def decimal_rate(value: object, least: float, most: float) -> str:
 
 
 FX_MIN, FX_MAX = 1e-6, 1e3
-"""US dollars per unit. The Iranian rial is worth about 2e-5 dollars, the Kuwaiti dinar 3.3: a rate
-outside is a fault of its feed, and sums converted with it would be of no use."""
+"""Bounds of an exchange rate, in US dollars per unit. The Iranian rial is worth about 2e-5 dollars,
+the Kuwaiti dinar 3.3: a rate outside is a mistake of its feed."""

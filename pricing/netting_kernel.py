@@ -17,7 +17,7 @@ from pricing.kernel_arrays import Tables
 
 
 class Added(NamedTuple):
-    """Amounts added up by group and key.
+    """Amounts summed by group and key.
 
     Attributes:
         ptr: First row of each group, and the end; shape (groups + 1,).
@@ -255,7 +255,7 @@ def _group_rows(
 
 
 class GroupGradients(NamedTuple):
-    """What comes out, by group.
+    """Results of the loops over netted flows, by group.
 
     Attributes:
         leg_npv: Value of fixed and of floating flows; shape (groups, 2).

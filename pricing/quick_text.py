@@ -39,7 +39,7 @@ EXAMPLES = (
     "terminate IRS-1 fee 12500",
 )
 MAX_LINE = 500
-"""Characters."""
+"""Largest number of characters in a line."""
 
 SIZES = {
     "": 1,
@@ -64,18 +64,18 @@ RATE_ALLOWED = "a rate in percent such as 3.85; left out, or par: the par rate o
 PRICE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 QUOTED_YIELD = re.compile(r"@(-?[0-9]+(?:\.[0-9]+)?)%")
 THIRTY_SECONDS = re.compile(r"([0-9]+)-([0-2][0-9]|3[01])([0-7+]?)")
-"""Of 1 per 100 of face, and eighths of them; + is four eighths. Source: US Department of the
-Treasury and CME, 'Calculating U.S. Treasury Pricing': 'price-in-32nds'."""
+"""Pattern of a price in 32nds of a point and eighths of them; + is four eighths. Source: US
+Department of the Treasury and CME, 'Calculating U.S. Treasury Pricing': 'price-in-32nds'."""
 
 PRICE_ALLOWED = "@ and a clean price per 100, such as @99.16, or in 32nds such as @99-05+"
 CONTRACT = re.compile(rf"([A-Z0-9]+?)([{MONTH_LETTERS}])([0-9]{{1,2}})")
 OPTIONS = ("book", "id", "vs", "fee")
-"""Words that are followed by a value, anywhere behind the size."""
+"""Words that are followed by a value; they may come anywhere after the size."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Understood:
-    """What a line says.
+    """What a line of quick text asks for.
 
     Attributes:
         action: ``new``, ``amend`` or ``terminate``.
@@ -452,4 +452,5 @@ VERBS: Mapping[str, tuple[Reader, int]] = {
     "amend": (_amend, 0),
     "terminate": (_terminate, 0),
 }
-"""The first word of a line: what reads the rest, and the sign of the position."""
+"""First words of a line, each with the function that reads the rest and the sign of the
+position."""

@@ -31,7 +31,7 @@ from pricing.products.terms import Terms
 
 Curves = Mapping[str, ql.YieldTermStructure]
 DAYS_AFTER = 3660
-"""Days after its last node for which a curve has a factor of its own: its last forward rate."""
+"""Days after its last node up to which a curve gives discount factors, at its last forward rate."""
 
 
 @dataclass

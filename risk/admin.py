@@ -29,7 +29,7 @@ __all__ = ("admin_pages",)  # imported for its page
 HEADERS = ("Trade", "NPV", "DV01", "PV01", "Currency", "Status", "Frame", "As of")
 FLOWS = ("Pays on", "Leg", "Amount", "Discount factor", "Present value")
 CONTRACT_S = 2.0
-"""How long a page waits for the cash flows of a contract."""
+"""Seconds that a page waits for the cash flows of a contract."""
 
 CONTRACT, PERIOD = ("Pays on", "What", "Amount"), ("From", "To")
 WHOLE = "All payments of the contract, including past ones."

@@ -256,7 +256,7 @@ class LimitBreach(models.Model):
 
 
 CLASSIFICATIONS = ("", "active", "passive", "technical", "data")
-"""Of a breach: trading, a move of the market, a fault of the system, or a wrong price or static."""
+"""Causes of a breach: trading, a move of the market, a fault of the system, or wrong data."""
 
 RESOLUTIONS = ("", "position_reduced", "temporary_limit", "limit_changed", "accepted", "no_action")
 

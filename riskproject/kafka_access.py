@@ -33,7 +33,7 @@ class KafkaAccess:
     password: str = field(default="", repr=False)  # repr ends up in logs
     ca_file: str = ""
     open_road: bool = True
-    """PLAINTEXT may leave this machine."""
+    """PLAINTEXT connections may leave this machine."""
 
     @property
     def logs_in(self) -> bool:

@@ -22,7 +22,7 @@ from riskproject.redaction import Redaction
 
 FORMATS = ("line", "json")
 CONTEXT = ("request_id", "user", "task_id", "currency", "frame", "part", "work", "block")
-"""Fields that say on whose behalf a line was written."""
+"""Fields of a log line that name the request or task that it belongs to."""
 
 Settings = dict[str, Any]
 

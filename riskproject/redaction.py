@@ -8,12 +8,14 @@ from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 LEAST_CHARACTERS = 6
-"""A shorter secret would take ordinary words with it; in a URL it is masked all the same."""
+"""Shortest secret that is masked anywhere: a shorter one could be part of ordinary words. In a URL
+it is masked in any case."""
 
 PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/@:'\"]*):[^\s/'\"]+@")
 CREDENTIALS = re.compile(r"\b(Token|Bearer|Basic)\s+[\w.~+/=-]{16,}", re.IGNORECASE)
 ASSIGNED_NAME = re.compile(r"(?<![\w-])([\w-]++)['\"]?+\s*+[=:]")
-"""A whole name and its sign; possessive, so that a name of any length is read once."""
+"""Pattern of a whole name with its equals sign or colon; possessive, so that a name of any length
+is read once."""
 
 SECRET_NAME = re.compile(
     r"password|passwd|secret|api_?key|authorization|csrfmiddlewaretoken", re.IGNORECASE

@@ -17,9 +17,7 @@ FORMATS = (".csv", ".xlsx", ".html")
 
 
 class Control:
-    """Methods of ``Client`` for value at risk, scenarios, limits, sensitivities, closes and
-    reports.
-    """
+    """Methods of ``Client`` for value at risk, scenarios, limits, sensitivities and reports."""
 
     _api: Connection
 

@@ -89,8 +89,7 @@ class BadTick(Exception):
 
 
 class SourceRefused(BadTick):
-    """A valid record that its source may not send: its numbers leap, or the quotes are another
-    source's.
+    """A valid record that its source may not send: its numbers leap, or the quotes are another's.
 
     It says nothing against the other records of the topic, which bridges stop reading when too
     many are bad.

@@ -33,10 +33,11 @@ from pricing.products.terms import Terms, decode, value_at
 Rate = Annotated[float, msgspec.Meta(ge=limits.RATE_MIN, le=limits.RATE_MAX)]
 
 MAX_REASON = 1_000
-"""Characters of a sentence on a file: names in it may be as long as the file."""
+"""Longest reason in characters: names in a file may be as long as the file."""
 
 FIRST_DATE, LAST_DATE = dt.date(1980, 1, 1), dt.date(2100, 12, 31)
-"""Calendars and a curve of sixty years must fit into QuantLib's dates, which end in 2199."""
+"""First and last valuation date: calendars, and a curve of sixty years after it, must fit into
+QuantLib's dates, which end in 2199."""
 
 
 class MarketOfCurrency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +54,7 @@ class MarketOfCurrency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class MarketFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that values depend on, except the trades."""
+    """Everything that values depend on except the trades."""
 
     valuation_date: dt.date
     markets: list[MarketOfCurrency]

@@ -17,12 +17,12 @@ from pricing.products import fixed_rate_bond_flows
 from pricing.products.fixed_rate_bond import BondTerms
 
 ANY_QUOTES = {"1Y": 0.03, "30Y": 0.03}
-"""A bond's payments do not depend on the curve that they are laid out on."""
+"""Quotes of a curve on which payments are laid out; the payments do not depend on its level."""
 
 
 @dataclass(frozen=True)
 class RichCheap:
-    """A bond beside the fitted curve; prices per 100 without accrued interest.
+    """A bond beside the fitted curve; prices are per 100, without accrued interest.
 
     Attributes:
         trade_id: Name of the position.
@@ -41,7 +41,7 @@ class RichCheap:
 
 @dataclass(frozen=True)
 class GovernmentCurve:
-    """A fitted curve, the bonds that it was fitted to, and those that it could not take."""
+    """A fitted curve, the bonds that it was fitted to, and those that could not be used."""
 
     curve: SvenssonCurve
     bonds: Sequence[RichCheap]

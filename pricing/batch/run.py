@@ -353,7 +353,7 @@ OWN_MEASURES: Mapping[str, Callable[[Any, TradeNumbers, _Market], Json]] = {
     **dict.fromkeys(FUTURE_BASIS, _future_basis),
     "krd_duration": _krd_duration,
 }
-"""How measures that are made by this command alone are made, see ``Product.measures``."""
+"""Functions for the measures that only this command makes, see ``Product.measures``."""
 
 
 def _leg_values(terms: Terms, numbers: TradeNumbers) -> Json:

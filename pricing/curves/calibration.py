@@ -37,11 +37,11 @@ from pricing.products.leg_rows import fixed_leg_rows, floating_leg_rows
 from pricing.products.schedules import day_number
 
 NEAR_YIELD = 0.03
-"""Where the search for the yield of a model price starts."""
+"""Start of the search for the yield of a model price, a decimal per year."""
 
 
 class Residuals(NamedTuple):
-    """Instruments at some node values and quotes.
+    """Values of the instruments at some node values and quotes, and their derivatives.
 
     Attributes:
         value: PV of each instrument per unit of notional; 0 at a solution; shape (quotes,).

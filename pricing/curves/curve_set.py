@@ -47,22 +47,25 @@ REPRICING_TOLERANCE = 1e-10
 
 MOST_STEPS = 12
 NEAR = 1e-4
-"""A Gauss-Newton step shorter than this leaves the rest to chord steps on the gradient."""
+"""Length of a Gauss-Newton step below which chord steps on the gradient finish the fit."""
 
 FIT_CHORD_STEPS = 4
-"""Each takes off at least four digits: the slopes are those of nodes that are off by 1e-7."""
+"""Chord steps of a fit. Each gains at least four digits, as the slopes are those of nodes that are
+off by 1e-7."""
 
 CLOSE = 1e-8
-"""A Newton step shorter than this has squared its error below rounding."""
+"""Length of a Newton step after which the error, which each step squares, is below rounding."""
 
 LONGEST_STEP = 10.0
-"""Longest step of a log discount factor: a curve this far from its start is no curve of rates."""
+"""Longest step of a log discount factor: a curve this far from the start is not a curve
+of rates."""
 
 WILD = 0.5
-"""Largest forward rate of a curve that is accepted; QuantLib searches up to 1 and decides."""
+"""Largest forward rate of a curve that is accepted as it is. Beyond it QuantLib's bootstrap
+decides, which searches up to 1."""
 
 LEAST_START = -0.9
-"""The start of a quote below it; what becomes of such quotes is not the start's business."""
+"""Lowest start of the search for any quote; quotes below it are judged by the solution."""
 
 WORST_CONDITION = 1e4
 """Largest condition number of the slopes of model rates to zero rates: about 3 where each basis
@@ -71,11 +74,12 @@ has a quoted level on one side, above 20,000 where two curves are quoted against
 
 MOST_HALVINGS = 12
 ROUNDING, NEARLY_ROUNDING = 2e-15, 1e-12
-"""Values of instruments, per unit of notional: below the first nothing is left to be done, below
-the second a step that does not help is not tried at half its length."""
+"""Values of instruments per unit of notional. Below the first, the curve is solved; below the
+second, a step that does not help is not tried again at half its length."""
 
 CHORD_STEPS = 3
-"""From a start that is off by 1e-8 each takes off three digits, with slopes from 1 bp away."""
+"""Chord steps from a start that is off by 1e-8: each gains three digits, with slopes from 1 bp
+away."""
 
 PIECEWISE = {
     "log_linear": ql.PiecewiseLogLinearDiscount,

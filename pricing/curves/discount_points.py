@@ -8,7 +8,7 @@ from pricing.arrays import IntArray
 
 
 class Points:
-    """Numbers distinct (curve, day) pairs by a table: faster than sorting them.
+    """Numbers the distinct (curve, day) pairs by a table, which is faster than sorting them.
 
     First ``mark`` all pairs, then ask for their numbers.
     """

@@ -19,7 +19,7 @@ Fixings = Mapping[str, Mapping[dt.date, float]]
 
 @dataclass(frozen=True)
 class IndexHistory:
-    """Fixings of one index laid on its business days.
+    """Fixings of one index in the order of its business days.
 
     Attributes:
         days: Business days of the fixing calendar, ascending day numbers.
@@ -97,7 +97,7 @@ def index_history(
 
 
 class Histories:
-    """Fixings laid out for one date; each index once, however many blocks ask for it."""
+    """Fixings prepared for one date, once for each index, however many blocks use it."""
 
     def __init__(self, fixings: Fixings, today: int) -> None:
         """Fixings after ``today``, the valuation date, are not used."""

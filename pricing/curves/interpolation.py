@@ -24,15 +24,16 @@ from pricing.curves.monotone_convex import hagan_west
 from pricing.kernel_arrays import NO_BENT, Tables
 
 YEAR = 365.0
-"""Curve time is Act/365F."""
+"""Days of a year of curve time, which is Act/365F."""
 
 NODES_OF_A_POINT = {"log_linear": 2, "monotone_convex": 4}
-"""Interpolations with which the factor of a day depends on few nodes; with others, on all."""
+"""Number of nodes that the discount factor of a day depends on, for interpolations where these are
+few. With all others it depends on every node."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A curve whose nodes and quotes are not the same days.
+    """Nodes and quote days of a curve on which the two are not the same.
 
     Attributes:
         ends: Day number on which each quote of the curve ends; shape (quotes,).
@@ -52,7 +53,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class CurveNodes:
-    """Where one curve has its nodes; time 0 is the valuation date and not a node.
+    """The nodes of one curve; time 0 is the valuation date and not a node.
 
     Attributes:
         name: Of the curve.

@@ -49,19 +49,19 @@ PATTERN = "|".join(
         rf"[A-Z0-9]+[{MONTH_LETTERS}]\d\d",
     )
 )
-"""Of ids, for schemas of JSON."""
+"""Pattern of the ids of quotes, for JSON schemas."""
 
 DATED = 1e6
-"""Sort key of the first dated id, behind all tenors; days since 1970 are added."""
+"""Sort key at which ids with dates begin, behind all tenors; the days since 1970 are added."""
 
 EPOCH = dt.date(1970, 1, 1)
 
 MAX_NAMED = 10
-"""Quoted bonds that a sentence lists."""
+"""Number of quoted bonds that an error message lists."""
 
 
 class Tenor(NamedTuple):
-    """What the curve's own kind of quotes makes of a tenor, such as ``10Y``."""
+    """A tenor, such as ``10Y``; the curve's own kind of quotes says what instrument it is."""
 
     tenor: str
 
@@ -141,7 +141,7 @@ ALLOWED: dict[str, tuple[type[Quoted], ...]] = {
     "par_yield": (Tenor, ZeroRate, Bond),
     "zero": (Tenor, Bond),
 }
-"""What a curve may be made of, by ``CurveConvention.quotes``."""
+"""Kinds of quotes that a curve may have, by ``CurveConvention.quotes``."""
 
 EXAMPLES: dict[type[Quoted], str] = {
     Tenor: "a number and D, W, M or Y, such as 6M or 10Y",
@@ -166,7 +166,8 @@ KINDS: dict[type[Quoted], str] = {
     Basis: "BASIS",
     Bond: "BOND",
 }
-"""Names of all quotes of a kind; those of futures are the names of their contracts."""
+"""Names that stand for all quotes of a kind in ``weights``; futures are named by their contract
+instead."""
 
 
 @lru_cache(maxsize=1024)

@@ -26,7 +26,8 @@ from pricing.products import schedules
 from pricing.products.swaps.checks import standard_swap
 
 ONE_YEAR_DAYS = 364.0
-"""12M counts as a year: tenors below are simple rates, from there on bonds and swaps."""
+"""Length from which a tenor counts as a year, so that 12M does: shorter ones are simple rates,
+longer ones bonds and swaps."""
 
 PAR_YIELD_DEPOSIT = ql.Actual365Fixed
 """Day count of par yields below one year: simple money-market yields."""

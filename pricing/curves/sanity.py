@@ -19,12 +19,12 @@ from pricing.errors import BadInput
 
 ONE_BP = 1e-4
 MAX_WARNINGS = 50
-"""A market that is wrong throughout says so; the first ones by quote are enough to find it."""
+"""Number of warnings about a market that are kept, in the order of its quotes."""
 
 
 @dataclass(frozen=True)
 class SanityLimits:
-    """What is let through without a warning.
+    """Limits up to which a market gets no warning.
 
     Attributes:
         forward_min: Smallest forward rate between two nodes, percent.

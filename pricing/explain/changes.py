@@ -115,7 +115,7 @@ def _contract(trade: CompiledTrade) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class ChangedTrade:
-    """What a changed trade adds to one group; trade currency, a gain is positive.
+    """Contribution of a changed trade to its group; trade currency, a gain is positive.
 
     Attributes:
         trade_id: The trade.

@@ -50,7 +50,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything but the quotes of the end that an explain depends on; shape (rows,) each.
+    """Everything of an explain except the quotes of the end; shape (rows,) each.
 
     Attributes:
         rows: The flows.

@@ -21,7 +21,7 @@ GREEN_KS, RED_KS = 0.09, 0.12
 
 
 class Attribution(NamedTuple):
-    """The result of the test.
+    """The result of the P&L attribution test.
 
     Attributes:
         days: How many days it is of.

@@ -56,7 +56,7 @@ MEMOS = (
 """Figures shown beside the terms; they are not added to the total."""
 
 PERIOD_TERMS = ("carry", "roll_down", "fixings", "delta", "gamma", "residual")
-"""Terms of the trades of the start."""
+"""Terms of trades that are in the book at the start of the period."""
 
 TRADE_TERMS = ("spread", "new", "terminated", "amended", "transfer")
 """Terms of trades that changed in the period."""

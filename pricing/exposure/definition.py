@@ -25,7 +25,7 @@ Direction = Literal["absolute", "upper", "lower"]
 ABSOLUTE, UPPER, LOWER = DIRECTIONS = ("absolute", "upper", "lower")
 DEFAULT_LEVEL = "99"
 DEFAULT_MAX_AGE_S = 60.0
-"""Of results that are made beside the frames: a limit on an older one is unknown."""
+"""Oldest age of results that are made beside the frames; a limit on older ones is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +131,10 @@ MEASURES: Mapping[str, LimitMeasure] = MappingProxyType(
         )
     }
 )
-"""Everything that can be limited, by name."""
+"""Measures that a limit may have, by name."""
 
 PARAMETERS = ("curve", "tenor", "level", "scenario")
-"""Fields that belong to some measures alone."""
+"""Fields of a limit that only some measures have."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

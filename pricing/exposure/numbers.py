@@ -28,7 +28,7 @@ PLANS_KEPT = 64
 
 
 class Why(IntEnum):
-    """Why a share of a number is not known."""
+    """The reason why a part of a number is not known."""
 
     KNOWN = 0
     ABSENT = 1

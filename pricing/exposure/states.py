@@ -23,7 +23,7 @@ StateArray = NDArray[np.int8]
 
 
 class Levels(NamedTuple):
-    """The bounds of n limits as they are compared: beyond is above, whatever the direction.
+    """Bounds of n limits, with signs by which a breach is above its bound.
 
     Attributes:
         direction: Place in ``DIRECTIONS``; shape (n,).
@@ -39,7 +39,7 @@ class Levels(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The states of n limits, and what is remembered for the next numbers."""
+    """The states of n limits, and what their next evaluation needs."""
 
     state: StateArray
     in_breach: BoolArray

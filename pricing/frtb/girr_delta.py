@@ -26,17 +26,18 @@ Scenario = Literal["low", "medium", "high"]
 SCENARIOS: tuple[Scenario, ...] = ("low", "medium", "high")
 
 RISK_WEIGHTS = (0.017, 0.017, 0.016, 0.013, 0.012, *(5 * (0.011,)))
-"""By tenor of ``VERTICES``; a move of the rate as a decimal (MAR21.42)."""
+"""Risk weights by tenor of ``VERTICES``: moves of the rate as decimals (MAR21.42)."""
 
 LIQUID = frozenset({"EUR", "USD", "GBP", "AUD", "JPY", "SEK", "CAD"})
-"""Currencies whose weights are divided by the root of 2, with the bank's own (MAR21.44)."""
+"""Currencies whose weights are divided by the square root of 2, together with the bank's own
+(MAR21.44)."""
 
 THETA, FLOOR = 0.03, 0.40
 OTHER_CURVE = 0.999
 BETWEEN_BUCKETS = 0.50
 
 CurveSensitivities = Mapping[str, FloatArray]
-"""By curve of one currency: (V(+1 bp) - V) / 0.0001 at each vertex; shape (10,)."""
+"""Sensitivities by curve of one currency: (V(+1 bp) - V) / 0.0001 at each vertex; shape (10,)."""
 
 
 class BucketCharge(NamedTuple):
@@ -54,7 +55,7 @@ class ScenarioCharge(NamedTuple):
 
 
 class GirrDelta(NamedTuple):
-    """The charge, the scenario that it is of, and all three; the reporting currency."""
+    """The charge, the scenario that gave it, and the charges of all three; reporting currency."""
 
     charge: float
     scenario: Scenario

@@ -19,13 +19,13 @@ from pricing.curves import quote_ids
 from pricing.curves.quotes import QuoteId
 
 VERTICES = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0)
-"""Years."""
+"""Tenors of risk factors in years (MAR21.8)."""
 
 YEAR_DAYS = 365.25
 
 PER_DV01 = -10_000.0
-"""A regulatory sensitivity is (V(+1 bp) - V) / 0.0001 (MAR21.19): a DV01 has the opposite sign and
-is of one basis point."""
+"""Factor from a DV01 to a regulatory sensitivity, (V(+1 bp) - V) / 0.0001 (MAR21.19), which has the
+opposite sign and is not per basis point."""
 
 
 def years_of(keys: Sequence[QuoteId], node_days: Sequence[int], today: int) -> FloatArray:

@@ -71,11 +71,12 @@ NODE_UNITS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 INDEX_TENOR = re.compile(r"[1-9]\d?[DWMY]")
 COUPON_EQUIVALENT = "coupon_equivalent"
 QUOTED_BOND_NAME = re.compile(r"[A-Z0-9][A-Z0-9-]{0,26}")
-"""A quote's id is this behind ``BOND-``, and at most 32 characters."""
+"""Pattern of a quoted bond's name. Its quote has the id ``BOND-<name>``, of at most 32
+characters."""
 
 QUOTED_DAY_COUNTS = ("ACT/ACT ICMA", "30/360", "30E/360")
 LAST_YEAR = 2198
-"""Of a maturity: calendars and QuantLib's dates end with the year after it."""
+"""Last year in which a bond may mature: calendars and QuantLib's dates end one year later."""
 
 
 Table = dict[str, Any]
@@ -95,7 +96,7 @@ class BadMarketFile(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands: the file as people name it, and the table in it."""
+    """The origin of a row: the name of its file, and the table in it."""
 
     file: str
     table: str = ""
@@ -189,7 +190,7 @@ def _order(file: Path) -> tuple[int, str]:
 
 
 class _Reader:
-    """Takes files one after another; rows of the same name are replaced in their place."""
+    """Reads files one after another; a row replaces an earlier one of the same name."""
 
     def __init__(self) -> None:
         self.currencies: dict[str, CurrencyConvention] = {}

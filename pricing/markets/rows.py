@@ -47,10 +47,9 @@ Interpolation = Literal["log_linear", "natural_log_cubic", "monotone_convex"]
 """How log discount factors are interpolated between nodes (``curves/interpolation.py``)."""
 
 NOT_FITTED: tuple[Interpolation, ...] = ("monotone_convex",)
-"""Interpolations of curves that no least squares can be made with: a fit needs second derivatives
-of log discount factors to the nodes, which these do not have everywhere. All curves of a currency
-are solved together, so none of them may be fitted.
-"""
+"""Interpolations that cannot be used where a curve of the currency is fitted: a fit needs second
+derivatives of log discount factors by the nodes, which these do not have everywhere, and all curves
+of a currency are solved together."""
 
 
 class CurveConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +123,7 @@ SINCE: dict[str, tuple[str, ...]] = {
         "turns",
     ),
 }
-"""Fields that came later: a row without them has the name that it had before them."""
+"""Fields that were added later. A row that does not use them keeps the hash that it had before."""
 
 READ_BY_QUOTES: dict[str, tuple[str, ...]] = {
     "ois": ("index", "swap_convention"),
@@ -301,7 +300,7 @@ class FutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Meeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A decision on rates: the day on which it is announced, and that from which it counts."""
+    """A decision on rates: the day of its announcement, and the first day on which it applies."""
 
     announced: dt.date
     effective: dt.date
@@ -364,7 +363,7 @@ class BondFutureConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
 
 class CurrencyConvention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What belongs to a currency and to no single instrument.
+    """Settings of a currency that belong to no single instrument.
 
     Attributes:
         bond_calendar: Business days of payments of a bond without a convention.

@@ -26,7 +26,7 @@ DAY_COUNTS = (
     "30E/360",
 )
 YEAR_DAYS: Mapping[str, float] = {"ACT/360": 360.0, "ACT/365F": 365.0}
-"""Days of a year, by day count, of those that divide days by one number: indices use these."""
+"""Days of a year by day count, for those that divide actual days by one number, as indices do."""
 
 IMM = "IMM"
 """The roll day of dates on third Wednesdays."""

@@ -25,7 +25,7 @@ from pricing.products.cash_flows import FlowBlock
 
 @dataclass(frozen=True)
 class PricedBlock:
-    """A block of n trades as a frame has priced it.
+    """A block of n trades with the curves and numbers of a frame.
 
     Attributes:
         block: The trades.

@@ -32,7 +32,8 @@ from pricing.products.schedules import day_number, to_ql
 from pricing.products.terms import Security
 
 SPREAD_LIMIT, EPSILON = 5.0, float(np.finfo(float).eps)
-"""A z-spread beyond 500 % is no spread but a wrong price."""
+"""Largest z-spread, a decimal: beyond 500 % the price must be wrong. EPSILON is the rounding of a
+float."""
 
 
 @dataclass(frozen=True, kw_only=True)

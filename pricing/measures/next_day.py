@@ -60,12 +60,13 @@ from pricing.measures.theta import Forecast
 from pricing.measures.value_date import DatedBlock, roll_to_next_day, settlement_weight
 
 PAID = (0, 2)
-"""The columns of cash flows that are money: fixed amounts, and constants of floating flows."""
+"""Columns of cash flows that are amounts of money: fixed amounts, and the constants of floating
+flows."""
 
 
 @dataclass(frozen=True)
 class NextDayFixings:
-    """What is known of fixings on the next day, with today's unknown ones at 0 and at 1."""
+    """Fixings as known on the next day, with today's missing ones at 0 and at 1."""
 
     indices: tuple[str, ...]
     at_zero: Histories

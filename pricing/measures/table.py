@@ -75,13 +75,13 @@ BOND_YIELD = "the yield convention of the bond's market, [pricing.md](pricing.md
 BondAnalytic = partial(
     Measure, reference=BOND_YIELD, made="later", additive=False, every_product=False
 )
-"""A measure of bonds alone, made after frames; it is no sum."""
+"""A measure that only bonds have. It is made after frames and is not additive."""
 
 FutureBasis = partial(
     BondAnalytic,
     reference="[pricing.md](pricing.md#bond-futures), `pricing/measures/delivery/basis.py`",
 )
-"""The same of bond futures."""
+"""A measure that only bond futures have. It is made after frames and is not additive."""
 
 TABLE = (
     Measure(
@@ -370,13 +370,13 @@ def _names(rows: Iterable[Measure]) -> tuple[str, ...]:
 NUMBERS = tuple(row for row in TABLE if row.shape == "number")
 
 MEASURES = _names(row for row in NUMBERS if row.made == "frame")
-"""One number a trade, with every frame."""
+"""Measures with one number a trade that are made with every frame."""
 
 SUMMED = _names(row for row in NUMBERS if row.made == "frame" and row.additive)
 """Measures of ``MEASURES`` that have sums."""
 
 ANALYTICS = _names(row for row in NUMBERS if row.made == "later")
-"""One number a trade, at a lower cadence."""
+"""Measures with one number a trade that are made after frames, at a lower cadence."""
 
 LIVE = (*MEASURES, *ANALYTICS)
 """All measures of a trade in answers about published frames."""

@@ -47,7 +47,8 @@ FIXED, IBOR, OVERNIGHT, SETTLED_AT_START, COMPOUNDED, DELIVERED, CHAINED, LINK, 
 NO_INDEX = NO_CURVE = 255
 NEVER = 0
 DAILY = -(2**31)
-"""In ``pay``: paid at the valuation date, undiscounted, as the margin of a future is."""
+"""Value of ``pay`` for flows that are paid on the valuation date and not discounted, as the margin
+of a future is."""
 
 FLOW = np.dtype(
     [
@@ -272,7 +273,8 @@ def only(block: FlowBlock, row: int) -> FlowBlock:
 
 
 BYTES = np.dtype((np.void, FLOW.itemsize))
-"""A record of FLOW as it is in memory: numpy copies records field by field, twenty times slower."""
+"""A record of FLOW as plain bytes: numpy copies records field by field, which is twenty times
+slower."""
 
 
 def rows_of(blocks: Sequence[FlowBlock], rows: Sequence[IntArray]) -> tuple[FlowBlock, IntArray]:

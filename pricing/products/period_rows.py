@@ -23,7 +23,8 @@ from pricing.products.schedules import (
 )
 
 PERIODS_KEPT = 100_000
-"""Of each kind, by one process, the least recently used leaving first: about 300 bytes each."""
+"""Results that one process keeps of each function below, at about 300 bytes; the least recently
+used are dropped."""
 
 
 class PeriodRules(NamedTuple):

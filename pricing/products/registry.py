@@ -30,10 +30,10 @@ PRODUCTS: Mapping[str, Product] = MappingProxyType(
         )
     }
 )
-"""By name, in the order of the lists of a book file."""
+"""Products by name, in the order of the lists of a book file."""
 
 PRODUCT_NAMES = tuple(sorted(PRODUCTS))
-"""Their names in the order of screens and choices."""
+"""Names of the products in the order of screens and choices."""
 
 
 def as_security(terms: Terms) -> Security | None:

@@ -25,7 +25,7 @@ from pricing.products.registry import PRODUCTS
 from pricing.products.terms import Terms
 
 TEMPLATES_KEPT = 50_000
-"""By one process, the least recently used leaving first: about 2 KB each."""
+"""Templates that one process keeps, at about 2 KB each; the least recently used are dropped."""
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ def as_bytes(numbers: Sequence[int]) -> bytes:
 
 
 class Scaling(NamedTuple):
-    """What makes a trade of a template.
+    """The notionals, signs and rates that make a trade of a template.
 
     Attributes:
         notionals: Money by the numbers in ``Template.notional_of``.
@@ -74,7 +74,7 @@ class Scaling(NamedTuple):
 
 
 class Templates:
-    """The templates used last, made when they are missing."""
+    """Keeps the templates that were used last, and makes those that are missing."""
 
     def __init__(
         self, make: Callable[[Terms], Template], *, indexed: bool, size: int = TEMPLATES_KEPT

@@ -34,13 +34,13 @@ BELOW_ROUNDING = 1e-13
 """Step of a log discount factor that changes no value by more than rounding."""
 
 AT_REST = 1e-11
-"""Of a log discount factor: a fit's gradient is a sum, whose rounding moves its nodes by this much;
-shorter steps that no longer become shorter have arrived."""
+"""Step of a log discount factor below which a fit has arrived, when steps no longer become shorter:
+the gradient is a sum, whose rounding moves the nodes by this much."""
 
 MOST_CHORD_STEPS = 20
 SLOW = 0.3
-"""A chord step longer than this share of the step before it leaves its column to Newton's method:
-thirteen digits would take more than ten further steps."""
+"""Largest ratio of a chord step to the one before it. A column that exceeds it is solved by
+Newton's method, as thirteen digits would take more than ten further chord steps."""
 
 
 class SolvedColumns(NamedTuple):

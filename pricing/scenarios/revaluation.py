@@ -46,7 +46,8 @@ from pricing.scenarios.curve_batch import solve_columns
 from pricing.scenarios.moves import Moves
 
 TILE = 32
-"""Scenarios that are valued together: the factors of ten thousand points take 2.5 MB."""
+"""Number of scenarios that are valued together: the discount factors of ten thousand points then
+take 2.5 MB."""
 
 
 class Valued(Protocol):
@@ -195,7 +196,7 @@ def _in_threads(work: Callable[[int], Any], starts: Sequence[int], threads: int)
 
 
 class Approximated(NamedTuple):
-    """What first and second order make of the P&L of groups in n scenarios; shape (g, n) each."""
+    """P&L of groups in n scenarios by first and by second order; shape (g, n) each."""
 
     delta: FloatArray
     delta_gamma: FloatArray

@@ -16,7 +16,7 @@ from pricing.arrays import FloatArray, IntArray
 from pricing.errors import BadInput
 
 LEVELS = ("99", "97.5")
-"""Percent, as they are written: a float of 99 % is not 99 %."""
+"""Levels in percent, as text: a float of 99 % is not exactly 99 %."""
 
 
 class Tail(NamedTuple):

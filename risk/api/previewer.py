@@ -24,7 +24,7 @@ from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
 from riskproject.web.slots import NoTurn, Slots, Turns
 
 ANSWER_S = 5.0
-"""How long a caller waits: previews of others may come first."""
+"""Seconds that a caller waits; previews of other callers may come first."""
 
 
 slots = Slots(
@@ -33,14 +33,14 @@ slots = Slots(
     hint="try again later",
     retry_after_s=1,
 )
-"""Of previews and of trades that are priced on demand."""
+"""Limits the number of previews, and of trades priced on demand, that are in progress."""
 
 NOT_YOUR_TURN = (
     f"Your earlier question has not been answered within {ANSWER_S:.0f} s: wait for its answer,"
     " then send this one again"
 )
 turns = Turns()
-"""One question of each user is with the previewer at a time: others wait for one at most."""
+"""Lets one question of each user be in progress at a time, so that others wait for one at most."""
 
 
 class PreviewerBusy(APIException):

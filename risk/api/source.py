@@ -25,7 +25,7 @@ from riskproject.web.problems import RETRY_AFTER_S, DependencyDown
 T = TypeVar("T")
 TRIES = 3
 MANIFESTS_KEPT = 2 * len(CURRENCIES)
-"""Two of each currency: those of the newest sums and of the detail behind them."""
+"""Number of manifests kept: of each currency that of the newest sums and that of the detail."""
 
 
 class NoFrameYet(APIException):

@@ -361,7 +361,7 @@ async def _notice(listener: Any) -> None:
 
 
 _MADE = {RISK: _risk_events, EXPLAIN: _explain_events}
-"""What makes the events of each name."""
+"""Functions that make the events of each name."""
 
 
 def _event(

@@ -38,7 +38,7 @@ Json = dict[str, Any]
 ORDERING_WORDS = (*ORDERINGS, *(f"-{name}" for name in ORDERINGS))
 STATES = ("priced", "failed")
 MOST_DAYS_CLOSED = 10
-"""Between the maturity of a bond and its last payment."""
+"""Largest number of days between the maturity of a bond and its last payment."""
 
 
 QUERY = (

@@ -34,12 +34,15 @@ from risk.store.fx import stand_in
 from risk.store.results import UnpricedTrade
 
 SOLVE_AT_ONCE = 50_000
-"""Spreads that one run solves; frames of its book ask for the rest."""
+"""Number of spreads that one run solves; later runs, which frames of the book ask for, solve the
+rest."""
 
 DELETE_NOTES_S = 3_600.0
 
 Written = dict[str, dict[str, Terms | None]]
-"""By currency and trade; None for a trade that the currency no longer has."""
+"""Terms of written trades by currency and trade id; None for a trade that the currency no longer
+has.
+"""
 
 
 class Compiler:

@@ -30,7 +30,7 @@ from risk.store.compiled_book_store import (
 from risk.store.results import UnpricedTrade
 
 QUARANTINED = "QUARANTINED"
-"""Code of a trade that is kept out because it ended the process that priced it."""
+"""Failure code of a trade that is left out because it ended the process that priced it."""
 
 CompileBlock = Callable[
     [Sequence[Terms], CompiledBlock | None], tuple[CompiledBlock, list[Failure]]
@@ -68,7 +68,7 @@ class BlockLost(Exception):
 
 @dataclass
 class EditedBook:
-    """The trades of one currency by what became of them.
+    """The trades of one currency, by whether they compiled, failed or matured.
 
     Attributes:
         currency: Currency of all its trades.

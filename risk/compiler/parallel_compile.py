@@ -28,7 +28,7 @@ from pricing.products.templates import Template, template_key
 from pricing.products.terms import Terms
 
 WORTH_A_PROCESS = 2_000
-"""Templates below which starting Python and QuantLib takes as long as making them."""
+"""Number of templates below which starting a process with QuantLib takes as long as making them."""
 
 
 def _modules(folder: Traversable, path: str) -> Iterator[str]:
@@ -41,7 +41,8 @@ def _modules(folder: Traversable, path: str) -> Iterator[str]:
 
 
 SOURCES = ("markets/vocabulary", *sorted(_modules(resources.files("pricing.products"), "products")))
-"""Files of the pricing library that make flows of terms; conventions count by their rows."""
+"""Files of the pricing library that determine the flows of terms; market conventions count by their
+rows."""
 
 
 class Work(msgspec.Struct, frozen=True):

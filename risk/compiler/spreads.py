@@ -24,15 +24,16 @@ from pricing.products.terms import QUOTE, Quoted, Security
 from risk.store.results import Rollup
 
 MAX_SPREAD_BP = 999_999
-"""What the position's column holds: a wrong price of a bond's last days would need more."""
+"""Largest spread that the column of a position can hold; only a wrong price in the last days of a
+bond needs more."""
 
 OF_POSITION = frozenset({"trade_id", "book", "face_amount", *QUOTE, "z_spread_bp"})
-"""Fields in which positions in one security may differ."""
+"""Fields in which two positions in the same security may differ."""
 
 OF_FUTURE = frozenset(
     {"trade_id", "book", "contracts", "trade_price", "market_price", "option_value"}
 )
-"""The same of positions in one future."""
+"""Fields in which two positions in the same future may differ."""
 
 
 def solve_spreads(

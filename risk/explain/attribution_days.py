@@ -27,7 +27,7 @@ from pricing.products.registry import as_quoted
 from pricing.products.terms import Quoted, Terms
 
 LONGEST_GAP = dt.timedelta(days=7)
-"""Closes further apart are not consecutive days."""
+"""Longest time between two closes that count as consecutive days."""
 
 BLOCK = 2_000
 

@@ -26,10 +26,10 @@ from risk.store.results import PartColumns, Rollup
 log = logging.getLogger(__name__)
 
 HELD = 3
-"""Closes of a currency in Redis, with the compiled books that they name."""
+"""Number of closes of a currency that are kept in Redis, with their compiled books."""
 
 LONGEST_GAP = dt.timedelta(days=14)
-"""A close in the database that is older is not the previous business date's."""
+"""Oldest age at which a close in the database counts as that of the previous business date."""
 
 _decode = msgspec.msgpack.Decoder(Rollup).decode
 _decode_head = msgspec.msgpack.Decoder(BookHead).decode
@@ -84,7 +84,7 @@ def closes_on(day: dt.date, currencies: Sequence[str], market: str = LIVE) -> di
 
 
 PriceDetail = Callable[[Rollup], Sequence[PartColumns]]
-"""Makes the numbers by trade of a frame whose book is held."""
+"""Function that makes the numbers by trade of a frame whose compiled book is kept."""
 
 
 def close_before(market: str, currency: str, date: dt.date) -> FrameClose | None:

@@ -23,7 +23,7 @@ from risk.store.results import Rollup
 log = logging.getLogger(__name__)
 
 Values = Callable[[Rollup], Mapping[str, Any]]
-"""The columns of a kept frame, without those that name it."""
+"""Function that makes the columns of a stored frame, except those that identify it."""
 
 
 def open_day(day: dt.date) -> None:

@@ -55,16 +55,19 @@ from risk.store.frames import Frames
 from risk.store.results import Rollup
 
 NET_S = 1.0
-"""Time limit of a run for netting blocks of a new period: compilations share the queue."""
+"""Seconds for which one run nets blocks of a new period; compilations wait in the same queue."""
 
 SHARE = 0.3
-"""Largest share of the process's time, for all currencies together."""
+"""Largest share of the process's time that explains of all currencies may take."""
 
 CURVES_KEPT = 12
-"""Sets of curves of a currency: three dates and fixings of two periods, and of those before."""
+"""Sets of curves that are kept for each currency: three dates and fixings for each of two periods,
+and as many of the periods before."""
 
 Considerations = Callable[[Mapping[str, Change], dt.datetime], Mapping[str, float | None]]
-"""Amounts paid for trades changed after a time: ``trade_repository.considerations``."""
+"""Function that reads the amounts paid for trades changed after a time, see
+``trade_repository.considerations``.
+"""
 
 
 class NotNow(Exception):

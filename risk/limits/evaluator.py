@@ -61,7 +61,7 @@ from risk.store.result_log import (
 log = logging.getLogger(__name__)
 
 CLOCK = "clock"
-"""Changes of state without a new result: the clock, or a change of a limit."""
+"""Source of changes of state that no result has caused: time has passed, or a limit was changed."""
 
 LOOK_S = 1.0
 """Seconds between two checks of the clock and of changes of limits."""

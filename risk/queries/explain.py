@@ -10,10 +10,10 @@ from risk.queries.portfolio import GROUPINGS
 from risk.store.explains import Explain, ExplainedGroup, ExplainedPeriod, PeriodName
 
 FX = "fx"
-"""The term of exchange rates, where a reporting currency is asked for."""
+"""Name of the term for exchange rates, which answers in a reporting currency have."""
 
 TERM_NAMES = (*(term.name for term in TERMS), FX)
-"""They add up to ``total``."""
+"""Names of the terms, which add up to ``total``."""
 
 MEMO_NAMES = tuple(memo.name for memo in MEMOS)
 Json = dict[str, Any]

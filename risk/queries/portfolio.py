@@ -9,7 +9,7 @@ from pricing.measures.table import LIVE_SUMMED, total, with_new_names
 from risk.store.results import BookProductTotals, Rollup
 
 Member = tuple[BookProductTotals, float]
-"""A cell, and the factor that converts it."""
+"""A cell, and the factor that converts its amounts."""
 
 LADDERS = ("ladder_par", "krd")
 GROUPINGS = ("currency", "desk", "book", "type")

@@ -21,10 +21,10 @@ from risk.queries.trade_numbers import NOT_A_NUMBER, reason
 
 LADDERS = ("ladder_par", "krd")
 MEASURE_OF = {alias: name for name in LIVE for alias in with_new_names({name: None})}
-"""The measure behind each name of an answer."""
+"""Name of the measure by each name that answers give it."""
 
 Column = Any
-"""An array or a list with a value for each trade."""
+"""An array or list with one value for each trade."""
 
 
 class SeveralCurrencies(ValueError):

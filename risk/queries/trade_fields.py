@@ -96,7 +96,7 @@ TERMS = (
         doc="The day on which the trade ends, not moved to a business day.",
     ),
 )
-"""The terms of a trade in one line; they change with the book alone."""
+"""Fields with the terms of a trade; they change with the book only."""
 
 QUOTES = (
     TradeField(
@@ -116,12 +116,13 @@ QUOTES = (
         unit=PER_YEAR,
     ),
 )
-"""Quotes, each made of a measure that depends on the product; they change with frames."""
+"""Fields with quotes, each made from a measure that depends on the product; they change with
+frames."""
 
 FIELDS = (*TERMS, *QUOTES)
 FIELD_OF: Mapping[str, TradeField] = MappingProxyType({field.name: field for field in FIELDS})
 LABELLED = tuple(field.name for field in TERMS if field.kind == "text")
-"""Texts that a list can be restricted to."""
+"""Text fields by which a list can be filtered."""
 
 
 def _as_it_is(values: FloatArray) -> FloatArray:
@@ -137,7 +138,7 @@ def _price_of_rate(values: FloatArray) -> FloatArray:
 Make = Callable[[FloatArray], FloatArray]
 
 MAKES: Mapping[tuple[str, str], Make] = MappingProxyType({("price", "par_rate"): _price_of_rate})
-"""By quote and measure: how the quote is made of the measure, where they differ."""
+"""Functions that make a quote from its measure, where the two are not equal."""
 
 
 def _made_of(quote: str) -> tuple[tuple[str, frozenset[str], Make], ...]:
@@ -155,7 +156,7 @@ def _made_of(quote: str) -> tuple[tuple[str, frozenset[str], Make], ...]:
 MADE_OF: Mapping[str, tuple[tuple[str, frozenset[str], Make], ...]] = MappingProxyType(
     {quote.name: _made_of(quote.name) for quote in QUOTES}
 )
-"""By quote: the measure that it is made of, and of which products."""
+"""The measures that each quote is made from, each with the products that use it."""
 
 
 def quote_of(name: str, products: np.ndarray, measure: Callable[[str], FloatArray]) -> FloatArray:

@@ -136,7 +136,7 @@ class Query:
     ordering: str = "trade_id"
     desks: Collection[str] | None = None
     after: str = ""
-    """Only trades whose id is behind this one."""
+    """Only trades whose id sorts after this one."""
 
 
 @dataclass(frozen=True)

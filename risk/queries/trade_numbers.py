@@ -13,13 +13,14 @@ from risk.store.block_analytics import NOT_MADE_YET, BlockAnalytics
 from risk.store.results import PartColumns
 
 UNSUPPORTED = "UNSUPPORTED"
-"""The trade's product does not have the measure."""
+"""Reason code: the product of the trade does not have the measure."""
 
 OLDER_WORKER = "OLDER_WORKER"
-"""The worker is of a release that does not make the measure."""
+"""Reason code: the worker is of a release that does not make the measure."""
 
 NOT_A_NUMBER = "NOT_A_NUMBER"
-"""It could not be made of this trade, such as the par rate of a swap that pays nothing more."""
+"""Reason code: the trade has no such number, such as the par rate of a swap without further
+payments."""
 
 
 def made_of(part: PartColumns, row: int) -> dict[str, float]:

@@ -36,7 +36,7 @@ CONTENT_TYPES = {
     "xlsx": FORMATS["xlsx"].media_type,
 }
 ON_THE_PAGE = ("risk", "pnl", "var", "limits", "breaches", "tail_days", "frames")
-"""Tables of the page; the ladder by quote is in the files alone."""
+"""Tables shown on the page; the ladder by quote is only in the files."""
 
 MISSING = "\N{EN DASH}"
 

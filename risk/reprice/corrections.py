@@ -16,7 +16,7 @@ from risk.store.compiled_book import FixingsByIndex
 from risk.store.results import Rollup
 
 STEPS = ("quotes", "fixings", "trades")
-"""What is corrected, one after the other."""
+"""The kinds of corrections, in the order in which they are applied."""
 
 
 class QuoteCorrection(NamedTuple):

@@ -23,10 +23,10 @@ Json = dict[str, Any]
 
 GROUPINGS = ("desk", "book", "currency", "type")
 TABLES = ("stress", "delta", "delta_gamma", "historical")
-"""Tables of P&Ls, a row a group."""
+"""Tables of P&L with one row for each group."""
 
 STALE_AFTER = 3.0
-"""Cadences: results older than so many are flagged."""
+"""Results that are older than this number of cadences are flagged as stale."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from risk.history.closes import closes
 log = logging.getLogger(__name__)
 
 BEFORE_DAYS, AFTER_DAYS = 800, 120
-"""Calendar days around a date that are read at once: 500 business days are some 725 of them, and a
-replay moves on from date to date."""
+"""Calendar days before and after a date that one query reads: 500 business days are about 725
+calendar days, and a replay moves on from date to date."""
 
 KEPT_S = 300.0
-"""A correction of a stored close is seen after so long at the latest."""
+"""Longest time in seconds until a correction of a stored close is noticed."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from risk.store.frames import key, script
 from risk.store.result_log import LoggedCurrency, LoggedGroup, LoggedScenarios, Stream
 
 PLACE = "scenarios"
-"""In the place of a currency: one key for all of them, as a firm's scenarios need all."""
+"""Key part in place of a currency: all currencies have one key, because a firm's scenarios need
+them all."""
 
 TASK = "risk.scenarios.tasks.refresh"
 QUEUE = "scenarios"

@@ -20,7 +20,7 @@ from risk.workers.tasks import EXPECTED, answer_with, make_netter, shared_sessio
 
 log = get_task_logger(__name__)
 REDIS_S = 10.0
-"""Nobody waits for a run: a slow Redis is waited for."""
+"""Seconds to wait for a slow Redis; no caller waits for a run of scenarios."""
 
 
 @cache

@@ -25,7 +25,7 @@ from risk.store.results import Rollup
 
 Ladder = Literal["zero", "par"]
 LADDERS: dict[Ladder, str] = {"zero": "krd", "par": "ladder_par"}
-"""The ladders of a frame: tents on zero rates, or calibrating quotes."""
+"""Ladders of a frame by their name in requests: tents on zero rates, or calibrating quotes."""
 
 PORTFOLIOS = ("desk", "book")
 RISK_TYPE = "GIRR_DELTA"
@@ -33,7 +33,7 @@ COLUMNS = (
     *("PortfolioID", "ProductClass", "RiskType", "Qualifier", "Bucket", "Label1", "Label2"),
     *("Amount", "AmountCurrency", "AmountUSD", "ValuationDate", "Ladder"),
 )
-"""Of the Common Risk Interchange Format, and two more: the date, and the ladder that is mapped."""
+"""Columns of the Common Risk Interchange Format, followed by the date and the mapped ladder."""
 
 Json = dict[str, Any]
 

@@ -165,7 +165,7 @@ CRIF = {
     "rows": AnswerTable(without_units(columns_of(CrifRow)), itemgetter("rows")),
     "frames": _FRAMES,
 }
-"""Names of the columns of rows are the format's own."""
+"""Tables of the answer; the columns of rows have the names of the format."""
 
 MONEY = "trade currency"
 GIRR = {

@@ -22,13 +22,13 @@ from risk.store.frames import key, script
 from risk.store.results import Rollup
 
 NOT_MADE_YET = "NOT_MADE_YET"
-"""The measure has not been made for this book version and valuation date."""
+"""Reason code: the measure has not been made for this book version and valuation date."""
 
 INTERVAL_S = 1.0
-"""Between two runs for a currency, at least."""
+"""Least seconds between two runs for a currency."""
 
 LOST_AFTER_S = 30
-"""A task that has not begun by then is taken to be lost: the next frame sends another."""
+"""Seconds after which a task that has not begun counts as lost; the next frame sends another."""
 
 
 class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,13 +30,15 @@ from risk.store.frames import key
 from risk.store.results import UnpricedTrade
 
 TRADES_PER_BLOCK = 2_000
-"""At most, on average over the blocks of a book."""
+"""Largest number of trades in a block, on average over the blocks of a book."""
 
 HASH_BYTES = 4
-"""Of the hash of an id; the number of blocks is at most two to the power of its bits."""
+"""Bytes of the hash of a trade id, which limits the number of blocks to two to the power of its
+bits."""
 
 VERSIONS_KEPT = 3
-"""Of a currency, by a process that reads: their lists of trades and fixings are not read again."""
+"""Versions of a currency's book that a reading process keeps, so that it need not read
+them again."""
 
 Decode = Callable[[bytes], Any]
 FixingsByIndex = dict[str, dict[dt.date, float]]
@@ -57,7 +59,7 @@ def block_of(trade_id: str, blocks: int) -> int:
 
 
 class BookRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Which compiled book is the newest: what a frame needs to be opened.
+    """The newest compiled book of a currency, with what a frame needs to be opened.
 
     ``number`` is the database's book version that it holds for: the head's, or a later one
     that changed nothing in this currency.
@@ -70,7 +72,7 @@ class BookRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookHead(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compiled book of one currency is made of, without its lists of trades.
+    """A compiled book of one currency without its lists of trades.
 
     ``number`` is the database's book version that it was made of, ``content`` a fingerprint of all
     below; ``version`` is made of both. An edit that leaves the content leaves the version.
@@ -140,7 +142,7 @@ class BlockTrades(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a compiled book of one currency holds: its head with the lists of trades joined.
+    """A compiled book of one currency: its head joined with its lists of trades.
 
     ``trade_ids``, ``books``, ``products``, ``notional`` and ``headlines`` are by block and row; of
     a block, ``headlines`` may be None. The other fields are those of ``BookHead``; ``fixings`` are

@@ -50,13 +50,14 @@ from risk.store.results import UnpricedTrade
 
 NAME_LENGTH = 24
 KEEP_OLD_SECONDS = 600
-"""A version that is no longer used outlives every frame that was opened with it."""
+"""Seconds for which a replaced version is kept: longer than any frame that was opened with it."""
 
 KEEP_UNNAMED_SECONDS = 3_600
-"""A block is there for longer than it takes to compile the others of its book."""
+"""Seconds for which a block that no book uses yet is kept: longer than it takes to compile a whole
+book."""
 
 NAME_BYTES = 16
-"""Of the name of a trade's terms."""
+"""Bytes of the hash that names the terms of a trade."""
 
 
 class BlockBlob(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +207,7 @@ class MadeBlock(NamedTuple):
 
 
 class BookLost(Exception):
-    """Redis has lost what a version names while it was written: compile again."""
+    """Redis has lost a part of a version while it was written: compile again."""
 
 
 class CompiledBooks(Books):

@@ -14,7 +14,7 @@ NOT_NUMBERS = (
     "frame", "sent_ns", "received_ns", "opened_ns", "started_ns", "finished_ns", "published_ns",
     "slowest_ns", "ticks", "as_of",
 )  # fmt: skip
-"""What differs between two frames of the same numbers."""
+"""Fields in which two frames with the same numbers may differ."""
 
 _encode = msgspec.msgpack.Encoder().encode
 

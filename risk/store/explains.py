@@ -40,14 +40,15 @@ EXPLAIN_CHANNEL = "risk:explains"
 """Pub/sub: ``{"currency", "frame"}`` when an explain is published."""
 
 INTERVAL_S = 1.0
-"""Between two runs for a currency, at least."""
+"""Least seconds between two runs for a currency."""
 
 LOST_AFTER_S = 30
-"""A task that has not begun by then is taken to be lost: the next frame sends another."""
+"""Seconds after which a task that has not begun counts as lost; the next frame sends another."""
 
 PeriodName = Literal["close", "frame"]
 PERIODS: tuple[PeriodName, ...] = ("close", "frame")
-"""Since the last frame of the previous valuation date, and since the frame explained before."""
+"""Periods that are explained: since the last frame of the previous valuation date, and since the
+frame explained before."""
 
 
 class ExplainedGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,11 +57,13 @@ DETAIL_CHANNEL = "risk:details"
 """Pub/sub: the same when the detail of a frame is published."""
 
 BOOK_GONE = "BOOK_GONE"
-"""Error of a frame whose book is no longer there: not the tick's fault, open another."""
+"""Error code of a frame whose book is no longer stored; the tick is valid, and opens
+another frame."""
 
 OPEN_SECONDS = 120
 KEEP_SECONDS, KEEP_DETAIL_SECONDS = 20, 5
-"""Of the frame before. Numbers by trade are the bulk: 100,000 trades make 12 MB."""
+"""Seconds for which the sums and the detail of a replaced frame are kept. The detail is the larger
+part: 12 MB for 100,000 trades."""
 
 HISTORY_LENGTH = 600
 

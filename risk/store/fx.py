@@ -13,7 +13,7 @@ from risk.store.messages import FxTick
 FX_KEY = "risk:{fx}:usd"
 
 STORED = "stored"
-"""Label of rates that the security master holds, until a tick brings newer ones."""
+"""Label of rates of the security master, which are used until a tick brings newer ones."""
 
 LEAST_REAL_FIRST = ("synthetic", STORED, "proxy", "official")
 

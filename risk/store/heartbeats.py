@@ -20,11 +20,12 @@ import redis
 
 BRIDGES_KEY, WORKERS_KEY, PROCESSES_KEY = "risk:bridges", "risk:workers", "risk:processes"
 STALE_S, WORKER_STALE_S, PROCESS_STALE_S = 2.0, 6.0, 6.0
-"""A bridge sends a heartbeat four times a second, every other process every two seconds."""
+"""Seconds without a heartbeat after which a bridge, a worker and any other process count as down.
+Bridges send four heartbeats a second, the others one every two seconds."""
 
 SPEAK_EVERY_S = 2.0
 FORGET_AFTER_S = {BRIDGES_KEY: 3600.0, WORKERS_KEY: 60.0, PROCESSES_KEY: 60.0}
-"""A word older than this is deleted; a silent bridge stays to be seen for an hour."""
+"""Seconds after which a heartbeat is deleted; a silent bridge remains visible for an hour."""
 
 HOP_BUCKETS_MS = (1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500, 1000, 2500)
 HOPS = ("to_bridge", "to_open", "to_worker", "to_priced", "to_published", "tick_to_published")

@@ -109,7 +109,7 @@ class PriceJob(FrameInputs, frozen=True, kw_only=True):
 
 
 TRADES_PER_PART = 200_000
-"""The sums of so many trades are netted and added up by one task."""
+"""Number of trades whose sums are made by one task."""
 
 
 def parts_for(trades: int) -> int:

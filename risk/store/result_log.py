@@ -29,16 +29,17 @@ from risk.store.results import Rollup
 Kind = Literal["sums", "explains", "scenarios"]
 
 LENGTHS: Mapping[Kind, int] = {"sums": 10_000, "explains": 10_000, "scenarios": 2_000}
-"""Entries that a stream keeps while nobody reads it: with a frame a second and a run of the
-scenarios every 5 s these are 2.8 hours. A reader removes what it has read."""
+"""Entries that a stream keeps while no process reads it: 2.8 hours with one frame a second and a
+run of the scenarios every 5 s. A reader removes the entries that it has read."""
 
 SCENARIOS = "scenarios"
-"""In the place of a currency."""
+"""Name of the stream of scenarios, where other streams have the name of a currency."""
 
 NUMBER, PAYLOAD = b"n", b"p"
 
 LEFT = "left"
-"""The value at the end, plus cash, less considerations: what a move of exchange rates moves."""
+"""Column with the value at the end, plus cash, less considerations: the amount that a move of
+exchange rates changes."""
 
 EXPLAINED = (*TERM_NAMES, "total", LEFT)
 """Columns of ``LoggedPeriod.numbers``."""

@@ -25,7 +25,7 @@ from pricing.measures.table import BY_NAME, LIVE_SUMMED, MEASURES, total
 from risk.store.messages import FrameHeader, blocks_of_part
 
 REQUIRED_NUMBERS = tuple(name for name in MEASURES if BY_NAME[name].required)
-"""The columns of ``PartColumns.numbers``, as every release has them."""
+"""Columns of ``PartColumns.numbers``, which are the same in every release."""
 
 MeasureSums: Any = msgspec.defstruct(
     "MeasureSums",
@@ -36,8 +36,11 @@ MeasureSums: Any = msgspec.defstruct(
     frozen=True,
     kw_only=True,
 )
-"""A field for each additive measure. None: the product does not have it, a priced
-trade has no number, or the worker is of the release before."""
+"""Sums with one field for each additive measure.
+
+None where the product does not have it, a priced trade has no number, or the worker is of the
+previous release.
+"""
 
 
 class CellSums(MeasureSums, frozen=True, kw_only=True):  # type: ignore[misc,call-arg]
@@ -135,7 +138,7 @@ class CellCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CHECKED_SUMS = tuple(name for name in LIVE_SUMMED if BY_NAME[name].required)
-"""The measures in which the detail of a frame is compared with its sums."""
+"""Measures in which the detail of a frame is compared with its sums."""
 
 
 class BlockTotals(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,16 +51,16 @@ FIELDS = (
 INSTRUMENT_FIELDS = ("instrument", "cost_bp", "lot", "limit")
 MAX_INSTRUMENTS = 60
 TENOR = re.compile(r"[0-9]+[WMY]")
-"""Of quotes that are swaps from spot."""
+"""Pattern of the quotes that are swaps from spot."""
 
 MAX_TIME_S = 3.0
-"""Less than a caller waits."""
+"""Longest time of the optimisation in seconds, which is less than a caller waits."""
 
 UNIT = Decimal(1_000_000)
-"""Notional or face of the trades that instruments are priced as."""
+"""Notional or face amount of the trades by which instruments are priced."""
 
 DEFAULT_TOLERANCE = 0.01
-"""Share of the absolute sum of the buckets."""
+"""Default tolerance, as a share of the sum of the absolute buckets."""
 
 
 class HedgeView(RiskView):

@@ -64,7 +64,8 @@ SOLVED_FROM_PAR: Mapping[str, tuple[Callable[[float], float], int]] = {
     "first_spread_bp": (lambda rate: 1e4 * rate, 6),
     "trade_price": (lambda rate: 100.0 - 100.0 * rate, 8),
 }
-"""What a par rate makes of a column, and the decimal places that the column has."""
+"""Functions that turn a par rate into the value of a column, with the decimal places of
+the column."""
 
 
 def price(

@@ -31,7 +31,7 @@ class EntrySide(NamedTuple):
 
 
 Sides = Mapping[str, Sequence[EntrySide]]
-"""By currency, what comes and what goes."""
+"""Sides of entries by currency: trades that are added, and trades that are removed."""
 
 
 def scenarios_of(frame: ScenarioFrame, curves: Mapping[str, Any]) -> VarScenarios:

@@ -33,16 +33,16 @@ from risk.workers.host_cache import HostCache
 from risk.workers.session import Session
 
 PREPARE_S = 0.5
-"""Of each run, for bonds that are not prepared for the valuation date yet."""
+"""Seconds of each run for bonds that are not yet prepared for the valuation date."""
 
 SHARE = 0.3
-"""Of a process's time, at most, for all currencies: compilations wait in the same queue."""
+"""Largest share of the process's time for all currencies; compilations wait in the same queue."""
 
 BLOCKS_S = 5.0
-"""Of each run, for all blocks of the currency; the next run goes on with those that are left."""
+"""Seconds of each run for all blocks of the currency; the next run continues with the rest."""
 
 PREPARE_AT_ONCE = 100
-"""Bonds whose terms are read from the database at a time."""
+"""Number of bonds whose terms one query reads from the database."""
 
 BOND_PRODUCTS = frozenset(
     name for name, row in PRODUCTS.items() if {"z_spread_bp", "future_price"} & {*row.measures}
@@ -50,11 +50,11 @@ BOND_PRODUCTS = frozenset(
 """Products whose trades are prepared: securities and bond futures."""
 
 Prepared = BondFlows | FutureFlows | str
-"""What the date makes of a trade, or the code of the reason why it has no price."""
+"""The flows of a trade on a date, or the code of the reason why it has no price."""
 
 
 class AnalyticsMaker:
-    """What one process holds to make analytics."""
+    """Makes the measures that follow a frame, and keeps what the next run can use again."""
 
     def __init__(
         self,

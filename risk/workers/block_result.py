@@ -37,7 +37,9 @@ def make_groups(block: FlowBlock) -> Groups:
 
 
 GAMMA_ROUNDING = 1e-3
-"""Gamma is a second difference of values: its rounding goes with the values, not with gamma.
+"""Share of the legs' values that counts in the tolerance of gamma: as a second difference of values
+it has their rounding. The tolerance is then 1e-12 of them. Groups of a few swaps, in eight
+currencies on random quotes, reach 2.5e-13.
 
 With this share of the legs' values the tolerance is 1e-12 of them. Groups of a few swaps, in eight
 currencies on random quotes, reach 2.5e-13.
@@ -45,7 +47,10 @@ currencies on random quotes, reach 2.5e-13.
 
 
 CANCELLING = 1e-4
-"""The share of the money that flows move which counts as value of the legs.
+"""Share of the amounts of flows that counts as value of the legs. The settlement of an FRA is the
+difference of two numbers of the size of its notional, and an average of overnight fixings adds up
+hundreds of such differences: the value of a leg may be small, but its rounding is that of these
+amounts. The tolerance is then 1e-13 of them.
 
 The settlement of an FRA is the difference of two numbers of the size of its notional, an average of
 overnight fixings adds up hundreds of such differences: a leg may be worth little, and its rounding

@@ -48,13 +48,16 @@ from risk.workers.prepared_block import NettedPair, pack_netted, unpack_netted
 from risk.workers.session import Kept, Session, next_weekday
 
 NET_S = 0.5
-"""A run nets blocks for so long at most, then hands its job on: other currencies wait."""
+"""Longest time in seconds for which a run nets blocks; then its job goes back to the queue, so that
+other currencies do not wait."""
 
 NET_AHEAD_S = 0.02
-"""After each frame, for the next date."""
+"""Seconds after each frame for netting the blocks of the next date."""
 
 Ready = tuple[ReadyGroups, ReadyNextDay | None]
-"""The same of a part with their weights; no next day where its curves cannot be made."""
+"""The netted flows of a part with their weights, today and on the next day; None where the curves
+of the next day cannot be made.
+"""
 
 
 class _Block(NamedTuple):
@@ -82,7 +85,7 @@ class PricedGroups(NamedTuple):
 
 
 TRIES = 3
-"""To find the trades whose value is not finite: without some, others may show."""
+"""Number of passes that look for trades without a finite value: removing some may reveal others."""
 
 
 def nodes_of(curves: CurveSet, solved: Solved) -> list[FrameNodes]:

@@ -25,7 +25,7 @@ from risk.store.frames import Detailed, Frames
 from risk.store.results import CheckResult, PartColumns, Rollup
 
 SAMPLE = 4
-"""Trades a check: a few milliseconds each, and another few at the next frame."""
+"""Number of trades in a check: each takes a few milliseconds, and some more at the next frame."""
 
 NPV_LIMIT, LADDER_LIMIT = 1e-8, 1e-5
 """Tolerances relative to notional and gross DV01 (trades' ladders are in single precision)."""

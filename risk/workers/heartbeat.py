@@ -29,13 +29,13 @@ KINDS = {
     "preview": "previewer",
     "scenarios": "scenarios",
 }
-"""What a worker is called, by the first of these queues that it consumes."""
+"""Kind of a worker by queue; the first of these queues that it consumes counts."""
 
 HEARTBEAT_FILE = "WORKER_HEARTBEAT_FILE"
-"""Variable: a file that is touched, for a supervisor that cannot ask Redis."""
+"""Environment variable with a file to touch, for a supervisor that cannot ask Redis."""
 
 WAIT_S = 0.3
-"""For Redis: the worker takes no task meanwhile."""
+"""Seconds to wait for Redis, during which the worker takes no task."""
 
 _workers: list[Any] = []
 """The Celery worker of this process, once it has started."""

@@ -37,25 +37,26 @@ from risk import workers
 log = logging.getLogger(__name__)
 
 TOUCH_S = 60.0
-"""A process notes that it uses a file at most so often."""
+"""Least seconds between two notes of a process that it uses a file."""
 
 UNUSED_S = 900.0
-"""A file that no process has used for so long is removed: of an old date, version or release."""
+"""Seconds after which an unused file is removed: it is of an old date, version or release."""
 
 IN_USE_S = 3 * TOUCH_S
-"""A file that was used in this time is not removed to make room for others."""
+"""Seconds since its last use for which a file is not removed to make room for others."""
 
 UNFINISHED_S = 60.0
-"""Writing takes milliseconds: the writer of a temporary file of this age has ended."""
+"""Age at which a temporary file is removed: writing takes milliseconds, so that its writer has
+ended."""
 
 SWEEP_S = 10.0
-"""Files are looked for that can be removed at most so often, by processes that write."""
+"""Least seconds between two searches of a writing process for files to remove."""
 
 RETRY_S = 60.0
-"""After an error, the directory is left alone for so long."""
+"""Seconds for which the directory is not used after an error."""
 
 MOST_NOTED = 10_000
-"""Files whose last use is remembered, beside those of the last minute."""
+"""Number of files whose last use is remembered, beside those used in the last minute."""
 
 MAGIC = b"riskblk1"
 _HEAD = struct.Struct("<8sQQI")  # magic, length of the file, length of the table, checksum
@@ -65,7 +66,7 @@ _UNFINISHED = ".writing-"
 
 @dataclass(frozen=True)
 class Content:
-    """Arrays, and bytes that say what else there is.
+    """Arrays, and bytes that describe the rest.
 
     ``path`` is the file that the arrays are mapped from, ``mapped`` all its bytes; None when the
     arrays are in memory.
@@ -92,7 +93,7 @@ class _Column(msgspec.Struct, array_like=True):
 
 
 class _Table(msgspec.Struct, array_like=True):
-    """What a file begins with."""
+    """The header of a file."""
 
     meta: bytes
     columns: list[_Column]

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class BookGone(Exception):
-    """The book version of a job is no longer in Redis; the bridge starts the next frame again."""
+    """The book version of a job is no longer in Redis; the bridge opens a new frame."""
 
 
 class Kept:

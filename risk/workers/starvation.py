@@ -23,7 +23,8 @@ from risk.workers.stop import end_now
 
 log = get_task_logger(__name__)
 LOOK_EVERY_S, DEAF_S = 1.0, 15.0
-"""An isolation run may take 12 s: who takes no task for longer is not at work."""
+"""Seconds between two checks, and seconds without a task after which a worker counts as stuck: an
+isolation run may take 12 s."""
 
 
 class StarvationDetector:

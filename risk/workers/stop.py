@@ -20,11 +20,11 @@ from celery.worker import state
 
 log = get_task_logger(__name__)
 STOP_S = 2.5
-"""Less than the 4 s after which `devstack.processes.keep` kills a process; a block is
-priced in less."""
+"""Seconds to finish work, less than the 4 s after which `devstack.processes.keep` kills a process;
+pricing a block takes less."""
 
 ASKED_AGAIN = ("risk.workers.tasks.compile_book",)
-"""Tasks that no other process sends again."""
+"""Tasks that a stopping worker sends again, because no other process does."""
 
 _workers: list[Any] = []
 """The Celery worker of this process, once it has started."""

@@ -71,30 +71,30 @@ from risk.workers.session import BookGone, Session
 
 log = get_task_logger(__name__)
 CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
-"""At least so long between checks of a currency. One that has not begun by the latter would only
-delay compilations."""
+"""Least seconds between two checks of a currency, and seconds after which a check that has not
+begun is dropped, because it would only delay compilations."""
 CHECK_SHARE = 0.05
-"""Of a process's time, at most, for checks of all currencies."""
+"""Largest share of the process's time for checks of all currencies."""
 MOST_STARTS = 2
-"""Of a block in a frame, and of sums that end while they net one block. A third run would be the
-third death of a process: it must be the isolation run, which writes each trade's name to Redis
-first."""
+"""Number of ordinary runs of a block in a frame, and of runs of sums that end while they net one
+block. A third run would end a third process: it must be the isolation run, which writes the id of
+each trade to Redis before pricing it."""
 REDIS_S = 0.75
-"""A wait for Redis and one more after it are shorter than a task may take: its process would
-else be ended for the silence of a connection."""
+"""Timeout of Redis. Two of them must fit within the time limit of a task: otherwise Celery would
+kill the process during an outage of Redis."""
 _check_at: dict[str, float] = {}
 _checked: set[str] = set()
 
 NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
-"""The compiled book is not in Redis, or not in this release's form."""
+"""Errors of a compiled book that is not in Redis, or not in the form of this release."""
 
 CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
-"""What pricing raises when it is at fault itself (RuntimeError is QuantLib's). The frame must
-say so: one that stays silent would be sent again for ever."""
+"""Errors of pricing itself (RuntimeError is QuantLib's). They are reported as the result of the
+frame: without a result, its task would be sent again for ever."""
 
 EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
 DEATHS = (WorkerLostError, TimeLimitExceeded)
-"""How Celery says that a run has ended with its process, or was ended for its length."""
+"""Errors by which Celery reports that a run ended with its process, or exceeded its time limit."""
 
 
 @cache

@@ -20,7 +20,8 @@ BASE = (
 )
 POLICY = f"{BASE}; script-src 'self'"
 ADMIN_POLICY = f"{BASE}; script-src 'self' 'unsafe-inline' 'unsafe-eval'"
-"""The admin's theme runs Alpine, which makes functions of the attributes of its own pages."""
+"""Content security policy of the admin, whose theme runs Alpine: it compiles attributes of its own
+pages to functions."""
 
 LOGIN_PAGES = ("/accounts/login/", "/admin/login/")
 

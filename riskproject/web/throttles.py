@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 MINUTE_S = 60
 TIMEOUT_S = 0.3
 QUIET_S = 10.0
-"""So long a Redis that did not answer is not asked again: each call would wait for it."""
+"""Seconds for which a Redis that did not answer is not asked again, because each call would wait
+for it."""
 
 _away_until = 0.0
 

@@ -21,15 +21,16 @@ from pricing.arrays import FloatArray
 from pricing.errors import BadInput, Unpriceable
 
 MODELS = {"nelson_siegel": 4, "svensson": 6}
-"""Parameters of each model."""
+"""Number of parameters by model."""
 
 DECAY_MIN, DECAY_MAX = 0.05, 60.0
-"""Years: outside, a hump is shorter than any bond or longer than all."""
+"""Bounds of the decay parameters in years: outside them a hump is shorter than any bond, or longer
+than all."""
 
 STARTS = ((0.5, 2.0), (1.0, 4.0), (2.0, 6.0), (1.5, 10.0), (3.0, 12.0), (5.0, 1.0), (8.0, 2.5))
 MOST_STEPS = 200
 AT_REST = 1e-13
-"""A step that improves the sum of squares by a smaller share has arrived."""
+"""The fit ends when a step improves the sum of squares by a smaller share than this."""
 
 DIFFERENCE = 1e-6
 MOST_YIELD_STEPS = 60
@@ -81,7 +82,7 @@ class Payments(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A curve, and what it leaves of each bond.
+    """A fitted curve, and the residual of each bond.
 
     Attributes:
         curve: The fitted curve.

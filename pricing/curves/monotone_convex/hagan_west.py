@@ -40,7 +40,7 @@ import numpy as np
 from pricing.arrays import FloatArray, IntArray
 
 FLAT = 1e-12
-"""Decimal per year: differences of forward rates below it are rounding."""
+"""Differences of forward rates below this, a decimal per year, are rounding."""
 
 
 def weights(t: FloatArray, u: FloatArray, y: FloatArray) -> tuple[IntArray, FloatArray]:

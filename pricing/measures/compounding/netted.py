@@ -21,7 +21,7 @@ from pricing.measures.netted_terms import point_of
 from pricing.netting_kernel import GroupGradients, number_keys
 
 DIGITS = 12
-"""Digits of weights and bases in the name of a factor."""
+"""Significant digits of weights and bases in the name of a factor."""
 
 
 class NettedChains(NamedTuple):

@@ -27,7 +27,8 @@ from pricing.curves.interpolation import YEAR
 from pricing.products.cash_flows import IBOR, MODEL, OVERNIGHT, FlowBlock
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
-"""Of Gauss and Legendre from -1 to 1: exact to rounding for what is integrated here."""
+"""Nodes and weights of Gauss-Legendre quadrature from -1 to 1: exact to rounding for the integrals
+here."""
 
 
 def convexity_factors(

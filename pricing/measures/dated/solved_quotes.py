@@ -23,7 +23,7 @@ SOLVED: Mapping[str, Callable[[Any, CurveSet, Solved], float]] = {
     "z_spread_bp": _z_spread_bp,
     "option_value": option_value_of,
 }
-"""How the number is made, by the field of the terms that holds it."""
+"""Functions that solve a quote, by the field of the terms that holds the solved number."""
 
 
 def solve_quote(terms: Quoted, curves: CurveSet, solved: Solved) -> float:

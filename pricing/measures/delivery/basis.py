@@ -38,7 +38,7 @@ from pricing.products.schedules import ql_of_day
 
 
 class AtDelivery(NamedTuple):
-    """What a bond has on the last day of delivery.
+    """Accrued interest and payments of a bond for the buyer who takes delivery.
 
     Attributes:
         accrued_per_100: Accrued interest of that day.

@@ -155,7 +155,7 @@ def fold_all(found: Any, choices: Choices, value_columns: tuple[str, ...] = ()) 
 
 
 class Cheapest(NamedTuple):
-    """What is chosen of a block on a market.
+    """The cheapest bonds of a block's contracts on a market.
 
     Attributes:
         flows: The flows of the block with those of the cheapest bonds alone; all others are 0.

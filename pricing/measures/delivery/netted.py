@@ -19,7 +19,7 @@ from pricing.measures.netted_terms import NettedTerms, merge_terms
 from pricing.netting_kernel import Added
 
 DIGITS = 12
-"""Digits of amounts in the name of a contract, relative to the largest."""
+"""Significant digits of amounts in the name of a contract, relative to the largest amount."""
 
 
 class NettedDeliveries(NamedTuple):

@@ -40,7 +40,7 @@ from pricing.products.swaps.overnight import (
 from pricing.products.templates import Scaling, Template, as_bytes
 
 FACE = 100.0
-"""Legs and rows are for this much of face."""
+"""Face amount that legs and rows are made for."""
 
 
 @dataclass(frozen=True, kw_only=True)

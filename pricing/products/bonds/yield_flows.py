@@ -20,7 +20,8 @@ Derivatives = tuple[FloatArray, FloatArray, FloatArray]
 Number = float | FloatArray
 
 MOST_STEPS_AT_ONCE = 30
-"""Newton ends in about six; a bond that needs more is a rare one."""
+"""Newton steps made for all bonds at once. About six are enough; a bond that needs more than this
+is solved by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

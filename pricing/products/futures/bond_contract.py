@@ -20,7 +20,7 @@ from pricing.products.futures.conversion_factors import (
 )
 
 DAY_OF_MONTH = {"tenth": 10, "twentieth": 20}
-"""By ``BondFutureConvention.delivery``."""
+"""Day of the month that dates are counted from, by ``BondFutureConvention.delivery``."""
 
 
 class BondContract(NamedTuple):

@@ -86,7 +86,7 @@ OF_THE_BOND = tuple(
 
 
 class BondFutureTerms(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A number of contracts that was traded at a price.
+    """A position of contracts of a bond future, traded at one price.
 
     The position is worth contracts x point value x (model price - trade price): what the daily
     margin since the trade adds up to at the model price. It is money of today and not discounted.

@@ -29,7 +29,7 @@ from pricing.products.schedules import ql_of_day, to_ql
 from pricing.products.templates import Scaling, Template, as_bytes
 
 YEAR = 365.0
-"""Days of a year of continuous spreads, as of those of bonds: actual/365."""
+"""Days of a year of continuous spreads, which count actual/365 as those of bonds do."""
 
 
 def _forward_rows(deliverable: Deliverable, bond: Bond, delivery: int, leg: ql.Leg) -> list[Row]:

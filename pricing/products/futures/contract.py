@@ -16,7 +16,8 @@ from pricing.markets.calendars import date_of, day_of
 from pricing.markets.conventions import FutureConvention
 
 MONTH_LETTERS = "FGHJKMNQUVXZ"
-"""Of January to December. Source: CME, 'Month codes'; ICE and Eurex use the same letters."""
+"""Letters of January to December. Source: CME, 'Month codes'; ICE and Eurex use the
+same letters."""
 
 CENTURY = 2000
 CODE = re.compile(rf"([A-Z0-9]+)([{MONTH_LETTERS}])(\d\d)")

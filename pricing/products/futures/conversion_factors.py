@@ -44,8 +44,9 @@ CME_CONTRACTS: Mapping[str, CmeContract] = MappingProxyType(
         "UB": CmeContract("Ultra U.S. Treasury Bond", MONTHS_OF_QUARTER),
     }
 )
-"""By product code. Source: CME, 'Calculating U.S. Treasury Futures Conversion Factors', and
-Rulebook, chapters 18 to 21, 26, 39 and 40 ("rounded down to the nearest ... quarter / month")."""
+"""Contracts by product code. Source: CME, 'Calculating U.S. Treasury Futures Conversion Factors',
+and Rulebook, chapters 18 to 21, 26, 39 and 40 ("rounded down to the nearest ... quarter / month").
+"""
 
 EUREX_YIELDS: Mapping[str, float] = MappingProxyType(
     {

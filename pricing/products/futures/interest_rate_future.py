@@ -23,7 +23,7 @@ from pricing.products.product import Product
 from pricing.products.terms import Bp, Terms, check_curves
 
 PRICE_MIN, PRICE_MAX = 50.0, 120.0
-"""Of a price quote: rates from -20 % to 50 %."""
+"""Bounds of a price quote: rates from -20 % to 50 %."""
 
 Contracts = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 Volatility = Annotated[float, msgspec.Meta(gt=0, le=1_000)]
@@ -31,7 +31,7 @@ MeanReversion = Annotated[float, msgspec.Meta(ge=-1, le=5)]
 
 
 class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A number of contracts that was traded at a price.
+    """A position of contracts of an interest-rate future, traded at one price.
 
     The position is worth contracts x contract size x (model price - trade price): what the daily
     margin since the trade adds up to at the model price. It is money of today and not discounted.

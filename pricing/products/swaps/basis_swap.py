@@ -34,7 +34,7 @@ NAMES: dict[str, NameCheck] = {
     "business_day_convention": vocabulary.roll,
 }
 OVERNIGHT_FREQUENCY = "3M"
-"""Of two overnight legs: a house choice."""
+"""Payment frequency of a swap of two overnight legs, where none is given: a house choice."""
 
 
 class BasisSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from pricing.products.cash_flows import CHAINED, LINK, Row
 from pricing.products.period_rows import ibor_days, years
 
 Period = tuple[int, int]
-"""Day numbers of start and end."""
+"""Day numbers of the start and the end of a period."""
 
 
 class Compounding(NamedTuple):

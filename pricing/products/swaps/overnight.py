@@ -24,7 +24,7 @@ from pricing.products.period_rows import years
 from pricing.products.schedules import calendar, day_number, ql_of_day
 
 Period = tuple[int, int]
-"""Day numbers of start and end."""
+"""Day numbers of the start and the end of a period."""
 
 
 class Observing(NamedTuple):

@@ -20,7 +20,7 @@ from pricing.arrays import FloatArray, IntArray
 from pricing.products.cash_flows import FIXED, SETTLED_AT_START, FlowBlock
 
 _STEPS = 60
-"""Newton steps at most; from a rate near the end, some five are made."""
+"""Largest number of Newton steps; about five are needed from a rate near the solution."""
 
 
 class ParTerms(NamedTuple):
@@ -157,7 +157,7 @@ _READ: Mapping[str, Callable[[_Flows], ParTerms]] = {
     "fra": _forward_rate_agreements,
     "zero_coupon_swap": _zero_coupon_swaps,
 }
-"""By product."""
+"""Function that reads the par terms of a block's flows, by product."""
 
 
 def par_rates(terms: ParTerms, value: FloatArray, annuity: FloatArray) -> FloatArray:

@@ -29,7 +29,7 @@ class Part(NamedTuple):
 
 
 Stub = tuple[Part, Part]
-"""The index of the leg, and the other one."""
+"""The two indices between which the rate of a stub is interpolated, that of the leg first."""
 
 
 def stub_between(own: IndexConvention, other: IndexConvention, period: tuple[int, int]) -> Stub:

@@ -26,7 +26,7 @@ from riskproject.web.problems import RETRY_AFTER_S
 Json = dict[str, Any]
 
 ANSWER_S = 20.0
-"""A close may have to be compiled and priced first."""
+"""Seconds that a caller waits: a close may have to be compiled and priced first."""
 
 MARKET = parameters.parameter(
     "market",

@@ -93,7 +93,7 @@ TRADES = {
         shown=[column.title for column in OF_TRADES],
     )
 }
-"""Ladders, a column a quote, are there when they are asked for."""
+"""The table of trades; it has the ladders, one column a quote, when they are asked for."""
 
 OF_TRADE = (Column("trade_id"), Column("currency"))
 TRADE = {

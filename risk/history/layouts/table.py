@@ -25,7 +25,7 @@ GAP = dt.timedelta(days=7)
 """Longest gap in days between two rates whose difference counts as a daily move."""
 
 MAX_BYTES = 100 * 2**20
-"""Of a file; the longest that is published, of fitted curves since 1961, has 8 MB."""
+"""Largest size of a file; the longest that is published, of fitted curves since 1961, has 8 MB."""
 
 NAMES_SHOWN = 8
 """Number of unknown columns or series that get a sentence each."""

@@ -25,7 +25,7 @@ SPOT_TENORS = (
     *("12Y", "15Y", "20Y", "25Y", "30Y", "40Y"),
 )
 SHORT_TENORS = ("3M", "9M")
-"""What is read of the 80 half years and 60 months of the two sheets."""
+"""Tenors that are read from the sheets of short maturities."""
 
 MOST_ROWS = 20_000
 MOST_MEMBERS, MOST_MEMBER_BYTES = 40, 100 * 2**20

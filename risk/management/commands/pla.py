@@ -30,7 +30,7 @@ converted to US dollars at the newest rates of the master.
 """
 FIRST = dt.date(1990, 1, 1)
 SHOWN = 5
-"""Reasons and trades that are named."""
+"""Number of reasons and trades that are named."""
 
 
 class Command(BaseCommand):

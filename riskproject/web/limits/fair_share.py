@@ -13,7 +13,7 @@ from typing import Any
 from riskproject.web.limits.refusals import Message, Receive, Send, refuse
 
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked by what watches this process, and never in line behind anybody."""
+"""Paths that monitoring requests; they never wait behind other requests."""
 
 RETRY_AFTER_S = b"1"
 

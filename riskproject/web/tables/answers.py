@@ -33,10 +33,10 @@ Json = dict[str, Any]
 FIELDS, TABLE = "fields", "table"
 FILE_PARAMETERS = (FIELDS, TABLE)
 BROWSABLE = "api"
-"""DRF's pages for browsers, which are there in debugging alone."""
+"""Format of DRF's pages for browsers, which exist only with DEBUG."""
 
 FILES_PER_USER, FILES_PER_PROCESS = 2, 4
-"""That are written at once, in each web process."""
+"""Number of files that a web process writes at once, for one user and in all."""
 
 _slots = Slots(
     "files", "wait for one of them to end", "try again in a few seconds", retry_after_s=5
@@ -220,7 +220,7 @@ class TableAnswers:
     """A view whose answers are also given as files; a mixin of ``APIView``."""
 
     tables: ClassVar[Mapping[str, AnswerTable]]
-    """By name; the first is given unless ``table=`` names another."""
+    """Tables by name; the first is given unless ``table=`` names another."""
 
     renderer_classes: Any = JSON_AND_FILES
 

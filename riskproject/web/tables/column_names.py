@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pricing.measures.table import TABLE
 
 LOCAL = "local"
-"""Stands for the currency that another column of the row has."""
+"""Placeholder of the currency that another column of the row names."""
 
 SUFFIXES: Mapping[str, str] = {
     "trade currency": "{money}",
@@ -30,7 +30,7 @@ SUFFIXES: Mapping[str, str] = {
     "years": "years",
     "years squared": "years2",
 }
-"""What is put behind the name of a measure with this unit."""
+"""Suffixes of the column names of measures, by their unit."""
 
 OTHERS: Mapping[str, str] = {
     **dict.fromkeys(("notional", "amount", "pnl", "var", "expected_shortfall"), "trade currency"),

@@ -22,16 +22,17 @@ import numpy as np
 from openpyxl import Workbook
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins like this is run by spreadsheets."""
+"""First characters of a text that spreadsheets run as a formula."""
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-"""What the XML of a workbook cannot hold."""
+"""Characters that the XML of a workbook cannot hold."""
 
 EXACT_DIGITS = 15
 """Significant digits of a decimal in a spreadsheet."""
 
 MOST_ROWS, MOST_SHEET_ROWS = 200_000, 20_000
-"""Of an answer; and of one that is a workbook, which takes some 40 times as long to write."""
+"""Largest number of rows of an answer, and of a workbook, which takes about 40 times as long to
+write."""
 
 Line = Sequence[Any]
 
