@@ -76,7 +76,9 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """One market: our solution with its Jacobian, QuantLib's bootstrap, a scenario of a batch."""
+    """Measure one market: our solution and Jacobian, QuantLib's bootstrap, a scenario
+    of a batch.
+    """
     quotes, fields = MARKETS[name]
     plain = conventions.CURVES
     row = msgspec.structs.replace(plain["USD-SOFR"], **fields)

@@ -112,7 +112,7 @@ def wait(client: Any) -> None:
 
 
 def measured(client: Any, name: str, path: str, body: Any) -> dict[str, Any]:
-    """Ask the same question repeatedly."""
+    """Measure one question, asked repeatedly."""
 
     def call() -> None:
         answer = client.post(f"/api/v1/{path}", body, format="json")

@@ -192,7 +192,7 @@ def differences(
 
 
 def part_bytes(one: Priced) -> int:
-    """Of the numbers by trade that a frame puts into Redis."""
+    """Bytes of the numbers by trade that a frame puts into Redis."""
     columns = pack_columns(0, one.tick())
     return len(columns.numbers) + len(columns.ladder_par) + len(columns.krd)
 

@@ -24,7 +24,7 @@ class Peak:
     """The most that was seen."""
 
     def __init__(self) -> None:
-        """Nothing was seen yet."""
+        """Start with no measurement."""
         self.bytes = 0
 
 

@@ -29,7 +29,7 @@ class Run:
     def __init__(
         self, system: System, producer: TickProducer, recorder: Recorder, seconds: float
     ) -> None:
-        """Nothing is sent yet; ``seconds`` is the length of a steady phase."""
+        """Prepare a run whose steady phase takes ``seconds``."""
         self.system, self.producer, self.recorder = system, producer, recorder
         self.seconds, self.market = seconds, Market(system.currencies)
 
@@ -67,7 +67,7 @@ class Run:
         wait_until_detailed(self.system.frames, self.system.currencies)
 
     def steady(self) -> dict[str, Any]:
-        """One tick a second and currency."""
+        """Send one tick a second for each currency."""
         rounds = round(self.seconds)
         return self.phase(lambda: send_on_time(self.producer, self.market, rounds, 1.0))
 

@@ -97,7 +97,7 @@ def bare_select() -> None:
 
 
 def measured(client: Any, path: str, bare: float) -> dict[str, Any]:
-    """One address."""
+    """Measure one address."""
 
     def call() -> None:
         answer = client.get(f"/api/v1/{path}")

@@ -71,7 +71,7 @@ class Steps:
     """Steps one after another; after one that failed at a limit, the others are left out."""
 
     def __init__(self, limits: Limits, used: Callable[[], int]) -> None:
-        """Nothing is done yet."""
+        """Start with no step done."""
         self.limits, self.used = limits, used
         self.found: dict[str, Any] = {"step_s": {}}
         self.left_out: list[str] = []

@@ -39,7 +39,7 @@ class System:
     """Processes of the Procfile on a database of their own servers."""
 
     def __init__(self, log: Path, processes: int, currencies: Sequence[str]) -> None:
-        """Nothing runs yet; ``processes`` price sums, and as many the detail.
+        """Prepare a system with ``processes`` for the sums and as many for the detail.
 
         ``check`` is called while something is waited for; it may raise.
         """

@@ -138,7 +138,7 @@ class Reader:
     """Reads frames, and keeps the day's openings and the last good snapshot."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        """Nothing is sent yet.
+        """Make a reader; it connects to Redis when it is first used.
 
         Raises:
             ValueError: The URL is not one of Redis.

@@ -125,7 +125,7 @@ class Column:
 
 
 def currency_color(currency: str) -> str:
-    """The same colour for the same currency everywhere."""
+    """Return the colour of a currency, the same on every page."""
     if currency in CURRENCIES_WITH_A_COLOR:
         return palette().series[CURRENCIES_WITH_A_COLOR.index(currency)]
     return _color_of_code(currency)
@@ -152,7 +152,7 @@ def pill(status: Status, beat: int) -> str:
 
 
 def product_color(product: str) -> str:
-    """The same colour for the same product everywhere."""
+    """Return the colour of a product, the same on every page."""
     row = PRODUCTS.get(product)
     if row is None or row.color is None:
         return _color_of_code(product)

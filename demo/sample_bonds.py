@@ -64,7 +64,7 @@ class SampleBond:
 
     @property
     def is_sample(self) -> bool:
-        """Invented."""
+        """Whether the bond is invented."""
         return "isin" not in self.static
 
     def terms(self) -> BondTerms:

@@ -55,7 +55,7 @@ def desk_of(currency: str) -> tuple[str, str]:
 
 
 def trades(currency: str) -> list[Terms]:
-    """All of a currency, ordered by product."""
+    """Return all sample trades of a currency, ordered by product."""
     return [
         *_swaps(currency),
         *_basis_swaps(currency),

@@ -28,7 +28,7 @@ PREFIX = f"{SAMPLE_PREFIX}P-"
 
 
 def trades(more_currencies: Sequence[str] = ()) -> list[Terms]:
-    """All of them, in the order of their identifiers within each product.
+    """Return all trades, in the order of their identifiers within each product.
 
     Args:
         more_currencies: Others than those of ``sample_currencies`` that have trades, too.

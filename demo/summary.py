@@ -76,7 +76,7 @@ def largest_key(rollup: Rollup) -> str:
 
 
 def plain_line(frames: Frames) -> str:
-    """The same in one line, for a log."""
+    """Return the line of a currency as plain text, for a log."""
     parts = []
     for name, rollup in frames.current_all(CURRENCIES).items():
         npv = sum(cell.npv for cell in rollup.cells)
@@ -113,7 +113,7 @@ class Summary:
         return bool(self.frames) and all(self.frames.values())
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return the summary as lines of text."""
         frames = ", ".join(f"{name} {count}" for name, count in self.frames.items())
         states = ", ".join(f"{count} {name}" for name, count in sorted(self.states.items()))
         return [

@@ -22,7 +22,7 @@ class Finding:
     fix: str = ""
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """Return the finding as lines of text."""
         mark = "ok " if self.good else "BAD"
         told = [f"{mark} {self.name:<9} {self.source}: {self.state}"]
         return told + ([f"    fix: {self.fix}"] if self.fix else [])

@@ -99,7 +99,7 @@ class Stack:
         environ: Mapping[str, str] | None = None,
         say: Callable[[str], None] = say_on_stderr,
     ) -> None:
-        """Nothing is started yet.
+        """Prepare the servers of a directory.
 
         Args:
             base_dir: Data, logs and passwords; kept, so a second start finds its data again.

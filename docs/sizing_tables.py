@@ -43,7 +43,7 @@ class Costs:
     put_us: float
 
     def frames_a_second(self) -> float:
-        """Of all currencies."""
+        """Frames of all currencies in a second."""
         return self.currencies * TICKS_A_SECOND
 
     def terms_of(self, trades: int) -> float:
@@ -52,18 +52,18 @@ class Costs:
         return min(self.terms * trades / self.trades, most)
 
     def sums_cores(self, trades: int) -> float:
-        """For the sums of all frames."""
+        """Cores for the sums of all frames."""
         more = self.frame_ms["sums"] - self.floor_ms["sums"]
         one_ms = self.floor_ms["sums"] + more * self.terms_of(trades) / self.terms
         return self.frames_a_second() * one_ms / 1e3
 
     def detail_cores(self, trades: int) -> float:
-        """For a detail of every frame."""
+        """Cores for a detail of every frame."""
         fixed = self.frames_a_second() * self.floor_ms["detail"] / 1e3
         return fixed + TICKS_A_SECOND * trades * self.detail_us / 1e6
 
     def bridge_cores(self) -> float:
-        """For all frames; the bridge knows no trades."""
+        """Cores for the bridge, which handles all frames and does not know trades."""
         return self.frames_a_second() * self.frame_ms["bridge"] / 1e3
 
 

@@ -60,7 +60,7 @@ def terms_of(product: str, row: Mapping[str, object]) -> Terms:
 
 
 def _given(row: Mapping[str, object]) -> dict[str, object]:
-    """Without the fields that are left to the convention; numbers as terms want them."""
+    """Return the values without those that are left to the convention; numbers become floats."""
     return {
         name: _plain_value(name, value)
         for name, value in row.items()

@@ -36,7 +36,7 @@ class Probe:
     """One check."""
 
     def __init__(self, ask: Callable[[], object], fails_with: tuple[type[Exception], ...]) -> None:
-        """Nothing is asked yet; ``ask`` raises one of ``fails_with`` when the server is unwell."""
+        """Prepare a check; ``ask`` raises one of ``fails_with`` when the server does not work."""
         self._ask, self._fails_with = ask, fails_with
         self._lock = threading.Lock()
         self._running: threading.Thread | None = None

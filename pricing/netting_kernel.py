@@ -141,7 +141,7 @@ def _add_up(
 
 @njit(cache=True, nogil=True)
 def _counted(order: IntArray, place: IntArray, places: int) -> IntArray:
-    """Sort rows by a small number, by counting."""
+    """Sort rows by a small number with a counting sort."""
     start = np.zeros(places + 1, dtype=np.int64)
     for i in range(len(place)):
         start[np.uintp(place[np.uintp(i)]) + np.uintp(1)] += 1

@@ -74,7 +74,7 @@ class Reference:
     def on_next_day(
         cls, today: dt.date, curves: CurveQuotes, fixings: Fixings, options: CurveOptions
     ) -> Reference:
-        """The same quotes one calendar day later."""
+        """Return the reference with the same quotes one calendar day later."""
         return cls(today + dt.timedelta(days=1), curves, fixings, options)
 
     def rebuild(self, quotes: FloatArray) -> Curves:
@@ -159,7 +159,7 @@ class Reference:
         return [(r, i) for r, i in map(self._instrument, book) if i is not None]
 
     def values(self, book: Sequence[Terms]) -> list[float]:
-        """Only the values; NaN where a trade cannot be priced."""
+        """Return the values alone; NaN where a trade cannot be priced."""
         with self.history():
             return [_value(i) if i else float("nan") for _, i in map(self._instrument, book)]
 

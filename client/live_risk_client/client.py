@@ -74,7 +74,7 @@ class Client(Control):
         return self._api.http
 
     def session(self) -> Json:
-        """Who is calling: ``user``, ``roles``, and ``desks`` (None: all)."""
+        """Return the caller: ``user``, ``roles``, and ``desks`` (None: all)."""
         return dict(self._api.get("session/"))
 
     # --- Risk ---------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Client(Control):
         return with_units(failures, currency="currency", about=about)
 
     def trade(self, trade_id: str, *, now: bool = False) -> Json:
-        """One trade with its ladders and cash flows; ``now`` prices it at once."""
+        """Return one trade with its ladders and cash flows; ``now`` prices it at once."""
         return dict(self._api.get(f"risk/trades/{trade_id}/", now=now or None))
 
     def history(
@@ -370,7 +370,7 @@ class Client(Control):
 
 
 def _flat(group: Mapping[str, Any]) -> Json:
-    """Without ladders and lists."""
+    """Return the record without ladders and lists."""
     return {name: value for name, value in group.items() if not isinstance(value, dict | list)}
 
 

@@ -127,7 +127,7 @@ class Hedge:
         )
 
     def by_bucket(self) -> Table:
-        """One instrument for each bucket: the size that alone makes it 0."""
+        """Return one instrument for each bucket, with the size that alone makes the bucket 0."""
         unit = f"{self._money()}_per_bp"
         return Table(
             {

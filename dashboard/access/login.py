@@ -60,7 +60,7 @@ class Web:
     """A client of the web process that sends the browser's cookie."""
 
     def __init__(self, url: str) -> None:
-        """Nothing is sent yet.
+        """Make a client of the web process at an address; it connects when it is first used.
 
         Raises:
             ValueError: The URL is not one of HTTP.

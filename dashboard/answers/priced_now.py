@@ -71,7 +71,7 @@ class PricedNow:
 
     @property
     def market_time(self) -> str:
-        """Its market time, such as 09:02:00."""
+        """Market time of the quotes, such as 09:02:00."""
         return self._record.stamp.as_of[11:19]
 
     @property
@@ -81,13 +81,13 @@ class PricedNow:
         return f"{failure.code}: {failure.message}" if failure else ""
 
     def ladder(self) -> pd.DataFrame:
-        """As ``Trades.ladder``."""
+        """Return a ladder as ``Trades.ladder`` does."""
         tables = [getattr(self._record, name) for name in LADDERS]
         keys = [(curve, tenor) for curve, tenors in tables[0].items() for tenor in tenors]
         return ladder_table(keys, *([t[c][n] or 0.0 for c, n in keys] for t in tables))
 
     def measures(self) -> pd.DataFrame:
-        """As ``Trades.measures``."""
+        """Return the measures as ``Trades.measures`` does."""
         return measure_table(self._measures, self.frame)
 
 

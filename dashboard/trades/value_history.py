@@ -45,7 +45,7 @@ class ValueHistory:
     """Values of the trades of one currency over time."""
 
     def __init__(self) -> None:
-        """Nothing has been seen."""
+        """Start without values."""
         self._samples: deque[_Sample] = deque(maxlen=KEPT)
 
     def note(self, trades: Trades) -> None:

@@ -134,7 +134,7 @@ def breaches_panel(breaches: Sequence[BreachRow]) -> None:
 
 
 def remarks(board: Board, now_s: float) -> None:
-    """What is old or lost, above the numbers."""
+    """Draw sentences on results that are old or missing, above the numbers."""
     said = []
     age_s = now_s - board.made_ns / 1e9
     if age_s > STALE_S:

@@ -91,7 +91,7 @@ def controls(replay: Json) -> None:
 
 
 def days_panel(answer: Json, group: str) -> None:
-    """What the days did to the book."""
+    """Draw the P&L of the book on the replayed days."""
     days = Days.of(answer, group)
     if not days.dates:
         st.info("No day has closed in this market yet.")

@@ -280,7 +280,7 @@ def backtest_panel() -> None:
 
 
 def remarks(frame: ScenarioFrame, found: Json) -> None:
-    """What is stale or missing, above the numbers."""
+    """Draw sentences on results that are stale or missing, above the numbers."""
     said = []
     if found["stamp"]["stale"]:
         said.append(

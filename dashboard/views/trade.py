@@ -155,7 +155,7 @@ def explain_panel(row: pd.Series, trade: str) -> None:
 
 
 def history_panel(row: pd.Series, values: Sequence[Value]) -> None:
-    """Its value in the frames that this process has read."""
+    """Draw the value of the trade in the frames that this process has read."""
     ccy = str(row["currency"])
     known = [value for value in values if np.isfinite(value.npv)]
     since = f"since {known[0].as_of:%Y-%m-%d %H:%M:%S}, market time" if known else ""

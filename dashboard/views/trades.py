@@ -121,7 +121,7 @@ def keep_in_url(name: str, word: str) -> None:
 
 
 def sort_again() -> None:
-    """Forget the order that is held: the next one goes by the numbers of now."""
+    """Forget the order that was kept, so that the rows are sorted by the present numbers."""
     st.session_state.pop(ORDER, None)
 
 

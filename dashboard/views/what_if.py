@@ -103,7 +103,7 @@ def _switch(label: str, options: list[str], key: str) -> str:
 
 
 def hedge_panel(currencies: list[str]) -> None:
-    """What flattens the ladder of a currency."""
+    """Draw the trades that flatten the ladder of a currency."""
     with (
         st.container(key="panel-hedge", border=True, gap="small"),
         st.form("hedge-form", border=False),

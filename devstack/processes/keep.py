@@ -36,7 +36,7 @@ class Keeper:
     """Runs one command again and again."""
 
     def __init__(self, name: str, command: list[str], *, may_finish: bool = False) -> None:
-        """Nothing is started yet.
+        """Prepare to run a command.
 
         Args:
             name: For the lines that people read, and its own URLs' names.

@@ -24,7 +24,7 @@ class BaseLock:
     """Allows one launcher per directory. The kernel releases the lock when its holder dies."""
 
     def __init__(self, base: Path) -> None:
-        """Nothing is taken yet; `base` is the directory to hold."""
+        """Prepare a lock of the directory ``base``."""
         self._base = base
         self._fd: int | None = None
 

@@ -153,12 +153,12 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """Its ``host:port``."""
+        """Address of the broker, ``host:port``."""
         return f"{LOOPBACK}:{self._port}"
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name and version of the server, for messages."""
         return f"Apache Kafka {kafka_version(self._libs)} (KRaft, Java {self._java.major})"
 
     def launch(self) -> Child:

@@ -60,12 +60,12 @@ class Tansu:
 
     @property
     def bootstrap(self) -> str:
-        """Its ``host:port``."""
+        """Address of the broker, ``host:port``."""
         return f"{LOOPBACK}:{self._port}"
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name and version of the server, for messages."""
         return f"{binary_version(self._binary)} (memory only: ticks are lost on restart)"
 
     def launch(self) -> Child:

@@ -302,7 +302,7 @@ class FrameLifecycle:
             self.dispatcher.send_again(frame, [part])
 
     def _wait_for_book(self, name: str, frame: OpenFrame) -> None:
-        """Only excluded blocks are missing: open another frame once there is another book."""
+        """Open no frame while only excluded blocks are missing, until there is another book."""
         book = self.books.newest(name)
         if book is not None and book.version != frame.header.book_version:
             self._reopen(name, frame, f"there is a new book, {book.version}")
@@ -339,7 +339,7 @@ class FrameLifecycle:
             self.ask_for_book(next(iter(self.currencies)))
 
     def _outdated(self, quiet: dict[str, CurrencyState]) -> set[str]:
-        """Of currencies without a tick to price: those to be priced again on the last quotes.
+        """Return the currencies without a new tick that must be priced again on the last quotes.
 
         Their book has changed (a trade was edited), or Redis has lost the published frame.
         """

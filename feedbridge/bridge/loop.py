@@ -286,7 +286,7 @@ class Bridge:
 
     @property
     def waiting_for(self) -> str:
-        """What the bridge cannot go on without, as a sentence; "" when nothing is missing."""
+        """Sentence on what the bridge needs before it can continue; "" when nothing is missing."""
         return self.outage or self.lifecycle.waiting_for
 
     def reset_sources(self, resets: Resets) -> None:

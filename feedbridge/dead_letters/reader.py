@@ -45,7 +45,7 @@ class StoredDeadLetter(NamedTuple):
         return ""
 
     def record(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the dead letter as a mapping for JSON."""
         return {
             "name": self.name,
             "time": self.at.isoformat(),

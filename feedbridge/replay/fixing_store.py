@@ -32,7 +32,7 @@ class Stored:
 
 
 def store(fixings: Iterable[DerivedFixing]) -> Stored:
-    """Insert or renew, as one change of the book; doing it twice changes nothing."""
+    """Insert or renew fixings in one change of the book; doing it twice changes nothing."""
     written = unchanged = kept = 0
     with bulk_change():
         for batch in _batches(fixings):

@@ -26,7 +26,7 @@ class FileParser(BaseParser):
     """The bytes of a file; the importer reads them."""
 
     def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
-        """All of them, unless they are too many."""
+        """Return all bytes of the file, unless it is too long."""
         return json_parser.read(stream, settings.API_BULK_BYTES)
 
 

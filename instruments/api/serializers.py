@@ -95,7 +95,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         return {}
 
     def validate(self, attrs: Values) -> Values:
-        """Ask the model, on a copy: the row itself stays as it is stored."""
+        """Validate by the model, on a copy: the row itself stays as it is stored."""
         row: Any = copy.copy(self.instance) if self.instance else self.Meta.model()  # type: ignore[misc]
         for name, value in attrs.items():
             setattr(row, name, value)

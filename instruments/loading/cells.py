@@ -79,7 +79,7 @@ def _decimal(cell: object, places: int) -> Decimal:
 
 
 def _plain(value: Decimal) -> Decimal:
-    """Without zeros at the end: 0.040000 and 0.04 are one number, and look it."""
+    """Remove zeros at the end: 0.040000 and 0.04 are one number and are shown as one."""
     value = value.normalize()
     exponent = value.as_tuple().exponent
     return value.quantize(Decimal(1)) if isinstance(exponent, int) and 0 < exponent < 28 else value

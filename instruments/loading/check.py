@@ -74,7 +74,7 @@ class Checker:
             return None
 
     def check(self, batch: Sequence[Numbered]) -> list[Checked]:
-        """One batch; asks the database a few questions about all of it."""
+        """Check one batch with a few queries for all of its rows."""
         keys = [self._key(values) for _, values in batch]
         stored = self._stored([key for key in keys if key is not None])
         references = References(
@@ -233,7 +233,7 @@ class Checker:
             self._refuse_double(name, [c for c in fresh if name in c.result.changes])
 
     def _refuse_taken_ids(self, new: list[Checked]) -> None:
-        """One identifier names one trade, of any product and of any desk."""
+        """Refuse identifiers of trades of any other product, of any desk."""
         held = self.taken_ids
         if held is None:
             held = {found.trade_id for found in stored_under([each.row.trade_id for each in new])}

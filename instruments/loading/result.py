@@ -36,16 +36,16 @@ class RowResult:
     warnings: Errors = field(default_factory=dict)
 
     def refuse(self, column: str, sentence: str) -> None:
-        """Note an error."""
+        """Add an error."""
         self.errors.setdefault(column, []).append(sentence)
         self.status = "error"
 
     def sentences(self) -> list[str]:
-        """Each error with its place."""
+        """Return each error with its column."""
         return self._placed(self.errors)
 
     def doubts(self) -> list[str]:
-        """Each warning with its place."""
+        """Return each warning with its column."""
         return self._placed(self.warnings)
 
     def _placed(self, by_column: Errors) -> list[str]:

@@ -112,7 +112,7 @@ class Trade(PricedRow):
 
     @classmethod
     def price_paid(cls, values: Mapping[str, Any]) -> Decimal | None:
-        """What was paid for a trade when it was made, trade currency; None where nothing is said.
+        """Return what was paid for a trade, in trade currency; None where it is not stored.
 
         Args:
             values: Its columns, of the row or of a line of its history.
@@ -127,7 +127,7 @@ class Trade(PricedRow):
     @classmethod
     @cache
     def terms_columns(cls) -> dict[str, str]:
-        """Each field of the terms, with the path of a query to its column."""
+        """Return the query path of the column of each field of the terms."""
         fields = PRODUCTS[cls.product].terms.__struct_fields__
         return {**{name: name for name in fields}, "book": "book__code"}
 

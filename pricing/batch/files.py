@@ -232,7 +232,7 @@ ALLOWED = {
 
 
 def _market_fault(content: object) -> str | None:
-    """What the types refuse inside a market, named by curve and tenor or by index and date."""
+    """Return what the types refuse in a market, named by curve and tenor or by index and date."""
     if not isinstance(content, dict):
         return None
     markets, chosen = content.get("markets"), content.get("interpolation")

@@ -314,7 +314,7 @@ class Instruments:
         return points, (points[pay] + points[start] - points[end], growth, which.ravel())
 
     def value(self, x: FloatArray, quotes: FloatArray) -> FloatArray:
-        """Their PV alone, as in ``at``."""
+        """Return the PV that ``at`` returns, without slopes."""
         paid, _ = self.in_prices(quotes)
         found = kernel.value(self._quoted(paid), self._grid.discount(self._tables, x))
         zero = self._zero

@@ -382,7 +382,7 @@ class CurveSet:
         return step
 
     def _start(self, quotes: FloatArray) -> FloatArray:
-        """Each quote as if it were an annual zero rate."""
+        """Return start values for which each quote is taken as an annual zero rate."""
         if not self.outright.all():
             quotes = as_rates(self.keys, quotes, self.grid.key_days())
         if self.grid.has_layouts:

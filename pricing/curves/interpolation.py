@@ -249,7 +249,7 @@ class Grid:
         return Tables(node, node_weight, tent, tent_weight, np.concatenate(bent))
 
     def tables_at(self, tables: Tables, x: FloatArray) -> Tables:
-        """The same tables with all weights: derivatives of log discount factors at ``x``.
+        """Return the tables with all weights: derivatives of log discount factors at ``x``.
 
         Args:
             tables: Of this grid's points.

@@ -79,7 +79,7 @@ def _rates(
 
 
 def _rate_of_future(curve: str, quote: str, price: float) -> float:
-    """One less a hundredth of the price."""
+    """Return one less a hundredth of the price."""
     rate = (100.0 - price) / 100.0
     if not QUOTE_MIN <= rate <= QUOTE_MAX:
         low, high = 100.0 - 100.0 * QUOTE_MAX, 100.0 - 100.0 * QUOTE_MIN

@@ -155,7 +155,7 @@ class CurveOptions:
     interpolation: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, row: CurveConvention) -> str:
-        """Interpolation of a curve.
+        """Return the interpolation of a curve.
 
         Raises:
             BadInput: Not an interpolation there is, or not one of a currency whose curves are

@@ -67,7 +67,7 @@ def sizes(values: FloatArray, levels: Levels) -> FloatArray:
 
 
 def size(value: float, direction: str) -> float:
-    """One number as it is compared with its bounds."""
+    """Return a number as it is compared with its bounds."""
     if direction == ABSOLUTE:
         return abs(value)
     return -value if direction == LOWER else value

@@ -125,7 +125,7 @@ def settlement_days_on(lags: Sequence[SettlementLag], trade_date: dt.date) -> in
 
 
 def canonical(row: Row) -> str:
-    """One line that changes when any rule of the row does; sources and wording do not count."""
+    """Return a text that changes when a rule of the row does; sources and wording do not count."""
     later = SINCE.get(type(row).__name__, ())
     names = (
         name

@@ -99,7 +99,7 @@ def _known(field: str, name: object, table: tuple[str, ...], aliases: dict[str, 
 
 @cache
 def day_count(name: str, field: str = "day_count") -> str:
-    """One of DAY_COUNTS.
+    """Return the name in DAY_COUNTS for a spelling of it.
 
     Raises:
         BadInput: No such day count; the message lists them. So below.
@@ -109,19 +109,19 @@ def day_count(name: str, field: str = "day_count") -> str:
 
 @cache
 def calendar(name: str, field: str = "calendar") -> str:
-    """One of CALENDARS."""
+    """Return the name in CALENDARS for a spelling of it."""
     return _known(field, name, CALENDARS, {})
 
 
 @cache
 def roll(name: str, field: str = "business_day_convention") -> str:
-    """One of ROLLS."""
+    """Return the name in ROLLS for a spelling of it."""
     return _known(field, name, ROLLS, _ROLL_ALIASES)
 
 
 @cache
 def frequency(value: str | int, field: str = "payment_frequency") -> str:
-    """One of FREQUENCIES, from a tenor, a word or payments per year."""
+    """Return the name in FREQUENCIES for a tenor, a word, or a number of payments per year."""
     return _known(field, value, FREQUENCIES, _FREQUENCY_ALIASES)
 
 

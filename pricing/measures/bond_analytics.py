@@ -123,7 +123,7 @@ class PricedSecurity:
         return found
 
     def z_spread_from_clean(self, clean_per_100: float) -> float:
-        """The same of one price.
+        """Return the z-spread of one clean price.
 
         Raises:
             Unpriceable: No such spread has the price.
@@ -152,7 +152,7 @@ class PricedSecurity:
         return 0.0
 
     def analytics(self) -> BondAnalytics:
-        """All of them, at the terms' spread, or at the spread of their price."""
+        """Return all analytics at the spread of the terms, or at the spread of their price."""
         spread, flows = self.z_spread(), self._flows
         dirty = self.dirty_per_100(spread)
         ytm = duration = convexity = margin = math.nan

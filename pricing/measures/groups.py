@@ -57,7 +57,7 @@ class ReadyGroups:
     chains: ReadyChains
 
     def at(self, x: FloatArray) -> ReadyGroups:
-        """The same with the weights at log node values ``x``, which gradients need."""
+        """Return the groups with their weights at log node values ``x``, which gradients need."""
         if self.grid.is_linear:
             return self
         tables = self.grid.tables_at(self.tables, x)

@@ -134,7 +134,7 @@ def _more_accrued(bond: Bond, leg: ql.Leg, settlement: ql.Date) -> float:
 
 
 def with_simple_part_period(flows: YieldFlows, bond: Bond, settlement: ql.Date) -> YieldFlows:
-    """The same flows with simple interest up to the next coupon date, compound after it.
+    """Return the flows with simple interest up to the next coupon date and compound after it.
 
     So do the US Treasury's auctions (31 CFR Part 356, Appendix B, section II). Where the first
     period is long, the next date is the one on which a coupon would be paid if it were not.

@@ -98,7 +98,7 @@ class Accrual:
         return float(self.counter.yearFraction(start, end))
 
     def of_regular_period(self, start: ql.Date, end: ql.Date) -> float:
-        """The same, when start to end is known to be one regular period."""
+        """Return the interest of a period that is known to be one regular period."""
         if self.day_count == "ACT/ACT ICMA" or self.day_count in THIRTY_360:
             return self.dates.months / 12.0
         return float(self.counter.yearFraction(start, end))

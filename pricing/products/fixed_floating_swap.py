@@ -209,7 +209,7 @@ class SwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def _own_index(self) -> conventions.IndexConvention:
-        """Of the floating leg."""
+        """Index of the floating leg."""
         name = self.floating_index or conventions.SWAPS[self.convention].index
         return conventions.INDICES[name]
 

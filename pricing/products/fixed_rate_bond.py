@@ -130,7 +130,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
         self._check_quote()
 
     def _check_quote(self) -> None:
-        """One quote makes the spread, and only discount paper has the yields of discount paper."""
+        """Refuse a second quote, and yields of discount paper on other bonds."""
         if self.quoted_yield is None:
             if self.yield_type is not None:
                 reason = "leave it empty: it says what quoted_yield is, and that is not given"
@@ -148,7 +148,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def own_frequency(self) -> str:
-        """Of coupons, as stated or of the market."""
+        """Coupon frequency, as stated or of the market."""
         row = self._row()
         given = self.payment_frequency
         return vocabulary.frequency(str(row.payment_frequency if row and given is None else given))
@@ -175,7 +175,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return f"{self.own_yield_type} {self.quoted_yield:g}"
 
     def _check_coupon_dates(self, row: conventions.BondConvention | None) -> None:
-        """Coupons are counted back from the last regular one; other dates must be among them."""
+        """Refuse dates that are not coupon dates, counted back from the last regular one."""
         frequency, end_of_month = self.payment_frequency, self.end_of_month
         if row is not None:
             frequency = row.payment_frequency if frequency is None else frequency
@@ -199,7 +199,7 @@ class BondTerms(Security, frozen=True, kw_only=True, forbid_unknown_fields=True)
             self._check_steps(name, steps)
 
     def _check_steps(self, name: str, steps: Sequence[CouponStep | FaceStep]) -> None:
-        """Dates rise, and the outstanding face falls."""
+        """Refuse steps whose dates do not rise, or whose outstanding face does not fall."""
         for place, (before, step) in enumerate(itertools.pairwise(steps), start=1):
             if step.date <= before.date:
                 where = f"{name}[{place}].date"

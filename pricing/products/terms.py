@@ -173,7 +173,7 @@ def check_regular_date(
     end_of_month: bool,
     reason: str,
 ) -> None:
-    """The same of a date that is not a field, with its name."""
+    """Refuse a named date that is not a field, such as that of a step; see ``check_regular``."""
     (first, date), end = named, getattr(terms, last)
     allowed = _coupons_around(date, end, months, end_of_month)
     if date in allowed:
@@ -332,7 +332,7 @@ def _explained(message: str, data: object, kind: type[Terms]) -> BadInput:
 
 
 def value_at(data: object, path: str) -> object:
-    """Return what stands at a path such as ``notional_schedule[0].date``."""
+    """Return the value at a path such as ``notional_schedule[0].date``."""
     for part in path.replace("[", ".").replace("]", "").split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]

@@ -104,7 +104,7 @@ def lengths_in_days(keys: Sequence[QuoteId], years: FloatArray) -> list[float]:
 
 
 def parallel(move_bp: float, currency: str = "", curve: str = "") -> Points:
-    """The same move of all tenors."""
+    """Return a shock that moves all tenors by the same number."""
     return Points(("1Y",), (move_bp,), currency, curve)
 
 

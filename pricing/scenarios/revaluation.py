@@ -103,7 +103,7 @@ def ready_groups(netted: NettedBlock, grid: Grid) -> ReadyRevaluation:
 
 
 def ready_trades(dated: DatedBlock, grid: Grid) -> ReadyRevaluation:
-    """The same of a block trade by trade; failed trades are worth 0 and are named elsewhere."""
+    """Prepare a block by trade instead of by group; failed trades are worth 0 here."""
     kept = np.ones(len(dated.block), dtype=bool)
     cash_rows, growth_rows = flow_rows(dated, kept)
     count = len(kept)

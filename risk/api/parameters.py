@@ -82,7 +82,7 @@ def known_only(request: Request, *names: str) -> None:
 
 
 def text(request: Request, name: str, allowed: Collection[str] = ()) -> str:
-    """One word; empty when it is not given.
+    """Return a parameter that is one word; empty when it is not given.
 
     Raises:
         ValidationError: Not one of the allowed ones.

@@ -155,7 +155,7 @@ def views_of_sums() -> Iterator[FrameView]:
 
 
 def read(question: Callable[[], T]) -> T:
-    """Ask, and ask again from the pointer on when the frame expired meanwhile.
+    """Read the published frames; if one expires meanwhile, start again from the newest.
 
     Raises:
         DependencyDown: Redis does not answer, or is always a frame ahead.

@@ -70,7 +70,7 @@ class EventStream(BaseRenderer):
     media_type, format, charset = "text/event-stream", "event-stream", "utf-8"
 
     def render(self, data: Any, *_: Any, **__: Any) -> bytes:
-        """Only what is no stream comes here."""
+        """Render an answer that is not a stream, such as a refusal."""
         return JSONRenderer().render(data)
 
 

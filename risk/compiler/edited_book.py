@@ -92,7 +92,7 @@ class EditedBook:
     matured: dict[str, Matured] = field(default_factory=dict)
 
     def held(self, names: Collection[str]) -> set[str]:
-        """Those of some trades that are of this currency, in a block or not."""
+        """Return those of some trades that belong to this currency, in a block or not."""
         asked = set(names)
         found = asked & (self.failures.keys() | self.matured.keys())
         if len(asked) < self._in_blocks():

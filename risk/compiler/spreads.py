@@ -60,7 +60,7 @@ def solve_spreads(
 def spreads_on(
     quoted: Iterable[Quoted], curves: CurveSet, solved: Solved
 ) -> tuple[dict[str, float], list[Failure]]:
-    """The same as ``solve_spreads`` on curves that are solved."""
+    """Solve spreads as ``solve_spreads`` does, on curves that are solved already."""
     spreads: dict[str, float] = {}
     failures: list[Failure] = []
     for group in _by_instrument(quoted):

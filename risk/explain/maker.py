@@ -334,7 +334,7 @@ class ExplainMaker:
     def _in_books(
         self, unpriced: Sequence[UnpricedAt], before: BookHead, after: BookHead
     ) -> list[UnpricedAt]:
-        """The same with book and product, as the lists of compiled trades have them."""
+        """Return the changes with book and product, as the lists of compiled trades have them."""
         found: list[UnpricedAt] = []
         lists: dict[str, BlockTrades | None] = {}
         for one in unpriced:

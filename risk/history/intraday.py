@@ -30,7 +30,7 @@ class DayOfCurves(Protocol):
 
     @property
     def currency(self) -> str:
-        """Its code."""
+        """Code of the currency."""
 
     @property
     def date(self) -> dt.date:

@@ -116,7 +116,7 @@ def _directory(named: _Named) -> Directory:
 
 
 def _headlines(manifest: Manifest) -> Headlines:
-    """Of all trades; unknown of those of blocks without headlines."""
+    """Return the headlines of all trades; unknown ones for blocks without headlines."""
     found = manifest.headlines or [None] * len(manifest.trade_ids)
     parts = [
         Headlines.of([UNKNOWN] * len(ids)) if part is None else part

@@ -57,7 +57,7 @@ def numbers(
 
 
 def no_numbers() -> dict[str, Any]:
-    """The same fields of a trade that is not priced; its failure says why."""
+    """Return the fields of a trade that is not priced; its failure gives the reason."""
     return {
         **dict.fromkeys(MADE_OF),
         **with_new_names(dict.fromkeys(LIVE)),

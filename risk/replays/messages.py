@@ -45,7 +45,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, books: Mapping[str, PastBook], options: CurveOptions) -> Setup:
-        """That of these books."""
+        """Make the setup of these books."""
         sent = {currency: BookSent.of(book) for currency, book in books.items()}
         return cls(sent, options.indexed, dict(options.interpolation))
 

@@ -48,7 +48,7 @@ class StoredFrames:
         self.rollups = rollups
 
     def current_all(self, currencies: Collection[str]) -> dict[str, Rollup]:
-        """Those of some currencies."""
+        """Return the closes of some currencies."""
         return {name: self.rollups[name] for name in currencies if name in self.rollups}
 
 

@@ -90,7 +90,7 @@ class PastBook(CompiledBooks):
         return join(self.made, [each for each in trades if each is not None], self.known_fixings)
 
     def with_fixings(self, fixings: FixingsByIndex, number: int) -> PastBook:
-        """The same trades with other fixings, as a book of that version."""
+        """Return the same trades with other fixings, as a book of that version."""
         head = self.made
         refs = [
             BlockRef(name, size, _first_end(self.blocks[name]))

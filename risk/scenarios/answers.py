@@ -73,7 +73,7 @@ class Member:
         return words.get(name) or str(getattr(self.head, name))
 
     def row(self, raw: bytes) -> FloatArray:
-        """Its row of one of the tables, converted."""
+        """Return the row of the group in one of the tables, converted."""
         return np.asarray(self.found.matrix(raw)[self.place] * self.factor)
 
 
@@ -109,7 +109,7 @@ def members_of(frame: ScenarioFrame, scope: Scope) -> tuple[list[Member], list[s
 
 
 def narrowed(frame: ScenarioFrame, desks: Collection[str]) -> ScenarioFrame:
-    """The same results with the groups of some desks alone."""
+    """Return the results with the groups of some desks alone."""
     found: dict[str, CurrencyScenarios] = {}
     for currency, one in frame.currencies.items():
         kept = [place for place, group in enumerate(one.groups) if group.desk in desks]

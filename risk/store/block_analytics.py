@@ -103,6 +103,6 @@ def keys_of(rollup: Rollup, blocks: Iterable[int]) -> list[str]:
 
 
 def decoded(rollup: Rollup, found: Iterable[bytes | None]) -> list[BlockAnalytics | None]:
-    """What is found there; None where it is of other trades or of another date than a frame."""
+    """Decode what is stored; None where it is of other trades or of another date than a frame."""
     made = [_analytics.decode(raw) if raw else None for raw in found]
     return [one if one is not None and one.is_for(rollup) else None for one in made]

@@ -29,7 +29,7 @@ def digest_of(rollup: Rollup) -> str:
 
 
 def _without_headline(failure: Failure) -> Failure:
-    """What lists say of a trade is no number, and closes of earlier releases do not have it."""
+    """Return the record without its headline, which is not a number; old closes have none."""
     if not isinstance(failure, UnpricedTrade):
         return failure
     return msgspec.structs.replace(failure, headline=msgspec.UNSET)

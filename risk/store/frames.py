@@ -302,7 +302,7 @@ class Frames:
         return {int(name) for name in self.client.hkeys(key(currency, "parts", frame))}
 
     def blocks_present(self, currency: str, frame: int) -> set[int]:
-        """Of which blocks the detail is stored."""
+        """Return the blocks whose detail is stored."""
         names = self.client.hkeys(key(currency, "detail", frame))
         return {int(name[7:]) for name in names if name.startswith(b"totals:")}
 

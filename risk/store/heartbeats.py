@@ -153,7 +153,7 @@ class HeartbeatWriter:
     """Says of this process that it lives."""
 
     def __init__(self, client: Any, kind: str, name: str = "") -> None:
-        """Nothing is written yet; without a name it is host:pid."""
+        """Prepare a writer; without a name the process is called host:pid."""
         host, pid = socket.gethostname(), os.getpid()
         now = time.time_ns()
         self._client = client

@@ -113,7 +113,7 @@ TRADES_PER_PART = 200_000
 
 
 def parts_for(trades: int) -> int:
-    """Into how many parts the sums of a book are divided: its trades alone decide.
+    """Return the number of parts of the sums of a book, by its number of trades alone.
 
     Sums are added part by part, so another number of parts gives other last bits.
     """

@@ -156,7 +156,7 @@ class Stream(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its key."""
+        """Key of the stream in Redis."""
         return f"risk:{{{self.place}}}:log:{self.kind}"
 
     @property
@@ -166,7 +166,7 @@ class Stream(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its name in the database."""
+        """Name of the stream in the database."""
         return f"{self.place}:{self.kind}"
 
 

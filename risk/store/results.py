@@ -254,7 +254,7 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tick_to_published_ms(self) -> float:
-        """From the sender's clock to publication; NaN when the tick carries no time."""
+        """Milliseconds from the sender's clock to publication; NaN when the tick has no time."""
         start = self.sent_ns or self.received_ns
         return (self.published_ns - start) / 1e6 if start else float("nan")
 
@@ -280,7 +280,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tick_to_published_ms(self) -> float:
-        """From the sender's clock to publication; NaN when the tick carries no time."""
+        """Milliseconds from the sender's clock to publication; NaN when the tick has no time."""
         return (self.published_ns - self.sent_ns) / 1e6 if self.sent_ns else float("nan")
 
 

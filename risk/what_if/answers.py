@@ -42,7 +42,7 @@ class Side:
     numbers: TradeNumbers
 
     def record(self, keys: Sequence[tuple[str, str]]) -> Json:
-        """As an answer shows it."""
+        """Return the side as answers show it."""
         found = self.numbers
         failure = found.failure
         return {

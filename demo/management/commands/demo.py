@@ -221,7 +221,7 @@ class LogPrinter:
         self.last: dict[str, deque[str]] = {}
 
     def write(self, message: Message) -> None:
-        """One line of one process."""
+        """Take one line of one process."""
         data = message.data
         text = data.decode(errors="replace") if isinstance(data, bytes) else str(data)
         self.last.setdefault(message.name, deque(maxlen=LAST_LINES)).append(text.rstrip())
@@ -242,7 +242,7 @@ class Run:
         console: Console,
         left_out: Collection[str] = (),
     ) -> None:
-        """Nothing is started yet; ``left_out`` are not run.
+        """Prepare the processes, except those that are ``left_out``.
 
         ``seconds`` count from the first frame, or from the start where no replay sends ticks; 0
         runs until Ctrl-C.

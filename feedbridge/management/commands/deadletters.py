@@ -97,7 +97,7 @@ class Command(BaseCommand):
     def _reinject(
         self, servers: str, access: Options, letters: list[StoredDeadLetter], *, dry: bool
     ) -> None:
-        """All of them, or none: one that cannot go stops the call before the first is sent."""
+        """Send all or none: one that cannot be sent stops the call before the first is sent."""
         refusals = [refusal for letter in letters if (refusal := letter.refusal())]
         if refusals:
             raise CommandError("nothing was sent. " + "; ".join(refusals))

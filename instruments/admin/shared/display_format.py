@@ -17,7 +17,7 @@ def percent(rate: Decimal) -> str:
 
 
 def money(amount: float | Decimal | None) -> str:
-    """Whole units with thousands; a number that could not be made is no 0."""
+    """Return whole units with thousands separators; a missing number is not shown as 0."""
     return MISSING if amount is None else f"{amount:,.0f}"
 
 

@@ -32,7 +32,7 @@ class HistoryPages(SimpleHistoryAdmin):  # type: ignore[misc]
         version_id: str,
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One state; to save it is to change the row, which the library does not ask about."""
+        """Show one past state to users who may change the row, because the page can restore it."""
         self._must_see_row(request, object_id)
         if request.method == "POST" and not self._may_bring_back(request, object_id, version_id):
             raise PermissionDenied

@@ -111,7 +111,7 @@ class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
         return page
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One change of the book, however many rows."""
+        """Delete the rows in one change of the book."""
         with bulk_change():
             super().delete_queryset(request, queryset)
 

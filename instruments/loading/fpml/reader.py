@@ -236,7 +236,7 @@ def _href(node: Node, name: str) -> str:
 def _check_sides(
     streams: Sequence[Stream], ours: str, parties: Mapping[str, Node], row: Row
 ) -> None:
-    """Each side pays one stream; the other side is the counterparty."""
+    """Check that each side pays one stream; the other side is the counterparty."""
     one, two = streams
     if (one.payer, one.receiver) != (two.receiver, two.payer) or one.payer == one.receiver:
         raise Refused("payer and receiver of one stream must be receiver and payer of the other")
@@ -385,7 +385,7 @@ def _payment_lag(node: Node) -> int:
 
 
 def _adjustments(node: Node) -> Iterator[Node]:
-    """What moves dates of a leg to business days, but for its start, which is a date as it is."""
+    """Return how dates of a leg are moved to business days; its start is not adjusted."""
     yield from node.all("calculationPeriodDates/terminationDate/dateAdjustments")
     yield from node.all("calculationPeriodDates/calculationPeriodDatesAdjustments")
     yield from node.all("paymentDates/paymentDatesAdjustments")

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--after-days", type=int, default=7, help="days to wait; default 7")
 
     def handle(self, *args: object, on: str | None, after_days: int, **options: object) -> None:
-        """One change of the book, named in the history."""
+        """Mark the trades in one change of the book, which the history names."""
         last = _day(on) - dt.timedelta(days=after_days)
         for model in trade_models():
             kind = loading.kind_of(model)

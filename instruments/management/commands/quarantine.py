@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Nothing lists; a trade is released."""
+        """Without an argument the command lists; with a trade it releases the trade."""
         parser.add_argument("--release", metavar="TRADE_ID", help="price this trade again")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -156,7 +156,7 @@ class BondFuture(QuotedTrade):
 
     @property
     def last_trading_date(self) -> dt.date | None:
-        """Of the contract."""
+        """Last trading day of the contract."""
         made = _read(self.contract)
         return bond_contract_dates(made).last_trading if made else None
 

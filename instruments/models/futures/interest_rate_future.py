@@ -114,7 +114,7 @@ class InterestRateFuture(Trade):
 
     @property
     def last_trading_date(self) -> dt.date | None:
-        """Of the contract."""
+        """Last trading day of the contract."""
         made = _read(self.contract)
         return contract_dates(made).last_trading if made else None
 

@@ -283,7 +283,7 @@ class ReadyChains:
         return not len(self.chains.factor)
 
     def at(self, grid: Grid, x: FloatArray) -> ReadyChains:
-        """The same with the weights at log node values ``x``, which gradients need."""
+        """Return the chains with their weights at log node values ``x``, which gradients need."""
         return ReadyChains(self.chains, grid.tables_at(self.tables, x))
 
     def add_gradients(

@@ -98,7 +98,7 @@ def _fix_ibor(
 
 
 def _stop_growth(flows: RecordArray, known: IntArray, today: int, found: Running) -> None:
-    """All of these is known: no growth is left, from a point to itself."""
+    """Set the growth of flows that are known completely to none: from a point to itself."""
     found.alpha[known] = 0.0
     last = np.maximum(flows["pay"][known], flows["end"][known])
     found.start[known] = found.end[known] = np.maximum(last, today)

@@ -64,7 +64,7 @@ class NettedDeliveries(NamedTuple):
 
 
 def no_deliveries(columns: int | None) -> NettedDeliveries:
-    """None; ``columns`` are those of cash money, None where it has one dimension."""
+    """Return an empty set; ``columns`` are those of cash money, None where it has one dimension."""
     none, ptr = np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
     money = np.zeros(0) if columns is None else np.zeros((0, columns))
     return NettedDeliveries(none, none, none, ptr, none, money, ptr, none, np.zeros(0))

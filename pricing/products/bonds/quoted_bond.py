@@ -168,7 +168,9 @@ class _Layout:
         return number + (date - before).days / (after - before).days
 
     def _yield_position(self, date: dt.date) -> float:
-        """The same as the yield counts it: under 30/360 by days of 360 a year."""
+        """Return the position in the period as the yield counts it: under 30/360 by 360 days a
+        year.
+        """
         if not self.by_days_of_360:
             return self._position(date)
         number = self._number_before(date)

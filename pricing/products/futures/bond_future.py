@@ -66,7 +66,7 @@ class Deliverable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def label(self) -> str:
-        """Its ISIN or name, or its coupon and maturity."""
+        """ISIN or name of the bond, or its coupon and maturity."""
         return self.isin or self.name or f"{self.coupon_rate:.4%} {self.maturity_date}"
 
     @property
@@ -170,7 +170,7 @@ class BondFutureTerms(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def dates(self) -> BondContractDates:
-        """Of the contract."""
+        """Dates of the contract."""
         return bond_contract_dates(self.made)
 
     @property

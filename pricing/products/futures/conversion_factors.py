@@ -210,7 +210,7 @@ def _is_ex(coupon_date: dt.date, day: dt.date) -> bool:
 
 
 def _anniversary(day: dt.date, year: int) -> dt.date:
-    """The same day of another year; 28 February where there is no 29th."""
+    """Return the same day of another year; 28 February where there is no 29th."""
     return _months_before(day, 12 * (day.year - year))
 
 

@@ -94,7 +94,7 @@ class InterestRateFutureTerms(Terms, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def dates(self) -> ContractDates:
-        """Of the contract."""
+        """Dates of the contract."""
         return contract_dates(self.made)
 
     @property

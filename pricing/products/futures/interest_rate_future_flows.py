@@ -33,7 +33,7 @@ from pricing.products.templates import Scaling, Template, as_bytes
 
 
 def _overnight(index: IndexConvention, dates: ContractDates) -> Iterator[tuple[int, int, int]]:
-    """Each fixing of a reference period: its day, the next, and the days that it counts for."""
+    """Return each fixing of a period: its day, the next one, and the days that it counts for."""
     start, end = day_of(dates.start), day_of(dates.end)
     first = day_of(adjust(index.calendar, dates.start, "PRECEDING"))
     fixing = business_days(index.calendar, first, end + 14)
@@ -67,7 +67,7 @@ def _averaged(index: IndexConvention, dates: ContractDates) -> list[Row]:
 
 
 def _term(index: IndexConvention, dates: ContractDates) -> list[Row]:
-    """One fixing, on the last trading day."""
+    """Return the fixing on the last trading day."""
     made, fixing = make_index(index), to_ql(dates.last_trading)
     value = made.valueDate(fixing)
     start, end = (day_number(day) for day in (value, made.maturityDate(value)))

@@ -99,7 +99,7 @@ class BasisSwapTerms(Terms, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def frequencies(self) -> tuple[str, str]:
-        """Of both legs: as stated, else the period of the index or of the other leg's."""
+        """Frequencies of both legs: as stated, else of the index or of the other leg."""
         stated = (self.first_frequency, self.second_frequency)
         indices = [conventions.INDICES[name] for name in (self.first_index, self.second_index)]
         tenors = [row.tenor for row in indices if row.kind == "ibor"]

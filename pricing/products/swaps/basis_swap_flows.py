@@ -26,12 +26,12 @@ class BasisSwap:
 
     @property
     def signs(self) -> tuple[float, float]:
-        """Of the two legs: +1 where it is received."""
+        """Signs of the two legs: +1 where it is received."""
         return (1.0, -1.0) if self.terms.pay_receive == "receive" else (-1.0, 1.0)
 
     @property
     def spreads(self) -> tuple[float, float]:
-        """Of the two legs, decimals per year."""
+        """Spreads of the two legs, decimals per year."""
         return self.terms.first_spread_bp * 1e-4, self.terms.second_spread_bp * 1e-4
 
 

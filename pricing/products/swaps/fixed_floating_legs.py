@@ -143,7 +143,7 @@ def schedule_of(swap: Swap, tenor: str) -> LegSchedule:
 
 
 def schedules_of(swap: Swap) -> tuple[LegSchedule, LegSchedule]:
-    """Those of the fixed and of the floating leg, one and the same where their periods are."""
+    """Return the schedules of the fixed and the floating leg; one object if periods agree."""
     fixed = schedule_of(swap, swap.fixed_frequency)
     if swap.float_frequency == swap.fixed_frequency:
         return fixed, fixed

@@ -27,7 +27,7 @@ class _Resolved(NamedTuple):
     end: int
 
     def years(self, terms: FraTerms) -> float:
-        """Of the period, by the day count of the index."""
+        """Return the years of the period by the day count of the index."""
         return years(conventions.INDICES[terms.index].day_count, self.start, self.end)
 
 

@@ -127,7 +127,7 @@ class FloatingLeg:
         return PeriodRules(self.calendar, self.payment_lag, payment_roll, name)
 
     def schedule(self, terms: Dates) -> LegSchedule:
-        """Its dates; raises as ``make_schedule``."""
+        """Return the dates of the leg; raises as ``make_schedule``."""
         return make_schedule(
             terms,
             self.frequency,
@@ -160,7 +160,7 @@ class FloatingLeg:
     def by_quantlib(
         self, terms: Dates, notional: float, spread: float, forecast: Handle, *, indexed: bool
     ) -> ql.Leg:
-        """Its coupons as QuantLib makes them, unsigned."""
+        """Return the coupons as QuantLib makes them, unsigned."""
         rules, schedule = self.rules, self.schedule(terms)
         overnight = self.index.kind == "overnight"
         made = ql.OvernightLeg if overnight else ql.IborLeg
