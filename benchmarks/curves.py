@@ -76,9 +76,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Measure one market: our solution and Jacobian, QuantLib's bootstrap, a scenario
-    of a batch.
-    """
+    """Measure one market: our solution and Jacobian, QuantLib's bootstrap, one scenario."""
     quotes, fields = MARKETS[name]
     plain = conventions.CURVES
     row = msgspec.structs.replace(plain["USD-SOFR"], **fields)

@@ -89,7 +89,7 @@ def measure(run: Run, trades: int) -> dict[str, Any]:
 
 
 class Watch:
-    """Collects the results of VaR that are published while it is asked now and then."""
+    """Collects the results of VaR that are published while it is asked at intervals."""
 
     def __init__(self, store: ScenarioStore) -> None:
         """Results that stand there now do not count."""

@@ -32,7 +32,7 @@ POSITION_FIELDS = ("trade_id", "face_amount", "z_spread_bp")
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load has made. ``templates`` are distinct sets of rules and dates."""
+    """The result of a load; ``templates`` are distinct sets of rules and dates."""
 
     trades: int
     swaps: int

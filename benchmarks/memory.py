@@ -21,7 +21,7 @@ def tree_bytes(pids: Iterable[int]) -> int:
 
 
 class Peak:
-    """The most that was seen."""
+    """Records the largest memory use."""
 
     def __init__(self) -> None:
         """Start with no measurement."""

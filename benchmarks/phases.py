@@ -24,7 +24,7 @@ WARM_ROUNDS = 5
 
 
 class Run:
-    """One system, one market, and what is recorded of them."""
+    """One system and one market, with what is recorded of them."""
 
     def __init__(
         self, system: System, producer: TickProducer, recorder: Recorder, seconds: float

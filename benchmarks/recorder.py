@@ -23,7 +23,7 @@ _detail = msgspec.msgpack.Decoder(Detail).decode
 
 @dataclass
 class Published:
-    """Keyed by currency and frame."""
+    """Published frames by currency and number."""
 
     lines: dict[tuple[str, int], HistoryLine] = field(default_factory=dict)
     details: dict[tuple[str, int], Detail] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def fill(files: Sequence[str], trades: int) -> None:
 
 
 class Killer:
-    """Ends a pricing process every so many seconds, as the machine would that is out of memory."""
+    """Kills a pricing process at intervals, as a machine without memory would."""
 
     def __init__(self, every_s: float) -> None:
         """End nothing yet."""

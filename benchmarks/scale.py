@@ -38,7 +38,7 @@ GB = 2**30
 
 
 class LimitReached(Exception):
-    """The run has used its time or its memory."""
+    """A run has reached its limit of time or memory."""
 
 
 class Limits:
@@ -68,7 +68,7 @@ class Limits:
 
 
 class Steps:
-    """Steps one after another; after one that failed at a limit, the others are left out."""
+    """Runs steps in order; after one that failed at a limit, the others are left out."""
 
     def __init__(self, limits: Limits, used: Callable[[], int]) -> None:
         """Start with no step done."""

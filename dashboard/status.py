@@ -17,7 +17,7 @@ Word = Literal["LIVE", "QUIET", "MIXED", "STALE", "DOWN"]
 
 @dataclass(frozen=True)
 class Status:
-    """What the pill says; ``old``: the numbers beneath must be greyed."""
+    """Text and colour of the status label; ``old`` means that the numbers below must be greyed."""
 
     word: Word
     reason: str

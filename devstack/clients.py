@@ -58,7 +58,9 @@ class Client(NamedTuple):
 def main() -> int:
     """Make the schema, and each client below the folder; 1 when one does not build."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--to", type=Path, default=ROOT / ".local" / "clients")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / ".local" / "clients", help="folder of the clients"
+    )
     folder: Path = parser.parse_args().to
     folder.mkdir(parents=True, exist_ok=True)
     schema = folder / "openapi.yaml"

@@ -361,7 +361,13 @@ def main(argv: list[str]) -> int:
     """Build and try; an expected failure is one line and exit status 1."""
     parser = argparse.ArgumentParser(prog="devstack.image", description=__doc__)
     parser.add_argument("--base", type=Path, default=Path(".local/image"), help="where servers run")
-    parser.add_argument("--from", dest="source", choices=("", DEBOOTSTRAP), default="")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=("", DEBOOTSTRAP),
+        default="",
+        help="make the base image by debootstrap instead of pulling it",
+    )
     arguments = parser.parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)

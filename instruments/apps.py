@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class InstrumentsConfig(AppConfig):
-    """Connects deletions, which unlike saves also come in bulk, and what follows a migration."""
+    """Connects signals: deletions, which also come in bulk, and what follows a migration."""
 
     name = "instruments"
 

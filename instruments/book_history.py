@@ -82,7 +82,7 @@ def stamp_histories(**_: object) -> None:
 
 @dataclass(frozen=True)
 class Known:
-    """What was known at a time: the changes up to a book version.
+    """The changes that were known at a time, up to a book version.
 
     Attributes:
         number: The book version.

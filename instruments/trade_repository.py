@@ -63,7 +63,7 @@ class LoadedBook(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """The tables of one moment, and what was written since the reading before.
+    """The tables at one moment, and the rows written since the previous reading.
 
     Attributes:
         version: The book version of the moment.

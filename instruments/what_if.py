@@ -52,7 +52,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an entry is not understood: ``sentence`` names field, text and what is allowed."""
+    """Why an entry cannot be used: ``sentence`` names field, text and what is allowed."""
 
     field: str
     text: object
@@ -67,7 +67,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry.
+    """One entry of a what-if: a new, amended or terminated trade.
 
     Attributes:
         action: One of ACTIONS.

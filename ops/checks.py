@@ -101,7 +101,7 @@ def read_state(frames: Frames) -> State:
     """Heartbeats, and the last history line of each currency.
 
     Raises:
-        RedisError: Redis is away.
+        RedisError: Redis is down.
         MsgspecError: Redis holds heartbeats of another release.
     """
     details = frames.details(CURRENCIES)  # before the sums: a detail is never above them
@@ -136,7 +136,7 @@ class System:
     """The system that checks look at.
 
     ``timeout_s`` limits each question to Redis and Kafka. ``last_state`` is what the Redis check
-    read last; None while Redis is away.
+    read last; None while Redis is down.
     """
 
     timeout_s: float
@@ -150,7 +150,7 @@ class System:
     @property
     def state(self) -> State:
         if self.last_state is None:
-            raise CheckFailed("not known while Redis is away")
+            raise CheckFailed("unknown while Redis is down")
         return self.last_state
 
 
@@ -290,7 +290,7 @@ def _processes(system: System) -> str:
         f"{found.kind} {found.name} up {_duration(system.now_s - found.started_ns / 1e9)}"
         for found in system.state.processes
     ]
-    return ", ".join(said) or "none has spoken in the last seconds"
+    return ", ".join(said) or "no process has sent a heartbeat in the last seconds"
 
 
 def _duration(seconds: float) -> str:
@@ -302,7 +302,7 @@ def _duration(seconds: float) -> str:
 def _bridge(system: System) -> str:
     bridges = system.state.bridges
     if not bridges:
-        raise CheckFailed(f"none has spoken within {STALE_S:g} s")
+        raise CheckFailed(f"no bridge has sent a heartbeat within {STALE_S:g} s")
     halted = [f"{found.name} has stopped reading: {found.halted}" for found in bridges]
     if all(found.halted for found in bridges):
         raise CheckFailed("; ".join(halted))
@@ -320,7 +320,7 @@ def _workers(system: System) -> str:
     """Workers of the sums: without them nothing is priced."""
     workers = system.state.workers_of(SUMS)
     if not workers:
-        raise CheckFailed(f"none of the sums has spoken within {WORKER_STALE_S:g} s")
+        raise CheckFailed(f"no worker of the sums has sent a heartbeat within {WORKER_STALE_S:g} s")
     return _named(workers)
 
 
@@ -342,11 +342,11 @@ def _frames(system: System) -> str:
     """Old frames alone are no fault: markets close. Open ones that nobody finishes are."""
     ages_s = system.state.ages_s(system.now_s)
     if not ages_s:
-        raise CheckFailed("none has been published")
+        raise CheckFailed("no frame has been published")
     said = ", ".join(f"{name} {age_s:.0f} s old" for name, age_s in ages_s.items())
     open_frames = sum(found.open_frames for found in system.state.bridges)
     if open_frames and min(ages_s.values()) > STUCK_S:
-        raise CheckFailed(f"{open_frames} open, none published lately: {said}")
+        raise CheckFailed(f"{open_frames} open, and no frame published for {STUCK_S:g} s: {said}")
     return said
 
 
@@ -356,8 +356,8 @@ def _detail(system: System) -> str:
     workers = state.workers_of(DETAIL)
     if not workers:
         raise CheckFailed(
-            f"no worker of the detail has spoken within {WORKER_STALE_S:g} s: sums are published "
-            "without numbers by trade"
+            f"no worker of the detail has sent a heartbeat within {WORKER_STALE_S:g} s: sums "
+            "are published without numbers by trade"
         )
     late_s = {name: system.now_s - ns / 1e9 for name, ns in state.behind_since_ns.items()}
     stuck = [name for name, seconds in late_s.items() if seconds > DETAIL_STUCK_S]

@@ -69,7 +69,7 @@ def _registry() -> CollectorRegistry:
 
 
 class SystemCollector:
-    """What the whole system says of itself."""
+    """Collects the metrics of the whole system."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames

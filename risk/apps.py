@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class RiskConfig(AppConfig):
-    """Published frames are in Redis; its table keeps the closes of frames."""
+    """The application of published risk, whose tables keep closes and limits."""
 
     name = "risk"

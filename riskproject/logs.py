@@ -53,7 +53,7 @@ def logging_settings(log_format: str, level: str, secrets: Iterable[str]) -> Set
 
 
 class TracebackFilter(logging.Filter):
-    """Lets records with an exception through."""
+    """Passes only records with an exception."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info)

@@ -174,7 +174,7 @@ def _database_pool() -> dict[str, Any] | None:
     """Connections that requests take turns with: each has a thread of its own, which ends with it.
 
     The web server asks for them; a command or a worker has one connection, or few. While the
-    database is away a request waits for ``timeout`` seconds. It is tried again after 1, 2 and 4
+    database is down a request waits for ``timeout`` seconds. It is tried again after 1, 2 and 4
     seconds, then with the next request.
     """
     size = env_int("DATABASE_POOL_SIZE", 0)

@@ -61,7 +61,7 @@ def read_waiting(client: Any, queues: Sequence[str], now_ns: int) -> list[Waitin
         now_ns: The present time, ns since 1970.
 
     Raises:
-        RedisError: Redis is away.
+        RedisError: Redis is down.
     """
     with client.pipeline(transaction=False) as pipe:
         for name in queues:

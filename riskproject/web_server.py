@@ -130,7 +130,7 @@ class TimedProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Ends in time."""
+    """Uvicorn's server, which ends in time."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin an orderly end, and make sure of it."""
@@ -151,9 +151,9 @@ def _end_now(sig: int) -> None:
 def main(argv: list[str]) -> None:
     """Serve until a signal."""
     parser = argparse.ArgumentParser(prog="riskproject.web_server", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--log-level", default="info")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+    parser.add_argument("--log-level", default="info", help="debug, info, warning or error")
     options = parser.parse_args(argv)
     os.environ.setdefault("DATABASE_POOL_SIZE", POOL_SIZE)
     config = uvicorn.Config(

@@ -97,7 +97,7 @@ def _replace(sheet: Any, lines: list[tuple[Any, ...]]) -> None:
 def main() -> None:
     """Fill a workbook by hand or by a scheduler."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workbook")
+    parser.add_argument("workbook", help="file with a sheet of queries")
     parser.add_argument("--to", help="save here; default: the same file")
     options = parser.parse_args()
     with Client() as client:

@@ -46,7 +46,7 @@ class Refusal(Enum):
 
     NO_LOGIN = "no login"
     NO_ROLE = "no role"
-    AWAY = "web is away"
+    AWAY = "web is down"
 
 
 Answer = Viewer | Refusal

@@ -36,7 +36,7 @@ class Sort:
 
 @dataclass(frozen=True)
 class Search:
-    """What the second row of filters asks for.
+    """The choices in the second row of filters.
 
     Attributes:
         books: Codes of books; none: all.

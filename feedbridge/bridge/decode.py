@@ -301,7 +301,7 @@ def _refuse_double_keys(raw: bytes) -> None:
     """JSON lets a key stand twice and the last one win; a quote sent twice is no quote."""
     twice = doubled_key(raw)
     if twice is not None:
-        raise BadTick("DUP_KEY", f"{twice!r} stands twice")
+        raise BadTick("DUP_KEY", f"{twice!r} appears twice")
 
 
 def _non_finite(raw: bytes) -> bool:

@@ -235,7 +235,7 @@ class Dispatcher:
         Raises:
             NoBook: Nothing is compiled for the currency.
             Overtaken: The number is not above the published one; nothing was sent.
-            redis.RedisError, kombu.exceptions.OperationalError: A server is away; the
+            redis.RedisError, kombu.exceptions.OperationalError: A server is down; the
                 frame may be open and half-sent, and opening another is safe.
         """
         book = self.books.newest(market.currency)
@@ -281,7 +281,7 @@ class Dispatcher:
         """Open the detail of a published frame, without sending a task; None when it is over.
 
         Raises:
-            redis.RedisError: Redis is away.
+            redis.RedisError: Redis is down.
         """
         if self.frames.open_detail(header.currency, header.frame) != "OPENED":
             return None

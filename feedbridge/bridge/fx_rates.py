@@ -125,7 +125,7 @@ class PendingRates:
         """Merge the pending rates into those in Redis.
 
         Raises:
-            redis.RedisError: It is away; the rates stay pending.
+            redis.RedisError: It is down; the rates stay pending.
         """
         if not self._places:
             return

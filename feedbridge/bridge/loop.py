@@ -20,7 +20,7 @@ record usually needs several rounds:
                  those of an earlier frame are still under way.
     9. commit    ``Commits`` commits the offsets up to the first record that has not ended.
 
-A round never waits for a server. When Redis or the task queue is away, the bridge pauses its
+A round never waits for a server. When Redis or the task queue is down, the bridge pauses its
 partitions and goes on polling, so that the consumer group does not expel it.
 """
 
@@ -232,7 +232,7 @@ class Bridge:
             self.lifecycle.open_new_frames()
 
     def _call_servers(self, *works: Callable[[], None]) -> None:
-        """Do what needs Redis, the task queue or the database; try later while one is away."""
+        """Do what needs Redis, the task queue or the database; try later while one is down."""
         if self.outage and self.clock() < self._retry_at:
             return
         if self.outage:

@@ -177,7 +177,7 @@ class PoisonTradeDetector:
         self.runs_sent += 1
 
     def _quarantine_found(self) -> None:
-        """Write poison trades to the database; pricing goes on while it is away."""
+        """Write poison trades to the database; pricing goes on while it is down."""
         if self.clock() < self._write_at:
             return
         for isolated in self._isolated.values():

@@ -30,7 +30,7 @@ class PricingQueue:
         """Queue one part of the sums of a frame; one that gives way waits with the detail.
 
         Raises:
-            kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is away.
+            kombu.exceptions.OperationalError, redis.RedisError, OSError: The broker is down.
         """
         self._send(PRICE_SUMS, payload, **({"queue": DETAIL_QUEUE} if give_way else {}))
 

@@ -106,7 +106,7 @@ class PartitionHandover:
         """Set offsets, frame numbers and markets, before the first record of an assignment.
 
         Raises:
-            redis.RedisError, DatabaseError, KafkaError: A server is away; try again.
+            redis.RedisError, DatabaseError, KafkaError: A server is down; try again.
         """
         if not self._due:
             return

@@ -41,7 +41,7 @@ def read_resets(client: Any) -> Resets:
     """All resets.
 
     Raises:
-        redis.RedisError: It is away.
+        redis.RedisError: It is down.
     """
     return decode_resets(client.hgetall(RESETS_KEY))
 

@@ -33,7 +33,7 @@ def owners_of(frames: Frames, currencies: Sequence[str]) -> set[tuple[str, str]]
     """Return source and currency of all publishing sources that were not released.
 
     Raises:
-        redis.RedisError: It is away.
+        redis.RedisError: It is down.
     """
     resets = read_resets(frames.client)
     found = set()

@@ -108,7 +108,7 @@ class StrictOrderingFilter(OrderingFilter):
 
 @extend_schema_field({"type": "boolean"})
 class TrueFalse(filters.CharFilter):
-    """``true`` or ``false``; Django's own filter takes any other word for neither, in silence."""
+    """Accepts ``true`` or ``false`` only; Django's own filter ignores any other word."""
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Refuse other words."""

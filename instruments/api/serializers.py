@@ -63,7 +63,7 @@ class CodeField(serializers.SlugRelatedField[Any]):
 
 
 class WordField(serializers.ChoiceField):
-    """One of some words; the sentence on another one lists them."""
+    """A field with a fixed list of words; the error message lists them."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
@@ -73,7 +73,7 @@ class WordField(serializers.ChoiceField):
 
 
 class RowSerializer(serializers.ModelSerializer[Any]):
-    """Base: refuses unknown fields, asks the model, keeps to the version that was read."""
+    """Base: refuses unknown fields, validates by the model, and checks the version read."""
 
     serializer_choice_field = WordField
 
@@ -204,7 +204,7 @@ def _one_trade(model: type[Trade]) -> Values:
 
 
 class TradeSerializer(RowSerializer):
-    """What the trades of all products have."""
+    """Base of the serializers of trades."""
 
     book = CodeField(queryset=Book.objects.all(), help_text="Code of the book")
     desk = serializers.CharField(source="book.desk.code", read_only=True)

@@ -73,7 +73,7 @@ CHANGES = AnswerTable(columns_of(serializers.ChangeSerializer), itemgetter("chan
 class Rows(
     TableAnswers, mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Any]
 ):
-    """What all tables share: list and add."""
+    """Base of the views of all tables: list and add."""
 
     tables = {"changes": CHANGES}
     renderer_classes = answer_tables.JSON
@@ -228,7 +228,7 @@ class BondViewSet(BulkMixin, RowViewSet):
 
 
 class TradeViewSet(BulkMixin, RowViewSet):
-    """What the trades of all products have in common."""
+    """Base of the views of trades."""
 
     filterset_class: type[filters.TradeFilter] = filters.TradeFilter
     lookup_field = "trade_id"

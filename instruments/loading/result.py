@@ -17,7 +17,7 @@ Changes = dict[str, tuple[str, str]]
 
 @dataclass(slots=True)
 class RowResult:
-    """One row.
+    """The outcome of one row.
 
     Attributes:
         row: Its number, as a spreadsheet counts when it came from a file.
@@ -58,7 +58,7 @@ class RowResult:
 
 @dataclass(slots=True)
 class LoadResult:
-    """All rows, in order; ``written`` says that the database was changed."""
+    """The outcome of all rows, in order; ``written`` is True when the database was changed."""
 
     rows: list[RowResult] = field(default_factory=list)
     written: bool = False

@@ -9,7 +9,7 @@ from instruments.models.row import PricedRow, Row
 
 
 class Coded(Row):
-    """A code for addresses and files, and a name for screens."""
+    """Base of tables with a code for addresses and files, and a name for screens."""
 
     code = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     name = models.CharField(max_length=120)
@@ -29,14 +29,14 @@ class Coded(Row):
 
 
 class PricedCode(Coded, PricedRow):
-    """A code by which numbers are grouped in sums."""
+    """Base of tables by whose code numbers are grouped."""
 
     class Meta(Coded.Meta):
         abstract = True
 
 
 class LegalEntity(Coded):
-    """A party with a legal entity identifier."""
+    """Base of tables of parties with a legal entity identifier."""
 
     lei = models.CharField(
         "LEI", max_length=20, unique=True, null=True, blank=True, help_text=validation.LEI_HELP

@@ -79,7 +79,7 @@ class Row(models.Model):
 
 
 class PricedRow(Row):
-    """Base of every table whose rows change numbers."""
+    """Base of every table whose rows affect numbers."""
 
     class Meta:
         abstract = True

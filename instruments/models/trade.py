@@ -22,7 +22,7 @@ from pricing.products.registry import PRODUCTS
 
 
 class Status(models.TextChoices):
-    """Only active trades are priced."""
+    """Status of a trade; only active trades are priced."""
 
     ACTIVE = "active", "active"
     MATURED = "matured", "matured"
@@ -170,7 +170,7 @@ def _required(product: str) -> tuple[str, ...]:
 
 
 class QuotedTrade(Trade):
-    """Base of trades of which a quote makes one number, on the first market that is published.
+    """Base of trades with a quote, from which the first published market solves a number.
 
     ``quotes`` are the columns that make it, of which one may be given, ``quote_types`` those that
     say what it is, and ``solves`` is the column of the number.

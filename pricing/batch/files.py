@@ -113,7 +113,7 @@ def read_market(path: Path) -> MarketFile:
     entries: list[MarketOfCurrency] = []
     for entry in market.markets:
         if entry.currency in seen:
-            raise BadFile(str(path), f"markets: {entry.currency!r} stands twice")
+            raise BadFile(str(path), f"markets: {entry.currency!r} appears twice")
         seen.add(entry.currency)
         entries.append(_checked(path, entry, market.valuation_date))
     for curve in market.interpolation:
@@ -161,7 +161,8 @@ def read_book(path: Path) -> Book:
         try:
             terms = decode(row, kind)
             if terms.trade_id in seen:
-                raise BadInput("trade_id", terms.trade_id, "each trade id may stand once in a book")
+                reason = "each trade id may appear only once in a book"
+                raise BadInput("trade_id", terms.trade_id, reason)
         except BadInput as error:
             failed.append(Failure(trade_id=label, code=error.code, message=str(error)))
             continue
@@ -185,7 +186,7 @@ def _read(path: Path, kind: Any) -> Any:
         raise BadFile(str(path), error.strerror or str(error)) from None
     twice = doubled_key(raw)
     if twice is not None:
-        raise BadFile(str(path), f"{twice!r} stands twice in one object")
+        raise BadFile(str(path), f"{twice!r} appears twice in one object")
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -252,7 +252,8 @@ class _Reader:
         before = self.rows[table].get(name)
         if before is not None and before.currency != code:
             other = self.places[table, name].file
-            raise BadMarketFile(at, "name", name, f"it stands in {other}; a name is given once")
+            allowed = f"it is defined in {other}; each name may be defined once"
+            raise BadMarketFile(at, "name", name, allowed)
         self.rows[table][name] = row
         self.places[table, name] = at
 
@@ -287,7 +288,7 @@ def _parsed(file: Path, place: Place) -> Table:
     except OSError as error:
         raise BadMarketFile(place, "", file.name, f"it cannot be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadMarketFile(place, "", file.name, f"it is no TOML: {error}") from None
+        raise BadMarketFile(place, "", file.name, f"it is not TOML: {error}") from None
     return dict(found)
 
 

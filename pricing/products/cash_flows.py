@@ -172,7 +172,7 @@ def make_block(trades: Sequence[CompiledTrade]) -> FlowBlock:
     ids = tuple(t.trade_id for t in trades)
     if len(set(ids)) != len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
-        raise BadInput("trade_id", twice, "each trade id may stand once in a book")
+        raise BadInput("trade_id", twice, "each trade id may appear only once in a book")
     ptr = np.zeros(len(trades) + 1, dtype=np.int64)
     np.cumsum([len(t.flows) for t in trades], out=ptr[1:])
     curves = tuple(sorted({name for t in trades for name in (t.discount, *t.forecasts)}))

@@ -275,7 +275,7 @@ def check_between(name: str, value: dt.date | None, start: dt.date, end: dt.date
         raise BadInput(
             name,
             value.isoformat(),
-            f"must lie between {start.isoformat()} and {end.isoformat()}",
+            f"must be between {start.isoformat()} and {end.isoformat()}",
         )
 
 

@@ -26,7 +26,7 @@ from risk.queries.trade_fields import FIELDS, TradeField
 
 
 class Answer(serializers.Serializer):
-    """Base: documents, never validates."""
+    """Base of serializers that document answers and never validate."""
 
 
 def money(text: str = "Trade currency") -> FloatField:
@@ -61,7 +61,7 @@ class Stamp(Answer):
 
 
 class TradeStamp(Stamp):
-    """Of an answer about trades: which frames were published as sums and as detail meanwhile."""
+    """Frames that were published as sums and as detail when trades were read."""
 
     sums_frame = IntegerField(help_text="The newest frame whose sums are published")
     detail_frame = IntegerField(

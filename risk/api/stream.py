@@ -65,7 +65,7 @@ slots = Slots(
 
 
 class EventStream(BaseRenderer):
-    """Names the media type for the Accept header; the stream renders itself."""
+    """Accepts the media type of event streams; the stream renders itself."""
 
     media_type, format, charset = "text/event-stream", "event-stream", "utf-8"
 
@@ -139,7 +139,7 @@ class StreamView(RiskView):
 
 
 class Wanted(NamedTuple):
-    """What a stream is asked for: currencies, groups, the desks of its user, and events."""
+    """The request of a stream: currencies, groups, the desks of its user, and events."""
 
     currencies: Sequence[str]
     groups: Sequence[str]
@@ -162,7 +162,7 @@ def _seen(event_id: str) -> dict[str, int]:
 
 
 class Permission:
-    """What a stream was opened with: its user, the login, and the desks that the user may read."""
+    """The rights that a stream was opened with: its user, the login, and the readable desks."""
 
     def __init__(self, request: Request, desks: Collection[str] | None) -> None:
         """Remember what the request was let in by."""

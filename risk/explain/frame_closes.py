@@ -145,7 +145,7 @@ class FrameCloses:
         return earlier[max(earlier)]
 
     def _keep(self, closes: list[Rollup]) -> None:
-        """Write closes that are not in the database yet; a database that is away is asked again."""
+        """Write closes that are not in the database yet; one that is down is asked again."""
         for close in closes:
             name = (close.currency, close.valuation_date, close.frame)
             if name in self._kept:
@@ -200,7 +200,7 @@ def keep_close(close: Rollup, market: str = LIVE, head: BookHead | None = None) 
         head: That of its book; None where it is not held any more.
 
     Raises:
-        DatabaseError: The database is away.
+        DatabaseError: The database is down.
     """
     row, _ = FrameClose.objects.update_or_create(
         market=market,
@@ -231,7 +231,7 @@ def keep_detail(row: FrameClose, close: Rollup, columns: Sequence[PartColumns]) 
     """Write the numbers by trade of a close, in place of earlier ones.
 
     Raises:
-        DatabaseError: The database is away.
+        DatabaseError: The database is down.
     """
     FrameCloseDetail.objects.update_or_create(
         close=row,

@@ -27,7 +27,7 @@ Values = Callable[[Rollup], Mapping[str, Any]]
 
 
 def open_day(day: dt.date) -> None:
-    """Make the partition of a day, if there is none. DatabaseError: the database is away."""
+    """Make the partition of a day, if there is none. DatabaseError: the database is down."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT risk_framewithin_open(%s)", [day])
 

@@ -75,7 +75,7 @@ class NotNow(Exception):
 
 
 class MoreToNet(Exception):
-    """The time of a run is used up and blocks remain; the next run continues."""
+    """The time of a run is used up while blocks remain; the next run continues."""
 
 
 class _Held(NamedTuple):

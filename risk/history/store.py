@@ -113,8 +113,8 @@ def store(quotes: Iterable[Quote], origin: Origin, *, dry_run: bool = False) -> 
         dry_run: Compare only.
 
     Raises:
-        BadInput: A curve that has no conventions, a rate out of range, a quote that stands twice, a
-            day after the file was retrieved (invented rates may be of later days), a rate that
+        BadInput: A curve that has no conventions, a rate out of range, a quote that appears twice,
+            a day after the file was retrieved (invented rates may be of later days), a rate that
             differs from another publisher's of the same label, or a move above 150 bp from
             one day of that label to the next; the last two are taken with a ``forced_reason``.
     """
@@ -157,7 +157,7 @@ def _checked(quotes: Iterable[Quote]) -> dict[Place, Quote]:
             raise BadInput(where, quote.rate, f"a decimal rate from {QUOTE_MIN} to {QUOTE_MAX}")
         if place in found:
             where = f"{quote.date} {quote.curve} {quote.quote_id}"
-            raise BadInput(where, quote.rate, "a quote that stands twice may not be taken")
+            raise BadInput(where, quote.rate, "each quote may appear only once in a load")
         found[place] = quote
     return found
 

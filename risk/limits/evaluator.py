@@ -70,7 +70,7 @@ REASON_LENGTH = 400
 
 
 class Moved(Exception):
-    """Raised when another evaluator has written since the position was read."""
+    """Another evaluator has written since the position was read."""
 
 
 @dataclass

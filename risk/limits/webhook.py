@@ -121,7 +121,7 @@ def send_due(target: Target) -> int:
             _note(delivery, error)
             sent += not error
         if error:
-            break  # a receiver that is away is not asked for each event
+            break  # a receiver that is down is not asked for each event
     return sent
 
 

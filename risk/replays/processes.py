@@ -23,7 +23,7 @@ TRIES = 3
 
 
 class ProcessesEnd(Exception):
-    """Several processes have ended at the same frame, so the frame is the cause."""
+    """Several processes have ended at the same frame, so that the frame is the cause."""
 
 
 class PricingProcess:

@@ -116,9 +116,7 @@ class ReportView(RiskView):
         extensions={OWN_PROBLEMS: [404]},
     )
     def get(self, request: Request, date: str) -> Response:
-        """Return the report of the desks that the user may see; `format=html`, `csv` or `xlsx`: a
-        file.
-        """
+        """Return the report of the user's desks; `format=html`, `csv` or `xlsx` gives a file."""
         parameters.known_only(request, "market", "reporting_currency", "table")
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or "USD"
         table = parameters.text(request, "table", tuple(MAKERS)) or "risk"

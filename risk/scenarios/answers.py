@@ -31,7 +31,7 @@ STALE_AFTER = 3.0
 
 @dataclass(frozen=True)
 class Scope:
-    """Which groups an answer is made of.
+    """The groups that an answer is made of.
 
     Attributes:
         desks: Desks that the user may see; None for all.

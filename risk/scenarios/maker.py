@@ -62,7 +62,7 @@ class Ready:
 
 
 class ScenarioMaker:
-    """What one process holds to make scenario results; not for threads."""
+    """Makes scenario results in one process; not for threads (QuantLib's date is process-wide)."""
 
     def __init__(
         self,

@@ -88,10 +88,12 @@ def _checked(row: Mapping[str, str]) -> tuple[Key, float]:
     tenor = TENORS.get(row["Label1"].lower())
     if tenor is None:
         allowed = ", ".join(f"{years:g}" for years in VERTICES)
-        raise ValueError(f"Label1: {shown(row['Label1'])} is no tenor in years; allowed: {allowed}")
+        raise ValueError(
+            f"Label1: {shown(row['Label1'])} is not a tenor in years; allowed: {allowed}"
+        )
     if row["Qualifier"] not in CURRENCIES:
         raise ValueError(
-            f"Qualifier: {shown(row['Qualifier'])} is no currency with a market; allowed: "
+            f"Qualifier: {shown(row['Qualifier'])} is not a currency with a market; allowed: "
             f"{', '.join(CURRENCIES)}"
         )
     if row["AmountCurrency"] != row["Qualifier"]:

@@ -108,7 +108,7 @@ def nodes_of(curves: CurveSet, solved: Solved) -> list[FrameNodes]:
 
 
 class BookNetter:
-    """Netted flows of a process; not for threads (QuantLib's date is process-wide)."""
+    """Keeps the netted flows of a process; not for threads (QuantLib's date is process-wide)."""
 
     def __init__(self, session: Session) -> None:
         """Net nothing yet."""

@@ -100,7 +100,7 @@ class _Table(msgspec.Struct, array_like=True):
 
 
 class HostCache:
-    """The files of one directory; many processes use it at once."""
+    """Shared arrays in the files of one directory, which many processes use at once."""
 
     def __init__(self, directory: Path, most_bytes: int) -> None:
         """Use a directory, which is created by the first write.

@@ -23,7 +23,7 @@ from riskproject.web.login_form import LoginForm
 
 
 class SignIn(LoginView):
-    """The login of every active user; who is logged in already can log out here."""
+    """The login page of every active user, and the way to log out."""
 
     template_name = "accounts/login.html"
     authentication_form = LoginForm

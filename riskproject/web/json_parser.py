@@ -84,13 +84,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _bad(f"{name!r} stands twice in one object")
+            raise _bad(f"{name!r} appears twice in one object")
         found[name] = value
     return found
 
 
 def _refuse_constant(name: str) -> None:
-    raise _bad(f"{name} is no JSON number")
+    raise _bad(f"{name} is not a JSON number")
 
 
 def _bad(reason: str) -> ParseError:

@@ -38,7 +38,7 @@ MEANINGS = {
     422: "The Idempotency-Key was used with another request (`IDEMPOTENCY_MISMATCH`), or what was "
     "asked for cannot be priced",
     429: "Too many calls this minute; `Retry-After` says when to come back",
-    503: "A server is away or nothing is published yet; `Retry-After` says when to come back",
+    503: "A server is down or nothing is published yet; `Retry-After` says when to come back",
 }
 ALWAYS = (401, 403, 406, 429, 503)
 OWN_PROBLEMS = "x-problems"

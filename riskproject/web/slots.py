@@ -76,7 +76,7 @@ class NoTurn(Exception):
 
 
 class Turns:
-    """Let one request of each user work at a time, so that nobody waits for two of another's."""
+    """Lets one request of each user run at a time, so that others wait for at most one of them."""
 
     def __init__(self) -> None:
         """Start with nobody at work."""

@@ -224,4 +224,4 @@ def test_doctor_goes_on_with_what_runs_on_servers_that_answer(base: Path) -> Non
     for start in ("ok  postgres  DATABASE_URL", "ok   PostgreSQL", "FAIL tables", "ok   Kafka"):
         assert any(line.startswith(start) for line in lines), (start, said.stdout, said.stderr)
     assert "repair: python manage.py migrate" in said.stdout
-    assert "not well: tables" in said.stderr
+    assert "failed checks: tables" in said.stderr

@@ -61,7 +61,7 @@ def test_an_empty_system_is_told_what_to_run():
         assert command in found[name]
     assert found["detail"].startswith("WARN"), found["detail"]
     assert "celery -A riskproject worker --queues detail" in found["detail"]
-    assert end.startswith("not well: trades, fixings")
+    assert end.startswith("failed checks: trades, fixings")
     assert "detail" not in end
 
 
@@ -101,7 +101,7 @@ def test_a_running_system_is_well_in_redis(redis_client):
     assert "sums@here (2 processes)" in found["workers"]
     assert "b, lag 7" in found["bridge"]
     assert re.search(r"USD \d s old", found["frames"])
-    assert end == "not well: trades, fixings"
+    assert end == "failed checks: trades, fixings"
 
 
 def test_a_source_whose_ticks_are_refused_in_a_row_is_named_and_the_bridge_is_well(redis_client):

@@ -344,8 +344,8 @@ def test_the_docs_page_asks_nobody_outside(client: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ('{"code": "A", "code": "B"}', "'code' stands twice in one object"),
-        ('{"code": NaN}', "NaN is no JSON number"),
+        ('{"code": "A", "code": "B"}', "'code' appears twice in one object"),
+        ('{"code": NaN}', "NaN is not a JSON number"),
         ('{"code": }', "at line 1 column 10"),
         ("[" * 100_000, "nested too deeply"),
         (b"\xff", "not UTF-8 at byte 0"),

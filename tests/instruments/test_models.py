@@ -38,7 +38,7 @@ def refusal(row: Any) -> dict[str, str]:
         ({"currency": "GBP"}, "currency", "US-TREASURY bonds are in USD"),
         ({"convention": "", "currency": "XXX"}, "currency", "allowed: USD, EUR, GBP"),
         ({"convention": "", "currency": "USD"}, "payment_frequency", "a convention that fills it"),
-        ({"first_coupon_date": dt.date(2040, 1, 1)}, "first_coupon_date", "must lie between"),
+        ({"first_coupon_date": dt.date(2040, 1, 1)}, "first_coupon_date", "must be between"),
         ({"penultimate_coupon_date": dt.date(2020, 1, 1)}, "penultimate_coupon_date", "between"),
         (
             {"first_coupon_date": dt.date(2023, 5, 16)},
@@ -88,7 +88,7 @@ def test_two_bonds_without_isin_are_no_duplicates(db: None) -> None:
         ({"fixed_rate": Decimal("3.5")}, "fixed_rate", "3.5 is not valid"),
         ({"pay_receive": "give"}, "pay_receive", "not valid"),
         ({"convention": "USD-LIBOR-3M"}, "convention", "allowed: USD-SOFR-OIS"),
-        ({"first_regular_date": dt.date(2050, 1, 1)}, "first_regular_date", "must lie between"),
+        ({"first_regular_date": dt.date(2050, 1, 1)}, "first_regular_date", "must be between"),
         (
             {"notional_schedule": [{"date": "soon", "notional": 1}]},
             "notional_schedule",

@@ -188,7 +188,7 @@ def test_servers_that_are_away_are_named_and_web_itself_is_well(tmp_path: Path) 
         assert list(found.json["failing"]) == [
             *("database", "redis", "kafka", "bridge", "workers", "frames")
         ]
-        assert found.json["checks"]["bridge"]["said"] == "not known while Redis is away"
+        assert found.json["checks"]["bridge"]["said"] == "unknown while Redis is down"
         assert "n0t-shown" not in found.text
         assert web.get("/healthz").json == {"status": "ok"}
 

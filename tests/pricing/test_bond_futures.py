@@ -343,7 +343,7 @@ def test_terms_that_are_wrong_are_refused_by_a_sentence(change: dict, sentence: 
         ({"maturity_date": "2025-06-10"}, r"\[1\].maturity_date: .*after the delivery of FGBLM25"),
         ({"conversion_factor": 0}, r"\[1\].conversion_factor: 0 .*greater than 0"),
         ({"convention": "DE-BUNT"}, r"\[1\].convention: 'DE-BUNT'.*allowed: .*DE-BUND"),
-        ({"isin": "DE000BU2Z023"}, r"\[0\].isin: .*each bond may stand once"),
+        ({"isin": "DE000BU2Z023"}, r"\[0\].isin: .*each bond may appear only once"),
         ({"coupon_rate": 2.6}, r"\[1\].coupon_rate: 2.6"),
     ],
 )

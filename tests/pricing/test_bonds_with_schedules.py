@@ -171,7 +171,7 @@ def step(name: str, date: str, value: float) -> dict[str, object]:
         ),
         (
             {"face_schedule": [step("face", "2029-06-15", 50)]},
-            "must lie between 2021-06-15 and 2029-06-15",
+            "must be between 2021-06-15 and 2029-06-15",
         ),
         (
             {

@@ -265,8 +265,8 @@ def test_rows_of_another_system_are_compared(
     ("change", "sentence"),
     [
         ({"Amount": "1.234,50"}, "row 2, Amount: '1.234,50' is not a number"),
-        ({"Label1": "7"}, "row 2, Label1: '7' is no tenor in years; allowed: 0.25, 0.5"),
-        ({"Qualifier": "XXX"}, "row 2, Qualifier: 'XXX' is no currency with a market"),
+        ({"Label1": "7"}, "row 2, Label1: '7' is not a tenor in years; allowed: 0.25, 0.5"),
+        ({"Qualifier": "XXX"}, "row 2, Qualifier: 'XXX' is not a currency with a market"),
         (
             {"AmountCurrency": "EUR"},
             "row 2, AmountCurrency: 'EUR' is not the currency of the curve",

@@ -58,7 +58,7 @@ KEEP_ALIVE = [
 
 
 class Command(BaseCommand):
-    """Consume ticks, open frames, dispatch blocks, commit what is published."""
+    """Consume ticks, open frames, dispatch their blocks, and commit what is published."""
 
     help = __doc__
 

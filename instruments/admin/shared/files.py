@@ -36,7 +36,7 @@ SHEET_NAME_CHARACTERS = 31
 
 
 class AnyTable(Format):  # type: ignore[misc]
-    """CSV or XLSX; the content decides which."""
+    """The format of uploads: CSV or XLSX, as the content decides."""
 
     def __init__(self, encoding: str | None = None) -> None:
         """The encoding is UTF-8, always."""
@@ -101,7 +101,7 @@ class UploadForm(ImportForm):  # type: ignore[misc]
 
 
 class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]
-    """Remembers the sheet that was checked."""
+    """Keeps the name of the sheet that was checked."""
 
     sheet = forms.CharField(required=False, widget=forms.HiddenInput())
 

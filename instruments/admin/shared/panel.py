@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Panel:
-    """Headers, rows of text, and a sentence below; a row may lead somewhere."""
+    """A table of text with headers, a sentence below it, and links of its rows."""
 
     title: str
     headers: Sequence[str] = ()

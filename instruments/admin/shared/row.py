@@ -65,7 +65,7 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class RowAdmin(OwnDesks, HistoryPages, FilesMixin, ListAdmin):
-    """Base: names to pick, bulk deletion as one change, history with a way back."""
+    """Base of pages of rows: lists of names, deletion as one change, and a history to restore."""
 
     form = RowForm
     readonly_fields: ClassVar[tuple[str, ...]] = ("version", "created", "updated")

@@ -22,7 +22,7 @@ class UploadGone(Exception):
 
 
 class Uploads:
-    """The shape that django-import-export wants; names are ours, so that no other file is read."""
+    """Keeps uploaded files under generated names, so that no other file can be read."""
 
     def __init__(self, name: str = "", **_options: Any) -> None:
         self.name = name

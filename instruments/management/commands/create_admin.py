@@ -14,12 +14,12 @@ PASSWORD_BYTES = 18
 
 
 class Command(BaseCommand):
-    """Does nothing when there is an active administrator."""
+    """Create the first administrator; does nothing when an active one exists."""
 
     help = "Create the first administrator; its password is printed once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--username", default="admin")
+        parser.add_argument("--username", default="admin", help="default: admin")
         parser.add_argument("--email", default="admin@example.com")
         parser.add_argument(
             "--password-file", type=Path, help="also write the password to this file (mode 0600)"

@@ -19,12 +19,12 @@ MAX_TOKENS = 20
 
 
 class Command(BaseCommand):
-    """Prints a new token, this once: only its hash is stored."""
+    """Print a new token once: only its hash is stored."""
 
     help = "Print a new API token of a user: `Authorization: Token <key>`. It is shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user")
+        parser.add_argument("user", help="name of the user")
         parser.add_argument(
             "--renew", action="store_true", help="delete the user's existing tokens"
         )

@@ -15,12 +15,12 @@ ROWS_READ = 1_000
 
 
 class Command(BaseCommand):
-    """CSV on standard output, or a file."""
+    """Export a table as CSV or XLSX, to standard output or a file."""
 
     help = "Write issuers, bonds, positions, swaps, ... as CSV or XLSX."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", choices=sorted(KINDS))
+        parser.add_argument("kind", choices=sorted(KINDS), help="the table")
         parser.add_argument("-o", "--out", type=Path, help="a file; default: standard output")
         parser.add_argument(
             "--format", choices=FORMATS, help="default: as the name of --out ends, else csv"

@@ -23,7 +23,7 @@ CHANGES_SHOWN = 20
 
 
 class Command(BaseCommand):
-    """The importer of the admin, from the shell: whole file, or nothing."""
+    """Load a file by the importer of the admin: the whole file or nothing."""
 
     help = "Load issuers, bonds, positions, swaps, ... from a CSV or XLSX file."
 

@@ -13,13 +13,18 @@ from instruments.models import Status, trade_models
 
 
 class Command(BaseCommand):
-    """For a nightly job. What ends on a weekend may be paid after it: a week is waited."""
+    """Mark trades as matured after a week, as payments may come after a weekend."""
 
     help = "Mark trades that have ended as matured, so that they are no longer priced."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--on", help="the day, such as 2026-01-31; default: today")
-        parser.add_argument("--after-days", type=int, default=7, help="days to wait; default 7")
+        parser.add_argument(
+            "--after-days",
+            type=int,
+            default=7,
+            help="days to wait after a trade has ended (default 7)",
+        )
 
     def handle(self, *args: object, on: str | None, after_days: int, **options: object) -> None:
         """Mark the trades in one change of the book, which the history names."""

@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Without an argument the command lists; with a trade it releases the trade."""
-        parser.add_argument("--release", metavar="TRADE_ID", help="price this trade again")
+        parser.add_argument(
+            "--release", metavar="TRADE_ID", help="release this trade, so that it is priced again"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         trade_id = options["release"]

@@ -20,22 +20,35 @@ from pricing.markets import conventions, loader
 
 
 class Command(BaseCommand):
-    """Bonds with active positions, or those of the given codes."""
+    """Write a market file in which bonds of the security master are quotes of a curve."""
 
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         curves = [row.name for row in conventions.CURVES.values() if row.index is None]
-        parser.add_argument("--curve", required=True, choices=curves, metavar="EUR-GOVT")
-        parser.add_argument("--code", action="append", default=[], help="a bond; may be repeated")
+        parser.add_argument(
+            "--curve", required=True, choices=curves, metavar="EUR-GOVT", help="the curve"
+        )
+        parser.add_argument(
+            "--code",
+            action="append",
+            default=[],
+            help="code of a bond; repeatable; default: all with active positions",
+        )
         parser.add_argument(
             "--nodes",
             default="",
             metavar="1Y,5Y,10Y",
             help="write the curve's row too: fitted by least squares, with nodes at these tenors",
         )
-        parser.add_argument("--date", type=dt.date.fromisoformat, help="default: today")
-        parser.add_argument("--out", type=Path, metavar="FILE.toml")
+        parser.add_argument(
+            "--date",
+            type=dt.date.fromisoformat,
+            help="day on which the bonds must be outstanding; default: today",
+        )
+        parser.add_argument(
+            "--out", type=Path, metavar="FILE.toml", help="write to this file; default: print"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write the file, or print it; a bond that is left out is named."""

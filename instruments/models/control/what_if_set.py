@@ -13,7 +13,7 @@ from instruments.models.row import Row
 
 
 class SetStatus(models.TextChoices):
-    """A set is booked once."""
+    """Status of a set, which is booked once."""
 
     DRAFT = "draft", "draft"
     BOOKED = "booked", "booked"

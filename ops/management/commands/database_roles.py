@@ -17,7 +17,7 @@ from ops.access.postgres.logins import RoleRefused, ensure_login
 
 
 class Command(BaseCommand):
-    """Make the login roles, give and take rights, say what changed."""
+    """Create the login roles, grant and revoke rights, and print what changed."""
 
     help = __doc__
 

@@ -14,7 +14,7 @@ TIMEOUT_S = 2.0
 
 
 class Command(BaseCommand):
-    """Run every check of the table, print a line each; exit status 1 when one fails.
+    """Run every check and print a line for each; the exit status is 1 when one fails.
 
     A warning is printed, and does not count as a failure.
     """
@@ -38,4 +38,4 @@ class Command(BaseCommand):
                 self.stdout.write(f"     {'':<16} repair: {finding.repair}")
         bad = [finding.name for finding in findings if finding.fails]
         if bad:
-            raise CommandError(f"not well: {', '.join(bad)}")
+            raise CommandError(f"failed checks: {', '.join(bad)}")

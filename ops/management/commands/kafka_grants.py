@@ -29,7 +29,7 @@ def account(text: str) -> str:
 
 
 class Command(BaseCommand):
-    """Run with an account that may do all, a super user of the brokers; again is safe."""
+    """Grant rights with a super user of the brokers; running it again changes nothing."""
 
     help = __doc__
     requires_system_checks: list[str] = []
@@ -37,7 +37,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         for role in TOPIC_RIGHTS:
             parser.add_argument(
-                f"--{role}", type=account, action="append", metavar="USER", default=[]
+                f"--{role}",
+                type=account,
+                action="append",
+                metavar="USER",
+                default=[],
+                help=f"an account with the rights of a {role}; repeatable",
             )
         parser.add_argument("--group", default=GROUP, help="the bridges' consumer group")
         parser.add_argument(

@@ -168,9 +168,7 @@ class _Layout:
         return number + (date - before).days / (after - before).days
 
     def _yield_position(self, date: dt.date) -> float:
-        """Return the position in the period as the yield counts it: under 30/360 by 360 days a
-        year.
-        """
+        """Return periods from maturity as the yield counts them: under 30/360, 360 days a year."""
         if not self.by_days_of_360:
             return self._position(date)
         number = self._number_before(date)

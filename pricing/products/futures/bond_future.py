@@ -138,7 +138,8 @@ class BondFutureTerms(Quoted, frozen=True, kw_only=True, forbid_unknown_fields=T
                 field = f"deliverables[{place}].{error.field}"
                 raise BadInput(field, error.value, error.allowed) from None
             if bond.isin and isins.count(bond.isin) > 1:
-                raise BadInput(f"deliverables[{place}].isin", bond.isin, "each bond may stand once")
+                field = f"deliverables[{place}].isin"
+                raise BadInput(field, bond.isin, "each bond may appear only once")
             msgspec.structs.force_setattr(bond, "conversion_factor", factor)
 
     def _checked(self, made: BondContract, deliverable: Deliverable) -> float:

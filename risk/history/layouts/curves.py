@@ -260,7 +260,7 @@ def _wide(
     known = {place: tenor for place, tenor in tenors.items() if tenor is not None}
     doubled = [tenor for tenor, count in Counter(known.values()).items() if count > 1]
     if doubled:
-        raise BadInput("header", ", ".join(doubled), "a tenor may stand once")
+        raise BadInput("header", ", ".join(doubled), "a tenor may appear only once")
     _refuse_real_yields([header[place] for place in known], set(known.values()))
     named = [
         (

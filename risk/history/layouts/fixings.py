@@ -174,7 +174,7 @@ def _read_columns(raw: bytes, text: str) -> FixingsFile:
     line, header = found
     doubled = {cell for cell in header if cell and header.count(cell) > 1}
     if doubled:
-        raise BadInput("header", ", ".join(sorted(doubled)), "a column may stand once")
+        raise BadInput("header", ", ".join(sorted(doubled)), "a column may appear only once")
     columns = {place: SERIES[cell] for place, cell in enumerate(header) if cell in SERIES}
     if header[0].lower() == "observation_date":  # FRED has series of others, with ISO dates
         columns = {

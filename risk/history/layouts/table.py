@@ -168,7 +168,7 @@ def csv_lines(raw: bytes, skip: int = 0) -> tuple[list[str], Lines]:
         skip: Lines before the header.
 
     Raises:
-        BadInput: Not UTF-8, a column that stands twice, or a line with more or fewer cells than
+        BadInput: Not UTF-8, a column that appears twice, or a line with more or fewer cells than
             the header has (raised while iterating).
     """
     text = text_of(raw).split("\n", skip)[-1]
@@ -178,7 +178,7 @@ def csv_lines(raw: bytes, skip: int = 0) -> tuple[list[str], Lines]:
     header = [name.strip() for name in first]
     doubled = [name for name, count in Counter(header).items() if name and count > 1]
     if doubled:
-        raise BadInput("header", ", ".join(doubled), "a column may stand once")
+        raise BadInput("header", ", ".join(doubled), "a column may appear only once")
     return header, _whole_lines(rows, len(header))
 
 

@@ -43,10 +43,22 @@ class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--to", type=_date, default=dt.date(2200, 1, 1), help="last day")
-        parser.add_argument("--days", type=_days, default=DAYS, help=f"days (default: {DAYS})")
-        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, metavar="CCY")
-        parser.add_argument("--level", default="99", help="percent (default: 99)")
+        parser.add_argument(
+            "--to", type=_date, default=dt.date(2200, 1, 1), help="last day (default: the newest)"
+        )
+        parser.add_argument(
+            "--days", type=_days, default=DAYS, help=f"number of days (default: {DAYS})"
+        )
+        parser.add_argument(
+            "--currency",
+            nargs="+",
+            choices=CURRENCIES,
+            metavar="CCY",
+            help="only these currencies (default: all with trades)",
+        )
+        parser.add_argument(
+            "--level", default="99", help="level of the value at risk in percent (default: 99)"
+        )
         parser.add_argument("--series", action="store_true", help="print each day as CSV")
 
     def handle(self, **options: Any) -> None:
@@ -74,7 +86,9 @@ class Command(BaseCommand):
     ) -> tuple[dict[str, CurrencyBook], dict[str, list[Day]], dict[str, str]]:
         book = master.load_trades()
         if not book.trades:
-            raise CommandError("the book has no active trades: load a file (manage.py load)")
+            raise CommandError(
+                "the book has no active trades: load some first (manage.py load_instruments)"
+            )
         fx, fixings = {"USD": 1.0, **master.load_fx()}, master.load_fixings()
         held = dict.fromkeys(str(trade.terms.currency) for trade in book.trades)
         found: dict[str, CurrencyBook] = {}
@@ -221,10 +235,10 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-09-24") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None
 
 
 def _days(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 5_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to 5000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 5000")
     return int(text)

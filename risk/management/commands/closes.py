@@ -43,16 +43,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--prune", action="store_true", help="delete old closes")
         parser.add_argument(
-            "--days", type=int, default=KEPT_DAYS, help=f"that are kept (default {KEPT_DAYS:,})"
+            "--days",
+            type=int,
+            default=KEPT_DAYS,
+            help=f"days of closes to keep (default {KEPT_DAYS:,})",
         )
         parser.add_argument(
             "--within-days",
             type=int,
             default=settings.KEEP_FRAMES_DAYS,
-            help="of frames within days that are kept (default: KEEP_FRAMES_DAYS)",
+            help="days of frames within days to keep (default: KEEP_FRAMES_DAYS)",
         )
-        parser.add_argument("--market", default=LIVE, help="of which closes are deleted")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be deleted")
+        parser.add_argument(
+            "--market", default=LIVE, help="market whose closes are deleted (default: live)"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="with --prune: show what would be deleted"
+        )
 
     def handle(self, **options: Any) -> None:
         """List, or delete what is old."""

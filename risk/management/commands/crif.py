@@ -37,22 +37,48 @@ class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", type=_date, help="of stored closes: 2024-09-24")
+        parser.add_argument(
+            "--date",
+            type=_date,
+            help="stored closes of this date, such as 2024-09-24; default: the published frames",
+        )
         parser.add_argument("--market", default=LIVE, help="live, or the name of a replay")
-        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, metavar="CCY")
+        parser.add_argument(
+            "--currency",
+            nargs="+",
+            choices=CURRENCIES,
+            metavar="CCY",
+            help="only these currencies (default: all)",
+        )
         parser.add_argument(
             "--ladder",
             choices=tuple(LADDERS),
             default="zero",
             help="which ladder is mapped: tents on zero rates (default), or quotes",
         )
-        parser.add_argument("--by", choices=PORTFOLIOS, default="desk")
         parser.add_argument(
-            "--compare", type=Path, metavar="FILE", help="a CRIF file of another system"
+            "--by",
+            choices=PORTFOLIOS,
+            default="desk",
+            help="portfolios of the rows (default: desk)",
         )
-        parser.add_argument("--charge", action="store_true", help="the charge of each desk")
-        parser.add_argument("--reporting", choices=CURRENCIES, default="USD", metavar="CCY")
-        parser.add_argument("-o", "--out", type=Path, help="a file instead of the screen")
+        parser.add_argument(
+            "--compare",
+            type=Path,
+            metavar="FILE",
+            help="show the differences from a CRIF file of another system",
+        )
+        parser.add_argument(
+            "--charge", action="store_true", help="print the charge of each desk instead of rows"
+        )
+        parser.add_argument(
+            "--reporting",
+            choices=CURRENCIES,
+            default="USD",
+            metavar="CCY",
+            help="reporting currency of the charge (default: USD)",
+        )
+        parser.add_argument("-o", "--out", type=Path, help="write to this file")
 
     def handle(self, **options: Any) -> None:
         """Print rows or charges; say on the screen of which frames they are."""
@@ -156,4 +182,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-09-24") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None

@@ -27,17 +27,31 @@ PIPE_WIDTH = 120
 
 
 class Command(BaseCommand):
-    """A book file in, a fitted curve out."""
+    """Fit a curve to the bonds of a book file, and list which are rich or cheap."""
 
     help = __doc__
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--book", type=Path, required=True, metavar="BOOK.json")
-        parser.add_argument("--curve", required=True, choices=list(CURVES), metavar="USD-GOVT")
-        parser.add_argument("--date", type=dt.date.fromisoformat, required=True)
-        parser.add_argument("--model", choices=list(MODELS), default="svensson")
-        parser.add_argument("--out", type=Path, metavar="OUT.json")
+        parser.add_argument(
+            "--book", type=Path, required=True, metavar="BOOK.json", help="book file of bonds"
+        )
+        parser.add_argument(
+            "--curve",
+            required=True,
+            choices=list(CURVES),
+            metavar="USD-GOVT",
+            help="curve that the bonds are discounted on",
+        )
+        parser.add_argument(
+            "--date", type=dt.date.fromisoformat, required=True, help="date of the prices"
+        )
+        parser.add_argument(
+            "--model", choices=list(MODELS), default="svensson", help="default: svensson"
+        )
+        parser.add_argument(
+            "--out", type=Path, metavar="OUT.json", help="write JSON; default: print a table"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Fit; a bond that could not be taken is named."""

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="files of quotes")
         parser.add_argument(
             "--dry-run", action="store_true", help="show what would change; write nothing"
         )

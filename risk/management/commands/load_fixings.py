@@ -53,18 +53,32 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+        parser.add_argument(
+            "files", nargs="*", type=Path, metavar="FILE", help="files of fixings or exchange rates"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show what would change")
         parser.add_argument(
             "--force",
             default="",
             metavar="REASON",
-            help="take rates that another publisher differs in",
+            help="load rates that differ from another publisher's; the reason is stored",
         )
-        parser.add_argument("--derive", action="store_true", help="make proxies of stored closes")
-        parser.add_argument("--from", dest="start", type=_date, metavar="DATE")
-        parser.add_argument("--to", dest="end", type=_date, metavar="DATE")
-        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, metavar="CCY")
+        parser.add_argument(
+            "--derive", action="store_true", help="derive proxies of fixings from stored closes"
+        )
+        parser.add_argument(
+            "--from", dest="start", type=_date, metavar="DATE", help="with --derive: first day"
+        )
+        parser.add_argument(
+            "--to", dest="end", type=_date, metavar="DATE", help="with --derive: last day"
+        )
+        parser.add_argument(
+            "--currency",
+            nargs="+",
+            choices=CURRENCIES,
+            metavar="CCY",
+            help="with --derive: only these currencies",
+        )
 
     def handle(self, **options: Any) -> None:
         """Load each file by itself; the exit status is 1 when one was refused."""
@@ -124,4 +138,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-03-04") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-03-04") from None

@@ -25,15 +25,28 @@ SHOWN_TRADES, SHOWN_FAILURES, PIPE_WIDTH = 20, 50, 150
 
 
 class Command(BaseCommand):
-    """Files in, a JSON file or a table out."""
+    """Price a book file on a market file; write JSON or print a table."""
 
     help = __doc__
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--book", type=Path, required=True, metavar="BOOK.json")
-        parser.add_argument("--market", type=Path, required=True, metavar="MARKET.json")
-        parser.add_argument("--engine", choices=("compiled", "quantlib"), default="compiled")
+        parser.add_argument(
+            "--book", type=Path, required=True, metavar="BOOK.json", help="file of trades"
+        )
+        parser.add_argument(
+            "--market",
+            type=Path,
+            required=True,
+            metavar="MARKET.json",
+            help="file of quotes and fixings",
+        )
+        parser.add_argument(
+            "--engine",
+            choices=("compiled", "quantlib"),
+            default="compiled",
+            help="compiled flows (default), or plain QuantLib, which is slow",
+        )
         parser.add_argument(
             "--out",
             type=Path,

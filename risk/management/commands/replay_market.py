@@ -50,26 +50,53 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", help="of the replay and its market")
-        parser.add_argument("--event", default="", metavar="NAME", help="a named window")
-        parser.add_argument("--from", dest="start", type=_date, metavar="DATE")
-        parser.add_argument("--to", dest="end", type=_date, metavar="DATE")
-        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, default=(), metavar="CCY")
         parser.add_argument(
-            "--ticks-per-day", type=int, default=1, metavar="N", help="1: the closes alone"
+            "name", nargs="?", help="name of the replay and its market; without it all are listed"
         )
-        parser.add_argument("--seed", type=int, default=0, help="of the path between two closes")
-        parser.add_argument("--interval-ms", type=float, default=0.0, metavar="MS")
+        parser.add_argument(
+            "--event", default="", metavar="NAME", help="a named period (manage.py list_events)"
+        )
+        parser.add_argument("--from", dest="start", type=_date, metavar="DATE", help="first day")
+        parser.add_argument("--to", dest="end", type=_date, metavar="DATE", help="last day")
+        parser.add_argument(
+            "--currency",
+            nargs="+",
+            choices=CURRENCIES,
+            default=(),
+            metavar="CCY",
+            help="only these currencies (default: those of active trades)",
+        )
+        parser.add_argument(
+            "--ticks-per-day",
+            type=int,
+            default=1,
+            metavar="N",
+            help="ticks on each day; 1: only the closes (default)",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=0, help="seed of the path between two closes (default: 0)"
+        )
+        parser.add_argument(
+            "--interval-ms",
+            type=float,
+            default=0.0,
+            metavar="MS",
+            help="milliseconds between two ticks (default: 0, as fast as possible)",
+        )
         parser.add_argument("--loop", action="store_true", help="begin again after the last day")
         parser.add_argument(
-            "--workers", type=int, default=1, metavar="N", help="processes that price; 0: this one"
+            "--workers",
+            type=int,
+            default=1,
+            metavar="N",
+            help="pricing processes (default: 1); 0: price here",
         )
         asked = parser.add_mutually_exclusive_group()
-        asked.add_argument("--pause", action="store_true", help="ask a running replay to wait")
-        asked.add_argument("--resume", action="store_true", help="ask it to go on")
-        asked.add_argument("--stop", action="store_true", help="ask it to end")
-        asked.add_argument("--seek", type=_date, metavar="DATE", help="ask it to go to a day")
-        asked.add_argument("--delete", action="store_true", help="delete it with its closes")
+        asked.add_argument("--pause", action="store_true", help="pause a running replay")
+        asked.add_argument("--resume", action="store_true", help="resume a paused replay")
+        asked.add_argument("--stop", action="store_true", help="stop a running replay")
+        asked.add_argument("--seek", type=_date, metavar="DATE", help="move it to a day")
+        asked.add_argument("--delete", action="store_true", help="delete it and its closes")
 
     def handle(self, **options: Any) -> None:
         """Run a replay, ask something of it, or list all."""
@@ -169,4 +196,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-03-04") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-03-04") from None

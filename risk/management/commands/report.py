@@ -37,12 +37,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--date", type=_date, help="of the closes; default: the newest of all currencies"
+            "--date",
+            type=_date,
+            help="date of the closes; default: the newest date of all currencies",
         )
         parser.add_argument("--market", default=LIVE, help="live, or the name of a replay")
-        parser.add_argument("--reporting", choices=CURRENCIES, default="USD", metavar="CCY")
         parser.add_argument(
-            "-o", "--out", type=Path, help="directory of the files; without it none is written"
+            "--reporting",
+            choices=CURRENCIES,
+            default="USD",
+            metavar="CCY",
+            help="currency of the amounts (default: USD)",
+        )
+        parser.add_argument(
+            "-o", "--out", type=Path, help="directory for the files; without it no file is written"
         )
 
     def handle(self, **options: Any) -> None:
@@ -119,4 +127,4 @@ def _date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2024-09-24") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None

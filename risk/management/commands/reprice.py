@@ -40,20 +40,32 @@ class Command(BaseCommand):
             required=True,
             type=moment,
             metavar="WHEN",
-            help="date or market time: the newest close of then is taken",
+            help="a date or a market time: the newest close up to then is repriced",
         )
         parser.add_argument(
             "--known-at",
             type=known_at,
             metavar="WHEN",
-            help="now, or a time with its zone: also with what was known then",
+            help="reprice also with what was known at this time, which needs a zone, or now",
         )
-        parser.add_argument("--currency", nargs="+", choices=CURRENCIES, metavar="CCY")
+        parser.add_argument(
+            "--currency",
+            nargs="+",
+            choices=CURRENCIES,
+            metavar="CCY",
+            help="only these currencies (default: all with a close)",
+        )
         parser.add_argument("--market", default=LIVE, help="live, or the name of a replay")
         parser.add_argument(
-            "--correct", nargs="+", choices=STEPS, default=STEPS, help="what --known-at corrects"
+            "--correct",
+            nargs="+",
+            choices=STEPS,
+            default=STEPS,
+            help="what --known-at corrects (default: all)",
         )
-        parser.add_argument("--csv", type=Path, metavar="FILE", help="all trades that differ")
+        parser.add_argument(
+            "--csv", type=Path, metavar="FILE", help="write all trades that differ to this file"
+        )
 
     def handle(self, **options: Any) -> None:
         """Print each currency's close, its hashes, and what corrections change."""

@@ -104,7 +104,7 @@ def _send(target: webhook.Target, stop: threading.Event) -> None:
 
 
 class _Loop:
-    """A step, and now and then what others read of it."""
+    """Evaluates new results, and publishes the board at intervals."""
 
     def __init__(self, client: Any, evaluator: Evaluator, batch: int) -> None:
         self.client, self.evaluator, self.batch = client, evaluator, batch

@@ -19,7 +19,7 @@ RETRY_AFTER_S = b"1"
 
 
 class FairShare:
-    """ASGI middleware that starts a caller's requests in their order, so many at a time.
+    """ASGI middleware that runs some of each caller's requests at a time, in their order.
 
     A request is at work until its answer begins: a stream or a download is not counted afterwards.
     """

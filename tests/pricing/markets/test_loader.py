@@ -172,7 +172,7 @@ CHANGES = (
     ("[bonds.ZZZ-BOND]", "[bonds.UK-GILT]", "[bonds.UK-GILT] name = 'UK-GILT': it stands in gbp"),
     ("[currency]", "[money]", "table = 'money': allowed: currency, sources, indices, curves"),
     ('MADE = "Invented for a test"', 'MADE = ""', "[sources] MADE = '': a text: publisher"),
-    ("spot_lag = 1\n", "spot_lag = \n", "'zzz.toml': it is no TOML: "),
+    ("spot_lag = 1\n", "spot_lag = \n", "'zzz.toml': it is not TOML: "),
 )
 
 

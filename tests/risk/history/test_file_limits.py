@@ -102,7 +102,7 @@ def series(size: int) -> bytes:
 FIELDS = (
     Field("first line", 200, lambda n: b"x" * n, "layouts that are read"),
     Field("columns that are not known", 20, columns),
-    Field("column that stands again", 20, doubled, "may stand once"),
+    Field("column that stands again", 20, doubled, "may appear only once"),
     Field("name of a column", 20, lambda n: f"Date,10 Yr,{'x' * n}\n1/2/2024,4,\n".encode()),
     Field("rate", 6, lambda n: f"Date,10 Yr\n01/02/2024,{'4' * n}\n".encode(), "-5 to 50"),
     Field("date", 10, lambda n: f"Date,10 Yr\n{'1' * n},4.0\n".encode(), "a date such as"),

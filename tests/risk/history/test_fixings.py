@@ -123,7 +123,7 @@ def test_reference_rates_against_the_euro_become_dollars():
         ("a,b\n1,2\n", "a column of one of these series"),
         (SONIA.replace("05 Mar", "03 Mar"), "no index fixes on a weekend"),
         (SONIA.replace("5.25,5.1866\n06", "5.25\n06"), "cut off"),
-        (SONIA.replace("IUDBEDR", "IUDSOIA"), "a column may stand once"),
+        (SONIA.replace("IUDBEDR", "IUDSOIA"), "a column may appear only once"),
         (SONIA.replace("06 Mar", "05 Mar"), "one rate a day"),
         (SONIA.replace("05 Mar 2024", "2024.03.05"), "a date such as 31 Jan 2024"),
         (NY_FED.replace("03/06/2024", "13/06/2024"), "a date such as 01/31/2024"),

@@ -231,8 +231,8 @@ UK_DATES = "".join(f"{day:02}/03/2025,4.36,4.07,4.31\n" for day in (12, 11, 10, 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('Date,"10 Yr","1 Yr","10 Yr"\n03/14/2025,4.3,4.1,9.9\n', "10 Yr.*may stand once"),
-        ('Date,"10 Yr","10 Year"\n03/14/2025,4.3,9.9\n', "10Y.*may stand once"),
+        ('Date,"10 Yr","1 Yr","10 Yr"\n03/14/2025,4.3,4.1,9.9\n', "10 Yr.*may appear only once"),
+        ('Date,"10 Yr","10 Year"\n03/14/2025,4.3,9.9\n', "10Y.*may appear only once"),
         (HEADER + "03/14/2025,,4.37,4.09,4.31\n", "line 2: '5 cells'.*4 .a cell too many"),
         (HEADER + "03/14/2025,4.37,4.09,4.31\n03/13/2025,4.37\n", "line 3: '2 cells'.*cut off"),
         ('Date,"5 YR","7 YR","10 YR","20 YR","30 YR"\n05/27/2025,1,2,2,2,3\n', "real yields"),

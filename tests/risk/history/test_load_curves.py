@@ -46,7 +46,7 @@ REFUSED = {
     "blocked.html": "an HTML page",
     "daily-treasury-rates_real_yields.csv": "real yields",
     "decimal_rates.csv": "not a decimal",
-    "duplicate_header_10Yr.csv": "10 Yr.*may stand once",
+    "duplicate_header_10Yr.csv": "10 Yr.*may appear only once",
     "jump.csv": "10Y: '-295 bp'.*--force",
     "one_extra_comma_in_a_row.csv": "line 4: '16 cells'.*a cell too many",
     "real_yields.csv": "real yields",
