@@ -8,6 +8,7 @@ of ``.venv``. If no variable names a server, it uses the servers of this checkou
 import gc
 import importlib.util
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ PACKAGES = ("django", "celery", "kafka", "QuantLib")
 GC_THRESHOLD = 50_000
 """New objects between two garbage collections. Imports make 120,000 objects and no garbage: with
 Python's 700 the collector took a seventh of the CPU time of a command's start."""
+
+BROKEN_PIPE = 141
+"""Exit status of a shell's command that wrote to a pipe without a reader: 128 + SIGPIPE."""
 
 
 def main() -> None:
@@ -38,6 +42,18 @@ def main() -> None:
     except OperationalError as error:
         reason = " ".join(str(error).split())
         sys.exit(f"The database of DATABASE_URL refused: {reason}")
+    except BrokenPipeError:
+        if _output_is_read():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes again
+        sys.exit(BROKEN_PIPE)
+
+
+def _output_is_read() -> bool:
+    """Return False when the reader of the standard output has ended, as `head` does."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not any(found & select.POLLERR for _, found in poll.poll(0))
 
 
 def _use_installed_packages() -> None:

@@ -49,7 +49,7 @@ TABLES: tuple[tuple[str, Mapping[str, Row]], ...] = (
     ("Bond futures", conventions.BOND_FUTURES),
     ("Basis swaps", conventions.BASIS_SWAPS),
 )
-KEYS = conventions.MARKETS.text_keys
+KEYS = conventions.MARKETS.source_keys
 
 
 def page() -> str:

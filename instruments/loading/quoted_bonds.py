@@ -77,8 +77,9 @@ def write_quoted_bonds(
         names.append(name)
         tables.append(_table(bond, name, curve))
     source = f"Security master of this site, as of {today}: table of bonds"
-    head = f"{FIRST_LINE}\n\n[sources]\nSECURITY_MASTER = {json.dumps(source)}\n"
     fit = [_curve(curve, nodes)] if nodes else []
+    texts = {"SECURITY_MASTER": source, **(_cited(curve) if nodes else {})}
+    head = f"{FIRST_LINE}\n\n{_lines('sources', {k: json.dumps(t) for k, t in texts.items()})}"
     return QuotedBonds("\n".join((head, *fit, *tables)), names, left_out)
 
 
@@ -114,9 +115,15 @@ def _table(bond: Bond, name: str, curve: str) -> str:
     return _lines(f"quoted_bonds.{name}", fields)
 
 
+def _cited(curve: str) -> dict[str, str]:
+    """Return the sources of the curve's row by key: another file may give a key another text."""
+    keys = conventions.MARKETS.source_keys
+    return {keys[text]: text for text in conventions.CURVES[curve].sources.values()}
+
+
 def _curve(name: str, nodes: Sequence[str]) -> str:
     """The curve's row with a fit; its other fields and their sources stay."""
-    row, keys = conventions.CURVES[name], conventions.MARKETS.text_keys
+    row, keys = conventions.CURVES[name], conventions.MARKETS.source_keys
     given = {
         field: getattr(row, field)
         for field in row.__struct_fields__

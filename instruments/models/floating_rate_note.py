@@ -19,6 +19,7 @@ class FloatingRateNote(SecurityTrade):
 
     product = "floating_rate_note"
     end_date = "maturity_date"
+    currency_from = "floating_index"
 
     name = models.CharField(max_length=120, blank=True)
     isin = models.CharField("ISIN", max_length=12, blank=True, help_text="optional")

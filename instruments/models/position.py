@@ -87,6 +87,7 @@ class BondPosition(SecurityTrade):
 
     product = "bond"
     end_date = "bond__maturity_date"
+    currency_from = "bond__currency"
     quotes = ("clean_price", "quoted_yield")
     quote_types = ("yield_type",)
 

@@ -41,6 +41,7 @@ class Swap(Trade):
 
     product = "swap"
     end_date = "termination_date"
+    currency_from = "convention"
 
     convention = models.CharField(max_length=32, db_index=True)
     pay_receive = models.CharField(max_length=7, choices=PayReceive)

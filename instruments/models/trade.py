@@ -41,12 +41,14 @@ class Trade(PricedRow):
 
     The table of a product sets ``product``, its name in the table of products, and ``end_date``,
     the path of a query to the date on which a trade ends, or has its own ``ended_before``.
+    ``currency_from`` is the path to what gives the currency, where no column has it.
     Its columns are named as the fields of the terms; ``terms_columns`` says where another table has
     them.
     """
 
     product: ClassVar[str]
     end_date: ClassVar[str]
+    currency_from: ClassVar[str] = "currency"
 
     trade_id = models.CharField(max_length=64, unique=True, help_text=validation.CODE_HELP)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
@@ -106,6 +108,16 @@ class Trade(PricedRow):
     def ended_before(cls, day: dt.date) -> models.Q:
         """The trades that ended before a day."""
         return models.Q((f"{cls.end_date}__lt", day))
+
+    @classmethod
+    def currencies(cls) -> set[str]:
+        """Return the currencies of all its rows."""
+        path = cls.currency_from
+        found = set(cls._default_manager.order_by().values_list(path, flat=True).distinct())
+        if "__" in path:
+            return found
+        rows: list[Any] = [cls(**{path: value}) for value in found]
+        return {row.currency for row in rows} - {""}
 
     def check_contract(self, terms: Any) -> None:
         """Check rules that the terms alone cannot check; raises BadInput."""

@@ -17,7 +17,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
@@ -106,7 +105,8 @@ class Place:
 class Markets:
     """All rows by name, each with the place it came from.
 
-    ``sources`` are the texts of all files by key; ``files`` are those that were read, by currency.
+    ``source_keys`` are the keys of all sources, by text; two files may give a key different texts.
+    ``files`` are those that were read, by currency.
     """
 
     currencies: Mapping[str, CurrencyConvention]
@@ -119,7 +119,7 @@ class Markets:
     bond_futures: Mapping[str, BondFutureConvention]
     basis_swaps: Mapping[str, BasisSwapConvention]
     quoted_bonds: Mapping[str, QuotedBond]
-    sources: Mapping[str, str]
+    source_keys: Mapping[str, str]
     files: Mapping[str, tuple[Path, ...]]
     places: Mapping[tuple[str, str], Place]
 
@@ -135,11 +135,6 @@ class Markets:
         for row in self.meetings.values():
             if row.currency == currency and row.name in used:
                 yield row
-
-    @cached_property
-    def text_keys(self) -> Mapping[str, str]:
-        """The key of each source, by its text."""
-        return {text: key for key, text in self.sources.items()}
 
 
 def load(directory: str | None = None) -> Markets:
@@ -196,6 +191,7 @@ class _Reader:
         self.currencies: dict[str, CurrencyConvention] = {}
         self.rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self.sources: dict[str, dict[str, str]] = {}  # by file stem
+        self.source_keys: dict[str, str] = {}
         self.files: dict[str, tuple[Path, ...]] = {}
         self.places: dict[tuple[str, str], Place] = {}
 
@@ -230,6 +226,7 @@ class _Reader:
         for key, text in table.items():
             if not isinstance(text, str) or not text.strip():
                 raise BadMarketFile(at, key, text, "a text: publisher, document, section")
+            self.source_keys.setdefault(text, key)
         self.sources[stem] = self.sources.get(stem, {}) | table
 
     def _take_row(
@@ -269,7 +266,7 @@ class _Reader:
             bond_futures=self.rows["bond_futures"],
             basis_swaps=self.rows["basis_swaps"],
             quoted_bonds=self.rows["quoted_bonds"],
-            sources={key: text for table in self.sources.values() for key, text in table.items()},
+            source_keys=self.source_keys,
             files=self.files,
             places=self.places,
         )

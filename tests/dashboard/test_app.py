@@ -12,6 +12,7 @@ import pytest
 import redis
 from streamlit.testing.v1 import AppTest
 
+from dashboard.pages import PAGES
 from dashboard.trades.columns import BY_NAME, COLUMNS, USUAL
 from dashboard.trades.rows import Sort
 from pricing.curves.sanity import CurveWarning
@@ -58,8 +59,7 @@ def clean(app: AppTest) -> AppTest:
 @pytest.mark.usefixtures("redis_client")
 @pytest.mark.parametrize(
     "page",
-    ["overview", "pnl", "trades", "trade", "scenarios", "curves", "what_if", "limits", "pipeline"],
-    # The replay page reads no Redis: test_replays.py.
+    [page.name for page in PAGES if page.reads_redis],  # of the others, see test_replays.py
 )
 def test_an_empty_store_says_what_to_run(open_app: Open, page: str) -> None:
     app = clean(open_app(page))

@@ -15,6 +15,7 @@ from dashboard.access.desks import OwnDesks
 from dashboard.access.login import Refusal, Viewer
 from dashboard.data import Reader
 from dashboard.opening import FIRST_READ
+from dashboard.pages import PAGES
 from pricing.errors import Failure
 from risk.store.frames import key
 from risk.store.results import UnpricedTrade
@@ -24,7 +25,7 @@ from tests.dashboard.conftest import LogIn, Open, metrics, shown_cards
 HOSTILE = "<img src=x onerror=alert(1)>"
 ONE = Viewer(user="tom", roles=("trader",), desks=frozenset({"D1"}))
 TWO = Viewer(user="tina", roles=("trader",), desks=frozenset({"D2"}))
-PAGES = ("overview", "pnl", "trades", "pipeline")
+NAMES = [page.name for page in PAGES if page.reads_redis]
 
 
 def lost(trade: str, book: str) -> UnpricedTrade:
@@ -67,7 +68,7 @@ def open_app_as(open_app: Open, log_in: LogIn, viewer: Viewer, page: str = "over
     return open_app(page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NAMES)
 def test_no_page_sends_anything_of_another_desk(
     open_app: Open, log_in: LogIn, redis_client: redis.Redis, page: str
 ) -> None:
@@ -121,7 +122,7 @@ def test_a_stopped_table_is_dropped_with_the_desk(
     assert "-swap" not in everything(app.run())
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NAMES)
 def test_a_hostile_desk_is_text(
     open_app: Open,
     log_in: LogIn,
@@ -145,7 +146,7 @@ def test_a_hostile_desk_is_text(
 # --- Gate ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NAMES)
 @pytest.mark.parametrize(
     ("why", "sentence"),
     [

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from knox.models import AuthToken
 
 from demo.sample import SAMPLE_SIZE, trades
-from instruments.models import Bond, BondPosition, Book, Desk, Limit, Swap
+from instruments.models import Bond, BondPosition, Book, Desk, Limit, Swap, trade_models
 from instruments.trade_repository import current_version, load_trades
 from pricing.products.registry import PRODUCTS
 from tests.instruments.conftest import make_swap
@@ -86,6 +86,9 @@ def test_every_product_is_seeded_in_eight_currencies_and_one_more(db: None) -> N
     found = {trade.terms.currency for trade in loaded.trades}
     assert found == {"USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "SEK", "NZD"}
     assert {trade.terms.product for trade in loaded.trades} == set(PRODUCTS)
+    for model in trade_models():
+        mine = [trade.terms for trade in loaded.trades if trade.terms.product == model.product]
+        assert model.currencies() == {terms.currency for terms in mine}
     run("seed_book", clear=True)
     assert (load_trades().trades, Bond.objects.count()) == ([], 0)
 

@@ -144,7 +144,7 @@ def test_old_frames_of_a_quiet_market_are_ready_and_an_open_frame_that_nobody_pr
     pulses.say_bridge(store, open_frames=2)
     found = web.get("/readyz")
     assert set(found.json["failing"]) == {"frames"}
-    assert "2 open, none published lately" in found.json["checks"]["frames"]["said"]
+    assert "2 open, and no frame published for" in found.json["checks"]["frames"]["said"]
 
 
 def _age_history(store: redis.Redis, seconds: int) -> None:

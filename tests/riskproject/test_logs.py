@@ -202,3 +202,18 @@ def test_an_unknown_format_is_refused_with_a_sentence(tmp_path: Path, value: str
 def test_a_short_metrics_token_is_refused_with_a_sentence(tmp_path: Path) -> None:
     text = output_of(tmp_path, "manage.py", "check", METRICS_TOKEN="short")
     assert text.startswith("METRICS_TOKEN is short: use 20 characters or more")
+
+
+def test_a_command_whose_output_is_read_no_more_ends_in_silence(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(
+            (sys.executable, "manage.py", "replay", "--currency", "SEK", "--dry-run"),
+            env={**os.environ, "RISK_LOCAL_DIR": str(tmp_path), **SECRETS},
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")

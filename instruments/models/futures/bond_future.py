@@ -36,6 +36,7 @@ class BondFuture(QuotedTrade):
     """
 
     product = "bond_future"
+    currency_from = "contract"
     quotes = ("market_price",)
     solves = "option_value"
 

@@ -21,6 +21,7 @@ class InterestRateFuture(Trade):
     """A number of contracts of an interest-rate future; less than zero is short."""
 
     product = "ir_future"
+    currency_from = "contract"
 
     contract = models.CharField(
         max_length=16,

@@ -25,6 +25,7 @@ class BasisSwap(Trade):
 
     product = "basis_swap"
     end_date = "termination_date"
+    currency_from = "first_index"
 
     first_index = models.CharField(max_length=32)
     second_index = models.CharField(max_length=32)

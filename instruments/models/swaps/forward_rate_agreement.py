@@ -17,6 +17,7 @@ class ForwardRateAgreement(Trade):
 
     product = "fra"
     end_date = "effective_date"
+    currency_from = "index"
 
     index = models.CharField(max_length=32)
     pay_receive = models.CharField(max_length=7, choices=PayReceive)

@@ -19,6 +19,7 @@ class ZeroCouponSwap(Trade):
 
     product = "zero_coupon_swap"
     end_date = "termination_date"
+    currency_from = "convention"
 
     convention = models.CharField(max_length=32, db_index=True)
     pay_receive = models.CharField(max_length=7, choices=PayReceive)

@@ -41,12 +41,16 @@ class Command(BaseCommand):
             console.print(_table(conventions.MARKETS))
             return
         loaded = [path for paths in conventions.MARKETS.files.values() for path in paths]
+        known = file.resolve() in [path.resolve() for path in loaded]
         try:
-            found = loader.read([*loaded, file])
+            found = loader.read(loaded if known else [*loaded, file])
         except loader.BadMarketFile as error:
             raise CommandError(str(error), returncode=2) from None
         console.print(_table(found, file.stem.upper()))
-        self.stdout.write(f"{file} can be used: put it into the directory of MARKETS_DIR.")
+        if known:
+            self.stdout.write(f"{file} can be used, and is loaded.")
+        else:
+            self.stdout.write(f"{file} can be used: put it into the directory of MARKETS_DIR.")
 
 
 def _table(markets: loader.Markets, only: str | None = None) -> Table:

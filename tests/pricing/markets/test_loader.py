@@ -169,7 +169,7 @@ CHANGES = (
         "[currency] time_zone = 'Europe/Strelsau': a name of the IANA time zone database",
     ),
     ("[bonds.ZZZ-BOND]", "[bonds.zzz-bond]", "[bonds.zzz-bond] name = 'zzz-bond': a name of at"),
-    ("[bonds.ZZZ-BOND]", "[bonds.UK-GILT]", "[bonds.UK-GILT] name = 'UK-GILT': it stands in gbp"),
+    ("[bonds.ZZZ-BOND]", "[bonds.UK-GILT]", "[bonds.UK-GILT] name = 'UK-GILT': it is defined in gbp"),
     ("[currency]", "[money]", "table = 'money': allowed: currency, sources, indices, curves"),
     ('MADE = "Invented for a test"', 'MADE = ""', "[sources] MADE = '': a text: publisher"),
     ("spot_lag = 1\n", "spot_lag = \n", "'zzz.toml': it is not TOML: "),
@@ -232,6 +232,13 @@ def test_every_key_of_a_source_has_one_text():
     for file in PACKAGED:
         for key, text in msgspec.toml.decode(file.read_bytes())["sources"].items():
             assert texts.setdefault(key, text) == text, (file.name, key)
+
+
+def test_a_file_may_give_a_key_a_text_of_its_own(tmp_path):
+    text = RURITANIA.replace("MADE", "HOUSE")
+    found = loader.read([*PACKAGED, write(tmp_path, text)])
+    house = loader.read(PACKAGED).currencies["USD"].sources["bond_calendar"]
+    assert found.source_keys["Invented for a test"] == found.source_keys[house] == "HOUSE"
 
 
 def test_every_source_is_used():
