@@ -391,7 +391,7 @@ if env_bool("BEHIND_TLS_PROXY", False):
         # Read by uvicorn. Without it all callers would share the proxy's address and its limits.
         raise ImproperlyConfigured(
             "BEHIND_TLS_PROXY=True needs FORWARDED_ALLOW_IPS: the addresses of the proxy as web "
-            "sees them, such as 127.0.0.1 or 172.18.0.1, whose X-Forwarded-For is believed"
+            "sees them, such as 127.0.0.1 or 172.18.0.1, whose X-Forwarded-For is trusted"
         )
 
 
@@ -721,7 +721,7 @@ MACHINE_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
 WORKER_MEMORY_MB = env_int("WORKER_MEMORY_MB", max(1_500, MACHINE_MB // 4), least=500)
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * WORKER_MEMORY_MB  # KiB
 # JSON only: whoever can write to Redis must not be able to run code here. Signed, it must come from
-# who holds a key besides: TASK_SIGNING_STORE is a pattern of the certificates that are believed.
+# who holds a key besides: TASK_SIGNING_STORE is a pattern of the trusted certificates.
 CELERY_SECURITY_KEY = env_text("TASK_SIGNING_KEY_FILE", "") or None
 CELERY_SECURITY_CERTIFICATE = env_text("TASK_SIGNING_CERTIFICATE_FILE", "") or None
 CELERY_SECURITY_CERT_STORE = env_text("TASK_SIGNING_STORE", "") or None
@@ -729,7 +729,7 @@ _signing = (CELERY_SECURITY_KEY, CELERY_SECURITY_CERTIFICATE, CELERY_SECURITY_CE
 if any(_signing) and not all(_signing):
     raise ImproperlyConfigured(
         "Signed tasks need all of TASK_SIGNING_KEY_FILE, TASK_SIGNING_CERTIFICATE_FILE and "
-        "TASK_SIGNING_STORE (such as /etc/risk/believed/*.pem)"
+        "TASK_SIGNING_STORE (such as /etc/risk/trusted/*.pem)"
     )
 TASKS_ARE_SIGNED = all(_signing)
 CELERY_ACCEPT_CONTENT = ["auth" if TASKS_ARE_SIGNED else "json"]
