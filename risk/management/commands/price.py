@@ -114,7 +114,7 @@ def show(answer: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right")
     for row in largest:
         fields = [row["trade_id"], row["currency"], row["type"]]
-        table.add_row(*fields, *(_money(row[n]) for n in names))
+        table.add_row(*fields, *(_money(row.get(n)) for n in names))  # not every product has it
     console.print(table)
 
 

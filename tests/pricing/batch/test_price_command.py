@@ -350,6 +350,20 @@ def test_without_servers_or_an_output_file_a_table_is_printed_and_the_status_tel
     assert "Traceback" not in done.stderr
 
 
+def test_the_table_has_a_dash_for_a_measure_that_a_product_does_not_have(run):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "price", *run.files(BOOK, MARKET)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (swap,) = [line for line in done.stdout.splitlines() if "SWAP-1" in line]
+    assert "swap" in swap
+    assert " - " in swap  # a swap has no cs01
+
+
 def test_theta_of_a_friday_reaches_over_the_weekend(run):
     market = {**MARKET, "valuation_date": "2025-02-14"}
     _, answer, _ = run(BOOK, market)

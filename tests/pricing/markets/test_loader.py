@@ -169,7 +169,11 @@ CHANGES = (
         "[currency] time_zone = 'Europe/Strelsau': a name of the IANA time zone database",
     ),
     ("[bonds.ZZZ-BOND]", "[bonds.zzz-bond]", "[bonds.zzz-bond] name = 'zzz-bond': a name of at"),
-    ("[bonds.ZZZ-BOND]", "[bonds.UK-GILT]", "[bonds.UK-GILT] name = 'UK-GILT': it is defined in gbp"),
+    (
+        "[bonds.ZZZ-BOND]",
+        "[bonds.UK-GILT]",
+        "[bonds.UK-GILT] name = 'UK-GILT': it is defined in gbp",
+    ),
     ("[currency]", "[money]", "table = 'money': allowed: currency, sources, indices, curves"),
     ('MADE = "Invented for a test"', 'MADE = ""', "[sources] MADE = '': a text: publisher"),
     ("spot_lag = 1\n", "spot_lag = \n", "'zzz.toml': it is not TOML: "),
