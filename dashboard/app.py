@@ -14,7 +14,7 @@ if sys.path[0] != str(ROOT):
 
 from dashboard import theme  # noqa: E402
 from dashboard.access import auth  # noqa: E402
-from dashboard.pages import PAGES  # noqa: E402
+from dashboard.views import PAGES  # noqa: E402
 
 st.set_page_config(page_title="Live Risk", page_icon=str(theme.ICON), layout="wide")
 st.html(theme.css())

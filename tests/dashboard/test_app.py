@@ -12,9 +12,9 @@ import pytest
 import redis
 from streamlit.testing.v1 import AppTest
 
-from dashboard.pages import PAGES
 from dashboard.trades.columns import BY_NAME, COLUMNS, USUAL
 from dashboard.trades.rows import Sort
+from dashboard.views import PAGES
 from pricing.curves.sanity import CurveWarning
 from pricing.errors import Failure
 from tests.dashboard import made

@@ -15,7 +15,7 @@ from dashboard.access.desks import OwnDesks
 from dashboard.access.login import Refusal, Viewer
 from dashboard.data import Reader
 from dashboard.opening import FIRST_READ
-from dashboard.pages import PAGES
+from dashboard.views import PAGES
 from pricing.errors import Failure
 from risk.store.frames import key
 from risk.store.results import UnpricedTrade

@@ -12,7 +12,7 @@ import redis
 from django.test import Client
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.pages import PAGES
+from dashboard.views import PAGES
 from tests import not_run
 from tests.dashboard import made
 from tests.security.screen import running_dashboard
