@@ -81,7 +81,7 @@ class Watchdog:
         is lost is sent again before its frame is given up.
         """
         first = self._expected_s()
-        doubled = min(first * 2**self._doublings, self.patience.give_up_s / 2)
+        doubled = min(first * 2.0**self._doublings, self.patience.give_up_s / 2)
         return max(first, doubled)
 
     def _expected_s(self) -> float:
