@@ -130,9 +130,14 @@ class Reference:
 
     @contextmanager
     def history(self) -> Iterator[None]:
-        """All known fixings in QuantLib's process-wide store, and out again."""
+        """The fixings of the currency in QuantLib's process-wide store, and out again."""
         set_date(self.today)
-        indices = {name: schedules.make_index(row) for name, row in conventions.INDICES.items()}
+        currencies = {conventions.CURVES[name].currency for name in self.set.names}
+        indices = {
+            name: schedules.make_index(row)
+            for name, row in conventions.INDICES.items()
+            if row.currency in currencies
+        }
         try:
             for name, index in indices.items():
                 _fill(index, self.fixings.get(name, {}), self.today)
