@@ -40,8 +40,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         made.owner_url = made.environment["DATABASE_URL"]  # type: ignore[attr-defined]
         made.migrate()
         made.manage("seed_book", "--trades", "20")
-        made.manage("create_admin")
-        made.token = made.manage("create_token", "admin").split()[-1]
+        made.log_in()
         yield made
 
 

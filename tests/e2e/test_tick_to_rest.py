@@ -44,10 +44,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     base: Path = tmp_path_factory.mktemp("system")
     with running_system(base, os.environ, redis_db=RedisDatabase.TICK_TO_REST) as made:
         made.migrate()
-        made.manage("seed_book", "--every-product")
-        made.manage("seed_fixings")
-        made.manage("create_admin")
-        made.token = made.manage("create_token", "admin").split()[-1]
+        made.manage_all("seed_book --every-product", "seed_fixings")
+        made.log_in()
         made.start_worker("pricing", "sums,detail", 2)
         made.start_worker("compile", "compile", 1)
         made.start_bridge()

@@ -73,8 +73,7 @@ class Plant:
         }
         self.system = self.make_system(environment, self.servers.base / "system.log")
         self.system.migrate()
-        self.system.manage("seed_book", "--trades", str(trades))
-        self.system.manage("seed_fixings")
+        self.system.manage_all(f"seed_book --trades {trades}", "seed_fixings")
         self.client: Any = connect(self.redis_url)
         self.frames = Frames(self.client)
         self.heal()  # the seeded book has asked for its compilation by itself

@@ -27,8 +27,7 @@ client waits for at most: two timeouts of two seconds."""
 def replicated() -> Iterator[Plant]:
     """A plant whose processes find Redis by Sentinel."""
     made = Plant(BASE.with_name(f"{BASE.name}-sentinel"), servers=SentinelServers)
-    made.system.manage("create_admin")
-    made.system.token = made.system.manage("create_token", "admin").split()[-1]
+    made.system.log_in()
     yield made
     made.stop()
 

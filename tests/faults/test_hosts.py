@@ -87,8 +87,7 @@ def test_ticks_are_priced_across_hosts_with_delay_between_them(
 def test_a_tick_becomes_risk_over_rest_on_another_host(trial: Trial, hosts: HostsPlant):
     """A tick from one host, priced on two others, is read over HTTPS from a fourth"""
     system = hosts.system
-    system.manage("create_admin")
-    system.token = system.manage("create_token", "admin").split()[-1]
+    system.log_in()
     system.start_web()
     trial.flow()
     trial.rest()

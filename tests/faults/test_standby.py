@@ -24,8 +24,7 @@ END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename 
 def plant_with_standby() -> Iterator[Plant]:
     """A plant whose database has a standby that confirms each commit."""
     made = Plant(BASE.with_name(f"{BASE.name}-standby"), servers=StandbyServers)
-    made.system.manage("create_admin")
-    made.system.token = made.system.manage("create_token", "admin").split()[-1]
+    made.system.log_in()
     yield made
     made.stop()
 

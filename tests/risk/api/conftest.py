@@ -73,8 +73,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with running_system(base, os.environ, redis_db=RedisDatabase.REST) as system:
         system.migrate()
         system.manage("seed_book", "--trades", "20")
-        system.manage("create_admin")
-        system.token = system.manage("create_token", "admin").split()[-1]
+        system.log_in()
         books = CompiledBooks(connect(system.environment["REDIS_URL"]))
         made = {
             "USD": store(books, swap("S1"), bond("P1"), number=NEWEST),
