@@ -39,8 +39,13 @@ pytestmark = not_run.unless(
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A database with tables, roles and a book; its environment is that of `risk_app`."""
+    """A database with tables, roles and a book; its environment is that of `risk_app`.
+
+    It is a copy of another one, as those of most tests: what holds here holds there.
+    """
     base: Path = tmp_path_factory.mktemp("roles")
+    with running_system(base, os.environ, redis_db=RedisDatabase.DATABASE_ROLES) as migrated:
+        migrated.migrate()
     with running_system(base, os.environ, redis_db=RedisDatabase.DATABASE_ROLES) as made:
         made.migrate()
         made.manage("seed_book", "--trades", "200")
