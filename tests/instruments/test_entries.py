@@ -39,6 +39,16 @@ def test_twenty_entries_ask_no_more_queries_than_one(swaps: list[str]) -> None:
     assert len(twenty) == len(one) == 3  # identifiers, rows, desks
 
 
+def test_a_trade_is_found_in_the_table_of_its_product(position: BondPosition, swap: Swap) -> None:
+    found = checked(
+        amend(position.trade_id, face_amount=7_000_000), amend(swap.trade_id, notional=1e6)
+    )
+    assert [(each.entry.kind, each.problems) for each in found] == [
+        ("positions", []),
+        ("swaps", []),
+    ]
+
+
 def test_an_identifier_is_taken_in_every_table_and_every_desk(
     position: BondPosition, swaps: list[str], book: Book
 ) -> None:
