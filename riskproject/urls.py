@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from riskproject.web import accounts, problems
+from riskproject.web import accounts, openapi_view, problems
 
 if settings.ADMIN_ENABLED:
     admin.autodiscover()
@@ -32,7 +32,7 @@ urlpatterns = [
     path("api/v1/", include("risk.limits.urls")),
     path("api/v1/", include("risk.reports.urls")),
     path("api/v1/", include("risk.sensitivities.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", openapi_view.SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", problems.no_such_address),
 ]
