@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from devstack.local_stack import DATABASE_ACCOUNTS, VARIABLES, environment_for
@@ -39,8 +40,22 @@ CURVES = """\
 Date,"1 Mo","3 Mo","1 Yr","2 Yr","5 Yr","10 Yr","30 Yr"
 09/24/2024,4.87,4.78,3.87,3.49,3.47,3.73,4.09
 """
+BOOK = {
+    "bonds": (
+        ("code", "name", "convention", "coupon_rate", "issue_date", "maturity_date"),
+        ("T-2032", "Treasury 2032", "US-TREASURY", "0.04125", "2022-11-15", "2032-11-15"),
+    ),
+    "positions": (
+        ("trade_id", "bond", "face_amount", "book", "clean_price"),
+        ("P-1", "T-2032", "1000000", "EUR-EURIBOR", "98.5"),
+    ),
+    "swaps": [line.split(",") for line in SWAP.replace("S-1", "S-2").split()],
+}
+"""The workbook of the README: its sheets are tables."""
+
 #: What ends a command of the README sooner than a user would wait for it.
 SHORTER = {
+    "seed_book": ("--trades", "200"),
     "replay": ("--once", "3"),
     "pla": ("--days", "3"),
     "backtest": ("--days", "3"),
@@ -122,6 +137,19 @@ def test_servers_that_the_demo_did_not_start_are_used_as_it_uses_them(demo: Path
 # --- The commands of the README ---------------------------------------------------------------
 
 
+def give_files(directory: Path) -> None:
+    """The files that commands of the README load; that of swaps is exported by one of them."""
+    (directory / "swaps.csv").write_text(SWAP)
+    (directory / "daily-treasury-rates.csv").write_text(CURVES)
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, lines in BOOK.items():
+        sheet = book.create_sheet(name)
+        for line in lines:
+            sheet.append(line)
+    book.save(directory / "book.xlsx")
+
+
 def plain_environment(local_dir: Path) -> dict[str, str]:
     """That of a second terminal."""
     kept = {
@@ -153,8 +181,7 @@ def test_the_readme_has_commands_to_try() -> None:
 def test_a_command_of_the_readme_says_in_one_line_that_nothing_runs(
     command: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "swaps.csv").write_text(SWAP)
-    (tmp_path / "daily-treasury-rates.csv").write_text(CURVES)
+    give_files(tmp_path)
     done = manage(tmp_path, *command.split(), cwd=tmp_path)
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -166,7 +193,8 @@ def test_the_commands_of_the_readme_reach_a_running_demo(packaged: dict[str, str
     with open_directory() as local_dir:
         stack = Stack(local_dir / "demo", durable=False, environ=packaged)
         stack.start()
-        (local_dir / "daily-treasury-rates.csv").write_text(CURVES)
+        give_files(local_dir)
+        (local_dir / "swaps.csv").unlink()
         try:
             for command in ("migrate", "database_roles", "create_admin", *COMMANDS):
                 reaches(command, local_dir)
