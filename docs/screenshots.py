@@ -101,7 +101,9 @@ PAGES = (
 )
 IN_DOCS = {
     "overview": "overview.png",
+    "pnl": "pnl.png",
     "trades": "trades.png",
+    "what_if": "what-if.png",
     "curves": "curves.png",
     "pipeline": "pipeline.png",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from devstack.errors import StackError
@@ -18,7 +19,7 @@ from devstack.servers.kafka import ask
 from devstack.servers.revive import LEAST_FREE_BYTES, Reviver, free_bytes
 from devstack.stack import Stack
 from tests import not_run
-from tests.devstack.test_stack import NOTHING_SET, consume, produce
+from tests.devstack.test_stack import NOTHING_SET, TOPIC, consume, produce
 
 PATIENCE_S = 60.0
 
@@ -153,7 +154,12 @@ def test_kafka_that_halts_on_a_full_disk_is_there_again_when_there_is_room(
             while True:
                 file.write(bytes(1 << 20))
                 file.flush()
-        until(stack.dead, lambda: produce_in_vain(broker))
+        producer = KafkaProducer(bootstrap_servers=broker)
+        try:
+            until(stack.dead, lambda: produce_in_vain(producer))
+        finally:
+            with contextlib.suppress(KafkaError):
+                producer.close(timeout=0)
         until(lambda: any("is not started: 0 MB" in line for line in said), look)
         ballast.unlink()
         assert free_bytes(disk) > LEAST_FREE_BYTES
@@ -162,9 +168,10 @@ def test_kafka_that_halts_on_a_full_disk_is_there_again_when_there_is_room(
         assert consume(broker, 1) == [b"tick"]
 
 
-def produce_in_vain(broker: str) -> None:
+def produce_in_vain(producer: KafkaProducer) -> None:
+    """Send a record that a full disk has no room for; whether it arrives does not matter."""
     with contextlib.suppress(KafkaError, OSError):
-        produce(broker, bytes(900_000))
+        producer.send(TOPIC, bytes(900_000)).get(timeout=0.5)
 
 
 def is_up(broker: str) -> bool:

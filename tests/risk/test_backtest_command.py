@@ -108,7 +108,7 @@ def test_each_desk_and_the_firm_have_a_light_and_exceptions_are_listed(stored):
 def test_days_and_levels_are_checked(stored):
     with pytest.raises(CommandError, match="level"):
         run("--level", "20")
-    with pytest.raises(CommandError, match="no number of days"):
+    with pytest.raises(CommandError, match="not a number of days"):
         run("--days", "0")
 
 

@@ -98,9 +98,9 @@ def hpl_by_hand() -> float:
 def test_without_closes_it_says_what_to_load():
     with pytest.raises(CommandError, match="nothing could be compared"):
         run()
-    with pytest.raises(CommandError, match="no number of days"):
+    with pytest.raises(CommandError, match="not a number of days"):
         run("--days", "0")
-    with pytest.raises(CommandError, match="no date such as"):
+    with pytest.raises(CommandError, match="not a date such as"):
         run("--to", "yesterday")
 
 

@@ -166,7 +166,7 @@ def test_an_invented_day_before_is_no_level_to_move_from() -> None:
     [
         ([Quote(MONDAY, "USD-MOON", "10Y", 0.04)], "USD-MOON.*curves: USD-GOVT"),
         ([Quote(MONDAY, "USD-GOVT", "10Y", 4.0)], "4.0.*decimal rate"),
-        ([Quote(MONDAY, "USD-GOVT", "10Y", 0.04)] * 2, "appears twice"),
+        ([Quote(MONDAY, "USD-GOVT", "10Y", 0.04)] * 2, "only once in a load"),
         ([], "no quote"),
     ],
 )
