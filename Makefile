@@ -129,7 +129,7 @@ bench-live-var: dev ## Measure tick to published sums beside VaR every 5 s, and 
 		--trades $(or $(TRADES),10000) --seconds $(or $(SECONDS),60)
 
 screenshots: dev ## Start a demo, take pictures of each page in both themes and two widths (TRADES=10000; needs Chromium)
-	@$(BIN)/python docs/screenshots.py --trades $(or $(TRADES),200) $(ARGS)
+	@$(BIN)/python -m docs.screenshots --trades $(or $(TRADES),200) $(ARGS)
 
 clients: dev ## Generate Python and TypeScript clients from the schema and build them, in .local/clients
 	@$(BIN)/python -m devstack.clients

@@ -445,13 +445,14 @@ def waterfall_chart(steps: Sequence[tuple[str, str, float]]) -> Option:
         yAxis=_values(scale=True),
         series=[series],
         media=[
-            {"query": {"maxWidth": PHONE_PX}, "option": {"xAxis": {"axisLabel": upright}}},
+            {"query": {"maxWidth": NARROW_PX}, "option": {"xAxis": {"axisLabel": upright}}},
             {"option": {"xAxis": {"axisLabel": {"rotate": 0}}}},
         ],
     )
 
 
-PHONE_PX = 430
+NARROW_PX = 560
+"""Width of a chart below which the labels of a waterfall stand upright: a phone, a small panel."""
 
 
 def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> Option:

@@ -2,7 +2,7 @@
 
     make screenshots                            200 trades
     make screenshots TRADES=10000               a larger book
-    python docs/screenshots.py --web http://127.0.0.1:8000 --dashboard http://127.0.0.1:8501 \
+    python -m docs.screenshots --web http://127.0.0.1:8000 --dashboard http://127.0.0.1:8501 \
         --password-file .local/admin_password   of a demo that runs already
 
 All pictures go to ``.local/screenshots/pictures``, those that the documentation shows to
