@@ -467,12 +467,9 @@ def _largest(
         keep &= column("desk") == ("" if choice.desk == NO_DESK else choice.desk)
     places = np.flatnonzero(keep)
     order = places[np.lexsort((-np.abs(dv01[places]), -size[places]))][:count]
-    for place in order:
-        trade, book, product, why = (
-            str(column(name)[place]) for name in ("trade", "book", "product", "why")
-        )
+    for place, row in zip(order, trades.rows(order).itertuples(index=False), strict=True):
         money = float(dv01[place]), float(pnl[place])
-        yield Mover(trade, trades.currency, book, product, *money, why)
+        yield Mover(row.trade, trades.currency, row.book, row.product, *money, row.why)
 
 
 @dataclass(frozen=True)

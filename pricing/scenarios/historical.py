@@ -1,12 +1,12 @@
 """Build scenarios from stored closes: the moves of all curves between business days.
 
 A move is the difference of the closes of two consecutive days of a currency; a pair more than a
-week apart is left out, and so is a pair whose rates are not equally real (invented ones, then
-published ones): their difference is no move. The move of a tenor that is missing on either day is
-interpolated between its neighbours and counted. A curve without its own history uses the moves of
-a stated proxy. A basis spread moves as the stored spreads against the same index do, always by
-differences; without any it does not move, and its curve and index are named among ``without``. All
-currencies share the same days: a currency on holiday moves by 0 and is counted.
+week apart is left out, and so is a pair of closes with different labels (a synthetic one, then an
+official one): their difference is not a move of the market. The move of a tenor that is missing on
+either day is interpolated between its neighbours and counted. A curve without its own history uses
+the moves of a stated proxy. A basis spread moves as the stored spreads against the same index do,
+always by differences; without any it does not move, and its curve and index are named among
+``without``. All currencies share the same days: a currency on holiday moves by 0 and is counted.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Closes:
         keys: Quotes that occur on any of them.
         rates: Decimal per year, NaN where a day has no such quote; shape (d, keys).
         proxies: Curves whose rates stand in for their own, and what they are made of.
-        labels: By day, how real the rates of each curve are, such as ``official``; none where
-            the rates are all of one kind.
+        labels: By day, the label of each curve's rates, such as ``official``; empty where all rates
+            have the same one.
     """
 
     currency: str
@@ -171,15 +171,14 @@ def _days(stored: Sequence[Closes], count: int) -> tuple[tuple[dt.date, ...], di
 
 
 def _other_labels(one: Closes) -> dict[dt.date, str]:
-    """Days whose rates of some curve are not as real as those of the day before."""
+    """Days on which a curve has another label than on the day before, with a sentence each."""
     found = {}
-    for (before, then), (day, now) in pairwise(zip(one.dates, one.labels, strict=False)):
-        for curve in then.keys() & now.keys():
-            if then[curve] != now[curve]:
-                found[day] = (
-                    f"{curve}: the quotes of {before} are {then[curve]}, "
-                    f"those of {day} are {now[curve]}"
-                )
+    for (before, then), (day, now) in pairwise(zip(one.dates, one.labels, strict=bool(one.labels))):
+        changed = [c for c in then if then[c] != now.get(c, then[c])] if then != now else []
+        if changed:
+            curve = changed[0]
+            old = f"the quotes of {before} are {then[curve]}"
+            found[day] = f"{curve}: {old}, those of {day} are {now[curve]}"
     return found
 
 

@@ -220,7 +220,8 @@ def _compare(plan: _Plan, quote: Quote, before: _Current, origin: Origin) -> Non
 def _refuse_moves(plan: _Plan, stored: dict[Place, _Current], label: Label) -> None:
     """Refuse a new rate that is far from the one of the day before or after it.
 
-    Stored rates of another label do not count: an invented rate is no level to move from.
+    Only stored rates of the same label count: from a synthetic rate to an official one is not a
+    move of the market.
     """
     gone, added = set(plan.supersede), {(q.curve, q.quote_id) for q in plan.add}
     series: dict[tuple[str, str], list[tuple[dt.date, float, bool]]] = {}

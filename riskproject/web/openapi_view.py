@@ -1,4 +1,4 @@
-"""The OpenAPI schema over HTTP, made once per process and format."""
+"""The OpenAPI schema over HTTP, made once per process and media type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 HEADERS = ("Content-Type", "Content-Disposition")
 
 _kept: dict[str, tuple[bytes, dict[str, str]]] = {}
-"""Body and headers by format. All callers get the same: the schema depends on the code alone."""
+"""Body and headers by media type. All callers get the same: it depends on the code alone."""
 
 
 class SchemaView(SpectacularAPIView):
@@ -34,7 +34,7 @@ class SchemaView(SpectacularAPIView):
         unknown = sorted(set(request.query_params) - {"format"})
         if unknown:
             raise ValidationError(dict.fromkeys(unknown, "allowed parameters: format"))
-        name = request.accepted_renderer.format
+        name = request.accepted_renderer.media_type
         if name in _kept:
             body, headers = _kept[name]
             return HttpResponse(body, headers=headers)

@@ -109,8 +109,12 @@ def test_sheets_are_loaded_in_the_order_in_which_their_rows_refer(
     words = ("load_instruments", path, "--sheet", "swaps", "--sheet", "books")
     assert "A dry run: nothing was written." in run(*words, "--dry-run")
     assert not Swap.objects.exists()
-    assert run(*words).index("books") < run(*words).index("swaps")
+    before = current_version()
+    said = run(*words)
+    assert said.index("books") < said.index("swaps")
     assert Swap.objects.get().book.code == "B7"
+    assert current_version() == before + 1
+    assert f"Book version {before + 1}." in said
 
 
 def test_one_wrong_sheet_stops_all(book: Book, tmp_path: Path) -> None:

@@ -34,7 +34,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_each_format_is_made_once(made: list[int], client: Client) -> None:
     first, again = (client.get("/api/schema/") for _ in range(2))
     as_json = [client.get("/api/schema/?format=json") for _ in range(2)]
-    assert len(made) == 2
+    other = client.get("/api/schema/", headers={"accept": "application/yaml"})
+    assert len(made) == 3
+    assert other["Content-Type"].startswith("application/yaml")
+    assert other.content == first.content
     assert first.content == again.content
     assert first["Content-Type"] == again["Content-Type"] == YAML
     assert json.loads(as_json[0].content) == json.loads(as_json[1].content)

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.traded_currencies import currencies_of_trades
-from feedbridge.management.options import iso_date
 from feedbridge.replay.history.daily import stored
+from instruments.management.options import iso_date
 from pricing.errors import BadInput
 from risk.history.layouts.table import Quote
 from risk.history.store import Origin, store

@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.traded_currencies import currencies_of_trades
-from feedbridge.management.options import iso_date
 from feedbridge.replay import fixing_store
 from feedbridge.replay.history.daily import stored
 from feedbridge.replay.history.fixings import derive_fixings
+from instruments.management.options import iso_date
 from pricing.errors import BadInput
 
 DEFAULT_START = dt.date(2018, 1, 1)

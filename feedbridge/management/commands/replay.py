@@ -28,13 +28,13 @@ from feedbridge.handover.resets import write_reset
 from feedbridge.kafka.connection import AccessRefused, BrokerUnreachable
 from feedbridge.kafka.producer import TickProducer, connector
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
-from feedbridge.management.options import iso_date
 from feedbridge.replay import ticks
 from feedbridge.replay.history import daily
 from feedbridge.replay.history.daily import CurveHistory
 from feedbridge.replay.playback import FxFeed, Playback, Summary
 from feedbridge.replay.progress import Progress, progress_for
 from feedbridge.replay.readiness import owners_of, wait_for_system
+from instruments.management.options import iso_date
 from pricing.errors import BadInput
 from risk.history import events
 from risk.history.layouts import curves as layouts

@@ -11,13 +11,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Printed
 
 from instruments import loading
 from instruments.loading import KINDS, LoadResult, RowResult, TableSpec
+from instruments.models.book_version import BookVersion, bulk_change
 
 CHANGES_SHOWN = 20
 
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         content = _content(file)
         results = []
         try:
-            with transaction.atomic():
+            with bulk_change():
                 for name, what in sheets:
                     where = f"sheet {name}\n" if len(sheets) > 1 else ""
                     table = loading.read_table(content, what, sheet=name)
@@ -73,17 +73,21 @@ class Command(BaseCommand):
                     if result.failed:
                         break
                 if dry_run or results[-1][-1].failed:
-                    transaction.set_rollback(True)
+                    raise _Undone
+        except _Undone:
+            pass
         except (loading.BadFile, loading.Conflict) as error:
             raise CommandError(f"{file}: nothing was loaded.\n{where}{error}") from None
         failed = results[-1][-1].failed
         for _, what, result in results:
-            self._say(what, result, written=result.written and not (dry_run or failed))
+            self._say(what, result)
         if failed:
             sentences = "\n".join(results[-1][-1].sentences())
             raise CommandError(f"{file}: nothing was loaded.\n{where}{sentences}")
         if dry_run:
             self.stdout.write("A dry run: nothing was written.")
+        elif any(result.written for _, _, result in results):
+            self.stdout.write(f"Book version {BookVersion.current()}.")
 
     def _load(
         self, kind: TableSpec, table: loading.Table, user: Any, reason: str, dry_run: bool
@@ -107,7 +111,7 @@ class Command(BaseCommand):
                 kind, table, user=user, reason=reason, dry_run=dry_run, progress=done
             )
 
-    def _say(self, kind: TableSpec, result: LoadResult, *, written: bool) -> None:
+    def _say(self, kind: TableSpec, result: LoadResult) -> None:
         changed = [row for row in result.rows if row.status == "update"]
         for row in changed[:CHANGES_SHOWN]:
             self.stdout.write(_difference(row))
@@ -120,8 +124,10 @@ class Command(BaseCommand):
         with (console := Console(width=80)).capture() as captured:
             console.print(printed)
         self.stdout.write(captured.get())
-        if written:
-            self.stdout.write(f"Book version {result.book_version}.")
+
+
+class _Undone(Exception):
+    """Rolls the transaction back: it was a dry run, or a sheet has errors."""
 
 
 def _difference(row: RowResult) -> str:

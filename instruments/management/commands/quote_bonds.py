@@ -6,7 +6,6 @@ are loaded. Exit status: 0, or 1 when nothing can be written.
 
 from __future__ import annotations
 
-import datetime as dt
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from instruments.loading.quoted_bonds import FIRST_LINE, curve_of, write_quoted_bonds
+from instruments.management.options import iso_date
 from instruments.models import Bond, Status
 from pricing.markets import conventions, loader
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--date",
-            type=dt.date.fromisoformat,
+            type=iso_date,
             help="day on which the bonds must be outstanding; default: today",
         )
         parser.add_argument(

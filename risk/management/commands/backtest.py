@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import datetime as dt
 import itertools
@@ -15,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from instruments import trade_repository as master
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, PricingError
-from pricing.markets.conventions import CURRENCIES
 from pricing.scenarios.backtest import DAYS, BacktestDay, backtest
 from pricing.scenarios.tail import tail_count
 from risk.explain.attribution_days import Day, blocks_of, days, state_of
 from risk.history.closes import closes
+from risk.management.stored_days import add_stored_days
 from risk.scenarios.backtest_days import CurrencyBook, losses_on, value_at_risk
 from risk.scenarios.backtest_runs import keep
 from risk.scenarios.inputs import for_scenarios
@@ -43,23 +42,10 @@ class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--to", type=_date, default=dt.date(2200, 1, 1), help="last day (default: the newest)"
-        )
-        parser.add_argument(
-            "--days", type=_days, default=DAYS, help=f"number of days (default: {DAYS})"
-        )
-        parser.add_argument(
-            "--currency",
-            nargs="+",
-            choices=CURRENCIES,
-            metavar="CCY",
-            help="only these currencies (default: all with trades)",
-        )
+        add_stored_days(parser, DAYS)
         parser.add_argument(
             "--level", default="99", help="level of the value at risk in percent (default: 99)"
         )
-        parser.add_argument("--series", action="store_true", help="print each day as CSV")
 
     def handle(self, **options: Any) -> None:
         """Print a line for each desk; with ``--series`` one for each desk and day."""
@@ -229,16 +215,3 @@ def _in_order(
 ) -> Iterator[tuple[str, Sequence[BacktestDay]]]:
     """Desks by name, the firm last."""
     yield from sorted(series.items(), key=lambda each: (each[0] == FIRM, each[0]))
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 5_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 5000")
-    return int(text)

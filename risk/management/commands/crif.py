@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis import RedisError
 
 from instruments.loading.errors import BadFile
+from instruments.management.options import iso_date
 from pricing.markets.conventions import CURRENCIES
 from risk.api import source
 from risk.explain.frame_closes import NoClose, closes_on, frame_of
@@ -39,7 +38,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--date",
-            type=_date,
+            type=iso_date,
             help="stored closes of this date, such as 2024-09-24; default: the published frames",
         )
         parser.add_argument("--market", default=LIVE, help="live, or the name of a replay")
@@ -176,10 +175,3 @@ def _charges(rollups: Sequence[Rollup], options: dict[str, Any]) -> str:
         scenarios = "".join(f"{one['scenarios'][s]['charge']:>16,.2f}" for s in names)
         lines.append(f"{name:<20}{scenarios}  {one['charge']:,.2f} {reporting}")
     return "\n".join(lines) + "\n"
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
+from instruments.management.options import iso_date
 from pricing.batch.files import BadFile, read_book
 from pricing.batch.government_curve import GovernmentCurve, fit_government_curve
 from pricing.curves.bonds.svensson import MODELS
@@ -43,9 +44,7 @@ class Command(BaseCommand):
             metavar="USD-GOVT",
             help="curve that the bonds are discounted on",
         )
-        parser.add_argument(
-            "--date", type=dt.date.fromisoformat, required=True, help="date of the prices"
-        )
+        parser.add_argument("--date", type=iso_date, required=True, help="date of the prices")
         parser.add_argument(
             "--model", choices=list(MODELS), default="svensson", help="default: svensson"
         )

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from instruments.management.options import iso_date
 from pricing.errors import BadInput
 from risk.history import closes
 from risk.history.layouts.files import read_curves
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--retrieved",
-            type=dt.date.fromisoformat,
+            type=iso_date,
             metavar="DATE",
             help="day on which the files were downloaded (default: from the time of the file)",
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from instruments.management.options import iso_date
 from pricing.errors import BadInput
 from pricing.markets.conventions import CURRENCIES
 from risk.history.fixing_store import Stored, derive, store_derived, store_file
@@ -67,10 +67,10 @@ class Command(BaseCommand):
             "--derive", action="store_true", help="derive proxies of fixings from stored closes"
         )
         parser.add_argument(
-            "--from", dest="start", type=_date, metavar="DATE", help="with --derive: first day"
+            "--from", dest="start", type=iso_date, metavar="DATE", help="with --derive: first day"
         )
         parser.add_argument(
-            "--to", dest="end", type=_date, metavar="DATE", help="with --derive: last day"
+            "--to", dest="end", type=iso_date, metavar="DATE", help="with --derive: last day"
         )
         parser.add_argument(
             "--currency",
@@ -132,10 +132,3 @@ class Command(BaseCommand):
             self.stdout.write(f"  {difference}")
         if len(done.changed) > SHOWN:
             self.stdout.write(f"  and {len(done.changed) - SHOWN:,} more")
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-03-04") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import datetime as dt
 import sys
@@ -18,9 +17,9 @@ from instruments import trade_repository as master
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from pricing.explain.pla import DAYS
-from pricing.markets.conventions import CURRENCIES
 from risk.explain.attribution_days import Day, DeskSeries, blocks_of, days, state_of
 from risk.history.closes import closes
+from risk.management.stored_days import add_stored_days
 
 HELP = """
 Explains the present book from close to close over the stored days, and compares for each desk the
@@ -39,20 +38,7 @@ class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--to", type=_date, default=dt.date.max, help="last day (default: the newest)"
-        )
-        parser.add_argument(
-            "--days", type=_days, default=DAYS, help=f"number of days (default: {DAYS})"
-        )
-        parser.add_argument(
-            "--currency",
-            nargs="+",
-            choices=CURRENCIES,
-            metavar="CCY",
-            help="only these currencies (default: all with trades)",
-        )
-        parser.add_argument("--series", action="store_true", help="print each day as CSV")
+        add_stored_days(parser, DAYS)
 
     def handle(self, **options: Any) -> None:
         """Print a line for each desk; with ``--series`` one for each desk and day."""
@@ -69,7 +55,7 @@ class Command(BaseCommand):
             if currency not in fx:
                 self._warn(f"{currency} is left out: the master has no exchange rate of it")
                 continue
-            table = closes(currency, FIRST, min(options["to"], dt.date(2200, 1, 1)))
+            table = closes(currency, FIRST, options["to"])
             first = max(0, len(table.dates) - options["days"] - 1)
             states = [
                 state_of(table.dates[n], table.close(n).curves, fixings)
@@ -155,16 +141,3 @@ class Command(BaseCommand):
 
     def _warn(self, sentence: str) -> None:
         self.stderr.write(sentence)
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 5_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 5000")
-    return int(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from instruments.management.options import iso_date
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import BadInput, PricingError
 from pricing.markets.conventions import CURRENCIES
@@ -56,8 +56,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--event", default="", metavar="NAME", help="a named period (manage.py list_events)"
         )
-        parser.add_argument("--from", dest="start", type=_date, metavar="DATE", help="first day")
-        parser.add_argument("--to", dest="end", type=_date, metavar="DATE", help="last day")
+        parser.add_argument("--from", dest="start", type=iso_date, metavar="DATE", help="first day")
+        parser.add_argument("--to", dest="end", type=iso_date, metavar="DATE", help="last day")
         parser.add_argument(
             "--currency",
             nargs="+",
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         asked.add_argument("--pause", action="store_true", help="pause a running replay")
         asked.add_argument("--resume", action="store_true", help="resume a paused replay")
         asked.add_argument("--stop", action="store_true", help="stop a running replay")
-        asked.add_argument("--seek", type=_date, metavar="DATE", help="move it to a day")
+        asked.add_argument("--seek", type=iso_date, metavar="DATE", help="move it to a day")
         asked.add_argument("--delete", action="store_true", help="delete it and its closes")
 
     def handle(self, **options: Any) -> None:
@@ -190,10 +190,3 @@ def line_of(replay: Replay) -> str:
         f"{replay.end}, at {date}, {replay.place:,} of {replay.steps:,} steps"
         + (f"; {replay.message}" if replay.message else "")
     )
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-03-04") from None

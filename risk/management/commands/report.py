@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 
+from instruments.management.options import iso_date
 from pricing.curves.quotes import CurveOptions
 from pricing.markets.conventions import CURRENCIES
 from risk.explain.frame_closes import LONGEST_GAP, NoClose
@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--date",
-            type=_date,
+            type=iso_date,
             help="date of the closes; default: the newest date of all currencies",
         )
         parser.add_argument("--market", default=LIVE, help="live, or the name of a replay")
@@ -121,10 +121,3 @@ def last_whole_day(market: str) -> dt.date | None:
     by_currency = FrameClose.objects.filter(market=market).order_by().values("currency")
     last = [row["last"] for row in by_currency.annotate(last=Max("date"))]
     return min((day for day in last if max(last) - day <= LONGEST_GAP), default=None)
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2024-09-24") from None
