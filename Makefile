@@ -14,7 +14,7 @@ IMAGE_BASE ?=
 SIZES := 1000,10000,100000
 VAR_SIZES := 10000,100000
 
-.PHONY: help venv dev env lock demo test faults e2e hosts soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-live-var bench-decide clients replay-all
+.PHONY: help venv dev env lock demo test test-all faults e2e hosts soak lint audit image clean stop doctor screenshots bench bench-rest bench-e2e bench-scale bench-var bench-live-var bench-decide clients replay-all
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +61,11 @@ BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
 demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=60 ends by itself, REPLAY=0 for own ticks)
 	@$(BIN)/python -m devstack run --base $(BASE) -- $(BIN)/python manage.py demo
 
-test: dev ## Run all tests in two processes, or some in one (ARGS="-k frames -x")
+test: dev ## Run the tests in two processes, or some in one (ARGS="tests/pricing -x")
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
+
+test-all: dev ## Run the tests and the long ones that make test leaves out, 40 minutes
+	@$(BIN)/python -m pytest -n 2 --long
 
 faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 SEED=1)
 	@FAULTS=$(or $(FAULT),all) SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/faults -rN $(ARGS)

@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = ("compiler", "sums", "detail", "bridge")
 PRICING = ("sums", "detail")
 READY_S, STOP_S, LOOK_S = 120.0, 15.0, 0.01
+LOOK_SHARE = 0.01
+"""Share of the time waited so far after which the next look comes: looking costs CPU time."""
 
 
 class System:
@@ -118,12 +120,13 @@ class System:
         return {name: seconds_of(child.pid) for name, child in self.children.items()}
 
     def _until(self, done: Any, limit_s: float, complaint: str) -> None:
-        end = time.monotonic() + limit_s
+        began = time.monotonic()
         while not done():
-            if time.monotonic() > end:
+            waited_s = time.monotonic() - began
+            if waited_s > limit_s:
                 raise TimeoutError(f"{complaint} after {limit_s:.0f} s: see {self.log}")
             self.check()
-            time.sleep(LOOK_S)
+            time.sleep(max(LOOK_S, LOOK_SHARE * waited_s))
 
     def _book_version(self) -> int:
         with psycopg.connect(os.environ["DATABASE_URL"]) as database:

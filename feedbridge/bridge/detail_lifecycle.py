@@ -8,6 +8,7 @@ frames, and never delays sums. It ends published, or given up when nothing of it
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,11 +24,18 @@ from risk.store.run_registry import Runs, block_unit
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.01
+LOOK_EVERY_S = 0.02
 """Seconds between two checks whether details are published. The loop turns faster than this while
 sums are made, and with a large book a detail is always in progress."""
 
-CHECK_EVERY_S = 0.05
+FILL_EVERY_S = 0.03
+"""Seconds between two checks whether there is room for more tasks: one takes some tens of
+milliseconds."""
+
+CHECK_EVERY_S, CHECK_BLOCK_S = 0.05, 0.004
+"""Seconds between two checks of what is late, and what each block adds to them: a check reads the
+runs of all blocks."""
+
 RUN_S = 3.0
 """Seconds after which a run of blocks has ended: more than Celery's time limit for it."""
 
@@ -44,11 +52,11 @@ block first."""
 class DetailLifecycle:
     """Opens details, sends their tasks and ends them.
 
-    ``window`` is how many tasks of a currency are at the workers at most, so that a large book
-    leaves room for the others; with more processes than that, as many as can be busy and one that
-    waits. ``published`` counts published details by currency, ``conflated``
-    frames that got no detail because a newer one was there, ``abandoned`` details that were given
-    up, ``resent`` blocks that were sent again.
+    ``window`` is how many tasks are at the workers at most, so that none waits there for long; with
+    more processes than that, as many as can be busy and one that waits. A currency that has none
+    there may always have one: a large book leaves room for the others. ``published`` counts
+    published details by currency, ``conflated`` frames that got no detail because a newer one was
+    there, ``abandoned`` details that were given up, ``resent`` blocks that were sent again.
     """
 
     dispatcher: Dispatcher
@@ -62,6 +70,7 @@ class DetailLifecycle:
     resent: int = field(init=False, default=0)
     _processes: int = field(init=False, default=0)
     _look_at: float = field(init=False, default=0.0)
+    _progress_s: float = field(init=False, default=-math.inf)
     _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
     _newest: dict[str, tuple[FrameHeader, bool]] = field(init=False, default_factory=dict)
 
@@ -83,7 +92,7 @@ class DetailLifecycle:
 
     @property
     def tasks_at_once(self) -> int:
-        """How many tasks of a currency are at the workers at most."""
+        """How many tasks are at the workers at most, but for one of each currency."""
         return max(self.window, self._processes + 1)
 
     def count_processes(self, processes: int) -> None:
@@ -144,13 +153,25 @@ class DetailLifecycle:
 
     def _fill_window(self, detail: OpenDetail, present: set[int]) -> None:
         """Send blocks until as many tasks are out as the window has."""
-        out = len({n for n in detail.attempts if n not in present} - detail.excluded)
+        self._note_present(detail, present)
         size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.tasks_at_once)))
-        while detail.unsent and out <= (self.tasks_at_once - 1) * size:
+        others = sum(each.tasks_out for each in self._open.values() if each is not detail)
+        while detail.unsent and (
+            not detail.tasks_out or others + detail.tasks_out < self.tasks_at_once
+        ):
             blocks = detail.unsent[:size]
             self.dispatcher.send_blocks(detail, blocks)
             del detail.unsent[: len(blocks)]
-            out += len(blocks)
+            detail.tasks_out += 1
+
+    def _note_present(self, detail: OpenDetail, present: set[int]) -> None:
+        """Note which blocks are done: workers make progress, and have room for more."""
+        if len(present) > detail.present:
+            self._progress_s = detail.opened_s = self.clock()  # it is not given up
+        detail.present = len(present)
+        size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.tasks_at_once)))
+        out = len({n for n in detail.attempts if n not in present} - detail.excluded)
+        detail.tasks_out = -(-out // size)
 
     def _supervise(self, name: str, detail: OpenDetail, published: int, now: float) -> None:
         if published >= detail.number:
@@ -158,25 +179,21 @@ class DetailLifecycle:
             self.published[name] += 1
             del self._open[name]
             return
-        if detail.unsent:
-            self._send_more(name, detail, now)
+        if detail.unsent and now >= detail.fill_at:
+            detail.fill_at = now + FILL_EVERY_S
+            self._fill_window(detail, self.frames.blocks_present(name, detail.number))
         due, given_up = self.watchdog.overdue(detail, now), self.watchdog.given_up(detail, now)
         late = now - detail.opened_s > self.watchdog.patience.resend_s
         if now < detail.check_at or not (late or given_up or detail.excluded):
             return
-        detail.check_at = now + CHECK_EVERY_S
-        missing = set(detail.needed) - self.frames.blocks_present(name, detail.number)
+        detail.check_at = now + CHECK_EVERY_S + CHECK_BLOCK_S * len(detail.needed)
+        present = self.frames.blocks_present(name, detail.number)
+        self._note_present(detail, present)
+        missing = set(detail.needed) - present
         if given_up or (missing <= detail.excluded and not detail.unsent):
             self._finish(name, detail, missing)
         else:
             self._try_again(name, detail, set(due), missing - set(detail.unsent), given_up=False)
-
-    def _send_more(self, name: str, detail: OpenDetail, now: float) -> None:
-        present = self.frames.blocks_present(name, detail.number)
-        before = len(detail.unsent)
-        self._fill_window(detail, present)
-        if len(detail.unsent) < before:
-            detail.opened_s = now  # it makes progress, and is not given up
 
     def _try_again(
         self, name: str, detail: OpenDetail, due: set[int], missing: set[int], *, given_up: bool
@@ -191,12 +208,26 @@ class DetailLifecycle:
                 self.poison_trades.isolate(detail, block)
                 detail.excluded.add(block)
         died = {block for block in missing if runs[block].died}
+        if self._are_busy():
+            due = {
+                block
+                for block in due & missing
+                if runs[block].begun or self._is_lost(detail, block)
+            }
         again = sorted(((due & missing) | died) - exhausted - detail.excluded)
         if again and not given_up:
             self.resent += len(again)
             for start in range(0, len(again), BLOCKS_PER_TASK):
                 self.dispatcher.send_blocks(detail, again[start : start + BLOCKS_PER_TASK])
         detail.untouched = given_up and not any(run.begun for run in runs.values())
+
+    def _are_busy(self) -> bool:
+        """Whether workers have done blocks of late: a task that nobody has begun waits its turn."""
+        return self.clock() - self._progress_s < self.watchdog.resend_after_s()
+
+    def _is_lost(self, detail: OpenDetail, block: int) -> bool:
+        """Whether a task has waited for longer than its turn takes."""
+        return self.clock() - detail.sent_s[block] > self.watchdog.patience.give_up_s / 2
 
     def _has_died(self, detail: OpenDetail, block: int, runs: Runs) -> bool:
         since = detail.exhausted_s.setdefault(block, self.clock())

@@ -133,10 +133,15 @@ class OpenDetail(SentTasks):
     """The detail of a published frame that is not published yet; by block.
 
     ``needed`` are the blocks that the frame has, ``unsent`` those that wait until others are done.
+    ``present`` blocks were done at the last look and ``tasks_out`` tasks were at the workers;
+    ``fill_at`` is when there may be room for more.
     """
 
     needed: list[int]
     unsent: list[int]
+    present: int = 0
+    tasks_out: int = 0
+    fill_at: float = 0.0
 
 
 def new_instruments(before: Market | None, market: Market) -> int:

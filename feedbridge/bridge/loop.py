@@ -66,7 +66,7 @@ OUTAGE_ERRORS = (
 """Errors after which a frame is opened later: a server does not answer, or another bridge has the
 currency."""
 
-IDLE_POLL_MS, DETAIL_POLL_MS, FRAME_POLL_MS = 50, 10, 3
+IDLE_POLL_MS, DETAIL_POLL_MS, FRAME_POLL_MS = 50, 25, 3
 """Longest wait of a poll for records when the bridge is idle, while a detail is made, and while the
 sums of an open frame may be published at any moment. A record ends the wait."""
 

@@ -19,7 +19,7 @@ from pricing.products import flows
 from pricing.products.cash_flows import rows_of
 from pricing.products.terms import Terms
 from risk.compiler.edited_book import BlockLost, EditedBook
-from risk.compiler.parallel_compile import name_of, prepare_templates
+from risk.compiler.parallel_compile import CompilingFailed, name_of, prepare_templates
 from risk.compiler.spreads import solve_spreads
 from risk.store.compiled_book import BookHead, FixingsByIndex
 from risk.store.compiled_book_store import (
@@ -76,7 +76,8 @@ class Compiler:
         """Solve spreads that wait for a market, compile, and store one book per currency."""
         try:
             heads = self._run()
-        except (BlockLost, BookLost):  # a block expired, or Redis was emptied, during the run
+        except (BlockLost, BookLost, CompilingFailed):
+            # A block expired or Redis was emptied during the run, or a process of it ended.
             heads = self._run()
         if time.monotonic() >= self._delete_at:
             self._delete_at = time.monotonic() + DELETE_NOTES_S

@@ -148,7 +148,10 @@ def _answer(process: subprocess.Popen[bytes]) -> dict[str, Template]:
     raw, _ = process.communicate()
     if process.returncode != 0:
         raise CompilingFailed(f"a compiling process ended with {process.returncode}")
-    return _decode_made(raw)
+    try:
+        return _decode_made(raw)
+    except msgspec.MsgspecError as error:
+        raise CompilingFailed(f"a compiling process answered {len(raw)} bytes: {error}") from None
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ class PriceJob(FrameInputs, frozen=True, kw_only=True):
     thorough: bool = False
 
 
-TRADES_PER_PART = 200_000
+TRADES_PER_PART = 500_000
 """Number of trades whose sums are made by one task."""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import msgspec
@@ -44,20 +43,31 @@ from pricing.measures.value_date import DatedBlock, roll_to
 from risk.store.messages import SumsJob
 from risk.store.results import CellSums, FrameNodes, PartSums
 from risk.workers.host_cache import Content
-from risk.workers.prepared_block import NettedPair, pack_netted, unpack_netted
+from risk.workers.prepared_block import (
+    NettedPair,
+    pack_netted,
+    pack_ready,
+    unpack_netted,
+    unpack_ready,
+)
 from risk.workers.session import Kept, Session, next_weekday
 
 NET_S = 0.5
 """Longest time in seconds for which a run nets blocks; then its job goes back to the queue, so that
 other currencies do not wait."""
 
-NET_AHEAD_S = 0.02
-"""Seconds after each frame for netting the blocks of the next date."""
 
-Ready = tuple[ReadyGroups, ReadyNextDay | None]
-"""The netted flows of a part with their weights, today and on the next day; None where the curves
-of the next day cannot be made.
-"""
+class _Part(NamedTuple):
+    """The netted flows of a part, and these with their weights, today and on the next day.
+
+    ``next_day`` is None where the curves of the next day cannot be made. ``content`` is the file
+    that they are in; None for those that this process has made.
+    """
+
+    netted: NettedPair
+    today: ReadyGroups
+    next_day: ReadyNextDay | None
+    content: Content | None = None
 
 
 class _Block(NamedTuple):
@@ -83,6 +93,9 @@ class PricedGroups(NamedTuple):
     netted: NettedBlock
     sums: GroupSums
 
+
+MANY_BLOCKS = 16
+"""Number of blocks from which they are added in another turn than the last of them is netted."""
 
 TRIES = 3
 """Number of passes that look for trades without a finite value: removing some may reveal others."""
@@ -141,7 +154,10 @@ class BookNetter:
         """
         started = time.time_ns()
         curves = self.session.curves(job)
-        if not self._net_blocks(job, curves, say, net_s):
+        there = self._parts.has(self._place(job), self._part_key(job)) or self._take_over(
+            job, curves
+        )
+        if not there and not self._net_blocks(job, curves, say, net_s):
             return None
         solved = self.session.solve(job, curves)
         warnings = self._warnings(job, curves, solved)
@@ -191,40 +207,49 @@ class BookNetter:
             BookGone: The book version no longer exists.
         """
         curves = self.session.curves(job)
-        self._net_blocks(job, curves, lambda block: None, None)
         solved = self.session.solve(job, curves)
         return PricedGroups(curves, solved, *self._price(job, curves, solved))
 
-    def net_ahead(self, job: SumsJob) -> None:
-        """Net some blocks for the next weekday: its first frame need not wait for all of them.
+    def next_day(self, job: SumsJob) -> SumsJob | None:
+        """Take over what has been made of a part for the next weekday, if it has.
 
-        Not after the first frame of a market's instruments: a market that changes between many of
-        them would hold this process twice as long, and those of the next day may be others again.
-        One process of a host does so at a time: the others go on with the frames of this day.
+        Not after the first frame of a market's instruments: those of the next day may be others.
+
+        Returns:
+            The job whose files are to be made (``make_files``); None when nothing is missing.
         """
         self._note_use(job)
         place, instruments = self._place(job), self.session.curves_of(job)
         before, self._before[place] = self._before.get(place), instruments
-        if before != instruments:
-            return
+        if before != instruments or self.session.files is None:
+            return None
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
         if self._parts.has(self._place(later), self._part_key(later)):
+            return None
+        return None if self._take_over(later, self.session.curves(later)) else later
+
+    def make_files(self, job: SumsJob) -> None:
+        """Make the files of a part that are not there: of its blocks, and of what they add up to.
+
+        They are the same whatever the quotes of the job.
+        """
+        curves = self.session.curves(job)
+        if self._is_there(job, curves):
             return
-        files = self.session.files
-        with files.alone("net-ahead") if files else nullcontext(True) as alone:
-            if alone:
-                curves = self.session.curves(later)
-                if self._net_blocks(later, curves, lambda block: None, NET_AHEAD_S):
-                    self._ready(later, curves)
+        self._net_blocks(job, curves, lambda block: None, None)
+        self._write(job, self._part(job, curves))
 
     def _note_use(self, job: SumsJob) -> None:
-        """Keep the files of a part's blocks for processes that start: this one reads none again."""
+        """Keep the files of a part for processes that start: this one reads none again."""
         files = self.session.files
-        for block in job.included() if files else ():
-            kept: _Block | None = self._blocks.get((job.currency, block), self._key(job, block))
-            if files and kept:
-                files.touch(kept.content)
+        if files is None:
+            return
+        used = [self._blocks.get((job.currency, b), self._key(job, b)) for b in job.included()]
+        used.append(self._parts.get(self._place(job), self._part_key(job)))
+        for each in used:
+            if each is not None and each.content is not None:
+                files.touch(each.content)
 
     # --- Netting -----------------------------------------------------------------------------
 
@@ -235,7 +260,7 @@ class BookNetter:
         say: Callable[[int | None], None],
         net_s: float | None,
     ) -> bool:
-        """Net the blocks of a part that are not netted yet; False when time was short."""
+        """Net the blocks of a part that are not netted yet; False when the turn is over."""
         until = None if net_s is None else time.monotonic() + net_s
         told = False
         for block in job.included():
@@ -249,7 +274,8 @@ class BookNetter:
             self._netted(job, curves, block)
         if told:
             say(None)
-        return True
+        # Adding many blocks takes a turn of its own.
+        return not (told and until is not None and len(job.included()) > MANY_BLOCKS)
 
     def _netted(self, job: SumsJob, curves: CurveSet, block: int) -> _Block:
         """The netted flows of a block, and the arrays that they are in."""
@@ -290,22 +316,55 @@ class BookNetter:
 
         return self._known.get_or(job.currency, self.session.curves_of(job), make)
 
-    def _ready(self, job: SumsJob, curves: CurveSet) -> Ready:
+    def _part(self, job: SumsJob, curves: CurveSet) -> _Part:
         """The netted flows of a part with their weights on the grids of its curves."""
 
-        def make() -> Ready:
+        def make() -> _Part:
             made = [self._netted(job, curves, block) for block in job.included()]
+            edited = self._merged.has(self._place(job), self.session.curves_of(job))
             merged = self._merge(job, [block.netted for block in made])
             for block in made:
                 block.content.give_back()  # until the next edit
             today = make_ready_groups(merged.today, curves.grid)
-            return today, self._ready_next_day(job, curves, merged.next_day)
+            part = _Part(merged, today, self._ready_next_day(job, curves, merged.next_day))
+            if len(made) > 1 and not edited:  # an edit must not wait for the file
+                self._write(job, part)
+            return part
 
         return self._parts.get_or(self._place(job), self._part_key(job), make)
 
+    def _write(self, job: SumsJob, part: _Part) -> None:
+        """Write the file of a part, if it is not there."""
+        self.session.shared(
+            "part",
+            job,
+            self._part_key(job),
+            lambda: pack_ready(part.netted, part.today, part.next_day),
+        )
+
+    def _is_there(self, job: SumsJob, curves: CurveSet) -> bool:
+        has = self._parts.has(self._place(job), self._part_key(job))
+        return has or self._take_over(job, curves)
+
+    def _take_over(self, job: SumsJob, curves: CurveSet) -> bool:
+        """Map the file of a part; False when there is none."""
+        key = self._part_key(job)
+        content = self.session.find_shared("part", job, key)
+        if content is None:
+            return False
+        forecast = forecast_of_today(curves, self.session.fixings(job))
+        netted, today, next_day = unpack_ready(
+            content, curves.grid, forecast, lambda: curves_of_next_day(curves)
+        )
+        self._parts.put(self._place(job), key, _Part(netted, today, next_day, content))
+        return True
+
     def _part_key(self, job: SumsJob) -> Hashable:
         """All that the netted flows of a part depend on."""
-        return tuple(self._key(job, block) for block in job.included())
+        names = self.session.head(job.currency, job.book_version).block_names
+        left_out = tuple(failure.trade_id for failure in self._left_out_of(job))
+        blocks = tuple(names[block] for block in job.included())
+        return (blocks, left_out, *self.session.curves_of(job))
 
     def _merge(self, job: SumsJob, blocks: Sequence[NettedPair]) -> NettedPair:
         """Add the blocks of a part; of groups that are as they were, what was added before."""
@@ -343,8 +402,8 @@ class BookNetter:
         found = self._left_out_of(job)
         if found:  # of the market before: this one may be good for them
             self._left_out[self._place(job)] = ()
-        ready, later = self._ready(job, curves)
-        sums = price_groups(ready, curves, solved, later)
+        part = self._part(job, curves)
+        sums = price_groups(part.today, curves, solved, part.next_day)
         for _ in range(TRIES):
             if not sums.not_finite:
                 break
@@ -353,11 +412,11 @@ class BookNetter:
             if not found:
                 break
             self._left_out[self._place(job)] = (*self._left_out_of(job), *found)
-            ready, later = self._ready(job, curves)
-            sums = price_groups(ready, curves, solved, later)
+            part = self._part(job, curves)
+            sums = price_groups(part.today, curves, solved, part.next_day)
         if sums.not_finite:
             raise ArithmeticError(f"the sums of {sums.not_finite} are not finite numbers")
-        return ready.netted, sums
+        return part.today.netted, sums
 
     def _left_out_of(self, job: SumsJob) -> Sequence[Failure]:
         """Trades that are left out because they are not numbers at the market priced last."""

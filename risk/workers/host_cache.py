@@ -123,11 +123,16 @@ class HostCache:
             key: All that it depends on beside the release; its ``repr`` counts.
             make: Makes it.
         """
+        found = self.find(kind, key)
+        return self.keep(kind, key, make()) if found is None else found
+
+    def find(self, kind: str, key: object) -> Content | None:
+        """Return what a file of that name holds; None where there is none."""
+        return self._read(self.path(kind, key))
+
+    def keep(self, kind: str, key: object, made: Content) -> Content:
+        """Write a file of that name; returns it mapped, or what it was given if that failed."""
         path = self.path(kind, key)
-        found = self._read(path)
-        if found is not None:
-            return found
-        made = make()
         if not self._write(path, made):
             return made
         return self._read(path) or made

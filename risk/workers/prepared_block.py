@@ -6,23 +6,27 @@ The arrays of ``HostCache`` hold the same bits as what they are made of.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.curves.curve_set import CurveSet
 from pricing.curves.interpolation import Grid
 from pricing.errors import Failure
 from pricing.kernel_arrays import Flows, Tables
 from pricing.measures.block import ReadyBlock
 from pricing.measures.compounding.chains import Chains
-from pricing.measures.compounding.netted import NettedChains
+from pricing.measures.compounding.netted import NettedChains, ready_chains
 from pricing.measures.delivery.choice import Deliveries
 from pricing.measures.delivery.netted import NettedDeliveries
+from pricing.measures.groups import ReadyGroups
 from pricing.measures.netting import Group, NettedBlock
-from pricing.measures.next_day import NettedNextDay
+from pricing.measures.next_day import NettedNextDay, ReadyNextDay
+from pricing.measures.theta import Forecast
+from pricing.netting_kernel import GroupedFlows, GroupedValues
 from pricing.products.swaps.par_terms import ParTerms
 from risk.workers.block_result import Groups
 from risk.workers.host_cache import Content
@@ -153,6 +157,64 @@ def unpack_netted(content: Content) -> NettedPair:
         chains=NettedChains(**_within("chains_next_day", content.arrays)),
     )
     return NettedPair(today, later)
+
+
+def pack_ready(netted: NettedPair, today: ReadyGroups, next_day: ReadyNextDay | None) -> Content:
+    """The netted flows of a part as arrays, with their numbers and weights.
+
+    Args:
+        netted: The flows.
+        today: These of the date with their weights.
+        next_day: Those of the next day; None where its curves cannot be made.
+    """
+    flows = pack_netted(netted)
+    arrays: Arrays = {
+        **flows.arrays,
+        "years": today.years,
+        **_of("flows", today.flows._asdict()),
+        **_of("tables", today.tables._asdict()),
+    }
+    if next_day is not None:
+        arrays |= _of("later_flows", next_day.flows._asdict())
+        arrays |= _of("later_tables", next_day.tables._asdict())
+    return Content(flows.meta, arrays)
+
+
+def unpack_ready(
+    content: Content, grid: Grid, forecast: Forecast, later: Callable[[], CurveSet]
+) -> tuple[NettedPair, ReadyGroups, ReadyNextDay | None]:
+    """What ``pack_ready`` was given.
+
+    Args:
+        content: The arrays.
+        grid: Of the date's curves, on which they were weighed.
+        forecast: What forecasts the fixings of the date.
+        later: Makes the curves of the next day; not called where there were none.
+    """
+    netted, arrays = unpack_netted(content), content.arrays
+    today = ReadyGroups(
+        netted=netted.today,
+        grid=grid,
+        flows=GroupedFlows(**_within("flows", arrays)),
+        tables=Tables(**_within("tables", arrays)),
+        years=arrays["years"],
+        choices=netted.today.deliveries.choices,
+        chains=ready_chains(netted.today.chains, grid),
+    )
+    tables = _within("later_tables", arrays)
+    if not tables:
+        return netted, today, None
+    curves = later()
+    next_day = ReadyNextDay(
+        netted=netted.next_day,
+        forecast=forecast,
+        curves=curves,
+        tables=Tables(**tables),
+        flows=GroupedValues(**_within("later_flows", arrays)),
+        choices=netted.next_day.deliveries.choices,
+        chains=ready_chains(netted.next_day.chains, curves.grid),
+    )
+    return netted, today, next_day
 
 
 Netted = TypeVar("Netted", NettedBlock, NettedNextDay)

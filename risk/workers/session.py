@@ -15,8 +15,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-import msgspec
-
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, shape_of
@@ -101,11 +99,11 @@ class Session:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         # Frames of the version before an edit may still be open.
         self._heads, self._fixings = Kept(2), Kept(2)
-        # Each also on the date that it rolls to.
+        # Also on the dates before and after.
         self._curves, self._prepared = Kept(3), Kept(3)
         self._first = True  # whether the block priced last was new, or its instruments were
         self._last_day: dict[Hashable, Hashable] = {}
-        self._next_days, self._ahead, self._block = Kept(2), Kept(2), Kept(1)
+        self._next_days, self._block = Kept(2), Kept(1)
         self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
 
@@ -117,7 +115,7 @@ class Session:
             BookGone: The book version no longer exists.
         """
         started = time.time_ns()
-        place, day = (job.currency, job.block), self._day(job)
+        place, day = (job.currency, job.block), self.day(job)
         self._first = not self._prepared.has(place, day) or self._last_day.get(place) != day
         self._last_day[place] = day
         curves, (ready, groups) = self.prepare(job)
@@ -138,7 +136,7 @@ class Session:
 
     def prepare(self, job: PriceJob) -> tuple[CurveSet, PreparedBlock]:
         """All that a job needs besides its quotes; made once per date and version."""
-        place, day, curves = (job.currency, job.block), self._day(job), self.curves(job)
+        place, day, curves = (job.currency, job.block), self.day(job), self.curves(job)
         content, prepared = self._prepared.get_or(
             place, day, lambda: self._load(job, curves, lambda: self._make(job, curves))
         )
@@ -148,22 +146,15 @@ class Session:
             _, prepared = self._prepared.put(place, day, made)
         return curves, prepared
 
-    def prepare_next_day(self, job: PriceJob) -> None:
-        """Prepare a priced block for the next weekday: its first tick need not wait for that.
+    def make_file(self, job: PriceJob) -> None:
+        """Make the file that ``prepare`` maps, if it is not there, and keep nothing of it."""
+        curves = self.curves(job)
+        self.shared("prepared", job, self.day(job), lambda: self._make(job, curves))
 
-        Not after the first frame of a block or of its instruments, which has taken long enough.
-        """
-        if self._first:
-            return
-        later = msgspec.structs.replace(job, valuation_date=next_weekday(job.valuation_date))
-        place, day = (job.currency, job.block), self._day(later)
-        if self._ahead.has(place, day):
-            return
-        curves = self.curves(later)
-        loaded = self._load(later, curves, lambda: self._make(later, curves))
-        self._ahead.put(place, day, None)
-        if loaded[0].path is None:  # a file waits for the date, and takes no memory until then
-            self._prepared.put(place, day, loaded)
+    @property
+    def is_settled(self) -> bool:
+        """Whether the block priced last was priced before with the same instruments."""
+        return not self._first
 
     def analytics(
         self,
@@ -212,7 +203,7 @@ class Session:
         key = self.curves_of(job)
         return self._next_days.get_or(job.currency, key, lambda: curves_of_next_day(curves))
 
-    def _day(self, job: PriceJob) -> Hashable:
+    def day(self, job: PriceJob) -> Hashable:
         """All that a block with its weights depends on."""
         return (self.block_name(job, job.block), *self.curves_of(job))
 
@@ -312,14 +303,21 @@ class Session:
         """
         if self.files is None:
             return make()
-        options = (self.options.indexed, sorted(self.options.interpolation.items()))
-        whole = (job.currency, conventions.digest(job.currency), options, key)
-        return self.files.get_or(kind, whole, make)
+        return self.files.get_or(kind, self._file_key(job, key), make)
+
+    def find_shared(self, kind: str, job: FrameInputs, key: Hashable) -> Content | None:
+        """Return what ``shared`` has made; None where nothing was."""
+        return self.files.find(kind, self._file_key(job, key)) if self.files else None
+
+    def _file_key(self, job: FrameInputs, key: Hashable) -> Hashable:
+        """All that the contents of a file depend on."""
+        options = (self.options.indexed, tuple(sorted(self.options.interpolation.items())))
+        return (job.currency, conventions.digest(job.currency), options, key)
 
     def _load(
         self, job: PriceJob, curves: CurveSet, make: Callable[[], Content]
     ) -> tuple[Content, PreparedBlock]:
-        content = self.shared("prepared", job, self._day(job), make)
+        content = self.shared("prepared", job, self.day(job), make)
         return content, unpack_prepared(content, curves.grid)
 
     def _make(self, job: PriceJob, curves: CurveSet) -> Content:

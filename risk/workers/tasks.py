@@ -67,6 +67,7 @@ from risk.workers.analytics_maker import AnalyticsMaker
 from risk.workers.book_netter import NET_S, BookNetter
 from risk.workers.host_cache import HostCache
 from risk.workers.isolation import price_each_alone
+from risk.workers.next_day import NextDay
 from risk.workers.session import BookGone, Session
 
 log = get_task_logger(__name__)
@@ -79,6 +80,8 @@ MOST_STARTS = 2
 """Number of ordinary runs of a block in a frame, and of runs of sums that end while they net one
 block. A third run would end a third process: it must be the isolation run, which writes the id of
 each trade to Redis before pricing it."""
+DETAIL_S = 0.5
+"""Seconds after which a task of the detail begins no further block."""
 REDIS_S = 0.75
 """Timeout of Redis. Two of them must fit within the time limit of a task: otherwise Celery would
 kill the process during an outage of Redis."""
@@ -163,6 +166,11 @@ def _netter() -> BookNetter:
     return BookNetter(_session())
 
 
+@cache
+def _next_day() -> NextDay:
+    return NextDay(_session(), settings.REDIS_URL)
+
+
 def shared_session() -> Session:
     """The session of this process, for tasks of other modules."""
     return _session()
@@ -214,16 +222,24 @@ def price_sums(payload: dict[str, Any]) -> str:
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price_sums(job, run.header, run.published)
     if code in ("PUT", "PUBLISHED"):
-        _look_ahead(job, lambda: _netter().net_ahead(job))
+        _look_ahead(job, lambda: _next_day().wish_sums(_netter().next_day(job)))
     return code
 
 
 @shared_task(name="risk.workers.tasks.price_detail", max_retries=1, default_retry_delay=0)
 def price_detail(payload: dict[str, Any]) -> str:
-    """Price some blocks of a frame by trade. Returns what became of the last one."""
+    """Price some blocks of a frame by trade. Returns what became of the last one.
+
+    Blocks that are priced for the first time take longer. What does not fit into ``DETAIL_S`` goes
+    back to the queue, so that no task comes near its time limit.
+    """
     job = msgspec.convert(payload, DetailJob)
-    code = "LATE"
-    for block in job.work:
+    code, settled, until = "LATE", list[int](), time.monotonic() + DETAIL_S
+    for place, block in enumerate(job.work):
+        if place and time.monotonic() > until:
+            rest = msgspec.structs.replace(job, work=job.work[place:])
+            price_detail.apply_async(args=[msgspec.to_builtins(rest)])
+            break
         starts = _run_registry().start_block(job, block)
         if not starts:
             return "LATE"
@@ -233,8 +249,10 @@ def price_detail(payload: dict[str, Any]) -> str:
         with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
             code = _price_block(job, block)
         if code in ("PUT", "PUBLISHED"):
-            one = job.of_block(block)
-            _look_ahead(job, lambda one=one: _session().prepare_next_day(one))  # type: ignore[misc]
+            settled += [block] if _session().is_settled else []
+    if settled:
+        of_them = msgspec.structs.replace(job, work=settled)
+        _look_ahead(job, lambda: _next_day().wish_detail(of_them))
     return code
 
 
@@ -294,7 +312,7 @@ def _note_death(
 
 
 def _look_ahead(job: SumsJob | DetailJob, prepare: Callable[[], None]) -> None:
-    """Prepare the next business day after a task, so that its first frame does not wait."""
+    """Have the next weekday prepared after a task, so that its first frame does not wait."""
     try:
         prepare()
     except EXPECTED as error:  # the result is out: nothing has failed

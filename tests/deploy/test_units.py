@@ -43,11 +43,19 @@ def test_the_units_are_the_processes_of_the_procfile() -> None:
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_unit_is_the_same_program_as_niced_as_in_the_procfile(name: str) -> None:
-    words = procfile_lines()[name]
+    line = procfile_lines()[name]
     (command,) = unit_commands(FOUND[name])
-    assert essence(command) == essence(words)
-    nice = [words[2]] if words[0] == "nice" else []
-    assert values(name, "Nice") == nice
+    assert essence(command) == essence(line.command)
+    assert values(name, "Nice") == ([str(line.nice)] if line.nice else [])
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_unit_has_the_share_of_the_processor_that_it_has_in_compose(
+    name: str, services: dict[str, Service]
+) -> None:
+    """Of 1,024 in compose, of 100 here: between services this counts, and niceness does not."""
+    shares = services[name].cpu_shares
+    assert values(name, "CPUWeight") == ([] if shares == 1024 else [str(shares * 100 // 1024)])
 
 
 def test_the_migration_does_what_it_does_in_compose(services: dict[str, Service]) -> None:

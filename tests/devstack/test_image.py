@@ -46,7 +46,7 @@ def test_compose_and_procfile_have_the_same_processes() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - PREPARATION))
 def test_a_process_is_the_same_program_with_the_same_options(name: str) -> None:
-    assert essence(in_compose(SERVICES[name])) == essence(procfile_lines()[name])
+    assert essence(in_compose(SERVICES[name])) == essence(procfile_lines()[name].command)
 
 
 # --- The image has what they need ---------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from devstack.processes.process import start_ticks
+from tests import not_run
 
 PATIENCE_S = 20.0
 BACK_WITHIN_S = 5.0
@@ -188,12 +189,25 @@ def test_a_command_that_does_not_exist_is_given_up_at_once(tmp_path):
     )
 
 
+NICE = {"detail": 5, "limits": 5, "compiler": 10, "previewer": 10, "scenarios": 15}
+
+
 def test_every_process_of_the_procfile_is_kept_and_only_the_replay_may_finish():
     lines = (Path(__file__).parents[2] / "Procfile").read_text().splitlines()
     for line in lines:
         name, _, command = line.partition(": ")
         option = "--may-finish " if name == "replay" else ""
+        option += f"--nice {NICE[name]} " if name in NICE else ""
         assert command.startswith(f"python -m devstack.processes.keep {option}{name} -- "), line
-    for name in ("compiler", "previewer"):
-        command = next(line for line in lines if line.startswith(name))
-        assert " -- nice -n 10 celery " in command
+
+
+def test_a_lower_priority_counts_among_the_sessions_of_the_machine(tmp_path):
+    """Niceness alone counts within a session, and each kept command has one of its own."""
+    with kept(tmp_path, *python(FOREVER, tmp_path / "lives"), options=("--nice", "7")):
+        until(lambda: lives(tmp_path))
+        pid = lives(tmp_path)[0]
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+        group = Path(f"/proc/{pid}/autogroup")
+        if not group.exists():
+            not_run.stop(not_run.SESSION_GROUPS)
+        until(lambda: group.read_text().split()[-1] == "7")

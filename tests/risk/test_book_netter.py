@@ -14,6 +14,7 @@ from risk.store.compiled_book_store import CompiledBooks
 from risk.store.messages import blocks_of_part
 from risk.workers import book_netter
 from risk.workers.book_netter import BookNetter
+from risk.workers.host_cache import HostCache
 from risk.workers.session import Session
 from tests.risk.made import DATE, QUOTES, bond, job, store, sums_job, swap
 
@@ -43,39 +44,77 @@ def added(netter, a_job):
     return msgspec.structs.replace(netter.sums(a_job), **CLOCKS)
 
 
-def test_a_process_that_has_netted_other_books_dates_and_markets_adds_up_the_same_bits(books):
+def test_a_process_that_has_netted_other_books_dates_and_markets_adds_up_the_same_bits(
+    books, tmp_path
+):
     first = store(books, *book(), blocks=4, fixings=sofr())
     other = store(books, *book(notional=7e6), number=2, blocks=4, fixings=sofr())
     again = store(books, *book(), number=3, blocks=4, fixings=sofr())
-    used, later = BookNetter(Session(books)), DATE + dt.timedelta(days=1)
-    seen = []
+    files = HostCache(tmp_path / "files", 10**9)
+    used, later = BookNetter(Session(books, files=files)), DATE + dt.timedelta(days=1)
+    seen, missed = [], 0
     for made, date in ((first, DATE), (other, DATE), (other, later), (again, later), (again, DATE)):
-        seen.append(added(used, sums_job(made.version, blocks=4, valuation_date=date)))
+        a_job = sums_job(made.version, blocks=4, valuation_date=date)
+        seen.append(added(used, a_job))
         for _ in range(2):  # what comes after the second frame of a day's instruments
-            used.net_ahead(sums_job(made.version, blocks=4, valuation_date=date))
+            missing = used.next_day(a_job)
+            if missing is not None:
+                missed += 1
+                BookNetter(Session(books, files=files)).make_files(missing)
     fresh = [
         added(BookNetter(Session(books)), sums_job(made.version, blocks=4, valuation_date=date))
         for made, date in ((first, DATE), (other, DATE), (other, later), (again, later))
     ]
+    assert missed >= 4
     assert seen == [*fresh, fresh[0]]
     assert len({each.cells[0].npv for each in fresh}) == 4
 
 
-def test_instruments_that_change_with_every_frame_are_not_prepared_for_the_next_day(books):
-    """Else such a currency holds two processes of two: one prices it, one prepares it."""
+def test_instruments_that_change_with_every_frame_are_not_prepared_for_the_next_day(
+    books, tmp_path
+):
+    """Else such a currency has all its next days made, of which none comes."""
     made = store(books, *book(), blocks=2, fixings=sofr())
-    netter, later = BookNetter(Session(books)), DATE + dt.timedelta(days=1)
+    netter = BookNetter(Session(books, files=HostCache(tmp_path / "files", 10**9)))
 
-    def follow(*tenors):
+    def missing(*tenors):
         curves = {"USD-SOFR": {tenor: QUOTES["USD"]["USD-SOFR"][tenor] for tenor in tenors}}
-        a_job = sums_job(made.version, blocks=2, curves=curves)
-        netter.net_ahead(a_job)
-        tomorrow = msgspec.structs.replace(a_job, valuation_date=later)
-        return netter.session._curves.has("USD", netter.session.curves_of(tomorrow))
+        return netter.next_day(sums_job(made.version, blocks=2, curves=curves))
 
     changing = [("1Y", "10Y"), ("1Y", "5Y", "10Y"), ("1Y", "10Y")]
-    assert [follow(*tenors) for tenors in changing] == [False] * 3
-    assert follow(*changing[-1])
+    assert [missing(*tenors) for tenors in changing] == [None] * 3
+    assert missing(*changing[-1]).valuation_date == DATE + dt.timedelta(days=1)
+
+
+def test_a_part_from_a_file_prices_and_merges_to_the_same_bits(books, tmp_path):
+    """Also after an edit of the day whose first frame was mapped."""
+    files = HostCache(tmp_path / "files", 10**9)
+    first = store(books, *book(), blocks=4, fixings=sofr())
+    a_job = sums_job(first.version, blocks=4)
+    BookNetter(Session(books, files=files)).make_files(a_job)
+    mapped = Session(books, files=files)
+    mapped.fetch_block = lambda *_: pytest.fail("another process has made all")
+    netter = BookNetter(mapped)
+    assert added(netter, a_job) == added(BookNetter(Session(books)), a_job)
+    del mapped.fetch_block
+    after = store(books, *book(notional=7e6), number=2, blocks=4, fixings=sofr())
+    edited = sums_job(after.version, blocks=4)
+    assert added(netter, edited) == added(BookNetter(Session(books)), edited)
+
+
+def test_what_is_missing_of_the_next_day_is_told_until_it_is_there(books, tmp_path):
+    files = HostCache(tmp_path / "files", 10**9)
+    made = store(books, *book(), blocks=2, fixings=sofr())
+    netter, a_job = BookNetter(Session(books, files=files)), sums_job(made.version, blocks=2)
+    netter.sums(a_job)
+    assert netter.next_day(a_job) is None, "the first frame of its instruments"
+    missing = netter.next_day(a_job)
+    assert missing is not None
+    assert missing == netter.next_day(a_job)
+    BookNetter(Session(books, files=files)).make_files(missing)
+    assert netter.next_day(a_job) is None
+    netter.session.fetch_block = lambda *_: pytest.fail("it is there")
+    assert added(netter, missing) == added(BookNetter(Session(books)), missing)
 
 
 def test_any_history_of_edits_leads_to_the_bits_of_a_new_process(books):

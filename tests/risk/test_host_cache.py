@@ -312,7 +312,7 @@ def test_mapped_blocks_price_to_the_bits_of_fresh_ones(books, made, files):
     fresh = priced(Session(books), made)
     assert [f.trade_id for f in fresh[1].failures] == ["OLD"]
     assert priced(Session(books, files=files), made) == fresh
-    assert len(named(files.directory)) == 4
+    assert len(named(files.directory)) == 5  # by block, and the part
     mapped = Session(books, files=HostCache(files.directory, MB))
     mapped.fetch_block = lambda *_: pytest.fail("another process has made it")
     assert priced(mapped, made) == fresh
@@ -325,15 +325,11 @@ def test_without_a_directory_the_numbers_are_the_same(books, made, tmp_path):
 
 
 def test_the_next_day_waits_in_a_file(books, made, files):
-    session = Session(books, files=files)
-    today = job(made.version, blocks=2)
-    for _ in range(2):
-        session.price(today)
-        session.prepare_next_day(today)
-    assert len(named(files.directory)) == 2
+    tomorrow = job(made.version, blocks=2, valuation_date=DATE + dt.timedelta(days=1))
+    Session(books, files=files).make_file(tomorrow)
+    assert len(named(files.directory)) == 1
     other = Session(books, files=files)
     other.fetch_block = lambda *_: pytest.fail("it is there")
-    tomorrow = job(made.version, blocks=2, valuation_date=DATE + dt.timedelta(days=1))
     assert other.price(tomorrow)[1] == Session(books).price(tomorrow)[1]
 
 
@@ -351,8 +347,8 @@ def test_sums_note_that_their_files_are_in_use(books, made, files, monkeypatch):
     paths = list(files.directory.iterdir())
     for path in paths:
         age(path, 500)
-    netter.net_ahead(a_job)
-    assert len(paths) == 2
+    netter.next_day(a_job)
+    assert len(paths) == 3  # of two blocks, and of the part
     assert all(time.time() - path.stat().st_mtime < 400 for path in paths)
 
 

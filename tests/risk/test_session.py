@@ -152,27 +152,14 @@ def test_what_could_not_be_made_is_tried_again():
     assert kept.get_or("x", "a", lambda: 3) == 3
 
 
-def test_the_next_day_is_prepared_after_the_second_frame_and_prices_the_same(books):
-    made = store(books, swap(), bond())
-    tomorrow = job(made.version, valuation_date=dt.date(2024, 3, 6))
-    ahead, plain = Session(books), Session(books)
-    for _ in range(2):
-        ahead.price(job(made.version))
-        ahead.prepare_next_day(job(made.version))
-    assert ahead.prepare(tomorrow)[1] is ahead.prepare(tomorrow)[1]
-    prepared = ahead.prepare(tomorrow)[1]
-    assert columns_of(ahead.price(tomorrow)) == columns_of(plain.price(tomorrow))
-    assert ahead.prepare(tomorrow)[1] is prepared
-    # Back on the day before: QuantLib's date is process-wide.
-    assert columns_of(ahead.price(job(made.version))) == columns_of(plain.price(job(made.version)))
-
-
-def test_nothing_is_prepared_after_the_first_frame_of_a_block(books, monkeypatch):
+def test_a_block_is_settled_from_its_second_frame_with_the_same_instruments_on(books):
     made = store(books, swap())
-    session = Session(books)
-    session.price(job(made.version))
-    monkeypatch.setattr(session, "prepare", lambda _: pytest.fail("the next tick may be close"))
-    session.prepare_next_day(job(made.version))
+    session, seen = Session(books), []
+    for _ in range(2):
+        session.price(job(made.version))
+        seen.append(session.is_settled)
+    session.price(job(made.version, valuation_date=dt.date(2024, 3, 6)))
+    assert [*seen, session.is_settled] == [False, True, False]
 
 
 @pytest.mark.parametrize(

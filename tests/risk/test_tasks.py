@@ -37,6 +37,7 @@ KEPT = (
     tasks._books,
     tasks._session,
     tasks._netter,
+    tasks._next_day,
     tasks._run_registry,
     tasks._ask_to_compile,
 )
@@ -90,6 +91,30 @@ def test_a_task_that_runs_twice_changes_nothing(frames, books):
     assert run(made.version, part=1, **both) == "PUBLISHED"
     assert run(made.version, part=1, **both) == "LATE"
     assert len(frames.history("USD")) == 1
+
+
+def test_a_task_of_many_blocks_hands_on_what_takes_longer_than_a_turn(frames, books, monkeypatch):
+    """Else the time limit of a task ends the process, and blocks are searched for a bad trade."""
+    sent = []
+    monkeypatch.setattr(tasks.price_detail, "apply_async", lambda args: sent.append(args[0]))
+    monkeypatch.setattr(tasks, "DETAIL_S", -1.0)
+    made = store(books, *(swap(f"S{n}") for n in range(12)), blocks=4)
+    open_frame(frames, made.version, blocks=4)
+    assert run(made.version, blocks=4) == "PUBLISHED"
+    assert frames.open_detail("USD", 1) == "OPENED"
+    code, payload = (
+        "",
+        msgspec.to_builtins(detail_job(made.version, blocks=4, needed=4, work=[0, 1, 2, 3])),
+    )
+    turns = []
+    while payload:
+        turns.append(payload["work"])
+        code = tasks.price_detail(payload)
+        payload = sent.pop() if sent else None
+    assert turns == [[0, 1, 2, 3], [1, 2, 3], [2, 3], [3]]
+    assert code == "PUBLISHED"
+    runs = RunRegistry(frames.client).runs_of_blocks("USD", 1, range(4))
+    assert [runs[block].begun for block in range(4)] == [1] * 4
 
 
 def test_the_detail_of_a_frame_follows_its_sums_and_adds_up_to_them(frames, books):

@@ -1,0 +1,136 @@
+"""The next weekday is prepared by a process of its own, once, and one on a host."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from contextlib import suppress
+
+import msgspec
+import pytest
+
+from risk.store.compiled_book_store import CompiledBooks
+from risk.store.messages import DetailJob
+from risk.workers import next_day
+from risk.workers.book_netter import BookNetter
+from risk.workers.host_cache import HostCache
+from risk.workers.next_day import NextDay
+from risk.workers.session import Session
+from tests.risk.made import DATE, bond, job, store, sums_job, swap
+
+TOMORROW = DATE + dt.timedelta(days=1)
+ENDS_S = 60.0
+
+
+@pytest.fixture
+def books(redis_client):
+    return CompiledBooks(redis_client)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return HostCache(tmp_path / "files", 10**9)
+
+
+def detail_job(made, *work):
+    one = job(made.version, blocks=2)
+    fields = {name: getattr(one, name) for name in one.__struct_fields__ if hasattr(one, name)}
+    for name in ("block", "thorough"):
+        fields.pop(name)
+    return DetailJob(**fields, work=list(work), needed=2)
+
+
+def ended(wishes):
+    end = time.monotonic() + ENDS_S
+    while wishes._process is not None and wishes._process.poll() is None:
+        assert time.monotonic() < end, "the process does not end"
+        time.sleep(0.05)
+    return wishes._process and wishes._process.returncode
+
+
+def kinds(files):
+    names = [path.name for path in files.directory.iterdir() if path.suffix != ".lock"]
+    return sorted(name.split("-")[1] for name in names)
+
+
+def test_a_process_makes_the_files_of_the_next_day(books, files, redis_url):
+    made = store(books, swap("A"), swap("B"), bond("C"), blocks=2)
+    wishes = NextDay(Session(books, files=files), redis_url)
+    later = sums_job(made.version, blocks=2, valuation_date=TOMORROW)
+    wishes.wish_sums(later)
+    assert ended(wishes) == 0
+    wishes._start_at = 0.0
+    wishes.wish_detail(detail_job(made, 0, 1))
+    assert ended(wishes) == 0
+    assert kinds(files) == ["netted", "netted", "part", "prepared", "prepared"]
+    session = Session(books, files=files)
+    session.fetch_block = lambda *_: pytest.fail("a process has made it")
+    tomorrow = job(made.version, blocks=2, valuation_date=TOMORROW)
+    assert session.price(tomorrow)[1] == Session(books).price(tomorrow)[1]
+    clocks = {"worker": "", "started_ns": 0, "finished_ns": 0}
+    found, plain = (
+        msgspec.structs.replace(BookNetter(one).sums(later), **clocks)
+        for one in (session, Session(books))
+    )
+    assert found == plain
+
+
+def test_what_was_made_is_not_asked_for_again_but_an_edit_is(books, files, redis_url, monkeypatch):
+    started = []
+
+    class Ended:
+        def poll(self):
+            return 0
+
+    monkeypatch.setattr(next_day, "start", lambda work: started.append(work) or Ended())
+    monkeypatch.setattr(next_day, "START_EVERY_S", 0.0)
+    wishes = NextDay(Session(books, files=files), redis_url)
+    for number, notional in ((1, 1e6), (2, 5e6)):
+        made = store(books, swap("A", notional=notional), swap("B"), number=number, blocks=2)
+        for _ in range(4):
+            wishes.wish_detail(detail_job(made, 0, 1))
+    first, second = ([(job.book_version, job.work) for job in work.detail] for work in started)
+    assert [work for _, work in first] == [[0, 1]]
+    assert len(second) == 1
+    assert len(second[0][1]) == 1, "the block of A alone"
+
+
+def test_a_host_has_one_process_at_a_time(books, files, redis_url):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    first, second = (NextDay(Session(books, files=files), redis_url) for _ in "ab")
+    files._open_directory()
+    with files.alone(next_day.CLAIM):
+        first.wish_detail(detail_job(made, 0))
+        assert first._process is None
+        work = second._take(files)
+        second._process = next_day.start(work)  # as if the claim had come in between
+        assert ended(second) == next_day.BUSY
+    first._start_at = 0.0
+    first.wish_detail(detail_job(made, 0))
+    assert ended(first) == 0
+    assert kinds(files) == ["prepared"]
+
+
+def test_it_has_the_lowest_priority_of_its_host(books, files, redis_url):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    wishes = NextDay(Session(books, files=files), redis_url)
+    wishes.wish_detail(detail_job(made, 0, 1))
+    pid, seen = wishes._process.pid, set()
+    while wishes._process.poll() is None:
+        with suppress(ProcessLookupError):
+            seen.add((os.getpriority(os.PRIO_PROCESS, pid), os.getsid(pid) == pid))
+    assert (next_day.NICE, True) in seen
+
+
+def test_without_files_nothing_is_prepared(books, redis_url):
+    made = store(books, swap("A"), blocks=2)
+    wishes = NextDay(Session(books), redis_url)
+    wishes.wish_detail(detail_job(made, 0))
+    assert wishes._process is None
+
+
+def test_a_book_that_is_gone_ends_no_process_with_an_error(books, files, redis_url):
+    wishes = NextDay(Session(books, files=files), redis_url)
+    wishes.wish_sums(sums_job("1-000000000000", blocks=2, valuation_date=TOMORROW))
+    assert ended(wishes) == 0
