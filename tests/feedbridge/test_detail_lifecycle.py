@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+
 import msgspec
 
 from feedbridge.bridge import detail_lifecycle
@@ -10,6 +13,9 @@ from risk.store.messages import DetailJob
 from risk.store.run_registry import RunRegistry
 from tests.feedbridge.rig import at_rest
 from tests.risk.made import store, swap
+
+
+CURVES = {"USD": "USD-SOFR", "EUR": "EUR-ESTR", "GBP": "GBP-SONIA"}
 
 
 def details(bridge):
@@ -196,3 +202,47 @@ def test_a_bridge_that_starts_has_the_detail_made_of_what_is_published(rig):
     rig.detail_works = True
     rig.ready(rig.bridge())
     rig.run(caught_up(rig))
+
+
+def test_large_books_share_the_tasks_at_the_workers_and_none_is_left_without_one(rig, monkeypatch):
+    """Tasks that wait behind those of many currencies would count as lost, and be sent again."""
+    monkeypatch.setattr(detail_lifecycle, "BLOCKS_PER_TASK", 2)
+    names = tuple(CURVES)
+    for name, curve in CURVES.items():
+        trades = (swap(f"{name}{n}", convention=f"{curve}-OIS") for n in range(20))
+        store(rig.books, *trades, currency=name, blocks=16)
+    bridge = rig.ready(rig.bridge(patience=Patience(30.0, 60.0)))
+    rig.detail_works = False
+    for name in names:
+        rig.send(rig.tick(1, currency=name, curves={CURVES[name]: {"1Y": 0.04}}))
+    rig.run(lambda: all(rig.frames.pointer(name) for name in names))
+    rig.rounds(bridge, 0.3)
+    out = [job["currency"] for job in rig.detail_queue.jobs]
+    assert sorted(set(out)) == sorted(names)
+    assert len(out) <= details(bridge).window + len(names) - 1
+    rig.detail_works = True
+    rig.run(lambda: all(rig.frames.detail_pointer(name) for name in names))
+    blocks = Counter((j["currency"], b) for j in rig.detail_queue.jobs for b in j["work"])
+    assert blocks == Counter({(name, block): 1 for name in names for block in range(16)})
+
+
+def test_a_block_that_nobody_has_begun_waits_while_workers_are_busy_but_not_for_ever(
+    rig, monkeypatch
+):
+    monkeypatch.setattr(detail_lifecycle, "BLOCKS_PER_TASK", 1)
+    store(rig.books, *(swap(f"S{n}") for n in range(20)), blocks=16)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 4.0, 0.1)))
+    rig.idle_detail = {1}  # its task waits, or is lost: nobody begins it
+    rig.detail_works = False
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    sent_at = time.monotonic()
+    while time.monotonic() - sent_at < 1.5:  # a block each now and then: workers are busy
+        rig.work_detail(tasks=1)
+        rig.rounds(bridge, 0.08)
+    assert every_block(rig).count(1) == 1
+    rig.idle_detail = set()
+    rig.detail_works = True
+    rig.run(caught_up(rig))
+    assert every_block(rig).count(1) >= 2
+    assert rig.frames.detailed("USD").detail.missing == []
