@@ -94,6 +94,9 @@ class PricedGroups(NamedTuple):
     sums: GroupSums
 
 
+MAP_S = 0.02
+"""Seconds after each frame for mapping the blocks of a part that another process has added up."""
+
 MANY_BLOCKS = 16
 """Number of blocks from which they are added in another turn than the last of them is netted."""
 
@@ -223,6 +226,7 @@ class BookNetter:
         before, self._before[place] = self._before.get(place), instruments
         if before != instruments or self.session.files is None:
             return None
+        self._expect_edit(job, self.session.curves(job))
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
         if self._parts.has(self._place(later), self._part_key(later)):
@@ -238,7 +242,7 @@ class BookNetter:
         if self._is_there(job, curves):
             return
         self._net_blocks(job, curves, lambda block: None, None)
-        self._write(job, self._part(job, curves))
+        self._written(job, curves, self._part(job, curves))
 
     def _note_use(self, job: SumsJob) -> None:
         """Keep the files of a part for processes that start: this one reads none again."""
@@ -327,20 +331,28 @@ class BookNetter:
                 block.content.give_back()  # until the next edit
             today = make_ready_groups(merged.today, curves.grid)
             part = _Part(merged, today, self._ready_next_day(job, curves, merged.next_day))
-            if len(made) > 1 and not edited:  # an edit must not wait for the file
-                self._write(job, part)
-            return part
+            if len(made) == 1 or edited:  # an edit must not wait for the file
+                return part
+            return self._written(job, curves, part)
 
         return self._parts.get_or(self._place(job), self._part_key(job), make)
 
-    def _write(self, job: SumsJob, part: _Part) -> None:
-        """Write the file of a part, if it is not there."""
-        self.session.shared(
+    def _written(self, job: SumsJob, curves: CurveSet, part: _Part) -> _Part:
+        """Write the file of a part; returns the part in it, which the processes of a host share."""
+        content = self.session.shared(
             "part",
             job,
             self._part_key(job),
             lambda: pack_ready(part.netted, part.today, part.next_day),
         )
+        if content.path is None:
+            return part
+        mapped = self._mapped(job, curves, content)
+        place, key = self._place(job), self.session.curves_of(job)
+        merged: _Merged | None = self._merged.get(place, key)
+        if merged is not None:  # nor does this process keep the arrays for the next edit
+            self._merged.put(place, key, merged._replace(added=mapped.netted))
+        return mapped
 
     def _is_there(self, job: SumsJob, curves: CurveSet) -> bool:
         has = self._parts.has(self._place(job), self._part_key(job))
@@ -352,12 +364,31 @@ class BookNetter:
         content = self.session.find_shared("part", job, key)
         if content is None:
             return False
+        self._parts.put(self._place(job), key, self._mapped(job, curves, content))
+        return True
+
+    def _mapped(self, job: SumsJob, curves: CurveSet, content: Content) -> _Part:
         forecast = forecast_of_today(curves, self.session.fixings(job))
         netted, today, next_day = unpack_ready(
             content, curves.grid, forecast, lambda: curves_of_next_day(curves)
         )
-        self._parts.put(self._place(job), key, _Part(netted, today, next_day, content))
-        return True
+        return _Part(netted, today, next_day, content)
+
+    def _expect_edit(self, job: SumsJob, curves: CurveSet) -> None:
+        """Map some blocks of a part that was taken over: an edit is added to what was before it."""
+        place, key, until = self._place(job), self.session.curves_of(job), time.monotonic() + MAP_S
+        part: _Part | None = self._parts.get(place, self._part_key(job))
+        if self._merged.has(place, key) or part is None or part.content is None:
+            return
+        blocks = []
+        for block in job.included():
+            if time.monotonic() > until:
+                return
+            blocks.append(self._netted(job, curves, block))
+        for mapped in blocks:
+            mapped.content.give_back()
+        before = [block.netted.today for block in blocks], [b.netted.next_day for b in blocks]
+        self._merged.put(place, key, _Merged(*before, part.netted))
 
     def _part_key(self, job: SumsJob) -> Hashable:
         """All that the netted flows of a part depend on."""

@@ -153,6 +153,29 @@ def test_after_an_edit_only_the_groups_that_it_touches_are_added_anew(books, mon
     assert sum(a is b for a, b in zip(second[0], third[0], strict=True)) == 3
 
 
+def test_an_edit_of_a_part_that_another_process_has_added_up_adds_only_what_it_touches(
+    books, tmp_path, monkeypatch
+):
+    files = HostCache(tmp_path / "files", 10**9)
+    first = store(books, *book(), blocks=4, fixings=sofr())
+    a_job = sums_job(first.version, blocks=4)
+    BookNetter(Session(books, files=files)).sums(a_job)
+    netter = BookNetter(Session(books, files=files))
+    netter.sums(a_job)
+    for _ in range(2):
+        netter.next_day(a_job)
+    seen = []
+    whole = book_netter.merge
+    monkeypatch.setattr(
+        book_netter, "merge", lambda blocks, before: seen.append(before) or whole(blocks, before)
+    )
+    after = store(books, *book(notional=7e6), number=2, blocks=4, fixings=sofr())
+    edited = sums_job(after.version, blocks=4)
+    assert added(netter, edited) == added(BookNetter(Session(books)), edited)
+    assert seen[0] is not None
+    assert len(seen[0][0]) == 4
+
+
 def test_parts_cover_every_block_once():
     for blocks in (1, 2, 8, 64):
         for parts in range(1, min(blocks, 7) + 1):
