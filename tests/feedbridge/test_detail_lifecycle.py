@@ -14,7 +14,6 @@ from risk.store.run_registry import RunRegistry
 from tests.feedbridge.rig import at_rest
 from tests.risk.made import store, swap
 
-
 CURVES = {"USD": "USD-SOFR", "EUR": "EUR-ESTR", "GBP": "GBP-SONIA"}
 
 
