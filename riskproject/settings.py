@@ -781,9 +781,15 @@ CELERY_TASK_ANNOTATIONS = {
     },
     # Longer than visibility_timeout, so it is acknowledged first: late, it would start again
     # every 5 s. A lost one is made good by the next, for it compiles what is current.
-    "risk.workers.tasks.check_frame": {"acks_late": False, "time_limit": 60},
-    "risk.workers.tasks.make_analytics": {"acks_late": False, "time_limit": 60},
-    "risk.workers.tasks.explain_frame": {"acks_late": False, "time_limit": 60},
+    # Those beside it are asked to end first: the process holds what it has compiled.
+    **{
+        f"risk.workers.tasks.{name}": {
+            "acks_late": False,
+            "soft_time_limit": 45,
+            "time_limit": 60,
+        }
+        for name in ("check_frame", "make_analytics", "explain_frame")
+    },
     # Its caller waits five seconds; run again for nobody, it would hold the queue up.
     "risk.workers.tasks.preview_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.price_trade": {"acks_late": False, "time_limit": 6},

@@ -57,6 +57,10 @@ from risk.store.results import Rollup
 NET_S = 1.0
 """Seconds for which one run nets blocks of a new period; compilations wait in the same queue."""
 
+MOST_CHANGES = 20_000
+"""Number of trades added or removed since the start of a period from which it is not explained:
+each is explained by itself, and a bulk load would hold up edits for minutes."""
+
 SHARE = 0.3
 """Largest share of the process's time that explains of all currencies may take."""
 
@@ -192,6 +196,12 @@ class ExplainMaker:
     def _hold(self, name: PeriodName, start: Rollup, end: Rollup, until: float) -> _Held:
         """Return the period without the quotes of its end, rebuilt when anything else changes."""
         place = (end.currency, name)
+        changes_at_least = abs(end.trades - start.trades)
+        if changes_at_least > MOST_CHANGES:
+            raise NotNow(
+                f"{changes_at_least:,} trades were added or removed since its start: "
+                f"at most {MOST_CHANGES:,} are explained"
+            )
         before, after = self.head(start), self.head(end)
         newest = self.books.newest(end.currency)
         unpriced = tuple(self._in_books(_unpriced(start, end), before, after))

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from celery import current_app, shared_task
-from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure, worker_init, worker_process_init
 from celery.utils.log import get_task_logger
 from django.conf import settings
@@ -470,6 +470,8 @@ def make_analytics(currency: str) -> str:
     except EXPECTED as error:
         log.warning("analytics of %s: %s", currency, error)
         return "FAILED"
+    except SoftTimeLimitExceeded:
+        return _given_up(f"analytics of {currency}", _analytics_maker)
     if code in ("EARLY", "MORE"):
         _schedule_analytics(currency)  # the market may be quiet: no frame would ask for the rest
     return code
@@ -489,9 +491,18 @@ def explain_frame(currency: str) -> str:
     except EXPECTED as error:
         log.warning("explain of %s: %s", currency, error)
         return "FAILED"
+    except SoftTimeLimitExceeded:
+        return _given_up(f"explain of {currency}", _explain_maker)
     if code in ("EARLY", "MORE"):
         _schedule_explain(currency)
     return code
+
+
+def _given_up(work: str, maker: Any) -> str:
+    """End work that takes too long in the compiler's process, which must not be lost for it."""
+    log.error("%s is given up: it takes longer than its time limit", work)
+    maker.cache_clear()  # it may have been interrupted anywhere
+    return "SLOW"
 
 
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)

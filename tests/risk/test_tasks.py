@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+from functools import cache
 
 import msgspec
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 
 from pricing.products.cash_flows import make_block
 from pricing.products.flows import compile_book
@@ -115,6 +117,33 @@ def test_a_task_of_many_blocks_hands_on_what_takes_longer_than_a_turn(frames, bo
     assert code == "PUBLISHED"
     runs = RunRegistry(frames.client).runs_of_blocks("USD", 1, range(4))
     assert [runs[block].begun for block in range(4)] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("task", "maker"),
+    [(tasks.explain_frame, "_explain_maker"), (tasks.make_analytics, "_analytics_maker")],
+)
+def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
+    frames, monkeypatch, caplog, task, maker
+):
+    """Its process would be killed after the hard limit, and all that is compiled with it."""
+
+    class Slow:
+        def run(self, currency):
+            raise SoftTimeLimitExceeded
+
+    made = []
+    slow = cache(lambda: made.append(1) or Slow())
+    monkeypatch.setattr(tasks, maker, slow)
+    assert task("USD") == task("USD") == "SLOW"
+    assert len(made) == 2, "what was interrupted is not used again"
+    assert "of USD is given up" in caplog.text
+
+
+def test_the_time_limits_of_work_beside_the_compiler_ask_first(settings):
+    for name in ("check_frame", "make_analytics", "explain_frame"):
+        limits = settings.CELERY_TASK_ANNOTATIONS[f"risk.workers.tasks.{name}"]
+        assert limits["soft_time_limit"] < limits["time_limit"]
 
 
 def test_the_detail_of_a_frame_follows_its_sums_and_adds_up_to_them(frames, books):
