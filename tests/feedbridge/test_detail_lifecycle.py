@@ -230,13 +230,13 @@ def test_a_block_that_nobody_has_begun_waits_while_workers_are_busy_but_not_for_
 ):
     monkeypatch.setattr(detail_lifecycle, "BLOCKS_PER_TASK", 1)
     store(rig.books, *(swap(f"S{n}") for n in range(20)), blocks=16)
-    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 4.0, 0.1)))
+    bridge = rig.ready(rig.bridge(patience=Patience(0.4, 4.0, 0.4)))
     rig.idle_detail = {1}  # its task waits, or is lost: nobody begins it
     rig.detail_works = False
     rig.send(rig.tick(1))
     rig.run(at_rest(bridge, 1))
     sent_at = time.monotonic()
-    while time.monotonic() - sent_at < 1.5:  # a block each now and then: workers are busy
+    while time.monotonic() - sent_at < 1.1:  # a block each now and then: workers are busy
         rig.work_detail(tasks=1)
         rig.rounds(bridge, 0.08)
     assert every_block(rig).count(1) == 1

@@ -13,6 +13,7 @@ from instruments import trade_repository as master
 from instruments.models import Bond, BondPosition, Book, Desk, Status, Swap
 from pricing.curves.quotes import CurveOptions
 from pricing.explain.terms import TERM_NAMES
+from risk.explain import maker as explain_maker
 from risk.explain.frame_closes import FrameCloses
 from risk.explain.maker import ExplainMaker
 from risk.explain.one_trade import explain_one
@@ -78,6 +79,21 @@ def publish(frames: Frames, version: str, frame: int, bp: float = 0.0, date: dt.
     frames.open(header(frame, as_of=as_of(date), **{**changes, "parts": 1}))
     assert tasks.price_sums(msgspec.to_builtins(sums_job(version, frame, **changes))) == "PUBLISHED"
     return frames.current("USD")
+
+
+def test_a_bulk_load_is_not_explained_trade_by_trade(frames, books, maker, monkeypatch):
+    monkeypatch.setattr(explain_maker, "MOST_CHANGES", 2)
+    few = store(books, *BOOK[:1])
+    publish(frames, few.version, 1)
+    assert maker.run("USD") == "MADE"
+    many = store(books, *BOOK, number=2)
+    publish(frames, many.version, 2)
+    assert maker.run("USD") == "MADE"
+    reason = maker.store.of("USD").reasons["frame"]
+    assert reason == "3 trades were added or removed since its start: at most 2 are explained"
+    publish(frames, many.version, 3, bp=1.0)
+    assert maker.run("USD") == "MADE"
+    assert "frame" in maker.store.of("USD").periods
 
 
 def explained(frames: Frames, name: str = "close") -> ExplainedPeriod:
