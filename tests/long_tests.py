@@ -24,9 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take named paths for a wish to run all that they have; the processes of -n inherit it."""
-    by_name = config.args_source is pytest.Config.ArgsSource.ARGS
-    if by_name and not hasattr(config, "workerinput"):
+    """Take named paths for a wish to run all that they have."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
         config.option.long = True
 
 
