@@ -23,8 +23,6 @@ from pricing.products.registry import PRODUCT_NAMES
 
 REFRESH_S = 2
 LATE_S = 5.0
-NUMBERS_FIRST_S = 0.5
-"""Pause before the charts of a session's first page."""
 DESK_SETS_KEPT = 64
 ALL_DESKS = "All desks"
 MAX_BESIDE, MAX_WIDE = 4, 8
@@ -195,16 +193,6 @@ def redraw_filters_if_new(before: Snapshot, now: Snapshot) -> None:
 
 
 # --- Status line -----------------------------------------------------------------------------
-
-
-def numbers_first() -> None:
-    """Let the browser draw the numbers of a session's first page before its charts.
-
-    Charts load libraries of some megabytes; what arrives with them is drawn with them.
-    """
-    if not st.session_state.get("numbers-first"):
-        st.session_state["numbers-first"] = True
-        time.sleep(NUMBERS_FIRST_S)
 
 
 def status_line(title: str, snapshot: Snapshot, choice: Choice) -> list[Market]:

@@ -436,7 +436,6 @@ def overview(choice: Choice, before: Snapshot) -> None:
             time.time(),
         )
         cards(markets, choice, explained, reader.scenarios(), board)
-        screen.numbers_first()
         columns = st.columns([41, 31, 28], gap="small")
         with columns[0]:
             ladder_panel(markets, choice)

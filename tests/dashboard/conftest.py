@@ -46,7 +46,6 @@ def open_app(redis_url: str, monkeypatch: pytest.MonkeyPatch, log_in: LogIn) -> 
     log_in(Viewer(user="vera", roles=("viewer",), desks=None))
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setattr("dashboard.data.FRESH_S", 0.0)
-    monkeypatch.setattr("dashboard.screen.NUMBERS_FIRST_S", 0.0)
     st.cache_resource.clear()
 
     def open_page(page: str = "overview") -> AppTest:
