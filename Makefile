@@ -64,7 +64,7 @@ demo: venv ## Start everything with sample data; Ctrl-C stops it (DEMO_SECONDS=6
 test: dev ## Run the tests in two processes, or some in one (ARGS="tests/pricing -x")
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
 
-test-all: dev ## Run the tests and the long ones that make test leaves out, 40 minutes
+test-all: dev ## Run the tests and the long ones that make test leaves out, half an hour
 	@$(BIN)/python -m pytest -n 2 --long
 
 faults: dev ## Try every fault on real processes, print the table (FAULT=F3,F7 SEED=1)

@@ -32,10 +32,9 @@ def test_what_the_list_names_is_there(name: str) -> None:
     ("options", "ran", "said"),
     [
         ((), 1, "not run: 2 tests"),
-        (("--long",), 3, ""),
-        (("test_sample.py",), 3, ""),
         (("-n", "2"), 1, "not run: 2 tests"),
         (("-n", "2", "test_sample.py"), 3, ""),
+        (("--long",), 3, ""),
     ],
 )
 def test_they_are_left_out_unless_asked_for(
