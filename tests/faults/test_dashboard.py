@@ -27,7 +27,7 @@ def test_twenty_sessions_behind_a_broken_line_show_old_numbers_but_never_wrong_o
         while not stop.is_set():
             for name, market in reader.snapshot().markets.items():
                 shown[name, market.rollup.frame] = sum(c.npv for c in market.rollup.cells)
-                reader.trades(market.rollup)
+                reader.trades(market)
             stop.wait(0.2)
 
     sessions = [threading.Thread(target=session, daemon=True) for _ in range(SESSIONS)]
