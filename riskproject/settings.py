@@ -687,8 +687,9 @@ CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 # ... but count it as a retry: a task that kills its child would else run for ever.
 CELERY_TASK_RETRY_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 2  # seconds; below visibility_timeout
-# No soft limits. Their signal comes late, when the worker has waited for Redis meanwhile: it then
-# cuts a result in two that a child is just writing, and the worker ends with UnpicklingError.
+# No soft limits for pricing. Their signal comes late, when the worker has waited for Redis
+# meanwhile: it then cuts a result in two that a child is just writing, and the worker ends with
+# UnpicklingError.
 # Completion is counted in Redis by ourselves; a result backend costs 2 ms and leaks channels.
 CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
 # One block at a time: a prefetched one would wait behind the running one.

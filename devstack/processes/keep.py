@@ -8,12 +8,12 @@ REDIS_URL.
 """
 
 import argparse
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from devstack.own_urls import own_urls
@@ -29,6 +29,9 @@ DELAYS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 
 GRACE_S = 4.0
 """Time from a signal to SIGKILL, below the five seconds that honcho waits."""
+
+NICE_TRIES, NICE_PAUSE_S = 20, 0.1
+"""Linux lets a user change the niceness of sessions ten times a second in all (EAGAIN)."""
 
 LOOK_S, FOREVER_S = 1.0, 1e8
 NOT_FOUND = 127
@@ -131,8 +134,14 @@ def set_session_nice(leader: int, nice: int) -> None:
         nice: Niceness, 0 to 19.
     """
     if nice:
-        with suppress(OSError):
-            Path(f"/proc/{leader}/autogroup").write_text(str(nice))
+        for _ in range(NICE_TRIES):
+            try:
+                Path(f"/proc/{leader}/autogroup").write_text(str(nice))
+            except OSError as error:
+                if error.errno == errno.EAGAIN:
+                    time.sleep(NICE_PAUSE_S)
+                    continue
+            return
 
 
 def ending(status: int) -> str:

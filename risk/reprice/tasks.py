@@ -25,7 +25,7 @@ from risk.store.previews import (
     RepriceQuestion,
     put_answer,
 )
-from risk.workers.tasks import EXPECTED
+from risk.workers.session import EXPECTED
 
 log = get_task_logger(__name__)
 NOTHING_STORED = "NOTHING_STORED"

@@ -16,7 +16,8 @@ from risk.scenarios.one_trade import stress_of_trade
 from risk.scenarios.store import TASK, ScenarioStore
 from risk.store.frames import Frames, connect
 from risk.store.previews import STRESS_TASK, TradeQuestion
-from risk.workers.tasks import EXPECTED, answer_with, make_netter, shared_session
+from risk.workers.session import EXPECTED
+from risk.workers.tasks import answer_with, make_netter, shared_session
 
 log = get_task_logger(__name__)
 REDIS_S = 10.0

@@ -213,7 +213,7 @@ class BookNetter:
         solved = self.session.solve(job, curves)
         return PricedGroups(curves, solved, *self._price(job, curves, solved))
 
-    def next_day(self, job: SumsJob) -> SumsJob | None:
+    def missing_next_day(self, job: SumsJob) -> SumsJob | None:
         """Take over what has been made of a part for the next weekday, if it has.
 
         Not after the first frame of a market's instruments: those of the next day may be others.

@@ -3,12 +3,13 @@
 Bringing the blocks of a book to a date and netting them takes seconds, and the first frame of a day
 would wait for it. The files of ``HostCache`` can be made on the day before. A pricing process only
 notes what is missing, and starts ``python -m risk.workers.next_day`` for it, which makes the files
-one after another and ends. A host has one such process at a time, and the frames of the present day
-go before it.
+one after another and ends. A host has one such process at a time, the frames of the present day go
+before it, and it runs for a fifth of the time at most.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import subprocess
@@ -20,15 +21,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from django.conf import settings
+from redis import RedisError
 
 from pricing.curves.quotes import CurveOptions, shape_of
-from pricing.errors import PricingError
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.frames import connect
 from risk.store.messages import DetailJob, SumsJob
 from risk.workers.book_netter import BookNetter
 from risk.workers.host_cache import HostCache
-from risk.workers.session import BookGone, Session, next_weekday
+from risk.workers.session import EXPECTED, Session, next_weekday
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +40,23 @@ NICE = 15
 START_EVERY_S = 10.0
 """Least seconds between two attempts to start one: it takes a second to load its libraries."""
 
+SHARE = 0.2
+"""Largest share of the time for which one runs: edits all day need their blocks prepared anew."""
+
 CLAIM = "next-day"
 
 BUSY = 75
-"""Exit status of a process that has found another one at work on its host (EX_TEMPFAIL)."""
+"""Exit status of a process that could not do its work now (EX_TEMPFAIL): another process of the
+host is at it, or Redis does not answer."""
+
+REDIS_S = 10.0
+PRIORITY_TRIES, PRIORITY_PAUSE_S = 20, 0.1
+"""Linux lets a user change the niceness of sessions ten times a second in all (EAGAIN)."""
 
 
 class Work(msgspec.Struct, kw_only=True):
     """What a process is to prepare: jobs on the date that they are prepared for."""
 
-    redis_url: str
     options: CurveOptions
     directory: str
     most_bytes: int
@@ -58,18 +67,16 @@ class Work(msgspec.Struct, kw_only=True):
 class NextDay:
     """What of the next weekday a pricing process has missed, and the process that makes it."""
 
-    def __init__(
-        self, session: Session, redis_url: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
         """Miss nothing yet; without files nothing is prepared."""
-        self._session, self._redis_url, self._clock = session, redis_url, clock
+        self._session, self._clock = session, clock
         self._asked: dict[Hashable, Hashable] = {}
         self._missing: dict[Hashable, tuple[Hashable, SumsJob | DetailJob]] = {}
         self._making: dict[Hashable, Hashable] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._start_at = 0.0
+        self._started_at = self._start_at = 0.0
 
-    def wish_sums(self, job: SumsJob | None) -> None:
+    def ask_for_sums(self, job: SumsJob | None) -> None:
         """Have the files of a part made; ``job`` has the date that they are for."""
         self._note_end()
         if job is not None:
@@ -77,7 +84,7 @@ class NextDay:
             self._note((job.currency, "part", job.part), key, job)
         self._start_if_due()
 
-    def wish_detail(self, job: DetailJob) -> None:
+    def ask_for_detail(self, job: DetailJob) -> None:
         """Have the files of some blocks made for the weekday after a job's date."""
         self._note_end()
         date = next_weekday(job.valuation_date)
@@ -100,6 +107,8 @@ class NextDay:
         if status not in (0, BUSY):
             log.warning("the process that prepares the next day ended with %s", status)
         self._process, self._making = None, {}
+        ran_s = self._clock() - self._started_at
+        self._start_at = max(self._start_at, self._started_at + ran_s / SHARE)
 
     def _start_if_due(self) -> None:
         if (
@@ -108,7 +117,8 @@ class NextDay:
             and self._session.files is not None
             and self._clock() >= self._start_at
         ):
-            self._start_at = self._clock() + START_EVERY_S
+            self._started_at = self._clock()
+            self._start_at = self._started_at + START_EVERY_S
             with self._session.files.alone(CLAIM) as alone:
                 free = alone
             if free:
@@ -117,7 +127,6 @@ class NextDay:
     def _take(self, files: HostCache) -> Work:
         """Take what is missing as the work of a process."""
         work = Work(
-            redis_url=self._redis_url,
             options=self._session.options,
             directory=str(files.directory),
             most_bytes=files.most_bytes,
@@ -148,21 +157,24 @@ def start(work: Work) -> subprocess.Popen[bytes]:
         )
 
 
-def make_files(work: Work) -> None:
-    """Make all files that are not there; those that cannot be made are left out."""
-    files = HostCache(Path(work.directory), work.most_bytes)
-    books = CompiledBooks(connect(work.redis_url, timeout_s=10.0))
-    session = Session(books, work.options, files)
+def make_files(work: Work, books: CompiledBooks) -> None:
+    """Make all files that are not there; those that cannot be made are left out.
+
+    Raises:
+        RedisError: Redis, which has the books, does not answer.
+    """
+    session = Session(books, work.options, HostCache(Path(work.directory), work.most_bytes))
+    netter = BookNetter(session)
     for job in work.sums:
         try:
-            BookNetter(session).make_files(job)
-        except (PricingError, BookGone) as error:
+            netter.make_files(job)
+        except EXPECTED as error:
             log.info("%s is not netted for %s: %s", job.currency, job.valuation_date, error)
     for detail in work.detail:
         for block in detail.work:
             try:
                 session.make_file(detail.of_block(block))
-            except (PricingError, BookGone) as error:
+            except EXPECTED as error:
                 log.info("%s block %s is not prepared: %s", detail.currency, block, error)
 
 
@@ -171,7 +183,14 @@ def lower_priority() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     with suppress(OSError):
         os.setsid()
-        Path("/proc/self/autogroup").write_text(str(NICE))
+    for _ in range(PRIORITY_TRIES):
+        try:
+            Path("/proc/self/autogroup").write_text(str(NICE))
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                time.sleep(PRIORITY_PAUSE_S)
+                continue
+        return
 
 
 def main() -> int:
@@ -182,7 +201,11 @@ def main() -> int:
     with files.alone(CLAIM) as alone:
         if not alone:
             return BUSY
-        make_files(work)
+        try:
+            make_files(work, CompiledBooks(connect(settings.REDIS_URL, timeout_s=REDIS_S)))
+        except RedisError as error:
+            print(f"the next day is not prepared now: {error}", file=sys.stderr)
+            return BUSY
     return 0
 
 

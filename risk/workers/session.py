@@ -15,10 +15,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
+import msgspec
+
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
 from pricing.curves.quotes import CurveOptions, shape_of
 from pricing.curves.sanity import SanityLimits
+from pricing.errors import PricingError
 from pricing.markets import conventions
 from pricing.markets.calendars import day_of
 from pricing.measures.analytics import PricedBlock, make_analytics
@@ -30,7 +33,7 @@ from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import FlowBlock
 from risk.store.block_analytics import BlockAnalytics
 from risk.store.compiled_book import BookHead, FixingsByIndex
-from risk.store.compiled_book_store import CompiledBooks
+from risk.store.compiled_book_store import CompiledBooks, StaleBook
 from risk.store.messages import FrameInputs, PriceJob
 from risk.store.results import BlockTotals, PartColumns
 from risk.workers.block_result import add_up, add_up_ladders, make_groups, pack_columns
@@ -42,6 +45,17 @@ T = TypeVar("T")
 
 class BookGone(Exception):
     """The book version of a job is no longer in Redis; the bridge opens a new frame."""
+
+
+NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
+"""Errors of a compiled book that is not in Redis, or not in the form of this release."""
+
+CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
+"""Errors of pricing itself (RuntimeError is QuantLib's). They are reported as the result of the
+frame: without a result, its task would be sent again for ever."""
+
+EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
+"""All that may go wrong with a job, but for a server that does not answer."""
 
 
 class Kept:

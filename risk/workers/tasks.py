@@ -35,7 +35,7 @@ from risk.scenarios.store import ScenarioStore
 from risk.store import explains
 from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
 from risk.store.compiled_book import BookHead
-from risk.store.compiled_book_store import CompiledBooks, StaleBook
+from risk.store.compiled_book_store import CompiledBooks
 from risk.store.explains import ExplainStore
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
@@ -68,7 +68,7 @@ from risk.workers.book_netter import NET_S, BookNetter
 from risk.workers.host_cache import HostCache
 from risk.workers.isolation import price_each_alone
 from risk.workers.next_day import NextDay
-from risk.workers.session import BookGone, Session
+from risk.workers.session import CRASHES, EXPECTED, NO_SUCH_BOOK, Session
 
 log = get_task_logger(__name__)
 CHECK_EVERY_S, CHECK_EXPIRES_S = 30.0, 15.0
@@ -85,17 +85,13 @@ DETAIL_S = 0.5
 REDIS_S = 0.75
 """Timeout of Redis. Two of them must fit within the time limit of a task: otherwise Celery would
 kill the process during an outage of Redis."""
+SLOW_PAUSE_S = 600
+"""Seconds for which work that took longer than its time limit is not tried again: edits would wait
+for the compiler's process."""
+_slow_until: dict[str, float] = {}
 _check_at: dict[str, float] = {}
 _checked: set[str] = set()
 
-NO_SUCH_BOOK = (BookGone, StaleBook, msgspec.MsgspecError)
-"""Errors of a compiled book that is not in Redis, or not in the form of this release."""
-
-CRASHES = (RuntimeError, ArithmeticError, ValueError, LookupError, TypeError)
-"""Errors of pricing itself (RuntimeError is QuantLib's). They are reported as the result of the
-frame: without a result, its task would be sent again for ever."""
-
-EXPECTED = (PricingError, *NO_SUCH_BOOK, *CRASHES)
 DEATHS = (WorkerLostError, TimeLimitExceeded)
 """Errors by which Celery reports that a run ended with its process, or exceeded its time limit."""
 
@@ -168,7 +164,7 @@ def _netter() -> BookNetter:
 
 @cache
 def _next_day() -> NextDay:
-    return NextDay(_session(), settings.REDIS_URL)
+    return NextDay(_session())
 
 
 def shared_session() -> Session:
@@ -222,7 +218,7 @@ def price_sums(payload: dict[str, Any]) -> str:
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price_sums(job, run.header, run.published)
     if code in ("PUT", "PUBLISHED"):
-        _look_ahead(job, lambda: _next_day().wish_sums(_netter().next_day(job)))
+        _look_ahead(job, lambda: _next_day().ask_for_sums(_netter().missing_next_day(job)))
     return code
 
 
@@ -252,7 +248,7 @@ def price_detail(payload: dict[str, Any]) -> str:
             settled += [block] if _session().is_settled else []
     if settled:
         of_them = msgspec.structs.replace(job, work=settled)
-        _look_ahead(job, lambda: _next_day().wish_detail(of_them))
+        _look_ahead(job, lambda: _next_day().ask_for_detail(of_them))
     return code
 
 
@@ -315,7 +311,7 @@ def _look_ahead(job: SumsJob | DetailJob, prepare: Callable[[], None]) -> None:
     """Have the next weekday prepared after a task, so that its first frame does not wait."""
     try:
         prepare()
-    except EXPECTED as error:  # the result is out: nothing has failed
+    except (*EXPECTED, OSError) as error:  # the result is out: nothing has failed
         log.info("%s is not prepared for its next day: %s", job.currency, error)
 
 
@@ -448,6 +444,10 @@ def _ask_to_compile(version: str) -> None:
 @shared_task(name="risk.workers.tasks.check_frame", max_retries=0)
 def check_frame(currency: str) -> str:
     """Hold a sample of the current frame to plain QuantLib: OK, BREACH or NOTHING."""
+    return _beside_compiler(f"check of {currency}", lambda: _check(currency), _books.cache_clear)
+
+
+def _check(currency: str) -> str:
     started = time.monotonic()
     result = crosscheck.check_frame(_frames(), _books(), _options(), currency)
     _checked.add(currency)
@@ -465,13 +465,11 @@ def check_frame(currency: str) -> str:
 def make_analytics(currency: str) -> str:
     """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``."""
     _books().retire(currency)  # the frame may be of a version that was to expire
-    try:
-        code = _analytics_maker().run(currency)
-    except EXPECTED as error:
-        log.warning("analytics of %s: %s", currency, error)
-        return "FAILED"
-    except SoftTimeLimitExceeded:
-        return _given_up(f"analytics of {currency}", _analytics_maker)
+    code = _beside_compiler(
+        f"analytics of {currency}",
+        lambda: _analytics_maker().run(currency),
+        _analytics_maker.cache_clear,
+    )
     if code in ("EARLY", "MORE"):
         _schedule_analytics(currency)  # the market may be quiet: no frame would ask for the rest
     return code
@@ -486,23 +484,40 @@ def compile_book() -> dict[str, str]:
 @shared_task(name="risk.workers.tasks.explain_frame", max_retries=0)
 def explain_frame(currency: str) -> str:
     """Explain the P&L of the current frame, see ``ExplainMaker.run``."""
-    try:
-        code = _explain_maker().run(currency)
-    except EXPECTED as error:
-        log.warning("explain of %s: %s", currency, error)
-        return "FAILED"
-    except SoftTimeLimitExceeded:
-        return _given_up(f"explain of {currency}", _explain_maker)
+    code = _beside_compiler(
+        f"explain of {currency}", lambda: _explain_maker().run(currency), _explain_maker.cache_clear
+    )
     if code in ("EARLY", "MORE"):
         _schedule_explain(currency)
     return code
 
 
-def _given_up(work: str, maker: Any) -> str:
-    """End work that takes too long in the compiler's process, which must not be lost for it."""
-    log.error("%s is given up: it takes longer than its time limit", work)
-    maker.cache_clear()  # it may have been interrupted anywhere
-    return "SLOW"
+def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], None]) -> str:
+    """Run work that shares the compiler's process, which must not be lost for it.
+
+    Args:
+        work: What it is, in words.
+        run: Does it; returns what became of it.
+        forget: Discards what the work may have left half done.
+
+    Returns:
+        What ``run`` has returned; FAILED, or SLOW when it takes longer than its time limit. It is
+        then not tried again for a while.
+    """
+    if time.monotonic() < _slow_until.get(work, 0.0):
+        return "SLOW"
+    try:
+        return run()
+    except EXPECTED as error:
+        log.warning("%s: %s", work, error)
+        return "FAILED"
+    except SoftTimeLimitExceeded:
+        log.error(
+            "%s takes longer than its time limit; it is tried again in %d s", work, SLOW_PAUSE_S
+        )
+        _slow_until[work] = time.monotonic() + SLOW_PAUSE_S
+        forget()
+        return "SLOW"
 
 
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from devstack.processes import keep
 from devstack.processes.process import start_ticks
 from tests import not_run
 
@@ -211,3 +213,18 @@ def test_a_lower_priority_counts_among_the_sessions_of_the_machine(tmp_path):
         if not group.exists():
             not_run.stop(not_run.SESSION_GROUPS)
         until(lambda: group.read_text().split()[-1] == "7")
+
+
+def test_a_priority_that_the_kernel_refuses_for_now_is_set_again(monkeypatch):
+    """Linux takes ten changes a second from a user: a system that starts needs more."""
+    tries = []
+
+    def refuse_twice(path, text):
+        tries.append((str(path), text))
+        if len(tries) < 3:
+            raise OSError(errno.EAGAIN, "later")
+
+    monkeypatch.setattr(keep.Path, "write_text", refuse_twice)
+    monkeypatch.setattr(keep, "NICE_PAUSE_S", 0.0)
+    keep.set_session_nice(4711, 7)
+    assert tries == [("/proc/4711/autogroup", "7")] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -74,7 +75,7 @@ def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(frames, b
 def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
     made = store(books, *BOOK)
     run(frames, made.version)
-    monkeypatch.setattr(tasks, "_analytics_maker", lambda: maker)
+    monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
     monkeypatch.setattr(analytics_maker, "PREPARE_S", 0.0)
     assert tasks.make_analytics("USD") == "MORE"
     assert len(sent) == 2

@@ -57,7 +57,7 @@ def test_a_process_that_has_netted_other_books_dates_and_markets_adds_up_the_sam
         a_job = sums_job(made.version, blocks=4, valuation_date=date)
         seen.append(added(used, a_job))
         for _ in range(2):  # what comes after the second frame of a day's instruments
-            missing = used.next_day(a_job)
+            missing = used.missing_next_day(a_job)
             if missing is not None:
                 missed += 1
                 BookNetter(Session(books, files=files)).make_files(missing)
@@ -79,7 +79,7 @@ def test_instruments_that_change_with_every_frame_are_not_prepared_for_the_next_
 
     def missing(*tenors):
         curves = {"USD-SOFR": {tenor: QUOTES["USD"]["USD-SOFR"][tenor] for tenor in tenors}}
-        return netter.next_day(sums_job(made.version, blocks=2, curves=curves))
+        return netter.missing_next_day(sums_job(made.version, blocks=2, curves=curves))
 
     changing = [("1Y", "10Y"), ("1Y", "5Y", "10Y"), ("1Y", "10Y")]
     assert [missing(*tenors) for tenors in changing] == [None] * 3
@@ -107,12 +107,12 @@ def test_what_is_missing_of_the_next_day_is_told_until_it_is_there(books, tmp_pa
     made = store(books, *book(), blocks=2, fixings=sofr())
     netter, a_job = BookNetter(Session(books, files=files)), sums_job(made.version, blocks=2)
     netter.sums(a_job)
-    assert netter.next_day(a_job) is None, "the first frame of its instruments"
-    missing = netter.next_day(a_job)
+    assert netter.missing_next_day(a_job) is None, "the first frame of its instruments"
+    missing = netter.missing_next_day(a_job)
     assert missing is not None
-    assert missing == netter.next_day(a_job)
+    assert missing == netter.missing_next_day(a_job)
     BookNetter(Session(books, files=files)).make_files(missing)
-    assert netter.next_day(a_job) is None
+    assert netter.missing_next_day(a_job) is None
     netter.session.fetch_block = lambda *_: pytest.fail("it is there")
     assert added(netter, missing) == added(BookNetter(Session(books)), missing)
 
@@ -163,7 +163,7 @@ def test_an_edit_of_a_part_that_another_process_has_added_up_adds_only_what_it_t
     netter = BookNetter(Session(books, files=files))
     netter.sums(a_job)
     for _ in range(2):
-        netter.next_day(a_job)
+        netter.missing_next_day(a_job)
     seen = []
     whole = book_netter.merge
     monkeypatch.setattr(

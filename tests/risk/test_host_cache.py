@@ -347,7 +347,7 @@ def test_sums_note_that_their_files_are_in_use(books, made, files, monkeypatch):
     paths = list(files.directory.iterdir())
     for path in paths:
         age(path, 500)
-    netter.next_day(a_job)
+    netter.missing_next_day(a_job)
     assert len(paths) == 3  # of two blocks, and of the part
     assert all(time.time() - path.stat().st_mtime < 400 for path in paths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import time
 from contextlib import suppress
@@ -33,6 +34,14 @@ def files(tmp_path):
     return HostCache(tmp_path / "files", 10**9)
 
 
+@pytest.fixture
+def processes(redis_url, monkeypatch):
+    """Processes use the Redis of this test, and start without pauses between them."""
+    monkeypatch.setattr(next_day, "START_EVERY_S", 0.0)
+    monkeypatch.setattr(next_day, "SHARE", 1e9)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+
+
 def detail_job(made, *work):
     one = job(made.version, blocks=2)
     fields = {name: getattr(one, name) for name in one.__struct_fields__ if hasattr(one, name)}
@@ -54,14 +63,13 @@ def kinds(files):
     return sorted(name.split("-")[1] for name in names)
 
 
-def test_a_process_makes_the_files_of_the_next_day(books, files, redis_url):
+def test_a_process_makes_the_files_of_the_next_day(books, files, processes):
     made = store(books, swap("A"), swap("B"), bond("C"), blocks=2)
-    wishes = NextDay(Session(books, files=files), redis_url)
+    wishes = NextDay(Session(books, files=files))
     later = sums_job(made.version, blocks=2, valuation_date=TOMORROW)
-    wishes.wish_sums(later)
+    wishes.ask_for_sums(later)
     assert ended(wishes) == 0
-    wishes._start_at = 0.0
-    wishes.wish_detail(detail_job(made, 0, 1))
+    wishes.ask_for_detail(detail_job(made, 0, 1))
     assert ended(wishes) == 0
     assert kinds(files) == ["netted", "netted", "part", "prepared", "prepared"]
     session = Session(books, files=files)
@@ -76,7 +84,7 @@ def test_a_process_makes_the_files_of_the_next_day(books, files, redis_url):
     assert found == plain
 
 
-def test_what_was_made_is_not_asked_for_again_but_an_edit_is(books, files, redis_url, monkeypatch):
+def test_what_was_made_is_not_asked_for_again_but_an_edit_is(books, files, monkeypatch):
     started = []
 
     class Ended:
@@ -85,37 +93,36 @@ def test_what_was_made_is_not_asked_for_again_but_an_edit_is(books, files, redis
 
     monkeypatch.setattr(next_day, "start", lambda work: started.append(work) or Ended())
     monkeypatch.setattr(next_day, "START_EVERY_S", 0.0)
-    wishes = NextDay(Session(books, files=files), redis_url)
+    wishes = NextDay(Session(books, files=files))
     for number, notional in ((1, 1e6), (2, 5e6)):
         made = store(books, swap("A", notional=notional), swap("B"), number=number, blocks=2)
         for _ in range(4):
-            wishes.wish_detail(detail_job(made, 0, 1))
+            wishes.ask_for_detail(detail_job(made, 0, 1))
     first, second = ([(job.book_version, job.work) for job in work.detail] for work in started)
     assert [work for _, work in first] == [[0, 1]]
     assert len(second) == 1
     assert len(second[0][1]) == 1, "the block of A alone"
 
 
-def test_a_host_has_one_process_at_a_time(books, files, redis_url):
+def test_a_host_has_one_process_at_a_time(books, files, processes):
     made = store(books, swap("A"), swap("B"), blocks=2)
-    first, second = (NextDay(Session(books, files=files), redis_url) for _ in "ab")
+    first, second = (NextDay(Session(books, files=files)) for _ in "ab")
     files._open_directory()
     with files.alone(next_day.CLAIM):
-        first.wish_detail(detail_job(made, 0))
+        first.ask_for_detail(detail_job(made, 0))
         assert first._process is None
         work = second._take(files)
         second._process = next_day.start(work)  # as if the claim had come in between
         assert ended(second) == next_day.BUSY
-    first._start_at = 0.0
-    first.wish_detail(detail_job(made, 0))
+    first.ask_for_detail(detail_job(made, 0))
     assert ended(first) == 0
     assert kinds(files) == ["prepared"]
 
 
-def test_it_has_the_lowest_priority_of_its_host(books, files, redis_url):
+def test_it_has_the_lowest_priority_of_its_host(books, files, processes):
     made = store(books, swap("A"), swap("B"), blocks=2)
-    wishes = NextDay(Session(books, files=files), redis_url)
-    wishes.wish_detail(detail_job(made, 0, 1))
+    wishes = NextDay(Session(books, files=files))
+    wishes.ask_for_detail(detail_job(made, 0, 1))
     pid, seen = wishes._process.pid, set()
     while wishes._process.poll() is None:
         with suppress(ProcessLookupError):
@@ -123,14 +130,66 @@ def test_it_has_the_lowest_priority_of_its_host(books, files, redis_url):
     assert (next_day.NICE, True) in seen
 
 
-def test_without_files_nothing_is_prepared(books, redis_url):
+def test_without_files_nothing_is_prepared(books):
     made = store(books, swap("A"), blocks=2)
-    wishes = NextDay(Session(books), redis_url)
-    wishes.wish_detail(detail_job(made, 0))
+    wishes = NextDay(Session(books))
+    wishes.ask_for_detail(detail_job(made, 0))
     assert wishes._process is None
 
 
-def test_a_book_that_is_gone_ends_no_process_with_an_error(books, files, redis_url):
-    wishes = NextDay(Session(books, files=files), redis_url)
-    wishes.wish_sums(sums_job("1-000000000000", blocks=2, valuation_date=TOMORROW))
+def test_a_book_that_is_gone_ends_no_process_with_an_error(books, files, processes):
+    wishes = NextDay(Session(books, files=files))
+    wishes.ask_for_sums(sums_job("1-000000000000", blocks=2, valuation_date=TOMORROW))
     assert ended(wishes) == 0
+
+
+def test_without_redis_it_ends_with_one_line_and_is_asked_for_again(
+    books, files, monkeypatch, capfd
+):
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    made = store(books, swap("A"), blocks=2)
+    wishes = NextDay(Session(books, files=files))
+    wishes.ask_for_detail(detail_job(made, 0))
+    assert ended(wishes) == next_day.BUSY
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("the next day is not prepared now: ")
+    asked = wishes._process
+    wishes.ask_for_detail(detail_job(made, 0))
+    assert wishes._process is not asked
+    ended(wishes)
+
+
+def test_it_runs_for_a_fifth_of_the_time_at_most(books, files, monkeypatch):
+    now, running, started = [100.0], [True], []
+
+    class Process:
+        def poll(self):
+            return None if running else 0
+
+    monkeypatch.setattr(next_day, "start", lambda work: started.append(now[0]) or Process())
+    wishes = NextDay(Session(books, files=files), clock=lambda: now[0])
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    wishes.ask_for_detail(detail_job(made, 0))
+    now[0] = 130.0
+    running.clear()
+    while now[0] < 300.0:
+        wishes.ask_for_detail(detail_job(made, 1))
+        now[0] += 1.0
+    assert started == [100.0, 250.0]
+
+
+def test_the_priority_of_its_session_is_set_again_when_the_kernel_says_later(monkeypatch):
+    tries = []
+
+    def refuse_twice(path, text):
+        tries.append((str(path), text))
+        if len(tries) < 3:
+            raise OSError(errno.EAGAIN, "later")
+
+    monkeypatch.setattr(next_day.Path, "write_text", refuse_twice)
+    monkeypatch.setattr(next_day, "PRIORITY_PAUSE_S", 0.0)
+    monkeypatch.setattr(next_day.os, "setsid", lambda: None)
+    monkeypatch.setattr(next_day.os, "setpriority", lambda *_: None)
+    next_day.lower_priority()
+    assert tries == [("/proc/self/autogroup", "15")] * 3

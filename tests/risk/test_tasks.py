@@ -135,9 +135,15 @@ def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
     made = []
     slow = cache(lambda: made.append(1) or Slow())
     monkeypatch.setattr(tasks, maker, slow)
+    monkeypatch.setattr(tasks, "_slow_until", {})
     assert task("USD") == task("USD") == "SLOW"
+    assert len(made) == 1, "it is not tried again at once"
+    assert "of USD takes longer than its time limit" in caplog.text
+    assert task("EUR") == "SLOW"
     assert len(made) == 2, "what was interrupted is not used again"
-    assert "of USD is given up" in caplog.text
+    tasks._slow_until.clear()
+    assert task("USD") == "SLOW"
+    assert len(made) == 3, "it is tried again after a while"
 
 
 def test_the_time_limits_of_work_beside_the_compiler_ask_first(settings):
