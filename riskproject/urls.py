@@ -37,5 +37,6 @@ urlpatterns = [
     re_path(r"^api/", problems.no_such_address),
 ]
 handler400 = problems.bad_request
+handler403 = problems.forbidden
 handler404 = problems.not_found
 handler500 = problems.server_error

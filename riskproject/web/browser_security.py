@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from riskproject.web import problems, throttles
+from riskproject.web.message_page import LOGIN, message_page
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -51,9 +52,7 @@ def login_brake(get_response: Next) -> Next:
         if login and not throttles.taken("login", throttles.address(request)):
             wait = int(throttles.seconds_left()) + 1
             text = f"Too many logins from this address: try again in {wait} seconds."
-            return HttpResponse(
-                text, status=429, content_type="text/plain", headers={"Retry-After": str(wait)}
-            )
+            return message_page(429, text, LOGIN, wait)
         return get_response(request)
 
     return middleware

@@ -10,11 +10,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import resolve
-from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from riskproject.web.message_page import message_page
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -179,17 +180,24 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 for any address: an unknown host, or a malformed header."""
     if request.path_info.startswith("/api/"):
         return _answer(400, "The request cannot be read: check its address, host and headers")
-    return defaults.bad_request(request, exception)
+    return message_page(400, "The request cannot be read: check its address.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return no_such_address(request)
-    return defaults.page_not_found(request, exception)
+    return message_page(404, f"There is no page {shortened(request.path_info)} here.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403 for any address outside DRF, which has its own."""
+    if request.path_info.startswith("/api/"):
+        return _answer(403, "You may not do this")
+    return message_page(403, "You may not see this page. An administrator can give you the right.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 for any address, without details, which are in the log."""
     if request.path_info.startswith("/api/"):
         return _answer(500, "The server failed; its log has the reason")
-    return defaults.server_error(request)
+    return message_page(500, "The server failed; its log has the reason.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import clear_url_caches
 from knox.models import AuthToken
@@ -88,6 +89,72 @@ def test_a_locked_name_is_locked_on_both_pages(staff: Any) -> None:
         attempt(client, "wrong")
     body = {"username": "risk_admin", "password": "right-horse-battery"}
     assert client.post(EVERYONES, body).status_code == 429
+
+
+# --- What a person reads in a browser ---------------------------------------------------------
+
+
+def is_page(answer: Any, status: int, text: str) -> bool:
+    """It is a page in the look of the login, which says so, and has a way on."""
+    page = answer.content.decode()
+    return (
+        answer.status_code == status
+        and answer.headers["Content-Type"].startswith("text/html")
+        and text in page
+        and "| Live Risk</title>" in page
+        and "<a href=" in page
+        and "--background" in page
+    )
+
+
+def test_a_login_that_is_refused_is_told_when_to_try_again(staff: Any, settings: Any) -> None:
+    client = Client()
+    body = {"username": "risk_admin", "password": "wrong"}
+    found = [client.post(EVERYONES, body) for _ in range(5)][-1]
+    assert is_page(found, 429, "Too many wrong passwords for this user name")
+    assert "try again in 15 minutes" in found.content.decode()
+    assert found.headers["Retry-After"] == "900"
+    settings.API_RATES = {**settings.API_RATES, "login": 1}
+    found = [client.post(EVERYONES, body | {"username": f"u{n}"}) for n in range(2)][-1]
+    assert is_page(found, 429, "Too many logins from this address: try again in")
+    assert 0 < int(found.headers["Retry-After"]) <= 61
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/nowhere/<script>/", 404, "There is no page /nowhere/&lt;script&gt;/ here."),
+        ("/admin/nowhere/", 404, "There is no page /admin/nowhere/ here."),
+    ],
+)
+def test_an_address_without_a_page_says_so(
+    staff: Any, settings: Any, path: str, status: int, text: str
+) -> None:
+    settings.DEBUG = False
+    client = Client()
+    client.force_login(staff, "django.contrib.auth.backends.ModelBackend")
+    assert is_page(client.get(path), status, text)
+
+
+def test_a_page_that_fails_or_is_not_one_s_own_says_so(
+    staff: Any, settings: Any, monkeypatch: Any
+) -> None:
+    settings.DEBUG = False
+    client = Client(raise_request_exception=False)
+    client.force_login(staff, "django.contrib.auth.backends.ModelBackend")
+    monkeypatch.setattr("riskproject.web.accounts.dashboard_url", lambda request: 1 / 0)
+    assert is_page(client.get("/dashboard/"), 500, "its log has the reason")
+
+    def forbid(request: Any) -> str:
+        raise PermissionDenied
+
+    monkeypatch.setattr("riskproject.web.accounts.dashboard_url", forbid)
+    assert is_page(client.get("/dashboard/"), 403, "You may not see this page")
+
+
+def test_a_form_from_elsewhere_is_refused_with_a_page() -> None:
+    answer = Client(enforce_csrf_checks=True).post(EVERYONES, {"username": "x", "password": "x"})
+    assert is_page(answer, 403, "its page has expired")
 
 
 # --- On to the dashboard ---------------------------------------------------------------------
