@@ -5,6 +5,7 @@ Colours are those of the theme that the browser shows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -452,7 +453,7 @@ def waterfall_chart(steps: Sequence[tuple[str, str, float]]) -> Option:
 
 
 NARROW_PX = 560
-"""Width of a chart below which the labels of a waterfall stand upright: a phone, a small panel."""
+"""Width of a chart below which labels stand upright: a phone, a small panel."""
 
 
 def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> Option:
@@ -490,6 +491,17 @@ def _bucket_labels(buckets: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
+def _upright_labels(buckets: Sequence[tuple[str, str]]) -> list[str]:
+    """Tenors, the first of each curve with the curve's name, where there are several."""
+    curves = [curve for curve, _ in buckets]
+    if len(set(curves)) < 2:
+        return [tenor for _, tenor in buckets]
+    return [
+        f"{curve} {tenor}" if curves.index(curve) == place else tenor
+        for place, (curve, tenor) in enumerate(buckets)
+    ]
+
+
 def sides_chart(
     buckets: Sequence[tuple[str, str]], sides: Mapping[str, Sequence[float | None]]
 ) -> Option:
@@ -516,6 +528,18 @@ def sides_chart(
         xAxis=_categories(_bucket_labels(buckets), axisLabel=label),
         yAxis=_values(),
         series=series,
+        media=[
+            {
+                "query": {"maxWidth": NARROW_PX},
+                "option": {
+                    "xAxis": {
+                        "data": _upright_labels(buckets),
+                        "axisLabel": {"rotate": 90, "fontSize": 10, "hideOverlap": True},
+                    }
+                },
+            },
+            {"option": {"xAxis": {"axisLabel": {"rotate": 0}}}},
+        ],
     )
 
 
@@ -598,6 +622,27 @@ def days_chart(dates: Sequence[str], lines: Mapping[str, Sequence[float | None]]
 # --- Scenarios -------------------------------------------------------------------------------
 
 
+ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+def round_bins(values: Sequence[float], most: int) -> list[float]:
+    """Edges of bins of equal width that hold all values.
+
+    The middle of each is a multiple of the width, which is 1, 2, 2.5 or 5 times a power of ten, so
+    that the names of the bins are round numbers and one of them is 0.
+
+    Args:
+        values: One at least.
+        most: Largest number of bins.
+    """
+    low, high = min(values), max(values)
+    least = max((high - low) / max(1, most - 1), 1e-6 * max(abs(low), abs(high), 1.0))
+    power = 10.0 ** math.floor(math.log10(least))
+    width = next(width for step in ROUND if (width := step * power) >= least)
+    first, last = math.floor(low / width + 0.5), math.floor(high / width + 0.5)
+    return [(place - 0.5) * width for place in range(first, last + 2)]
+
+
 def distribution_chart(
     edges: Sequence[float], counts: Sequence[int], tail_below: float, days: Mapping[int, str]
 ) -> Option:
@@ -609,7 +654,7 @@ def distribution_chart(
         tail_below: The P&L that value at risk is minus of: bins up to it are the tail.
         days: Names of the tail's days by bin.
     """
-    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    middles = [round((low + high) / 2, 2) for low, high in pairwise(edges)]
     names = [format.money(middle) for middle in middles]
     colors = theme.palette()
     bars = [

@@ -12,6 +12,8 @@ NOTHING = "n/a"
 """Shown for a number that could not be computed, instead of 0 or the previous number."""
 
 UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+HALF_A_CENT = 0.005
+"""Of a dollar: what is less is 0 on the screen, without a sign."""
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
@@ -35,7 +37,7 @@ def money(value: float | None, *, signed: bool = False) -> str:
     """US dollars: $2.97m, -$16.1m; with ``signed`` also +$1.00k."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    if value == 0:
+    if abs(value) < HALF_A_CENT:
         return "$0"
     sign = "-" if value < 0 else "+" if signed else ""
     return f"{sign}${short(abs(value))}"

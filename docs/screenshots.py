@@ -222,7 +222,7 @@ def shoot(page: Page, url: str, act: Callable[[Page], None] | None, size: Size) 
     """Open a page, do what is to be done there, and make the window as tall as the page."""
     page.goto(url)
     try:
-        page.wait_for_selector(".pill", timeout=PATIENCE_MS)
+        page.wait_for_selector(".pill, [data-testid=stAlert]", timeout=PATIENCE_MS)
         page.wait_for_timeout(SETTLE_MS)
         if act is not None:
             act(page)

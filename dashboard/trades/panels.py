@@ -112,7 +112,7 @@ def measures_table(measures: pd.DataFrame) -> None:
 
 def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
     """One ladder as a chart, both as numbers."""
-    column = LADDERS[name]
+    column, ladder = LADDERS[name], of_its_curves(ladder)
     st.html(theme.heading(f"{name} per bp", f"{currency}; sum {ladder[column].sum():,.2f}"))
     st.echarts_chart(
         charts.trade_ladder_chart(ladder, column),
@@ -130,3 +130,9 @@ def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
         row_height=26,
         key="trade-ladder-table",
     )
+
+
+def of_its_curves(ladder: pd.DataFrame) -> pd.DataFrame:
+    """A ladder without the curves whose entries are all 0: the trade does not depend on them."""
+    felt = ladder[list(LADDERS.values())].ne(0.0).any(axis=1)
+    return ladder[felt.groupby(ladder["curve"]).transform("any")] if felt.any() else ladder

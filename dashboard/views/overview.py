@@ -140,7 +140,7 @@ def npv_card(markets: Sequence[Market], choice: Choice, change: risk.Change) -> 
 
 def _tone(amount: float | None) -> theme.Tone:
     """The sign of an amount as a colour; an unknown or zero amount has none."""
-    if not amount:
+    if amount is None or abs(amount) < format.HALF_A_CENT:
         return ""
     return "up" if amount > 0 else "down"
 

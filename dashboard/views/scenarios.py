@@ -121,9 +121,10 @@ def distribution_panel(found: Json) -> None:
             st.info(found["history"]["reason"] or "No day has a P&L in every group.")
             return
         pnl = np.array([row["pnl"] for row in found["days"]])
-        counts, edges = np.histogram(pnl, bins=BINS)
+        edges = np.array(charts.round_bins(pnl.tolist(), BINS))
+        counts, _ = np.histogram(pnl, bins=edges)
         level = level_of(found, "99")
-        places = np.clip(np.searchsorted(edges, pnl, side="right") - 1, 0, BINS - 1)
+        places = np.clip(np.searchsorted(edges, pnl, side="right") - 1, 0, len(counts) - 1)
         tail = -level["var"] if level else float("-inf")
         names: dict[int, list[str]] = {}
         for row, place in zip(found["days"], places.tolist(), strict=True):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import pairwise
 
 import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard import charts, theme
 from dashboard.risk import Breakdown, CurveLine, Ladder
+from dashboard.trades import panels
 from pricing.products.registry import PRODUCT_NAMES
 
 
@@ -80,8 +86,49 @@ def test_buckets_of_several_curves_name_each_curve_once() -> None:
     option = charts.sides_chart(buckets, {"Before": [1.0, None, 3.0]})
     assert option["xAxis"]["data"] == ["1Y", "2Y\nA", "1Y\nB"]
     assert option["series"][0]["data"] == [1.0, None, 3.0]
+    narrow = option["media"][0]["option"]["xAxis"]
+    assert narrow["data"] == ["A 1Y", "2Y", "B 1Y"]
+    assert narrow["axisLabel"]["rotate"] == 90
     alone = charts.sides_chart(buckets[:2], {"Before": [1.0, 2.0]})
     assert alone["xAxis"]["data"] == ["1Y", "2Y"]
+    assert alone["media"][0]["option"]["xAxis"]["data"] == ["1Y", "2Y"]
+
+
+@given(
+    st.lists(st.floats(-1e10, 1e10, allow_subnormal=False), min_size=1, max_size=30),
+    st.integers(2, 60),
+)
+def test_bins_are_round_and_hold_all_values(values: list[float], most: int) -> None:
+    edges = charts.round_bins(values, most)
+    assert len(edges) - 1 <= most
+    assert edges[0] <= min(values)
+    assert max(values) <= edges[-1]
+    widths = [high - low for low, high in pairwise(edges)]
+    width = widths[0]
+    assert widths == pytest.approx([width] * len(widths), rel=1e-3)
+    leading = width / 10.0 ** math.floor(math.log10(width) + 1e-9)
+    assert min(abs(leading - step) for step in charts.ROUND) < 1e-3
+    middle = (edges[0] + edges[1]) / 2 / width
+    assert middle == pytest.approx(round(middle), abs=1e-2)
+
+
+def test_a_distribution_names_its_bins_by_round_numbers() -> None:
+    edges = charts.round_bins([-374e6, -1e6, 249e6], 40)
+    option = charts.distribution_chart(edges, [1] * (len(edges) - 1), -300e6, {})
+    names = option["xAxis"]["data"]
+    assert names[0] == "-$380m"
+    assert "$0" in names
+    assert len(names) == 32
+
+
+def test_a_trades_ladder_leaves_out_curves_that_it_does_not_depend_on() -> None:
+    columns = ["curve", "tenor", "krd", "ladder_par"]
+    rows = [("A", "1Y", 0.0, 0.0), ("A", "2Y", 0.0, 1.0), ("B", "1Y", 0.0, 0.0)]
+    ladder = pd.DataFrame(rows, columns=columns)
+    assert list(panels.of_its_curves(ladder)["curve"]) == ["A", "A"]
+    missing = pd.DataFrame([("A", "1Y", math.nan, 0.0)], columns=columns)
+    assert len(panels.of_its_curves(pd.concat([ladder, missing]))) == 3
+    assert len(panels.of_its_curves(ladder[2:])) == 1, "all are 0: all are shown"
 
 
 def test_the_delta_of_a_currency_has_its_colour() -> None:

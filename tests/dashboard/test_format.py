@@ -21,6 +21,7 @@ from dashboard import format
         (0.0123, "$0.01"),
         (0, "$0"),
         (-0.0, "$0"),
+        (-0.0049, "$0"),  # not a loss of nothing
         (3.2e12, "$3.20tn"),
         (None, "n/a"),
         (math.nan, "n/a"),
