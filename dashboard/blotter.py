@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from dashboard.format import signed
 from pricing.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import Failure
 from pricing.measures.table import ANALYTICS, BY_NAME, LIVE, MEASURES
@@ -116,7 +117,7 @@ class Trades:
         if self.moves_bp is None or not len(self.moves_bp):
             return found
         names = [
-            f"{curve} {tenor} {move:+.1f} bp"
+            f"{curve} {tenor} {signed(move, 1)} bp"
             for (curve, tenor), move in zip(self.keys, self.moves_bp, strict=True)
         ]
         texts = np.array([*names, TIME_AND_OTHER], dtype=object)

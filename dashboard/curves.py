@@ -40,16 +40,9 @@ class QuoteRow:
             format.NOTHING if self.ends is None else self.ends.isoformat(),
             format.NOTHING if self.rate is None else f"{self.rate:.5%}",
             f"{self.zero_rate:.5%}",
-            _signed(self.residual_bp),
+            format.signed(self.residual_bp, 2),
             format.NOTHING if self.weight is None else f"{self.weight:g}",
         )
-
-
-def _signed(basis_points: float | None) -> str:
-    """+0.25; a residual that rounds to nothing has no sign."""
-    if basis_points is None:
-        return format.NOTHING
-    return f"{basis_points:+.2f}" if round(basis_points, 2) else "0.00"
 
 
 def curve_names(markets: Sequence[Market]) -> list[str]:
@@ -93,7 +86,7 @@ def meeting_rows(rollup: Rollup, curve: str, options: CurveOptions) -> list[tupl
                 each.start.isoformat(),
                 each.end.isoformat(),
                 f"{each.rate:.4%}",
-                format.NOTHING if before is None else f"{(each.rate - before) * 1e4:+.1f}",
+                format.NOTHING if before is None else format.signed((each.rate - before) * 1e4, 1),
             )
         )
         before = each.rate

@@ -43,6 +43,14 @@ def money(value: float | None, *, signed: bool = False) -> str:
     return f"{sign}${short(abs(value))}"
 
 
+def signed(value: float | None, decimals: int = 0) -> str:
+    """+1,234 or -0.25; what rounds to 0 has no sign, a missing number is n/a."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    shown = round(value, decimals)
+    return f"{shown:+,.{decimals}f}" if shown else f"{0:.{decimals}f}"
+
+
 def share(part: float, whole: float) -> str:
     """A percentage without decimals."""
     return f"{100 * part / whole:.0f}%" if whole else NOTHING

@@ -82,10 +82,10 @@ def flow_rows(answer: Json) -> list[tuple[str, ...]]:
         (
             str(flow["pay_date"]),
             str(flow["leg"]).replace("_", " "),
-            f"{flow['amount']:+,.2f}",
+            format.signed(flow["amount"], 2),
             "curves" if flow["projected"] else "terms and fixings",
             f"{flow['discount_factor']:.8f}",
-            f"{flow['present_value']:+,.2f}",
+            format.signed(flow["present_value"], 2),
         )
         for flow in answer.get("cash_flows") or ()
     ]
@@ -114,7 +114,7 @@ def explain_steps(answer: Json) -> list[tuple[str, str, float]]:
     known = [(TITLES[name], terms.get(name) or 0.0) for name in TITLES]
     steps = [(title, amount) for title, amount in known if round(amount, 2)]
     steps.append(("Total", terms.get("total") or 0.0))
-    return [(title, f"{amount:+,.0f}", amount) for title, amount in steps]
+    return [(title, format.signed(amount), amount) for title, amount in steps]
 
 
 def largest_delta(answer: Json) -> str:
@@ -129,4 +129,4 @@ def largest_delta(answer: Json) -> str:
         return format.NOTHING
     amount, curve, tenor = max(found, key=lambda each: abs(each[0]))
     move = answer["moves_bp"].get(curve, {}).get(tenor, 0.0)
-    return f"{curve} {tenor} {move:+.1f} bp: {amount:+,.0f}"
+    return f"{curve} {tenor} {format.signed(move, 1)} bp: {format.signed(amount)}"

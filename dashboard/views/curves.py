@@ -173,7 +173,7 @@ def past_panels(market: Market, curve: str) -> None:
             st.info(TOO_SHORT if found else "The curve has no quotes at 2Y, 5Y, 10Y and 30Y.")
             return
         rows = [
-            (name, f"{values[-1]:.1f}", f"{values[-1] - values[0]:+.1f}")
+            (name, f"{values[-1]:.1f}", format.signed(values[-1] - values[0], 1))
             for name, values in found.items()
         ]
         st.html(theme.table(SPREAD_COLUMNS, rows))

@@ -293,8 +293,7 @@ def dollars(value: float | None, *, signed: bool = False) -> str:
     """Whole US dollars with thousands; n/a when the number could not be made."""
     if value is None or not math.isfinite(value):
         return format.NOTHING
-    whole = round(value)
-    return f"{whole:+,d}" if signed and whole else f"{whole:,d}"
+    return format.signed(value) if signed else f"{round(value):,d}"
 
 
 DESK_COLUMNS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -30,14 +31,6 @@ GROUP_COLUMNS = (
     theme.Column("Total", "signed"),
     theme.Column("Cash", "number"),
 )
-
-
-def dollars(value: float | None) -> str:
-    """Whole US dollars with thousands and a sign; n/a for a number that could not be made."""
-    if value is None:
-        return format.NOTHING
-    whole = round(value)
-    return f"{whole:+,d}" if whole else "0"
 
 
 def heading(title: str, note: str) -> None:
@@ -90,7 +83,7 @@ def delta_panel(found: Pnl) -> None:
                 columns = ["Curve", "Tenor", "Move bp", "Delta USD"]
                 st.dataframe(
                     pd.DataFrame(found.quotes(), columns=columns).style.format(
-                        {"Move bp": "{:+.2f}", "Delta USD": "{:+,.0f}"}
+                        {"Move bp": partial(format.signed, decimals=2), "Delta USD": format.signed}
                     ),
                     width=520,
                     height=545,
@@ -122,11 +115,11 @@ def groups_panel(found: Pnl, more: str = "") -> None:
         rows = [
             (
                 name,
-                *(dollars(terms.get(term)) for term in SHOWN),
-                dollars(sum(terms.get(term) or 0.0 for term in TRADES)),
-                dollars(terms.get("fx")),
-                dollars(terms.get("total")),
-                dollars(terms.get("cash")),
+                *(format.signed(terms.get(term)) for term in SHOWN),
+                format.signed(sum(terms.get(term) or 0.0 for term in TRADES)),
+                format.signed(terms.get("fx")),
+                format.signed(terms.get("total")),
+                format.signed(terms.get("cash")),
             )
             for name, terms in found.rows(str(group))
         ]
@@ -151,7 +144,7 @@ def trades_panel(found: Pnl) -> None:
                 for term, amount in change["terms"].items()
             ]
             columns = ["Trade", "Ccy", "Term", "P&L", "Consideration"]
-            table = pd.DataFrame(rows, columns=columns).style.format({"P&L": "{:+,.0f}"})
+            table = pd.DataFrame(rows, columns=columns).style.format({"P&L": format.signed})
             st.dataframe(table, hide_index=True, height=110, row_height=28, key="changes")
         heading("Not explained", f"{len(unpriced):,}; unpriced at one end or both")
         if unpriced:

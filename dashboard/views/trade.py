@@ -56,17 +56,17 @@ def cards(row: pd.Series, trades: Trades) -> None:
     st.html(
         theme.cards(
             (
-                theme.Card(f"NPV, {ccy}", _number(row["npv"], "{:+,.0f}"), str(row["status"])),
+                theme.Card(f"NPV, {ccy}", format.signed(row["npv"]), str(row["status"])),
                 theme.Card(
                     f"P&L today, {ccy}",
-                    _number(row["pnl"], "{:+,.0f}"),
+                    format.signed(row["pnl"]),
                     str(row["why"]) or since,
                     f"Change of NPV {since}. The explain below is since the close.",
                 ),
                 theme.Card(
                     f"DV01, {ccy} per bp",
-                    _number(row["dv01_par"], "{:+,.0f}"),
-                    f"zero rates {_number(row['dv01_zero'], '{:+,.0f}')}",
+                    format.signed(row["dv01_par"]),
+                    f"zero rates {format.signed(row['dv01_zero'])}",
                 ),
                 theme.Card("Price per 100", price, "clean, of the model"),
                 theme.Card("Yield or par rate", rate, "as the market quotes it"),

@@ -67,7 +67,7 @@ def answer(level: str, desks: Collection[str] | None, *, series: bool = False) -
     if run is None:
         known = list(BacktestRun.objects.values_list("level", flat=True))
         stored = f"; stored: {', '.join(known)}" if known else ""
-        raise NoBacktest(f"no backtest at {level} % is stored{stored}: run {COMMAND}")
+        raise NoBacktest(f"No backtest at {level} % is stored{stored}: run {COMMAND}")
     seen = {desk: rows for desk, rows in run.desks.items() if desks is None or desk in desks}
     return {
         "level": run.level,

@@ -88,4 +88,4 @@ class BacktestView(RiskView):
         except BadInput as error:
             raise ValidationError({"level": str(error)}) from None
         except NoBacktest as error:
-            raise NotFound(f"level: {error}") from None
+            raise NotFound(str(error)) from None

@@ -31,6 +31,25 @@ def test_money_has_three_significant_digits(value: float | None, text: str) -> N
     assert format.money(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (1234.4, 0, "+1,234"),
+        (-0.4, 0, "0"),
+        (0.4, 0, "0"),
+        (-0.26, 1, "-0.3"),
+        (-0.004, 2, "0.00"),
+        (0, 0, "0"),
+        (None, 0, "n/a"),
+        (math.nan, 2, "n/a"),
+    ],
+)
+def test_a_number_that_rounds_to_0_has_no_sign(
+    value: float | None, decimals: int, text: str
+) -> None:
+    assert format.signed(value, decimals) == text
+
+
 def test_a_signed_gain_carries_a_plus() -> None:
     assert format.money(1234.0, signed=True) == "+$1.23k"
     assert format.money(-1234.0, signed=True) == "-$1.23k"

@@ -75,7 +75,7 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def get(self: Web, key: str, path: str, timeout_s: float) -> tuple[int, bytes]:
         found = answers.get(path.removeprefix("/api/v1/"))
         if found is None:
-            return 404, b'{"detail": "level: no backtest at 99 % is stored: run it"}'
+            return 404, b'{"detail": "No backtest at 99 % is stored: run it"}'
         return 200, json.dumps(found).encode()
 
     monkeypatch.setattr(Web, "get", get)
@@ -180,4 +180,4 @@ def test_without_a_backtest_the_page_says_what_to_run(
     rest.clear()
     made.publish_all(redis_client)
     ScenarioStore(redis_client).publish(results())
-    assert "no backtest at 99 % is stored: run it" in texts(clean(open_app("scenarios")))
+    assert "No backtest at 99 % is stored: run it" in texts(clean(open_app("scenarios")))

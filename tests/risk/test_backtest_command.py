@@ -168,9 +168,7 @@ def test_without_a_backtest_the_command_is_named_and_a_part_of_the_book_is_not_k
     run("--currency", "USD")
     answer = client.get("/api/v1/backtest/")
     assert answer.status_code == 404
-    assert answer.json()["detail"] == (
-        "level: no backtest at 99 % is stored: run manage.py backtest"
-    )
+    assert answer.json()["detail"] == ("No backtest at 99 % is stored: run manage.py backtest")
     run("--level", "97.5")
     run("--level", "97.5")
     assert BacktestRun.objects.get().level == "97.5"
