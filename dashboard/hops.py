@@ -82,17 +82,3 @@ def latency_lines(markets: Sequence[Market]) -> dict[str, list[tuple[str, float]
 
 def _iso(time_ns: int) -> str:
     return dt.datetime.fromtimestamp(time_ns / 1e9, dt.UTC).isoformat(timespec="milliseconds")
-
-
-def frame_rate(
-    markets: Sequence[Market], now_s: float, *, bins: int = 40, bin_s: float = 5.0
-) -> list[float]:
-    """Return frames per second of the last bins, oldest first, without the current bin."""
-    end_s = now_s - now_s % bin_s
-    counts = [0] * bins
-    for market in markets:
-        for line in market.history:
-            place = bins - 1 - int((end_s - line.published_ns / 1e9) // bin_s)
-            if 0 <= place < bins and line.published_ns / 1e9 < end_s:
-                counts[place] += 1
-    return [count / bin_s for count in counts]

@@ -73,8 +73,3 @@ def component_shortfall(pnl: FloatArray, days: IntArray) -> FloatArray:
         days: Tail days of the whole.
     """
     return np.asarray(-pnl[:, days].mean(axis=1))
-
-
-def incremental_var(book: FloatArray, trade: FloatArray, level: str) -> float:
-    """VaR(book + trade) - VaR(book): negative for a trade that hedges the book."""
-    return tail_of(book + trade, level).var - tail_of(book, level).var

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import msgspec
-import pytest
-
 from dashboard import hops
-from dashboard.data import Market, Sample, sample_of
-from risk.store.results import history_line
+from dashboard.data import Sample, sample_of
 from tests.dashboard import made
 
 MS = 1_000_000
@@ -44,10 +40,3 @@ def test_a_hop_without_a_stamp_is_unknown_and_not_counted() -> None:
 
 def test_clocks_that_disagree_count_as_no_time() -> None:
     assert hops.hop_ms(sample(received_ns=90 * MS), "Transport") == 0
-
-
-def test_frames_per_second_without_the_bin_under_way() -> None:
-    line = history_line(made.make("USD").rollup)
-    lines = [msgspec.structs.replace(line, published_ns=int(t * 1e9)) for t in (91, 96, 97, 101)]
-    market = Market(made.make("USD").rollup, lines)
-    assert hops.frame_rate([market], 102.0, bins=3, bin_s=5.0) == pytest.approx([0, 0.2, 0.4])

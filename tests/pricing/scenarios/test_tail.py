@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing.errors import BadInput
-from pricing.scenarios.tail import component_shortfall, incremental_var, tail_count, tail_of
+from pricing.scenarios.tail import component_shortfall, tail_count, tail_of
 from tests import not_run
 
 ORE = Path(__file__).resolve().parents[4] / "shared" / "truth" / "ore_historical_var.json"
@@ -68,8 +68,3 @@ def test_components_add_up_to_the_whole(rows):
     whole = tail_of(pnl.sum(axis=0), "97.5")
     total = component_shortfall(pnl, whole.days).sum()
     assert total == pytest.approx(whole.expected_shortfall, abs=1e-6)
-
-
-def test_a_hedge_has_a_negative_incremental_value_at_risk():
-    book = np.arange(-50.0, 50.0)
-    assert incremental_var(book, -0.5 * book, "99") == pytest.approx(-25.0)
