@@ -538,7 +538,14 @@ def sides_chart(
                     }
                 },
             },
-            {"option": {"xAxis": {"axisLabel": {"rotate": 0}}}},
+            {
+                "option": {
+                    "xAxis": {
+                        "data": _bucket_labels(buckets),
+                        "axisLabel": {"rotate": 0, "fontSize": 11, "hideOverlap": False},
+                    }
+                }
+            },
         ],
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard import format
 from dashboard.risk import NO_DESK, Choice, tenor_name
 from pricing.curves.quotes import quote_order
 from pricing.errors import BadInput
@@ -55,11 +56,22 @@ class Pnl:
         rows = query.explained(self.explains, self.period, [], USD)
         return rows[0]["terms"] if rows else {}
 
-    def steps(self) -> list[tuple[str, float]]:
-        """Titles and amounts of the terms that are not 0, and the total."""
+    def steps(self) -> list[tuple[str, float | None]]:
+        """Titles and amounts of the terms that are not 0, and the total.
+
+        None for a term that could not be computed; it is then part of the residual.
+        """
         terms = self.total()
-        known = [(TITLES[name], terms.get(name) or 0.0) for name in TITLES]
-        return [*((title, amount) for title, amount in known if amount), ("Total", _total(terms))]
+        known = [(TITLES[name], terms.get(name, 0.0)) for name in TITLES]
+        return [
+            *((title, amount) for title, amount in known if amount != 0.0),
+            ("Total", terms.get("total", 0.0)),
+        ]
+
+    def bars(self) -> list[tuple[str, str, float]]:
+        """Titles, texts and heights of the steps; one that could not be computed has no height."""
+        steps = self.steps()
+        return [(title, format.money(x, signed=True), x or 0.0) for title, x in steps]
 
     def delta(self) -> tuple[list[str], dict[str, list[float]]]:
         """Tenors, and the term delta by curve and tenor; by currency where curves are many."""
@@ -100,10 +112,6 @@ class Pnl:
     def changes(self) -> list[dict[str, Any]]:
         """Trades that changed, with their terms."""
         return query.changes(self.explains, self.period)
-
-
-def _total(terms: Mapping[str, float | None]) -> float:
-    return terms.get("total") or 0.0
 
 
 def pnl(explains: Mapping[str, Explain], choice: Choice, period: PeriodName) -> Pnl:

@@ -5,6 +5,7 @@ It answers with the rights and limits of the user whose session it is.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -84,11 +85,15 @@ class PricedNow:
         """Return a ladder as ``Trades.ladder`` does."""
         tables = [getattr(self._record, name) for name in LADDERS]
         keys = [(curve, tenor) for curve, tenors in tables[0].items() for tenor in tenors]
-        return ladder_table(keys, *([t[c][n] or 0.0 for c, n in keys] for t in tables))
+        return ladder_table(keys, *([_number(t[c][n]) for c, n in keys] for t in tables))
 
     def measures(self) -> pd.DataFrame:
         """Return the measures as ``Trades.measures`` does."""
         return measure_table(self._measures, self.frame)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def ask(web: Web, session: str, trade_id: str) -> PricedNow | str:

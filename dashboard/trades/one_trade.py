@@ -109,12 +109,15 @@ def _given(value: object) -> str:
 
 
 def explain_steps(answer: Json) -> list[tuple[str, str, float]]:
-    """Title, text and amount of the terms that are not 0, and the total; trade currency."""
+    """Title, text and amount of the terms that are not 0, and the total; trade currency.
+
+    A term that could not be computed has the text n/a, and no height.
+    """
     terms = answer["terms"]
-    known = [(TITLES[name], terms.get(name) or 0.0) for name in TITLES]
-    steps = [(title, amount) for title, amount in known if round(amount, 2)]
-    steps.append(("Total", terms.get("total") or 0.0))
-    return [(title, format.signed(amount), amount) for title, amount in steps]
+    known = [(TITLES[name], terms.get(name, 0.0)) for name in TITLES]
+    steps = [(title, amount) for title, amount in known if amount is None or round(amount, 2)]
+    steps.append(("Total", terms.get("total")))
+    return [(title, format.signed(amount), amount or 0.0) for title, amount in steps]
 
 
 def largest_delta(answer: Json) -> str:

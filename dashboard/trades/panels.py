@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import blotter, charts, detail, theme
+from dashboard import blotter, charts, detail, format, theme
 from dashboard.access import auth
 from dashboard.answers import priced_now
 from dashboard.answers.priced_now import PricedNow
@@ -113,7 +113,8 @@ def measures_table(measures: pd.DataFrame) -> None:
 def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
     """One ladder as a chart, both as numbers."""
     column, ladder = LADDERS[name], of_its_curves(ladder)
-    st.html(theme.heading(f"{name} per bp", f"{currency}; sum {ladder[column].sum():,.2f}"))
+    total = format.signed(ladder[column].sum(skipna=False), 2)
+    st.html(theme.heading(f"{name} per bp", f"{currency}; sum {total}"))
     st.echarts_chart(
         charts.trade_ladder_chart(ladder, column),
         theme=None,
@@ -124,7 +125,7 @@ def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
     names = {"curve": "Curve", "tenor": "Tenor", "krd": "KRD", "ladder_par": "Par"}
     exact = ladder.round(2).replace(-0.0, 0.0).rename(columns=names)
     st.dataframe(
-        exact.style.format(precision=2, thousands=","),
+        exact.style.format(precision=2, thousands=",", na_rep=format.NOTHING),
         hide_index=True,
         height=LADDER_PX,
         row_height=26,

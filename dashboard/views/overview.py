@@ -71,7 +71,7 @@ def cards(
 def close_card(explained: Pnl, choice: Choice, board: Board | None) -> theme.Card:
     """P&L since the close, its largest term, and how much of the loss limit is used."""
     terms = explained.total()
-    steps = explained.steps()[:-1]
+    steps = [(title, amount) for title, amount in explained.steps()[:-1] if amount is not None]
     title, amount = max(steps, key=lambda step: abs(step[1]), default=("", None))
     frames = "; ".join(
         f"{e.currency} since {e.periods[explained.period].start_date}" for e in explained.explains
@@ -255,7 +255,7 @@ def pnl_panel(explained: Pnl, now_s: float) -> None:
         if not any(e.periods[explained.period].groups for e in explained.explains):
             st.info(NOT_EXPLAINED)
             return
-        steps = [(title, format.money(x, signed=True), x) for title, x in explained.steps()]
+        steps = explained.bars()
         st.echarts_chart(
             charts.waterfall_chart(steps),
             theme=None,

@@ -60,7 +60,7 @@ def cards(found: Pnl) -> None:
 
 def waterfall_panel(found: Pnl) -> None:
     """Draw the terms from carry to the total."""
-    steps = [(title, format.money(x, signed=True), x) for title, x in found.steps()]
+    steps = found.bars()
     with st.container(key="panel-waterfall", border=True, height=TOP_PX, gap="small"):
         heading("P&L by term", "USD; terms that are 0 are left out")
         st.echarts_chart(

@@ -30,9 +30,6 @@ DELAYS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 GRACE_S = 4.0
 """Time from a signal to SIGKILL, below the five seconds that honcho waits."""
 
-NICE_TRIES, NICE_PAUSE_S = 20, 0.1
-"""Linux lets a user change the niceness of sessions ten times a second in all (EAGAIN)."""
-
 LOOK_S, FOREVER_S = 1.0, 1e8
 NOT_FOUND = 127
 
@@ -87,9 +84,9 @@ class Keeper:
             env=own_urls(self.name, os.environ),
             start_new_session=True,
         )
-        set_session_nice(child.pid, self.nice)
-        kill_at = float("inf")
+        kill_at, is_nice = float("inf"), False
         while child.poll() is None:
+            is_nice = is_nice or set_session_nice(child.pid, self.nice)
             number = self._wait_for_signal(WATCHED, LOOK_S)
             if number is not None:
                 kill_at = min(kill_at, time.monotonic() + GRACE_S)
@@ -122,7 +119,7 @@ class Keeper:
         print(f"keep: {self.name} {text}", file=sys.stderr, flush=True)
 
 
-def set_session_nice(leader: int, nice: int) -> None:
+def set_session_nice(leader: int, nice: int) -> bool:
     """Lower the priority of a session among the sessions of the machine.
 
     Linux shares the processors out among sessions first, so that the niceness of a process counts
@@ -132,16 +129,16 @@ def set_session_nice(leader: int, nice: int) -> None:
     Args:
         leader: Process id of the first process of the session.
         nice: Niceness, 0 to 19.
+
+    Returns:
+        False when it is to be tried again: Linux takes ten changes a second from a user.
     """
     if nice:
-        for _ in range(NICE_TRIES):
-            try:
-                Path(f"/proc/{leader}/autogroup").write_text(str(nice))
-            except OSError as error:
-                if error.errno == errno.EAGAIN:
-                    time.sleep(NICE_PAUSE_S)
-                    continue
-            return
+        try:
+            Path(f"/proc/{leader}/autogroup").write_text(str(nice))
+        except OSError as error:
+            return error.errno != errno.EAGAIN
+    return True
 
 
 def ending(status: int) -> str:

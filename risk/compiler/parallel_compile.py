@@ -87,8 +87,11 @@ def prepare_templates(terms: Iterable[Terms], *, indexed: bool, processes: int) 
 
 def _made_by(processes: int, terms: Sequence[Terms], indexed: bool) -> dict[str, Template]:
     """The template of each trade, by its id; this process makes a share, too."""
-    started = [_start(terms[place::processes], indexed) for place in range(1, processes)]
+    started: list[subprocess.Popen[bytes]] = []
     try:
+        for place in range(1, processes):
+            started.append(_start())
+            _ask(started[-1], terms[place::processes], indexed)
         found = _make(terms[::processes], indexed=indexed)
         for process in started:
             found |= _answer(process)
@@ -96,8 +99,10 @@ def _made_by(processes: int, terms: Sequence[Terms], indexed: bool) -> dict[str,
         for process in started:
             process.kill()  # all have answered, or one has failed
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
     return found
 
 
@@ -128,20 +133,26 @@ def release() -> bytes:
 # --- One process more ------------------------------------------------------------------------
 
 
-def _start(terms: Sequence[Terms], indexed: bool) -> subprocess.Popen[bytes]:
-    trades: dict[str, list[msgspec.Raw]] = {}
-    for one in terms:
-        trades.setdefault(one.product, []).append(msgspec.Raw(_encode(one)))
-    process = subprocess.Popen(
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [sys.executable, "-m", "risk.compiler.parallel_compile"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    if process.stdin is not None:
+
+
+def _ask(process: subprocess.Popen[bytes], terms: Sequence[Terms], indexed: bool) -> None:
+    trades: dict[str, list[msgspec.Raw]] = {}
+    for one in terms:
+        trades.setdefault(one.product, []).append(msgspec.Raw(_encode(one)))
+    if process.stdin is None:
+        return
+    try:
         process.stdin.write(_encode(Work(trades, indexed)))
         process.stdin.close()
-        process.stdin = None  # communicate() would flush it
-    return process
+    except OSError as error:
+        raise CompilingFailed(f"a compiling process has not read its work: {error}") from error
+    process.stdin = None  # communicate() would flush it
 
 
 def _answer(process: subprocess.Popen[bytes]) -> dict[str, Template]:

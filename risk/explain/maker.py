@@ -58,8 +58,8 @@ NET_S = 1.0
 """Seconds for which one run nets blocks of a new period; compilations wait in the same queue."""
 
 MOST_CHANGES = 20_000
-"""Number of trades added or removed since the start of a period from which it is not explained:
-each is explained by itself, and a bulk load would hold up edits for minutes."""
+"""Largest number of trades that are new, ended or amended since the start of a period: each is
+explained by itself, and a bulk load would hold up edits for minutes."""
 
 SHARE = 0.3
 """Largest share of the process's time that explains of all currencies may take."""
@@ -167,7 +167,7 @@ class ExplainMaker:
         """Explain one close since another; both books must be held. Nothing is published.
 
         Raises:
-            NotNow: Books or fixings of the frame are no longer held.
+            NotNow: Books or fixings of the frame are no longer held, or too many trades changed.
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
         return self._period("close", start, end, math.inf)
@@ -180,7 +180,7 @@ class ExplainMaker:
         """Explain a frame since another.
 
         Raises:
-            NotNow: There is no start, or its data are no longer held.
+            NotNow: There is no start, its data are no longer held, or too many trades changed.
             MoreToNet: Blocks remain to be netted.
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
@@ -196,12 +196,7 @@ class ExplainMaker:
     def _hold(self, name: PeriodName, start: Rollup, end: Rollup, until: float) -> _Held:
         """Return the period without the quotes of its end, rebuilt when anything else changes."""
         place = (end.currency, name)
-        changes_at_least = abs(end.trades - start.trades)
-        if changes_at_least > MOST_CHANGES:
-            raise NotNow(
-                f"{changes_at_least:,} trades were added or removed since its start: "
-                f"at most {MOST_CHANGES:,} are explained"
-            )
+        _require_few(abs(end.trades - start.trades))
         before, after = self.head(start), self.head(end)
         newest = self.books.newest(end.currency)
         unpriced = tuple(self._in_books(_unpriced(start, end), before, after))
@@ -281,7 +276,9 @@ class ExplainMaker:
         currency = after.currency
         old = [self.block(currency, n) for n in before.block_names if n not in after.block_names]
         new = [self.block(currency, n) for n in after.block_names if n not in before.block_names]
-        return PreparedChanges(changed_trades(old, new, period.today), period)
+        changed = changed_trades(old, new, period.today)
+        _require_few(len(changed.names))
+        return PreparedChanges(changed, period)
 
     # --- What is stored ----------------------------------------------------------------------
 
@@ -363,6 +360,19 @@ class ExplainMaker:
 
     def _desks(self, start: Rollup, end: Rollup) -> dict[str, str]:
         return {**self.head(start).desk_of_book, **self.head(end).desk_of_book}
+
+
+def _require_few(changes: int) -> None:
+    """Refuse a period in which more trades have changed than can be explained.
+
+    Raises:
+        NotNow: At least so many have.
+    """
+    if changes > MOST_CHANGES:
+        raise NotNow(
+            f"{changes:,} trades are new, ended or amended since its start: "
+            f"at most {MOST_CHANGES:,} are explained"
+        )
 
 
 def _kind(name: str, changes: PreparedChanges) -> Change:

@@ -28,7 +28,7 @@ from pricing.measures.groups import (
     not_numbers,
     price_groups,
 )
-from pricing.measures.netting import NettedBlock, merge, net
+from pricing.measures.netting import Group, NettedBlock, merge, net
 from pricing.measures.next_day import (
     NettedNextDay,
     NextDayFixings,
@@ -42,7 +42,7 @@ from pricing.measures.theta import curves_of_next_day, forecast_of_today
 from pricing.measures.value_date import DatedBlock, roll_to
 from risk.store.messages import SumsJob
 from risk.store.results import CellSums, FrameNodes, PartSums
-from risk.workers.host_cache import Content
+from risk.workers.host_cache import TOUCH_S, Content
 from risk.workers.prepared_block import (
     NettedPair,
     pack_netted,
@@ -132,7 +132,8 @@ class BookNetter:
         # Frames of the version before an edit may still be open; each also on its next date.
         self._blocks, self._parts = Kept(3), Kept(3)
         self._known, self._merged = Kept(3), Kept(2)
-        self._left_out: dict[Hashable, tuple[Failure, ...]] = {}
+        self._left_out = Kept(3)  # by part and date: trades by block
+        self._keep_at: dict[Hashable, float] = {}
         self._before: dict[Hashable, Hashable] = {}  # instruments of the frame before, by part
 
     def sums(
@@ -230,19 +231,25 @@ class BookNetter:
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
         if self._parts.has(self._place(later), self._part_key(later)):
+            self._keep_files(later)
             return None
         return None if self._take_over(later, self.session.curves(later)) else later
 
-    def make_files(self, job: SumsJob) -> None:
+    def make_files(self, job: SumsJob) -> bool:
         """Make the files of a part that are not there: of its blocks, and of what they add up to.
 
         They are the same whatever the quotes of the job.
+
+        Returns:
+            False when one cannot be written; the rest is then not made, and memory stays small.
         """
         curves = self.session.curves(job)
-        if self._is_there(job, curves):
-            return
-        self._net_blocks(job, curves, lambda block: None, None)
-        self._written(job, curves, self._part(job, curves))
+        if self._take_over(job, curves):
+            return True
+        for block in job.included():
+            if self._netted(job, curves, block).content.path is None:
+                return False
+        return self._written(job, curves, self._part(job, curves)).content is not None
 
     def _note_use(self, job: SumsJob) -> None:
         """Keep the files of a part for processes that start: this one reads none again."""
@@ -254,6 +261,16 @@ class BookNetter:
         for each in used:
             if each is not None and each.content is not None:
                 files.touch(each.content)
+
+    def _keep_files(self, later: SumsJob) -> None:
+        """Keep the files of a part for its day: until then, nobody uses them."""
+        place, now = self._place(later), time.monotonic()
+        if now < self._keep_at.get(place, 0.0):
+            return
+        self._keep_at[place] = now + TOUCH_S
+        self.session.keeps_shared("part", later, self._part_key(later))
+        for block in later.included():
+            self.session.keeps_shared("netted", later, self._key(later, block))
 
     # --- Netting -----------------------------------------------------------------------------
 
@@ -285,7 +302,7 @@ class BookNetter:
         """The netted flows of a block, and the arrays that they are in."""
 
         def make() -> Content:
-            dated, left_out = self._dated(job, curves, block), self._left_out_of(job)
+            dated, left_out = self._dated(job, curves, block), self._left_out_of(job, block)
             tomorrow = self._fixings(job, curves)[1]
             return pack_netted(
                 NettedPair(
@@ -301,6 +318,17 @@ class BookNetter:
             return _Block(content, unpack_netted(content))
 
         return self._blocks.get_or((job.currency, block), key, load)
+
+    def _find_netted(self, job: SumsJob, block: int) -> _Block | None:
+        """The netted flows of a block, if they are in a file; it is kept mapped."""
+        place, key = (job.currency, block), self._key(job, block)
+        if not self._blocks.has(place, key):
+            content = self.session.find_shared("netted", job, key)
+            if content is None:
+                return None
+            self._blocks.put(place, key, _Block(content, unpack_netted(content)))
+        found: _Block = self._blocks.get(place, key)
+        return found
 
     def _dated(self, job: SumsJob, curves: CurveSet, block: int) -> DatedBlock:
         compiled = self.session.fetch_block(job, block)
@@ -354,10 +382,6 @@ class BookNetter:
             self._merged.put(place, key, merged._replace(added=mapped.netted))
         return mapped
 
-    def _is_there(self, job: SumsJob, curves: CurveSet) -> bool:
-        has = self._parts.has(self._place(job), self._part_key(job))
-        return has or self._take_over(job, curves)
-
     def _take_over(self, job: SumsJob, curves: CurveSet) -> bool:
         """Map the file of a part; False when there is none."""
         key = self._part_key(job)
@@ -375,7 +399,10 @@ class BookNetter:
         return _Part(netted, today, next_day, content)
 
     def _expect_edit(self, job: SumsJob, curves: CurveSet) -> None:
-        """Map some blocks of a part that was taken over: an edit is added to what was before it."""
+        """Map the blocks of a part that was taken over: an edit is added to what was before it.
+
+        It makes none: the next frames would wait.
+        """
         place, key, until = self._place(job), self.session.curves_of(job), time.monotonic() + MAP_S
         part: _Part | None = self._parts.get(place, self._part_key(job))
         if self._merged.has(place, key) or part is None or part.content is None:
@@ -384,7 +411,10 @@ class BookNetter:
         for block in job.included():
             if time.monotonic() > until:
                 return
-            blocks.append(self._netted(job, curves, block))
+            found = self._find_netted(job, block)
+            if found is None:
+                return
+            blocks.append(found)
         for mapped in blocks:
             mapped.content.give_back()
         before = [block.netted.today for block in blocks], [b.netted.next_day for b in blocks]
@@ -393,7 +423,11 @@ class BookNetter:
     def _part_key(self, job: SumsJob) -> Hashable:
         """All that the netted flows of a part depend on."""
         names = self.session.head(job.currency, job.book_version).block_names
-        left_out = tuple(failure.trade_id for failure in self._left_out_of(job))
+        left_out = tuple(
+            failure.trade_id
+            for block in job.included()
+            for failure in self._left_out_of(job, block)
+        )
         blocks = tuple(names[block] for block in job.included())
         return (blocks, left_out, *self.session.curves_of(job))
 
@@ -421,7 +455,7 @@ class BookNetter:
 
     def _key(self, job: SumsJob, block: int) -> Hashable:
         """All that the netted flows of a block depend on."""
-        left_out = tuple(failure.trade_id for failure in self._left_out_of(job))
+        left_out = tuple(failure.trade_id for failure in self._left_out_of(job, block))
         return (self.session.block_name(job, block), left_out, *self.session.curves_of(job))
 
     # --- Pricing -----------------------------------------------------------------------------
@@ -430,28 +464,44 @@ class BookNetter:
         self, job: SumsJob, curves: CurveSet, solved: Solved
     ) -> tuple[NettedBlock, GroupSums]:
         """The sums of a part, without the trades that are not numbers at these quotes."""
-        found = self._left_out_of(job)
-        if found:  # of the market before: this one may be good for them
-            self._left_out[self._place(job)] = ()
+        # What the market before left out may have a value at this one.
+        left_out: dict[int, tuple[Failure, ...]] = {}
+        self._left_out.put(self._place(job), job.valuation_date, left_out)
         part = self._part(job, curves)
         sums = price_groups(part.today, curves, solved, part.next_day)
         for _ in range(TRIES):
             if not sums.not_finite:
                 break
-            dated = [self._dated(job, curves, block) for block in job.included()]
-            found = tuple(not_numbers(dated, curves, solved, sums.not_finite))
+            found = self._not_numbers(job, curves, solved, sums.not_finite)
             if not found:
                 break
-            self._left_out[self._place(job)] = (*self._left_out_of(job), *found)
+            for block, failures in found.items():
+                left_out[block] = (*left_out.get(block, ()), *failures)
             part = self._part(job, curves)
             sums = price_groups(part.today, curves, solved, part.next_day)
         if sums.not_finite:
             raise ArithmeticError(f"the sums of {sums.not_finite} are not finite numbers")
         return part.today.netted, sums
 
-    def _left_out_of(self, job: SumsJob) -> Sequence[Failure]:
-        """Trades that are left out because they are not numbers at the market priced last."""
-        return self._left_out.get(self._place(job), ())
+    def _not_numbers(
+        self, job: SumsJob, curves: CurveSet, solved: Solved, groups: Sequence[Group]
+    ) -> dict[int, list[Failure]]:
+        """Trades of some groups that are not numbers, by block; other blocks are not fetched."""
+        found: dict[int, list[Failure]] = {}
+        for block in job.included():
+            if set(groups).isdisjoint(self._netted(job, curves, block).netted.today.groups):
+                continue
+            failures = not_numbers([self._dated(job, curves, block)], curves, solved, groups)
+            if failures:
+                found[block] = failures
+        return found
+
+    def _left_out_of(self, job: SumsJob, block: int) -> Sequence[Failure]:
+        """Trades of a block that are not numbers at the market of that date priced last."""
+        by_block: dict[int, tuple[Failure, ...]] | None = self._left_out.get(
+            self._place(job), job.valuation_date
+        )
+        return by_block.get(block, ()) if by_block else ()
 
     @staticmethod
     def _place(job: SumsJob) -> Hashable:

@@ -52,6 +52,9 @@ ended."""
 SWEEP_S = 10.0
 """Least seconds between two searches of a writing process for files to remove."""
 
+LONGEST_REST_S = 3_600.0
+"""Longest rest between two runs of the same work; more is a clock that has been set back."""
+
 RETRY_S = 60.0
 """Seconds for which the directory is not used after an error."""
 
@@ -61,7 +64,7 @@ MOST_NOTED = 10_000
 MAGIC = b"riskblk1"
 _HEAD = struct.Struct("<8sQQI")  # magic, length of the file, length of the table, checksum
 _ALIGN = 64
-_UNFINISHED = ".writing-"
+_UNFINISHED, _LOCK = ".writing-", ".lock"
 
 
 @dataclass(frozen=True)
@@ -141,24 +144,42 @@ class HostCache:
         """Return whether there is a file of that name."""
         return self.path(kind, key).exists()
 
+    def still_has(self, kind: str, key: object) -> bool:
+        """Note that a file of that name will be needed; False when there is none."""
+        try:
+            os.utime(self.path(kind, key))
+        except OSError:
+            return False
+        return True
+
     @contextlib.contextmanager
     def alone(self, work: str) -> Iterator[bool]:
         """Whether no other process of the host does the same work; it is claimed for the block.
 
-        A process that dies gives its claim up. Where the directory cannot be used, all are alone.
+        A process that dies gives its claim up. Nobody is alone where the directory cannot be used,
+        or while the work rests.
         """
         with contextlib.ExitStack() as stack:
             try:
+                self._open_directory()
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-                lock = os.open(self.directory / f"{work}.lock", flags, 0o600)
+                lock = os.open(self._lock(work), flags, 0o600)
                 stack.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                alone = True
-            except BlockingIOError:
-                alone = False
+                alone = not 0.0 < os.fstat(lock).st_mtime - time.time() < LONGEST_REST_S
             except OSError:
-                alone = True
+                alone = False
             yield alone
+
+    def rest(self, work: str, seconds: float) -> None:
+        """Have nobody of the host begin the work for a while; called by who is alone with it."""
+        until = time.time() + min(seconds, LONGEST_REST_S - 1.0)
+        with contextlib.suppress(OSError):
+            os.utime(self._lock(work), (until, until))
+
+    def _lock(self, work: str) -> Path:
+        """The file that claims work; the time of its change is the end of a rest."""
+        return self.directory / f"{work}{_LOCK}"
 
     def touch(self, content: Content) -> bool:
         """Note that mapped arrays are in use; False when their file is no longer there."""
@@ -251,6 +272,8 @@ class HostCache:
         """Remove what nobody uses, and then the least recently used until there is room."""
         now, files = time.time(), []
         for entry in os.scandir(self.directory):
+            if entry.name.endswith(_LOCK):
+                continue  # it would be held, and made again by another process
             with contextlib.suppress(FileNotFoundError):  # another process sweeps too
                 found = entry.stat(follow_symlinks=False)
                 age = now - found.st_mtime

@@ -38,20 +38,27 @@ NICE = 15
 """Niceness of a process, among the processes of its host."""
 
 START_EVERY_S = 10.0
-"""Least seconds between two attempts to start one: it takes a second to load its libraries."""
+"""Least seconds between two attempts of a pricing process to start one."""
 
 SHARE = 0.2
-"""Largest share of the time for which one runs: edits all day need their blocks prepared anew."""
+"""Largest share of the time for which a host has one: edits all day need blocks prepared anew."""
+
+LOOK_EVERY_S = 60.0
+"""Seconds after which a file of the next day is looked for again. Looking keeps it."""
 
 CLAIM = "next-day"
 
-BUSY = 75
-"""Exit status of a process that could not do its work now (EX_TEMPFAIL): another process of the
-host is at it, or Redis does not answer."""
+BUSY, NO_ROOM = 75, 73
+"""Exit statuses of a process that could not do its work now, because another one of the host is at
+it or Redis does not answer (EX_TEMPFAIL), and of one that cannot write files (EX_CANTCREAT)."""
 
+NO_ROOM_PAUSE_S = 600.0
 REDIS_S = 10.0
 PRIORITY_TRIES, PRIORITY_PAUSE_S = 20, 0.1
 """Linux lets a user change the niceness of sessions ten times a second in all (EAGAIN)."""
+
+LOW = f'{{ echo {NICE} > /proc/self/autogroup; }} 2>/dev/null; exec nice -n {NICE} "$@"'
+"""Lowers the priority before libraries are loaded, which takes a second."""
 
 
 class Work(msgspec.Struct, kw_only=True):
@@ -70,18 +77,28 @@ class NextDay:
     def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
         """Miss nothing yet; without files nothing is prepared."""
         self._session, self._clock = session, clock
+        self._looked: dict[Hashable, tuple[Hashable, float]] = {}
         self._asked: dict[Hashable, Hashable] = {}
         self._missing: dict[Hashable, tuple[Hashable, SumsJob | DetailJob]] = {}
         self._making: dict[Hashable, Hashable] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = self._start_at = 0.0
+        self._start_at = 0.0
 
-    def ask_for_sums(self, job: SumsJob | None) -> None:
-        """Have the files of a part made; ``job`` has the date that they are for."""
+    def ask_for_sums(self, job: SumsJob, later: SumsJob | None) -> None:
+        """Have the files of a part made.
+
+        Args:
+            job: The part that was priced.
+            later: The same on the date that files are needed for; None: nothing is missing.
+        """
         self._note_end()
-        if job is not None:
-            key = (job.book_version, job.valuation_date, shape_of(job.curves), tuple(job.excluded))
-            self._note((job.currency, "part", job.part), key, job)
+        place = (job.currency, "part", job.part)
+        if later is None:
+            self._missing.pop(place, None)
+        else:
+            instruments, excluded = shape_of(later.curves), tuple(later.excluded)
+            key = (later.book_version, later.valuation_date, instruments, excluded)
+            self._note(place, key, later)
         self._start_if_due()
 
     def ask_for_detail(self, job: DetailJob) -> None:
@@ -90,9 +107,21 @@ class NextDay:
         date = next_weekday(job.valuation_date)
         later = msgspec.structs.replace(job, valuation_date=date)
         for block in later.work:
-            one = msgspec.structs.replace(later, work=[block])
-            self._note((job.currency, block), self._session.day(later.of_block(block)), one)
+            place, one = (job.currency, block), later.of_block(block)
+            key = self._session.day(one)
+            if self._was_seen(place, key):
+                continue
+            if self._session.has_file(one):
+                self._looked[place] = (key, self._clock() + LOOK_EVERY_S)
+                self._missing.pop(place, None)
+                self._asked.pop(place, None)  # when it is swept, it is made again
+            else:
+                self._note(place, key, msgspec.structs.replace(later, work=[block]))
         self._start_if_due()
+
+    def _was_seen(self, place: Hashable, key: Hashable) -> bool:
+        seen, until = self._looked.get(place, (None, 0.0))
+        return seen == key and self._clock() < until
 
     def _note(self, place: Hashable, key: Hashable, job: SumsJob | DetailJob) -> None:
         if key not in (self._asked.get(place), self._making.get(place)):
@@ -102,27 +131,31 @@ class NextDay:
         status = None if self._process is None else self._process.poll()
         if status is None:
             return
-        if status != BUSY:  # what cannot be made is left to the frames of its day
+        if status not in (BUSY, NO_ROOM):  # what cannot be made is left to the frames of its day
             self._asked |= self._making
-        if status not in (0, BUSY):
+        if status not in (0, BUSY, NO_ROOM):
             log.warning("the process that prepares the next day ended with %s", status)
+        if status == NO_ROOM:
+            self._start_at = self._clock() + NO_ROOM_PAUSE_S
         self._process, self._making = None, {}
-        ran_s = self._clock() - self._started_at
-        self._start_at = max(self._start_at, self._started_at + ran_s / SHARE)
 
     def _start_if_due(self) -> None:
-        if (
-            self._process is None
-            and self._missing
-            and self._session.files is not None
-            and self._clock() >= self._start_at
-        ):
-            self._started_at = self._clock()
-            self._start_at = self._started_at + START_EVERY_S
-            with self._session.files.alone(CLAIM) as alone:
-                free = alone
-            if free:
-                self._process = start(self._take(self._session.files))
+        files = self._session.files
+        due = self._clock() >= self._start_at
+        if self._process is not None or not self._missing or files is None or not due:
+            return
+        self._start_at = self._clock() + START_EVERY_S
+        self._forget_made()
+        with files.alone(CLAIM) as alone:
+            free = alone
+        if free and self._missing:
+            self._process = start(self._take(files))
+
+    def _forget_made(self) -> None:
+        """Miss no block that another process has prepared since it was noted."""
+        for place, (_, job) in [*self._missing.items()]:
+            if isinstance(job, DetailJob) and self._session.has_file(job.of_block(job.work[0])):
+                del self._missing[place]
 
     def _take(self, files: HostCache) -> Work:
         """Take what is missing as the work of a process."""
@@ -148,17 +181,22 @@ class NextDay:
 
 
 def start(work: Work) -> subprocess.Popen[bytes]:
-    """Start the process that does some work."""
+    """Start the process that does some work, in a session of its own."""
     with tempfile.TemporaryFile() as request:
         request.write(msgspec.msgpack.encode(work))
         request.seek(0)
         return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-            [sys.executable, "-m", __name__], stdin=request
+            ["/bin/sh", "-c", LOW, "sh", sys.executable, "-m", __name__],
+            stdin=request,
+            start_new_session=True,
         )
 
 
-def make_files(work: Work, books: CompiledBooks) -> None:
+def make_files(work: Work, books: CompiledBooks) -> bool:
     """Make all files that are not there; those that cannot be made are left out.
+
+    Returns:
+        False when one cannot be written; the rest is then not made.
 
     Raises:
         RedisError: Redis, which has the books, does not answer.
@@ -167,15 +205,18 @@ def make_files(work: Work, books: CompiledBooks) -> None:
     netter = BookNetter(session)
     for job in work.sums:
         try:
-            netter.make_files(job)
+            if not netter.make_files(job):
+                return False
         except EXPECTED as error:
             log.info("%s is not netted for %s: %s", job.currency, job.valuation_date, error)
     for detail in work.detail:
         for block in detail.work:
             try:
-                session.make_file(detail.of_block(block))
+                if not session.make_file(detail.of_block(block)):
+                    return False
             except EXPECTED as error:
                 log.info("%s block %s is not prepared: %s", detail.currency, block, error)
+    return True
 
 
 def lower_priority() -> None:
@@ -197,16 +238,18 @@ def main() -> int:
     """Make the files that standard input asks for; returns the exit status."""
     lower_priority()
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    files = HostCache(Path(work.directory), work.most_bytes)
+    files, began_s = HostCache(Path(work.directory), work.most_bytes), time.monotonic()
     with files.alone(CLAIM) as alone:
         if not alone:
             return BUSY
         try:
-            make_files(work, CompiledBooks(connect(settings.REDIS_URL, timeout_s=REDIS_S)))
+            books = CompiledBooks(connect(settings.REDIS_URL, timeout_s=REDIS_S))
+            return 0 if make_files(work, books) else NO_ROOM
         except RedisError as error:
             print(f"the next day is not prepared now: {error}", file=sys.stderr)
             return BUSY
-    return 0
+        finally:
+            files.rest(CLAIM, (time.monotonic() - began_s) * (1.0 / SHARE - 1.0))
 
 
 if __name__ == "__main__":

@@ -160,10 +160,19 @@ class Session:
             _, prepared = self._prepared.put(place, day, made)
         return curves, prepared
 
-    def make_file(self, job: PriceJob) -> None:
-        """Make the file that ``prepare`` maps, if it is not there, and keep nothing of it."""
+    def make_file(self, job: PriceJob) -> bool:
+        """Make the file that ``prepare`` maps, if it is not there, and keep nothing of it.
+
+        Returns:
+            False when it cannot be written.
+        """
         curves = self.curves(job)
-        self.shared("prepared", job, self.day(job), lambda: self._make(job, curves))
+        made = self.shared("prepared", job, self.day(job), lambda: self._make(job, curves))
+        return made.path is not None
+
+    def has_file(self, job: PriceJob) -> bool:
+        """Whether the file that ``prepare`` maps is there; it is kept for as long as one in use."""
+        return self.keeps_shared("prepared", job, self.day(job))
 
     @property
     def is_settled(self) -> bool:
@@ -322,6 +331,10 @@ class Session:
     def find_shared(self, kind: str, job: FrameInputs, key: Hashable) -> Content | None:
         """Return what ``shared`` has made; None where nothing was."""
         return self.files.find(kind, self._file_key(job, key)) if self.files else None
+
+    def keeps_shared(self, kind: str, job: FrameInputs, key: Hashable) -> bool:
+        """Whether the file of ``shared`` is there; it is kept for as long as one in use."""
+        return self.files is not None and self.files.still_has(kind, self._file_key(job, key))
 
     def _file_key(self, job: FrameInputs, key: Hashable) -> Hashable:
         """All that the contents of a file depend on."""

@@ -19,6 +19,7 @@ from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLo
 from celery.signals import task_failure, worker_init, worker_process_init
 from celery.utils.log import get_task_logger
 from django.conf import settings
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from instruments import trade_repository as master
@@ -218,7 +219,7 @@ def price_sums(payload: dict[str, Any]) -> str:
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price_sums(job, run.header, run.published)
     if code in ("PUT", "PUBLISHED"):
-        _look_ahead(job, lambda: _next_day().ask_for_sums(_netter().missing_next_day(job)))
+        _look_ahead(job, lambda: _next_day().ask_for_sums(job, _netter().missing_next_day(job)))
     return code
 
 
@@ -234,8 +235,9 @@ def price_detail(payload: dict[str, Any]) -> str:
     for place, block in enumerate(job.work):
         if place and time.monotonic() > until:
             rest = msgspec.structs.replace(job, work=job.work[place:])
-            price_detail.apply_async(args=[msgspec.to_builtins(rest)])
-            break
+            with suppress(OperationalError):  # else this task goes on with them
+                price_detail.apply_async(args=[msgspec.to_builtins(rest)])
+                break
         starts = _run_registry().start_block(job, block)
         if not starts:
             return "LATE"
@@ -311,7 +313,7 @@ def _look_ahead(job: SumsJob | DetailJob, prepare: Callable[[], None]) -> None:
     """Have the next weekday prepared after a task, so that its first frame does not wait."""
     try:
         prepare()
-    except (*EXPECTED, OSError) as error:  # the result is out: nothing has failed
+    except (*EXPECTED, OSError, RedisError) as error:  # the result is out: nothing has failed
         log.info("%s is not prepared for its next day: %s", job.currency, error)
 
 
@@ -470,7 +472,7 @@ def make_analytics(currency: str) -> str:
         lambda: _analytics_maker().run(currency),
         _analytics_maker.cache_clear,
     )
-    if code in ("EARLY", "MORE"):
+    if code in ("EARLY", "MORE", "SLOW"):
         _schedule_analytics(currency)  # the market may be quiet: no frame would ask for the rest
     return code
 
@@ -487,7 +489,7 @@ def explain_frame(currency: str) -> str:
     code = _beside_compiler(
         f"explain of {currency}", lambda: _explain_maker().run(currency), _explain_maker.cache_clear
     )
-    if code in ("EARLY", "MORE"):
+    if code in ("EARLY", "MORE", "SLOW"):
         _schedule_explain(currency)
     return code
 

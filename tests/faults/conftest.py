@@ -70,14 +70,14 @@ def fencing_broker(plant: Plant) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
-    """Keep whether the test itself has failed, for the row."""
+    """Keep what became of the test, for its row."""
     report = yield
-    if report.when == "call":
-        item.stash[FAILED] = report.failed
+    if report.when == "call" or report.skipped:
+        item.stash[OUTCOME] = report.outcome
     return report
 
 
-FAILED = pytest.StashKey[bool]()
+OUTCOME = pytest.StashKey[str]()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def row(request: pytest.FixtureRequest) -> Iterator[Row]:
     made = Row(mark.args[0], done.rstrip("."), mark.kwargs.get("budget_ms"))
     _rows.append(made)
     yield made
-    made.judge(failed=request.node.stash.get(FAILED, True))
+    made.judge(request.node.stash.get(OUTCOME, "failed"))
     assert not (MEASURES and made.exceeds(FAR)), f"far over budget: {made}"
 
 

@@ -29,10 +29,16 @@ class Row:
     verdict: str = ""
     notes: list[str] = field(default_factory=list)
 
-    def judge(self, *, failed: bool) -> None:
-        """Fill in the verdict, unless one stands there."""
-        if failed:
+    def judge(self, outcome: str) -> None:
+        """Fill in the verdict, unless one stands there.
+
+        Args:
+            outcome: Of the test, as pytest names it.
+        """
+        if outcome == "failed":
             self.verdict = "FAILED"
+        elif outcome == "skipped":
+            self.verdict = "not run"
         elif not self.verdict:
             self.verdict = "holds, over budget" if self.exceeds(1) else "holds"
 

@@ -123,9 +123,12 @@ def test_a_letter_with_another_reason_is_named():
 
 def test_the_table_tells_a_slow_recovery_from_a_broken_one():
     slow, failed = Row("F1", "kill", 100, [50.0, 150.0]), Row("F2", "kill", 100, [50.0])
-    slow.judge(failed=False)
-    failed.judge(failed=True)
-    lines = table([slow, failed])
+    slow.judge("passed")
+    failed.judge("failed")
+    left_out = Row("F3", "kill", 100)
+    left_out.judge("skipped")
+    lines = table([slow, failed, left_out])
     assert "100 / 150 (n=2)" in lines[1]
     assert lines[1].endswith("holds, over budget")
     assert lines[2].endswith("FAILED")
+    assert lines[3].rstrip().endswith("not run")

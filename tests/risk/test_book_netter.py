@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
+import time
 
 import msgspec
 import numpy as np
@@ -249,6 +251,77 @@ def test_what_was_left_out_is_tried_again_at_the_next_market(books, with_long):
     assert added(netter, usual) == added(BookNetter(Session(books)), usual)
     assert added(netter, usual).failures == []
     assert added(netter, falling) == first
+
+
+def test_only_blocks_of_a_group_without_a_number_are_fetched_and_netted_again(
+    books, with_long, tmp_path
+):
+    session = Session(books, files=HostCache(tmp_path / "files", 10**9))
+    netter = BookNetter(session)
+    netter.sums(sums_job(with_long.version, blocks=4))
+    fetched, fetch = [], session.fetch_block
+    session.fetch_block = lambda a_job, block: fetched.append(block) or fetch(a_job, block)
+    sums = netter.sums(sums_job(with_long.version, blocks=4, curves=falling_quotes()))
+    assert [f.trade_id for f in sums.failures] == ["LONG"]
+    assert 0 < len(set(fetched)) < 4, "a block without the group is not fetched"
+    assert len(fetched) <= len(set(fetched)) + 1, "one block is netted again"
+
+
+def test_a_trade_that_was_left_out_today_is_in_the_files_of_the_next_day(
+    books, with_long, tmp_path
+):
+    files = HostCache(tmp_path / "files", 10**9)
+    netter = BookNetter(Session(books, files=files))
+    falling = sums_job(with_long.version, blocks=4, curves=falling_quotes())
+    for _ in range(2):
+        assert netter.sums(falling).failures
+        missing = netter.missing_next_day(falling)
+    assert missing is not None
+    assert BookNetter(Session(books, files=files)).make_files(missing)
+    assert netter.missing_next_day(falling) is None
+
+
+def test_an_edit_is_awaited_by_mapping_blocks_and_making_none(books, tmp_path):
+    files = HostCache(tmp_path / "files", 10**9)
+    made = store(books, *book(), blocks=2, fixings=sofr())
+    a_job = sums_job(made.version, blocks=2)
+    assert BookNetter(Session(books, files=files)).make_files(a_job)
+    for path in files.directory.iterdir():
+        if "-netted-" in path.name:
+            path.unlink()  # swept
+    netter = BookNetter(Session(books, files=files))
+    netter.session.fetch_block = lambda *_: pytest.fail("the next frames would wait")
+    for _ in range(2):
+        netter.sums(a_job)
+        netter.missing_next_day(a_job)
+
+
+def test_files_of_the_next_day_are_kept_until_it_comes(books, tmp_path, monkeypatch):
+    monkeypatch.setattr(book_netter, "TOUCH_S", 0.0)
+    files = HostCache(tmp_path / "files", 10**9)
+    made = store(books, *book(), blocks=2, fixings=sofr())
+    netter, a_job = BookNetter(Session(books, files=files)), sums_job(made.version, blocks=2)
+    for _ in range(2):
+        netter.sums(a_job)
+        missing = netter.missing_next_day(a_job)
+    today = set(files.directory.iterdir())
+    assert BookNetter(Session(books, files=files)).make_files(missing)
+    assert netter.missing_next_day(a_job) is None, "it is taken over"
+    tomorrow = set(files.directory.iterdir()) - today
+    for path in tomorrow:
+        os.utime(path, (0, 0))
+    assert netter.missing_next_day(a_job) is None
+    assert len(tomorrow) == 3  # of two blocks, and of the part
+    assert all(time.time() - path.stat().st_mtime < 60 for path in tomorrow)
+
+
+def test_a_part_whose_files_cannot_be_written_is_given_up_at_once(books, tmp_path):
+    made = store(books, *book(), blocks=4, fixings=sofr())
+    netter = BookNetter(Session(books, files=HostCache(tmp_path / "files", 1)))
+    fetched, fetch = [], netter.session.fetch_block
+    netter.session.fetch_block = lambda a_job, block: fetched.append(block) or fetch(a_job, block)
+    assert not netter.make_files(sums_job(made.version, blocks=4))
+    assert fetched == [0]
 
 
 def falling_quotes():

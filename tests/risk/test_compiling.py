@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from contextlib import suppress
 from importlib import resources
@@ -51,8 +52,27 @@ def test_what_is_kept_is_not_made_again(few_are_worth_it, monkeypatch):
 
 def test_a_process_that_ends_without_an_answer_is_told_of(few_are_worth_it, monkeypatch):
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises((CompilingFailed, BrokenPipeError)):
+    with pytest.raises(CompilingFailed):
         prepare_templates(book(), indexed=False, processes=2)
+
+
+def test_a_process_that_ends_before_it_has_read_its_work_is_told_of_and_none_is_left(
+    few_are_worth_it, monkeypatch
+):
+    monkeypatch.setattr(parallel_compile, "WORTH_A_PROCESS", 1)
+    started = []
+
+    def start():
+        alive = ["true"] if started else ["sleep", "600"]
+        started.append(subprocess.Popen(alive, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        if alive == ["true"]:
+            started[-1].wait()
+        return started[-1]
+
+    monkeypatch.setattr(parallel_compile, "_start", start)
+    with pytest.raises(CompilingFailed, match="has not read its work"):
+        prepare_templates(book(), indexed=False, processes=3)
+    assert [process.poll() is not None for process in started] == [True, True]
 
 
 def test_terms_and_coupon_style_and_code_are_in_the_name(monkeypatch):

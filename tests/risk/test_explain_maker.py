@@ -90,10 +90,23 @@ def test_a_bulk_load_is_not_explained_trade_by_trade(frames, books, maker, monke
     publish(frames, many.version, 2)
     assert maker.run("USD") == "MADE"
     reason = maker.store.of("USD").reasons["frame"]
-    assert reason == "3 trades were added or removed since its start: at most 2 are explained"
+    assert reason == ("3 trades are new, ended or amended since its start: at most 2 are explained")
     publish(frames, many.version, 3, bp=1.0)
     assert maker.run("USD") == "MADE"
     assert "frame" in maker.store.of("USD").periods
+
+
+def test_a_bulk_load_that_replaces_as_many_trades_is_not_explained_either(
+    frames, books, maker, monkeypatch
+):
+    monkeypatch.setattr(explain_maker, "MOST_CHANGES", 3)
+    old = store(books, *(swap(f"A{n}") for n in range(2)))
+    publish(frames, old.version, 1)
+    assert maker.run("USD") == "MADE"
+    new = store(books, *(swap(f"B{n}") for n in range(2)), number=2)
+    publish(frames, new.version, 2)
+    assert maker.run("USD") == "MADE"
+    assert maker.store.of("USD").reasons["frame"].startswith("4 trades are new, ended or amended")
 
 
 def explained(frames: Frames, name: str = "close") -> ExplainedPeriod:

@@ -396,6 +396,34 @@ def test_one_of_two_processes_is_alone_until_its_work_ends_or_it_dies(tmp_path: 
         assert theirs
 
 
-def test_who_cannot_use_the_directory_does_the_work(tmp_path: Path) -> None:
-    with HostCache(tmp_path / "nowhere", 10**6).alone("work") as alone:
+def test_nobody_does_the_work_where_the_directory_cannot_be_used(tmp_path: Path) -> None:
+    with HostCache(tmp_path / "new", 10**6).alone("work") as alone:
         assert alone
+    tmp_path.chmod(0o755)
+    with HostCache(tmp_path, 10**6).alone("work") as alone:
+        assert not alone
+
+
+def test_work_that_rests_is_begun_by_nobody_of_the_host(tmp_path: Path) -> None:
+    first, second = HostCache(tmp_path, 10**6), HostCache(tmp_path, 10**6)
+    with first.alone("work") as mine:
+        assert mine
+        first.rest("work", 100.0)
+    with second.alone("work") as theirs, second.alone("other work") as other:
+        assert (theirs, other) == (False, True)
+    age(tmp_path / "work.lock", 1)
+    with second.alone("work") as theirs:
+        assert theirs
+    first.rest("work", 1e9)  # a clock that is set back must not end the work for ever
+    age(tmp_path / "work.lock", -2 * host_cache.LONGEST_REST_S)
+    with second.alone("work") as theirs:
+        assert theirs
+
+
+def test_the_file_of_a_claim_is_not_swept(tmp_path: Path) -> None:
+    files = HostCache(tmp_path, 10**6)
+    with files.alone("work"):
+        age(tmp_path / "work.lock", 10 * host_cache.UNUSED_S)
+        files._sweep()
+        with HostCache(tmp_path, 10**6).alone("work") as theirs:
+            assert not theirs

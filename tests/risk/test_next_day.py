@@ -38,7 +38,7 @@ def files(tmp_path):
 def processes(redis_url, monkeypatch):
     """Processes use the Redis of this test, and start without pauses between them."""
     monkeypatch.setattr(next_day, "START_EVERY_S", 0.0)
-    monkeypatch.setattr(next_day, "SHARE", 1e9)
+    monkeypatch.setattr(next_day, "LOOK_EVERY_S", 0.0)
     monkeypatch.setenv("REDIS_URL", redis_url)
 
 
@@ -55,6 +55,9 @@ def ended(wishes):
     while wishes._process is not None and wishes._process.poll() is None:
         assert time.monotonic() < end, "the process does not end"
         time.sleep(0.05)
+    lock = wishes._session.files.directory / f"{next_day.CLAIM}.lock"
+    if lock.exists():
+        os.utime(lock, (0, 0))  # the rest after a run is over
     return wishes._process and wishes._process.returncode
 
 
@@ -67,7 +70,7 @@ def test_a_process_makes_the_files_of_the_next_day(books, files, processes):
     made = store(books, swap("A"), swap("B"), bond("C"), blocks=2)
     wishes = NextDay(Session(books, files=files))
     later = sums_job(made.version, blocks=2, valuation_date=TOMORROW)
-    wishes.ask_for_sums(later)
+    wishes.ask_for_sums(later, later)
     assert ended(wishes) == 0
     wishes.ask_for_detail(detail_job(made, 0, 1))
     assert ended(wishes) == 0
@@ -139,7 +142,8 @@ def test_without_files_nothing_is_prepared(books):
 
 def test_a_book_that_is_gone_ends_no_process_with_an_error(books, files, processes):
     wishes = NextDay(Session(books, files=files))
-    wishes.ask_for_sums(sums_job("1-000000000000", blocks=2, valuation_date=TOMORROW))
+    gone = sums_job("1-000000000000", blocks=2, valuation_date=TOMORROW)
+    wishes.ask_for_sums(gone, gone)
     assert ended(wishes) == 0
 
 
@@ -160,23 +164,73 @@ def test_without_redis_it_ends_with_one_line_and_is_asked_for_again(
     ended(wishes)
 
 
-def test_it_runs_for_a_fifth_of_the_time_at_most(books, files, monkeypatch):
-    now, running, started = [100.0], [True], []
-
-    class Process:
-        def poll(self):
-            return None if running else 0
-
-    monkeypatch.setattr(next_day, "start", lambda work: started.append(now[0]) or Process())
-    wishes = NextDay(Session(books, files=files), clock=lambda: now[0])
+def test_a_host_rests_after_a_run_for_four_times_as_long(books, files, processes):
     made = store(books, swap("A"), swap("B"), blocks=2)
+    first, second = (NextDay(Session(books, files=files)) for _ in "ab")
+    began = time.time()
+    first.ask_for_detail(detail_job(made, 0))
+    first._process.wait(ENDS_S)
+    rest_s = (files.directory / f"{next_day.CLAIM}.lock").stat().st_mtime - time.time()
+    assert 0.0 < rest_s <= 4.0 * (time.time() - began)
+    second.ask_for_detail(detail_job(made, 1))
+    assert second._process is None
+
+
+def test_a_file_that_another_process_has_made_is_not_asked_for(books, files, monkeypatch):
+    monkeypatch.setattr(next_day, "start", lambda work: pytest.fail("it is there"))
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    tomorrow = job(made.version, blocks=2, valuation_date=TOMORROW)
+    later = sums_job(made.version, blocks=2, valuation_date=TOMORROW)
+    wishes = NextDay(Session(books, files=files))
+    files._open_directory()
+    with files.alone(next_day.CLAIM):  # another process is at it
+        wishes.ask_for_sums(later, later)
+        wishes.ask_for_detail(detail_job(made, 0))
+    assert Session(books, files=files).make_file(tomorrow)
+    wishes._start_at = 0.0
+    wishes.ask_for_sums(later, None)
     wishes.ask_for_detail(detail_job(made, 0))
-    now[0] = 130.0
-    running.clear()
-    while now[0] < 300.0:
-        wishes.ask_for_detail(detail_job(made, 1))
-        now[0] += 1.0
-    assert started == [100.0, 250.0]
+    assert wishes._missing == {}
+
+
+def test_a_file_that_was_swept_is_made_again(books, files, processes):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    wishes = NextDay(Session(books, files=files))
+    for _ in range(2):
+        wishes.ask_for_detail(detail_job(made, 0))
+        assert ended(wishes) == 0
+        wishes.ask_for_detail(detail_job(made, 0))
+        (path,) = files.directory.glob("*-prepared-*")
+        path.unlink()
+
+
+def test_looking_for_a_file_keeps_it(books, files, processes):
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    wishes = NextDay(Session(books, files=files))
+    wishes.ask_for_detail(detail_job(made, 0))
+    assert ended(wishes) == 0
+    (path,) = files.directory.glob("*-prepared-*")
+    os.utime(path, (0, 0))
+    wishes.ask_for_detail(detail_job(made, 0))
+    assert time.time() - path.stat().st_mtime < 60
+
+
+def test_without_room_for_files_it_ends_and_is_not_started_soon(books, tmp_path, processes):
+    files = HostCache(tmp_path / "files", 1)
+    made = store(books, swap("A"), swap("B"), blocks=2)
+    now = [100.0]
+    wishes = NextDay(Session(books, files=files), clock=lambda: now[0])
+    wishes.ask_for_detail(detail_job(made, 0, 1))
+    assert ended(wishes) == next_day.NO_ROOM
+    now[0] = 100.0 + next_day.NO_ROOM_PAUSE_S - 1.0
+    wishes.ask_for_detail(detail_job(made, 0, 1))
+    assert wishes._process is None
+    now[0] += 2.0
+    wishes.ask_for_detail(detail_job(made, 0, 1))
+    assert wishes._process is None, "the pause began when the end was noticed"
+    now[0] += next_day.NO_ROOM_PAUSE_S
+    wishes.ask_for_detail(detail_job(made, 0, 1))
+    assert ended(wishes) == next_day.NO_ROOM
 
 
 def test_the_priority_of_its_session_is_set_again_when_the_kernel_says_later(monkeypatch):
