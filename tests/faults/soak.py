@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import random
 import signal
 import statistics
@@ -169,6 +170,7 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
     print(f"seed {options.seed}, {options.minutes:g} minutes, {options.trades} trades", flush=True)
     soak = Soak(options.minutes, options.seed, options.trades)
     failure = ""
