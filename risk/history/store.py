@@ -179,7 +179,7 @@ def _plan(incoming: dict[Place, Quote], stored: dict[Place, _Current], origin: O
         day = row.curve, row.date
         if day not in days:
             continue
-        if LABELS.index(row.label) < rank and not origin.forced_reason:
+        if LABELS.index(row.label) < rank:
             better.add(day)
         elif LABELS.index(row.label) != rank:
             plan.supersede.append(row.id)

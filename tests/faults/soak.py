@@ -41,11 +41,11 @@ RECOVER_S = 120.0
 class Soak:
     """One run."""
 
-    def __init__(self, minutes: float, seed: int, trades: int) -> None:
+    def __init__(self, minutes: float, seed: int, trades: int, base: Path) -> None:
         """Start the plant; one worker stands behind the proxy."""
         self.minutes, self.seed, self.trades = minutes, seed, trades
         self.rng = random.Random(seed)
-        self.plant = Plant(BASE / "plant", trades)
+        self.plant = Plant(base / "plant", trades)
         self.recovery: dict[str, list[float]] = {}
         self.frames: Counter[str] = Counter()
         self.bridges: dict[str, BridgePulse] = {}
@@ -167,12 +167,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trades", type=int, default=TRADES)
+    parser.add_argument("--base", type=Path, default=BASE, help="folder of its servers and report")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "riskproject.settings")
     print(f"seed {options.seed}, {options.minutes:g} minutes, {options.trades} trades", flush=True)
-    soak = Soak(options.minutes, options.seed, options.trades)
+    soak = Soak(options.minutes, options.seed, options.trades, options.base)
     failure = ""
     try:
         soak.run()
@@ -181,7 +182,7 @@ def main() -> int:
     except AssertionError as error:
         failure = str(error)
     found = soak.report() | {"failure": failure}
-    path = BASE / f"soak-{options.seed}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path = options.base / f"soak-{options.seed}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps(found, indent=1, default=str))
     soak.close()
     print("\n".join(lines(found, soak.recovery)))
