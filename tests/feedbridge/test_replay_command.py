@@ -18,6 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 
 from feedbridge.kafka.topics import YIELD_CURVE_TICKS
+from feedbridge.management.commands import replay
 from feedbridge.replay.progress import BarProgress, Progress, progress_for
 from risk.store.messages import MarketTick
 
@@ -148,6 +149,14 @@ def test_a_replay_says_what_it_does_and_what_it_did(bootstrap: str):
     assert f"to yield_curve_ticks at {bootstrap}" in text
     assert "done: 90 ticks acknowledged" in text
     assert "0 failed, 0 unconfirmed, last market day 2024-01-02" in text
+
+
+def test_all_currencies_that_have_trades_are_played_unless_some_are_named(
+    bootstrap: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(replay.Books, "served", lambda books: ["CHF", "USD"])
+    assert "CHF" in run("--max", "--once", "4", "--bootstrap", bootstrap)
+    assert "CHF" not in run("--currency", "USD", "--max", "--once", "4", "--bootstrap", bootstrap)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

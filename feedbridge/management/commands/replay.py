@@ -125,7 +125,7 @@ class Command(BaseCommand):
         with _stop_signals() as stop, speaking(client, "replay"):
             if wait:
                 wait_for_system(client, stop)
-                plan = _with_book(client, plan) if of_book else plan
+            plan = _with_book(client, plan) if of_book else plan
             _release_others(client, plan, stop, take_over=take_over)
             producer = _producer(bootstrap)
             self.stdout.write(f"{_headline(history, plan)} to {YIELD_CURVE_TICKS} at {bootstrap}")
@@ -231,7 +231,7 @@ def _add_what(parser: CommandParser) -> None:
         dest="currencies",
         metavar="CCY",
         help=f"repeat for several (default: {', '.join(CurveHistory.CURRENCIES)}, "
-        "and with --wait all others that have trades)",
+        "and all others that have trades)",
     )
     parser.add_argument(
         "--usd-file",
