@@ -7,6 +7,7 @@ and the bridge's watchdogs resend what is missing.
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -509,7 +510,8 @@ def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], Non
     if time.monotonic() < _slow_until.get(work, 0.0):
         return "SLOW"
     try:
-        return run()
+        with _soft_limit():
+            return run()
     except EXPECTED as error:
         log.warning("%s: %s", work, error)
         return "FAILED"
@@ -520,6 +522,24 @@ def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], Non
         _slow_until[work] = time.monotonic() + SLOW_PAUSE_S
         forget()
         return "SLOW"
+
+
+@contextmanager
+def _soft_limit() -> Iterator[None]:
+    """Let the signal of the soft time limit end the work within, and nothing else.
+
+    It may come late, when the worker has waited for Redis: outside of a task it would end the
+    process, or cut the answer that is being sent.
+    """
+
+    def give_up(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    signal.signal(signal.SIGUSR1, give_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 @shared_task(name="risk.workers.tasks.preview_trade", max_retries=0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 import subprocess
 import sys
+import time
 from functools import cache
 
 import msgspec
@@ -144,6 +147,30 @@ def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
     tasks._slow_until.clear()
     assert task("USD") == "SLOW"
     assert len(made) == 3, "it is tried again after a while"
+
+
+@pytest.fixture
+def signal_is_as_it_was():
+    before = signal.getsignal(signal.SIGUSR1)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_signal_of_a_soft_limit_ends_the_work_and_a_late_one_nothing(
+    monkeypatch, signal_is_as_it_was
+):
+    monkeypatch.setattr(tasks, "_slow_until", {})
+
+    def takes_long():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(10.0)
+
+    assert tasks._beside_compiler("work", takes_long, list) == "SLOW"
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.05)
+    assert tasks._beside_compiler("more work", lambda: "MADE", list) == "MADE"
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.05)
 
 
 def test_the_time_limits_of_work_beside_the_compiler_ask_first(settings):
