@@ -3,8 +3,8 @@
 Bringing the blocks of a book to a date and netting them takes seconds, and the first frame of a day
 would wait for it. The files of ``HostCache`` can be made on the day before. A pricing process only
 notes what is missing, and starts ``python -m risk.workers.next_day`` for it, which makes the files
-one after another and ends. A host has one such process at a time, the frames of the present day go
-before it, and it runs for a fifth of the time at most.
+one after another and ends. A host has one such process at a time, which rests between two runs, and
+the frames of the present day go before it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ NICE = 15
 START_EVERY_S = 10.0
 """Least seconds between two attempts of a pricing process to start one."""
 
-SHARE = 0.2
-"""Largest share of the time for which a host has one: edits all day need blocks prepared anew."""
+RESTS, LONGEST_REST_S = 4.0, 120.0
+"""After each run a host has none for so many times as long, up to the longest rest: edits all day
+need blocks prepared anew."""
 
 LOOK_EVERY_S = 60.0
 """Seconds after which a file of the next day is looked for again. Looking keeps it."""
@@ -249,7 +250,7 @@ def main() -> int:
             print(f"the next day is not prepared now: {error}", file=sys.stderr)
             return BUSY
         finally:
-            files.rest(CLAIM, (time.monotonic() - began_s) * (1.0 / SHARE - 1.0))
+            files.rest(CLAIM, min(RESTS * (time.monotonic() - began_s), LONGEST_REST_S))
 
 
 if __name__ == "__main__":
