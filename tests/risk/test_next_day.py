@@ -130,7 +130,7 @@ def test_it_has_the_lowest_priority_of_its_host(books, files, processes):
     while wishes._process.poll() is None:
         with suppress(ProcessLookupError):
             seen.add((os.getpriority(os.PRIO_PROCESS, pid), os.getsid(pid) == pid))
-    assert (next_day.NICE, True) in seen
+    assert any(nice >= next_day.NICE and leads for nice, leads in seen)
 
 
 def test_without_files_nothing_is_prepared(books):
