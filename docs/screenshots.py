@@ -88,7 +88,6 @@ class Shot:
 
 
 PAGES = (
-    Shot("overview"),
     Shot("pnl", "/pnl"),
     Shot("trades", "/trades", pick_a_trade),
     Shot("trade", "/trades", open_a_trade),
@@ -98,6 +97,7 @@ PAGES = (
     Shot("limits", "/limits"),
     Shot("replay", "/replay"),
     Shot("pipeline", "/pipeline"),
+    Shot("overview"),  # last: it shows what takes a demo a minute to make
 )
 IN_DOCS = {
     "overview": "overview.png",
