@@ -312,4 +312,7 @@ def test_every_tick_has_ended_in_one_counted_state(priced):
 
 def test_no_process_was_refused_a_key_that_it_needs(priced):
     refused = priced.frames.client.acl_log() if "SUMS_REDIS_URL" in priced.environment else []
-    assert not [(row["username"], row["object"]) for row in refused]
+    # Without an account is a process of another test, which knocks at a port that was its server's:
+    # one of this system could do nothing at all.
+    own = [row for row in refused if row["username"] != "default"]
+    assert not [(row["username"], row["object"], row["client-info"]) for row in own]
