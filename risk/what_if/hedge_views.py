@@ -40,6 +40,7 @@ from risk.what_if.messages import (
     WhatIfMarket,
 )
 from risk.what_if.views import checked_entries, dates_of
+from riskproject.web.problems import shortened
 
 Json = dict[str, Any]
 OBJECTIVES = ("notional", "cost", "trades")
@@ -50,6 +51,8 @@ FIELDS = (
 )
 INSTRUMENT_FIELDS = ("instrument", "cost_bp", "lot", "limit")
 MAX_INSTRUMENTS = 60
+SHOWN = 20
+"""Number of desks or books that a refusal names."""
 TENOR = re.compile(r"[0-9]+[WMY]")
 """Pattern of the quotes that are swaps from spot."""
 
@@ -171,10 +174,16 @@ def _exposure(
     if product:
         body.choice("type", PRODUCT_NAMES)
     wanted = {"desk": body.text("desk"), "book": body.text("of_book"), "product": product}
+    cells = [cell for cell in rollup.cells if desks is None or cell.desk in desks]
+    for field, name in (("desk", "desk"), ("of_book", "book")):
+        known = sorted({getattr(cell, name) for cell in cells} - {""})
+        if wanted[name] and wanted[name] not in known:
+            there = ", ".join(known[:SHOWN]) or "none"
+            said = f"{field}: {shortened(wanted[name])} has no trades in this currency; with trades"
+            raise ValidationError({field: [f"{said}: {there}"]})
     total = np.zeros(len(rollup.keys))
-    for cell in rollup.cells:
-        seen = desks is None or cell.desk in desks
-        if seen and all(not word or getattr(cell, name) == word for name, word in wanted.items()):
+    for cell in cells:
+        if all(not word or getattr(cell, name) == word for name, word in wanted.items()):
             total += np.array(getattr(cell, ladder))
     return total
 
