@@ -479,25 +479,18 @@ def delta_chart(tenors: Sequence[str], rows: Mapping[str, Sequence[float]]) -> O
     )
 
 
-def _bucket_labels(buckets: Sequence[tuple[str, str]]) -> list[str]:
-    """Tenors, and below the middle one of each curve the curve's name, where there are several."""
+def _bucket_labels(buckets: Sequence[tuple[str, str]], *, upright: bool = False) -> list[str]:
+    """Tenors, and once for each curve its name, where there are several.
+
+    The name is below the tenor in the middle of the curve, or before its first one if upright.
+    """
     curves = [curve for curve, _ in buckets]
     if len(set(curves)) < 2:
         return [tenor for _, tenor in buckets]
-    middles = {curve: curves.index(curve) + curves.count(curve) // 2 for curve in curves}
+    named = {c: curves.index(c) + (0 if upright else curves.count(c) // 2) for c in curves}
+    shape = "{curve} {tenor}" if upright else "{tenor}\n{curve}"
     return [
-        f"{tenor}\n{curve}" if middles[curve] == place else tenor
-        for place, (curve, tenor) in enumerate(buckets)
-    ]
-
-
-def _upright_labels(buckets: Sequence[tuple[str, str]]) -> list[str]:
-    """Tenors, the first of each curve with the curve's name, where there are several."""
-    curves = [curve for curve, _ in buckets]
-    if len(set(curves)) < 2:
-        return [tenor for _, tenor in buckets]
-    return [
-        f"{curve} {tenor}" if curves.index(curve) == place else tenor
+        shape.format(curve=curve, tenor=tenor) if named[curve] == place else tenor
         for place, (curve, tenor) in enumerate(buckets)
     ]
 
@@ -533,7 +526,7 @@ def sides_chart(
                 "query": {"maxWidth": NARROW_PX},
                 "option": {
                     "xAxis": {
-                        "data": _upright_labels(buckets),
+                        "data": _bucket_labels(buckets, upright=True),
                         "axisLabel": {"rotate": 90, "fontSize": 10, "hideOverlap": True},
                     }
                 },

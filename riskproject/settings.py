@@ -8,6 +8,7 @@ every production rule as well; DEBUG=True is refused in production.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import secrets
 from pathlib import Path
@@ -473,7 +474,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses who is locked out
     "django.contrib.auth.backends.ModelBackend",
 ]
-AXES_FAILURE_LIMIT, AXES_COOLOFF_TIME = 5, 0.25  # hours
+AXES_FAILURE_LIMIT, AXES_COOLOFF_TIME = 5, dt.timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS, AXES_VERBOSE = True, False
 AXES_LOCKOUT_CALLABLE = "riskproject.web.message_page.locked_out"

@@ -178,9 +178,9 @@ def _exposure(
     for field, name in (("desk", "desk"), ("of_book", "book")):
         known = sorted({getattr(cell, name) for cell in cells} - {""})
         if wanted[name] and wanted[name] not in known:
+            said = f"{field}: {shortened(wanted[name])} has no trades in {rollup.currency}"
             there = ", ".join(known[:SHOWN]) or "none"
-            said = f"{field}: {shortened(wanted[name])} has no trades in this currency; with trades"
-            raise ValidationError({field: [f"{said}: {there}"]})
+            raise ValidationError({field: [f"{said}; {name}s with trades: {there}"]})
     total = np.zeros(len(rollup.keys))
     for cell in cells:
         if all(not word or getattr(cell, name) == word for name, word in wanted.items()):

@@ -249,7 +249,8 @@ class BookNetter:
         for block in job.included():
             if self._netted(job, curves, block).content.path is None:
                 return False
-        return self._written(job, curves, self._part(job, curves)).content is not None
+        part = self._part(job, curves)  # that of several blocks is written as it is made
+        return bool(part.content or self._written(job, curves, part).content)
 
     def _note_use(self, job: SumsJob) -> None:
         """Keep the files of a part for processes that start: this one reads none again."""

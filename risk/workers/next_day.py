@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -59,7 +57,8 @@ PRIORITY_TRIES, PRIORITY_PAUSE_S = 20, 0.1
 """Linux lets a user change the niceness of sessions ten times a second in all (EAGAIN)."""
 
 LOW = f'{{ echo {NICE} > /proc/self/autogroup; }} 2>/dev/null; exec nice -n {NICE} "$@"'
-"""Lowers the priority before libraries are loaded, which takes a second."""
+"""Shell command that lowers the priority of its session (sched(7), autogroup) and of the process,
+before that loads libraries for a second."""
 
 
 class Work(msgspec.Struct, kw_only=True):
@@ -220,11 +219,8 @@ def make_files(work: Work, books: CompiledBooks) -> bool:
     return True
 
 
-def lower_priority() -> None:
-    """Leave the processors to all others, also to those of other sessions (sched(7), autogroup)."""
-    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-    with suppress(OSError):
-        os.setsid()
+def lower_session_priority() -> None:
+    """Give all other sessions of the host the processors first, where ``LOW`` was refused."""
     for _ in range(PRIORITY_TRIES):
         try:
             Path("/proc/self/autogroup").write_text(str(NICE))
@@ -237,7 +233,7 @@ def lower_priority() -> None:
 
 def main() -> int:
     """Make the files that standard input asks for; returns the exit status."""
-    lower_priority()
+    lower_session_priority()
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
     files, began_s = HostCache(Path(work.directory), work.most_bytes), time.monotonic()
     with files.alone(CLAIM) as alone:

@@ -12,14 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.views.decorators.csrf import requires_csrf_token
 
 from riskproject.design import css_variables
 
 TEMPLATE = "accounts/message.html"
 LOGIN, DASHBOARD = ("/accounts/login/", "To the login"), ("/dashboard/", "To the dashboard")
-MINUTES, SECONDS = 60, 3600
-"""Of an hour."""
+MINUTE_S = 60
 
 
 def message_page(
@@ -51,15 +49,14 @@ def locked_out(
     request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]
 ) -> HttpResponse:
     """Answer a login under a name that had too many wrong passwords from this address."""
-    hours: float = settings.AXES_COOLOFF_TIME
+    wait_s = int(settings.AXES_COOLOFF_TIME.total_seconds())
     text = (
         "Too many wrong passwords for this user name from this address: try again in"
-        f" {hours * MINUTES:.0f} minutes."
+        f" {wait_s // MINUTE_S} minutes."
     )
-    return message_page(429, text, LOGIN, round(hours * SECONDS))
+    return message_page(429, text, LOGIN, wait_s)
 
 
-@requires_csrf_token
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that did not come from a page of this site, or whose cookie is missing."""
     text = (

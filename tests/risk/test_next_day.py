@@ -243,7 +243,5 @@ def test_the_priority_of_its_session_is_set_again_when_the_kernel_says_later(mon
 
     monkeypatch.setattr(next_day.Path, "write_text", refuse_twice)
     monkeypatch.setattr(next_day, "PRIORITY_PAUSE_S", 0.0)
-    monkeypatch.setattr(next_day.os, "setsid", lambda: None)
-    monkeypatch.setattr(next_day.os, "setpriority", lambda *_: None)
-    next_day.lower_priority()
+    next_day.lower_session_priority()
     assert tries == [("/proc/self/autogroup", "15")] * 3

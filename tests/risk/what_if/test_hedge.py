@@ -121,8 +121,8 @@ def test_what_cannot_be_reached_is_said(client, sums) -> None:
         ({"time_limit_s": 60}, "time_limit_s: 60 is not valid; from 0.01 to 3"),
         ({"total": 1}, "total: true or false"),
         ({"desks": "X"}, "desks: no such field"),
-        ({"desk": "X"}, "desk: X has no trades in this currency; with trades: "),
-        ({"of_book": "X"}, "of_book: X has no trades in this currency; with trades: B1, B2"),
+        ({"desk": "X"}, "desk: X has no trades in USD; desks with trades: "),
+        ({"of_book": "X"}, "of_book: X has no trades in USD; books with trades: B1, B2"),
     ],
 )
 def test_a_bad_question_gets_a_sentence(client, sums, changes: Any, words: str) -> None:
@@ -138,6 +138,6 @@ def test_a_desk_hedges_its_own_ladder(client, sums) -> None:
     assert own["before"] == of_desk["before"] != everything["before"]
     unseen = post(trader, URL, {"currency": "USD", "book": "B2", "of_book": "B1"}, 400)["detail"]
     assert "of_book: B1 has no trades" in unseen
-    assert unseen.endswith("with trades: B2"), "of the desks of the user"
+    assert unseen.endswith("books with trades: B2"), "of the desks of the user"
     assert set(own["before"]["USD-SOFR"]) == set(QUOTES["USD"]["USD-SOFR"])
     post(trader, URL, {"currency": "USD", "book": "B1"}, 400)
