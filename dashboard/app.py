@@ -1,4 +1,4 @@
-"""The dashboard's entry point: ``streamlit run dashboard/app.py``."""
+"""The script that Streamlit runs for each refresh of a page; ``server.py`` serves it."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ NO_FRAME = (
 )
 NO_URL = (
     "**REDIS_URL is not set.** `make demo` sets it; by hand: "
-    "`REDIS_URL=redis://127.0.0.1:6379/0 python -m streamlit run dashboard/app.py`"
+    "`REDIS_URL=redis://127.0.0.1:6379/0 python -m streamlit run dashboard/server.py`"
 )
 BAD_URL = (
     f"**REDIS_URL is not a Redis URL.** It looks like `redis://:password@host:6379/0`, or `{FORM}`."

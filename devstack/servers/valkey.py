@@ -119,6 +119,9 @@ class Valkey:
             "appendonly yes",
             f"appendfsync {'everysec' if self._fsync else 'no'}",
             'save ""',
+            # What is kept is packed already: compressing it whenever the append-only file is
+            # written anew takes a core for seconds, and sums wait for theirs.
+            "rdbcompression no",
             "maxmemory-policy noeviction",
             "daemonize no",
         ]

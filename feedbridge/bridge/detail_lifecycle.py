@@ -32,6 +32,9 @@ FILL_EVERY_S = 0.03
 """Seconds between two checks whether there is room for more tasks: one takes some tens of
 milliseconds."""
 
+SUPERVISE_S = 0.002
+"""Seconds after which a call of ``supervise`` leaves further currencies to the next one."""
+
 CHECK_EVERY_S, CHECK_BLOCK_S = 0.05, 0.004
 """Seconds between two checks of what is late, and what each block adds to them: a check reads the
 runs of all blocks."""
@@ -73,6 +76,7 @@ class DetailLifecycle:
     _progress_s: float = field(init=False, default=-math.inf)
     _open: dict[str, OpenDetail] = field(init=False, default_factory=dict)
     _newest: dict[str, tuple[FrameHeader, bool]] = field(init=False, default_factory=dict)
+    _looked: dict[str, int] = field(init=False, default_factory=dict)
 
     @property
     def frames(self) -> Frames:
@@ -83,6 +87,11 @@ class DetailLifecycle:
     def open_details(self) -> dict[str, OpenDetail]:
         """Details under way, by currency."""
         return dict(self._open)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the next call of ``supervise`` has something to do already."""
+        return bool(self._looked) or any(name not in self._open for name in self._newest)
 
     @property
     def waiting_for(self) -> str:
@@ -127,14 +136,24 @@ class DetailLifecycle:
             detail.exhausted_s.clear()
 
     def supervise(self) -> None:
-        """End details that are published, send what is due, and begin the newest ones."""
+        """End details that are published, send what is due, and begin the newest ones.
+
+        What does not fit into ``SUPERVISE_S`` waits for the next calls: a tick may have come.
+        """
         now = self.clock()
-        if self._open and now >= self._look_at:
+        if not self._looked and self._open and now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
-            for name, number in self.frames.detail_pointers(list(self._open)).items():
+            self._looked = self.frames.detail_pointers(list(self._open))
+        for name in list(self._looked):
+            number = self._looked.pop(name)
+            if name in self._open:
                 self._supervise(name, self._open[name], number, now)
+            if self.clock() - now > SUPERVISE_S:
+                return
         for name in [name for name in self._newest if name not in self._open]:
             self._begin(name)
+            if self.clock() - now > SUPERVISE_S:
+                return
 
     def _begin(self, name: str) -> None:
         header, whole = self._newest[name]
@@ -164,14 +183,19 @@ class DetailLifecycle:
             del detail.unsent[: len(blocks)]
             detail.tasks_out += 1
 
-    def _note_present(self, detail: OpenDetail, present: set[int]) -> None:
-        """Note which blocks are done: workers make progress, and have room for more."""
-        if len(present) > detail.present:
+    def _note_present(self, detail: OpenDetail, present: set[int]) -> bool:
+        """Note which blocks are done, and return whether some are that were not before.
+
+        Then workers make progress, and have room for more.
+        """
+        progress = len(present) > detail.present
+        if progress:
             self._progress_s = detail.opened_s = self.clock()  # it is not given up
         detail.present = len(present)
         size = min(BLOCKS_PER_TASK, max(1, -(-len(detail.needed) // self.tasks_at_once)))
         out = len({n for n in detail.attempts if n not in present} - detail.excluded)
         detail.tasks_out = -(-out // size)
+        return progress
 
     def _supervise(self, name: str, detail: OpenDetail, published: int, now: float) -> None:
         if published >= detail.number:
@@ -188,11 +212,12 @@ class DetailLifecycle:
             return
         detail.check_at = now + CHECK_EVERY_S + CHECK_BLOCK_S * len(detail.needed)
         present = self.frames.blocks_present(name, detail.number)
-        self._note_present(detail, present)
+        progress = self._note_present(detail, present)
         missing = set(detail.needed) - present
-        if given_up or (missing <= detail.excluded and not detail.unsent):
+        done = missing <= detail.excluded and not detail.unsent
+        if given_up or (done and not progress):
             self._finish(name, detail, missing)
-        else:
+        elif not done:  # else the worker of the last block is about to publish
             self._try_again(name, detail, set(due), missing - set(detail.unsent), given_up=False)
 
     def _try_again(

@@ -54,7 +54,7 @@ from risk.store.explains import (
 from risk.store.frames import Frames
 from risk.store.results import Rollup
 
-NET_S = 1.0
+NET_S = 0.5
 """Seconds for which one run nets blocks of a new period; compilations wait in the same queue."""
 
 MOST_CHANGES = 20_000
@@ -127,9 +127,8 @@ class ExplainMaker:
 
         EARLY: the last run was too recent; MORE: blocks remain.
         """
-        self.store.begin(currency)
         started = time.monotonic()
-        if started < self._not_before.get(currency, 0.0):
+        if self.wait_s(currency):
             return "EARLY"
         end = self.frames.current(currency)
         if end is None:
@@ -142,6 +141,10 @@ class ExplainMaker:
         currencies = len({*self._not_before, currency})
         self._not_before[currency] = started + taken_s * currencies / SHARE
         return code
+
+    def wait_s(self, currency: str) -> float:
+        """Seconds until the next run of a currency."""
+        return max(0.0, self._not_before.get(currency, 0.0) - time.monotonic())
 
     def _make(self, end: Rollup, started: float) -> str:
         currency, until = end.currency, started + NET_S

@@ -2,7 +2,6 @@
 
     risk:{USD}:analytics:B         the newest analytics of block B
     risk:{USD}:analytics:B:number  the number of their frame: older analytics do not replace them
-    risk:{USD}:analytics:scheduled exists while a task that computes them is waiting to begin
 
 They usually belong to an earlier frame than the published one, and name it.
 """
@@ -23,12 +22,6 @@ from risk.store.results import Rollup
 
 NOT_MADE_YET = "NOT_MADE_YET"
 """Reason code: the measure has not been made for this book version and valuation date."""
-
-INTERVAL_S = 1.0
-"""Least seconds between two runs for a currency."""
-
-LOST_AFTER_S = 30
-"""Seconds after which a task that has not begun counts as lost; the next frame sends another."""
 
 
 class BlockAnalytics(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +65,6 @@ class AnalyticsStore:
         """Register the script."""
         self.client: Any = client  # its types say bytes or str; ours are bytes
         self._set_if_newer = script(client, "set_if_newer")
-
-    def schedule(self, currency: str) -> bool:
-        """Return whether the caller is to send a task: none of the currency is waiting to begin."""
-        name = key(currency, "analytics", "scheduled")
-        return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
-
-    def begin(self, currency: str) -> None:
-        """Say that the waiting task begins: a frame published from now on needs another."""
-        self.client.delete(key(currency, "analytics", "scheduled"))
 
     def put(self, currency: str, analytics: BlockAnalytics) -> None:
         """Put analytics, unless those of a newer frame are there."""

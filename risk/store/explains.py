@@ -1,9 +1,8 @@
 """Store the explain of published frames: why sums moved since the close and since the frame before.
 
-    risk:{USD}:explain            the newest explain of the currency
-    risk:{USD}:explain:number     the number of its frame: an older one does not replace it
-    risk:{USD}:log:explains       stream: explains, for limits (``result_log.py``)
-    risk:{USD}:explain:scheduled  exists while a task that makes one is waiting to begin
+    risk:{USD}:explain         the newest explain of the currency
+    risk:{USD}:explain:number  the number of its frame: an older one does not replace it
+    risk:{USD}:log:explains    stream: explains, for limits (``result_log.py``)
 
 It is a product of its own, made after sums and detail are published. It names its frame, which may
 be an earlier one than that of the newest sums.
@@ -38,12 +37,6 @@ from risk.store.results import Rollup
 
 EXPLAIN_CHANNEL = "risk:explains"
 """Pub/sub: ``{"currency", "frame"}`` when an explain is published."""
-
-INTERVAL_S = 1.0
-"""Least seconds between two runs for a currency."""
-
-LOST_AFTER_S = 30
-"""Seconds after which a task that has not begun counts as lost; the next frame sends another."""
 
 PeriodName = Literal["close", "frame"]
 PERIODS: tuple[PeriodName, ...] = ("close", "frame")
@@ -160,15 +153,6 @@ class ExplainStore:
         """Register the script."""
         self.client: Any = client  # its types say bytes or str; ours are bytes
         self._set_if_newer = script(client, "set_if_newer")
-
-    def schedule(self, currency: str) -> bool:
-        """Return whether the caller is to send a task: none of the currency is waiting to begin."""
-        name = key(currency, "explain", "scheduled")
-        return bool(self.client.set(name, b"1", nx=True, ex=LOST_AFTER_S))
-
-    def begin(self, currency: str) -> None:
-        """Say that the waiting task begins: a frame published from now on needs another."""
-        self.client.delete(key(currency, "explain", "scheduled"))
 
     def put(self, explain: Explain) -> bool:
         """Publish an explain, unless that of a newer frame is there."""

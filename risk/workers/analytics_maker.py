@@ -38,8 +38,9 @@ PREPARE_S = 0.5
 SHARE = 0.3
 """Largest share of the process's time for all currencies; compilations wait in the same queue."""
 
-BLOCKS_S = 5.0
-"""Seconds of each run for all blocks of the currency; the next run continues with the rest."""
+BLOCKS_S = 0.5
+"""Seconds of each run for all blocks of the currency; the next run continues with the rest. An edit
+waits for so long."""
 
 PREPARE_AT_ONCE = 100
 """Number of bonds whose terms one query reads from the database."""
@@ -88,10 +89,10 @@ class AnalyticsMaker:
         The latter is EARLY (the last run was too short a while ago) or MORE (bonds are left to be
         prepared, or an edit is under way).
         """
-        self.store.begin(currency)
         started = time.monotonic()
-        if started < self._not_before.get(currency, 0.0):
+        if self.wait_s(currency):
             return "EARLY"
+        self.books.retire(currency)  # the frame may be of a version that was to expire
         rollup = self.frames.current(currency)
         head = self.books.head(currency, rollup.book_version) if rollup else None
         if rollup is None or head is None:
@@ -107,6 +108,10 @@ class AnalyticsMaker:
         currencies = len({*self._not_before, currency})
         self._not_before[currency] = started + taken_s * currencies / SHARE
         return "MORE" if left else "MADE"
+
+    def wait_s(self, currency: str) -> float:
+        """Seconds until the next run of a currency."""
+        return max(0.0, self._not_before.get(currency, 0.0) - time.monotonic())
 
     def _make_some(self, rollup: Rollup, head: BookHead, started: float) -> bool:
         """Make blocks in turn, for a share of a second; returns whether any is left."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from celery import current_app, shared_task
@@ -34,11 +34,8 @@ from risk.explain.one_trade import explain_one
 from risk.scenarios.store import QUEUE as SCENARIOS_QUEUE
 from risk.scenarios.store import TASK as SCENARIOS_TASK
 from risk.scenarios.store import ScenarioStore
-from risk.store import explains
-from risk.store.block_analytics import INTERVAL_S, AnalyticsStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.explains import ExplainStore
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
@@ -57,6 +54,7 @@ from risk.store.publication import (
 )
 from risk.store.results import PartColumns, Rollup
 from risk.store.run_registry import RunRegistry
+from risk.store.waiting_task import WaitingTask, pause_s
 from risk.workers import (
     crosscheck,
     heartbeat,  # noqa: F401 - for its receivers of Celery's signals, as the next two
@@ -90,6 +88,8 @@ kill the process during an outage of Redis."""
 SLOW_PAUSE_S = 600
 """Seconds for which work that took longer than its time limit is not tried again: edits would wait
 for the compiler's process."""
+AGAIN = ("EARLY", "MORE", "SLOW")
+"""What becomes of work beside the compiler that another task is to go on with."""
 _slow_until: dict[str, float] = {}
 _check_at: dict[str, float] = {}
 _checked: set[str] = set()
@@ -402,22 +402,27 @@ def _check_is_due(currency: str) -> bool:
     return _frames().claim_check(currency, CHECK_EVERY_S)
 
 
-def _schedule_analytics(currency: str) -> None:
+def _waiting(kind: Literal["analytics", "explain"]) -> WaitingTask:
+    return WaitingTask(_frames().client, kind)
+
+
+def _schedule_analytics(currency: str, wait_s: float = 0.0) -> None:
     """Have analytics made in a while; a task that waits already will see this frame too."""
-    try:
-        if AnalyticsStore(_frames().client).schedule(currency):
-            make_analytics.apply_async(args=[currency], countdown=INTERVAL_S)
-    except RedisError as error:  # the frame is published
-        log.warning("analytics of %s are not scheduled: %s", currency, error)
+    _schedule(make_analytics, _waiting("analytics"), currency, wait_s)
 
 
-def _schedule_explain(currency: str) -> None:
+def _schedule_explain(currency: str, wait_s: float = 0.0) -> None:
     """Have the newest frame explained in a while; a task that waits already will see it."""
+    _schedule(explain_frame, _waiting("explain"), currency, wait_s)
+
+
+def _schedule(task: Any, waiting: WaitingTask, currency: str, wait_s: float) -> None:
     try:
-        if ExplainStore(_frames().client).schedule(currency):
-            explain_frame.apply_async(args=[currency], countdown=explains.INTERVAL_S)
+        name = waiting.claim(currency)
+        if name:
+            task.apply_async(args=[currency, name], countdown=pause_s(wait_s))
     except RedisError as error:  # the frame is published
-        log.warning("an explain of %s is not scheduled: %s", currency, error)
+        log.warning("%s of %s is not sent: %s", task.name, currency, error)
 
 
 def _schedule_scenarios() -> None:
@@ -465,16 +470,19 @@ def _check(currency: str) -> str:
 
 
 @shared_task(name="risk.workers.tasks.make_analytics", max_retries=0)
-def make_analytics(currency: str) -> str:
-    """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``."""
-    _books().retire(currency)  # the frame may be of a version that was to expire
+def make_analytics(currency: str, name: str = "") -> str:
+    """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``.
+
+    ``name`` is the task's own; it ends with TWICE if another one waits.
+    """
+    if not _waiting("analytics").begin(currency, name):
+        return "TWICE"
+    work = f"analytics of {currency}"
     code = _beside_compiler(
-        f"analytics of {currency}",
-        lambda: _analytics_maker().run(currency),
-        _analytics_maker.cache_clear,
+        work, lambda: _analytics_maker().run(currency), _analytics_maker.cache_clear
     )
-    if code in ("EARLY", "MORE", "SLOW"):
-        _schedule_analytics(currency)  # the market may be quiet: no frame would ask for the rest
+    if code in AGAIN:  # the market may be quiet: no frame would ask for the rest
+        _schedule_analytics(currency, _wait_s(work, _analytics_maker, currency))
     return code
 
 
@@ -485,14 +493,25 @@ def compile_book() -> dict[str, str]:
 
 
 @shared_task(name="risk.workers.tasks.explain_frame", max_retries=0)
-def explain_frame(currency: str) -> str:
-    """Explain the P&L of the current frame, see ``ExplainMaker.run``."""
+def explain_frame(currency: str, name: str = "") -> str:
+    """Explain the P&L of the current frame, see ``ExplainMaker.run``; ``name`` as above."""
+    if not _waiting("explain").begin(currency, name):
+        return "TWICE"
+    work = f"explain of {currency}"
     code = _beside_compiler(
-        f"explain of {currency}", lambda: _explain_maker().run(currency), _explain_maker.cache_clear
+        work, lambda: _explain_maker().run(currency), _explain_maker.cache_clear
     )
-    if code in ("EARLY", "MORE", "SLOW"):
-        _schedule_explain(currency)
+    if code in AGAIN:
+        _schedule_explain(currency, _wait_s(work, _explain_maker, currency))
     return code
+
+
+def _wait_s(
+    work: str, maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker], currency: str
+) -> float:
+    """Seconds until work for a currency may run again."""
+    slow_s = _slow_until.get(work, 0.0) - time.monotonic()
+    return slow_s if slow_s > 0.0 else maker().wait_s(currency)
 
 
 def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], None]) -> str:

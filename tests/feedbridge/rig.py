@@ -85,6 +85,7 @@ class Rig:
         self.idle_blocks: set[int] = set()
         self.idle_detail: set[int] = set()
         self.detail_works, self.detail_share = True, 1.0
+        self.detail_publishes = True
         past.leave_out(self.servers, self.group)
 
     def bridge(self, url: str | None = None, patience: Patience = Patience(0.3, 1.0)) -> Bridge:
@@ -204,7 +205,7 @@ class Rig:
         share = self.detail_share / job["needed"]
         made = totals(block, *rollup.cells, share=share)
         put = self.frames.put_detail(name, number, made, columns(block))
-        if put.present >= job["needed"]:
+        if put.present >= job["needed"] and self.detail_publishes:
             with contextlib.suppress(SumsDiffer):
                 publish_detail(self.frames, rollup)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from feedbridge.bridge import detail_lifecycle
 from feedbridge.bridge.watchdog import Patience
+from risk.store.frames import Frames
 from risk.store.messages import DetailJob
 from risk.store.run_registry import RunRegistry
 from tests.feedbridge.rig import at_rest
@@ -187,6 +188,45 @@ def test_a_detail_that_does_not_add_up_is_given_up_and_the_one_before_stays(rig)
     rig.detail_share = 1.0
     rig.send(rig.tick(3))
     rig.run(caught_up(rig))
+
+
+def test_a_detail_is_left_to_the_worker_of_its_last_block_for_one_look(rig, monkeypatch):
+    """Reading what all blocks of a large book add up to takes longer than a tick may wait."""
+    store(rig.books, swap("A"), swap("B"), blocks=2)
+    bridge = rig.ready(rig.bridge(patience=Patience(0.1, 60.0)))
+    looks = []
+    ask = Frames.blocks_present
+    monkeypatch.setattr(
+        Frames, "blocks_present", lambda *which: looks.append(ask(*which)) or looks[-1]
+    )
+    rig.detail_publishes = False  # the worker ends before it publishes
+    rig.send(rig.tick(1))
+    rig.run(at_rest(bridge, 1))
+    rig.run(lambda: looks and looks[-1] == {0, 1})
+    assert detail_of(rig) == 0
+    rig.run(lambda: detail_of(rig) > 0)
+    assert looks[-2:] == [{0, 1}, {0, 1}]
+
+
+def test_one_round_does_not_look_after_the_details_of_all_currencies(rig, monkeypatch):
+    """A tick may have come meanwhile; what is left is done in the next rounds, which come soon."""
+    monkeypatch.setattr(detail_lifecycle, "SUPERVISE_S", -1.0)  # one currency takes longer
+    for name, curve in CURVES.items():
+        store(rig.books, swap(name, convention=f"{curve}-OIS"), currency=name)
+    bridge = rig.ready(rig.bridge())
+    rig.detail_works = False
+    for name, curve in CURVES.items():
+        rig.send(rig.tick(1, currency=name, curves={curve: {"1Y": 0.04}}))
+    rig.run(lambda: all(rig.frames.pointer(name) for name in CURVES))
+    begun = len(details(bridge).open_details)
+    while begun < len(CURVES):
+        rig.work()
+        bridge.step()
+        before, begun = begun, len(details(bridge).open_details)
+        assert begun <= before + 1
+    rig.detail_works = True
+    rig.run(lambda: all(rig.frames.detail_pointer(name) for name in CURVES))
+    rig.run(lambda: not details(bridge).has_work and not details(bridge).open_details)
 
 
 def test_a_bridge_that_starts_has_the_detail_made_of_what_is_published(rig):

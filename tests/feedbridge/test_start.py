@@ -28,6 +28,27 @@ def test_a_bridge_starts_without_the_pricing_libraries_and_the_admin() -> None:
     assert done.stdout.split() == []
 
 
+COLLECTIONS = """
+import gc, sys, django
+django.setup()
+gc.set_threshold(50_000)  # as manage.py does
+from feedbridge.management.commands import runbridge
+started = gc.get_freeze_count()
+runbridge._collect_garbage_often()
+print(gc.get_threshold()[0], gc.get_freeze_count() - started, len(gc.get_objects()))
+"""
+
+
+def test_a_running_bridge_collects_little_garbage_at_a_time() -> None:
+    """A collection of 50,000 objects takes up to a tenth of a second, and a tick waits."""
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTIONS], capture_output=True, text=True, timeout=60, check=True
+    )
+    threshold, frozen, left = map(int, done.stdout.split())
+    assert threshold <= 1_000
+    assert frozen > 50_000 > 10 * left
+
+
 def test_a_bridge_without_its_database_says_what_it_waits_for_until_it_is_told_to_end(
     kafka_bootstrap: str,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,8 @@ from risk.queries import portfolio, trade_detail
 from risk.queries.trade_list import Query, Table, page
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import Frames
+from risk.store.frames import Frames, key
+from risk.store.waiting_task import INTERVAL_S, LOST_AFTER_S
 from risk.workers import analytics_maker, tasks
 from risk.workers.analytics_maker import AnalyticsMaker
 from tests.pricing.sample_baskets import basket, bond_future
@@ -61,15 +63,55 @@ def books(redis_client):
 sent: list[dict[str, Any]] = []
 
 
-def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(frames, books, maker):
+def test_one_task_waits_whatever_frames_come_and_sees_the_last_of_them(
+    frames, books, maker, monkeypatch
+):
+    monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
     made = store(books, *BOOK)
     for frame in (1, 2, 3):
         run(frames, made.version, frame)
-    assert [options["args"] for options in sent] == [["USD"]]
-    assert maker.run("USD") == "MADE"
+    assert [options["args"][0] for options in sent] == ["USD"]
+    assert begin_last() == "MADE"
     assert records(frames, books)["S1"]["analytics_frame"] == 3
     run(frames, made.version, 4)
     assert len(sent) == 2
+
+
+def begin_last() -> str:
+    """Run the task that was sent last."""
+    return str(tasks.make_analytics(*sent[-1]["args"]))
+
+
+def test_of_tasks_that_were_sent_twice_one_goes_on(frames, books, maker, monkeypatch):
+    """Each that comes too early sends another: a second one would never end, nor a third."""
+    monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
+    maker._not_before["USD"] = time.monotonic() + 7.0
+    made = store(books, *BOOK)
+    run(frames, made.version)
+    frames.client.delete(key("USD", "analytics", "scheduled"))  # as when it has waited for long
+    run(frames, made.version, 2)
+    first, second = (options["args"] for options in sent)
+    assert tasks.make_analytics(*first) == "TWICE"
+    assert len(sent) == 2
+    assert tasks.make_analytics(*second) == "EARLY"
+    assert len(sent) == 3
+    assert [tasks.make_analytics(*args) for args in (first, second)] == ["TWICE"] * 2
+    assert len(sent) == 3
+    assert begin_last() == "EARLY"
+
+
+def test_a_task_that_comes_too_early_sends_one_for_when_its_time_has_come(
+    frames, books, maker, monkeypatch
+):
+    monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
+    run(frames, store(books, *BOOK).version)
+    assert sent[-1]["countdown"] == INTERVAL_S
+    maker._not_before["USD"] = time.monotonic() + 7.0
+    assert begin_last() == "EARLY"
+    assert sent[-1]["countdown"] == pytest.approx(7.0, abs=1.0)
+    maker._not_before["USD"] = time.monotonic() + 500.0
+    assert begin_last() == "EARLY"
+    assert sent[-1]["countdown"] < LOST_AFTER_S
 
 
 def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
@@ -77,14 +119,14 @@ def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
     run(frames, made.version)
     monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
     monkeypatch.setattr(analytics_maker, "PREPARE_S", 0.0)
-    assert tasks.make_analytics("USD") == "MORE"
+    assert begin_last() == "MORE"
     assert len(sent) == 2
     monkeypatch.setattr(analytics_maker, "PREPARE_S", 60.0)
     maker._not_before["USD"] = float("inf")
-    assert tasks.make_analytics("USD") == "EARLY"
+    assert begin_last() == "EARLY"
     assert len(sent) == 3
     maker._not_before.clear()
-    assert tasks.make_analytics("USD") == "MADE"
+    assert begin_last() == "MADE"
     assert len(sent) == 3
 
 

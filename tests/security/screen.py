@@ -26,7 +26,7 @@ START_S, REFRESH_S = 60.0, 2.0
 def running_dashboard(base: Path, **environment: str) -> Iterator[int]:
     """A dashboard of this checkout as the Procfile starts it; its port."""
     port, log = free_port(), base / "dashboard.log"
-    command = (sys.executable, "-m", "streamlit", "run", "dashboard/app.py")
+    command = (sys.executable, "-m", "streamlit", "run", "dashboard/server.py")
     with log.open("wb") as output:
         process = subprocess.Popen(
             (*command, "--server.address=127.0.0.1", f"--server.port={port}"),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 import redis
 from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from dashboard.views import PAGES
 from tests import not_run
@@ -132,6 +132,19 @@ def sort_by_npv(page: Page) -> None:
     pytest.fail(f"no click sorted by NPV: {_headings(page)}")
 
 
+def console_of(page: Page) -> list[str]:
+    """The warnings and errors in the browser's console from now on, with their addresses."""
+    said: list[str] = []
+
+    def keep(message: ConsoleMessage) -> None:
+        if message.type in ("warning", "error"):
+            said.append(f"{message.text} {message.location['url']}")
+
+    page.on("console", keep)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
 def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
     page: Page, redis_client: redis.Redis
 ) -> None:
@@ -158,8 +171,7 @@ def test_a_ticked_row_is_the_trade_in_the_panel_while_numbers_move(
 def test_no_number_is_cut_off_and_the_browser_warns_of_nothing(
     page: Page, redis_client: redis.Redis, width: int
 ) -> None:
-    said: list[str] = []
-    page.on("console", lambda m: said.append(m.text) if m.type == "warning" else None)
+    said = console_of(page)
     page.set_viewport_size({"width": width, "height": 1000})
     page.goto("/")
     page.wait_for_selector("text=Biggest movers")
@@ -189,12 +201,13 @@ def test_filters_go_into_the_url_and_survive_a_reload_and_other_pages(page: Page
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_axe_finds_nothing_serious_on_any_page(
+def test_axe_finds_nothing_serious_on_any_page_and_the_console_is_empty(
     page: Page,
     redis_client: redis.Redis,
     theme: Literal["dark", "light"],
     axe: Callable[[Page], list[dict[str, Any]]],
 ) -> None:
+    said = console_of(page)
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": 1600, "height": 1000})
     found = {}
@@ -205,3 +218,4 @@ def test_axe_finds_nothing_serious_on_any_page(
         page.wait_for_timeout(1500)  # until what has no numbers yet has said so
         found[name] = axe(page)
     assert {name: findings for name, findings in found.items() if findings} == {}
+    assert said == []
