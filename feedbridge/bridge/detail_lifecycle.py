@@ -148,7 +148,7 @@ class DetailLifecycle:
             number = self._looked.pop(name)
             if name in self._open:
                 self._supervise(name, self._open[name], number, now)
-            if self.clock() - now > SUPERVISE_S:
+            if self._looked and self.clock() - now > SUPERVISE_S:
                 return
         for name in [name for name in self._newest if name not in self._open]:
             self._begin(name)
@@ -215,7 +215,7 @@ class DetailLifecycle:
         progress = self._note_present(detail, present)
         missing = set(detail.needed) - present
         done = missing <= detail.excluded and not detail.unsent
-        if given_up or (done and not progress):
+        if given_up or (done and (missing or not progress)):
             self._finish(name, detail, missing)
         elif not done:  # else the worker of the last block is about to publish
             self._try_again(name, detail, set(due), missing - set(detail.unsent), given_up=False)

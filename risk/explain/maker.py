@@ -51,6 +51,7 @@ from risk.store.explains import (
     PeriodName,
     UnpricedAt,
 )
+from risk.store.follow_up import ShareOfTime
 from risk.store.frames import Frames
 from risk.store.results import Rollup
 
@@ -120,7 +121,7 @@ class ExplainMaker:
         self._netted: dict[tuple[str, PeriodName], dict[Hashable, NettedPeriod]] = {}
         self._curves: dict[str, dict[Hashable, CurveSet]] = {}
         self._fixings: dict[str, dict[str, Fixings]] = {}
-        self._not_before: dict[str, float] = {}
+        self.time = ShareOfTime(SHARE)
 
     def run(self, currency: str) -> str:
         """Explain the published frame: MADE, OLD or NOTHING, or another run is needed.
@@ -128,7 +129,7 @@ class ExplainMaker:
         EARLY: the last run was too recent; MORE: blocks remain.
         """
         started = time.monotonic()
-        if self.wait_s(currency):
+        if self.time.wait_s(currency):
             return "EARLY"
         end = self.frames.current(currency)
         if end is None:
@@ -137,14 +138,8 @@ class ExplainMaker:
         if made is not None and made.frame >= end.frame:
             return "OLD"
         code = self._make(end, started)
-        taken_s = time.monotonic() - started
-        currencies = len({*self._not_before, currency})
-        self._not_before[currency] = started + taken_s * currencies / SHARE
+        self.time.note(currency, started)
         return code
-
-    def wait_s(self, currency: str) -> float:
-        """Seconds until the next run of a currency."""
-        return max(0.0, self._not_before.get(currency, 0.0) - time.monotonic())
 
     def _make(self, end: Rollup, started: float) -> str:
         currency, until = end.currency, started + NET_S

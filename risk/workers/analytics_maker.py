@@ -26,6 +26,7 @@ from risk.compiler.parallel_compile import name_of
 from risk.store.block_analytics import NOT_MADE_YET, AnalyticsStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
+from risk.store.follow_up import ShareOfTime
 from risk.store.frames import Frames
 from risk.store.messages import PriceJob
 from risk.store.results import Rollup
@@ -39,8 +40,8 @@ SHARE = 0.3
 """Largest share of the process's time for all currencies; compilations wait in the same queue."""
 
 BLOCKS_S = 0.5
-"""Seconds of each run for all blocks of the currency; the next run continues with the rest. An edit
-waits for so long."""
+"""Seconds after which a run begins no further block; the next one continues. An edit waits for so
+long, and for the last block."""
 
 PREPARE_AT_ONCE = 100
 """Number of bonds whose terms one query reads from the database."""
@@ -77,20 +78,21 @@ class AnalyticsMaker:
         self.frames, self.books, self.options, self.load = frames, books, options, load
         self.session = Session(books, options, files)
         self.store = AnalyticsStore(frames.client)
-        self._not_before: dict[str, float] = {}
+        self.time = ShareOfTime(SHARE)
         self._prepared: dict[str, dict[bytes, Prepared]] = {}
         self._basis: dict[str, tuple[dt.date, str]] = {}  # of what is prepared: date and fixings
         self._names: dict[str, dict[str, list[bytes]]] = {}
-        self._turns: dict[str, tuple[int, int]] = {}  # the next block, and the first one's frame
+        # The next block, the frame of the first one, and whether any block has bonds left.
+        self._turns: dict[str, tuple[int, int, bool]] = {}
 
     def run(self, currency: str) -> str:
         """Make analytics of the published frame: MADE, NOTHING to make, or another run is needed.
 
-        The latter is EARLY (the last run was too short a while ago) or MORE (bonds are left to be
-        prepared, or an edit is under way).
+        The latter is EARLY (the last run was too short a while ago) or MORE (blocks are left, or
+        bonds to be prepared, or an edit is under way).
         """
         started = time.monotonic()
-        if self.wait_s(currency):
+        if self.time.wait_s(currency):
             return "EARLY"
         self.books.retire(currency)  # the frame may be of a version that was to expire
         rollup = self.frames.current(currency)
@@ -104,22 +106,16 @@ class AnalyticsMaker:
         self._names[currency] = {name: names[name] for name in head.block_names if name in names}
         left = self._make_some(rollup, head, started)
         self._forget_others(currency, head)
-        taken_s = time.monotonic() - started
-        currencies = len({*self._not_before, currency})
-        self._not_before[currency] = started + taken_s * currencies / SHARE
+        self.time.note(currency, started)
         return "MORE" if left else "MADE"
-
-    def wait_s(self, currency: str) -> float:
-        """Seconds until the next run of a currency."""
-        return max(0.0, self._not_before.get(currency, 0.0) - time.monotonic())
 
     def _make_some(self, rollup: Rollup, head: BookHead, started: float) -> bool:
         """Make blocks in turn, for a share of a second; returns whether any is left."""
-        currency, left = rollup.currency, False
-        first, frame = self._turns.pop(currency, (0, rollup.frame))
+        currency = rollup.currency
+        first, frame, left = self._turns.pop(currency, (0, rollup.frame, False))
         for block in range(min(first, head.blocks), head.blocks):
             if block > first and time.monotonic() > started + BLOCKS_S:
-                self._turns[currency] = (block, frame)
+                self._turns[currency] = (block, frame, left)
                 return True
             if block not in rollup.missing:
                 left |= self._make(rollup, head, block, started + PREPARE_S)

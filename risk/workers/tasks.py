@@ -36,6 +36,7 @@ from risk.scenarios.store import TASK as SCENARIOS_TASK
 from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
+from risk.store.follow_up import FollowUp, countdown_s
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
@@ -54,7 +55,6 @@ from risk.store.publication import (
 )
 from risk.store.results import PartColumns, Rollup
 from risk.store.run_registry import RunRegistry
-from risk.store.waiting_task import WaitingTask, pause_s
 from risk.workers import (
     crosscheck,
     heartbeat,  # noqa: F401 - for its receivers of Celery's signals, as the next two
@@ -402,27 +402,30 @@ def _check_is_due(currency: str) -> bool:
     return _frames().claim_check(currency, CHECK_EVERY_S)
 
 
-def _waiting(kind: Literal["analytics", "explain"]) -> WaitingTask:
-    return WaitingTask(_frames().client, kind)
+def _follow_up(kind: Literal["analytics", "explain"]) -> FollowUp:
+    return FollowUp(_frames().client, kind)
 
 
 def _schedule_analytics(currency: str, wait_s: float = 0.0) -> None:
     """Have analytics made in a while; a task that waits already will see this frame too."""
-    _schedule(make_analytics, _waiting("analytics"), currency, wait_s)
+    _schedule(make_analytics, _follow_up("analytics"), currency, wait_s)
 
 
 def _schedule_explain(currency: str, wait_s: float = 0.0) -> None:
     """Have the newest frame explained in a while; a task that waits already will see it."""
-    _schedule(explain_frame, _waiting("explain"), currency, wait_s)
+    _schedule(explain_frame, _follow_up("explain"), currency, wait_s)
 
 
-def _schedule(task: Any, waiting: WaitingTask, currency: str, wait_s: float) -> None:
+def _schedule(task: Any, follow_up: FollowUp, currency: str, wait_s: float) -> None:
+    name = ""
     try:
-        name = waiting.claim(currency)
+        name = follow_up.claim(currency)
         if name:
-            task.apply_async(args=[currency, name], countdown=pause_s(wait_s))
-    except RedisError as error:  # the frame is published
+            task.apply_async(args=[currency, name], countdown=countdown_s(wait_s))
+    except (RedisError, OperationalError) as error:  # the frame is published
         log.warning("%s of %s is not sent: %s", task.name, currency, error)
+        with suppress(RedisError):
+            follow_up.begin(currency, name)  # the next frame sends one
 
 
 def _schedule_scenarios() -> None:
@@ -473,9 +476,9 @@ def _check(currency: str) -> str:
 def make_analytics(currency: str, name: str = "") -> str:
     """Make the measures of a lower cadence of the current frame, see ``AnalyticsMaker.run``.
 
-    ``name`` is the task's own; it ends with TWICE if another one waits.
+    ``name`` is the task's own: it ends with TWICE if it is not the one that waits.
     """
-    if not _waiting("analytics").begin(currency, name):
+    if not _follow_up("analytics").begin(currency, name):
         return "TWICE"
     work = f"analytics of {currency}"
     code = _beside_compiler(
@@ -494,8 +497,8 @@ def compile_book() -> dict[str, str]:
 
 @shared_task(name="risk.workers.tasks.explain_frame", max_retries=0)
 def explain_frame(currency: str, name: str = "") -> str:
-    """Explain the P&L of the current frame, see ``ExplainMaker.run``; ``name`` as above."""
-    if not _waiting("explain").begin(currency, name):
+    """Explain the P&L of the current frame, see ``ExplainMaker.run`` and ``make_analytics``."""
+    if not _follow_up("explain").begin(currency, name):
         return "TWICE"
     work = f"explain of {currency}"
     code = _beside_compiler(
@@ -511,7 +514,7 @@ def _wait_s(
 ) -> float:
     """Seconds until work for a currency may run again."""
     slow_s = _slow_until.get(work, 0.0) - time.monotonic()
-    return slow_s if slow_s > 0.0 else maker().wait_s(currency)
+    return slow_s if slow_s > 0.0 else maker().time.wait_s(currency)
 
 
 def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], None]) -> str:

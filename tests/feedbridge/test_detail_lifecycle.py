@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 
 from feedbridge.bridge import detail_lifecycle
+from feedbridge.bridge.loop import FRAME_POLL_MS
 from feedbridge.bridge.watchdog import Patience
 from risk.store.frames import Frames
 from risk.store.messages import DetailJob
@@ -218,12 +219,15 @@ def test_one_round_does_not_look_after_the_details_of_all_currencies(rig, monkey
     for name, curve in CURVES.items():
         rig.send(rig.tick(1, currency=name, curves={curve: {"1Y": 0.04}}))
     rig.run(lambda: all(rig.frames.pointer(name) for name in CURVES))
-    begun = len(details(bridge).open_details)
-    while begun < len(CURVES):
+    begun, end = len(details(bridge).open_details), time.monotonic() + 20.0
+    while begun < len(CURVES) and time.monotonic() < end:
         rig.work()
         bridge.step()
         before, begun = begun, len(details(bridge).open_details)
         assert begun <= before + 1
+        if details(bridge).has_work:
+            assert bridge._poll_ms() == FRAME_POLL_MS, "the next round comes soon"
+    assert begun == len(CURVES)
     rig.detail_works = True
     rig.run(lambda: all(rig.frames.detail_pointer(name) for name in CURVES))
     rig.run(lambda: not details(bridge).has_work and not details(bridge).open_details)

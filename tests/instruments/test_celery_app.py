@@ -10,6 +10,7 @@ import redis
 from celery.exceptions import QueueNotFound
 from django.conf import settings
 
+from risk.store import follow_up
 from riskproject.celery import app
 
 
@@ -54,7 +55,9 @@ def test_a_mistyped_queue_is_an_error() -> None:
 
 def test_settings_arrive_in_the_app() -> None:
     assert app.conf.broker_url == settings.REDIS_URL
-    assert app.conf.broker_transport_options["visibility_timeout"] > app.conf.task_time_limit
+    redelivered_s = app.conf.broker_transport_options["visibility_timeout"]
+    assert redelivered_s > app.conf.task_time_limit
+    assert redelivered_s > follow_up.countdown_s(1e6), "a task that waits would be delivered twice"
     assert app.conf.result_backend is None
     assert app.conf.accept_content == ["json"]
     assert app.conf.task_acks_late

@@ -50,7 +50,7 @@ def books(redis_client):
 @pytest.fixture
 def maker(frames, books):
     made = ExplainMaker(frames, books, CurveOptions(), lambda changes, since: {})
-    made._not_before = _Never()
+    made.time._not_before = _Never()
     return made
 
 

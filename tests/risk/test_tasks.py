@@ -123,11 +123,14 @@ def test_a_task_of_many_blocks_hands_on_what_takes_longer_than_a_turn(frames, bo
 
 
 @pytest.mark.parametrize(
-    ("task", "maker"),
-    [(tasks.explain_frame, "_explain_maker"), (tasks.make_analytics, "_analytics_maker")],
+    ("task", "maker", "kind"),
+    [
+        (tasks.explain_frame, "_explain_maker", "explain"),
+        (tasks.make_analytics, "_analytics_maker", "analytics"),
+    ],
 )
 def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
-    frames, monkeypatch, caplog, task, maker
+    frames, monkeypatch, caplog, task, maker, kind
 ):
     """Its process would be killed after the hard limit, and all that is compiled with it."""
 
@@ -142,7 +145,9 @@ def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
     monkeypatch.setattr(task, "apply_async", lambda args, countdown: sent.update([args]))
 
     def run(currency):
-        return task(currency, sent.get(currency, ""))
+        if currency not in sent:
+            tasks._schedule(task, tasks._follow_up(kind), currency, 0.0)
+        return task(currency, sent[currency])
 
     assert run("USD") == run("USD") == "SLOW"
     assert len(made) == 1, "it is not tried again at once"
@@ -152,6 +157,21 @@ def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
     tasks._slow_until.clear()
     assert run("USD") == "SLOW"
     assert len(made) == 3, "it is tried again after a while"
+
+
+@pytest.mark.parametrize("task", [tasks.explain_frame, tasks.make_analytics])
+def test_a_task_that_is_not_the_one_that_waits_does_nothing(frames, monkeypatch, task):
+    for maker in ("_explain_maker", "_analytics_maker"):
+        monkeypatch.setattr(tasks, maker, cache(lambda: pytest.fail("it has run")))
+    sent = []
+    monkeypatch.setattr(task, "apply_async", lambda args, countdown: sent.append(args))
+    assert task("USD", "of a Redis that was emptied") == "TWICE"
+    for schedule in (tasks._schedule_explain, tasks._schedule_analytics):
+        schedule("USD")
+    (waiting,) = sent
+    assert task("USD", "another") == "TWICE"
+    with pytest.raises(pytest.fail.Exception, match="it has run"):
+        task(*waiting)
 
 
 @pytest.fixture

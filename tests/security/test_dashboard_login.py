@@ -17,6 +17,7 @@ from dashboard.access.desks import OwnDesks
 from dashboard.access.login import Refusal, Viewer, Web
 from dashboard.data import Reader
 from dashboard.risk import Choice, ladder, total, trade_counts
+from dashboard.views import PAGES
 from tests.dashboard import made
 from tests.security.screen import Tab, answer, running_dashboard, tab
 
@@ -55,6 +56,13 @@ def shown(port: int, cookie: str, until: str = LAST_PANEL, name: str = "") -> Ta
     with tab(port, cookie, name) as page:
         page.listen(until, 30)
     return page
+
+
+def test_each_page_tells_the_browser_where_its_server_is(screen: int) -> None:
+    """Otherwise the browser looks below the page first, and reports what it does not find."""
+    for name in (row.name for row in PAGES):
+        status, text = answer(screen, f"/{name}")
+        assert (status, text.count("BACKEND_BASE_URL")) == (200, 1), name
 
 
 # --- Who gets in -----------------------------------------------------------------------------

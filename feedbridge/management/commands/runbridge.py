@@ -294,7 +294,7 @@ def _retry_until_done(work: Callable[[], object], stop: threading.Event) -> bool
 
 
 def _collect_garbage_often() -> None:
-    """Collect garbage in steps of less than a millisecond from here on: ticks wait meanwhile.
+    """Collect garbage often and little at a time from here on: a tick waits meanwhile.
 
     ``manage.py`` has made collections rare for the start, and one of 50,000 objects takes up to a
     tenth of a second. What is loaded by now never becomes garbage: no collection looks at it.
