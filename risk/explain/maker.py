@@ -55,7 +55,7 @@ from risk.store.follow_up import ShareOfTime
 from risk.store.frames import Frames
 from risk.store.results import Rollup
 
-NET_S = 0.5
+NET_S = 0.2
 """Seconds for which one run nets blocks of a new period; compilations wait in the same queue."""
 
 MOST_CHANGES = 20_000
@@ -129,7 +129,7 @@ class ExplainMaker:
         EARLY: the last run was too recent; MORE: blocks remain.
         """
         started = time.monotonic()
-        if self.time.wait_s(currency):
+        if self.time.wait_s():
             return "EARLY"
         end = self.frames.current(currency)
         if end is None:
@@ -138,7 +138,7 @@ class ExplainMaker:
         if made is not None and made.frame >= end.frame:
             return "OLD"
         code = self._make(end, started)
-        self.time.note(currency, started)
+        self.time.note(started)
         return code
 
     def _make(self, end: Rollup, started: float) -> str:

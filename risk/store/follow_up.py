@@ -27,6 +27,10 @@ LOST_AFTER_S = 300
 It may have to wait for the compilation of a whole book."""
 
 
+OPEN_S = 0.05
+"""Seconds of work that may be owed when more begins."""
+
+
 class FollowUp:
     """The tasks of one kind, behind one Redis client."""
 
@@ -58,19 +62,26 @@ def countdown_s(wait_s: float) -> float:
 
 
 class ShareOfTime:
-    """Keeps the work for all currencies to a share of a process's time."""
+    """Keeps the work for all currencies to a share of a process's time.
+
+    Work may begin while what was done before has been paid for but for ``OPEN_S``: a currency of
+    a few trades does not wait for its turn behind a large one.
+    """
 
     def __init__(self, share: float) -> None:
         """Any work may begin at once."""
         self.share = share
-        self._not_before: dict[str, float] = {}
+        self._owed_s, self._at = 0.0, time.monotonic()
 
-    def wait_s(self, currency: str) -> float:
-        """Seconds until work for a currency may begin."""
-        return max(0.0, self._not_before.get(currency, 0.0) - time.monotonic())
+    def wait_s(self) -> float:
+        """Seconds until work may begin."""
+        return max(0.0, (self._owed_s_at(time.monotonic()) - OPEN_S) / self.share)
 
-    def note(self, currency: str, began: float) -> None:
+    def note(self, began: float) -> None:
         """Note work that has just ended, by its beginning on the monotonic clock."""
-        currencies = len({*self._not_before, currency})
-        taken_s = time.monotonic() - began
-        self._not_before[currency] = began + taken_s * currencies / self.share
+        now, owed_s = time.monotonic(), self._owed_s_at(began)
+        self._owed_s, self._at = max(0.0, owed_s + (now - began) * (1.0 - self.share)), now
+
+    def _owed_s_at(self, moment: float) -> float:
+        """Seconds of work that time has not paid for by a moment."""
+        return max(0.0, self._owed_s - max(0.0, moment - self._at) * self.share)

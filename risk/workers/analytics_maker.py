@@ -33,13 +33,13 @@ from risk.store.results import Rollup
 from risk.workers.host_cache import HostCache
 from risk.workers.session import Session
 
-PREPARE_S = 0.5
+PREPARE_S = 0.2
 """Seconds of each run for bonds that are not yet prepared for the valuation date."""
 
 SHARE = 0.3
 """Largest share of the process's time for all currencies; compilations wait in the same queue."""
 
-BLOCKS_S = 0.5
+BLOCKS_S = 0.2
 """Seconds after which a run begins no further block; the next one continues. An edit waits for so
 long, and for the last block."""
 
@@ -92,7 +92,7 @@ class AnalyticsMaker:
         bonds to be prepared, or an edit is under way).
         """
         started = time.monotonic()
-        if self.time.wait_s(currency):
+        if self.time.wait_s():
             return "EARLY"
         self.books.retire(currency)  # the frame may be of a version that was to expire
         rollup = self.frames.current(currency)
@@ -106,7 +106,7 @@ class AnalyticsMaker:
         self._names[currency] = {name: names[name] for name in head.block_names if name in names}
         left = self._make_some(rollup, head, started)
         self._forget_others(currency, head)
-        self.time.note(currency, started)
+        self.time.note(started)
         return "MORE" if left else "MADE"
 
     def _make_some(self, rollup: Rollup, head: BookHead, started: float) -> bool:

@@ -485,7 +485,7 @@ def make_analytics(currency: str, name: str = "") -> str:
         work, lambda: _analytics_maker().run(currency), _analytics_maker.cache_clear
     )
     if code in AGAIN:  # the market may be quiet: no frame would ask for the rest
-        _schedule_analytics(currency, _wait_s(work, _analytics_maker, currency))
+        _schedule_analytics(currency, _wait_s(work, _analytics_maker))
     return code
 
 
@@ -505,16 +505,14 @@ def explain_frame(currency: str, name: str = "") -> str:
         work, lambda: _explain_maker().run(currency), _explain_maker.cache_clear
     )
     if code in AGAIN:
-        _schedule_explain(currency, _wait_s(work, _explain_maker, currency))
+        _schedule_explain(currency, _wait_s(work, _explain_maker))
     return code
 
 
-def _wait_s(
-    work: str, maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker], currency: str
-) -> float:
-    """Seconds until work for a currency may run again."""
+def _wait_s(work: str, maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker]) -> float:
+    """Seconds until work may run again."""
     slow_s = _slow_until.get(work, 0.0) - time.monotonic()
-    return slow_s if slow_s > 0.0 else maker().time.wait_s(currency)
+    return slow_s if slow_s > 0.0 else maker().time.wait_s()
 
 
 def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], None]) -> str:

@@ -22,7 +22,7 @@ from risk.queries import portfolio, trade_detail
 from risk.queries.trade_list import Query, Table, page
 from risk.store.block_analytics import AnalyticsStore
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.follow_up import INTERVAL_S, MOST_WAIT_S
+from risk.store.follow_up import INTERVAL_S, MOST_WAIT_S, ShareOfTime
 from risk.store.frames import Frames, key
 from risk.workers import analytics_maker, tasks
 from risk.workers.analytics_maker import AnalyticsMaker
@@ -86,7 +86,7 @@ def begin_last() -> str:
 def test_of_tasks_that_were_sent_twice_one_goes_on(frames, books, maker, monkeypatch):
     """Each that comes too early sends another: a second one would never end, nor a third."""
     monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
-    maker.time._not_before["USD"] = time.monotonic() + 7.0
+    maker.time.note(time.monotonic() - 10.0)
     made = store(books, *BOOK)
     run(frames, made.version)
     frames.client.delete(key("USD", "analytics", "scheduled"))  # as when it has waited for long
@@ -98,7 +98,7 @@ def test_of_tasks_that_were_sent_twice_one_goes_on(frames, books, maker, monkeyp
     assert len(sent) == 3
     assert [tasks.make_analytics(*args) for args in (first, second)] == ["TWICE"] * 2
     assert len(sent) == 3
-    maker.time._not_before.clear()
+    maker.time = ShareOfTime(1e9)
     assert [begin_last(), begin_last()] == ["MADE", "TWICE"], "it was delivered twice"
     assert len(sent) == 3
 
@@ -122,10 +122,11 @@ def test_a_task_that_comes_too_early_sends_one_for_when_its_time_has_come(
     monkeypatch.setattr(tasks, "_analytics_maker", cache(lambda: maker))
     run(frames, store(books, *BOOK).version)
     assert sent[-1]["countdown"] == INTERVAL_S
-    maker.time._not_before["USD"] = time.monotonic() + 7.0
+    maker.time.note(time.monotonic() - 10.0)
     assert begin_last() == "EARLY"
     assert sent[-1]["countdown"] == MOST_WAIT_S
-    maker.time._not_before["USD"] = time.monotonic() + 2.0
+    maker.time = ShareOfTime(0.5)
+    maker.time.note(time.monotonic() - 1.8)
     assert begin_last() == "EARLY"
     assert INTERVAL_S < sent[-1]["countdown"] <= 2.0
 
@@ -138,10 +139,10 @@ def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):
     assert begin_last() == "MORE"
     assert len(sent) == 2
     monkeypatch.setattr(analytics_maker, "PREPARE_S", 60.0)
-    maker.time._not_before["USD"] = float("inf")
+    maker.time.note(time.monotonic() - 10.0)
     assert begin_last() == "EARLY"
     assert len(sent) == 3
-    maker.time._not_before.clear()
+    maker.time = ShareOfTime(1e9)
     assert begin_last() == "MADE"
     assert len(sent) == 3
 
@@ -157,7 +158,7 @@ def maker(frames, books):
 
 def again(frames, maker) -> str:
     """Make analytics although the last run was a moment ago."""
-    maker.time._not_before.clear()
+    maker.time = ShareOfTime(1e9)
     return maker.run("USD")
 
 
@@ -250,7 +251,7 @@ def test_details_stay_for_a_while_and_say_of_which_frame_they_are(frames, books,
     moved = {"USD-SOFR": {tenor: rate + 0.01 for tenor, rate in QUOTES["USD"]["USD-SOFR"].items()}}
     before = records(frames, books)["B1"]
     assert run(frames, made.version, 2, curves=moved) == "PUBLISHED"
-    maker.time._not_before["USD"] = float("inf")
+    maker.time.note(time.monotonic() - 10.0)
     assert maker.run("USD") == "EARLY"
     after = records(frames, books)["B1"]
     assert (after["frame"], after["analytics_frame"]) == (2, 1)

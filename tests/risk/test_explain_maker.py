@@ -21,6 +21,7 @@ from risk.models import FrameClose
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.digests import digest_of
 from risk.store.explains import ExplainedPeriod, ExplainStore
+from risk.store.follow_up import ShareOfTime
 from risk.store.frames import Frames, key
 from risk.workers import tasks
 from tests.risk.made import DATE, QUOTES, as_of, bond, header, store, sums_job, swap
@@ -50,15 +51,8 @@ def books(redis_client):
 @pytest.fixture
 def maker(frames, books):
     made = ExplainMaker(frames, books, CurveOptions(), lambda changes, since: {})
-    made.time._not_before = _Never()
+    made.time = ShareOfTime(1e9)  # runs may follow each other at once
     return made
-
-
-class _Never(dict):
-    """Runs may follow each other at once."""
-
-    def __setitem__(self, key: str, value: float) -> None:
-        super().__setitem__(key, 0.0)
 
 
 def moved(bp: float) -> dict[str, dict[str, float]]:
