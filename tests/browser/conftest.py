@@ -7,6 +7,7 @@ E2E_TRADES=10000    with a larger book than the demo's 200
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Demo]:
-    """The system as `make demo` starts it."""
-    trades = int(os.environ.get("E2E_TRADES", "200"))
-    with running_demo(BASE.with_name(f"{BASE.name}-demo"), trades) as found:
+    """The system as `make demo` starts it, without replays and breaches of a run before."""
+    trades, base = int(os.environ.get("E2E_TRADES", "200")), BASE.with_name(f"{BASE.name}-demo")
+    shutil.rmtree(base, ignore_errors=True)
+    with running_demo(base, trades) as found:
         yield found
 
 
