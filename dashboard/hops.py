@@ -6,9 +6,11 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dashboard.data import Market, Sample
 from dashboard.risk import percentile
+from risk.store.results import HistoryLine
 
 HOPS = {
     "Transport": ("sent_ns", "received_ns"),
@@ -28,6 +30,9 @@ MEANING = {
 }
 
 PERCENTS = (50, 95, 99)
+PAUSE_S = 600.0
+"""Seconds without a frame after which a line begins anew: it would lead across hours in which
+nothing ran, and leave little room for what does."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,26 @@ def stacked(samples: Sequence[Sample]) -> dict[str, list[float]]:
 
 
 def latency_lines(markets: Sequence[Market]) -> dict[str, list[tuple[str, float]]]:
-    """Tick to published risk by currency: publication time (UTC, ISO 8601) and milliseconds."""
+    """Tick to published risk by currency, since the last pause of ``PAUSE_S``.
+
+    Publication time (UTC, ISO 8601) and milliseconds.
+    """
     return {
         market.currency: [
             (_iso(line.published_ns), line.tick_to_published_ms)
-            for line in market.history
+            for line in _since_pause(market.history)
             if math.isfinite(line.tick_to_published_ms)
         ]
         for market in markets
     }
+
+
+def _since_pause(history: Sequence[HistoryLine]) -> Sequence[HistoryLine]:
+    """The frames after the last pause, oldest first."""
+    pause_ns = int(PAUSE_S * 1e9)
+    pairs = enumerate(pairwise(history), start=1)
+    starts = [n for n, (one, two) in pairs if two.published_ns - one.published_ns > pause_ns]
+    return history[starts[-1] :] if starts else history
 
 
 def _iso(time_ns: int) -> str:

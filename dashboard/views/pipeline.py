@@ -91,7 +91,8 @@ def hops_panel(samples: Sequence[Sample]) -> None:
 def history_panel(markets: Sequence[Market]) -> None:
     """Latency over time."""
     with st.container(key="panel-history", border=True, height=PANEL_PX, gap="small"):
-        st.html(theme.heading("History", "tick to published risk, ms by currency, UTC"))
+        note = "tick to published risk, ms by currency; since the last pause, UTC"
+        st.html(theme.heading("History", note))
         st.echarts_chart(
             charts.latency_chart(hops.latency_lines(markets)),
             theme=None,

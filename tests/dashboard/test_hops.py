@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_line
+
 from dashboard import hops
-from dashboard.data import Sample, sample_of
+from dashboard.data import Market, Sample, sample_of
+from risk.store.results import history_line
 from tests.dashboard import made
 
 MS = 1_000_000
@@ -40,3 +43,15 @@ def test_a_hop_without_a_stamp_is_unknown_and_not_counted() -> None:
 
 def test_clocks_that_disagree_count_as_no_time() -> None:
     assert hops.hop_ms(sample(received_ns=90 * MS), "Transport") == 0
+
+
+def test_the_history_begins_after_the_last_pause() -> None:
+    """Else a line leads across the hours in which nothing ran."""
+    rollup = made.make("USD").rollup
+    line = history_line(rollup)
+    hour = 3_600 * 1_000_000_000
+    times = [0, 1_000 * MS, hour, hour + 60_000 * MS, hour + 120_000 * MS]
+    lines = [replace_line(line, published_ns=line.published_ns + ns) for ns in times]
+    shown = [hops.latency_lines([Market(rollup, lines[:n])])["USD"] for n in (0, 2, 5)]
+    assert [len(line) for line in shown] == [0, 2, 3]
+    assert shown[1][0] < shown[2][0]
