@@ -129,7 +129,7 @@ class ExplainMaker:
         EARLY: the last run was too recent; MORE: blocks remain.
         """
         started = time.monotonic()
-        if self.time.wait_s():
+        if self.time.wait_s(currency):
             return "EARLY"
         end = self.frames.current(currency)
         if end is None:
@@ -137,9 +137,10 @@ class ExplainMaker:
         made = self.store.of(currency)
         if made is not None and made.frame >= end.frame:
             return "OLD"
-        code = self._make(end, started)
-        self.time.note(started)
-        return code
+        try:
+            return self._make(end, started)
+        finally:
+            self.time.note(started)
 
     def _make(self, end: Rollup, started: float) -> str:
         currency, until = end.currency, started + NET_S
@@ -258,7 +259,7 @@ class ExplainMaker:
             key = (name, basis)
             netted = kept.get(key)
             if netted is None:
-                if time.monotonic() > until and found:
+                if time.monotonic() > until and fixings is not None:  # one was netted in this run
                     self._netted[place] = kept | made
                     raise MoreToNet
                 fixings = fixings or PeriodFixings(period)

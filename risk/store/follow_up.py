@@ -18,14 +18,15 @@ import redis
 
 from risk.store.frames import key
 
-INTERVAL_S, MOST_WAIT_S = 1.0, 3.0
-"""Least and most seconds until a task begins. The first is for newer frames to come; a task that
-waits for longer than the broker's ``visibility_timeout`` would be delivered again."""
+INTERVAL_S = 1.0
+"""Seconds from a frame, or from a run that has left something, to the next run."""
 
-LOST_AFTER_S = 300
-"""Seconds after which a task that has not begun counts as lost, and the next frame sends another.
-It may have to wait for the compilation of a whole book."""
+SOON_S, MOST_WAIT_S = 0.2, 3.0
+"""Least and most seconds until a task begins that came too early. One that waits for longer than
+the broker's ``visibility_timeout`` would be delivered again."""
 
+LOST_AFTER_S = 60
+"""Seconds after which a task that has not begun counts as lost: the next frame sends another."""
 
 OPEN_S = 0.05
 """Seconds of work that may be owed when more begins."""
@@ -39,11 +40,10 @@ class FollowUp:
         self.client: Any = client  # its types say bytes or str; ours are bytes
         self.kind = kind
 
-    def claim(self, currency: str) -> str:
-        """The name of a task that the caller is to send; "" while one waits."""
-        name = secrets.token_hex(8)
-        mine = self.client.set(self._key(currency), name, nx=True, ex=LOST_AFTER_S)
-        return name if mine else ""
+    def claim(self, currency: str, name: str) -> bool:
+        """Whether the caller is to send a task of this name: no other waits. Safe to ask twice."""
+        waits = self.client.set(self._key(currency), name, nx=True, get=True, ex=LOST_AFTER_S)
+        return waits in (None, name.encode())
 
     def begin(self, currency: str, name: str) -> bool:
         """Whether the task of this name is the one that waits: it no longer does."""
@@ -56,26 +56,43 @@ class FollowUp:
         return key(currency, self.kind, "scheduled")
 
 
+def new_name() -> str:
+    """A name for a task."""
+    return secrets.token_hex(8)
+
+
 def countdown_s(wait_s: float) -> float:
-    """Seconds until a task begins that may not run for ``wait_s`` more; then it sends the next."""
-    return min(max(wait_s, INTERVAL_S), MOST_WAIT_S)
+    """Seconds until a task begins that came ``wait_s`` too early; it may come too early again."""
+    return min(max(wait_s, SOON_S), MOST_WAIT_S)
 
 
 class ShareOfTime:
-    """Keeps the work for all currencies to a share of a process's time.
+    """Keeps the work for all currencies to a share of a process's time, and gives each its turn.
 
-    Work may begin while what was done before has been paid for but for ``OPEN_S``: a currency of
-    a few trades does not wait for its turn behind a large one.
+    Work may begin when what was done before has been paid for but for ``OPEN_S``: currencies of a
+    few trades run one after the other. Who was refused first goes first.
     """
 
     def __init__(self, share: float) -> None:
         """Any work may begin at once."""
         self.share = share
         self._owed_s, self._at = 0.0, time.monotonic()
+        # By currency: when it was first refused since its last turn, and when it last asked.
+        self._refused: dict[str, tuple[float, float]] = {}
 
-    def wait_s(self) -> float:
-        """Seconds until work may begin."""
-        return max(0.0, (self._owed_s_at(time.monotonic()) - OPEN_S) / self.share)
+    def wait_s(self, currency: str) -> float:
+        """Seconds until work for a currency may begin; 0.0 when it is to begin now."""
+        now = time.monotonic()
+        # One that has not come again is not waited for.
+        kept = {n: t for n, t in self._refused.items() if now - t[1] <= 2 * MOST_WAIT_S}
+        since = kept.pop(currency, (now, now))[0]
+        wait_s = max(0.0, (self._owed_s_at(now) - OPEN_S) / self.share)
+        if not wait_s and any(first < since for first, _ in kept.values()):
+            wait_s = SOON_S
+        if wait_s:
+            kept[currency] = (since, now)
+        self._refused = kept
+        return wait_s
 
     def note(self, began: float) -> None:
         """Note work that has just ended, by its beginning on the monotonic clock."""

@@ -34,7 +34,7 @@ from risk.workers.host_cache import HostCache
 from risk.workers.session import Session
 
 PREPARE_S = 0.2
-"""Seconds of each run for bonds that are not yet prepared for the valuation date."""
+"""Seconds for the bonds of a block that are not yet prepared for the valuation date."""
 
 SHARE = 0.3
 """Largest share of the process's time for all currencies; compilations wait in the same queue."""
@@ -92,7 +92,7 @@ class AnalyticsMaker:
         bonds to be prepared, or an edit is under way).
         """
         started = time.monotonic()
-        if self.time.wait_s():
+        if self.time.wait_s(currency):
             return "EARLY"
         self.books.retire(currency)  # the frame may be of a version that was to expire
         rollup = self.frames.current(currency)
@@ -104,9 +104,11 @@ class AnalyticsMaker:
             self._basis[currency], self._prepared[currency] = basis, {}
         names = self._names.get(currency, {})
         self._names[currency] = {name: names[name] for name in head.block_names if name in names}
-        left = self._make_some(rollup, head, started)
-        self._forget_others(currency, head)
-        self.time.note(started)
+        try:
+            left = self._make_some(rollup, head, started)
+            self._forget_others(currency, head)
+        finally:
+            self.time.note(started)
         return "MORE" if left else "MADE"
 
     def _make_some(self, rollup: Rollup, head: BookHead, started: float) -> bool:
@@ -118,7 +120,7 @@ class AnalyticsMaker:
                 self._turns[currency] = (block, frame, left)
                 return True
             if block not in rollup.missing:
-                left |= self._make(rollup, head, block, started + PREPARE_S)
+                left |= self._make(rollup, head, block)
         return left or frame != rollup.frame  # the first blocks are of an older frame
 
     def _forget_others(self, currency: str, head: BookHead) -> None:
@@ -128,7 +130,7 @@ class AnalyticsMaker:
             prepared = self._prepared[currency]
             self._prepared[currency] = {n: made for n, made in prepared.items() if n in kept}
 
-    def _make(self, rollup: Rollup, head: BookHead, block: int, until: float) -> bool:
+    def _make(self, rollup: Rollup, head: BookHead, block: int) -> bool:
         """Make the analytics of one block; returns whether bonds are left to be prepared."""
         currency = rollup.currency
         job = PriceJob(
@@ -150,12 +152,14 @@ class AnalyticsMaker:
         )
         rows = [row for row, product in enumerate(flows.products) if product in BOND_PRODUCTS]
         missing = [row for row in rows if row < len(names) and names[row] not in prepared]
+        until, ready = time.monotonic() + PREPARE_S, len(prepared)
         while missing and time.monotonic() < until:
             some, missing = missing[:PREPARE_AT_ONCE], missing[PREPARE_AT_ONCE:]
             terms = self.load([flows.trade_ids[row] for row in some])
             for row in some:
                 bond = self._as_compiled(terms.get(flows.trade_ids[row]), names[row])
-                if bond is not None and time.monotonic() < until:
+                # However long reading took, the next run is not to begin here again.
+                if bond is not None and (time.monotonic() < until or len(prepared) == ready):
                     prepared[names[row]] = _prepare(bond, curves, solved)
         bonds: dict[int, BondFlows | FutureFlows] = {}
         reasons: dict[int, str] = {}
@@ -181,7 +185,9 @@ class AnalyticsMaker:
         kept = self._names[currency]
         if block_name not in kept:
             found = self.books.compiled_block(currency, block_name)
-            kept[block_name] = [] if found is None else [n.tobytes() for n in found.made_from]
+            if found is None:
+                return []
+            kept[block_name] = [name.tobytes() for name in found.made_from]
         return kept[block_name]
 
 

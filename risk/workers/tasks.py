@@ -36,7 +36,7 @@ from risk.scenarios.store import TASK as SCENARIOS_TASK
 from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.follow_up import FollowUp, countdown_s
+from risk.store.follow_up import INTERVAL_S, FollowUp, countdown_s, new_name
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
@@ -88,7 +88,7 @@ kill the process during an outage of Redis."""
 SLOW_PAUSE_S = 600
 """Seconds for which work that took longer than its time limit is not tried again: edits would wait
 for the compiler's process."""
-AGAIN = ("EARLY", "MORE", "SLOW")
+AGAIN = ("EARLY", "MORE", "SLOW", "AWAY")
 """What becomes of work beside the compiler that another task is to go on with."""
 _slow_until: dict[str, float] = {}
 _check_at: dict[str, float] = {}
@@ -306,6 +306,12 @@ def _note_death(
             _run_registry().run_died(msgspec.convert(args[0], DetailJob))
         elif sender.name == price_block_carefully.name:
             _run_registry().end(msgspec.convert(args[0], PriceJob), "DIED")
+        elif (
+            sender.name == make_analytics.name
+        ):  # no other waits: in a quiet market none would come
+            _schedule_analytics(args[0])
+        elif sender.name == explain_frame.name:
+            _schedule_explain(args[0])
     except RedisError as error:
         log.warning("the end of a run could not be noted: %s", error)
 
@@ -406,22 +412,21 @@ def _follow_up(kind: Literal["analytics", "explain"]) -> FollowUp:
     return FollowUp(_frames().client, kind)
 
 
-def _schedule_analytics(currency: str, wait_s: float = 0.0) -> None:
+def _schedule_analytics(currency: str, countdown: float = INTERVAL_S) -> None:
     """Have analytics made in a while; a task that waits already will see this frame too."""
-    _schedule(make_analytics, _follow_up("analytics"), currency, wait_s)
+    _schedule(make_analytics, _follow_up("analytics"), currency, countdown)
 
 
-def _schedule_explain(currency: str, wait_s: float = 0.0) -> None:
+def _schedule_explain(currency: str, countdown: float = INTERVAL_S) -> None:
     """Have the newest frame explained in a while; a task that waits already will see it."""
-    _schedule(explain_frame, _follow_up("explain"), currency, wait_s)
+    _schedule(explain_frame, _follow_up("explain"), currency, countdown)
 
 
-def _schedule(task: Any, follow_up: FollowUp, currency: str, wait_s: float) -> None:
-    name = ""
+def _schedule(task: Any, follow_up: FollowUp, currency: str, countdown: float) -> None:
+    name = new_name()
     try:
-        name = follow_up.claim(currency)
-        if name:
-            task.apply_async(args=[currency, name], countdown=countdown_s(wait_s))
+        if follow_up.claim(currency, name):
+            task.apply_async(args=[currency, name], countdown=countdown)
     except (RedisError, OperationalError) as error:  # the frame is published
         log.warning("%s of %s is not sent: %s", task.name, currency, error)
         with suppress(RedisError):
@@ -485,7 +490,7 @@ def make_analytics(currency: str, name: str = "") -> str:
         work, lambda: _analytics_maker().run(currency), _analytics_maker.cache_clear
     )
     if code in AGAIN:  # the market may be quiet: no frame would ask for the rest
-        _schedule_analytics(currency, _wait_s(work, _analytics_maker))
+        _schedule_analytics(currency, _countdown_s(code, work, currency, _analytics_maker))
     return code
 
 
@@ -505,14 +510,22 @@ def explain_frame(currency: str, name: str = "") -> str:
         work, lambda: _explain_maker().run(currency), _explain_maker.cache_clear
     )
     if code in AGAIN:
-        _schedule_explain(currency, _wait_s(work, _explain_maker))
+        _schedule_explain(currency, _countdown_s(code, work, currency, _explain_maker))
     return code
 
 
-def _wait_s(work: str, maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker]) -> float:
-    """Seconds until work may run again."""
-    slow_s = _slow_until.get(work, 0.0) - time.monotonic()
-    return slow_s if slow_s > 0.0 else maker().time.wait_s()
+def _countdown_s(
+    code: str,
+    work: str,
+    currency: str,
+    maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker],
+) -> float:
+    """Seconds until work goes on of which this became."""
+    if code == "EARLY":
+        return countdown_s(maker().time.wait_s(currency))
+    if code == "SLOW":
+        return countdown_s(_slow_until.get(work, 0.0) - time.monotonic())
+    return INTERVAL_S
 
 
 def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], None]) -> str:
@@ -524,8 +537,8 @@ def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], Non
         forget: Discards what the work may have left half done.
 
     Returns:
-        What ``run`` has returned; FAILED, or SLOW when it takes longer than its time limit. It is
-        then not tried again for a while.
+        What ``run`` has returned; FAILED, AWAY when Redis does not answer, or SLOW when it takes
+        longer than its time limit. It is then not tried again for a while.
     """
     if time.monotonic() < _slow_until.get(work, 0.0):
         return "SLOW"
@@ -535,6 +548,9 @@ def _beside_compiler(work: str, run: Callable[[], str], forget: Callable[[], Non
     except EXPECTED as error:
         log.warning("%s: %s", work, error)
         return "FAILED"
+    except RedisError as error:
+        log.warning("%s: %s", work, error)
+        return "AWAY"
     except SoftTimeLimitExceeded:
         log.error(
             "%s takes longer than its time limit; it is tried again in %d s", work, SLOW_PAUSE_S

@@ -128,7 +128,11 @@ def test_a_task_that_comes_too_early_sends_one_for_when_its_time_has_come(
     maker.time = ShareOfTime(0.5)
     maker.time.note(time.monotonic() - 1.8)
     assert begin_last() == "EARLY"
-    assert INTERVAL_S < sent[-1]["countdown"] <= 2.0
+    assert 1.0 < sent[-1]["countdown"] <= 2.0
+    maker.time = ShareOfTime(0.5)
+    maker.time.note(time.monotonic() - 0.3)
+    assert begin_last() == "EARLY"
+    assert sent[-1]["countdown"] < INTERVAL_S, "as soon as it may: another currency comes then"
 
 
 def test_a_quiet_market_gets_the_rest_too(frames, books, maker, monkeypatch):

@@ -62,13 +62,20 @@ def moved(bp: float) -> dict[str, dict[str, float]]:
     }
 
 
-def publish(frames: Frames, version: str, frame: int, bp: float = 0.0, date: dt.date = DATE) -> Any:
+def publish(
+    frames: Frames,
+    version: str,
+    frame: int,
+    bp: float = 0.0,
+    date: dt.date = DATE,
+    blocks: int = 1,
+) -> Any:
     """Publish the sums of a frame as workers do."""
     changes: dict[str, Any] = {
         "valuation_date": date,
         "curves": moved(bp),
         "book_version": version,
-        "blocks": 1,
+        "blocks": blocks,
     }
     frames.open(header(frame, as_of=as_of(date), **{**changes, "parts": 1}))
     assert tasks.price_sums(msgspec.to_builtins(sums_job(version, frame, **changes))) == "PUBLISHED"
@@ -101,6 +108,19 @@ def test_a_bulk_load_that_replaces_as_many_trades_is_not_explained_either(
     publish(frames, new.version, 2)
     assert maker.run("USD") == "MADE"
     assert maker.store.of("USD").reasons["frame"].startswith("4 trades are new, ended or amended")
+
+
+def test_each_run_nets_a_block_however_much_of_its_time_is_used_up(
+    frames, books, maker, monkeypatch
+):
+    """Otherwise a busy machine would never come to the end of a period."""
+    monkeypatch.setattr(explain_maker, "NET_S", -1.0)
+    version = store(books, *BOOK, blocks=4).version
+    publish(frames, version, 1, blocks=4)
+    assert maker.run("USD") == "MADE"
+    publish(frames, version, 2, bp=1.0, blocks=4)
+    assert [maker.run("USD") for _ in range(4)] == ["MORE", "MORE", "MORE", "MADE"]
+    assert "frame" in maker.store.of("USD").periods
 
 
 def explained(frames: Frames, name: str = "close") -> ExplainedPeriod:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
+
 import pytest
+import redis
 
 from risk.store import follow_up
-from risk.store.follow_up import OPEN_S, ShareOfTime
+from risk.store.follow_up import INTERVAL_S, OPEN_S, SOON_S, FollowUp, ShareOfTime, countdown_s
 
 
 class Clock:
@@ -33,17 +37,17 @@ def work(share: ShareOfTime, clock: Clock, seconds: float) -> None:
 
 def test_work_waits_until_time_has_paid_for_what_was_done(clock: Clock) -> None:
     share = ShareOfTime(0.25)
-    assert share.wait_s() == 0.0
+    assert share.wait_s("USD") == 0.0
     work(share, clock, 0.5)
-    assert share.wait_s() == pytest.approx((0.5 * 0.75 - OPEN_S) / 0.25)
-    clock.now += share.wait_s()
-    assert share.wait_s() == pytest.approx(0.0, abs=1e-9)
+    assert share.wait_s("USD") == pytest.approx((0.5 * 0.75 - OPEN_S) / 0.25)
+    clock.now += share.wait_s("USD")
+    assert share.wait_s("USD") == pytest.approx(0.0, abs=1e-9)
 
 
 def test_short_work_does_not_wait(clock: Clock) -> None:
     share = ShareOfTime(0.25)
     for _ in range(100):
-        assert share.wait_s() == 0.0
+        assert share.wait_s("USD") == 0.0
         work(share, clock, 0.002)
         clock.now += 0.01
 
@@ -52,8 +56,47 @@ def test_short_work_does_not_wait(clock: Clock) -> None:
 def test_in_the_long_run_work_takes_its_share(clock: Clock, seconds: float) -> None:
     share, done, began = ShareOfTime(0.3), 0.0, clock.now
     while clock.now < began + 600.0:
-        clock.now += max(share.wait_s(), 0.001)
-        if share.wait_s() == 0.0:
+        clock.now += max(share.wait_s("USD"), 0.001)
+        if share.wait_s("USD") == 0.0:
             work(share, clock, seconds)
             done += seconds
     assert done / (clock.now - began) == pytest.approx(0.3, rel=0.02)
+
+
+@pytest.mark.parametrize("costs", [(0.3, 0.3, 0.3), (0.5, 0.2, 0.002), (2.0, 0.3, 0.3, 0.01)])
+def test_no_currency_is_kept_from_its_turn(clock: Clock, costs: tuple[float, ...]) -> None:
+    """One process takes what is due first; the same one must not be first again and again."""
+    share, runs = ShareOfTime(0.3), Counter[int]()
+    due = [(clock.now + place / 10, place) for place in range(len(costs))]
+    end = clock.now + 300.0
+    while clock.now < end:
+        at, place = heapq.heappop(due)
+        clock.now = max(clock.now, at)
+        wait_s = share.wait_s(str(place))
+        if wait_s > 0.0:
+            heapq.heappush(due, (clock.now + countdown_s(wait_s), place))
+            continue
+        work(share, clock, costs[place])
+        runs[place] += 1
+        heapq.heappush(due, (clock.now + INTERVAL_S, place))
+    assert min(runs[place] for place in range(len(costs))) > 300.0 * 0.3 / sum(costs) / 3
+
+
+def test_a_claim_may_be_asked_for_twice_and_has_one_owner(redis_client: redis.Redis) -> None:
+    """The client repeats what was not answered, and the first one may have arrived."""
+    made = FollowUp(redis_client, "explain")
+    assert [made.claim("USD", "a"), made.claim("USD", "a")] == [True, True]
+    assert not made.claim("USD", "b")
+    assert [made.begin("USD", "b"), made.begin("USD", "a")] == [False, True]
+    assert not made.begin("USD", "a")
+    assert made.claim("USD", "b")
+
+
+def test_one_that_was_refused_and_does_not_come_again_is_not_waited_for(clock: Clock) -> None:
+    share = ShareOfTime(0.3)
+    work(share, clock, 0.3)
+    assert share.wait_s("USD") > 0.0
+    clock.now += 1.0
+    assert share.wait_s("EUR") == SOON_S, "it is the turn of the other"
+    clock.now += 5.5
+    assert share.wait_s("EUR") == 0.0

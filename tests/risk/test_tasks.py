@@ -146,7 +146,7 @@ def test_work_beside_the_compiler_that_takes_too_long_is_given_up(
 
     def run(currency):
         if currency not in sent:
-            tasks._schedule(task, tasks._follow_up(kind), currency, 0.0)
+            tasks._schedule(task, tasks._follow_up(kind), currency, 1.0)
         return task(currency, sent[currency])
 
     assert run("USD") == run("USD") == "SLOW"
