@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import detail, format, limits, screen, theme
+from dashboard import detail, format, screen, theme
 from dashboard.access import auth
+from dashboard.answers import limits
 from dashboard.data import Snapshot
 from dashboard.risk import Choice
 from risk.limits.board import STALE_S, Board, BreachRow, LimitRow

@@ -9,7 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, format, limits, risk, screen, theme
+from dashboard import charts, format, risk, screen, theme
+from dashboard.answers import limits
 from dashboard.blotter import Trades
 from dashboard.data import Market, Snapshot
 from dashboard.pnl import Pnl, pnl
