@@ -31,8 +31,8 @@ MEANING = {
 
 PERCENTS = (50, 95, 99)
 PAUSE_S = 600.0
-"""Seconds without a frame after which a line begins anew: it would lead across hours in which
-nothing ran, and leave little room for what does."""
+"""Seconds without a frame after which a line starts again. A line across hours in which nothing ran
+would leave little room for the frames of today."""
 
 
 @dataclass(frozen=True)

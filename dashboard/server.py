@@ -17,21 +17,17 @@ if str(ROOT) not in sys.path:
 
 from dashboard.views import PAGES  # noqa: E402
 
-HEAD = "<head>"
-SERVER_ADDRESS = (
-    f"{HEAD}<script>"
-    "window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }"
-    "</script>"
-)
+SERVER_ADDRESS = """<head>
+    <script>window.__streamlit = { BACKEND_BASE_URL: new URL(".", location.href).href }</script>"""
 """Tells Streamlit's script where its server is. Otherwise it looks for it below the page first, and
 the browser reports these requests as errors in its console."""
+
+INDEX = (Path(get_static_dir()) / "index.html").read_text().replace("<head>", SERVER_ADDRESS, 1)
 
 
 def page(_: Request) -> HTMLResponse:
     """Streamlit's own page, whichever page of the dashboard was asked for."""
-    index = (Path(get_static_dir()) / "index.html").read_text()
-    text = index.replace(HEAD, SERVER_ADDRESS, 1)
-    return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(INDEX, headers={"Cache-Control": "no-cache"})
 
 
 app = App("app.py", routes=[Route(f"/{row.name}", page) for row in PAGES])

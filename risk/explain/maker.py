@@ -129,7 +129,7 @@ class ExplainMaker:
         EARLY: the last run was too recent; MORE: blocks remain.
         """
         started = time.monotonic()
-        if self.time.wait_s(currency):
+        if self.time.refuses(currency):
             return "EARLY"
         end = self.frames.current(currency)
         if end is None:

@@ -10,8 +10,8 @@ the next.
 
 from __future__ import annotations
 
-import secrets
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import redis
@@ -46,7 +46,7 @@ class FollowUp:
         return waits in (None, name.encode())
 
     def begin(self, currency: str, name: str) -> bool:
-        """Whether the task of this name is the one that waits: it no longer does."""
+        """Whether the task of this name is the one that waits; from now on none waits."""
         if self.client.get(self._key(currency)) != name.encode():
             return False
         self.client.delete(self._key(currency))
@@ -54,11 +54,6 @@ class FollowUp:
 
     def _key(self, currency: str) -> str:
         return key(currency, self.kind, "scheduled")
-
-
-def new_name() -> str:
-    """A name for a task."""
-    return secrets.token_hex(8)
 
 
 def countdown_s(wait_s: float) -> float:
@@ -73,30 +68,30 @@ class ShareOfTime:
     few trades run one after the other. Who was refused first goes first.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Any work may begin at once."""
-        self.share = share
-        self._owed_s, self._at = 0.0, time.monotonic()
+        self.share, self._clock = share, clock
+        self._owed_s, self._at = 0.0, clock()
         # By currency: when it was first refused since its last turn, and when it last asked.
         self._refused: dict[str, tuple[float, float]] = {}
 
-    def wait_s(self, currency: str) -> float:
-        """Seconds until work for a currency may begin; 0.0 when it is to begin now."""
-        now = time.monotonic()
+    def wait_s(self) -> float:
+        """Seconds until time has paid for what was done."""
+        return max(0.0, (self._owed_s_at(self._clock()) - OPEN_S) / self.share)
+
+    def refuses(self, currency: str) -> bool:
+        """Whether work for a currency is to come again later: it is too early, or not its turn."""
+        now = self._clock()
         # One that has not come again is not waited for.
-        kept = {n: t for n, t in self._refused.items() if now - t[1] <= 2 * MOST_WAIT_S}
-        since = kept.pop(currency, (now, now))[0]
-        wait_s = max(0.0, (self._owed_s_at(now) - OPEN_S) / self.share)
-        if not wait_s and any(first < since for first, _ in kept.values()):
-            wait_s = SOON_S
-        if wait_s:
-            kept[currency] = (since, now)
-        self._refused = kept
-        return wait_s
+        others = {n: t for n, t in self._refused.items() if now - t[1] <= 2 * MOST_WAIT_S}
+        since, _ = others.pop(currency, (now, now))
+        refused = self.wait_s() > 0.0 or any(first < since for first, _ in others.values())
+        self._refused = {**others, currency: (since, now)} if refused else others
+        return refused
 
     def note(self, began: float) -> None:
-        """Note work that has just ended, by its beginning on the monotonic clock."""
-        now, owed_s = time.monotonic(), self._owed_s_at(began)
+        """Note work that has just ended, by its beginning on the clock."""
+        now, owed_s = self._clock(), self._owed_s_at(began)
         self._owed_s, self._at = max(0.0, owed_s + (now - began) * (1.0 - self.share)), now
 
     def _owed_s_at(self, moment: float) -> float:

@@ -92,7 +92,7 @@ class AnalyticsMaker:
         bonds to be prepared, or an edit is under way).
         """
         started = time.monotonic()
-        if self.time.wait_s(currency):
+        if self.time.refuses(currency):
             return "EARLY"
         self.books.retire(currency)  # the frame may be of a version that was to expire
         rollup = self.frames.current(currency)

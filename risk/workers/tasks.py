@@ -7,6 +7,7 @@ and the bridge's watchdogs resend what is missing.
 from __future__ import annotations
 
 import gc
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,7 @@ from risk.scenarios.store import TASK as SCENARIOS_TASK
 from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.follow_up import INTERVAL_S, FollowUp, countdown_s, new_name
+from risk.store.follow_up import INTERVAL_S, FollowUp, countdown_s
 from risk.store.frames import BOOK_GONE, Frames, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
@@ -306,12 +307,6 @@ def _note_death(
             _run_registry().run_died(msgspec.convert(args[0], DetailJob))
         elif sender.name == price_block_carefully.name:
             _run_registry().end(msgspec.convert(args[0], PriceJob), "DIED")
-        elif (
-            sender.name == make_analytics.name
-        ):  # no other waits: in a quiet market none would come
-            _schedule_analytics(args[0])
-        elif sender.name == explain_frame.name:
-            _schedule_explain(args[0])
     except RedisError as error:
         log.warning("the end of a run could not be noted: %s", error)
 
@@ -423,7 +418,7 @@ def _schedule_explain(currency: str, countdown: float = INTERVAL_S) -> None:
 
 
 def _schedule(task: Any, follow_up: FollowUp, currency: str, countdown: float) -> None:
-    name = new_name()
+    name = secrets.token_hex(8)
     try:
         if follow_up.claim(currency, name):
             task.apply_async(args=[currency, name], countdown=countdown)
@@ -490,7 +485,7 @@ def make_analytics(currency: str, name: str = "") -> str:
         work, lambda: _analytics_maker().run(currency), _analytics_maker.cache_clear
     )
     if code in AGAIN:  # the market may be quiet: no frame would ask for the rest
-        _schedule_analytics(currency, _countdown_s(code, work, currency, _analytics_maker))
+        _schedule_analytics(currency, _countdown_s(code, work, _analytics_maker))
     return code
 
 
@@ -510,19 +505,16 @@ def explain_frame(currency: str, name: str = "") -> str:
         work, lambda: _explain_maker().run(currency), _explain_maker.cache_clear
     )
     if code in AGAIN:
-        _schedule_explain(currency, _countdown_s(code, work, currency, _explain_maker))
+        _schedule_explain(currency, _countdown_s(code, work, _explain_maker))
     return code
 
 
 def _countdown_s(
-    code: str,
-    work: str,
-    currency: str,
-    maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker],
+    code: str, work: str, maker: Callable[[], AnalyticsMaker] | Callable[[], ExplainMaker]
 ) -> float:
-    """Seconds until work goes on of which this became."""
+    """Seconds until the next task goes on with work that ended with this code."""
     if code == "EARLY":
-        return countdown_s(maker().time.wait_s(currency))
+        return countdown_s(maker().time.wait_s())
     if code == "SLOW":
         return countdown_s(_slow_until.get(work, 0.0) - time.monotonic())
     return INTERVAL_S

@@ -10,18 +10,9 @@ import redis
 from dashboard.data import Market, Reader
 from dashboard.opening import FIRST_OF_BOOK
 from risk.store.frames import key
+from tests.clock import Clock
 from tests.dashboard import made
 from tests.dashboard.conftest import OwnRedis
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

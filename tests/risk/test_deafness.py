@@ -14,22 +14,16 @@ import pytest
 from celery.platforms import EX_FAILURE
 
 from risk.workers.starvation import DEAF_S, StarvationDetector
+from tests.clock import Clock
 
 ROOT = Path(__file__).parents[2]
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def ear_after(*steps: tuple[float, int | str]) -> tuple[StarvationDetector, bool]:
-    clock = Clock()
+    clock = Clock(0.0)
     ear, deaf = StarvationDetector(clock), False
     for at, what in steps:
-        clock.now = at
+        clock.now_s = at
         if what == "heard":
             ear.heard()
         else:

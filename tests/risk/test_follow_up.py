@@ -8,77 +8,64 @@ from collections import Counter
 import pytest
 import redis
 
-from risk.store import follow_up
-from risk.store.follow_up import INTERVAL_S, OPEN_S, SOON_S, FollowUp, ShareOfTime, countdown_s
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from risk.store.follow_up import INTERVAL_S, OPEN_S, FollowUp, ShareOfTime, countdown_s
+from tests.clock import Clock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(follow_up, "time", made)
-    return made
+def clock() -> Clock:
+    return Clock()
 
 
 def work(share: ShareOfTime, clock: Clock, seconds: float) -> None:
-    began = clock.now
-    clock.now += seconds
+    began = clock.now_s
+    clock.now_s += seconds
     share.note(began)
 
 
 def test_work_waits_until_time_has_paid_for_what_was_done(clock: Clock) -> None:
-    share = ShareOfTime(0.25)
-    assert share.wait_s("USD") == 0.0
+    share = ShareOfTime(0.25, clock)
+    assert share.wait_s() == 0.0
     work(share, clock, 0.5)
-    assert share.wait_s("USD") == pytest.approx((0.5 * 0.75 - OPEN_S) / 0.25)
-    clock.now += share.wait_s("USD")
-    assert share.wait_s("USD") == pytest.approx(0.0, abs=1e-9)
+    assert share.wait_s() == pytest.approx((0.5 * 0.75 - OPEN_S) / 0.25)
+    clock.now_s += share.wait_s()
+    assert share.wait_s() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_short_work_does_not_wait(clock: Clock) -> None:
-    share = ShareOfTime(0.25)
+    share = ShareOfTime(0.25, clock)
     for _ in range(100):
-        assert share.wait_s("USD") == 0.0
+        assert share.wait_s() == 0.0
         work(share, clock, 0.002)
-        clock.now += 0.01
+        clock.now_s += 0.01
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 2.0])
 def test_in_the_long_run_work_takes_its_share(clock: Clock, seconds: float) -> None:
-    share, done, began = ShareOfTime(0.3), 0.0, clock.now
-    while clock.now < began + 600.0:
-        clock.now += max(share.wait_s("USD"), 0.001)
-        if share.wait_s("USD") == 0.0:
+    share, done, began = ShareOfTime(0.3, clock), 0.0, clock.now_s
+    while clock.now_s < began + 600.0:
+        clock.now_s += max(share.wait_s(), 0.001)
+        if share.wait_s() == 0.0:
             work(share, clock, seconds)
             done += seconds
-    assert done / (clock.now - began) == pytest.approx(0.3, rel=0.02)
+    assert done / (clock.now_s - began) == pytest.approx(0.3, rel=0.02)
 
 
 @pytest.mark.parametrize("costs", [(0.3, 0.3, 0.3), (0.5, 0.2, 0.002), (2.0, 0.3, 0.3, 0.01)])
 def test_no_currency_is_kept_from_its_turn(clock: Clock, costs: tuple[float, ...]) -> None:
     """One process takes what is due first; the same one must not be first again and again."""
-    share, runs = ShareOfTime(0.3), Counter[int]()
-    due = [(clock.now + place / 10, place) for place in range(len(costs))]
-    end = clock.now + 300.0
-    while clock.now < end:
+    share, runs = ShareOfTime(0.3, clock), Counter[int]()
+    due = [(clock.now_s + place / 10, place) for place in range(len(costs))]
+    end = clock.now_s + 300.0
+    while clock.now_s < end:
         at, place = heapq.heappop(due)
-        clock.now = max(clock.now, at)
-        wait_s = share.wait_s(str(place))
-        if wait_s > 0.0:
-            heapq.heappush(due, (clock.now + countdown_s(wait_s), place))
+        clock.now_s = max(clock.now_s, at)
+        if share.refuses(str(place)):
+            heapq.heappush(due, (clock.now_s + countdown_s(share.wait_s()), place))
             continue
         work(share, clock, costs[place])
         runs[place] += 1
-        heapq.heappush(due, (clock.now + INTERVAL_S, place))
+        heapq.heappush(due, (clock.now_s + INTERVAL_S, place))
     assert min(runs[place] for place in range(len(costs))) > 300.0 * 0.3 / sum(costs) / 3
 
 
@@ -93,10 +80,10 @@ def test_a_claim_may_be_asked_for_twice_and_has_one_owner(redis_client: redis.Re
 
 
 def test_one_that_was_refused_and_does_not_come_again_is_not_waited_for(clock: Clock) -> None:
-    share = ShareOfTime(0.3)
+    share = ShareOfTime(0.3, clock)
     work(share, clock, 0.3)
-    assert share.wait_s("USD") > 0.0
-    clock.now += 1.0
-    assert share.wait_s("EUR") == SOON_S, "it is the turn of the other"
-    clock.now += 5.5
-    assert share.wait_s("EUR") == 0.0
+    assert share.refuses("USD")
+    clock.now_s += 1.0
+    assert share.refuses("EUR"), "it is the turn of the other"
+    clock.now_s += 5.5
+    assert not share.refuses("EUR")
