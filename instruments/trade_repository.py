@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -204,24 +204,41 @@ def load_fx() -> dict[str, float]:
 Change = Literal["new", "terminated", "amended"]
 
 
-def considerations(changes: Mapping[str, Change], since: dt.datetime) -> dict[str, float | None]:
+def considerations(
+    changes: Mapping[str, Change], since: dt.datetime, until: dt.datetime | None = None
+) -> dict[str, float | None]:
     """Return what was paid for trades that changed, trade currency; what was received is negative.
 
     Args:
         changes: By trade, what became of it: a new trade costs its traded price and upfront fee, a
             terminated one its termination fee, an amended one what these amounts rose by.
         since: When it had not changed yet.
+        until: Rows are taken as they were then; None: as they are.
 
     Returns:
         None for a trade of which nothing is known.
     """
     found: dict[str, float | None] = dict.fromkeys(changes)
     for model in trade_models():
-        rows = model._base_manager.filter(trade_id__in=list(changes)).values()
-        for values in rows.iterator(ROWS_AT_ONCE):
+        for values in _rows_of(model, list(changes), until):
             paid = _paid(model, changes[values["trade_id"]], values, since)
             found[values["trade_id"]] = None if paid is None else float(paid)
     return found
+
+
+def _rows_of(
+    model: type[Trade], trade_ids: Sequence[str], until: dt.datetime | None
+) -> Iterator[Mapping[str, Any]]:
+    """The rows of some trades as they are, or as they were at a time."""
+    if until is None:
+        rows = model._base_manager.filter(trade_id__in=trade_ids)
+    else:
+        lines = get_history_manager_for_model(model).filter(
+            trade_id__in=trade_ids, history_date__lte=until
+        )
+        newest_first = lines.order_by("trade_id", "-history_date", "-history_id")
+        rows = newest_first.distinct("trade_id")
+    yield from rows.values().iterator(ROWS_AT_ONCE)
 
 
 def _paid(

@@ -85,6 +85,17 @@ class FrameCloseDetail(models.Model):
         return f"detail of {self.close}"
 
 
+class FrameCloseExplain(models.Model):
+    """The P&L of a close since the close before it: terms by book and product, compressed."""
+
+    close = models.OneToOneField(FrameClose, on_delete=models.CASCADE, related_name="explain")
+    frame = models.BigIntegerField(help_text="number of the close's frame that it is of")
+    explain = models.BinaryField(help_text="terms and moves, MessagePack, compressed")
+
+    def __str__(self) -> str:
+        return f"explain of {self.close}"
+
+
 class DayReport(models.Model):
     """The results of a day, made from its closes by ``manage.py report``."""
 
@@ -119,6 +130,20 @@ class BacktestRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.level} {self.made}"
+
+
+class AttributionRun(models.Model):
+    """The newest P&L attribution test of the whole book, by ``manage.py pla``: the one row."""
+
+    made = models.DateTimeField()
+    desks = models.JSONField(
+        help_text="by desk: date, HPL, RTPL; US dollars, null where a day has no number"
+    )
+    notes = models.JSONField(help_text="what is left out, and why")
+    of_trades = models.JSONField(help_text="the same by trade and desk: for who may see all")
+
+    def __str__(self) -> str:
+        return f"{self.made}"
 
 
 class Replay(models.Model):

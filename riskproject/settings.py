@@ -760,9 +760,12 @@ CELERY_TASK_ROUTES = {
     "risk.workers.tasks.price_trade": {"queue": "preview"},
     "risk.workers.tasks.contract_flows": {"queue": "preview"},
     "risk.workers.tasks.explain_trade": {"queue": "preview"},
+    "risk.workers.tasks.explain_trades": {"queue": "preview"},
+    "risk.scenarios.tasks.stress_trade": {"queue": "preview"},
     "risk.reprice.tasks.reprice_close": {"queue": "preview"},
     "risk.reprice.tasks.ask_market": {"queue": "preview"},
     "risk.scenarios.tasks.refresh": {"queue": "scenarios"},
+    "risk.scenarios.tasks.price_shock": {"queue": "scenarios"},
 }
 CELERY_TASK_ANNOTATIONS = {
     # One quick second run after a killed child; the watchdog does the rest.
@@ -799,10 +802,14 @@ CELERY_TASK_ANNOTATIONS = {
     "risk.workers.tasks.price_trade": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.contract_flows": {"acks_late": False, "time_limit": 6},
     "risk.workers.tasks.explain_trade": {"acks_late": False, "time_limit": 6},
+    "risk.workers.tasks.explain_trades": {"acks_late": False, "time_limit": 8},
+    "risk.scenarios.tasks.stress_trade": {"acks_late": False, "time_limit": 6},
     "risk.reprice.tasks.reprice_close": {"acks_late": False, "time_limit": 30},
     "risk.reprice.tasks.ask_market": {"acks_late": False, "time_limit": 30},
     # A lost run is made good by the next.
     "risk.scenarios.tasks.refresh": {"acks_late": False, "time_limit": 120},
+    # Its caller waits five seconds; but what a new process nets for it, the next run needs too.
+    "risk.scenarios.tasks.price_shock": {"acks_late": False, "time_limit": 120},
     "risk.workers.tasks.compile_book": {
         "acks_late": False,
         "time_limit": env_int("COMPILE_TIME_LIMIT_S", 300, least=10),

@@ -14,6 +14,7 @@ from live_risk_client import stream as streaming
 from live_risk_client.connection import Connection, query
 from live_risk_client.control import Control
 from live_risk_client.decisions import Hedge, WhatIf
+from live_risk_client.explains import Explains
 from live_risk_client.table import Table, ladder_rows, with_units
 
 URL = "http://127.0.0.1:8000"
@@ -29,7 +30,7 @@ ADDRESSES = {"positions": "bond-positions"}
 """REST addresses of the tables whose address differs from their name."""
 
 
-class Client(Control):
+class Client(Control, Explains):
     """Calls of one user to one Live Risk.
 
     Amounts are in the currency that the column's name or the column ``amounts_in`` says. DV01 is
@@ -174,35 +175,6 @@ class Client(Control):
             for curve in answer["curves"]
             for node in curve["nodes"]
         )
-
-    def explain(
-        self,
-        *,
-        period: str = "close",
-        group_by: Words = "currency",
-        currency: Words = None,
-        reporting_currency: str | None = None,
-    ) -> Table:
-        """Terms of the P&L by group, in money; ``about`` has changes and unpriced trades."""
-        answer = self._api.get(
-            "explain/",
-            period=period,
-            group_by=group_by,
-            currency=currency,
-            reporting_currency=reporting_currency,
-        )
-        currencies = {group["amounts_in"] for group in answer["groups"]}
-        money = currencies.pop().lower() if len(currencies) == 1 else "local"
-        rows = (
-            {
-                **_labels(group),
-                "trades": group["trades"],
-                **{f"{name}_{money}": value for name, value in group["terms"].items()},
-            }
-            for group in answer["groups"]
-        )
-        about = {name: value for name, value in answer.items() if name != "groups"}
-        return Table(rows, about)
 
     def stream(
         self,

@@ -65,6 +65,29 @@ class Control:
         answer = self._api.get("scenarios/", group_by=group_by, **scope)
         return Table(_stress_rows(answer["scenarios"], answer["amounts_in"]), answer)
 
+    def price_shock(
+        self,
+        rows: Sequence[Json],
+        *,
+        scenario: str = "shock",
+        group_by: str | None = None,
+        **scope: Any,
+    ) -> Table:
+        """P&L of a scenario that is not stored, revalued on request; nothing is stored.
+
+        ``about`` has the groups, the frames, and the ``moves`` by curve and tenor.
+
+        Args:
+            rows: Of the scenario, as ``scenario-shocks/`` has them: space, currency, curve, shape,
+                tenor, move_bp.
+            scenario: Its name in the answer.
+            group_by: One of desk, book, currency, type.
+            **scope: As of ``scenarios``.
+        """
+        body = {"scenario": scenario, "rows": list(rows)}
+        answer = self._api.post("scenarios/price/", body, group_by=group_by, **scope)
+        return Table(_stress_rows(answer["scenarios"], answer["amounts_in"]), answer)
+
     def trade_scenarios(self, trade_id: str) -> Table:
         """P&L of one trade by scenario in its currency, computed on request.
 
@@ -92,6 +115,20 @@ class Control:
             }
             for each in (*firm, *answer["desks"])
         )
+        return Table(rows, answer)
+
+    def pla(self) -> Table:
+        """The last P&L attribution test, a row for each desk: correlation, distance and zone.
+
+        A number that a desk does not have is None, and ``reason`` says why. ``about`` has HPL and
+        RTPL of every day.
+
+        Raises:
+            ApiError: None was made.
+        """
+        answer = self._api.get("pla/", series=True)
+        names = ("desk", "days", "spearman", "ks", "zone", "reason")
+        rows = ({name: each[name] for name in names} for each in answer["desks"])
         return Table(rows, answer)
 
     def limits(self, state: str | None = None) -> Table:

@@ -153,15 +153,19 @@ class Scenario:
         return total
 
     def unmatched(self, currency: str, keys: Sequence[QuoteId]) -> list[str]:
-        """Key rates that name a tenor which the market does not quote."""
+        """Curves and tenors that are named and that the market does not quote."""
         years = np.ones(len(keys))
         found = []
         for shock in self.shocks:
-            if isinstance(shock, KeyRate) and shock.currency in ("", currency):
-                mine = [key for key in keys if shock.curve in ("", key.curve)]
+            if shock.currency not in ("", currency):
+                continue
+            mine = [key for key in keys if shock.curve in ("", key.curve)]
+            if isinstance(shock, KeyRate):
                 if shock.move_bp and not shock.at(mine, years[: len(mine)]).any():
                     found.append(f"{shock.curve or currency} {shock.tenor}")
-        return found
+            elif shock.curve and not mine:
+                found.append(shock.curve)
+        return list(dict.fromkeys(found))
 
 
 def moves_of(
@@ -243,7 +247,7 @@ def _add_row(
     points: dict[tuple[str, str, str], dict[str, float]],
     shocks: dict[str, list[Shock]],
 ) -> None:
-    name, space = _name(row), _one_of(row, "space", SPACES)
+    name, space = checked_name(row["scenario"]), _one_of(row, "space", SPACES)
     if spaces.setdefault(name, space) != space:
         allowed = f"{spaces[name]}: a scenario is in one space, and {name!r} began in it"
         raise BadInput("space", space, allowed)
@@ -257,8 +261,8 @@ def _add_row(
             raise BadInput("tenor", row["tenor"], "empty for a parallel move")
         mine.append(parallel(move, currency, curve))
         return
-    if spread_against(row["tenor"]) is None or shape != "key_rate":
-        tenor_days(row["tenor"])  # refuses what is no tenor
+    basis = quote_ids.tenor_of(row["tenor"]) if shape == "key_rate" else None
+    tenor_days(basis or row["tenor"])  # refuses what is no tenor
     if shape == "key_rate":
         mine.append(KeyRate(row["tenor"], move, currency, curve))
         return
@@ -268,8 +272,12 @@ def _add_row(
     of_curve[row["tenor"]] = move
 
 
-def _name(row: Mapping[str, str]) -> str:
-    name = row["scenario"]
+def checked_name(name: str) -> str:
+    """Return the name of a scenario.
+
+    Raises:
+        BadInput: It is empty, too long, or has characters that are not shown.
+    """
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise BadInput("scenario", name, f"a name of 1 to {MAX_NAME} characters")
     return name

@@ -1,4 +1,4 @@
-"""Ask the preview worker for work that needs QuantLib while a caller waits."""
+"""Ask a worker for work that needs QuantLib while a caller waits: the previewer, or another."""
 
 from __future__ import annotations
 
@@ -55,6 +55,20 @@ class PreviewerBusy(APIException):
     )
 
 
+class ScenariosBusy(PreviewerBusy):
+    """The process of the scenarios did not answer in time."""
+
+    default_code = "scenarios_busy"
+    default_detail = (
+        "The scenarios worker did not answer in time: it is busy with a run, or none is running"
+        " (celery -A riskproject worker --queues scenarios)"
+    )
+
+
+BUSY: dict[str, type[PreviewerBusy]] = {"scenarios": ScenariosBusy}
+"""What is raised when nobody answers, by queue; of others, ``PreviewerBusy``."""
+
+
 @contextmanager
 def slot_of(user: object) -> Iterator[None]:
     """Count one open question of a user, and wait until the user's earlier one is answered.
@@ -73,25 +87,31 @@ def slot_of(user: object) -> Iterator[None]:
         slots.release(slot)
 
 
-def ask(task: str, question: Question, timeout_s: float = ANSWER_S) -> Json:
-    """Return the previewer's answer: an object with ``failure``, or with what was asked for.
+def ask(task: str, question: Question, timeout_s: float = ANSWER_S, queue: str = QUEUE) -> Json:
+    """Return a worker's answer: an object with ``failure``, or with what was asked for.
+
+    Args:
+        task: Name of the task.
+        question: Its argument.
+        timeout_s: How long the caller waits.
+        queue: Of the workers that are asked; the previewer's unless another is named.
 
     Raises:
         DependencyDown: Redis does not answer.
-        PreviewerBusy: No previewer answered in time.
+        PreviewerBusy: No worker answered in time.
     """
     try:
         current_app.send_task(
             task,
             args=[msgspec.to_builtins(question)],
-            queue=QUEUE,
+            queue=queue,
             expires=timeout_s,  # the caller has stopped waiting
         )
         answer = wait_for_answer(_waiting_client(), question.answer_key, timeout_s)
     except (RedisError, OperationalError, OSError) as error:
         raise DependencyDown("redis", type(error).__name__) from None
     if answer is None:
-        raise PreviewerBusy
+        raise BUSY.get(queue, PreviewerBusy)
     return answer
 
 

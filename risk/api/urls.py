@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from risk.api.curves import CurvesView, CurveView
-from risk.api.explain import ExplainTradeView, ExplainView
+from risk.api.explains.attribution import AttributionView
+from risk.api.explains.days import ExplainDaysView
+from risk.api.explains.groups import ExplainTradeView, ExplainView
+from risk.api.explains.trades import ExplainTradesView
 from risk.api.history import HistoryView
 from risk.api.past.closes import ClosesView
 from risk.api.past.curve_days import CurveDaysView, PastCurveView
@@ -22,7 +25,10 @@ urlpatterns = [
     path("risk/trades/<str:trade_id>/", TradeView.as_view()),
     path("risk/history/", HistoryView.as_view()),
     path("explain/", ExplainView.as_view()),
+    path("explain/days/", ExplainDaysView.as_view()),
+    path("explain/trades/", ExplainTradesView.as_view()),
     path("explain/trades/<str:trade_id>/", ExplainTradeView.as_view()),
+    path("pla/", AttributionView.as_view()),
     path("closes/", ClosesView.as_view()),
     path("reprice/", RepriceView.as_view()),
     path("replays/", ReplaysView.as_view()),

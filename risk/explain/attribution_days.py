@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from pricing.curves.curve_set import CurveSet
 from pricing.curves.fixings import Fixings, public_on
@@ -18,7 +17,7 @@ from pricing.errors import PricingError
 from pricing.explain.explain import explain, open_period
 from pricing.explain.flows import PeriodFixings, net_period, roll_period, rows_by_group
 from pricing.explain.market import MarketState, Period
-from pricing.explain.pla import Attribution, attribution
+from pricing.explain.pla import Attribution, AttributionDay, attribution_of
 from pricing.markets import conventions
 from pricing.measures.dated.solved_quotes import solve_quote
 from pricing.products.cash_flows import FlowBlock, make_block
@@ -130,14 +129,14 @@ class DeskSeries:
         self.hpl[date] = self.hpl.get(date, 0.0) + hpl
         self.rtpl[date] = self.rtpl.get(date, 0.0) + rtpl
 
+    def days(self) -> list[AttributionDay]:
+        """The days, oldest first."""
+        return [AttributionDay(date, self.hpl[date], self.rtpl[date]) for date in sorted(self.hpl)]
+
     def test(self) -> Attribution:
         """The test over these dates.
 
         Raises:
             ValueError: There are fewer than two days, or a day has no number.
         """
-        dates = sorted(self.hpl)
-        return attribution(
-            np.array([self.hpl[date] for date in dates]),
-            np.array([self.rtpl[date] for date in dates]),
-        )
+        return attribution_of(self.days())

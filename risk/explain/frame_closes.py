@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db import DatabaseError
@@ -105,8 +105,18 @@ def detail_of(row: FrameClose) -> list[PartColumns] | None:
     return None if found is None else _decode_detail(zlib.decompress(bytes(found.columns)))
 
 
+class KeptClose(NamedTuple):
+    """A close and its row in the database."""
+
+    row: FrameClose
+    close: Rollup
+
+
 class FrameCloses:
-    """Closes of frames in Redis and PostgreSQL."""
+    """Closes of frames in Redis and PostgreSQL.
+
+    ``fresh`` are those that this process has written; who explains one takes it out.
+    """
 
     def __init__(
         self,
@@ -127,6 +137,7 @@ class FrameCloses:
         """
         self.frames, self.market, self.within = frames, market, within
         self.price_detail, self.most_trades = price_detail, most_trades
+        self.fresh: list[KeptClose] = []
         self._kept: set[tuple[str, dt.date, int]] = set()
         self._asked: set[tuple[str, dt.date]] = set()
 
@@ -159,6 +170,23 @@ class FrameCloses:
                 log.warning("the close of %s %s is not kept yet: %s", *name[:2], error)
                 return
             self._kept.add(name)
+            self.fresh.append(KeptClose(row, close))
+
+    def start_of(self, close: Rollup) -> Rollup | None:
+        """The close before a close, of those in Redis, else of those in the database.
+
+        Raises:
+            DatabaseError: The database is down.
+        """
+        held = self.frames.closes(close.currency)
+        earlier = [date for date in held if date < close.valuation_date]
+        if earlier:
+            return held[max(earlier)]
+        row = close_before(self.market, close.currency, close.valuation_date)
+        try:
+            return None if row is None else frame_of(row)
+        except msgspec.MsgspecError:  # another release wrote it
+            return None
 
     def _head(self, frame: Rollup) -> BookHead | None:
         return held_head(self.frames, frame)

@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +40,7 @@ from pricing.explain.flows import (
 from pricing.explain.market import MarketState, Period
 from pricing.markets import conventions
 from pricing.products.cash_flows import FlowBlock
+from risk.explain.close_explains import CloseExplains
 from risk.explain.frame_closes import FrameCloses
 from risk.store.compiled_book import BlockTrades, BookHead, block_of
 from risk.store.compiled_book_store import CompiledBooks
@@ -69,9 +71,11 @@ CURVES_KEPT = 12
 """Sets of curves that are kept for each currency: three dates and fixings for each of two periods,
 and as many of the periods before."""
 
-Considerations = Callable[[Mapping[str, Change], dt.datetime], Mapping[str, float | None]]
-"""Function that reads the amounts paid for trades changed after a time, see
-``trade_repository.considerations``.
+Considerations = Callable[
+    [Mapping[str, Change], dt.datetime, dt.datetime | None], Mapping[str, float | None]
+]
+"""Function that reads the amounts paid for trades changed after a time, up to another or to now,
+see ``trade_repository.considerations``.
 """
 
 
@@ -90,7 +94,12 @@ class _Held(NamedTuple):
     opened: Opened
     changes: PreparedChanges
     paid: Mapping[str, float | None]
+    paid_until: dt.datetime | None
     unpriced: tuple[UnpricedAt, ...]
+
+    def paid_until_is(self, moment: dt.datetime | None) -> bool:
+        """Return whether the amounts paid are those up to a time; where none was, they are."""
+        return not self.paid or self.paid_until == moment
 
 
 class ExplainMaker:
@@ -101,7 +110,7 @@ class ExplainMaker:
         frames: Frames,
         books: CompiledBooks,
         options: CurveOptions,
-        considerations: Considerations = lambda changes, since: {},
+        considerations: Considerations = lambda changes, since, until: {},
         closes: FrameCloses | None = None,
     ) -> None:
         """Hold nothing yet.
@@ -115,6 +124,7 @@ class ExplainMaker:
         """
         self.frames, self.books, self.options = frames, books, options
         self.considerations, self.closes = considerations, closes
+        self.close_explains = CloseExplains(closes) if closes else None
         self.store = ExplainStore(frames.client)
         self._before: dict[str, Rollup] = {}
         self._held: dict[tuple[str, PeriodName], _Held] = {}
@@ -145,6 +155,12 @@ class ExplainMaker:
     def _make(self, end: Rollup, started: float) -> str:
         currency, until = end.currency, started + NET_S
         close = self.closes.before(end) if self.closes else newest_close(self.frames, end)
+        if self.close_explains is not None:
+            # Before the periods of this frame: the last one since the close is still held.
+            try:
+                self.close_explains.run(currency, partial(self._explain_close, until))
+            except MoreToNet:
+                return "MORE"
         starts: dict[PeriodName, Rollup | None] = {
             "close": close,
             "frame": self._before.get(currency),
@@ -162,6 +178,17 @@ class ExplainMaker:
         explained = Explain.of(end, periods, reasons, time.monotonic() - started)
         return "MADE" if self.store.put(explained) else "OLD"
 
+    def _explain_close(self, until: float, start: Rollup | None, close: Rollup) -> Explain:
+        """The explain of a close since the one before; MoreToNet: blocks remain to be netted."""
+        started = time.monotonic()
+        try:
+            periods: dict[PeriodName, ExplainedPeriod] = {
+                "close": self._period("close", start, close, until, closed=True)
+            }
+        except (NotNow, PricingError) as error:
+            return Explain.of(close, {}, {"close": str(error)}, time.monotonic() - started)
+        return Explain.of(close, periods, {}, time.monotonic() - started)
+
     def since_close(self, start: Rollup, end: Rollup) -> ExplainedPeriod:
         """Explain one close since another; both books must be held. Nothing is published.
 
@@ -169,14 +196,20 @@ class ExplainMaker:
             NotNow: Books or fixings of the frame are no longer held, or too many trades changed.
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
-        return self._period("close", start, end, math.inf)
+        return self._period("close", start, end, math.inf, closed=True)
 
     # --- One period --------------------------------------------------------------------------
 
     def _period(
-        self, name: PeriodName, start: Rollup | None, end: Rollup, until: float
+        self,
+        name: PeriodName,
+        start: Rollup | None,
+        end: Rollup,
+        until: float,
+        *,
+        closed: bool = False,
     ) -> ExplainedPeriod:
-        """Explain a frame since another.
+        """Explain a frame since another; of a close, what was paid after it does not count.
 
         Raises:
             NotNow: There is no start, its data are no longer held, or too many trades changed.
@@ -184,7 +217,8 @@ class ExplainMaker:
             PricingError: The quotes of the start admit no curves on the date of the end.
         """
         start = comparable(name, start, end)
-        held = self._hold(name, start, end, until)
+        paid_until = _wall_time(end.published_ns) if closed else None
+        held = self._hold(name, start, end, until, paid_until)
         move = held.opened.period.move_to(end.curves)
         found = explain(held.opened, move)
         lost = {one.trade_id: one.message for one in held.unpriced}
@@ -192,32 +226,33 @@ class ExplainMaker:
         desks = self._desks(start, end)
         return _record(start, with_changes(found, changes.trades), changes, held.unpriced, desks)
 
-    def _hold(self, name: PeriodName, start: Rollup, end: Rollup, until: float) -> _Held:
+    def _hold(
+        self,
+        name: PeriodName,
+        start: Rollup,
+        end: Rollup,
+        until: float,
+        paid_until: dt.datetime | None,
+    ) -> _Held:
         """Return the period without the quotes of its end, rebuilt when anything else changes."""
         place = (end.currency, name)
-        _require_few(abs(end.trades - start.trades))
+        require_few(abs(end.trades - start.trades))
         before, after = self.head(start), self.head(end)
         newest = self.books.newest(end.currency)
-        unpriced = tuple(self._in_books(_unpriced(start, end), before, after))
+        unpriced = tuple(self.in_books(unpriced_between(start, end), before, after))
         key = (
             (start.frame, start.valuation_date, start.book_version),
             (end.valuation_date, shape_of(end.curves), end.book_version),
             (newest.number if newest else 0, unpriced),
         )
         held = self._held.get(place)
-        if held is not None and held.key == key:
+        if held is not None and held.key == key and held.paid_until_is(paid_until):
             return held
-        fixings = self.known(start, before), self.known(end, after)
-        period = Period(
-            MarketState(start.valuation_date, start.curves, fixings[0]),
-            MarketState(end.valuation_date, end.curves, fixings[1]),
-            self.options,
-            make=self.make_curves(end.currency),
-        )
+        period = self.period_between(start, end)
         rows = rows_by_group(self._blocks(place, start, (before, after), period, unpriced, until))
         opened = open_period(rows, period)
         seen = {one.trade_id for one in unpriced}
-        more = self._in_books(
+        more = self.in_books(
             [
                 UnpricedAt(trade_id=f.trade_id, code=f.code, message=f.message, at="end")
                 for f in rows.failures
@@ -228,8 +263,9 @@ class ExplainMaker:
         )
         changes = self._changes(before, after, period)
         kinds = {name: _kind(name, changes) for name in changes.changes.names if name not in seen}
-        paid = self.considerations(kinds, _wall_time(start.published_ns)) if kinds else {}
-        made = _Held(key, opened, changes, paid, (*unpriced, *more))
+        since = _wall_time(start.published_ns)
+        paid = self.considerations(kinds, since, paid_until) if kinds else {}
+        made = _Held(key, opened, changes, paid, paid_until, (*unpriced, *more))
         self._held[place] = made
         return made
 
@@ -276,7 +312,7 @@ class ExplainMaker:
         old = [self.block(currency, n) for n in before.block_names if n not in after.block_names]
         new = [self.block(currency, n) for n in after.block_names if n not in before.block_names]
         changed = changed_trades(old, new, period.today)
-        _require_few(len(changed.names))
+        require_few(len(changed.names))
         return PreparedChanges(changed, period)
 
     # --- What is stored ----------------------------------------------------------------------
@@ -320,6 +356,15 @@ class ExplainMaker:
             for name, rates in stored.items()
         }
 
+    def period_between(self, start: Rollup, end: Rollup) -> Period:
+        """The period between two frames of a currency; errors as ``head``."""
+        return Period(
+            MarketState(start.valuation_date, start.curves, self.known(start, self.head(start))),
+            MarketState(end.valuation_date, end.curves, self.known(end, self.head(end))),
+            self.options,
+            make=self.make_curves(end.currency),
+        )
+
     def make_curves(self, currency: str) -> Callable[..., CurveSet]:
         """Makes sets of curves, each once for a date, its fixings and the tenors."""
 
@@ -337,10 +382,10 @@ class ExplainMaker:
 
         return make
 
-    def _in_books(
+    def in_books(
         self, unpriced: Sequence[UnpricedAt], before: BookHead, after: BookHead
     ) -> list[UnpricedAt]:
-        """Return the changes with book and product, as the lists of compiled trades have them."""
+        """Return the trades with book and product, as the lists of compiled trades have them."""
         found: list[UnpricedAt] = []
         lists: dict[str, BlockTrades | None] = {}
         for one in unpriced:
@@ -361,7 +406,7 @@ class ExplainMaker:
         return {**self.head(start).desk_of_book, **self.head(end).desk_of_book}
 
 
-def _require_few(changes: int) -> None:
+def require_few(changes: int) -> None:
     """Refuse a period in which more trades have changed than can be explained.
 
     Raises:
@@ -408,7 +453,7 @@ def comparable(name: PeriodName, start: Rollup | None, end: Rollup) -> Rollup:
     return start
 
 
-def _unpriced(start: Rollup, end: Rollup) -> list[UnpricedAt]:
+def unpriced_between(start: Rollup, end: Rollup) -> list[UnpricedAt]:
     """The trades without a number at one end or at both."""
     at_start = {failure.trade_id: failure for failure in start.failures}
     at_end = {failure.trade_id: failure for failure in end.failures}

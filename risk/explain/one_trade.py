@@ -13,7 +13,7 @@ from pricing.errors import Failure, PricingError
 from pricing.explain.changes import PreparedChanges, changed_trades, value_changes, with_changes
 from pricing.explain.explain import Explained, explain, open_period
 from pricing.explain.flows import PeriodFixings, roll_period, rows_by_trade
-from pricing.explain.market import MarketState, Move, Period
+from pricing.explain.market import Move, Period
 from pricing.explain.terms import MEMOS, TERMS
 from pricing.products.cash_flows import FlowBlock, only
 from risk.explain.maker import ExplainMaker, NotNow, comparable, newest_close
@@ -44,12 +44,21 @@ def explain_one(
     if end is None:
         return _failure("NO_FRAME", f"no frame of {currency} is published")
     try:
-        start = newest_close(maker.frames, end) if period == "close" else _frame(maker, end)
-        return _explain(maker, comparable(period, start, end), end, trade_id)
+        return _explain(maker, start_of(maker, period, end), end, trade_id)
     except NotNow as error:
         return _failure("NOT_EXPLAINED", str(error))
     except PricingError as error:
         return _failure(error.code, str(error))
+
+
+def start_of(maker: ExplainMaker, period: PeriodName, end: Rollup) -> Rollup:
+    """The frame that a period starts from, as the published explain has it.
+
+    Raises:
+        NotNow: That period is not explained.
+    """
+    start = newest_close(maker.frames, end) if period == "close" else _frame(maker, end)
+    return comparable(period, start, end)
 
 
 def _frame(maker: ExplainMaker, end: Rollup) -> Rollup:
@@ -71,6 +80,7 @@ def _frame(maker: ExplainMaker, end: Rollup) -> Rollup:
         valuation_date=period.start_date,
         book_version=period.start_book_version,
         curves=period.start_curves,
+        fx=period.start_fx,
         failures=[one for one in period.unpriced if one.at != "end"],
     )
 
@@ -86,17 +96,12 @@ def _explain(maker: ExplainMaker, start: Rollup, end: Rollup, trade_id: str) -> 
                 said = f"it is unpriced in frame {frame.frame}: {failure.message}"
                 return _failure(failure.code, said)
     before, after = maker.head(start), maker.head(end)
-    period = Period(
-        MarketState(start.valuation_date, start.curves, maker.known(start, before)),
-        MarketState(end.valuation_date, end.curves, maker.known(end, after)),
-        maker.options,
-        make=maker.make_curves(end.currency),
-    )
+    period = maker.period_between(start, end)
     move = period.move_to(end.curves)
     old, new = _find(maker, before, trade_id), _find(maker, after, trade_id)
     found, failures = _since(old, period, move)
     changes = changed_trades(_listed(old), _listed(new), period.today)
-    paid = {trade_id: _paid(maker, start, trade_id)}
+    paid = {trade_id: paid_since(maker, start).get(trade_id)}
     valued = value_changes(PreparedChanges(changes, period), move, paid)
     for failure in (*failures, *valued.failures):
         return _failure(failure.code, failure.message)
@@ -119,25 +124,31 @@ def _since(
 ) -> tuple[Explained, tuple[Failure, ...]]:
     """The explain of the trade as it was at the start, in a row of its group."""
     if block is None:
-        keys, none = period.keys, np.zeros(0)
-        terms = dict.fromkeys(NAMES, none)
-        blank = np.zeros((0, len(keys)))
-        return Explained((), np.zeros(0, np.int64), keys, move.shift, terms, blank, ()), ()
+        return no_trades(period, move), ()
     rows = rows_by_trade(roll_period(block, PeriodFixings(period)))
     found = explain(open_period(rows, period), move)
     group = (block.books[0], block.products[0])
     return Explained(**{**vars(found), "names": (group,)}), rows.failures
 
 
-def _paid(maker: ExplainMaker, start: Rollup, trade_id: str) -> float | None:
-    """Return the amount paid for the trade since a frame, as the published explain has it."""
+def no_trades(period: Period, move: Move) -> Explained:
+    """An explain without rows, to which changed trades can be added."""
+    terms = dict.fromkeys(NAMES, np.zeros(0))
+    blank = np.zeros((0, len(period.keys)))
+    return Explained((), np.zeros(0, np.int64), period.keys, move.shift, terms, blank, ())
+
+
+def paid_since(maker: ExplainMaker, start: Rollup) -> dict[str, float | None]:
+    """Amounts paid since a frame for trades that changed, as the published explain has them."""
     explained = maker.store.of(start.currency)
     periods = explained.periods.values() if explained is not None else ()
     since = [period for period in periods if period.start_frame == start.frame]
-    for change in (change for period in since for change in period.changes):
-        if change.trade_id == trade_id and change.consideration is not None:
-            return change.consideration
-    return None
+    return {
+        change.trade_id: change.consideration
+        for period in since
+        for change in period.changes
+        if change.consideration is not None
+    }
 
 
 def _answer(found: Explained, start: Rollup, end: Rollup) -> Json:
@@ -150,6 +161,13 @@ def _answer(found: Explained, start: Rollup, end: Rollup) -> Json:
     return {
         "terms": {name: value if math.isfinite(value) else None for name, value in sums.items()},
         **by_quote,
+        **ends(start, end),
+    }
+
+
+def ends(start: Rollup, end: Rollup) -> Json:
+    """Return what an answer says of the two frames that it is from."""
+    return {
         "frame": end.frame,
         "as_of": msgspec.to_builtins(end.as_of),
         "valuation_date": end.valuation_date.isoformat(),

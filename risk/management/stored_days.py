@@ -1,13 +1,19 @@
-"""Options of the commands that go through the stored days of the present book."""
+"""Options and exchange rates of the commands that go through the stored days of the book."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 
+from django.conf import settings
 from django.core.management.base import CommandParser
+from redis import RedisError
 
+from instruments import trade_repository as master
 from instruments.management.options import day_count, iso_date
 from pricing.markets.conventions import CURRENCIES
+from risk.store.frames import connect
+from risk.store.fx import known_rates
 
 LAST_DAY = dt.date(2200, 1, 1)
 """After every stored day."""
@@ -29,3 +35,23 @@ def add_stored_days(parser: CommandParser, days: int) -> None:
         help="only these currencies (default: all with trades)",
     )
     parser.add_argument("--series", action="store_true", help="print each day as CSV")
+
+
+def usd_rates(currencies: Iterable[str], warn: Callable[[str], None]) -> dict[str, float]:
+    """US dollars per unit: the newest rates of the feed, and the master's where none has come.
+
+    Args:
+        currencies: Those that are needed; the ones without a rate are named.
+        warn: Hears what is missing.
+    """
+    stored = master.load_fx()
+    try:
+        rates = known_rates(connect(settings.REDIS_URL), stored)
+    except RedisError as error:
+        warn(f"rates of the master alone: Redis does not answer ({type(error).__name__})")
+        rates = {"USD": 1.0, **stored}
+    lost = [currency for currency in currencies if currency not in rates]
+    if lost:
+        verb = "is" if len(lost) == 1 else "are"
+        warn(f"{', '.join(lost)} {verb} left out: no exchange rate is known, of a feed or loaded")
+    return rates

@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pricing.explain.terms import MEMOS, TERMS
+from risk.explain.conversion import FX, add_terms, conversion_between, converted
 from risk.queries.portfolio import GROUPINGS
 from risk.store.explains import Explain, ExplainedGroup, ExplainedPeriod, PeriodName
-
-FX = "fx"
-"""Name of the term for exchange rates, which answers in a reporting currency have."""
 
 TERM_NAMES = (*(term.name for term in TERMS), FX)
 """Names of the terms, which add up to ``total``."""
@@ -19,16 +17,14 @@ MEMO_NAMES = tuple(memo.name for memo in MEMOS)
 Json = dict[str, Any]
 
 
-class NoRate(ValueError):
-    """A frame has no FX rate of a currency that amounts are to be converted from or to."""
-
-
 def explained(
     explains: Sequence[Explain],
     period: PeriodName,
     group_by: Sequence[str],
     reporting: str | None,
     desks: Collection[str] | None = None,
+    *,
+    with_delta: bool = True,
 ) -> list[Json]:
     """The terms by group. Currencies are added only when converted.
 
@@ -41,6 +37,7 @@ def explained(
         group_by: Any of GROUPINGS; without ``currency`` a reporting currency is needed.
         reporting: Currency to convert to, or None to stay in each trade's own.
         desks: Only these; None for all.
+        with_delta: Whether rows have ``delta`` by curve and tenor.
 
     Raises:
         ValueError: Two currencies would be added unconverted, or an FX rate is missing.
@@ -61,8 +58,11 @@ def explained(
             place = tuple(_labels(explain, row)[name] for name in group_by)
             labels = dict(zip(group_by, place, strict=True))
             amounts_in = reporting or explain.currency
-            group = groups.setdefault(place, _empty(labels, amounts_in))
-            _add(group, found, row, start, end - start)
+            group = groups.setdefault(place, _empty(labels, amounts_in, with_delta=with_delta))
+            group["trades"] += row.trades
+            add_terms(group["terms"], converted(row.terms, start, end - start))
+            if with_delta:
+                _add_delta(group["delta"], found, row, start)
     return [groups[place] for place in sorted(groups)]
 
 
@@ -74,15 +74,8 @@ def conversion(
     Raises:
         NoRate: One of them has no rate.
     """
-    if reporting is None or reporting == explain.currency:
-        return 1.0, 1.0
-    found: list[float] = []
-    for fx, frame in ((period.start_fx, period.start_frame), (explain.fx, explain.frame)):
-        missing = [name for name in (explain.currency, reporting) if name not in fx]
-        if missing:
-            raise NoRate(f"no FX rate for {', '.join(missing)} in frame {frame}")
-        found.append(fx[explain.currency] / fx[reporting])
-    return found[0], found[1]
+    ends = ((period.start_fx, period.start_frame), (explain.fx, explain.frame))
+    return conversion_between(explain.currency, ends, reporting)
 
 
 def _labels(explain: Explain, row: ExplainedGroup) -> dict[str, str]:
@@ -90,37 +83,23 @@ def _labels(explain: Explain, row: ExplainedGroup) -> dict[str, str]:
     return dict(zip(GROUPINGS, values, strict=True))
 
 
-def _empty(labels: Mapping[str, str], amounts_in: str) -> Json:
+def _empty(labels: Mapping[str, str], amounts_in: str, *, with_delta: bool) -> Json:
     names = (*TERM_NAMES, *MEMO_NAMES)
     return {
         **labels,
         "amounts_in": amounts_in,
         "trades": 0,
         "terms": dict.fromkeys(names, 0.0),
-        "delta": {},
+        **({"delta": {}} if with_delta else {}),
     }
 
 
-def _add(
-    group: Json, period: ExplainedPeriod, row: ExplainedGroup, factor: float, fx_move: float
+def _add_delta(
+    delta: dict[str, dict[str, float]], period: ExplainedPeriod, row: ExplainedGroup, factor: float
 ) -> None:
-    """Add a row to a group; a term that a row lacks is missing in the group."""
-    group["trades"] += row.trades
-    terms = group["terms"]
-    for name, value in row.terms.items():
-        terms[name] = None if value is None or terms[name] is None else terms[name] + factor * value
-    of_fx = _left(row) * fx_move
-    for name in (FX, "total"):
-        terms[name] += of_fx
     for (curve, tenor), value in zip(period.keys, row.delta, strict=True):
-        by_tenor = group["delta"].setdefault(curve, {})
+        by_tenor = delta.setdefault(curve, {})
         by_tenor[tenor] = by_tenor.get(tenor, 0.0) + factor * value
-
-
-def _left(row: ExplainedGroup) -> float:
-    """The value at the end, plus cash, less considerations."""
-    terms = row.terms
-    return (terms["value_end"] or 0.0) + (terms["cash"] or 0.0) - (terms["consideration"] or 0.0)
 
 
 def unpriced(

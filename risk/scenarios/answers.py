@@ -128,7 +128,8 @@ def narrowed(frame: ScenarioFrame, desks: Collection[str]) -> ScenarioFrame:
 
 def stamp(frame: ScenarioFrame, members: Sequence[Member], now_s: float | None = None) -> Json:
     """Return what every answer carries: number, age, and the frames it is made from."""
-    age = (time.time() if now_s is None else now_s) - frame.finished_ns / 1e9
+    now = time.time() if now_s is None else now_s
+    age = now - frame.finished_ns / 1e9
     inputs = {member.found.currency: member.found for member in members}
     return {
         "number": frame.number,
@@ -140,6 +141,7 @@ def stamp(frame: ScenarioFrame, members: Sequence[Member], now_s: float | None =
             {
                 "currency": name,
                 "frame": found.frame,
+                "age_s": max(0.0, now - found.published_ns / 1e9),
                 "as_of": found.as_of,
                 "valuation_date": found.valuation_date,
                 "book_version": found.book_version,

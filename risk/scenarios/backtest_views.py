@@ -33,7 +33,7 @@ LEVEL = "99"
 
 class BacktestDayAnswer(Answer):
     date = DateField()
-    evening = DateField(help_text="Level of the value at risk, percent")
+    evening = DateField(help_text="The evening before, of which the value at risk is")
     pnl = FloatField(help_text="Hypothetical P&L; a loss is negative")
     var = FloatField(help_text="Positive for a loss")
     exception = BooleanField(help_text="The day lost more than the value at risk")

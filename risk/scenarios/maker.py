@@ -95,16 +95,9 @@ class ScenarioMaker:
     def run(self) -> ScenarioFrame | None:
         """Make the results of all currencies; None when nothing is published."""
         started = time.time_ns()
-        rollups = self.frames.current_all(CURRENCIES)
-        if not rollups:
+        ready, unavailable = self._all_ready()
+        if not ready and not unavailable:
             return None
-        unavailable: dict[str, str] = {}
-        ready: dict[str, Ready] = {}
-        for currency, rollup in rollups.items():
-            try:
-                ready[currency] = self._ready(rollup)
-            except (PricingError, ArithmeticError) as error:
-                unavailable[currency] = str(error)
         scenarios = list(self.load_scenarios())
         history, missing = self._history(ready)
         stress = {name: self._stress(one, scenarios) for name, one in ready.items()}
@@ -125,9 +118,42 @@ class ScenarioMaker:
             for name, one in ready.items()
         }
         no_history = "" if history and history.days else NO_HISTORY
+        return self._frame(
+            started,
+            scenarios,
+            days=list(history.days) if history else [],
+            left_out={
+                day.isoformat(): why for day, why in (history.left_out if history else {}).items()
+            },
+            tail_days=tail,
+            currencies=found,
+            unavailable=unavailable | missing,
+            no_history=no_history,
+        )
+
+    def price(self, scenarios: Sequence[Scenario]) -> ScenarioFrame | None:
+        """Results of these scenarios alone, without a history; None when nothing is published.
+
+        They are those that a run would publish if the scenarios were stored.
+        """
+        started = time.time_ns()
+        ready, unavailable = self._all_ready()
+        if not ready and not unavailable:
+            return None
+        found = {
+            name: self._results(one, self._stress(one, scenarios), None, {}, None)
+            for name, one in ready.items()
+        }
+        return self._frame(started, scenarios, currencies=found, unavailable=unavailable)
+
+    def _frame(
+        self, started_ns: int, scenarios: Sequence[Scenario], **results: Any
+    ) -> ScenarioFrame:
+        """Results with what they are of."""
+        nothing: dict[str, Any] = {"days": [], "left_out": {}, "tail_days": []}
         return ScenarioFrame(
-            number=started // 1_000_000,
-            started_ns=started,
+            number=started_ns // 1_000_000,
+            started_ns=started_ns,
             finished_ns=time.time_ns(),
             worker=self.netter.session.name,
             every_s=self.every_s,
@@ -141,18 +167,22 @@ class ScenarioMaker:
                 )
                 for s in scenarios
             ],
-            days=list(history.days) if history else [],
             kind=self.kind,
-            left_out={
-                day.isoformat(): why for day, why in (history.left_out if history else {}).items()
-            },
-            tail_days=tail,
-            currencies=found,
-            unavailable=unavailable | missing,
-            no_history=no_history,
+            **(nothing | results),
         )
 
     # --- Inputs ------------------------------------------------------------------------------
+
+    def _all_ready(self) -> tuple[dict[str, Ready], dict[str, str]]:
+        """The newest published frames, and why some of them cannot be revalued."""
+        ready: dict[str, Ready] = {}
+        unavailable: dict[str, str] = {}
+        for currency, rollup in self.frames.current_all(CURRENCIES).items():
+            try:
+                ready[currency] = self._ready(rollup)
+            except (PricingError, ArithmeticError) as error:
+                unavailable[currency] = str(error)
+        return ready, unavailable
 
     def _ready(self, rollup: Rollup) -> Ready:
         """Net a frame's book, and solve its curves.
@@ -220,6 +250,7 @@ class ScenarioMaker:
             "delta_gamma": found.delta_gamma.tobytes(),
             "stress_reasons": found.reasons,
             "unmatched": found.unmatched,
+            "moves": found.moves_bp.tobytes(),
         }
 
     def _historical(
@@ -275,6 +306,10 @@ class ScenarioMaker:
                 )
                 for place, (book, product) in enumerate(netted.groups)
             ],
+            keys=[(key.curve, key.tenor) for key in one.keys],
+            years=one.curves.grid.key_years().tobytes(),
+            quotes=one.solved.quotes.tobytes(),
+            zero_rates=one.curves.grid.zero_rates(one.solved.x).tobytes(),
             **stress,
         )
         if historical is None or history is None:

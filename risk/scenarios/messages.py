@@ -56,7 +56,14 @@ class CurrencyScenarios(msgspec.Struct, frozen=True, kw_only=True):
         interpolated: Moves that were made of neighbouring tenors.
         proxies: Curves without an own history, and what stands in for each.
         without: Curves that have neither history nor proxy; they move by 0.
-        unmatched: Key rates of scenarios that name a tenor which the market does not quote.
+        unmatched: Curves and key rates that scenarios name and the market does not quote.
+        keys: Curve and quote of the k quotes that the run started from.
+        years: Time from the valuation date to the end of each, Act/365F, float64; shape (k,).
+        quotes: The quotes, decimal, float64; shape (k,).
+        zero_rates: Continuous zero rate at the end of each, decimal, float64; shape (k,).
+        moves: What each stress scenario adds to the quotes, or to the zero rates where that is its
+            space; basis points, float64; shape (scenarios, k). NaN where it is not defined for the
+            currency.
     """
 
     currency: str
@@ -79,6 +86,16 @@ class CurrencyScenarios(msgspec.Struct, frozen=True, kw_only=True):
     proxies: dict[str, str] = {}
     without: list[str] = []
     unmatched: dict[str, list[str]] = {}
+    keys: list[tuple[str, str]] = []
+    years: bytes = b""
+    quotes: bytes = b""
+    zero_rates: bytes = b""
+    moves: bytes = b""
+
+    def moves_bp(self, scenario: int) -> FloatArray:
+        """What a stress scenario moves each key by, in basis points; shape (k,)."""
+        rows = np.frombuffer(self.moves, dtype=np.float64).reshape(-1, len(self.keys))
+        return np.asarray(rows[scenario])
 
     def matrix(self, raw: bytes) -> FloatArray:
         """One of the tables; shape (groups, columns)."""

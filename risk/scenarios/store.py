@@ -26,6 +26,9 @@ them all."""
 TASK = "risk.scenarios.tasks.refresh"
 QUEUE = "scenarios"
 
+NOT_STORED = "not stored"
+"""Name of the set of a scenario that was priced on request."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _frame = msgspec.msgpack.Decoder(ScenarioFrame)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pricing.arrays import FloatArray
 from pricing.curves.curve_set import CurveSet, Solved
-from pricing.scenarios.definition import Scenario, moves_of
+from pricing.scenarios.definition import ONE_BP, Scenario, moves_of
 from pricing.scenarios.revaluation import ReadyRevaluation, approximate, delta_pnl, revalue
 
 
@@ -22,7 +22,9 @@ class StressPnl:
         delta: By ladders alone, an approximation; shape (g, n).
         delta_gamma: With the second order along the move, an approximation; shape (g, n).
         reasons: Why a scenario has no P&L, by its place.
-        unmatched: Key rates that name a tenor without a quote, by scenario.
+        unmatched: Curves and key rates without a quote, by scenario.
+        moves_bp: What moves each quote, or each zero rate where that is the scenario's space; basis
+            points, shape (n, keys). NaN where the scenario is not defined for the currency.
     """
 
     pnl: FloatArray
@@ -30,6 +32,7 @@ class StressPnl:
     delta_gamma: FloatArray
     reasons: dict[int, str]
     unmatched: dict[str, list[str]]
+    moves_bp: FloatArray
 
 
 def stress_pnl(
@@ -59,10 +62,12 @@ def stress_pnl(
     delta = delta_pnl(ladder_par, krd, moves)
     second = approximate(flows, curves, solved, moves, delta).delta_gamma
     reasons = {place: str(error) for place, error in found.failures.items()}
+    moves_bp = (moves.par + moves.zero) / ONE_BP
     for place, scenario in enumerate(scenarios):
         refusal = scenario.refusal(currency)
         if refusal:
             reasons[place] = refusal
+            moves_bp[place] = np.nan
     for place in reasons:
         for table in (found.pnl, delta, second):
             table[:, place] = np.nan
@@ -73,4 +78,5 @@ def stress_pnl(
         second,
         reasons,
         {name: which for name, which in unmatched.items() if which},
+        moves_bp,
     )

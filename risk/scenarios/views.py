@@ -63,6 +63,7 @@ class NoScenariosYet(APIException):
 class FrameInput(Answer):
     currency = CharField()
     frame = IntegerField(help_text="The frame that gives quotes and book")
+    age_s = FloatField(help_text="Seconds since the frame was published")
     as_of = DateTimeField(help_text="The market's time of that frame")
     valuation_date = DateField()
     book_version = CharField()
@@ -191,7 +192,9 @@ class ScenarioRow(Answer):
     source = CharField()  # type: ignore[assignment]
     pnl = FloatField(allow_null=True, help_text="By full revaluation")
     approximation = Approximation()
-    not_quoted = ListField(child=CharField(), help_text="Key rates without a quote at their tenor")
+    not_quoted = ListField(
+        child=CharField(), help_text="Key rates and curves that it names and that have no quote"
+    )
 
 
 class StressScenario(ScenarioRow):

@@ -51,6 +51,15 @@ def read_fx(client: redis.Redis) -> Fx:
     return _decoder.decode(raw) if raw else Fx()
 
 
+def known_rates(client: redis.Redis, of_master: Mapping[str, float]) -> dict[str, float]:
+    """US dollars per unit: the newest rates of ticks, and the master's where none has come.
+
+    Raises:
+        RedisError: Redis does not answer.
+    """
+    return {"USD": 1.0, **of_master, **read_fx(client).usd}
+
+
 def write_fx(client: redis.Redis, newer: FxTick | Fx) -> None:
     """Merge rates into the stored ones. The bridge that reads the FX topic checks order."""
     merged = laid_over(read_fx(client), newer)

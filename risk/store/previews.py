@@ -22,8 +22,10 @@ PREVIEW_TASK = "risk.workers.tasks.preview_trade"
 TRADE_TASK = "risk.workers.tasks.price_trade"
 CONTRACT_TASK = "risk.workers.tasks.contract_flows"
 EXPLAIN_TASK = "risk.workers.tasks.explain_trade"
+EXPLAIN_GROUP_TASK = "risk.workers.tasks.explain_trades"
 REPRICE_TASK = "risk.reprice.tasks.reprice_close"
 STRESS_TASK = "risk.scenarios.tasks.stress_trade"
+SHOCK_TASK = "risk.scenarios.tasks.price_shock"
 MARKET_TASK = "risk.reprice.tasks.ask_market"
 QUEUE = "preview"
 ANSWER_KEPT_S = 30
@@ -76,6 +78,24 @@ class ExplainQuestion(msgspec.Struct, frozen=True, kw_only=True):
     period: Literal["close", "frame"] = "close"
 
 
+class GroupExplainQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The group of trades whose P&L since the close, or since a frame, is to be explained.
+
+    ``desk`` and ``book`` None and no ``types``: all. ``desks`` are those whose numbers the caller
+    may see; None for all. ``reporting`` None: amounts stay in trade currency.
+    """
+
+    answer_key: str
+    currencies: list[str]
+    desk: str | None = None
+    book: str | None = None
+    types: list[str] = []
+    desks: list[str] | None = None
+    period: Literal["close", "frame"] = "close"
+    reporting: str | None = None
+    limit: int
+
+
 class RepriceQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """The stored close that is to be priced again, with what is known at a later time.
 
@@ -107,6 +127,16 @@ class MarketQuestion(msgspec.Struct, frozen=True, kw_only=True):
     page: int = 1
     page_size: int = 1
     desks: list[str] | None = None
+
+
+class ShockQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario that is not stored, as rows with the columns of a table of scenarios.
+
+    The process of the scenarios answers it: it holds netted flows and curves of all currencies.
+    """
+
+    answer_key: str
+    rows: list[dict[str, str]]
 
 
 class Question(Protocol):

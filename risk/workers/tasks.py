@@ -28,6 +28,7 @@ from instruments import trade_repository as master
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import PricingError
 from risk.compiler.book_compiler import Compiler, waits_for_market
+from risk.explain.by_trade import explain_group
 from risk.explain.frame_closes import FrameCloses, held_head, values_of
 from risk.explain.frames_within import FramesWithin
 from risk.explain.maker import ExplainMaker
@@ -43,6 +44,7 @@ from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, S
 from risk.store.previews import (
     ContractQuestion,
     ExplainQuestion,
+    GroupExplainQuestion,
     PreviewQuestion,
     TradeQuestion,
     put_answer,
@@ -596,6 +598,13 @@ def explain_trade(payload: dict[str, Any]) -> str:
             _trade_explainer(), question.currency, question.trade_id, question.period
         ),
     )
+
+
+@shared_task(name="risk.workers.tasks.explain_trades", max_retries=0)
+def explain_trades(payload: dict[str, Any]) -> str:
+    """Explain the P&L of a group's trades, and put the answer where its asker waits."""
+    question = msgspec.convert(payload, GroupExplainQuestion)
+    return answer_with(question.answer_key, lambda: explain_group(_trade_explainer(), question))
 
 
 @shared_task(name="risk.workers.tasks.contract_flows", max_retries=0)

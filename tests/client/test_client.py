@@ -168,6 +168,17 @@ def test_terms_of_an_explain_are_money() -> None:
     assert both.column("carry_local") == [1.5, None]
 
 
+def test_the_attribution_test_has_a_row_for_each_desk() -> None:
+    row = {
+        "desk": "RATES", "days": 1, "spearman": None, "ks": None, "zone": None,
+        "reason": "the test needs two days or more",
+    }  # fmt: skip
+    day = {"date": "2024-03-05", "hpl": 1.0, "rtpl": 2.0}
+    table = answering({"desks": [{**row, "series": [day]}], "notes": []}).pla()
+    assert list(table) == [row]
+    assert table.about["desks"][0]["series"] == [day]
+
+
 def test_pages_are_read_to_the_end() -> None:
     asked: list[str] = []
 

@@ -10,7 +10,9 @@ import redis
 from celery.exceptions import QueueNotFound
 from django.conf import settings
 
-from risk.store import follow_up
+from risk.api.explains import trades as explain_trades
+from risk.explain import by_trade
+from risk.store import follow_up, previews
 from riskproject.celery import app
 
 
@@ -23,6 +25,19 @@ class DeadChannel:
 def test_a_channel_without_a_connection_fails_as_a_lost_connection() -> None:
     with pytest.raises(ConnectionError):
         redis_transport.Channel._connparams(DeadChannel())
+
+
+def test_what_a_caller_waits_for_is_not_run_again_and_has_the_time_that_is_waited() -> None:
+    """The usual limit of two seconds would kill the previewer with all that it has loaded."""
+    asked = [name for name in vars(previews) if name.endswith("_TASK")]
+    assert len(asked) > 5
+    for name in asked:
+        limits = settings.CELERY_TASK_ANNOTATIONS[getattr(previews, name)]
+        assert limits["acks_late"] is False
+        assert limits["time_limit"] > 5
+        assert settings.CELERY_TASK_ROUTES[getattr(previews, name)]["queue"] != "celery"
+    of_group = settings.CELERY_TASK_ANNOTATIONS[previews.EXPLAIN_GROUP_TASK]
+    assert of_group["time_limit"] > explain_trades.ANSWER_S > by_trade.BUDGET_S
 
 
 QUEUES = ("sums", "detail", "compile", "preview")

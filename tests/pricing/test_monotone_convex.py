@@ -8,7 +8,7 @@ import datetime as dt
 import numpy as np
 import pytest
 import QuantLib as ql
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from pricing.curves.curve_set import CurveSet
@@ -131,7 +131,12 @@ def test_every_day_is_quantlibs_where_no_bound_is_reached(data: st.DataObject) -
     theirs, date = quantlibs(helpers, TODAY), schedules.to_ql(TODAY)
     days = np.arange(1, ends[-1] + 1)
     ours = np.exp(log_factors(days / YEAR, u, y[:, None])[:, 0])
-    wanted = np.array([theirs.discount(date + int(day)) for day in days])
+    try:
+        wanted = np.array([theirs.discount(date + int(day)) for day in days])
+    except RuntimeError as error:
+        # With equal forward rates QuantLib's search may end without a curve to compare with.
+        assert "iteration: failed at" in str(error)  # noqa: PT017
+        reject()
     assert np.abs(ours - wanted).max() < SAME_AS_QUANTLIB
 
 

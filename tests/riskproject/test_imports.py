@@ -17,7 +17,7 @@ PROCESSES = {
     + "[len(entry.url_patterns) for entry in get_resolver().url_patterns"
     + " if hasattr(entry, 'url_patterns')]",
     "bridge": DJANGO + "import feedbridge.management.commands.runbridge",
-    "dashboard": "import dashboard.screen, dashboard.charts",
+    "dashboard": "import dashboard.screen, dashboard.charts.pnl_charts",
 }
 LOADED = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
 

@@ -230,10 +230,12 @@ READABLE = {
     ),
     "instruments_bookchange",
     "instruments_bookversion",
+    "risk_attributionrun",
     "risk_backtestrun",
     "risk_dayreport",
     "risk_frameclose",
     "risk_frameclosedetail",
+    "risk_framecloseexplain",
     "risk_framewithin",
     "risk_replay",
     *(

@@ -25,6 +25,7 @@ from instruments.models import (
     WhatIfSet,
 )
 from pricing.products.registry import PRODUCTS
+from risk.explain import attribution_runs
 from risk.models import LimitBreach, Replay
 from risk.reports import results as report
 from risk.scenarios import backtest_runs
@@ -83,6 +84,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "risk/trades/<row>/": READ,
     "risk/history/": {"GET": SEES_ALL},
     "explain/": READ,
+    "explain/days/": READ,
+    "explain/trades/": READ,
     "explain/trades/<row>/": READ,
     "reprice/": READ,
     "closes/": {"GET": READERS},
@@ -90,8 +93,10 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
     "replays/<row>/": {"GET": READERS, "PATCH": ADMINS},
     "var/": READ,
     "scenarios/": READ,
+    "scenarios/price/": {"POST": READERS},
     "scenarios/trades/<row>/": READ,
     "backtest/": READ,
+    "pla/": READ,
     "crif/": READ,
     "girr-delta/": READ,
     "reports/": READ,
@@ -205,6 +210,7 @@ def rows(users: dict[str, Any], bond_position: Any) -> None:
         name="svb", currencies=["USD"], start=dt.date(2023, 3, 8), end=dt.date(2023, 3, 24)
     )
     backtest_runs.keep("99", {}, [], [])
+    attribution_runs.keep({}, [])
     store_usd_closes(dt.date(2024, 3, 6))
     report.keep(
         report.DayResults(

@@ -67,7 +67,15 @@ RISK = {
     "curves": ("currency", "market", *FILES),
     "curves/T1": ("market", *FILES),
     "curves/T1/days": ("days",),
-    "explain": ("currency", "market", "period", "group_by", "reporting_currency", *FILES),
+    "explain": (
+        *("currency", "market", "period", "as_of", "group_by", "reporting_currency"),
+        *FILES,
+    ),
+    "explain/days": (
+        *("market", "currency", "from", "to", "days"),
+        *("group_by", "reporting_currency", *FILES),
+    ),
+    "explain/trades": (*LABELS, "period", "reporting_currency", "limit", *FILES),
     "explain/trades/T1": ("period", *FILES),
     "var": (*SCENARIOS, "level", *FILES),
     "scenarios": (*SCENARIOS, *FILES),
@@ -81,6 +89,7 @@ RISK = {
     "reprice": ("as_of", "correct", "currency", "known_at", "market", *FILES),
     "replays": FILES,
     "backtest": ("level", "series"),
+    "pla": ("series",),
     "crif": ("by", "currency", "date", "ladder", "market", *FILES),
     "girr-delta": ("currency", "date", "ladder", "market", "reporting_currency", *FILES),
     "reports": ("market",),
@@ -94,6 +103,7 @@ BODIES = {
         *("tolerance", "instruments", "objective", "time_limit_s"),
     ),
     "limit-breaches/T1/acknowledge": ("classification", "resolution", "comment"),
+    "scenarios/price": ("scenario", "rows"),
     "what-if": ("entries", "text", "book"),
     "what-if/text": ("text", "book"),
 }

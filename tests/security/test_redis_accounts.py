@@ -24,6 +24,7 @@ from devstack.stack import Stack
 ROOT = Path(__file__).parents[2]
 HEADER, POINTER, CALLS = "risk:{USD}:frame:1", "risk:{USD}:pointer", "risk:calls:user:1:1"
 TASKS, COMPILATIONS, PREVIEW = "sums", "compile", "risk:preview:x"
+SCENARIOS = "scenarios"
 LOG = "risk:{USD}:log:sums"
 
 
@@ -58,6 +59,7 @@ MAY: dict[str, dict[str, Do]] = {
         "read a frame": lambda r: r.get(POINTER),
         "count calls": lambda r: r.incr(CALLS),
         "ask for a compilation": lambda r: r.lpush(COMPILATIONS, "{}"),
+        "ask for the price of a shock": lambda r: r.lpush(SCENARIOS, "{}"),
         "see how many tasks wait": lambda r: r.llen(TASKS),
         "say that it lives": lambda r: r.hset("risk:processes", "web", "{}"),
         "take the answer of a preview": lambda r: r.blpop(PREVIEW, 1),

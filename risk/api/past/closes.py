@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -75,6 +74,19 @@ def _of_days(name: str) -> Callable[[Json], Iterator[Json]]:
     return rows
 
 
+def range_parameters(usual: int, most: int) -> list[OpenApiParameter]:
+    """Describe the days that ``closes_by_day`` reads."""
+    return [
+        parameters.parameter("from", "First valuation date", OpenApiTypes.DATE),
+        parameters.parameter("to", "Last valuation date", OpenApiTypes.DATE),
+        parameters.parameter(
+            "days",
+            f"The newest so many days of the range; default {usual}, at most {most}",
+            {"type": "integer", "minimum": 1, "maximum": most},
+        ),
+    ]
+
+
 TABLES = {
     "groups": AnswerTable((Column("date"), *columns_of(schemas.Sums)), _of_days("groups")),
     "frames": AnswerTable((Column("date"), *columns_of(CloseFrame)), _of_days("frames")),
@@ -91,13 +103,7 @@ class ClosesView(TablesView):
         parameters=[
             parameters.parameter("market", "live (the default), or the name of a replay"),
             parameters.CURRENCY,
-            parameters.parameter("from", "First valuation date", OpenApiTypes.DATE),
-            parameters.parameter("to", "Last valuation date", OpenApiTypes.DATE),
-            parameters.parameter(
-                "days",
-                f"The newest so many days of the range; default {DAYS}, at most {MOST_DAYS}",
-                {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
-            ),
+            *range_parameters(DAYS, MOST_DAYS),
             parameters.listed("group_by", "Default: currency", portfolio.GROUPINGS),
             parameters.parameter(
                 "reporting_currency", "Convert sums with the frames' own FX", allowed=CURRENCIES
@@ -111,19 +117,10 @@ class ClosesView(TablesView):
         names = ("market", "currency", "from", "to", "days", "group_by", "reporting_currency")
         parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
         self.asked(request)
-        count = parameters.whole(request, "days", DAYS)
-        if count > MOST_DAYS:
-            raise ValidationError(
-                {"days": f"days: {count} is not valid; allowed: 1 to {MOST_DAYS}"}
-            )
         groups = parameters.choices(request, "group_by", portfolio.GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
         market = parameters.market(request)
-        stored = _stored(request, market)
-        dates = list(stored.order_by("-date").values_list("date", flat=True).distinct())
-        rows: dict[dt.date, list[FrameClose]] = {date: [] for date in sorted(dates[:count])}
-        for row in stored.filter(date__in=rows).order_by("currency").defer("head", "quotes"):
-            rows[row.date].append(row)
+        count, rows = closes_by_day(request, market, DAYS, MOST_DAYS)
         try:
             days = [
                 _day(date, found, groups, reporting, self.desks(request))
@@ -131,21 +128,41 @@ class ClosesView(TablesView):
             ]
         except ValueError as error:
             raise ValidationError({"reporting_currency": str(error)}) from None
-        found = {"market": market, "days": len(dates), "closes": days}
+        found = {"market": market, "days": count, "closes": days}
         return self.answer(request, found, reporting)
 
 
-def _stored(request: Request, market: str) -> QuerySet[FrameClose]:
-    """The closes of the range that is asked for."""
+def closes_by_day(
+    request: Request, market: str, usual: int, most: int, *left_out: str
+) -> tuple[int, dict[dt.date, list[FrameClose]]]:
+    """The number of days with a close in the range, and the closes of the newest of them by day.
+
+    Args:
+        request: With ``from``, ``to``, ``days`` and ``currency``.
+        market: live, or the name of a replay.
+        usual: Days without the parameter.
+        most: Days at most.
+        *left_out: Columns that are not read, besides the head of the book and the quotes.
+
+    Raises:
+        ValidationError: The range is none, or has too many days.
+    """
+    count = parameters.whole(request, "days", usual)
+    if count > most:
+        raise ValidationError({"days": f"days: {count} is not valid; allowed: 1 to {most}"})
     start, end = parameters.day(request, "from"), parameters.day(request, "to")
     if start and end and start > end:
         raise ValidationError({"to": "to: must not be before from"})
-    found = FrameClose.objects.filter(market=market, currency__in=parameters.currencies(request))
+    stored = FrameClose.objects.filter(market=market, currency__in=parameters.currencies(request))
     if start:
-        found = found.filter(date__gte=start)
+        stored = stored.filter(date__gte=start)
     if end:
-        found = found.filter(date__lte=end)
-    return found
+        stored = stored.filter(date__lte=end)
+    dates = list(stored.order_by("-date").values_list("date", flat=True).distinct())
+    rows: dict[dt.date, list[FrameClose]] = {date: [] for date in sorted(dates[:count])}
+    for row in stored.filter(date__in=rows).order_by("currency").defer("head", "quotes", *left_out):
+        rows[row.date].append(row)
+    return len(dates), rows
 
 
 def _day(

@@ -18,7 +18,7 @@ from pricing.scenarios.backtest import DAYS, BacktestDay, backtest
 from pricing.scenarios.tail import tail_count
 from risk.explain.attribution_days import Day, blocks_of, days, state_of
 from risk.history.closes import closes
-from risk.management.stored_days import add_stored_days
+from risk.management.stored_days import add_stored_days, usd_rates
 from risk.scenarios.backtest_days import CurrencyBook, losses_on, value_at_risk
 from risk.scenarios.backtest_runs import keep
 from risk.scenarios.inputs import for_scenarios
@@ -27,9 +27,9 @@ HELP = """
 Revalues the present book on each stored day: its hypothetical P&L from close to close, as manage.py
 pla explains it, against its value at risk of the evening before, by full revaluation of the closes
 up to that evening. Prints for each desk and the firm the days on which the loss was larger, and the
-Basel traffic light of the last 250 days. Amounts are in US dollars at the newest rates of the
-master. A day on which a currency of the book has no close is in no series, and is said. The result
-of the whole book is stored for REST, in place of the last one at its level.
+Basel traffic light of the last 250 days. Amounts are in US dollars at the newest rates. A day on
+which a currency of the book has no close is in no series, and is said. The result of the whole book
+is stored for REST, in place of the last one at its level.
 """
 FIRST = dt.date(1990, 1, 1)
 FIRM = "(firm)"
@@ -75,14 +75,13 @@ class Command(BaseCommand):
             raise CommandError(
                 "the book has no active trades: load some first (manage.py load_instruments)"
             )
-        fx, fixings = {"USD": 1.0, **master.load_fx()}, master.load_fixings()
+        fixings = master.load_fixings()
         held = dict.fromkeys(str(trade.terms.currency) for trade in book.trades)
         found: dict[str, CurrencyBook] = {}
         pnl: dict[str, list[Day]] = {}
-        for currency in options["currency"] or held:
-            if currency not in fx:
-                self._warn(f"{currency} is left out: the master has no exchange rate of it")
-                continue
+        wanted = options["currency"] or list(held)
+        fx = usd_rates(wanted, self._warn)
+        for currency in [name for name in wanted if name in fx]:
             table = closes(currency, FIRST, options["to"])
             first = max(0, len(table.dates) - options["days"] - 1)
             states = [

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.models import Max, QuerySet
+from rich.console import Console
+from rich.progress import track
 
+from pricing.curves.quotes import CurveOptions
+from pricing.errors import PricingError
+from risk.explain.close_explains import keep_explain, stored_explains, without
 from risk.explain.frames_within import drop_before, partitions
 from risk.models import LIVE, FrameClose
+from risk.reprice.close_explain import explain_close
+from risk.reprice.repricer import NothingStored, reprice
+from risk.store.frames import Frames, connect
 
 KEPT_DAYS = 3_650
 """Days of closes that are kept by default."""
 
 _SIZES = """
     SELECT market, currency, 'closes', count(*), min(date), max(date),
-           sum(pg_column_size(c.*) + coalesce(pg_column_size(d.*), 0))::bigint
+           sum(pg_column_size(c.*) + coalesce(pg_column_size(d.*), 0)
+               + coalesce(pg_column_size(e.*), 0))::bigint
     FROM risk_frameclose c LEFT JOIN risk_frameclosedetail d ON d.close_id = c.id
+    LEFT JOIN risk_framecloseexplain e ON e.close_id = c.id
     GROUP BY market, currency
     UNION ALL
     SELECT market, currency, 'frames within days', count(*), min(date), max(date),
@@ -37,11 +48,15 @@ class Command(BaseCommand):
         "that are older than the newest one of their market and currency by more than --days are "
         "deleted, and frames within days that were kept more than --within-days ago, which the "
         "first frame of a day does by itself; closes of a replay are deleted as a whole with "
-        "manage.py replay_market NAME --delete."
+        "manage.py replay_market NAME --delete. With --explain, the P&L of each close since "
+        "the one before is made from the history of rows and stored, where it is missing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--prune", action="store_true", help="delete old closes")
+        parser.add_argument(
+            "--explain", action="store_true", help="make the P&L explains that are missing"
+        )
         parser.add_argument(
             "--days",
             type=int,
@@ -55,7 +70,9 @@ class Command(BaseCommand):
             help="days of frames within days to keep (default: KEEP_FRAMES_DAYS)",
         )
         parser.add_argument(
-            "--market", default=LIVE, help="market whose closes are deleted (default: live)"
+            "--market",
+            default=LIVE,
+            help="market whose closes are deleted or explained (default: live)",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="with --prune: show what would be deleted"
@@ -69,6 +86,9 @@ class Command(BaseCommand):
             self._prune(rows, days, "closes", dry_run=dry_run)
             self._drop(_days(options, "within_days"), dry_run=dry_run)
             return
+        if options["explain"]:
+            self._explain(options["market"])
+            return
         with connection.cursor() as cursor:
             cursor.execute(_SIZES)
             rows = cursor.fetchall()
@@ -79,6 +99,37 @@ class Command(BaseCommand):
                 f"{market} {currency}: {count:,} {what}, {first} to {last}, "
                 f"{size // count:,} bytes each, {size / 1e6:,.1f} MB"
             )
+
+    def _explain(self, market: str) -> None:
+        """Make and store the explains that are missing, from the history of rows."""
+        options = CurveOptions(settings.IBOR_COUPONS == "indexed", settings.CURVE_INTERPOLATION)
+        frames = Frames(connect(settings.REDIS_URL))
+        stored = FrameClose.objects.filter(market=market).order_by("currency", "date")
+        names = list(stored.values_list("pk", flat=True))
+        made, lacked = 0, 0
+        for name in track(
+            names,
+            "closes explained",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ):
+            row = FrameClose.objects.get(pk=name)
+            (known,) = stored_explains([row])
+            if not isinstance(known, str) and "close" in known.periods:
+                continue
+            lacked += 1
+            try:
+                end = reprice(row, options, processes=settings.PRICING_PROCESSES)
+                found = explain_close(row, end, options, frames, settings.PRICING_PROCESSES)
+                keep_explain(row, without(row, found) if isinstance(found, str) else found)
+            except (NothingStored, PricingError) as error:
+                found = str(error)
+            if isinstance(found, str):
+                self.stderr.write(f"{row.currency} {row.date} is not explained: {found}")
+            else:
+                made += 1
+        self.stdout.write(f"{made:,} of {lacked:,} closes without an explain are explained now")
 
     def _prune(self, rows: QuerySet[Any], days: int, what: str, *, dry_run: bool) -> None:
         newest = rows.order_by("currency").values("currency").annotate(last=Max("date"))

@@ -33,6 +33,15 @@ def test_the_distance_is_that_of_step_functions_counted_by_hand():
     assert kolmogorov_smirnov(np.array([1.0, 1]), np.array([1.0, 2])) == 0.5
 
 
+@pytest.mark.parametrize("below", [0, 3, 125, 220])
+def test_thirty_of_250_days_are_0_12_and_not_a_bit_more(below: int):
+    """Differences of shares are: 33 / 250 - 3 / 250 is more than 0.12 in floating point."""
+    days = np.arange(250.0)
+    ours, theirs = np.where(days < below, -1.0, 1.0), np.where(days < below + 30, -1.0, 1.0)
+    assert kolmogorov_smirnov(ours, theirs) == 0.12
+    assert zone_of(1.0, kolmogorov_smirnov(ours, theirs)) == "amber"
+
+
 @pytest.mark.parametrize(
     ("rank", "distance", "zone"),
     [

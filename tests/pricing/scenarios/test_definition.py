@@ -41,6 +41,13 @@ def test_a_key_rate_that_no_quote_has_is_named():
     assert scenario.unmatched("EUR", KEYS) == ["EUR-ESTR 7Y"]
 
 
+def test_a_curve_without_quotes_is_named():
+    text = "p,par,,EUR-EURIBOR6M,points,1Y,7\np,par,,EUR-EURIBOR6M,parallel,,1\n"
+    scenario = read_table(HEAD + text)[0]
+    assert scenario.unmatched("EUR", KEYS) == ["EUR-EURIBOR6M"]
+    assert scenario.unmatched("USD", KEYS) == []
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -50,6 +57,8 @@ def test_a_key_rate_that_no_quote_has_is_named():
         ("a,par,XXX,,parallel,,1", "row 2, currency: 'XXX'"),
         ("a,par,USD,EUR-ESTR,parallel,,1", "row 2, curve: 'EUR-ESTR'"),
         ("a,par,,,points,10,1", "row 2, tenor: '10'"),
+        ("a,par,,,key_rate,BASIS-EURIBOR6M-999Y,1", "row 2, tenor: '999Y' is not valid; at most"),
+        ("a,par,,,points,BASIS-EURIBOR6M-10Y,1", "row 2, tenor: 'BASIS-EURIBOR6M-10Y'"),
         ("a,par,,,parallel,5Y,1", "row 2, tenor: '5Y' is not valid; empty for a parallel move"),
         ("a,par,,,wave,,1", "row 2, shape: 'wave'"),
         (",par,,,parallel,,1", "row 2, scenario"),

@@ -16,21 +16,24 @@ from tests.risk.api.conftest import Live
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
+UP = [{"space": "par", "shape": "parallel", "move_bp": 100}]
 
 
 @pytest.fixture(scope="module")
 def risk(live: Live) -> Iterator[Client]:
     for currency in live.manifests:
         live.publish(currency)
+    live.system.start_worker("scenarios", "scenarios", 1)
     with Client(live.url, token=live.system.token) as client:
         until(lambda: _answers(client))
         yield client
 
 
 def _answers(client: Client) -> bool:
-    """The preview worker may still be starting."""
+    """The workers of previews and scenarios may still be starting."""
     try:
         client.what_if("rec 1m USD 5Y", book=_book(client))
+        client.price_shock(UP)
     except ApiError as error:
         if error.status != 503:
             raise
@@ -65,6 +68,11 @@ def test_tables_are_the_answers_of_the_api(risk: Client, live: Live) -> None:
     assert risk.history(currency="USD").column("npv_usd")
     (explained,) = risk.explain(currency="USD").about["frames"]
     assert (explained["currency"], bool(explained["reason"])) == ("USD", True)  # no close yet
+    assert risk.explain_days(days=1).about["market"] == "live"
+    of_usd = risk.explain_trades(currency="USD", limit=1).about
+    assert "no close of an earlier date" in of_usd["frames"][0]["reason"]
+    with pytest.raises(ApiError, match="no close of 2024-03-05 is stored"):
+        risk.explain(as_of="2024-03-05")
     assert risk.session()["user"] == "admin"
 
 
@@ -81,6 +89,16 @@ def test_value_at_risk_and_scenarios_are_tables(risk: Client, live: Live) -> Non
     assert risk.trade_scenarios("S1").column("pnl_usd") == [each["pnl"] for each in of_trade]
 
 
+def test_a_shock_that_is_not_stored_is_priced_like_one_that_is(risk: Client, live: Live) -> None:
+    table = risk.price_shock(UP, scenario="up", currency="USD")
+    stored = {row["scenario"]: row for row in risk.scenarios(currency="USD")}["parallel_+100"]
+    assert (table[0]["scenario"], table[0]["set"]) == ("up", "not stored")
+    assert table[0]["pnl_usd"] == pytest.approx(stored["pnl_usd"], rel=1e-9)
+    assert {move["move_bp"] for move in table.about["moves"]} == {100.0}
+    with pytest.raises(ApiError, match="row 1, move_bp"):
+        risk.price_shock([{**UP[0], "move_bp": 5000}])
+
+
 def test_sensitivities_limits_and_stored_days(risk: Client, live: Live, tmp_path: Path) -> None:
     rows = live.get("crif/?currency=USD&ladder=par").json()["rows"]
     assert list(risk.crif(currency="USD", ladder="par")) == rows
@@ -95,6 +113,8 @@ def test_sensitivities_limits_and_stored_days(risk: Client, live: Live, tmp_path
     assert risk.closes(days=1).about["market"] == "live"
     with pytest.raises(ApiError, match=r"manage\.py backtest"):
         risk.backtest()
+    with pytest.raises(ApiError, match=r"manage\.py pla"):
+        risk.pla()
     with pytest.raises(ApiError, match=r"manage\.py report"):
         risk.report("2024-03-05", tmp_path / "day.xlsx")
     with pytest.raises(ValueError, match=r"day.pdf: the ending must be one of .csv, .xlsx, .html"):

@@ -4,82 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
 
-import msgspec
 import pytest
 
 from instruments import trade_repository as master
 from instruments.models import Bond, BondPosition, Book, Desk, Status, Swap
-from pricing.curves.quotes import CurveOptions
 from pricing.explain.terms import TERM_NAMES
 from risk.explain import maker as explain_maker
 from risk.explain.frame_closes import FrameCloses
-from risk.explain.maker import ExplainMaker
 from risk.explain.one_trade import explain_one
 from risk.models import FrameClose
-from risk.store.compiled_book_store import CompiledBooks
 from risk.store.digests import digest_of
-from risk.store.explains import ExplainedPeriod, ExplainStore
-from risk.store.follow_up import ShareOfTime
-from risk.store.frames import Frames, key
-from risk.workers import tasks
-from tests.risk.made import DATE, QUOTES, as_of, bond, header, store, sums_job, swap
-
-NEXT = dt.date(2024, 3, 6)
-BOOK = (
-    swap("S1"),
-    swap("S2", pay_receive="pay", fixed_rate=0.05, notional=3e6),
-    bond("B1"),
-    bond("B2", face_amount=-2e6, maturity_date=dt.date(2050, 11, 15)),
-)
-
-
-@pytest.fixture
-def frames(redis_client, settings, redis_url, monkeypatch):
-    settings.REDIS_URL = redis_url
-    for made in (tasks._frames, tasks._books, tasks._session, tasks._netter, tasks._run_registry):
-        made.cache_clear()
-    return Frames(redis_client)
-
-
-@pytest.fixture
-def books(redis_client):
-    return CompiledBooks(redis_client)
-
-
-@pytest.fixture
-def maker(frames, books):
-    made = ExplainMaker(frames, books, CurveOptions(), lambda changes, since: {})
-    made.time = ShareOfTime(1e9)  # runs may follow each other at once
-    return made
-
-
-def moved(bp: float) -> dict[str, dict[str, float]]:
-    return {
-        curve: {tenor: rate + bp * 1e-4 for tenor, rate in quotes.items()}
-        for curve, quotes in QUOTES["USD"].items()
-    }
-
-
-def publish(
-    frames: Frames,
-    version: str,
-    frame: int,
-    bp: float = 0.0,
-    date: dt.date = DATE,
-    blocks: int = 1,
-) -> Any:
-    """Publish the sums of a frame as workers do."""
-    changes: dict[str, Any] = {
-        "valuation_date": date,
-        "curves": moved(bp),
-        "book_version": version,
-        "blocks": blocks,
-    }
-    frames.open(header(frame, as_of=as_of(date), **{**changes, "parts": 1}))
-    assert tasks.price_sums(msgspec.to_builtins(sums_job(version, frame, **changes))) == "PUBLISHED"
-    return frames.current("USD")
+from risk.store.frames import key
+from tests.risk.explain.days import BOOK, NEXT, explained, moved, npv, publish, total
+from tests.risk.made import DATE, bond, store, swap
 
 
 def test_a_bulk_load_is_not_explained_trade_by_trade(frames, books, maker, monkeypatch):
@@ -121,21 +59,6 @@ def test_each_run_nets_a_block_however_much_of_its_time_is_used_up(
     publish(frames, version, 2, bp=1.0, blocks=4)
     assert [maker.run("USD") for _ in range(4)] == ["MORE", "MORE", "MORE", "MADE"]
     assert "frame" in maker.store.of("USD").periods
-
-
-def explained(frames: Frames, name: str = "close") -> ExplainedPeriod:
-    found = ExplainStore(frames.client).of("USD")
-    assert found is not None
-    assert name in found.periods, found.reasons
-    return found.periods[name]
-
-
-def total(period: ExplainedPeriod, term: str) -> float:
-    return sum(group.terms[term] or 0.0 for group in period.groups)
-
-
-def npv(rollup: Any) -> float:
-    return sum(cell.npv for cell in rollup.cells)
 
 
 def test_the_first_frames_open_no_pnl(frames, books, maker):
@@ -205,7 +128,7 @@ def test_changed_trades_have_their_terms_and_add_up_to_the_frames_sums(frames, b
     after = (BOOK[0], swap("S3", book="B2"), bond("B1", z_spread_bp=12.0), BOOK[3])
     other = store(books, *after, number=2).version
     end = publish(frames, other, 2, 3.0, NEXT)
-    maker.considerations = lambda changes, since: {"S3": 500.0, "S2": None, "B1": None}
+    maker.considerations = lambda changes, since, until: {"S3": 500.0, "S2": None, "B1": None}
     maker.run("USD")
     period = explained(frames)
     kinds = {change.trade_id: set(change.terms) for change in period.changes}
@@ -223,7 +146,7 @@ def test_trades_by_themselves_add_up_to_their_groups(frames, books, maker):
     publish(frames, version, 1)
     after = (BOOK[0], swap("S3", book="B2"), bond("B1", z_spread_bp=12.0), BOOK[3])
     publish(frames, store(books, *after, number=2).version, 2, 3.0, NEXT)
-    maker.considerations = lambda changes, since: {"S3": 500.0}
+    maker.considerations = lambda changes, since, until: {"S3": 500.0}
     maker.run("USD")
     period = explained(frames)
     found = {name: explain_one(maker, "USD", name) for name in ("S1", "S2", "S3", "B1", "B2")}
@@ -343,3 +266,23 @@ def test_what_was_paid_follows_from_traded_price_and_fees(rows):
     position.status, position.termination_fee = Status.CANCELLED, Decimal(-1_980_000)
     position.save()
     assert master.considerations({"P": "terminated"}, since) == {"P": -1_980_000.0}
+
+
+def test_what_was_paid_is_read_as_it_was_at_a_time(rows):
+    """Else a fee that is amended later would count on the day of the trade, and again then."""
+    _, made = rows
+    first = dt.datetime.now(dt.UTC)
+    made.upfront_fee = Decimal(-1_000)
+    made.save()
+    second = dt.datetime.now(dt.UTC)
+    made.upfront_fee = Decimal(-200)
+    made.save()
+    assert master.considerations({"S": "new", "P": "new"}, first, first) == {
+        "S": -1_500.0,
+        "P": 1_970_000.0,
+    }
+    assert master.considerations({"S": "amended"}, first, second) == {"S": 500.0}
+    assert master.considerations({"S": "amended"}, second, None) == {"S": 800.0}
+    assert master.considerations(
+        {"S": "new"}, first - dt.timedelta(days=1), first - dt.timedelta(days=1)
+    ) == {"S": None}

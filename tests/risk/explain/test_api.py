@@ -13,10 +13,13 @@ from rest_framework.test import APIClient
 from pricing.curves.quotes import CurveOptions
 from pricing.errors import Failure
 from risk.api import previewer
+from risk.explain.frame_closes import FrameCloses
 from risk.explain.maker import ExplainMaker
 from risk.queries.explain import TERM_NAMES
 from risk.store.compiled_book_store import CompiledBooks
+from risk.store.follow_up import ShareOfTime
 from risk.store.frames import Frames
+from risk.store.previews import EXPLAIN_GROUP_TASK, EXPLAIN_TASK
 from risk.workers import tasks
 from tests.risk.made import DATE, QUOTES, bond, store, swap
 from tests.risk.published import publish
@@ -62,6 +65,7 @@ def explained(client, redis_client):
             fx=fx,
         )
     maker = ExplainMaker(Frames(redis_client), books, CurveOptions())
+    maker.time = ShareOfTime(1e9)  # runs may follow each other at once
     assert [maker.run(name) for name in ("USD", "EUR")] == ["MADE", "MADE"]
     return redis_client
 
@@ -187,8 +191,9 @@ def previewer_in_process(explained, monkeypatch):
     """Its queue alone is left out: the task runs where it is sent."""
     for made in (tasks._frames, tasks._trade_explainer, previewer._waiting_client):
         made.cache_clear()
+    made = {EXPLAIN_TASK: tasks.explain_trade, EXPLAIN_GROUP_TASK: tasks.explain_trades}
     monkeypatch.setattr(
-        previewer.current_app, "send_task", lambda name, args, **_: tasks.explain_trade(*args)
+        previewer.current_app, "send_task", lambda name, args, **_: made[name](*args)
     )
     yield
     for made in (tasks._frames, tasks._trade_explainer, previewer._waiting_client):
@@ -213,3 +218,107 @@ def test_a_trade_of_another_desk_or_none_is_not_found(client):
     assert get(of_govies, "trades/P1/")["trade_id"] == "P1"
     assert "no trade 'S1'" in get(of_govies, "trades/S1/", 404)["detail"]
     assert "no trade 'S1x'" in get(client, "trades/S1x/", 404)["detail"]
+
+
+@pytest.mark.usefixtures("previewer_in_process")
+def test_the_trades_of_a_group_add_up_to_it(client):
+    groups = get(client, "?group_by=desk&reporting_currency=USD")["groups"]
+    for group in groups:
+        found = get(client, f"trades/?desk={group['desk']}&reporting_currency=USD")
+        assert [row["desk"] for row in found["results"]] == [group["desk"]] * found["trades"]
+        for name in (*TERM_NAMES, "total"):
+            added = sum(row["terms"][name] for row in found["results"])
+            assert added == pytest.approx(group["terms"][name], abs=1e-6), name
+            assert found["terms"][name] == pytest.approx(added, abs=1e-6)
+    (first, second) = get(client, "trades/?currency=USD&limit=2")["results"]
+    assert abs(first["terms"]["total"]) >= abs(second["terms"]["total"])
+    rows = client.get("/api/v1/explain/trades/?currency=USD&format=csv")
+    found = list(csv.DictReader(io.StringIO(rows.content.decode())))
+    assert {row["trade_id"] for row in found} == {"S1", "P1", "S9"}
+
+
+@pytest.mark.usefixtures("previewer_in_process")
+def test_the_trades_of_other_desks_are_not_shown(client):
+    of_govies = trader("GOVIES")
+    found = get(of_govies, "trades/?currency=USD")
+    assert {row["trade_id"] for row in found["results"]} == {"P1", "S9"}
+    assert get(of_govies, "trades/?currency=USD&desk=RATES")["trades"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "amounts of two currencies are never added unconverted"),
+        ("currency=USD&limit=501", "501 is not valid; allowed: 1 to 500"),
+        ("currency=USD&type=loan", "bond"),
+        ("currency=USD&trader=me", "trader"),
+    ],
+)
+def test_a_group_that_is_none_is_refused(client, explained, query, says):
+    assert says in str(get(client, f"trades/?{query}", 400))
+
+
+# --- Days before -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def days(client, explained, redis_client):
+    """The close of the first date is explained from nothing, that of the second since it."""
+    books, frames = CompiledBooks(redis_client), Frames(redis_client)
+    maker = ExplainMaker(frames, books, CurveOptions(), closes=FrameCloses(frames))
+    for name in ("USD", "EUR"):
+        latest = frames.current(name)
+        publish(
+            *(redis_client, books, books.manifest(name, latest.book_version), 3),
+            detail=False,
+            valuation_date=NEXT + dt.timedelta(days=1),
+            curves=latest.curves,
+            fx=latest.fx,
+        )
+        maker.time = ShareOfTime(1e9)
+        assert maker.run(name) == "MADE"
+
+
+def test_a_past_day_is_as_it_was_explained_at_its_close(client, explained, days):
+    found = get(client, f"?as_of={NEXT}&group_by=currency,desk,book,type")
+    assert [frame["reason"] for frame in found["frames"]] == [None, None]
+    assert {frame["start"]["valuation_date"] for frame in found["frames"]} == {DATE.isoformat()}
+    for row in found["groups"]:
+        added = sum(row["terms"][name] for name in TERM_NAMES)
+        assert added == pytest.approx(row["terms"]["total"], abs=1e-6)
+    by_desk = get(client, f"?as_of={NEXT}&group_by=desk&reporting_currency=USD")["groups"]
+    assert {row["desk"] for row in by_desk} == {"RATES", "GOVIES"}
+    mine = get(trader("GOVIES"), f"?as_of={NEXT}&group_by=currency,desk")
+    assert {row["desk"] for row in mine["groups"]} == {"GOVIES"}
+    assert "no close of an earlier date" in get(client, f"?as_of={DATE}")["frames"][0]["reason"]
+
+
+def test_the_days_before_are_listed_with_their_terms(client, explained, days):
+    found = get(client, "days/?group_by=desk&reporting_currency=USD")
+    assert (found["market"], found["days"]) == ("live", 2)
+    first, second = found["results"]
+    assert (first["date"], second["date"]) == (DATE.isoformat(), NEXT.isoformat())
+    assert first["groups"] == []
+    assert "no close of an earlier date" in first["reasons"]["USD"]
+    whole = get(client, f"?as_of={NEXT}&group_by=desk&reporting_currency=USD")["groups"]
+    assert [row["terms"] for row in second["groups"]] == [row["terms"] for row in whole]
+    only = get(client, "days/?days=1&currency=EUR")["results"]
+    assert [row["currency"] for row in only[0]["groups"]] == ["EUR"]
+    (usd, _) = get(client, f"?as_of={NEXT}&group_by=desk&reporting_currency=GBP")["frames"]
+    assert "no FX rate for" in usd["reason"]
+    gbp = get(client, "days/?reporting_currency=GBP&days=1")["results"][0]
+    assert "no FX rate for GBP" in gbp["reasons"]["USD"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ("?as_of=2020-01-01", 404, "no close of 2020-01-01 is stored"),
+        ("?as_of=yesterday", 400, "is not a date such as"),
+        (f"?as_of={NEXT}&period=frame", 400, "leave it out"),
+        ("days/?days=121", 400, "allowed: 1 to 120"),
+        ("days/?group_by=desk", 400, "never added unconverted"),
+    ],
+)
+def test_a_day_that_is_none_is_refused(client, explained, days, query, status, says):
+    assert says in str(get(client, query, status))

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 import uuid
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+import msgspec
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
@@ -32,6 +35,9 @@ from risk.api.answers import markets
 from risk.api.answers.tables import EXPLAIN_TRADE, explain_tables
 from risk.api.schemas import Answer, Failure, ladder
 from risk.api.views import TablesView
+from risk.explain.close_explains import explains_of, without
+from risk.explain.conversion import NoRate
+from risk.explain.frame_closes import NoClose, closes_on
 from risk.models import LIVE
 from risk.queries import explain as query
 from risk.queries.portfolio import GROUPINGS
@@ -90,7 +96,8 @@ class ExplainStamp(Answer):
     )
 
 
-def _amounts() -> DictField:
+def amounts() -> DictField:
+    """Terms and memos by name, with what each is."""
     rows = "; ".join(f"{row.name}: {row.doc}" for row in (*TERMS, *MEMOS))
     return DictField(
         child=FloatField(allow_null=True),
@@ -106,7 +113,7 @@ class ExplainGroup(Answer):
     type = CharField(required=False)
     amounts_in = CharField(help_text="Currency of the amounts")
     trades = IntegerField()
-    terms = _amounts()
+    terms = amounts()
     delta = ladder()
 
 
@@ -154,6 +161,11 @@ class ExplainView(TablesView):
             parameters.CURRENCY,
             markets.MARKET,
             PERIOD,
+            parameters.parameter(
+                "as_of",
+                "Date of a stored close: its P&L since the close before; default: up to now",
+                OpenApiTypes.DATE,
+            ),
             parameters.listed("group_by", "Default: currency", GROUPINGS),
             parameters.parameter(
                 "reporting_currency",
@@ -166,13 +178,16 @@ class ExplainView(TablesView):
     )
     def get(self, request: Request) -> Response:
         """The terms by group, the trades that are in none, and those that changed."""
-        names = ("currency", "market", "period", "group_by", "reporting_currency")
+        names = ("currency", "market", "period", "as_of", "group_by", "reporting_currency")
         parameters.known_only(request, *names, *answer_tables.FILE_PARAMETERS)
-        period = cast(PeriodName, parameters.text(request, "period", PERIODS) or "close")
+        period = period_of(request)
         groups = parameters.choices(request, "group_by", GROUPINGS) or ["currency"]
         reporting = parameters.text(request, "reporting_currency", CURRENCIES) or None
-        market = parameters.market(request)
-        if market == LIVE:
+        market, day = parameters.market(request), parameters.day(request, "as_of")
+        if day is not None:
+            found = of_day(request, market, day, period, reporting)
+            pointers = {one.currency: one.frame for one in found}
+        elif market == LIVE:
             found, pointers = explains(parameters.currencies(request))
         else:
             found, pointers = of_replay(request, market, period)
@@ -190,6 +205,48 @@ class ExplainView(TablesView):
             "changes": query.changes(found, period, desks),
         }
         return self.answer(request, answer, reporting)
+
+
+def period_of(request: Request) -> PeriodName:
+    """The period that is asked for; since the close unless one is given."""
+    return cast(PeriodName, parameters.text(request, "period", PERIODS) or "close")
+
+
+def of_day(
+    request: Request, market: str, day: dt.date, period: PeriodName, reporting: str | None
+) -> list[Explain]:
+    """The stored explains of a day's closes; one that is missing or has no rate says why.
+
+    Raises:
+        ValidationError: A day has closes alone, so it has no other period.
+        NotFound: No currency has a close on it, or another release stored one.
+    """
+    if period != "close":
+        raise ValidationError({"period": ["period: a day has its close alone: leave it out"]})
+    try:
+        rows = closes_on(day, parameters.currencies(request), market)
+        found = explains_of([row for row in rows.values() if row.date == day])
+        found += [
+            without(row, f"it has no close of the day; its last one is of {row.date}")
+            for row in rows.values()
+            if row.date != day
+        ]
+    except NoClose as error:
+        raise NotFound(f"as_of: {error}") from None
+    except msgspec.MsgspecError:
+        raise NotFound(f"as_of: another release stored a close of {day}") from None
+    found = [_with_rate(one, reporting) for one in found]
+    return sorted(found, key=lambda one: CURRENCIES.index(one.currency))
+
+
+def _with_rate(explain: Explain, reporting: str | None) -> Explain:
+    """The explain; without its period, and with the reason, where it cannot be converted."""
+    try:
+        for period in explain.periods.values():
+            query.conversion(explain, period, reporting)
+    except NoRate as error:
+        return msgspec.structs.replace(explain, periods={}, reasons={"close": str(error)})
+    return explain
 
 
 def of_replay(
@@ -242,8 +299,7 @@ class ExplainTradeView(TablesView):
         """The terms of one trade in its currency, made when asked for; or why there are none."""
         parameters.known_only(request, "period", *answer_tables.FILE_PARAMETERS)
         self.asked(request)
-        period = cast(PeriodName, parameters.text(request, "period", PERIODS) or "close")
-        desks = self.desks(request)
+        period, desks = period_of(request), self.desks(request)
         record = trades.on_request(request, trade_id, lambda: _of_trade(trade_id, desks, period))
         return self.answer(request, record, record["currency"])
 
