@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from dashboard import format
 from dashboard.risk import NO_DESK, Choice, tenor_name
@@ -17,10 +16,13 @@ from pricing.curves.quotes import quote_order
 from pricing.errors import BadInput
 from pricing.explain.terms import TERMS
 from pricing.markets.conventions import CURVES
+from risk.explain.conversion import FX, NoRate, add_terms
 from risk.queries import explain as query
-from risk.queries.explain import FX, NoRate
+from risk.queries.portfolio import GROUPINGS
 from risk.store.explains import Explain, PeriodName
 
+Json = Mapping[str, Any]
+Terms = dict[str, float | None]
 USD = "USD"
 PERIODS: Mapping[str, PeriodName] = {"Since close": "close", "Since frame before": "frame"}
 GROUPS = {"Desk": "desk", "Book": "book", "Type": "type", "Ccy": "currency"}
@@ -31,41 +33,68 @@ TITLES = {**{term.name: term.title for term in TERMS}, FX: "FX"}
 """Titles of the terms that add up to the total, by name."""
 
 
+class ExplainedFrame(NamedTuple):
+    """Which frames of a currency a P&L is between, and how its quotes moved.
+
+    ``age_s`` counts from the publication of the later frame; ``moves`` are curve, tenor and bp.
+    """
+
+    currency: str
+    frame: int
+    start_frame: int
+    start_date: str
+    age_s: float
+    made_in_s: float
+    moves: Sequence[tuple[str, str, float]]
+
+
 @dataclass(frozen=True)
 class Pnl:
     """The explain of P&L for the trades that the filters select.
 
     Attributes:
-        explains: With the period, by currency, and with groups that pass.
+        groups: Terms, in US dollars, by currency, desk, book and type, as REST has them.
+        frames: The frames that they are from, by currency.
+        unpriced: Trades that are in no term.
+        changes: Trades that changed, with their terms.
         reasons: Sentences on currencies that are not explained, or not in the sums.
-        period: The period.
     """
 
-    explains: Sequence[Explain]
+    groups: Sequence[Json]
+    frames: Sequence[ExplainedFrame]
+    unpriced: Sequence[Json]
+    changes: Sequence[Json]
     reasons: Sequence[str]
-    period: PeriodName
 
-    def rows(self, group: str) -> list[tuple[str, dict[str, float | None]]]:
+    def rows(self, group: str) -> list[tuple[str, Terms]]:
         """The terms by group, largest absolute total first."""
-        found = query.explained(self.explains, self.period, [GROUPS[group]], USD)
-        rows = [(str(row[GROUPS[group]]) or NO_DESK, row["terms"]) for row in found]
-        return sorted(rows, key=lambda row: -abs(row[1]["total"] or 0.0))
+        found: dict[str, Terms] = {}
+        for row in self.groups:
+            add_terms(found.setdefault(row[GROUPS[group]] or NO_DESK, {}), row["terms"])
+        return sorted(found.items(), key=lambda each: -abs(each[1]["total"] or 0.0))
 
-    def total(self) -> dict[str, float | None]:
+    def currencies_of(self, group: str, name: str) -> tuple[str, ...]:
+        """The currencies in which a group has trades."""
+        mine = (row["currency"] for row in self.groups if row[GROUPS[group]] == name)
+        return tuple(dict.fromkeys(mine))
+
+    @cached_property
+    def total(self) -> Terms:
         """The terms of everything; {} where nothing is explained."""
-        rows = query.explained(self.explains, self.period, [], USD)
-        return rows[0]["terms"] if rows else {}
+        terms: Terms = {}
+        for row in self.groups:
+            add_terms(terms, row["terms"])
+        return terms
 
     def steps(self) -> list[tuple[str, float | None]]:
         """Titles and amounts of the terms that are not 0, and the total.
 
         None for a term that could not be computed; it is then part of the residual.
         """
-        terms = self.total()
-        known = [(TITLES[name], terms.get(name, 0.0)) for name in TITLES]
+        known = [(TITLES[name], self.total.get(name, 0.0)) for name in TITLES]
         return [
             *((title, amount) for title, amount in known if amount != 0.0),
-            ("Total", terms.get("total", 0.0)),
+            ("Total", self.total.get("total", 0.0)),
         ]
 
     def bars(self) -> list[tuple[str, str, float]]:
@@ -73,13 +102,22 @@ class Pnl:
         steps = self.steps()
         return [(title, format.money(x, signed=True), x or 0.0) for title, x in steps]
 
+    @cached_property
+    def by_quote(self) -> dict[str, dict[str, float]]:
+        """The term delta by curve and tenor."""
+        found: dict[str, dict[str, float]] = {}
+        for row in self.groups:
+            for curve, amounts in row.get("delta", {}).items():
+                of_curve = found.setdefault(curve, {})
+                for tenor, amount in amounts.items():
+                    of_curve[tenor] = of_curve.get(tenor, 0.0) + amount
+        return found
+
     def delta(self) -> tuple[list[str], dict[str, list[float]]]:
         """Tenors, and the term delta by curve and tenor; by currency where curves are many."""
-        rows = query.explained(self.explains, self.period, [], USD)
-        found = rows[0]["delta"] if rows else {}
-        many = len(found) > MAX_CURVES
+        many = len(self.by_quote) > MAX_CURVES
         by_curve: dict[str, dict[str, float]] = {}
-        for curve, amounts in found.items():
+        for curve, amounts in self.by_quote.items():
             name = CURVES[curve].currency if many and curve in CURVES else curve
             of_curve = by_curve.setdefault(name, {})
             for tenor, amount in amounts.items():
@@ -92,30 +130,26 @@ class Pnl:
 
     def quotes(self) -> list[tuple[str, str, float, float]]:
         """Curve, tenor, move in basis points and delta of each quote, largest effect first."""
-        found = query.explained(self.explains, self.period, [], USD)
-        delta = found[0]["delta"] if found else {}
         rows = [
-            (curve, tenor, move, delta.get(curve, {}).get(tenor, 0.0))
-            for explain in self.explains
-            for (curve, tenor), move in zip(
-                explain.periods[self.period].keys,
-                explain.periods[self.period].shift_bp,
-                strict=True,
-            )
+            (curve, tenor, move, self.by_quote.get(curve, {}).get(tenor, 0.0))
+            for frame in self.frames
+            for curve, tenor, move in frame.moves
         ]
         return sorted(rows, key=lambda row: -abs(row[3]))
 
-    def unpriced(self) -> list[dict[str, Any]]:
-        """Trades that are in no term."""
-        return query.unpriced(self.explains, self.period)
 
-    def changes(self) -> list[dict[str, Any]]:
-        """Trades that changed, with their terms."""
-        return query.changes(self.explains, self.period)
+def pnl(
+    explains: Mapping[str, Explain],
+    choice: Choice,
+    period: PeriodName,
+    now_s: float,
+    *,
+    with_delta: bool = True,
+) -> Pnl:
+    """The published explains that pass a choice; those that cannot be added are named.
 
-
-def pnl(explains: Mapping[str, Explain], choice: Choice, period: PeriodName) -> Pnl:
-    """The explains that pass a choice; those that cannot be added are named."""
+    Pages that show no delta by quote leave it out.
+    """
     found: list[Explain] = []
     reasons: list[str] = []
     for name in choice.currencies:
@@ -130,26 +164,68 @@ def pnl(explains: Mapping[str, Explain], choice: Choice, period: PeriodName) -> 
         except NoRate as error:
             reasons.append(f"{name} is not in the sums: {error}.")
             continue
-        found.append(_passing(explain, choice, period))
-    return Pnl(found, reasons, period)
+        found.append(explain)
+    now_ns = int(now_s * 1e9)
+    stamps = [query.stamp(explain, period, explain.frame, now_ns) for explain in found]
+    answer = {
+        "groups": query.explained(found, period, GROUPINGS, USD, with_delta=with_delta),
+        "unpriced": query.unpriced(found, period),
+        "changes": query.changes(found, period),
+        "frames": stamps,
+    }
+    return _passing(answer, choice, reasons)
 
 
-def _passing(explain: Explain, choice: Choice, period: PeriodName) -> Explain:
-    whole = explain.periods[period]
-    groups = [group for group in whole.groups if choice.takes(group.desk, group.product)]
-    books = {group.book for group in groups}
-    everything = choice.whole
+def pnl_of_answer(answer: Json, choice: Choice) -> Pnl:
+    """The P&L of an answer of REST, by currency, desk, book and type in US dollars."""
+    reasons = [
+        f"{frame['currency']}: {frame['reason']}."
+        for frame in answer["frames"]
+        if frame["reason"] and frame["currency"] in choice.currencies
+    ]
+    return _passing(answer, choice, reasons)
 
-    def passes(book: str) -> bool:
-        return everything or book in books
 
-    mine = msgspec.structs.replace(
-        whole,
-        groups=groups,
-        unpriced=[trade for trade in whole.unpriced if passes(trade.book)],
-        changes=[change for change in whole.changes if passes(change.book)],
+def _passing(answer: Json, choice: Choice, reasons: Sequence[str]) -> Pnl:
+    """What the filters select of an answer."""
+    groups = [
+        row
+        for row in answer["groups"]
+        if row["currency"] in choice.currencies and choice.takes(row["desk"], row["type"])
+    ]
+    books = {row["book"] for row in groups}
+
+    def passing(rows: Sequence[Json]) -> list[Json]:
+        mine = [row for row in rows if row["currency"] in choice.currencies]
+        return mine if choice.whole else [row for row in mine if row["book"] in books]
+
+    return Pnl(
+        groups,
+        [
+            _frame(stamp)
+            for stamp in answer["frames"]
+            if stamp["start"] and stamp["currency"] in choice.currencies
+        ],
+        passing(answer["unpriced"]),
+        passing(answer["changes"]),
+        reasons,
     )
-    return msgspec.structs.replace(explain, periods={period: mine})
+
+
+def _frame(stamp: Json) -> ExplainedFrame:
+    return ExplainedFrame(
+        currency=stamp["currency"],
+        frame=stamp["frame"],
+        start_frame=stamp["start"]["frame"],
+        start_date=str(stamp["start"]["valuation_date"]),
+        age_s=stamp["age_s"],
+        made_in_s=stamp["made_in_s"],
+        moves=[
+            (curve, tenor, move)
+            for curve, moves in stamp["moves_bp"].items()
+            for tenor, move in moves.items()
+        ],
+    )
 
 
 def _name(tenor: str) -> str:

@@ -117,11 +117,12 @@ class Column:
     """A column of a small table: its title, and what it holds.
 
     Signed money is coloured by its sign, a state by its word; a use is a percentage with a bar; a
-    long text is cut where its column ends only when the window is narrow.
+    trade is a link to its page; a long text is cut where its column ends only when the window is
+    narrow.
     """
 
     title: str
-    kind: Literal["text", "long", "number", "signed", "state", "use"] = "text"
+    kind: Literal["text", "long", "number", "signed", "state", "use", "trade"] = "text"
 
 
 def currency_color(currency: str) -> str:
@@ -294,7 +295,12 @@ def _cell(column: Column, text: str) -> str:
     percent = _percent(text) if column.kind == "use" else None
     bar = "" if percent is None else _gauge(percent)
     title = escape(text)
-    return f'<td class="{column.kind}{tone}" title="{title}">{bar}{title}</td>'
+    shown = (
+        f'<a href="trade?trade={quote(text, safe="")}">{title}</a>'
+        if column.kind == "trade"
+        else title
+    )
+    return f'<td class="{column.kind}{tone}" title="{title}">{bar}{shown}</td>'
 
 
 STATES = {

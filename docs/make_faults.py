@@ -30,7 +30,7 @@ HEAD = ("fault", "done", "recovery ms: median / worst", "aim ms", "held", "verdi
 def rows(faults: list[dict[str, Any]]) -> list[str]:
     """A table with a row for each fault that was tried."""
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
-    for fault in faults:
+    for fault in sorted(faults, key=lambda each: _number(each["fault"])):
         aim = fault["budget_ms"]
         notes = "".join(f"<br>{note}" for note in fault["notes"])
         cells = [
@@ -101,7 +101,7 @@ def _by_fault(taken: dict[str, list[float]]) -> list[str]:
 
 
 def _number(name: str) -> int:
-    found = re.match(r"F(\d+) ", name)
+    found = re.match(r"F(\d+)\b", name)
     return int(found[1]) if found else 99
 
 

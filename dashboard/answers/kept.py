@@ -12,9 +12,9 @@ from dashboard.answers import rest
 
 KEPT = "kept_answers"
 MOST = 64
-REFUSED_S = 5.0
+REFUSED_S, SLOWLY_REFUSED_S, SLOW_S = 5.0, 30.0, 1.0
 """Seconds for which a refusal is kept: shorter than for an answer, because its cause may have
-passed."""
+passed; and of one that took longer than ``SLOW_S``, for which a page waited."""
 
 
 def asked(path: str, for_s: float) -> dict[str, Any] | str:
@@ -25,11 +25,13 @@ def asked(path: str, for_s: float) -> dict[str, Any] | str:
         for_s: An answer that is older is asked for again; seconds.
     """
     kept: dict[str, tuple[float, dict[str, Any] | str]] = st.session_state.setdefault(KEPT, {})
-    now_s = time.monotonic()
-    at_s, answer = kept.get(path, (float("-inf"), ""))
-    if now_s - at_s > (min(for_s, REFUSED_S) if isinstance(answer, str) else for_s):
+    asked_s = time.monotonic()
+    until_s, answer = kept.get(path, (float("-inf"), ""))
+    if asked_s > until_s:
         if len(kept) >= MOST:
             kept.clear()
         answer = rest.ask(auth.web(), auth.cookie(), path, method="GET")
-        kept[path] = (now_s, answer)
+        now_s = time.monotonic()
+        refused_s = SLOWLY_REFUSED_S if now_s - asked_s > SLOW_S else REFUSED_S
+        kept[path] = (now_s + (min(for_s, refused_s) if isinstance(answer, str) else for_s), answer)
     return answer

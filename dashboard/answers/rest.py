@@ -10,9 +10,9 @@ import msgspec
 from dashboard.access.login import Web
 
 PREFIX = "/api/v1/"
-TIMEOUT_S = 8.0
-"""Seconds until a request is given up; the previewer itself has five, of which a hedge may take
-three."""
+TIMEOUT_S = 12.0
+"""Seconds until a request is given up; an answer that is computed takes six, and may wait for one
+of the same user before it for five."""
 
 AWAY = "The web process does not answer: nothing was read and nothing was written."
 

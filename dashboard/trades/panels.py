@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import blotter, charts, detail, format, theme
+from dashboard import blotter, detail, format, theme
 from dashboard.access import auth
 from dashboard.answers import priced_now
 from dashboard.answers.priced_now import PricedNow
 from dashboard.blotter import TradeKey, TradeRow, Trades
+from dashboard.charts import ladder_charts
 from dashboard.data import Market
 
 CHART_PX, LADDER_PX = 300, 330
@@ -116,7 +117,7 @@ def ladders(ladder: pd.DataFrame, currency: str, name: str) -> None:
     total = format.signed(ladder[column].sum(skipna=False), 2)
     st.html(theme.heading(f"{name} per bp", f"{currency}; sum {total}"))
     st.echarts_chart(
-        charts.trade_ladder_chart(ladder, column),
+        ladder_charts.trade_ladder_chart(ladder, column),
         theme=None,
         height=CHART_PX,
         key="trade-ladder",

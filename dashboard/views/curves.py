@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import charts, curves, format, screen, theme
+from dashboard import curves, format, screen, theme
 from dashboard.answers import kept, past_curves
 from dashboard.answers.past_curves import Day
+from dashboard.charts import curve_charts
 from dashboard.data import Market, Snapshot
 from dashboard.risk import Choice
 
@@ -67,7 +68,7 @@ def past_day(curve: str) -> Day | None:
     wanted = st.query_params.get("day", "")
     if "day" not in st.session_state:
         st.session_state["day"] = wanted if wanted in days else None
-    elif st.session_state["day"] not in days:
+    elif st.session_state["day"] not in (None, *days):
         st.session_state["day"] = None
     chosen = st.selectbox(
         "Day",
@@ -121,7 +122,7 @@ def curve_panel(market: Market, curve: str, kind: str, now_s: float, day: Day | 
         past = past_line(curve, kind, day)
         now = curves.rates(market.rollup, curve, kind, options)
         st.echarts_chart(
-            charts.one_curve_chart(kind, now, then, past),
+            curve_charts.one_curve_chart(kind, now, then, past),
             theme=None,
             height=CHART_PX - (LINE_PX if day is not None else 0),
             key="curve-chart",
@@ -160,7 +161,7 @@ def past_panels(market: Market, curve: str) -> None:
             st.info(TOO_SHORT)
         else:
             st.echarts_chart(
-                charts.heat_chart(times, seen.quotes, seen.moves_bp()),
+                curve_charts.heat_chart(times, seen.quotes, seen.moves_bp()),
                 theme=None,
                 height=CHART_PX,
                 key="heat",
@@ -178,7 +179,7 @@ def past_panels(market: Market, curve: str) -> None:
         ]
         st.html(theme.table(SPREAD_COLUMNS, rows))
         st.echarts_chart(
-            charts.spreads_chart(times, found),
+            curve_charts.spreads_chart(times, found),
             theme=None,
             height=CHART_PX - 130,
             key="spreads",

@@ -9,9 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, format, risk, screen, theme
+from dashboard import format, risk, screen, theme
 from dashboard.answers import limits
 from dashboard.blotter import Trades
+from dashboard.charts import curve_charts, ladder_charts, pnl_charts
 from dashboard.data import Market, Snapshot
 from dashboard.pnl import Pnl, pnl
 from dashboard.risk import Choice
@@ -71,12 +72,10 @@ def cards(
 
 def close_card(explained: Pnl, choice: Choice, board: Board | None) -> theme.Card:
     """P&L since the close, its largest term, and how much of the loss limit is used."""
-    terms = explained.total()
+    terms = explained.total
     steps = [(title, amount) for title, amount in explained.steps()[:-1] if amount is not None]
     title, amount = max(steps, key=lambda step: abs(step[1]), default=("", None))
-    frames = "; ".join(
-        f"{e.currency} since {e.periods[explained.period].start_date}" for e in explained.explains
-    )
+    frames = "; ".join(f"{frame.currency} since {frame.start_date}" for frame in explained.frames)
     most = f"mostly {title} {format.money(amount, signed=True)}" if title else "not explained yet"
     limit = limits.of_measure(_limits(board, choice), "pnl_close", "", choice.desk)
     of_limit = f" Loss limit: {limits.used(limit)} used." if limit is not None else ""
@@ -216,7 +215,7 @@ def ladder_panel(markets: Sequence[Market], choice: Choice) -> None:
                 ladder = risk.ladder(markets, choice, LADDERS[name], family)
                 st.html(exact_table(ladder))
         st.echarts_chart(
-            charts.ladder_chart(ladder),
+            ladder_charts.ladder_chart(ladder),
             theme=None,
             height=CHART_PX,
             key="ladder",
@@ -239,7 +238,7 @@ def curves_panel(markets: Sequence[Market]) -> None:
             family = switch("Family", CURVE_FAMILIES, "curves-family")
         lines = risk.curve_lines(markets, family)
         st.echarts_chart(
-            charts.curves_chart(lines),
+            curve_charts.curves_chart(lines),
             theme=None,
             height=CHART_PX,
             key="curves",
@@ -247,18 +246,18 @@ def curves_panel(markets: Sequence[Market]) -> None:
         )
 
 
-def pnl_panel(explained: Pnl, now_s: float) -> None:
+def pnl_panel(explained: Pnl) -> None:
     """P&L since the close by term."""
     with st.container(key="panel-pnl", border=True, height=TOP_PX, gap="small"):
-        ages = [now_s - e.frame_published_ns / 1e9 for e in explained.explains]
+        ages = [frame.age_s for frame in explained.frames]
         age = f", frames of {format.age(max(ages))} ago" if ages else ""
         head("P&L since close", f"USD by term{age}")
-        if not any(e.periods[explained.period].groups for e in explained.explains):
+        if not explained.groups:
             st.info(NOT_EXPLAINED)
             return
         steps = explained.bars()
         st.echarts_chart(
-            charts.waterfall_chart(steps),
+            pnl_charts.waterfall_chart(steps),
             theme=None,
             height=CHART_PX,
             key="waterfall",
@@ -282,7 +281,7 @@ def breakdown_panel(markets: Sequence[Market], choice: Choice) -> None:
             head("DV01", "USD per bp")
             by = switch("Group", GROUPS, "group")
         st.echarts_chart(
-            charts.breakdown_chart(risk.breakdown(markets, choice, by)),
+            ladder_charts.breakdown_chart(risk.breakdown(markets, choice, by)),
             theme=None,
             height=CHART_PX + 56,
             key="breakdown",
@@ -306,7 +305,7 @@ DESK_COLUMNS = (
     theme.Column("Failed", "number"),
 )
 MOVER_COLUMNS = (
-    theme.Column("Trade"),
+    theme.Column("Trade", "trade"),
     theme.Column("Book"),
     theme.Column("DV01", "number"),
     theme.Column("P&L", "signed"),
@@ -430,17 +429,14 @@ def overview(choice: Choice, before: Snapshot) -> None:
         return
     trades = {m.currency: found for m in markets if (found := reader.trades(m))}
     with st.container(key="body"):
-        explained, board, now_s = (
-            pnl(snapshot.explains, choice, "close"),
-            reader.limits(),
-            time.time(),
-        )
+        board, now_s = reader.limits(), time.time()
+        explained = pnl(snapshot.explains, choice, "close", now_s, with_delta=False)
         cards(markets, choice, explained, reader.scenarios(), board)
         columns = st.columns([41, 31, 28], gap="small")
         with columns[0]:
             ladder_panel(markets, choice)
         with columns[1]:
-            pnl_panel(explained, now_s)
+            pnl_panel(explained)
         with columns[2]:
             curves_panel(markets)
         columns = st.columns([26, 36, 38], gap="small")

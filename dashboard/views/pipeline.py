@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, detail, format, hops, risk, screen, theme
+from dashboard import detail, format, hops, risk, screen, theme
+from dashboard.charts import latency_charts
 from dashboard.data import Market, Sample, Snapshot
 from dashboard.risk import Choice
 from dashboard.status import live_bridges
@@ -80,7 +81,7 @@ def hops_panel(samples: Sequence[Sample]) -> None:
         st.html(theme.heading("Tick to risk", note))
         names = [str(sample.frame % detail.COUNTER) for sample in shown]
         st.echarts_chart(
-            charts.hops_chart(names, hops.stacked(shown)),
+            latency_charts.hops_chart(names, hops.stacked(shown)),
             theme=None,
             height=CHART_PX,
             key="hops",
@@ -94,7 +95,7 @@ def history_panel(markets: Sequence[Market]) -> None:
         note = "tick to published risk, ms by currency; since the last pause, UTC"
         st.html(theme.heading("History", note))
         st.echarts_chart(
-            charts.latency_chart(hops.latency_lines(markets)),
+            latency_charts.latency_chart(hops.latency_lines(markets)),
             theme=None,
             height=CHART_PX,
             key="latency",

@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, format, screen, theme
+from dashboard import format, screen, theme
 from dashboard.access import auth
 from dashboard.answers import replays, rest
 from dashboard.answers.replays import Days
+from dashboard.charts import pnl_charts
 
 LIST_PX, CHART_PX, TABLE_PX = 190, 260, 330
 MOST_DAYS = 130
@@ -106,7 +107,7 @@ def days_panel(answer: Json, group: str) -> None:
         with column, st.container(key=f"panel-{key}", border=True, gap="small"):
             st.html(theme.heading(title, unit + note))
             st.echarts_chart(
-                charts.days_chart(days.dates, values),
+                pnl_charts.days_chart(days.dates, values),
                 theme=None,
                 height=CHART_PX,
                 key=key,

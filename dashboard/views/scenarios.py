@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import charts, format, screen, theme
+from dashboard import format, screen, theme
 from dashboard.answers import backtests, kept
+from dashboard.charts import scenario_charts
 from dashboard.data import Snapshot
 from dashboard.risk import Choice
+from dashboard.scenarios import shock_panel
 from risk.scenarios import answers
 from risk.scenarios.messages import ScenarioFrame
 
@@ -121,7 +123,7 @@ def distribution_panel(found: Json) -> None:
             st.info(found["history"]["reason"] or "No day has a P&L in every group.")
             return
         pnl = np.array([row["pnl"] for row in found["days"]])
-        edges = np.array(charts.round_bins(pnl.tolist(), BINS))
+        edges = np.array(scenario_charts.round_bins(pnl.tolist(), BINS))
         counts, _ = np.histogram(pnl, bins=edges)
         level = level_of(found, "99")
         places = np.clip(np.searchsorted(edges, pnl, side="right") - 1, 0, len(counts) - 1)
@@ -131,7 +133,7 @@ def distribution_panel(found: Json) -> None:
             if row["pnl"] <= tail:
                 names.setdefault(place, []).append(str(row["date"]))
         st.echarts_chart(
-            charts.distribution_chart(
+            scenario_charts.distribution_chart(
                 edges.tolist(),
                 counts.tolist(),
                 tail,
@@ -227,6 +229,7 @@ def stress_panel(found: Json) -> None:
 # --- Backtest ---------------------------------------------------------------------------------
 
 
+@st.fragment(run_every=screen.REFRESH_S)
 def backtest_panel() -> None:
     """How often days lost more than the value at risk of the evening before, by desk."""
     answer = kept.asked("backtest/?level=99&series=true", BACKTEST_EVERY_S)
@@ -265,7 +268,7 @@ def backtest_panel() -> None:
         with right:
             series = found[desk]["series"]
             st.echarts_chart(
-                charts.backtest_chart(
+                scenario_charts.backtest_chart(
                     [str(day["date"]) for day in series],
                     [float(day["pnl"]) for day in series],
                     [float(day["var"]) for day in series],
@@ -295,13 +298,15 @@ def remarks(frame: ScenarioFrame, found: Json) -> None:
 
 
 @st.fragment(run_every=screen.REFRESH_S)
-def scenarios_page(choice: Choice, before: Snapshot) -> None:
+def scenarios_page(choice: Choice, before: Snapshot, known: shock_panel.Known | None) -> None:
     reader = screen.reader()
     snapshot = reader.snapshot()
     screen.redraw_filters_if_new(before, snapshot)
     if not screen.status_line("Scenarios", snapshot, choice):
         return
     frame = reader.scenarios()
+    if shock_panel.known(frame) != known:
+        st.rerun()  # the panel below offers what was there when the page was drawn
     if frame is None:
         st.info(NONE_YET)
         return
@@ -321,8 +326,12 @@ def scenarios_page(choice: Choice, before: Snapshot) -> None:
             tail_panel(risk)
         desks_panel(risk)
         stress_panel(stress)
-        backtest_panel()
 
 
 first = screen.reader().snapshot()
-scenarios_page(screen.filters(first), first)
+picked = screen.filters(first)
+offered = shock_panel.known(screen.reader().scenarios())
+scenarios_page(picked, first, offered)
+if offered is not None and picked.markets(first.markets):
+    shock_panel.panel(picked)
+    backtest_panel()

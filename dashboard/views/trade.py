@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import blotter, charts, format, screen, theme
+from dashboard import blotter, format, screen, theme
 from dashboard.access import auth
 from dashboard.answers import kept, rest
 from dashboard.blotter import Trades
+from dashboard.charts import pnl_charts
 from dashboard.data import Market, Snapshot
 from dashboard.risk import Choice
 from dashboard.trades import one_trade
@@ -145,7 +146,7 @@ def explain_panel(row: pd.Series, trade: str) -> None:
         st.html(theme.heading("P&L since the close", note))
         steps = one_trade.explain_steps(found)
         st.echarts_chart(
-            charts.waterfall_chart([(title, text, amount) for title, text, amount in steps]),
+            pnl_charts.waterfall_chart([(title, text, amount) for title, text, amount in steps]),
             theme=None,
             height=CHART_PX,
             key="trade-explain",
@@ -165,7 +166,7 @@ def history_panel(row: pd.Series, values: Sequence[Value]) -> None:
             st.info("The line begins with the second frame, 15 seconds after the first.")
             return
         st.echarts_chart(
-            charts.days_chart(
+            pnl_charts.days_chart(
                 [f"{value.as_of:%d %b %H:%M:%S}" for value in known],
                 {"NPV": [value.npv for value in known]},
             ),

@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, detail, screen, theme
+from dashboard import detail, screen, theme
 from dashboard.access import auth
 from dashboard.answers import rest, what_if
+from dashboard.charts import ladder_charts
 from dashboard.data import Snapshot
 from dashboard.risk import Choice
 
@@ -84,7 +85,7 @@ def ladder_panel(answer: Json) -> None:
             ladder = _switch("Ladder", list(LADDERS), "what-if-ladder")
         buckets, sides = what_if.ladder_sides(groups[currency], LADDERS[ladder])
         st.echarts_chart(
-            charts.sides_chart(buckets, sides),
+            ladder_charts.sides_chart(buckets, sides),
             theme=None,
             height=CHART_PX,
             key="what-if-chart",

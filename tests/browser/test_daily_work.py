@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,71 @@ def test_a_what_if_is_previewed_booked_and_priced_in_the_book(page: Page, demo: 
     expect(page.get_by_text("Cash flows to come")).to_be_visible(timeout=PATIENCE_MS)
 
 
+def test_a_pnl_is_drilled_down_from_a_desk_to_a_trade(page: Page, demo: Demo) -> None:
+    wait_until(lambda: rest(page, demo, "explain/?group_by=currency")["groups"], "an explain")
+    opened(page, demo, "pnl")
+    group = page.get_by_role("combobox", name="Trades of a group")
+    group.scroll_into_view_if_needed()
+    group.fill("USD-RATES")
+    page.get_by_role("option", name="USD-RATES").click()
+    listed = panel(page, "group-trades")
+    expect(listed).to_contain_text("largest first; USD", timeout=PATIENCE_MS)
+    expect(listed).to_contain_text(re.compile(r"All \d+ trades"))
+    expect(group).to_have_value("USD-RATES")
+    first = listed.get_by_role("link").first
+    trade = first.inner_text()
+    first.click()
+    expect(page.get_by_text("Cash flows to come")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(trade).first).to_be_visible()
+
+
+def test_a_day_before_has_the_total_that_rest_has(page: Page, demo: Demo) -> None:
+    """It is stored when the next date begins: the demo's feed goes through a day in a minute."""
+
+    def days() -> Any:
+        found = rest(page, demo, "explain/days/?group_by=currency&reporting_currency=USD")
+        return [day for day in found["results"] if len(day["groups"]) > 1]
+
+    day = wait_until(days, "a day that is explained", 3 * PATIENCE_MS)[-1]["date"]
+    opened(page, demo, "pnl")
+    choice = page.get_by_role("combobox", name="Day")
+    choice.fill(day)
+    page.get_by_role("option", name=day).click()
+    expect(page.get_by_role("radiogroup", name="Period")).to_be_hidden(timeout=PATIENCE_MS)
+    rows = rest(page, demo, f"explain/?as_of={day}&group_by=desk&reporting_currency=USD")["groups"]
+    shown = page.locator(".st-key-panel-groups tbody tr")
+    expect(shown).to_have_count(len(rows), timeout=PATIENCE_MS)
+    for row in rows:
+        total = round(row["terms"]["total"])
+        expect(shown.filter(has_text=row["desk"])).to_contain_text(f"{abs(total):,}")
+    expect(panel(page, "pnl-days")).to_contain_text("each close since the close before")
+
+
+def test_an_own_shock_is_drawn_and_priced_by_desk(page: Page, demo: Demo) -> None:
+    opened(page, demo, "scenarios")
+    expect(panel(page, "stress")).to_contain_text("Parallel", timeout=PATIENCE_MS)
+    expect(panel(page, "backtest")).to_be_visible()
+    shock = panel(page, "shock")
+    scenario = page.get_by_role("combobox", name="Scenario", exact=True)
+    scenario.scroll_into_view_if_needed()
+    scenario.click()
+    scenario.press_sequentially("Own", delay=50)
+    page.get_by_role("option", name="Own shock").click()
+    page.get_by_role("button", name="Price", exact=True).click()
+    expect(shock).to_contain_text("P&L of Own shock", timeout=PATIENCE_MS)
+    expect(shock).to_contain_text("Full revaluation of")
+    expect(shock.get_by_role("row").filter(has_text="USD-RATES")).to_be_visible()
+
+
+def wait_until(found: Callable[[], Any], what: str, patience_ms: float = PATIENCE_MS) -> Any:
+    """What a question answers once it answers something."""
+    end = time.monotonic() + patience_ms / 1e3
+    while not (answer := found()):
+        assert time.monotonic() < end, f"waited for {what}"
+        time.sleep(1.0)
+    return answer
+
+
 BREACHED = """code,name,desk,measure,curve,tenor,amounts_in,warning,hard_limit,hysteresis
 SCREEN,Any DV01 at all,USD-RATES,dv01_par,,,USD,0.5,1,0
 """
@@ -86,10 +152,8 @@ def test_a_breach_is_shown_and_acknowledged(page: Page, demo: Demo, tmp_path: Pa
     file = tmp_path / "limits.csv"
     file.write_text(BREACHED)
     demo.manage("load_instruments", str(file))
-    end = time.monotonic() + PATIENCE_MS / 1e3
-    while not (found := rest(page, demo, "limit-breaches/?limit=SCREEN")["results"]):
-        assert time.monotonic() < end, "the limit is not breached"
-        time.sleep(1.0)
+    breaches = "limit-breaches/?limit=SCREEN"
+    found = wait_until(lambda: rest(page, demo, breaches)["results"], "a breach")
     opened(page, demo, "limits")
     expect(panel(page, "limits")).to_contain_text("SCREEN", timeout=PATIENCE_MS)
     before = int(card(page, "To acknowledge"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import socket
 import subprocess
@@ -11,10 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import streamlit as st
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import auth
@@ -144,7 +149,31 @@ def html_rows(app: AppTest, column: str) -> list[dict[str, str]]:
         if column in titles:
             rows = re.findall(r"<tr>(<td.*?)</tr>", table)
             cells = [
-                re.findall(r"<td [^>]*>(?:<span[^>]*></span>)?(.*?)</td>", row) for row in rows
+                re.findall(r"<td [^>]*>(?:<span[^>]*></span>|<a[^>]*>)?(.*?)(?:</a>)?</td>", row)
+                for row in rows
             ]
             return [dict(zip(titles, map(unescape, row), strict=True)) for row in cells]
     return []
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, admin_user: User) -> Client:
+    """REST in this process, asked as the administrator."""
+    client = Client()
+    client.force_login(admin_user)
+
+    def get(self: Web, key: str, path: str, timeout_s: float) -> tuple[int, bytes]:
+        answer = client.get(path)
+        connections.close_all()  # of the thread that draws the page
+        return answer.status_code, answer.content
+
+    def send(
+        self: Web, method: str, key: str, path: str, body: Any, timeout_s: float
+    ) -> tuple[int, bytes]:
+        answer = client.generic(method, path, json.dumps(body), "application/json")
+        connections.close_all()
+        return answer.status_code, answer.content
+
+    monkeypatch.setattr(Web, "get", get)
+    monkeypatch.setattr(Web, "send", send)
+    return client

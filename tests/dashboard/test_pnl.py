@@ -139,13 +139,13 @@ def test_a_trader_sees_the_terms_of_own_desks_alone(open_app: Open, log_in: LogI
 def test_a_currency_without_a_rate_is_named_and_in_no_sum() -> None:
     """Never added as if it were dollars."""
     explains = {"USD": explain("USD"), "EUR": explain("EUR", fx={"USD": 1.0})}
-    found = pnl(explains, Choice(("USD", "EUR")), "close")
-    assert found.total()["total"] == pytest.approx(-650.0)
+    found = pnl(explains, Choice(("USD", "EUR")), "close", time.time())
+    assert found.total["total"] == pytest.approx(-650.0)
     assert "no FX rate for EUR" in found.reasons[0]
 
 
 def test_groups_are_sorted_by_what_they_earned() -> None:
-    found = pnl({"USD": explain("USD")}, Choice(("USD",)), "close")
+    found = pnl({"USD": explain("USD")}, Choice(("USD",)), "close", time.time())
     assert [(name, terms["total"]) for name, terms in found.rows("Desk")] == [
         ("D2", -950.0),
         ("D1", 300.0),
@@ -155,7 +155,7 @@ def test_groups_are_sorted_by_what_they_earned() -> None:
 
 def test_the_delta_of_many_curves_is_by_currency_and_loses_nothing() -> None:
     """More curves than colours would be drawn in the same colour twice."""
-    found = pnl({"USD": explain("USD")}, Choice(("USD",)), "close")
+    found = pnl({"USD": explain("USD")}, Choice(("USD",)), "close", time.time())
     tenors, by_curve = found.delta()
     assert "USD-SOFR" in by_curve
     with pytest.MonkeyPatch.context() as patch:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
-from dashboard.access.login import Viewer, Web
+from dashboard.access.login import Viewer
 from dashboard.answers import replays
 from dashboard.answers.replays import Days
 from risk.explain.frame_closes import keep_close
@@ -23,27 +19,6 @@ from tests.risk.limits_made import frame
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DATES = [dt.date(2024, 3, day) for day in (4, 5, 6)]
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch, admin_user: User) -> Iterator[Client]:
-    """REST in this process, asked as the administrator."""
-    client = Client()
-    client.force_login(admin_user)
-
-    def get(self: Web, key: str, path: str, timeout_s: float) -> tuple[int, bytes]:
-        answer = client.get(path)
-        return answer.status_code, answer.content
-
-    def send(
-        self: Web, method: str, key: str, path: str, body: Any, timeout_s: float
-    ) -> tuple[int, bytes]:
-        answer = client.generic(method, path, json.dumps(body), "application/json")
-        return answer.status_code, answer.content
-
-    monkeypatch.setattr(Web, "get", get)
-    monkeypatch.setattr(Web, "send", send)
-    return client
 
 
 @pytest.fixture

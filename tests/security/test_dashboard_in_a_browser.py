@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,8 +14,10 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from dashboard.views import PAGES
+from risk.scenarios.store import ScenarioStore
 from tests import not_run
 from tests.dashboard import made
+from tests.dashboard.test_shocks import raw, run
 from tests.security.screen import running_dashboard
 
 GRID = "[data-testid=stDataFrame] >> nth=0"
@@ -198,6 +201,35 @@ def test_filters_go_into_the_url_and_survive_a_reload_and_other_pages(page: Page
     page.wait_for_url("**/limits?currency=USD&currency=EUR")
     page.reload()
     expect(page.get_by_role("button", name="GBP")).to_have_attribute("aria-pressed", "false")
+
+
+def test_what_is_being_written_into_an_own_shock_outlives_refreshes(
+    page: Page, redis_client: redis.Redis
+) -> None:
+    ScenarioStore(redis_client).publish(run())
+    page.set_viewport_size({"width": 1500, "height": 1900})
+    page.goto("/scenarios?shock=Own+shock&shock-curve=USD-GOVT")
+    chart = page.get_by_role("img", name="USD-GOVT now and under Own shock")
+    expect(chart).to_have_accessible_name(re.compile(r"\(-6\.2 bp\)"))  # 3 of 8 years, -25 to 25
+    grid = page.locator(".st-key-shock-points canvas").first
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box is not None
+    page.mouse.dblclick(box["x"] + 120, box["y"] + 50)  # the tenor of the first row
+    written = page.locator(".gdg-input")
+    expect(written).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("3", delay=100)
+    for _ in range(3):
+        made.beat(redis_client)
+        page.wait_for_timeout(2_000)
+    page.keyboard.type("Y", delay=100)
+    expect(written).to_have_value("3Y")
+    page.keyboard.press("Enter")
+    expect(chart).to_have_accessible_name(re.compile(r"\(-10\.7 bp\)"))  # 2 of 7 years
+    ScenarioStore(redis_client).publish(run(quotes=raw([0.03, 0.06, 0.035])))
+    expect(chart).to_have_accessible_name(re.compile(r"5Y 3\.500%"))
+    assert "shock=Own+shock" in page.url
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
