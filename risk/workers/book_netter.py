@@ -42,7 +42,7 @@ from pricing.measures.theta import curves_of_next_day, forecast_of_today
 from pricing.measures.value_date import DatedBlock, roll_to
 from risk.store.messages import SumsJob
 from risk.store.results import CellSums, FrameNodes, PartSums
-from risk.workers.host_cache import TOUCH_S, Content
+from risk.workers.host_cache import TOUCH_S, Content, give_back_freed
 from risk.workers.prepared_block import (
     NettedPair,
     pack_netted,
@@ -55,6 +55,10 @@ from risk.workers.session import Kept, Session, next_weekday
 NET_S = 0.5
 """Longest time in seconds for which a run nets blocks; then its job goes back to the queue, so that
 other currencies do not wait."""
+
+
+PartKey = tuple[Hashable, ...]
+"""What a part depends on: names of its blocks, trades left out, and what its curves depend on."""
 
 
 class _Part(NamedTuple):
@@ -97,6 +101,13 @@ class PricedGroups(NamedTuple):
 MAP_S = 0.02
 """Seconds after each frame for mapping the blocks of a part that another process has added up."""
 
+QUIET_S = 5.0
+"""Seconds without another edit after which an edited part is written to a file, to be in memory
+once for all processes of a host."""
+
+TRIM_S = 60.0
+"""Seconds after which freed memory is given back to the system again."""
+
 MANY_BLOCKS = 16
 """Number of blocks from which they are added in another turn than the last of them is netted."""
 
@@ -134,6 +145,9 @@ class BookNetter:
         self._known, self._merged = Kept(3), Kept(2)
         self._left_out = Kept(3)  # by part and date: trades by block
         self._keep_at: dict[Hashable, float] = {}
+        # The parts that were summed last, and since when.
+        self._newest: dict[Hashable, tuple[PartKey | None, float]] = {}
+        self._trim_at = 0.0
         self._before: dict[Hashable, Hashable] = {}  # instruments of the frame before, by part
 
     def sums(
@@ -213,6 +227,51 @@ class BookNetter:
         curves = self.session.curves(job)
         solved = self.session.solve(job, curves)
         return PricedGroups(curves, solved, *self._price(job, curves, solved))
+
+    def tidy(self, job: SumsJob) -> None:
+        """Give up the memory that the frames before this one needed; its sums are out.
+
+        Parts of other versions of the book are dropped with their files, those of other dates too
+        if they are in no file; of the rest, only pages are given back. A part that this process has
+        added up after an edit is written by a thread, and mapped when it is there.
+        """
+        place, key, now = self._place(job), self._part_key(job), time.monotonic()
+        part: _Part | None = self._parts.get(place, key)
+        if part is None:
+            return
+        newest, since = self._newest.get(place, (None, 0.0))
+        if newest != key:
+            since = now
+            self._newest[place] = (key, since)
+            self._drop_others(job, key)
+        if newest != key or now > self._trim_at:
+            self._trim_at = now + TRIM_S
+            give_back_freed()
+        if part.content is None and len(job.included()) > 1:
+            self._share(job, part, since)
+
+    def _drop_others(self, job: SumsJob, key: PartKey) -> None:
+        place, files, day = self._place(job), self.session.files, self.session.curves_of(job)
+        for other, part in self._parts.others(place, key).items():
+            of_book, of_day, content = other[0] == key[0], other[2:] == day, part.content
+            if not of_book or (files is not None and content is None and not of_day):
+                self._parts.drop(place, other)
+            if content is not None and of_book:
+                content.give_back()
+            elif content is not None and files is not None:
+                files.remove(content)
+        for date in self._merged.others(place, day) if files is not None else ():
+            self._merged.drop(place, date)
+
+    def _share(self, job: SumsJob, part: _Part, since: float) -> None:
+        """Map a part that this process has made; have its file written if nobody has."""
+        key, curves = self._part_key(job), self.session.curves(job)
+        if self._take_over(job, curves):
+            self._forget_added(job, self._parts.get(self._place(job), key))
+            give_back_freed()
+        elif time.monotonic() > since + QUIET_S:
+            packed = pack_ready(part.netted, part.today, part.next_day)
+            self.session.share_later("part", job, key, packed)
 
     def missing_next_day(self, job: SumsJob) -> SumsJob | None:
         """Take over what has been made of a part for the next weekday, if it has.
@@ -377,11 +436,15 @@ class BookNetter:
         if content.path is None:
             return part
         mapped = self._mapped(job, curves, content)
+        self._forget_added(job, mapped)
+        return mapped
+
+    def _forget_added(self, job: SumsJob, mapped: _Part) -> None:
+        """Keep no arrays for the next edit that are in the file of a part."""
         place, key = self._place(job), self.session.curves_of(job)
         merged: _Merged | None = self._merged.get(place, key)
-        if merged is not None:  # nor does this process keep the arrays for the next edit
+        if merged is not None:
             self._merged.put(place, key, merged._replace(added=mapped.netted))
-        return mapped
 
     def _take_over(self, job: SumsJob, curves: CurveSet) -> bool:
         """Map the file of a part; False when there is none."""
@@ -397,6 +460,7 @@ class BookNetter:
         netted, today, next_day = unpack_ready(
             content, curves.grid, forecast, lambda: curves_of_next_day(curves)
         )
+        content.give_back()  # a tick does not read what is kept for edits
         return _Part(netted, today, next_day, content)
 
     def _expect_edit(self, job: SumsJob, curves: CurveSet) -> None:
@@ -421,7 +485,7 @@ class BookNetter:
         before = [block.netted.today for block in blocks], [b.netted.next_day for b in blocks]
         self._merged.put(place, key, _Merged(*before, part.netted))
 
-    def _part_key(self, job: SumsJob) -> Hashable:
+    def _part_key(self, job: SumsJob) -> PartKey:
         """All that the netted flows of a part depend on."""
         names = self.session.head(job.currency, job.book_version).block_names
         left_out = tuple(

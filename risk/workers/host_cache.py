@@ -18,6 +18,8 @@ import logging
 import os
 import stat
 import struct
+import sys
+import threading
 import time
 import uuid
 import weakref
@@ -58,6 +60,12 @@ LONGEST_REST_S = 3_600.0
 RETRY_S = 60.0
 """Seconds for which the directory is not used after an error."""
 
+LOWEST_PRIORITY = 19
+"""Niceness of a thread that writes a file for which nobody waits."""
+
+WRITING = "writing"
+"""Claim of the thread that writes one."""
+
 MOST_NOTED = 10_000
 """Number of files whose last use is remembered, beside those used in the last minute."""
 
@@ -81,7 +89,7 @@ class Content:
     mapped: NDArray[np.uint8] | None = None
 
     def give_back(self) -> None:
-        """Give mapped pages back to the system; the next read of the arrays brings them again."""
+        """Give mapped pages back to the system; a read of the arrays brings those that it needs."""
         if self.mapped is not None:
             _libc.madvise(self.mapped.ctypes.data, len(self.mapped), _MADV_DONTNEED)
 
@@ -117,6 +125,7 @@ class HostCache:
         self._not_before = self._sweep_at = 0.0
         self._bytes = 0
         self._touched: dict[Path, float] = {}
+        self._writer: threading.Thread | None = None
 
     def get_or(self, kind: str, key: object, make: Callable[[], Content]) -> Content:
         """Return what a file of that name holds; where there is none, what is made is written.
@@ -139,6 +148,34 @@ class HostCache:
         if not self._write(path, made):
             return made
         return self._read(path) or made
+
+    def keep_later(self, kind: str, key: object, made: Content) -> None:
+        """Have a file of that name written by a thread of the lowest priority.
+
+        One thread of the host writes at a time; while it does, nothing is begun. The arrays may not
+        change. Checksums and writing leave the interpreter to the other threads.
+        """
+        if self._writer is not None and self._writer.is_alive():
+            return
+        if time.monotonic() < self._not_before:
+            return
+        path = self.path(kind, key)
+
+        def write() -> None:
+            if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+            with self.alone(WRITING) as alone:
+                if alone and not path.exists():
+                    self._write(path, made)
+
+        self._writer = threading.Thread(target=write, name=f"write {kind}", daemon=True)
+        self._writer.start()
+
+    def remove(self, content: Content) -> None:
+        """Remove the file of mapped arrays; who has mapped it keeps them."""
+        if content.path is not None:
+            with contextlib.suppress(OSError):
+                content.path.unlink(missing_ok=True)
 
     def has(self, kind: str, key: object) -> bool:
         """Return whether there is a file of that name."""
@@ -370,6 +407,15 @@ def _map(file: int, size: int) -> NDArray[np.uint8]:
     buffer: Any = (ctypes.c_ubyte * size).from_address(place)
     weakref.finalize(buffer, _libc.munmap, place, size).atexit = False
     return np.frombuffer(buffer, dtype=np.uint8)
+
+
+def give_back_freed() -> None:
+    """Give memory that Python and numpy have freed back to the system.
+
+    The C library keeps it otherwise: after netting a large book, some hundred megabytes.
+    """
+    if hasattr(_libc, "malloc_trim"):  # glibc
+        _libc.malloc_trim(0)
 
 
 @cache

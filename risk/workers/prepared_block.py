@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, overload
 
 import msgspec
@@ -91,7 +92,7 @@ def pack_prepared(made: PreparedBlock) -> Content:
         "group": groups.place,
         "money": groups.money,
         **_of("flows", ready.flows._asdict()),
-        **_of("tables", ready.tables._asdict()),
+        **_of_tables("tables", ready.tables),
         **_of("unsupported", ready.unsupported),
         **_of("deliveries", ready.deliveries._asdict()),
         **_of("chains", ready.chains._asdict()),
@@ -113,12 +114,19 @@ def unpack_prepared(content: Content, grid: Grid) -> PreparedBlock:
         unsupported=_within("unsupported", arrays),
         failures=meta.failures,
         grid=grid,
-        tables=Tables(**_within("tables", arrays)),
+        tables=_tables("tables", arrays),
         deliveries=Deliveries(**_within("deliveries", arrays)),
         chains=Chains(**_within("chains", arrays)),
         par=ParTerms(**_within("par", arrays)),
     )
-    return PreparedBlock(ready, Groups(meta.groups, arrays["group"], arrays["money"]))
+    groups = Groups(_one_of_same(meta.groups), arrays["group"], arrays["money"])
+    return PreparedBlock(ready, groups)
+
+
+@lru_cache(maxsize=1024)
+def _one_of_same(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The first of equal groups: hundreds of blocks have the same, and keep them once."""
+    return groups
 
 
 def pack_netted(made: NettedPair) -> Content:
@@ -139,7 +147,7 @@ def pack_netted(made: NettedPair) -> Content:
 def unpack_netted(content: Content) -> NettedPair:
     """The netted flows of these arrays."""
     meta = msgspec.msgpack.decode(content.meta, type=_NettedMeta)
-    named: dict[str, Any] = {"curves": meta.curves, "groups": meta.groups}
+    named: dict[str, Any] = {"curves": meta.curves, "groups": _one_of_same(meta.groups)}
     today = NettedBlock(
         today=meta.today,
         failures=meta.failures,
@@ -172,11 +180,11 @@ def pack_ready(netted: NettedPair, today: ReadyGroups, next_day: ReadyNextDay | 
         **flows.arrays,
         "years": today.years,
         **_of("flows", today.flows._asdict()),
-        **_of("tables", today.tables._asdict()),
+        **_of_tables("tables", today.tables),
     }
     if next_day is not None:
         arrays |= _of("later_flows", next_day.flows._asdict())
-        arrays |= _of("later_tables", next_day.tables._asdict())
+        arrays |= _of_tables("later_tables", next_day.tables)
     return Content(flows.meta, arrays)
 
 
@@ -196,20 +204,19 @@ def unpack_ready(
         netted=netted.today,
         grid=grid,
         flows=GroupedFlows(**_within("flows", arrays)),
-        tables=Tables(**_within("tables", arrays)),
+        tables=_tables("tables", arrays),
         years=arrays["years"],
         choices=netted.today.deliveries.choices,
         chains=ready_chains(netted.today.chains, grid),
     )
-    tables = _within("later_tables", arrays)
-    if not tables:
+    if "later_tables.node" not in arrays:
         return netted, today, None
     curves = later()
     next_day = ReadyNextDay(
         netted=netted.next_day,
         forecast=forecast,
         curves=curves,
-        tables=Tables(**tables),
+        tables=_tables("later_tables", arrays),
         flows=GroupedValues(**_within("later_flows", arrays)),
         choices=netted.next_day.deliveries.choices,
         chains=ready_chains(netted.next_day.chains, curves.grid),
@@ -223,6 +230,19 @@ Netted = TypeVar("Netted", NettedBlock, NettedNextDay)
 def _arrays_of(netted: Netted) -> Arrays:
     values = ((field.name, getattr(netted, field.name)) for field in dataclasses.fields(netted))
     return {name: value for name, value in values if isinstance(value, np.ndarray)}
+
+
+def _of_tables(owner: str, tables: Tables) -> Arrays:
+    """The arrays of tables; where the keys of points are their nodes, once."""
+    arrays = tables._asdict()
+    if np.array_equal(tables.tent, tables.node):
+        del arrays["tent"]
+    return _of(owner, arrays)
+
+
+def _tables(owner: str, arrays: Mapping[str, NDArray[Any]]) -> Tables:
+    found = _within(owner, arrays)
+    return Tables(**{"tent": found["node"], **found})
 
 
 def _of(owner: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -90,6 +90,20 @@ class Kept:
         """Return whether it is there already."""
         return key in self._made.get(place, ())
 
+    def others(self, place: Hashable, key: Hashable) -> dict[Any, Any]:
+        """What was made at the place for other keys."""
+        return {k: made for k, made in self._made.get(place, {}).items() if k != key}
+
+    def items(self) -> Iterator[tuple[Any, Any, Any]]:
+        """All that is there: place, key, and what was made for it."""
+        for place, made in self._made.items():
+            for key, one in made.items():
+                yield place, key, one
+
+    def drop(self, place: Hashable, key: Hashable) -> None:
+        """Keep what was made for the key no longer."""
+        self._made.get(place, OrderedDict()).pop(key, None)
+
 
 class Session:
     """State of one worker process; not for threads (QuantLib's date is process-wide)."""
@@ -117,6 +131,7 @@ class Session:
         self._curves, self._prepared = Kept(3), Kept(3)
         self._first = True  # whether the block priced last was new, or its instruments were
         self._last_day: dict[Hashable, Hashable] = {}
+        self._instruments: dict[str, Hashable] = {}  # of the frame before, by currency
         self._next_days, self._block = Kept(2), Kept(1)
         self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
@@ -131,6 +146,8 @@ class Session:
         started = time.time_ns()
         place, day = (job.currency, job.block), self.day(job)
         self._first = not self._prepared.has(place, day) or self._last_day.get(place) != day
+        if self._last_day.get(place) != day:
+            self._give_back_others(job)
         self._last_day[place] = day
         curves, (ready, groups) = self.prepare(job)
         solved = self.solve(job, curves)
@@ -159,6 +176,18 @@ class Session:
             made = self._load(job, curves, lambda: content)
             _, prepared = self._prepared.put(place, day, made)
         return curves, prepared
+
+    def _give_back_others(self, job: PriceJob) -> None:
+        """Give back the pages of a block's other versions, and of a currency's other dates."""
+        for content, _ in self._prepared.others((job.currency, job.block), self.day(job)).values():
+            content.give_back()
+        instruments = self.curves_of(job)
+        if self._instruments.get(job.currency) == instruments:
+            return
+        self._instruments[job.currency] = instruments
+        for (currency, _), key, (content, _) in self._prepared.items():
+            if currency == job.currency and key[1:] != instruments:
+                content.give_back()
 
     def make_file(self, job: PriceJob) -> bool:
         """Make the file that ``prepare`` maps, if it is not there, and keep nothing of it.
@@ -331,6 +360,11 @@ class Session:
     def find_shared(self, kind: str, job: FrameInputs, key: Hashable) -> Content | None:
         """Return what ``shared`` has made; None where nothing was."""
         return self.files.find(kind, self._file_key(job, key)) if self.files else None
+
+    def share_later(self, kind: str, job: FrameInputs, key: Hashable, made: Content) -> None:
+        """Have the other processes of the host share what this one has made."""
+        if self.files is not None:
+            self.files.keep_later(kind, self._file_key(job, key), made)
 
     def keeps_shared(self, kind: str, job: FrameInputs, key: Hashable) -> bool:
         """Whether the file of ``shared`` is there; it is kept for as long as one in use."""

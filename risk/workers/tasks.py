@@ -68,7 +68,7 @@ from risk.workers import (
 )
 from risk.workers.analytics_maker import AnalyticsMaker
 from risk.workers.book_netter import NET_S, BookNetter
-from risk.workers.host_cache import HostCache
+from risk.workers.host_cache import HostCache, give_back_freed
 from risk.workers.isolation import price_each_alone
 from risk.workers.next_day import NextDay
 from risk.workers.session import CRASHES, EXPECTED, NO_SUCH_BOOK, Session
@@ -223,8 +223,14 @@ def price_sums(payload: dict[str, Any]) -> str:
     with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
         code = _price_sums(job, run.header, run.published)
     if code in ("PUT", "PUBLISHED"):
-        _look_ahead(job, lambda: _next_day().ask_for_sums(job, _netter().missing_next_day(job)))
+        _look_ahead(job, lambda: _settle_sums(job))
     return code
+
+
+def _settle_sums(job: SumsJob) -> None:
+    netter = _netter()
+    netter.tidy(job)
+    _next_day().ask_for_sums(job, netter.missing_next_day(job))
 
 
 @shared_task(name="risk.workers.tasks.price_detail", max_retries=1, default_retry_delay=0)
@@ -236,6 +242,7 @@ def price_detail(payload: dict[str, Any]) -> str:
     """
     job = msgspec.convert(payload, DetailJob)
     code, settled, until = "LATE", list[int](), time.monotonic() + DETAIL_S
+    fresh = False
     for place, block in enumerate(job.work):
         if place and time.monotonic() > until:
             rest = msgspec.structs.replace(job, work=job.work[place:])
@@ -252,6 +259,9 @@ def price_detail(payload: dict[str, Any]) -> str:
             code = _price_block(job, block)
         if code in ("PUT", "PUBLISHED"):
             settled += [block] if _session().is_settled else []
+            fresh |= not _session().is_settled
+    if fresh:
+        give_back_freed()  # what bringing a block to its date needed
     if settled:
         of_them = msgspec.structs.replace(job, work=settled)
         _look_ahead(job, lambda: _next_day().ask_for_detail(of_them))

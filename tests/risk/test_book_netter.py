@@ -296,6 +296,90 @@ def test_an_edit_is_awaited_by_mapping_blocks_and_making_none(books, tmp_path):
         netter.missing_next_day(a_job)
 
 
+def test_after_an_edit_the_part_before_is_dropped_and_the_new_one_is_shared(
+    books, tmp_path, monkeypatch
+):
+    files = HostCache(tmp_path / "files", 10**9)
+    netter = BookNetter(Session(books, files=files))
+    first, after = (
+        store(books, *book(notional=notional), number=number, blocks=4, fixings=sofr())
+        for number, notional in ((1, 1e6), (2, 7e6))
+    )
+    a_job, edited = (sums_job(made.version, blocks=4) for made in (first, after))
+    netter.sums(a_job)
+    netter.tidy(a_job)
+    (old,) = parts(files)
+    fresh = added(netter, edited)
+    netter.tidy(edited)
+    assert parts(files) == set(), "of the version before, and not written at once"
+    assert not netter._parts.others(("USD", 0), netter._part_key(edited))
+    monkeypatch.setattr(book_netter, "QUIET_S", 0.0)
+    netter.tidy(edited)
+    files._writer.join(timeout=10)
+    (new,) = parts(files)
+    assert new != old
+    assert netter._parts.get(("USD", 0), netter._part_key(edited)).content is None
+    netter.tidy(edited)
+    part = netter._parts.get(("USD", 0), netter._part_key(edited))
+    assert part.content.path == new
+    merged = netter._merged.get(("USD", 0), netter.session.curves_of(edited))
+    assert merged.added is part.netted, "no second copy for the next edit"
+    assert added(netter, edited) == fresh
+    other = BookNetter(Session(books, files=files))
+    other.session.fetch_block = lambda *_: pytest.fail("another process has made all")
+    monkeypatch.setattr(book_netter, "merge", lambda *_: pytest.fail("it is added up"))
+    assert added(other, edited) == fresh
+
+
+def test_on_a_new_date_what_is_in_no_file_of_the_date_before_is_dropped(books, tmp_path):
+    files = HostCache(tmp_path / "files", 10**9)
+    netter, later = BookNetter(Session(books, files=files)), DATE + dt.timedelta(days=1)
+    for number, notional in ((1, 1e6), (2, 7e6)):
+        made = store(books, *book(notional=notional), number=number, blocks=4, fixings=sofr())
+        a_job = sums_job(made.version, blocks=4)
+        netter.sums(a_job)
+        netter.tidy(a_job)
+    next_job = sums_job(made.version, blocks=4, valuation_date=later)
+    netter.sums(next_job)
+    netter.tidy(next_job)
+    place, key = ("USD", 0), netter._part_key(next_job)
+    assert not netter._parts.others(place, key)
+    assert not netter._merged.others(place, netter.session.curves_of(next_job))
+    without = BookNetter(Session(books))
+    for each in (a_job, next_job):
+        without.sums(each)
+        without.tidy(each)
+    assert without._parts.others(place, key), "it would have to net its blocks again"
+
+
+def test_a_part_of_one_block_stays_in_the_process(books, tmp_path, monkeypatch):
+    monkeypatch.setattr(book_netter, "QUIET_S", 0.0)
+    files = HostCache(tmp_path / "files", 10**9)
+    netter = BookNetter(Session(books, files=files))
+    a_job = sums_job(store(books, *book(), fixings=sofr()).version)
+    for _ in range(2):
+        netter.sums(a_job)
+        netter.tidy(a_job)
+    assert files._writer is None
+    assert parts(files) == set()
+
+
+def test_a_book_with_a_trade_without_a_value_keeps_its_part_with_the_trade(
+    books, with_long, monkeypatch
+):
+    """Each frame tries it again: the part is added up once, not with every frame."""
+    netter = BookNetter(Session(books))
+    falling = sums_job(with_long.version, blocks=4, curves=falling_quotes())
+    netter.sums(falling)
+    netter.tidy(falling)
+    monkeypatch.setattr(book_netter, "merge", lambda *_: pytest.fail("it is added up"))
+    assert [f.trade_id for f in netter.sums(falling).failures] == ["LONG"]
+
+
+def parts(files):
+    return {path for path in files.directory.iterdir() if "-part-" in path.name}
+
+
 def test_files_of_the_next_day_are_kept_until_it_comes(books, tmp_path, monkeypatch):
     monkeypatch.setattr(book_netter, "TOUCH_S", 0.0)
     files = HostCache(tmp_path / "files", 10**9)

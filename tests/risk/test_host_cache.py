@@ -269,6 +269,42 @@ def test_arrays_that_are_given_back_take_no_memory_and_keep_their_numbers(files)
     numbers().give_back()  # in memory: nothing to give back
 
 
+def test_what_is_kept_later_is_written_by_a_thread_and_then_mapped(files):
+    files.keep_later("k", 1, numbers())
+    written(files)
+    same(files.get_or("k", 1, never), numbers())
+    files.remove(files.find("k", 1))
+    assert not files.has("k", 1)
+
+
+def test_one_thread_of_a_host_writes_at_a_time_and_nothing_that_is_there(files):
+    other = HostCache(files.directory, 100 * MB)
+    with other.alone(host_cache.WRITING):
+        files.keep_later("k", 1, numbers())
+        written(files)
+        assert not files.has("k", 1)
+    files.keep_later("k", 1, numbers())
+    written(files)
+    before = files.path("k", 1).stat().st_ino
+    other.keep_later("k", 1, numbers(seed=2))
+    written(other)
+    assert files.path("k", 1).stat().st_ino == before
+
+
+def test_where_the_directory_cannot_be_used_no_thread_is_started(tmp_path):
+    (tmp_path / "file").write_text("")
+    files = HostCache(tmp_path / "file", MB)
+    files.get_or("k", 1, numbers)
+    files.keep_later("k", 2, numbers())
+    assert files._writer is None
+
+
+def written(files):
+    """The thread has ended."""
+    files._writer.join(timeout=10)
+    assert not files._writer.is_alive()
+
+
 def test_what_is_dropped_is_unmapped(files):
     path = files.get_or("k", 1, lambda: numbers(500_000)).path
     gc.collect()
@@ -363,6 +399,28 @@ def test_a_process_whose_file_was_removed_while_it_was_idle_writes_it_again(
     session.fetch_block = lambda *_: pytest.fail("it has the arrays")
     assert session.price(job(made.version, blocks=2))[1] == first
     assert path.exists()
+
+
+def test_pages_of_other_dates_are_given_back(books, made, files):
+    """Of all blocks of a currency, with its first block of the new date."""
+    session, before = Session(books, files=files), set()
+    for block in range(2):
+        session.price(job(made.version, block=block, blocks=2))
+        before = set(files.directory.iterdir())
+    assert all(resident(path) > 0 for path in before)
+    later = DATE + dt.timedelta(days=1)
+    session.price(job(made.version, blocks=2, valuation_date=later))
+    assert [resident(path) for path in before] == [0, 0]
+    (there,) = set(files.directory.iterdir()) - before
+    assert resident(there) > 0
+
+
+def test_keys_of_points_that_are_their_nodes_are_in_a_file_once(books, made, files):
+    session = Session(books, files=files)
+    _, (ready, _) = session.prepare(job(made.version, blocks=2))
+    assert ready.tables.tent is ready.tables.node
+    _, (fresh, _) = Session(books).prepare(job(made.version, blocks=2))
+    assert np.array_equal(fresh.tables.tent, ready.tables.tent)
 
 
 HOLDS_A_CLAIM = """
