@@ -78,6 +78,32 @@ def not_zero(table: FloatArray) -> SingleArray:
     return found[: _not_zero(flat, found)]
 
 
+def add_rows(table: FloatArray, wanted: BoolArray) -> tuple[FloatArray, float]:
+    """Add up some rows of a table.
+
+    Args:
+        table: Shape (n, columns).
+        wanted: The rows to add; shape (n,).
+
+    Returns:
+        The sum of each column, and that of all absolute values.
+    """
+    sums = np.zeros(table.shape[1])
+    return sums, _add_rows(table, wanted, sums)
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(table: FloatArray, wanted: BoolArray, sums: FloatArray) -> float:
+    size = 0.0
+    for row in range(table.shape[0]):
+        if wanted[row]:
+            for column in range(table.shape[1]):
+                number = table[row, column]
+                sums[column] += number
+                size += abs(number)
+    return size
+
+
 @njit(cache=True, nogil=True)
 def _not_zero(flat: FloatArray, found: SingleArray) -> int:
     count = 0

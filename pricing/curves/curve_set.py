@@ -158,6 +158,7 @@ class CurveSet:
         exact = {nodes.name for nodes in self.grid.curves if nodes.unknowns == len(nodes)}
         self._exact = np.array([key.curve in exact for key in self.keys])
         self._checked = bool(self.outright.all())
+        self._parallel: tuple[Solved, FloatArray] | None = None
 
     # --- Set-up ------------------------------------------------------------------------------
 
@@ -420,6 +421,17 @@ class CurveSet:
     def parallel(self, move: float) -> FloatArray:
         """A parallel move of rates: of all quotes but basis spreads; shape (quotes,)."""
         return np.where(self.outright, move, 0.0)
+
+    def at_parallel_moves(self, solved: Solved) -> FloatArray:
+        """Node values as solved, with rates 1 bp up, and 1 bp down; shape (nodes, 3).
+
+        Those of the last solution are kept: all blocks of a frame ask for them.
+        """
+        if self._parallel is None or self._parallel[0] is not solved:
+            move = self.parallel(ONE_BP)
+            moved = (self.shifted(solved, move), self.shifted(solved, -move))
+            self._parallel = (solved, np.stack([solved.x, *moved], axis=1))
+        return self._parallel[1]
 
     def shifted(self, solved: Solved, shift: FloatArray) -> FloatArray:
         """Node values at ``quotes + shift``, from the solved ones and their slopes.

@@ -143,9 +143,10 @@ def price_block(ready: ReadyBlock, curves: CurveSet, solved: Solved) -> BlockRis
     good = np.all([np.isfinite(values[name]) for name in REQUIRED], axis=0)
     good[ready.failed_rows] = True  # they have failed already
     bad = np.flatnonzero(~good)
-    for column in (*values.values(), risk.leg_npv, risk.ladder_par, risk.krd):
-        column[ready.failed_rows] = np.nan
-        column[bad] = np.nan
+    without = np.concatenate((ready.failed_rows, bad))
+    if len(without):
+        for column in (*values.values(), risk.leg_npv, risk.ladder_par, risk.krd):
+            column[without] = np.nan
     return replace(risk, failures=(*risk.failures, *_not_numbers(ready, bad)))
 
 
@@ -180,10 +181,8 @@ def parallel_values(
     ready: ReadyBlock, curves: CurveSet, solved: Solved
 ) -> tuple[FloatArray, FloatArray]:
     """Values with all outright quotes 1 bp up, and 1 bp down; shape (n,) each."""
-    move = curves.parallel(ONE_BP)
-    up = values_at(ready, curves.shifted(solved, move))
-    down = values_at(ready, curves.shifted(solved, -move))
-    return up, down
+    _, up, down = curves.at_parallel_moves(solved).T
+    return values_at(ready, up), values_at(ready, down)
 
 
 def values_at(ready: ReadyBlock, x: FloatArray) -> FloatArray:

@@ -160,9 +160,7 @@ def price_groups(
         solved: Their nodes.
         next_day: The same trades' netted flows of the next day, for ``theta``.
     """
-    move = curves.parallel(ONE_BP)
-    moved = [curves.shifted(solved, move), curves.shifted(solved, -move)]
-    x = np.stack([solved.x, *moved], axis=1)
+    x = curves.at_parallel_moves(solved)
     factor, chain_factor = (
         discount_columns(ready.grid, tables, x) for tables in (ready.tables, ready.chains.tables)
     )

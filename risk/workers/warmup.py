@@ -16,6 +16,7 @@ from pricing.measures.value_date import roll_to
 from pricing.products.cash_flows import make_block
 from pricing.products.fixed_floating_swap import SwapTerms
 from pricing.products.flows import compile_trade
+from risk.workers.block_result import add_up_ladders, pack_columns
 
 
 def compile_kernel() -> None:
@@ -35,7 +36,10 @@ def compile_kernel() -> None:
     )
     dated = roll_to(make_block([compile_trade(swap)]), day_of(today), {}, curves.names)
     solved = curves.solve(curves.vector(quotes))
-    price_block(make_ready(dated, curves.grid), curves, solved)
+    block = make_ready(dated, curves.grid)
+    risk = price_block(block, curves, solved)
+    add_up_ladders(risk, block.matured)
+    pack_columns(0, risk)
     ready = make_ready_groups(net(dated, curves.names), curves.grid)
     forecast = forecast_of_today(curves, {})
     fixings = NextDayFixings.of({}, today, forecast.indices)
