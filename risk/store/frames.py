@@ -127,10 +127,23 @@ class Detailed(NamedTuple):
 
 @dataclass(frozen=True)
 class PutResult:
-    """The outcome of a part (PUT, DUPLICATE, LATE or UNKNOWN), and the number of parts stored."""
+    """The outcome of a part (PUT, DUPLICATE, LATE or UNKNOWN), and the number of parts stored.
+
+    ``begun`` is the number of runs of a ``NextRun`` that have begun, this one included; 0 when the
+    detail is over, or nothing was to begin.
+    """
 
     code: str
     present: int
+    begun: int = 0
+
+
+class NextRun(NamedTuple):
+    """What a task does after a block: the key that counts runs, their unit, and the task's name."""
+
+    starts: str
+    unit: str
+    task: str
 
 
 class Frames:
@@ -212,14 +225,25 @@ class Frames:
         return str(code.decode())
 
     def put_detail(
-        self, currency: str, frame: int, totals: BlockTotals, columns: PartColumns
+        self,
+        currency: str,
+        frame: int,
+        totals: BlockTotals,
+        columns: PartColumns,
+        then: NextRun | None = None,
     ) -> PutResult:
-        """Put the detail of one block; late blocks and those of no open detail change nothing."""
+        """Put the detail of one block; late blocks and those of no open detail change nothing.
+
+        ``then`` begins in the same round trip, unless the detail is over (``RunRegistry``).
+        """
         keys = [key(currency, "detail"), key(currency, "detail", "open")]
         keys += [key(currency, "detail", frame), key(currency, "counts")]
         args = [frame, totals.block, _encode(totals), _encode(columns)]
-        code, present = self._detail_put(keys=keys, args=args)
-        return PutResult(code.decode(), int(present))
+        if then is not None:
+            keys.append(then.starts)
+            args += [then.unit, then.task, OPEN_SECONDS]
+        code, present, begun = self._detail_put(keys=keys, args=args)
+        return PutResult(code.decode(), int(present), int(begun))
 
     def publish_detail(self, detail: Detail) -> str:
         """Publish the detail of a frame: PUBLISHED, OLD, UNKNOWN or INCOMPLETE."""

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import redis
 
-from risk.store.frames import OPEN_SECONDS, decode_header, key, script
+from risk.store.frames import OPEN_SECONDS, NextRun, decode_header, key, script
 from risk.store.messages import DetailJob, FrameHeader, PriceJob, SumsJob
 
 ISOLATION_RUN_SECONDS = 600
@@ -90,6 +90,11 @@ class RunRegistry:
         keys = [key(job.currency, "detail"), name, key(job.currency, "frame", job.frame)]
         args = [job.frame, block_unit(block), OPEN_SECONDS, 1, _task(job)]
         return int(self._start(keys=keys, args=args)[0])
+
+    @staticmethod
+    def next_run(job: DetailJob, block: int) -> NextRun:
+        """A run of a block that begins as the one before it is put (``Frames.put_detail``)."""
+        return NextRun(_starts(job.currency, job.frame), block_unit(block), _task(job))
 
     def refused(self, job: SumsJob | DetailJob) -> None:
         """A run was ended by Redis, not by its process: runs so far do not count.

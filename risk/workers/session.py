@@ -19,7 +19,7 @@ import msgspec
 
 from pricing.curves.curve_set import CurveSet, Solved
 from pricing.curves.fixings import Fixings, public_on
-from pricing.curves.quotes import CurveOptions, shape_of
+from pricing.curves.quotes import CurveOptions, CurveQuotes, Shape, shape_of
 from pricing.curves.sanity import SanityLimits
 from pricing.errors import PricingError
 from pricing.markets import conventions
@@ -132,6 +132,7 @@ class Session:
         self._first = True  # whether the block priced last was new, or its instruments were
         self._last_day: dict[Hashable, Hashable] = {}
         self._instruments: dict[str, Hashable] = {}  # of the frame before, by currency
+        self._shaped: tuple[CurveQuotes, Shape] | None = None
         self._next_days, self._block = Kept(2), Kept(1)
         self._priced: tuple[PriceJob, BlockRisk] | None = None
         self._solved = Kept(1)  # blocks of one frame that this process prices
@@ -262,7 +263,13 @@ class Session:
     def curves_of(self, job: FrameInputs) -> tuple[Hashable, ...]:
         """All that a job's curves depend on besides quotes."""
         head = self.head(job.currency, job.book_version)
-        return (head.fixings_name, job.valuation_date, shape_of(job.curves))
+        return (head.fixings_name, job.valuation_date, self._shape(job.curves))
+
+    def _shape(self, curves: CurveQuotes) -> Shape:
+        """The tenors of quotes; all blocks of a task have the same quotes."""
+        if self._shaped is None or self._shaped[0] is not curves:
+            self._shaped = (curves, shape_of(curves))
+        return self._shaped[1]
 
     def solve(self, job: FrameInputs, curves: CurveSet) -> Solved:
         """The curves at a job's quotes."""
@@ -272,7 +279,7 @@ class Session:
 
     def curves(self, job: FrameInputs) -> CurveSet:
         """The curves of a job's date, without its quotes; made once."""
-        date, shape = job.valuation_date, shape_of(job.curves)
+        date, shape = job.valuation_date, self._shape(job.curves)
         return self._curves.get_or(
             job.currency,
             self.curves_of(job),

@@ -39,7 +39,7 @@ from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.follow_up import INTERVAL_S, FollowUp, countdown_s
-from risk.store.frames import BOOK_GONE, Frames, connect
+from risk.store.frames import BOOK_GONE, Frames, NextRun, PutResult, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
     ContractQuestion,
@@ -242,24 +242,29 @@ def price_detail(payload: dict[str, Any]) -> str:
     """
     job = msgspec.convert(payload, DetailJob)
     code, settled, until = "LATE", list[int](), time.monotonic() + DETAIL_S
-    fresh = False
-    for place, block in enumerate(job.work):
-        if place and time.monotonic() > until:
-            rest = msgspec.structs.replace(job, work=job.work[place:])
+    session, fresh, begun = _session(), False, _run_registry().start_block(job, job.work[0])
+    for place, block in enumerate(job.work, start=1):
+        if not begun:
+            return "LATE"
+        left = job.work[place:]
+        if left and time.monotonic() > until:
+            rest = msgspec.structs.replace(job, work=left)
             with suppress(OperationalError):  # else this task goes on with them
                 price_detail.apply_async(args=[msgspec.to_builtins(rest)])
-                break
-        starts = _run_registry().start_block(job, block)
-        if not starts:
-            return "LATE"
-        if starts > MOST_STARTS:
+                left = []
+        then = _run_registry().next_run(job, left[0]) if left else None
+        result = None
+        if begun > MOST_STARTS:
             code = "TRIED"
-            continue
-        with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
-            code = _price_block(job, block)
+        else:
+            with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
+                code, result = _price_block(job, block, then)
         if code in ("PUT", "PUBLISHED"):
-            settled += [block] if _session().is_settled else []
-            fresh |= not _session().is_settled
+            settled += [block] if session.is_settled else []
+            fresh |= not session.is_settled
+        if not left:
+            break
+        begun = _run_registry().start_block(job, left[0]) if result is None else result.begun
     if fresh:
         give_back_freed()  # what bringing a block to its date needed
     if settled:
@@ -375,35 +380,36 @@ def _sums_published(header: FrameHeader, head: BookHead) -> None:
         _ask_to_compile(head.version)  # trades have made their last payment
 
 
-def _price_block(job: DetailJob, block: int) -> str:
+def _price_block(job: DetailJob, block: int, then: NextRun | None) -> tuple[str, PutResult | None]:
+    """What became of a block, and of its put, with which the next run began; None without one."""
     frames = _frames()
     try:
         totals, columns = _session().price(job.of_block(block))
     except NO_SUCH_BOOK as error:
         _ask_to_compile(job.book_version)
         log.warning("detail of %s %s: %s", job.currency, job.frame, error)
-        return BOOK_GONE
+        return BOOK_GONE, None
     except (PricingError, *CRASHES):  # the bridge sends it again, and goes on without it
         log.exception("detail of %s %s block %s", job.currency, job.frame, block)
-        return "CRASHED"
-    result = frames.put_detail(job.currency, job.frame, totals, columns)
+        return "CRASHED", None
+    result = frames.put_detail(job.currency, job.frame, totals, columns, then)
     if result.present < job.needed:
-        return result.code
+        return result.code, result
     rollup = frames.rollup(job.currency, job.frame)
     if rollup is None:
-        return "GONE"
+        return "GONE", result
     try:
         code = publish_detail(frames, rollup)
     except SumsDiffer as error:
         log.error("%s", error)
-        return "DIFFERS"
+        return "DIFFERS", result
     if code == "PUBLISHED":
         _schedule_analytics(job.currency)
         _schedule_explain(job.currency)
         _schedule_scenarios()
         if _check_is_due(job.currency):
             check_frame.apply_async(args=[job.currency], expires=CHECK_EXPIRES_S)
-    return code
+    return code, result
 
 
 def _check_is_due(currency: str) -> bool:

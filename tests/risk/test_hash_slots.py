@@ -43,8 +43,9 @@ def live(client):
         frames.put("USD", number, part(0))
         assert publish_parts(frames, a_header, head, books) == "PUBLISHED"
         assert frames.open_detail("USD", number) == "OPENED"
-        trials.start_block(detail_job(made.version, number), 0)
-        frames.put_detail("USD", number, totals(0, cell()), columns(0))
+        work = detail_job(made.version, number)
+        trials.start_block(work, 0)
+        frames.put_detail("USD", number, totals(0, cell()), columns(0), trials.next_run(work, 1))
         rollup = frames.rollup("USD", number)
         assert rollup is not None
         assert publish_detail(frames, rollup) == "PUBLISHED"

@@ -7,13 +7,26 @@ import pytest
 
 from pricing import kernel
 from risk.store.compiled_book_store import CompiledBooks
-from risk.store.frames import Frames
+from risk.store.frames import OPEN_SECONDS, Frames
 from risk.store.messages import PriceJob
+from risk.store.publication import publish_parts
 from risk.store.run_registry import RunRegistry
 from risk.workers import isolation, tasks
 from risk.workers.isolation import price_each_alone
 from risk.workers.session import Session
-from tests.risk.made import bond, detail_job, header, job, store, sums_job, swap
+from tests.risk.made import (
+    bond,
+    cell,
+    columns,
+    detail_job,
+    header,
+    job,
+    part,
+    store,
+    sums_job,
+    swap,
+    totals,
+)
 
 
 @pytest.fixture
@@ -89,6 +102,45 @@ def test_a_run_that_starts_is_not_the_one_that_died_before_it(frames, a_job):
     assert registry.runs_of_blocks("USD", 1, [0, 1]) == {0: (1, False, None), 1: (1, True, None)}
     registry.start_block(work, 1)
     assert registry.runs_of_blocks("USD", 1, [1, 2]) == {1: (2, False, None), 2: (0, False, None)}
+
+
+def test_a_run_that_begins_as_the_block_before_is_put_is_counted_like_any_other(frames, a_job):
+    registry = RunRegistry(frames.client)
+    work = detail_job(a_job.book_version, work=[0, 1], needed=2, blocks=2)
+    opened(frames, a_job, 1)
+    registry.start_block(work, 0)
+    put = frames.put_detail("USD", 1, totals(0, cell()), columns(0), registry.next_run(work, 1))
+    assert (put.code, put.present, put.begun) == ("PUT", 1, 1)
+    assert registry.runs_of_blocks("USD", 1, [0, 1]) == {0: (1, False, None), 1: (1, False, None)}
+    registry.run_died(work)
+    assert registry.runs_of_blocks("USD", 1, [0, 1]) == {0: (1, False, None), 1: (1, True, None)}
+    again = frames.put_detail("USD", 1, totals(0, cell()), columns(0), registry.next_run(work, 1))
+    assert (again.code, again.begun) == ("DUPLICATE", 2)
+    assert registry.runs_of_blocks("USD", 1, [1]) == {1: (2, False, None)}
+    assert frames.put_detail("USD", 1, totals(1, cell()), columns(1)).begun == 0
+    assert 0 < frames.client.ttl(registry.next_run(work, 1).starts) <= OPEN_SECONDS
+
+
+def test_nothing_begins_after_a_block_of_a_detail_that_is_over(frames, a_job):
+    registry = RunRegistry(frames.client)
+    work = detail_job(a_job.book_version, work=[0, 1], needed=2, blocks=2)
+    opened(frames, a_job, 1)
+    opened(frames, a_job, 2)
+    put = frames.put_detail("USD", 1, totals(0, cell()), columns(0), registry.next_run(work, 1))
+    assert (put.code, put.begun) == ("UNKNOWN", 0)
+    assert registry.runs_of_blocks("USD", 1, [1]) == {1: (0, False, None)}
+    assert tasks.price_detail(msgspec.to_builtins(work)) == "LATE"
+
+
+def opened(frames, a_job, number):
+    """Publish the sums of a frame of two blocks, and open its detail."""
+    a_header = header(number, 1, book_version=a_job.book_version)
+    frames.open(a_header)
+    frames.put("USD", number, part(0))
+    books = CompiledBooks(frames.client)
+    head = books.head("USD", a_job.book_version)
+    assert publish_parts(frames, a_header, head, books) == "PUBLISHED"
+    assert frames.open_detail("USD", number) == "OPENED"
 
 
 def test_sums_that_died_say_at_which_block(frames, a_job):
