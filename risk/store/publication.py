@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -136,16 +137,16 @@ def sums_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, st
 
     Measures are compared by book and product, ladders over the whole currency.
     """
+    place: dict[tuple[str, str], int] = {}
+    for published_cell in rollup.cells:
+        place.setdefault((published_cell.book, published_cell.product), len(place))
     cells = [cell for block in totals for cell in block.cells]
-    detailed = [(cell.book, cell.product) for cell in cells]
-    groups = [*((cell.book, cell.product) for cell in rollup.cells), *detailed]
-    place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    group_of = [place.setdefault((cell.book, cell.product), len(place)) for cell in cells]
     if not place:
         return _ladders_error(rollup, totals)
-    group_of = np.array([place[group] for group in detailed], dtype=np.int64)
-    sums, gross, published = np.zeros((3, len(place), len(CHECKED_SUMS)))
-    np.add.at(sums, group_of, [cell.sums for cell in cells] or sums[:0])
-    np.add.at(gross, group_of, [cell.gross for cell in cells] or gross[:0])
+    sums = _by_group([cell.sums for cell in cells], group_of, len(place))
+    gross = _by_group([cell.gross for cell in cells], group_of, len(place))
+    published = np.zeros((len(place), len(CHECKED_SUMS)))
     for row, cell in zip(published, rollup.cells, strict=False):
         row[:] = [getattr(cell, name) for name in CHECKED_SUMS]
     error, worst = _worst(sums.ravel(), gross.ravel(), published.ravel())
@@ -153,6 +154,20 @@ def sums_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, st
     where = f"{CHECKED_SUMS[measure]} of {' '.join(list(place)[group])}"
     ladders = _ladders_error(rollup, totals)
     return (error, where) if ladders[0] <= error or np.isnan(error) else ladders
+
+
+def _by_group(rows: Sequence[Sequence[float]], group_of: Sequence[int], groups: int) -> FloatArray:
+    """Rows of CHECKED_SUMS added up by group; shape (groups, measures)."""
+    width = len(CHECKED_SUMS)
+    count = len(rows) * width
+    numbers = np.fromiter(chain.from_iterable(rows), np.float64, count).reshape(-1, width)
+    return np.stack(
+        [
+            np.bincount(group_of, column, groups) if count else np.zeros(groups)
+            for column in numbers.T
+        ],
+        axis=1,
+    )
 
 
 def _ladders_error(rollup: Rollup, totals: Sequence[BlockTotals]) -> tuple[float, str]:
