@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -57,7 +57,7 @@ NET_S = 0.5
 other currencies do not wait."""
 
 
-PartKey = tuple[Hashable, ...]
+PartKey = tuple[Any, ...]
 """What a part depends on: names of its blocks, trades left out, and what its curves depend on."""
 
 
@@ -145,7 +145,7 @@ class BookNetter:
         self._known, self._merged = Kept(3), Kept(2)
         self._left_out = Kept(3)  # by part and date: trades by block
         self._keep_at: dict[Hashable, float] = {}
-        # The parts that were summed last, and since when.
+        # By part: what was summed last, and since when.
         self._newest: dict[Hashable, tuple[PartKey | None, float]] = {}
         self._trim_at = 0.0
         self._before: dict[Hashable, Hashable] = {}  # instruments of the frame before, by part
@@ -231,9 +231,10 @@ class BookNetter:
     def tidy(self, job: SumsJob) -> None:
         """Give up the memory that the frames before this one needed; its sums are out.
 
-        Parts of other versions of the book are dropped with their files, those of other dates too
-        if they are in no file; of the rest, only pages are given back. A part that this process has
-        added up after an edit is written by a thread, and mapped when it is there.
+        Parts of other versions of the book are dropped with their files. Where there are files,
+        parts of this version and other dates that are in none are dropped too; of the rest, only
+        pages are given back. A part that this process has added up after an edit is written by a
+        thread, and mapped when it is there.
         """
         place, key, now = self._place(job), self._part_key(job), time.monotonic()
         part: _Part | None = self._parts.get(place, key)
@@ -252,26 +253,34 @@ class BookNetter:
 
     def _drop_others(self, job: SumsJob, key: PartKey) -> None:
         place, files, day = self._place(job), self.session.files, self.session.curves_of(job)
+        names = set(key[0])
         for other, part in self._parts.others(place, key).items():
             of_book, of_day, content = other[0] == key[0], other[2:] == day, part.content
-            if not of_book or (files is not None and content is None and not of_day):
+            many = len(other[0]) > 1
+            if not of_book or (files is not None and content is None and many and not of_day):
                 self._parts.drop(place, other)
-            if content is not None and of_book:
+            if content is None or files is None:
+                continue
+            # A block that is left out for a while comes back: both files are of one version.
+            if names <= set(other[0]) or names >= set(other[0]):
                 content.give_back()
-            elif content is not None and files is not None:
+            else:
                 files.remove(content)
         for date in self._merged.others(place, day) if files is not None else ():
             self._merged.drop(place, date)
 
     def _share(self, job: SumsJob, part: _Part, since: float) -> None:
         """Map a part that this process has made; have its file written if nobody has."""
+        if self.session.files is None:
+            return
         key, curves = self._part_key(job), self.session.curves(job)
         if self._take_over(job, curves):
-            self._forget_added(job, self._parts.get(self._place(job), key))
+            self._forget_added(job, part, self._parts.get(self._place(job), key))
             give_back_freed()
         elif time.monotonic() > since + QUIET_S:
-            packed = pack_ready(part.netted, part.today, part.next_day)
-            self.session.share_later("part", job, key, packed)
+            self.session.share_later(
+                "part", job, key, lambda: pack_ready(part.netted, part.today, part.next_day)
+            )
 
     def missing_next_day(self, job: SumsJob) -> SumsJob | None:
         """Take over what has been made of a part for the next weekday, if it has.
@@ -436,14 +445,17 @@ class BookNetter:
         if content.path is None:
             return part
         mapped = self._mapped(job, curves, content)
-        self._forget_added(job, mapped)
+        self._forget_added(job, part, mapped)
         return mapped
 
-    def _forget_added(self, job: SumsJob, mapped: _Part) -> None:
-        """Keep no arrays for the next edit that are in the file of a part."""
+    def _forget_added(self, job: SumsJob, part: _Part, mapped: _Part) -> None:
+        """Keep no arrays of a part for the next edit that are in its file.
+
+        Blocks that were added since make another part: theirs stay.
+        """
         place, key = self._place(job), self.session.curves_of(job)
         merged: _Merged | None = self._merged.get(place, key)
-        if merged is not None:
+        if merged is not None and merged.added is part.netted:
             self._merged.put(place, key, merged._replace(added=mapped.netted))
 
     def _take_over(self, job: SumsJob, curves: CurveSet) -> bool:

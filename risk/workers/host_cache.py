@@ -47,9 +47,9 @@ UNUSED_S = 900.0
 IN_USE_S = 3 * TOUCH_S
 """Seconds since its last use for which a file is not removed to make room for others."""
 
-UNFINISHED_S = 60.0
-"""Age at which a temporary file is removed: writing takes milliseconds, so that its writer has
-ended."""
+UNFINISHED_S = 600.0
+"""Age at which a temporary file is removed: its writer has ended. Writing takes milliseconds, and a
+minute for a thread of the lowest priority on a busy machine."""
 
 SWEEP_S = 10.0
 """Least seconds between two searches of a writing process for files to remove."""
@@ -122,7 +122,7 @@ class HostCache:
         """
         self.directory, self.most_bytes = directory, most_bytes
         self._told = False
-        self._not_before = self._sweep_at = 0.0
+        self._not_before = self._later_not_before = self._sweep_at = 0.0
         self._bytes = 0
         self._touched: dict[Path, float] = {}
         self._writer: threading.Thread | None = None
@@ -149,21 +149,26 @@ class HostCache:
             return made
         return self._read(path) or made
 
-    def keep_later(self, kind: str, key: object, made: Content) -> None:
+    def keep_later(self, kind: str, key: object, make: Callable[[], Content]) -> None:
         """Have a file of that name written by a thread of the lowest priority.
 
         One thread of the host writes at a time; while it does, nothing is begun. The arrays may not
-        change. Checksums and writing leave the interpreter to the other threads.
+        change. Checksums and writing leave the interpreter to the other threads. Where there is no
+        room, other files are still written.
         """
         if self._writer is not None and self._writer.is_alive():
             return
-        if time.monotonic() < self._not_before:
+        if time.monotonic() < max(self._not_before, self._later_not_before):
             return
-        path = self.path(kind, key)
+        path, made = self.path(kind, key), make()
+        if self._bytes + sum(array.nbytes for array in made.arrays.values()) > self.most_bytes:
+            self._later_not_before = time.monotonic() + RETRY_S
+            return
 
         def write() -> None:
             if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+                with contextlib.suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
             with self.alone(WRITING) as alone:
                 if alone and not path.exists():
                     self._write(path, made)

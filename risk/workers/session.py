@@ -368,10 +368,12 @@ class Session:
         """Return what ``shared`` has made; None where nothing was."""
         return self.files.find(kind, self._file_key(job, key)) if self.files else None
 
-    def share_later(self, kind: str, job: FrameInputs, key: Hashable, made: Content) -> None:
-        """Have the other processes of the host share what this one has made."""
+    def share_later(
+        self, kind: str, job: FrameInputs, key: Hashable, make: Callable[[], Content]
+    ) -> None:
+        """Have the other processes of the host share what this one has."""
         if self.files is not None:
-            self.files.keep_later(kind, self._file_key(job, key), made)
+            self.files.keep_later(kind, self._file_key(job, key), make)
 
     def keeps_shared(self, kind: str, job: FrameInputs, key: Hashable) -> bool:
         """Whether the file of ``shared`` is there; it is kept for as long as one in use."""

@@ -39,7 +39,7 @@ from risk.scenarios.store import ScenarioStore
 from risk.store.compiled_book import BookHead
 from risk.store.compiled_book_store import CompiledBooks
 from risk.store.follow_up import INTERVAL_S, FollowUp, countdown_s
-from risk.store.frames import BOOK_GONE, Frames, NextRun, PutResult, connect
+from risk.store.frames import BOOK_GONE, Frames, PutResult, connect
 from risk.store.messages import DetailJob, FrameHeader, FrameInputs, PriceJob, SumsJob
 from risk.store.previews import (
     ContractQuestion,
@@ -229,8 +229,8 @@ def price_sums(payload: dict[str, Any]) -> str:
 
 def _settle_sums(job: SumsJob) -> None:
     netter = _netter()
-    netter.tidy(job)
     _next_day().ask_for_sums(job, netter.missing_next_day(job))
+    netter.tidy(job)
 
 
 @shared_task(name="risk.workers.tasks.price_detail", max_retries=1, default_retry_delay=0)
@@ -246,25 +246,26 @@ def price_detail(payload: dict[str, Any]) -> str:
     for place, block in enumerate(job.work, start=1):
         if not begun:
             return "LATE"
-        left = job.work[place:]
-        if left and time.monotonic() > until:
-            rest = msgspec.structs.replace(job, work=left)
-            with suppress(OperationalError):  # else this task goes on with them
-                price_detail.apply_async(args=[msgspec.to_builtins(rest)])
-                left = []
-        then = _run_registry().next_run(job, left[0]) if left else None
-        result = None
+        left, result = job.work[place:], None
         if begun > MOST_STARTS:
             code = "TRIED"
         else:
             with _no_fault_of_a_trade(lambda registry: registry.refused(job)):
-                code, result = _price_block(job, block, then)
+                code, result = _price_block(job, block, left, until)
         if code in ("PUT", "PUBLISHED"):
             settled += [block] if session.is_settled else []
             fresh |= not session.is_settled
-        if not left:
+        if not left or code in ("LATE", "UNKNOWN"):
             break
-        begun = _run_registry().start_block(job, left[0]) if result is None else result.begun
+        if result is not None and result.begun:
+            begun = result.begun
+            continue
+        if time.monotonic() > until:
+            rest = msgspec.structs.replace(job, work=left)
+            with suppress(OperationalError):  # else this task goes on with them
+                price_detail.apply_async(args=[msgspec.to_builtins(rest)])
+                break
+        begun = _run_registry().start_block(job, left[0])
     if fresh:
         give_back_freed()  # what bringing a block to its date needed
     if settled:
@@ -380,8 +381,13 @@ def _sums_published(header: FrameHeader, head: BookHead) -> None:
         _ask_to_compile(head.version)  # trades have made their last payment
 
 
-def _price_block(job: DetailJob, block: int, then: NextRun | None) -> tuple[str, PutResult | None]:
-    """What became of a block, and of its put, with which the next run began; None without one."""
+def _price_block(
+    job: DetailJob, block: int, left: Sequence[int], until: float
+) -> tuple[str, PutResult | None]:
+    """What became of a block, and of its put; None without one.
+
+    With the put the first of the blocks that are left begins, unless the turn is over.
+    """
     frames = _frames()
     try:
         totals, columns = _session().price(job.of_block(block))
@@ -392,6 +398,8 @@ def _price_block(job: DetailJob, block: int, then: NextRun | None) -> tuple[str,
     except (PricingError, *CRASHES):  # the bridge sends it again, and goes on without it
         log.exception("detail of %s %s block %s", job.currency, job.frame, block)
         return "CRASHED", None
+    goes_on = left and time.monotonic() <= until
+    then = _run_registry().next_run(job, left[0]) if goes_on else None
     result = frames.put_detail(job.currency, job.frame, totals, columns, then)
     if result.present < job.needed:
         return result.code, result

@@ -331,6 +331,45 @@ def test_after_an_edit_the_part_before_is_dropped_and_the_new_one_is_shared(
     assert added(other, edited) == fresh
 
 
+def test_a_part_that_is_mapped_is_not_taken_for_what_other_blocks_made(
+    books, tmp_path, monkeypatch
+):
+    """An edit that is taken back, with a frame between that came too late to be published."""
+    monkeypatch.setattr(book_netter, "QUIET_S", 0.0)
+    files = HostCache(tmp_path / "files", 10**9)
+    netter = BookNetter(Session(books, files=files))
+
+    def job_of(number, notional, *more):
+        trades = [*book(notional=notional), *more]
+        made = store(books, *trades, number=number, blocks=4, fixings=sofr())
+        return sums_job(made.version, blocks=4)
+
+    for number, notional in ((1, 1e6), (2, 2e6)):
+        an_edit = job_of(number, notional)
+        netter.sums(an_edit)
+    netter.sums(job_of(3, 3e6))  # not tidied
+    for _ in range(2):
+        netter.sums(an_edit)
+        netter.tidy(an_edit)
+        files._writer.join(timeout=10)
+    assert netter._parts.get(("USD", 0), netter._part_key(an_edit)).content is not None
+    last = job_of(4, 3e6, bond("NEW"))
+    assert added(netter, last) == added(BookNetter(Session(books)), last)
+
+
+def test_a_block_that_is_left_out_for_a_while_removes_no_file(books, tmp_path):
+    files = HostCache(tmp_path / "files", 10**9)
+    netter = BookNetter(Session(books, files=files))
+    made = store(books, *book(), blocks=4, fixings=sofr())
+    whole, without = (sums_job(made.version, blocks=4, excluded=out) for out in ([], [2]))
+    netter.sums(whole)
+    netter.tidy(whole)
+    (path,) = parts(files)
+    netter.sums(without)
+    netter.tidy(without)
+    assert path in parts(files)
+
+
 def test_on_a_new_date_what_is_in_no_file_of_the_date_before_is_dropped(books, tmp_path):
     files = HostCache(tmp_path / "files", 10**9)
     netter, later = BookNetter(Session(books, files=files)), DATE + dt.timedelta(days=1)

@@ -270,7 +270,7 @@ def test_arrays_that_are_given_back_take_no_memory_and_keep_their_numbers(files)
 
 
 def test_what_is_kept_later_is_written_by_a_thread_and_then_mapped(files):
-    files.keep_later("k", 1, numbers())
+    files.keep_later("k", 1, numbers)
     written(files)
     same(files.get_or("k", 1, never), numbers())
     files.remove(files.find("k", 1))
@@ -280,13 +280,13 @@ def test_what_is_kept_later_is_written_by_a_thread_and_then_mapped(files):
 def test_one_thread_of_a_host_writes_at_a_time_and_nothing_that_is_there(files):
     other = HostCache(files.directory, 100 * MB)
     with other.alone(host_cache.WRITING):
-        files.keep_later("k", 1, numbers())
+        files.keep_later("k", 1, numbers)
         written(files)
         assert not files.has("k", 1)
-    files.keep_later("k", 1, numbers())
+    files.keep_later("k", 1, numbers)
     written(files)
     before = files.path("k", 1).stat().st_ino
-    other.keep_later("k", 1, numbers(seed=2))
+    other.keep_later("k", 1, lambda: numbers(seed=2))
     written(other)
     assert files.path("k", 1).stat().st_ino == before
 
@@ -295,8 +295,17 @@ def test_where_the_directory_cannot_be_used_no_thread_is_started(tmp_path):
     (tmp_path / "file").write_text("")
     files = HostCache(tmp_path / "file", MB)
     files.get_or("k", 1, numbers)
-    files.keep_later("k", 2, numbers())
+    files.keep_later("k", 2, never)
     assert files._writer is None
+
+
+def test_what_finds_no_room_later_leaves_the_room_to_others(tmp_path):
+    files = HostCache(tmp_path / "files", 100_000)
+    files.get_or("k", 1, numbers)
+    files.keep_later("k", 2, lambda: numbers(50_000))
+    assert files._writer is None
+    assert files.get_or("k", 3, numbers).path is not None
+    files.keep_later("k", 2, never)  # not made again at once
 
 
 def written(files):

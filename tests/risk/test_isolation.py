@@ -129,7 +129,8 @@ def test_nothing_begins_after_a_block_of_a_detail_that_is_over(frames, a_job):
     put = frames.put_detail("USD", 1, totals(0, cell()), columns(0), registry.next_run(work, 1))
     assert (put.code, put.begun) == ("UNKNOWN", 0)
     assert registry.runs_of_blocks("USD", 1, [1]) == {1: (0, False, None)}
-    assert tasks.price_detail(msgspec.to_builtins(work)) == "LATE"
+    assert tasks.price_detail(msgspec.to_builtins(work)) == "UNKNOWN"
+    assert registry.runs_of_blocks("USD", 1, [1]) == {1: (0, False, None)}
 
 
 def opened(frames, a_job, number):

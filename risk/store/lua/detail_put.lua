@@ -1,6 +1,6 @@
 -- Puts the detail of one block. Safe to run twice; a late block changes nothing but its count.
--- With the starts of a frame it also counts that a run of the next block begins, as start.lua does:
--- that saves a task a round trip a block.
+-- With the starts of a frame it also counts that a run of the next block begins, as start.lua does,
+-- which saves a round trip: a repeated call counts one run more.
 -- KEYS: detail pointer, open detail, detail, counts, and starts if a next block begins. ARGV: S,
 -- block, totals, columns, and for a next block: its unit, the task's name, seconds to live.
 -- Returns {LATE | UNKNOWN | PUT | DUPLICATE, blocks present, runs of the next block that have
