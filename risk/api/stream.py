@@ -11,11 +11,18 @@ import asyncio
 import re
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections
@@ -74,6 +81,30 @@ class EventStream(BaseRenderer):
         return JSONRenderer().render(data)
 
 
+class EventsResponse(StreamingHttpResponse):
+    """Events as they are made, until the client goes; then their generator is closed at once.
+
+    Django cancels the task that iterates. If that was sending an event, the generator would keep
+    its subscription and its slot until a garbage collection.
+    """
+
+    def __init__(self, slot: object, events: AsyncGenerator[bytes]) -> None:
+        """Send what is generated; ``slot`` is released with the response at the latest."""
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__(events, content_type=EventStream.media_type, headers=headers)
+        self._events = events
+        # The generator's own release does not run for a client that leaves before it starts.
+        weakref.finalize(self, slots.release, slot)
+
+    def close(self) -> None:
+        """Close the generator too."""
+        super().close()
+        async_to_sync(self._end)()
+
+    async def _end(self) -> None:
+        await self._events.aclose()
+
+
 class StreamView(RiskView):
     """Risk as it is published."""
 
@@ -116,20 +147,9 @@ class StreamView(RiskView):
         seen = _seen(request.headers.get("Last-Event-ID", ""))
         desks = self.desks(request)
         slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
-        response = StreamingHttpResponse(
-            stream(
-                slot,
-                settings.REDIS_URL,
-                Wanted(wanted, groups, desks, events, market),
-                seen,
-                Permission(request, desks),
-            ),
-            content_type=EventStream.media_type,
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
-        # The generator's own release does not run for a client that leaves before it starts.
-        weakref.finalize(response, slots.release, slot)
-        return response
+        what = Wanted(wanted, groups, desks, events, market)
+        permission = Permission(request, desks)
+        return EventsResponse(slot, stream(slot, settings.REDIS_URL, what, seen, permission))
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refusals are problem documents, not events."""
@@ -233,7 +253,7 @@ async def stream(
     wanted: Wanted,
     seen: Mapping[str, int],
     permission: Permission,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Send events until the caller disconnects or ``STREAM_SECONDS`` are over.
 
     It ends early when the permission is revoked: a client that reconnects is told why.

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-import weakref
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from functools import partial
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.db import DatabaseError
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from redis import RedisError
@@ -32,6 +30,7 @@ from risk.api.stream import (
     HEARTBEAT_S,
     LOOK_S,
     RETRY_MS,
+    EventsResponse,
     EventStream,
     Permission,
     close_database_connections,
@@ -80,14 +79,8 @@ class LimitStreamView(RiskView):
         desks = self.desks(request)
         after = int(word) if word else _last()
         slot = slots.take(request.user.pk, settings.STREAMS_PER_USER, settings.STREAMS_PER_PROCESS)
-        response = StreamingHttpResponse(
-            _stream(slot, settings.REDIS_URL, after, desks, Permission(request, desks)),
-            content_type=EventStream.media_type,
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
-        # The generator's own release does not run for a client that leaves before it starts.
-        weakref.finalize(response, slots.release, slot)
-        return response
+        permission = Permission(request, desks)
+        return EventsResponse(slot, _stream(slot, settings.REDIS_URL, after, desks, permission))
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refusals are problem documents, not events."""
@@ -131,7 +124,7 @@ async def _stream(
     after: int,
     desks: Collection[str] | None,
     permission: Permission,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Send events until the caller disconnects or ``STREAM_SECONDS`` are over."""
     client = connect_async(url)
     listener = client.pubsub(ignore_subscribe_messages=True)

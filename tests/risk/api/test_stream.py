@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import msgspec
 import psycopg
 import pytest
 import requests
+from django.core.handlers.asgi import ASGIHandler
 
 from devstack.processes.ports import free_port
+from risk.api.stream import EventsResponse
 from risk.store.frames import CHANNEL, Frames
 from tests.risk.api.conftest import Live, answers, start_web
 from tests.waiting import until
@@ -107,6 +111,46 @@ def test_a_listener_that_goes_leaves_no_subscription(live: Live) -> None:
         risk(stream)
         until(lambda: subscribers() == 1)
     until(lambda: subscribers() == 0)
+
+
+def test_a_listener_that_goes_while_an_event_is_sent_is_let_go_at_once() -> None:
+    """Django cancels its own task, which is then in ``send`` and not in the generator."""
+    ended: list[bool] = []
+
+    async def stream() -> AsyncGenerator[bytes]:
+        try:
+            while True:
+                yield b": alive\n\n"
+        finally:
+            ended.append(True)
+
+    class Handler(ASGIHandler):
+        async def run_get_response(self, request: Any) -> Any:
+            return EventsResponse(object(), stream())
+
+    async def ask() -> None:
+        asked, gone = [{"type": "http.request", "body": b""}], asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if asked:
+                return asked.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message.get("body"):
+                gone.set()
+                await asyncio.Event().wait()
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+        await Handler()(scope, receive, send)
+        assert ended, "not by the end of the loop, nor by a garbage collection"
+
+    gc.disable()
+    try:
+        asyncio.run(ask())
+    finally:
+        gc.enable()
 
 
 def test_nobody_listens_without_a_login_or_with_a_wrong_id(live: Live) -> None:
