@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -409,3 +409,42 @@ def trouble_table(
         key=key,
         row_height=28,
     )
+
+
+def desk_of_run(
+    heading: tuple[str, str],
+    desks: Sequence[str],
+    *,
+    name: str,
+    key: str,
+    sentences: Iterable[str],
+) -> str | None:
+    """Draw the head of a panel about a stored run, and return the desk that is chosen in it.
+
+    Args:
+        heading: Title of the panel, and what stands beside it.
+        desks: The desks of the run that the user may see.
+        name: Of the run, as people say it.
+        key: Of the choice, in the address too.
+        sentences: Notes of the run; empty ones are left out.
+
+    Returns:
+        None when there is no desk, which is said.
+    """
+    desk = None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(theme.heading(*heading))
+        if desks:
+            desk = st.selectbox(
+                f"Desk of the {name}",
+                desks,
+                key=key,
+                bind="query-params",
+                label_visibility="collapsed",
+                width=220,
+            )
+    for sentence in filter(None, sentences):
+        st.html(theme.note(sentence, f"Of the last {name}"))
+    if desk is None:
+        st.html(theme.note("No desk that you may see is in it.", ""))
+    return desk

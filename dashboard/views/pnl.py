@@ -255,21 +255,14 @@ def attribution_panel() -> None:
             st.html(theme.note(answer, "Run it each evening, for example: docs/explain.md."))
             return
         found = attribution.results(answer)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            heading(title, attribution.note(answer))
-            if found:
-                desk = st.selectbox(
-                    "Desk of the attribution test",
-                    list(found),
-                    key="attribution",
-                    bind="query-params",
-                    label_visibility="collapsed",
-                    width=220,
-                )
-        for sentence in (*attribution.reasons(answer), *answer["notes"]):
-            st.html(theme.note(sentence, "Of the last attribution test"))
-        if not found:
-            st.html(theme.note("No desk that you may see is in it.", ""))
+        desk = screen.desk_of_run(
+            (title, attribution.note(answer)),
+            list(found),
+            name="attribution test",
+            key="attribution",
+            sentences=(*attribution.reasons(answer), *answer["notes"]),
+        )
+        if desk is None:
             return
         left, right = st.columns([45, 55], gap="small")
         with left:

@@ -239,22 +239,14 @@ def backtest_panel() -> None:
             st.html(theme.note(answer, "It is made once a day: docs/scenarios.md."))
             return
         found = backtests.results(answer)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(theme.heading("Backtest", backtests.note(answer)))
-            if found:
-                desk = st.selectbox(
-                    "Desk of the backtest",
-                    list(found),
-                    key="backtest",
-                    bind="query-params",
-                    label_visibility="collapsed",
-                    width=220,
-                )
-        for sentence in (backtests.short_series(answer), *answer["notes"]):
-            if sentence:
-                st.html(theme.note(sentence, "Of the last backtest"))
-        if not found:
-            st.html(theme.note("No desk that you may see is in it.", ""))
+        desk = screen.desk_of_run(
+            ("Backtest", backtests.note(answer)),
+            list(found),
+            name="backtest",
+            key="backtest",
+            sentences=(backtests.short_series(answer), *answer["notes"]),
+        )
+        if desk is None:
             return
         left, right = st.columns([45, 55], gap="small")
         with left:

@@ -161,9 +161,6 @@ class HostCache:
         if time.monotonic() < max(self._not_before, self._later_not_before):
             return
         path, made = self.path(kind, key), make()
-        if self._bytes + sum(array.nbytes for array in made.arrays.values()) > self.most_bytes:
-            self._later_not_before = time.monotonic() + RETRY_S
-            return
 
         def write() -> None:
             if sys.platform == "linux":  # elsewhere a thread has no priority of its own
@@ -171,7 +168,7 @@ class HostCache:
                     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
             with self.alone(WRITING) as alone:
                 if alone and not path.exists():
-                    self._write(path, made)
+                    self._write(path, made, later=True)
 
         self._writer = threading.Thread(target=write, name=f"write {kind}", daemon=True)
         self._writer.start()
@@ -266,7 +263,11 @@ class HostCache:
         self.touch(content)
         return content
 
-    def _write(self, path: Path, content: Content) -> bool:
+    def _write(self, path: Path, content: Content, *, later: bool = False) -> bool:
+        """Write a file; False after an error, and for a while from then on.
+
+        An error of what is written ``later`` stops only what is written later.
+        """
         now = time.monotonic()
         if now < self._not_before:
             return False
@@ -287,6 +288,9 @@ class HostCache:
                 os.link(unfinished, path)
             self._bytes += size
         except OSError as error:
+            if later:
+                self._later_not_before = now + RETRY_S
+                return False
             self._not_before = now + RETRY_S
             tell = log.info if self._told else log.warning
             tell("%s is not used, blocks stay in memory: %s", self.directory, error)

@@ -303,7 +303,8 @@ def test_what_finds_no_room_later_leaves_the_room_to_others(tmp_path):
     files = HostCache(tmp_path / "files", 100_000)
     files.get_or("k", 1, numbers)
     files.keep_later("k", 2, lambda: numbers(50_000))
-    assert files._writer is None
+    written(files)
+    assert not files.has("k", 2)
     assert files.get_or("k", 3, numbers).path is not None
     files.keep_later("k", 2, never)  # not made again at once
 
