@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from django.conf import settings
 from django.core.management.base import CommandParser
@@ -53,5 +53,25 @@ def usd_rates(currencies: Iterable[str], warn: Callable[[str], None]) -> dict[st
     lost = [currency for currency in currencies if currency not in rates]
     if lost:
         verb = "is" if len(lost) == 1 else "are"
-        warn(f"{', '.join(lost)} {verb} left out: no exchange rate is known, of a feed or loaded")
+        warn(
+            f"{', '.join(lost)} {verb} left out: no exchange rate is known, of a feed or loaded "
+            "(manage.py load_instruments FILE --kind fx_rates)"
+        )
     return rates
+
+
+def currencies_by_desk(
+    trades: Iterable[master.BookTrade], wanted: Collection[str]
+) -> dict[str, set[str]]:
+    """The currencies, of those wanted, in which each desk has trades."""
+    found: dict[str, set[str]] = {}
+    for trade in trades:
+        if trade.terms.currency in wanted:
+            found.setdefault(trade.desk, set()).add(str(trade.terms.currency))
+    return found
+
+
+def why_not_whole(name: str, held: Collection[str], found: Collection[str]) -> str:
+    """The sentence for a desk of which a currency has no days; empty where all have."""
+    lost = sorted(set(held) - set(found))
+    return f"{name} is left out: it has trades in {', '.join(lost)} too" if lost else ""

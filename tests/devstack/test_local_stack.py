@@ -40,6 +40,11 @@ CURVES = """\
 Date,"1 Mo","3 Mo","1 Yr","2 Yr","5 Yr","10 Yr","30 Yr"
 09/24/2024,4.87,4.78,3.87,3.49,3.47,3.73,4.09
 """
+FX_RATES = """\
+currency,date,usd,source
+EUR,2024-01-02,1.0956,ECB
+"""
+"""Of what the feed of a system that runs would bring."""
 BOOK = {
     "bonds": (
         ("code", "name", "convention", "coupon_rate", "issue_date", "maturity_date"),
@@ -141,6 +146,7 @@ def give_files(directory: Path) -> None:
     """The files that commands of the README load; that of swaps is exported by one of them."""
     (directory / "swaps.csv").write_text(SWAP)
     (directory / "daily-treasury-rates.csv").write_text(CURVES)
+    (directory / "fx_rates.csv").write_text(FX_RATES)
     book = openpyxl.Workbook()
     book.remove(book.active)
     for name, lines in BOOK.items():
@@ -196,7 +202,8 @@ def test_the_commands_of_the_readme_reach_a_running_demo(packaged: dict[str, str
         give_files(local_dir)
         (local_dir / "swaps.csv").unlink()
         try:
-            for command in ("migrate", "database_roles", "create_admin", *COMMANDS):
+            first = ("migrate", "database_roles", "create_admin", "load_instruments fx_rates.csv")
+            for command in (*first, *COMMANDS):
                 reaches(command, local_dir)
         finally:
             stack.stop()

@@ -112,6 +112,28 @@ def test_days_and_levels_are_checked(stored):
         run("--days", "0")
 
 
+def test_a_desk_with_a_currency_that_cannot_be_compared_has_no_light(stored, client):
+    """Nor has the firm: a part of a book is not tested for the whole."""
+    Swap.objects.create(
+        trade_id="S-EUR",
+        book=Book.objects.get(code="RATES-B"),
+        notional=Decimal(1_000_000),
+        fixed_rate=Decimal("0.02"),
+        **{**TERMS, "convention": "EUR-ESTR-OIS"},
+    )
+    out, err = run()
+    assert [line.split()[0] for line in out.splitlines()[1:2]] == ["OTHER"]
+    assert "RATES " not in out
+    assert "(firm)" not in out
+    assert "RATES is left out: it has trades in EUR too" in err
+    assert "(firm) is left out: it has trades in EUR too" in err
+    found = client.get("/api/v1/backtest/").json()
+    assert [desk["desk"] for desk in found["desks"]] == ["OTHER"]
+    assert found["firm"] is None
+    assert "RATES is left out: it has trades in EUR too" in found["notes"]
+    assert "(firm)" in run("--currency", "USD")[0]
+
+
 @pytest.mark.django_db
 def test_an_empty_book_is_told():
     with pytest.raises(CommandError, match="no active trades"):

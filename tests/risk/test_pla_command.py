@@ -278,7 +278,10 @@ def test_rates_of_a_feed_come_before_those_of_the_master(
     said: list[str] = []
     rates = usd_rates(["USD", "EUR", "GBP", "JPY", "CAD"], said.append)
     assert rates == {"USD": 1.0, "EUR": 1.2, "GBP": 1.27}
-    assert said == ["JPY, CAD are left out: no exchange rate is known, of a feed or loaded"]
+    assert said == [
+        "JPY, CAD are left out: no exchange rate is known, of a feed or loaded "
+        "(manage.py load_instruments FILE --kind fx_rates)"
+    ]
 
 
 def test_without_redis_the_rates_are_those_of_the_master(db, settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +18,12 @@ from pricing.scenarios.backtest import DAYS, BacktestDay, backtest
 from pricing.scenarios.tail import tail_count
 from risk.explain.attribution_days import Day, blocks_of, days, state_of
 from risk.history.closes import closes
-from risk.management.stored_days import add_stored_days, usd_rates
+from risk.management.stored_days import (
+    add_stored_days,
+    currencies_by_desk,
+    usd_rates,
+    why_not_whole,
+)
 from risk.scenarios.backtest_days import CurrencyBook, losses_on, value_at_risk
 from risk.scenarios.backtest_runs import keep
 from risk.scenarios.inputs import for_scenarios
@@ -28,8 +33,9 @@ Revalues the present book on each stored day: its hypothetical P&L from close to
 pla explains it, against its value at risk of the evening before, by full revaluation of the closes
 up to that evening. Prints for each desk and the firm the days on which the loss was larger, and the
 Basel traffic light of the last 250 days. Amounts are in US dollars at the newest rates. A day on
-which a currency of the book has no close is in no series, and is said. The result of the whole book
-is stored for REST, in place of the last one at its level.
+which a currency of the book has no close is in no series, and is said; so are a desk with trades in
+a currency that cannot be compared at all, and the firm then. The result of the whole book is stored
+for REST, in place of the last one at its level.
 """
 FIRST = dt.date(1990, 1, 1)
 FIRM = "(firm)"
@@ -55,8 +61,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.notes: list[str] = []
         choices = CurveOptions(settings.IBOR_COUPONS == "indexed", settings.CURVE_INTERPOLATION)
-        books, pnl, desk_of = self._books(options, choices)
-        series = self._series_of(books, pnl, desk_of, choices, options["level"])
+        book = master.load_trades()
+        if not book.trades:
+            raise CommandError(
+                "the book has no active trades: load some first (manage.py load_instruments)"
+            )
+        held = dict.fromkeys(str(trade.terms.currency) for trade in book.trades)
+        wanted = options["currency"] or list(held)
+        books, pnl = self._books(book.trades, wanted, options, choices)
+        scopes = self._scopes(book.trades, wanted, books)
+        series = self._series_of(books, pnl, scopes, choices, options["level"])
         if not series:
             raise CommandError("nothing could be compared: see the reasons above")
         if not options["currency"]:
@@ -68,18 +82,15 @@ class Command(BaseCommand):
     # --- Inputs ------------------------------------------------------------------------------
 
     def _books(
-        self, options: Mapping[str, Any], choices: CurveOptions
-    ) -> tuple[dict[str, CurrencyBook], dict[str, list[Day]], dict[str, str]]:
-        book = master.load_trades()
-        if not book.trades:
-            raise CommandError(
-                "the book has no active trades: load some first (manage.py load_instruments)"
-            )
+        self,
+        every: Sequence[master.BookTrade],
+        wanted: Sequence[str],
+        options: Mapping[str, Any],
+        choices: CurveOptions,
+    ) -> tuple[dict[str, CurrencyBook], dict[str, list[Day]]]:
         fixings = master.load_fixings()
-        held = dict.fromkeys(str(trade.terms.currency) for trade in book.trades)
         found: dict[str, CurrencyBook] = {}
         pnl: dict[str, list[Day]] = {}
-        wanted = options["currency"] or list(held)
         fx = usd_rates(wanted, self._warn)
         for currency in [name for name in wanted if name in fx]:
             table = closes(currency, FIRST, options["to"])
@@ -91,7 +102,7 @@ class Command(BaseCommand):
             if len(states) < 2 or first + len(states) < 3:
                 self._warn(f"{currency} is left out: fewer than three closes are stored")
                 continue
-            trades = [t.terms for t in book.trades if t.terms.currency == currency]
+            trades = [t.terms for t in every if t.terms.currency == currency]
             try:
                 blocks, lost = blocks_of(trades, states[0], choices)
             except PricingError as error:
@@ -104,7 +115,29 @@ class Command(BaseCommand):
             found[currency] = CurrencyBook(blocks, by_date, for_scenarios(table), fx[currency])
             pnl[currency] = list(days(blocks, states, choices))
             self._say_failed(currency, pnl[currency])
-        return found, pnl, {trade.terms.book: trade.desk for trade in book.trades}
+        return found, pnl
+
+    def _scopes(
+        self,
+        trades: Sequence[master.BookTrade],
+        wanted: Sequence[str],
+        compared: Collection[str],
+    ) -> dict[str, list[str]]:
+        """Books by desk, and those of the firm; without those of which a currency has no days."""
+        held = currencies_by_desk(trades, wanted)
+        by_desk: dict[str, list[str]] = {}
+        for book, desk in sorted({trade.terms.book: trade.desk for trade in trades}.items()):
+            by_desk.setdefault(desk, []).append(book)
+        found: dict[str, list[str]] = {}
+        for desk, books in by_desk.items():
+            if why := why_not_whole(desk or "(no desk)", held.get(desk, ()), compared):
+                self._warn(why)
+            else:
+                found[desk] = books
+        if why := why_not_whole(FIRM, wanted, compared):
+            self._warn(why)
+            return found
+        return {**found, FIRM: [book for books in by_desk.values() for book in books]}
 
     def _say_failed(self, currency: str, made: Sequence[Day]) -> None:
         failed = sorted({name for day in made for name in day.failed})
@@ -122,7 +155,7 @@ class Command(BaseCommand):
         self,
         books: Mapping[str, CurrencyBook],
         pnl: Mapping[str, Sequence[Day]],
-        desk_of: Mapping[str, str],
+        scopes: Mapping[str, Sequence[str]],
         choices: CurveOptions,
         level: str,
     ) -> dict[str, list[BacktestDay]]:
@@ -135,7 +168,6 @@ class Command(BaseCommand):
             for day in [one for one in made if one.skipped][:SHOWN]:
                 self._warn(f"{currency} {day.date} is left out: {day.skipped}")
         every = sorted({date for book in books.values() for date in book.states})
-        scopes = _scopes(desk_of)
         found: dict[str, list[BacktestDay]] = {}
         for evening, date in itertools.pairwise(every):
             without = [name for name, book in books.items() if evening not in book.states]
@@ -199,14 +231,6 @@ class Command(BaseCommand):
     def _warn(self, sentence: str) -> None:
         self.notes.append(sentence)
         self.stderr.write(sentence)
-
-
-def _scopes(desk_of: Mapping[str, str]) -> dict[str, list[str]]:
-    """Books by desk, and those of the firm."""
-    found: dict[str, list[str]] = {}
-    for book, desk in sorted(desk_of.items()):
-        found.setdefault(desk, []).append(book)
-    return {**found, FIRM: sorted(desk_of)}
 
 
 def _in_order(

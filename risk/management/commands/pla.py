@@ -20,7 +20,12 @@ from pricing.explain.pla import DAYS
 from risk.explain.attribution_days import Day, DeskSeries, blocks_of, days, state_of
 from risk.explain.attribution_runs import keep
 from risk.history.closes import closes
-from risk.management.stored_days import add_stored_days, usd_rates
+from risk.management.stored_days import (
+    add_stored_days,
+    currencies_by_desk,
+    usd_rates,
+    why_not_whole,
+)
 
 HELP = """
 Explains the present book from close to close over the stored days, and compares for each desk the
@@ -127,16 +132,12 @@ class Command(BaseCommand):
         wanted: Sequence[str],
     ) -> dict[str, DeskSeries]:
         """The series of desks, of the days on which all their currencies have a number."""
-        held: dict[str, set[str]] = {}
-        for trade in trades:
-            if trade.terms.currency in wanted:
-                held.setdefault(trade.desk, set()).add(str(trade.terms.currency))
+        held = currencies_by_desk(trades, wanted)
         found: dict[str, DeskSeries] = {}
         for desk, by_currency in parts.items():
             name = desk or "(no desk)"
-            lost = sorted(held.get(desk, set()) - set(by_currency))
-            if lost:
-                self._warn_of_trades(f"{name} is left out: it has trades in {', '.join(lost)} too")
+            if why := why_not_whole(name, held.get(desk, set()), by_currency):
+                self._warn_of_trades(why)
                 continue
             every = [set(series.hpl) for series in by_currency.values()]
             whole, dates = DeskSeries(), set.intersection(*every)
